@@ -1,0 +1,1 @@
+"""The patterns, as factories of compiled graphs. Wiring only."""

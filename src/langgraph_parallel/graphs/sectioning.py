@@ -1,0 +1,153 @@
+"""Sectioning: a planner divides the work, workers do it at the same time, a synthesizer joins it."""
+
+import inspect
+import time
+from typing import Annotated, Any
+
+from langgraph.graph import END, START, StateGraph
+from langgraph.graph.state import CompiledStateGraph
+from langgraph.runtime import Runtime
+from langgraph.store.base import BaseStore
+from langgraph.types import Checkpointer
+from pydantic import Field, JsonValue
+from typing_extensions import TypedDict
+
+from langgraph_parallel.errors import InputError
+from langgraph_parallel.nodes.ask import Ask
+from langgraph_parallel.nodes.branch import Task, branch_node
+from langgraph_parallel.nodes.gather import in_order
+from langgraph_parallel.nodes.plan import PlannerLike, as_planner, make_plan
+from langgraph_parallel.nodes.scatter import scatter_to
+from langgraph_parallel.nodes.synthesize import Gathered, Synthesizer, concatenate
+from langgraph_parallel.nodes.workers import WorkerLike, as_worker
+from langgraph_parallel.records import Branch, Call, RunReport, Section
+from langgraph_parallel.reducers import merge_branches, merge_calls
+from langgraph_parallel.runtime.context import Context
+from langgraph_parallel.runtime.models import require_model
+from langgraph_parallel.runtime.recording import recording
+from langgraph_parallel.runtime.redact import describe
+from langgraph_parallel.runtime.run_report import measure
+from langgraph_parallel.runtime.sync import with_sync_face
+
+
+class SectioningOutput(TypedDict):
+    """The joined result, each section's branch by id, and the run's numbers."""
+
+    result: JsonValue
+    branches: Annotated[dict[str, Branch], merge_branches]
+    report: RunReport
+
+
+class _Inner(SectioningOutput):
+    """Channels that stay inside."""
+
+    sections: list[Section]
+    calls: Annotated[dict[str, Call], merge_calls]
+    started: float
+
+
+class SectionTask(TypedDict):
+    """What is sent to a worker's branch."""
+
+    id: str
+    name: str
+    order: int
+    work: Section
+
+
+def create_sectioning(
+    *,
+    planner: PlannerLike,
+    worker: WorkerLike,
+    synthesizer: Synthesizer | None = None,
+    checkpointer: Checkpointer = None,
+    store: BaseStore | None = None,
+    name: str = "sectioning",
+) -> CompiledStateGraph[Any, Any, Any, Any]:
+    """Make a graph that divides its input, works on all sections at once, and joins the results.
+
+    Input: `content`: a text, a list of texts, or a mapping of path to text, as the planner divides it.
+    Output: `result` (what the synthesizer makes), `branches` (a `Branch` for each section, by id),
+    `report` (`RunReport`). A section whose worker fails is missing from the result, and named as missing;
+    the others finish.
+
+    Args:
+        planner: one of `split`, `by_model(...)`, or a function from content to sections.
+        worker: handles one `Section`. A function gets the record, an `Ask` its fields as variables, any
+            other Runnable or graph the record as a dict, a chat model the text.
+        synthesizer: from `Gathered` to the result; by default the results one after another.
+        checkpointer: of the compiled graph; leave it out where the graph becomes part of another.
+        store: of the compiled graph.
+        name: shown in traces: `sectioning[Introduction]`.
+
+    Raises:
+        UsageError: the planner cannot be called, or the worker not be invoked.
+        PromptError: the worker's prompt has a variable that a section has not.
+    """
+    divide = as_planner(planner)
+    work = as_worker(worker, "section")
+    join = synthesizer or concatenate()
+    if isinstance(work, Ask):
+        work.prompt.check({*Section.model_fields, *work.given})
+    asks = [part for part in (divide.ask, work) if isinstance(part, Ask)]
+
+    async def plan(state: Any, runtime: Runtime[Context]) -> dict[str, Any]:
+        """Divide the content into sections."""
+        if "content" not in state:
+            raise InputError("sectioning has no content; pass {'content': ...}")
+        context = runtime.context if isinstance(runtime.context, Context) else Context()
+        for ask in asks:
+            require_model(context.model or ask.model)
+        return {**await make_plan(divide, state["content"], context)}
+
+    def section_tasks(state: Any) -> list[Task]:
+        return [
+            Task(id=section.id, name=f"{name}[{section.title}]", order=order, work=section)
+            for order, section in enumerate(state["sections"])
+        ]
+
+    async def synthesize(state: Any) -> dict[str, Any]:
+        """Join what succeeded, and say what is missing."""
+        branches = state["branches"]
+        result: JsonValue = None
+        problems: dict[str, str] = {}
+        with recording() as calls:
+            try:
+                made = join(Gathered.of(state["sections"], branches))
+                result = await made if inspect.isawaitable(made) else made
+            except Exception as error:  # noqa: BLE001 - the sections are paid for: they are returned
+                problems = {"synthesize": describe(error)}
+        closing = [*state["calls"].values(), *calls.values()]
+        report = measure(in_order(branches), started=state["started"], ended=time.time(), closing=closing)
+        return {
+            "result": result,
+            "report": report.model_copy(update={"failures": report.failures | problems}),
+            "calls": dict(calls),
+        }
+
+    content = Annotated[
+        divide.accepts,
+        Field(title="Content", description="What to divide and work on.", examples=_EXAMPLES.get(divide.accepts)),
+    ]
+    builder: StateGraph[Any, Any, Any, Any] = StateGraph(
+        TypedDict("SectioningState", {**_Inner.__annotations__, **SectioningOutput.__annotations__, "content": content}),  # type: ignore[misc, operator]
+        context_schema=Context,
+        input_schema=TypedDict("SectioningInput", {"content": content}),  # type: ignore[misc, operator]  # noqa: UP013
+        output_schema=SectioningOutput,
+    )
+    router, paths = scatter_to("worker", section_tasks, join="synthesize")
+    builder.add_node("plan", plan)
+    builder.add_node("worker", branch_node(work, "section"), input_schema=SectionTask)
+    builder.add_node("synthesize", synthesize)
+    builder.add_edge(START, "plan")
+    builder.add_conditional_edges("plan", router, paths)
+    builder.add_edge("worker", "synthesize")
+    builder.add_edge("synthesize", END)
+    return with_sync_face(builder.compile(checkpointer=checkpointer, store=store, name=name))
+
+
+_EXAMPLES: dict[Any, list[Any]] = {
+    str: ["# Water\n\nWater boils at 100 °C.\n\n# Iron\n\nIron melts at 1538 °C.\n"],
+    list[str]: [["First text.", "Second text."]],
+    dict[str, str]: [{"water.md": "Water boils at 100 °C.", "iron.md": "Iron melts at 1538 °C."}],
+}

@@ -1,0 +1,242 @@
+"""Voting: several voters answer one question, and a rule decides."""
+
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Annotated, Any
+
+from langgraph.graph import END, START, StateGraph
+from langgraph.graph.state import CompiledStateGraph
+from langgraph.runtime import Runtime
+from langgraph.store.base import BaseStore
+from langgraph.types import Checkpointer, Overwrite
+from pydantic import BaseModel, Field, JsonValue
+from typing_extensions import Required, TypedDict
+
+from langgraph_parallel.errors import InputError, UsageError
+from langgraph_parallel.nodes.branch import Task, branch_node
+from langgraph_parallel.nodes.gather import in_order, tally_of
+from langgraph_parallel.nodes.judge import Judge, undecided
+from langgraph_parallel.nodes.scatter import scatter_to
+from langgraph_parallel.nodes.voters import Electorate, GivenVoters, ModelVoters, Vote, answer_schema
+from langgraph_parallel.nodes.workers import WorkerLike
+from langgraph_parallel.prompts import Prompt, load
+from langgraph_parallel.records import Ballot, Branch, Call, RunReport, Verdict
+from langgraph_parallel.reducers import Rule, merge_branches, merge_calls, rule_of
+from langgraph_parallel.runtime.context import Context, VotingContext, context_of
+from langgraph_parallel.runtime.limits import Limits
+from langgraph_parallel.runtime.models import ModelLike
+from langgraph_parallel.runtime.recording import recording
+from langgraph_parallel.runtime.redact import describe
+from langgraph_parallel.runtime.run_report import measure
+from langgraph_parallel.runtime.sync import with_sync_face
+
+_VOTERS = 3
+
+
+class VotingInput(TypedDict):
+    """The question that is put to every voter."""
+
+    question: Required[
+        Annotated[
+            str,
+            Field(
+                title="Question",
+                description="What the voters answer, independently of each other.",
+                examples=["Is 2027 a prime number? Answer yes or no."],
+            ),
+        ]
+    ]
+
+
+class VotingOutput(TypedDict):
+    """The verdict, the ballots behind it in the voters' order, and the run's numbers."""
+
+    verdict: Verdict
+    ballots: list[Ballot]
+    report: RunReport
+
+
+class _Inner(VotingOutput):
+    """Channels that stay inside."""
+
+    voters: list[str]
+    branches: Annotated[dict[str, Branch], merge_branches]
+    calls: Annotated[dict[str, Call], merge_calls]
+    started: float
+
+
+def create_voting(
+    *,
+    model: ModelLike | None = None,
+    models: Sequence[ModelLike] = (),
+    prompt: str | Path | Prompt | None = None,
+    prompts: Sequence[str | Path | Prompt] = (),
+    temperatures: Sequence[float] = (),
+    voters: int | Sequence[WorkerLike] | Mapping[str, WorkerLike] | None = None,
+    choices: Sequence[str] | None = None,
+    schema: type[BaseModel] | None = None,
+    ballot: str = "choice",
+    rule: str | Rule | Judge = "majority",
+    limits: Limits | None = None,
+    checkpointer: Checkpointer = None,
+    store: BaseStore | None = None,
+    name: str = "voting",
+) -> CompiledStateGraph[Any, Any, Any, Any]:
+    """Make a graph that puts one question to several voters at once, and decides by a rule.
+
+    Input: `question`. Output: `verdict` (`Verdict`), `ballots` (list of `Ballot`, in the voters' order),
+    `report` (`RunReport`). A voter that fails, times out or gives no valid choice supports nothing, and
+    the verdict says so in its denominators.
+
+    Args:
+        model: for all voters; by default, what the environment names when the graph runs.
+        models: a panel of different models instead: voter i gets `models[i % len]`, and the runtime
+            context's model does not apply.
+        prompt: what to ask, with the variable `{question}`; by default, just the question.
+        prompts: several wordings instead, dealt out as `models` are.
+        temperatures: dealt out likewise.
+        voters: how many model voters (by default as many as the longest of the lists above, at least 3,
+            or one for each of `models`); or the voters themselves: workers that get the question.
+        choices: the valid answers; anything else abstains.
+        schema: pydantic model of an answer, instead of rationale, choice and confidence.
+        ballot: the field of the answer that is the choice.
+        rule: `majority`, `unanimous`, `threshold(share)`, `weighted(...)`, `union`, `median`, `mode`, or
+            a `Judge`.
+        limits: bounds of calls.
+        checkpointer: of the compiled graph; leave it out where the graph becomes part of another.
+        store: of the compiled graph.
+        name: shown in traces: `vote[name#2]`.
+
+    Raises:
+        UsageError: arguments that contradict each other, or that are not what they should be.
+        PromptError: a prompt without `{question}`, or with other variables.
+        ModelError: a model that cannot be one.
+        UnknownRule: a rule that does not exist.
+    """
+    if isinstance(voters, int | None):
+        electorate: Electorate = _panel(model, models, prompt, prompts, temperatures, voters, choices, schema, ballot, limits)
+    elif model is not None or models or prompt is not None or prompts or temperatures or schema is not None:
+        raise UsageError("voters are given as workers, so model, prompt, temperature and schema have nobody to go to")
+    else:
+        electorate = GivenVoters(voters)
+    builder = voting_builder(electorate, rule, question=str, name=name, choices=choices, ballot=ballot)
+    return with_sync_face(builder.compile(checkpointer=checkpointer, store=store, name=name))
+
+
+def voting_builder(
+    electorate: Electorate,
+    rule: str | Rule | Judge,
+    *,
+    question: Any,
+    name: str,
+    choices: Sequence[JsonValue] | None = None,
+    ballot: str = "choice",
+    title: str | None = None,
+) -> StateGraph[Any, Any, Any, Any]:
+    """Wire a vote on questions of any type: open -> voters -> tally.
+
+    Args:
+        electorate: who votes, by the question.
+        rule: what decides.
+        question: the type of the question, as the checkpoint has to know it.
+        name: for the voters' names in traces; `title` may name a field of the question instead.
+        choices: the valid answers.
+        ballot: the field of a voter's answer that is the choice.
+        title: attribute of the question that stands in for `name`.
+    """
+    decide = rule if isinstance(rule, Judge) else rule_of(rule)
+
+    def open_vote(state: Any, runtime: Runtime[Context]) -> dict[str, Any]:
+        """Say who votes, and forget what an earlier run on this thread has left."""
+        if not state.get("question"):
+            raise InputError("the vote has no question; pass {'question': ...}")
+        context = context_of(runtime.context, VotingContext)
+        electorate.check(context.model)
+        voters = list(electorate.voters(state["question"], context.voters))
+        return {"voters": voters, "branches": Overwrite({}), "calls": Overwrite({}), "started": time.time()}
+
+    def ballots_to_ask(state: Any) -> list[Task]:
+        asked = getattr(state["question"], title) if title else name
+        return [
+            Task(id=voter, name=f"vote[{asked}#{voter.removeprefix('#')}]", order=order, work=Vote(voter=voter, question=state["question"]))
+            for order, voter in enumerate(state["voters"])
+        ]
+
+    async def count_ballots(state: Any) -> dict[str, Any]:
+        """Count, decide, and close the vote."""
+        branches = in_order(state["branches"])
+        tally = tally_of(branches, choices=choices, field=ballot)
+        problems: dict[str, str] = {}
+        with recording() as calls:
+            if isinstance(decide, Judge):
+                try:
+                    verdict = await decide.decide(str(state["question"]), tally)
+                except Exception as error:  # noqa: BLE001 - the ballots are paid for: they are returned
+                    verdict, problems = undecided(tally), {"judge": describe(error)}
+            else:
+                verdict = decide(tally)
+        report = measure(branches, started=state["started"], ended=time.time(), closing=[*state["calls"].values(), *calls.values()])
+        return {
+            "verdict": verdict,
+            "ballots": list(tally.in_order()),
+            "report": report.model_copy(update={"failures": report.failures | problems}),
+            "calls": dict(calls),
+        }
+
+    shape = {"question": question}
+    task = TypedDict("task", {"id": str, "name": str, "order": int, "work": _vote_on(question)})  # type: ignore[misc]  # noqa: UP013
+    state = TypedDict("VotingState", {**_Inner.__annotations__, **VotingOutput.__annotations__, **shape})  # type: ignore[misc]
+    builder: StateGraph[Any, Any, Any, Any] = StateGraph(
+        state,
+        context_schema=VotingContext,
+        input_schema=VotingInput if question is str else TypedDict("VotingInput", shape),  # type: ignore[operator]
+        output_schema=VotingOutput,
+    )
+    router, paths = scatter_to("voter", ballots_to_ask, join="tally")
+    builder.add_node("open", open_vote)
+    builder.add_node("voter", branch_node(electorate, "voter"), input_schema=task)
+    builder.add_node("tally", count_ballots)
+    builder.add_edge(START, "open")
+    builder.add_conditional_edges("open", router, paths)
+    builder.add_edge("voter", "tally")
+    builder.add_edge("tally", END)
+    return builder
+
+
+def _vote_on(question: Any) -> Any:
+    return TypedDict("Vote", {"voter": str, "question": question})  # type: ignore[misc]  # noqa: UP013
+
+
+def _panel(
+    model: ModelLike | None,
+    models: Sequence[ModelLike],
+    prompt: str | Path | Prompt | None,
+    prompts: Sequence[str | Path | Prompt],
+    temperatures: Sequence[float],
+    voters: int | None,
+    choices: Sequence[str] | None,
+    schema: type[BaseModel] | None,
+    ballot: str,
+    limits: Limits | None,
+) -> ModelVoters:
+    if model is not None and models:
+        raise UsageError("pass model= or models=, not both")
+    if prompt is not None and prompts:
+        raise UsageError("pass prompt= or prompts=, not both")
+    if schema is not None and ballot not in schema.model_fields:
+        raise UsageError(f"ballot={ballot!r} is not a field of {schema.__name__}; it has {', '.join(schema.model_fields)}")
+    longest = max(len(models), len(prompts), len(temperatures))
+    size = voters if voters is not None else longest if models else max(_VOTERS, longest)
+    if size < 1:
+        raise UsageError(f"voters is {size}; a vote needs at least one")
+    if longest > size:
+        raise UsageError(f"{longest} models, prompts or temperatures for {size} voters: some would never be asked")
+    return ModelVoters(
+        models=list(models) or [model],
+        prompts=list(prompts) or [prompt if prompt is not None else load("question")],
+        temperatures=list(temperatures) or [None],
+        schema=schema or answer_schema(choices),
+        size=size,
+        limits=limits,
+    )

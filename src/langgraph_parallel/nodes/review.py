@@ -1,0 +1,236 @@
+"""The nodes of a review: what it asks, who votes, and how it closes."""
+
+import time
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from fractions import Fraction
+from typing import Any
+
+from langgraph.runtime import Runtime
+from langgraph.types import Overwrite
+
+from langgraph_parallel.errors import InputError, NoModelError, UsageError
+from langgraph_parallel.nodes.aspects import aspects_of
+from langgraph_parallel.nodes.branch import Task
+from langgraph_parallel.nodes.diff import parts_of
+from langgraph_parallel.nodes.gather import in_order
+from langgraph_parallel.nodes.reader import Reader
+from langgraph_parallel.nodes.reconcile import Reconciler
+from langgraph_parallel.nodes.review_plan import STATIC, plan_review
+from langgraph_parallel.nodes.voters import Vote
+from langgraph_parallel.nodes.workers import Worker
+from langgraph_parallel.offline import BLIND_SPOTS, FAMILIES, StaticVoter, families_of, installed_engines
+from langgraph_parallel.records import Aspect, Ballot, Branch, Review, ReviewQuestion
+from langgraph_parallel.reducers.closing import Answered, close_review
+from langgraph_parallel.report.markdown import markdown_report
+from langgraph_parallel.runtime.context import Context, ReviewContext, context_of
+from langgraph_parallel.runtime.limits import Limits
+from langgraph_parallel.runtime.models import ModelLike, check_model, default_model, require_model
+from langgraph_parallel.runtime.recording import recording
+from langgraph_parallel.runtime.redact import describe
+from langgraph_parallel.runtime.run_report import measure
+
+NOTICE = (
+    f"Static engines did this work, not a language model. {BLIND_SPOTS} To have a model review as well, set "
+    "OPENAI_API_KEY (and OPENAI_BASE_URL for another OpenAI-compatible server), or name one: "
+    "--model provider:model on the command line, create_review(model=...) in Python."
+)
+_NOBODY = (
+    "nobody can review: there is no model (set OPENAI_API_KEY or pass model='provider:model') "
+    "and no static engine (pip install 'langgraph-parallel[offline]')"
+)
+
+Node = Callable[[Any], Awaitable[dict[str, Any]]]
+
+
+@dataclass(frozen=True)
+class ReviewSettings:
+    """How a review was built; the runtime context may change it for one run.
+
+    Raises:
+        UsageError: arguments that contradict each other, or are out of range.
+        ModelError: a model that cannot be one.
+    """
+
+    aspects: Sequence[Aspect]
+    model: ModelLike | None = None
+    voters: int = 3
+    engines: bool = True
+    offline: bool = False
+    confirm: Fraction = Fraction(2, 3)
+    limits: Limits = field(default_factory=Limits)
+
+    def __post_init__(self) -> None:
+        if self.model is not None:
+            if self.offline:
+                raise UsageError("offline=True uses no model; leave out model=, or offline=")
+            check_model(self.model)
+        if self.offline and not self.engines:
+            raise UsageError("offline=True and engines=False leave nobody to review")
+        if self.voters < 1:
+            raise UsageError(f"voters is {self.voters}; a vote needs at least one")
+        if not 0 < self.confirm <= 1:
+            raise UsageError(f"confirm is {float(self.confirm):g}; it must be more than 0 and at most 1")
+
+    def readers(self, context: ReviewContext) -> int:
+        """How many models will vote in this run; 0 where the engines are alone.
+
+        Raises:
+            NoModelError: nobody can review, or a model is named that has no key.
+        """
+        model = None if self.offline else context.model or self.model or default_model()
+        if model is not None:
+            require_model(model)
+            return context.voters or self.voters
+        if not (self.engines and installed_engines()):
+            raise NoModelError(_NOBODY)
+        return 0
+
+
+class ReviewVoters:
+    """The electorate of a review: each question says who votes on it."""
+
+    def __init__(self, model: ModelLike | None, limits: Limits | None) -> None:
+        self._model, self._limits = model, limits
+        self._made: dict[tuple[str, str], Worker] = {}
+
+    def check(self, model: ModelLike | None) -> None:
+        """Nothing to check: the plan has done it."""
+
+    def voters(self, question: ReviewQuestion, most: int | None) -> Sequence[str]:
+        """As planned."""
+        return question.voters
+
+    def select(self, work: Vote) -> tuple[Worker, object]:
+        """A reader for `model#n`, engines for the name of a family, all families for `static`."""
+        voter, question = work["voter"], work["question"]
+        number = voter.removeprefix("model#")
+        key = (voter, "" if number != voter else question.aspect.name)
+        if key not in self._made:
+            self._made[key] = (
+                Reader(int(number), model=self._model, limits=self._limits)
+                if number != voter
+                else StaticVoter(voter, {question.aspect.name: _families(voter, question.aspect.name)})
+            )
+        return self._made[key], question
+
+
+def planning(settings: ReviewSettings) -> Callable[[Any, Runtime[Context]], dict[str, Any]]:
+    """Make the node that settles who reviews what, before any call."""
+
+    def plan(state: Any, runtime: Runtime[Context]) -> dict[str, Any]:
+        """Divide what is under review into questions, and forget what an earlier run has left."""
+        context = context_of(runtime.context, ReviewContext)
+        files, diff = state.get("files") or {}, state.get("diff")
+        if not files and diff is None:
+            raise InputError("there is nothing to review; pass files={path: text}, or a diff")
+        limits = context.limits or settings.limits
+        aspects = _aspects(settings.aspects, context.aspects)
+        parts, skipped = parts_of(files, diff)
+        made = plan_review(
+            parts,
+            aspects,
+            readers=settings.readers(context),
+            engines=settings.engines,
+            max_tokens=limits.section_tokens,
+            most=limits.sections,
+        )
+        return {
+            "questions": made.questions,
+            "aspects": aspects,
+            "passed_over": [*(state.get("skipped") or []), *skipped, *made.skipped],
+            "left_out": made.left_out,
+            "idle": made.idle,
+            "same": [],
+            "problems": {},
+            "branches": Overwrite({}),
+            "calls": Overwrite({}),
+            "started": time.time(),
+        }
+
+    return plan
+
+
+def vote_tasks(state: Any) -> list[Task]:
+    """One vote for each question: `review[security] app.py`."""
+    return [
+        Task(id=question.id, name=f"review[{question.aspect.name}] {question.title}", order=order, work=question)
+        for order, question in enumerate(state["questions"])
+    ]
+
+
+def as_question(work: Any) -> dict[str, Any]:
+    """What a vote gets of a branch's work."""
+    return {"question": work}
+
+
+def reconciling(reconciler: Reconciler, settings: ReviewSettings) -> Node:
+    """Make the node that has a model look at near misses; when that fails, all findings stay apart."""
+
+    async def reconcile(state: Any) -> dict[str, Any]:
+        """Find out which findings are the same."""
+        with recording() as calls:
+            try:
+                return {"same": await reconciler.same(close(state, settings).findings), "calls": calls}
+            except Exception as error:  # noqa: BLE001 - what the voters found is paid for
+                return {"problems": {"reconcile": describe(error)}, "calls": calls}
+
+    return reconcile
+
+
+def uniting(settings: ReviewSettings) -> Node:
+    """Make the node that closes the review."""
+
+    async def unite(state: Any) -> dict[str, Any]:
+        """Unite the findings, account for what is missing, and write the report."""
+        review = close(state, settings)
+        report = measure(
+            in_order(state["branches"]),
+            started=state["started"],
+            ended=time.time(),
+            closing=state["calls"].values(),
+        )
+        return {
+            "findings": review.findings,
+            "review": review,
+            "markdown": markdown_report(review),
+            "report": report.model_copy(update={"failures": report.failures | state["problems"]}),
+        }
+
+    return unite
+
+
+def close(state: Mapping[str, Any], settings: ReviewSettings, *, interrupted: bool = False) -> Review:
+    """Close a review on the branches that are there: all of them, or those of a run that was stopped."""
+    return close_review(
+        [_answered(question, state["branches"].get(question.id)) for question in state["questions"]],
+        aspects=state["aspects"],
+        skipped=state["passed_over"],
+        left_out=state["left_out"],
+        idle=state["idle"],
+        confirm=settings.confirm,
+        joined=[(one, other) for one, other in state.get("same") or []],
+        interrupted=interrupted,
+        notice=NOTICE,
+    )
+
+
+def _answered(question: ReviewQuestion, branch: Branch | None) -> Answered:
+    if branch is None:
+        return Answered(question, [])
+    held = branch.value.get("ballots") if isinstance(branch.value, dict) else None
+    ballots = [Ballot.model_validate(ballot) for ballot in held] if isinstance(held, list) else []
+    return Answered(question, ballots, None if branch.ok else branch.error or branch.status)
+
+
+def _aspects(built: Sequence[Aspect], names: Sequence[str] | None) -> list[Aspect]:
+    """The aspects of this run: those that the graph was built with, or the context's choice by name."""
+    if names is None:
+        return list(built)
+    own = {aspect.name: aspect for aspect in built}
+    return aspects_of([own.get(name, name) for name in names])
+
+
+def _families(voter: str, aspect: str) -> list[Any]:
+    families = families_of(aspect) if aspect in FAMILIES else []
+    return [family for family in families if voter in {STATIC, family.name}]

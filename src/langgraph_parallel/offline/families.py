@@ -1,0 +1,81 @@
+"""Who of the engines judges what, and with how many votes.
+
+Engines of one family say the same by construction: ruff re-implements bandit's rules, and finds the same
+code on the same line. So a family has one vote, however many engines it holds.
+"""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from langgraph_parallel.offline.engines import BANDIT, DLINT, RUFF, VULTURE, Engine
+
+
+class Seat(NamedTuple):
+    """An engine, for the rules that it judges in one aspect."""
+
+    engine: Engine
+    select: tuple[str, ...] = ()
+    """Prefixes of its own codes; empty for all that it has."""
+    ignore: tuple[str, ...] = ()
+
+
+class Family(NamedTuple):
+    """Engines that share one vote in one aspect."""
+
+    name: str
+    seats: tuple[Seat, ...]
+    scope: tuple[str, ...]
+    """Prefixes of the canonical rules that it can judge: for anything else its silence means nothing."""
+    tests_only: bool = False
+    """Judges test files only."""
+
+
+_STYLE = (
+    "C901", "E711", "E712", "E713", "E714", "E721", "E722", "E731", "E741", "F401", "F841",
+    "N801", "N802", "N803", "N806", "PLR0911", "PLR0912", "PLR0913", "PLR0915",
+)  # fmt: skip
+_CORRECTNESS = ("F", "B", "PLE", "ASYNC")
+_PERFORMANCE = ("PERF", "C4", "FURB")
+_TESTS = ("B011", "B015", "B017", "F631", "PLR0124", "PT011", "PT012", "PT015", "PT017")
+_DOCUMENTATION = ("D100", "D101", "D102", "D103", "D417", "D419")
+_DLINT_SCOPE = (
+    "DUO", "S102", "S301", "S302", "S306", "S307", "S311", "S323", "S324", "S501", "S506", "S602",
+)  # fmt: skip
+
+FAMILIES: dict[str, tuple[Family, ...]] = {
+    "security": (
+        Family("bandit", (Seat(BANDIT), Seat(RUFF, ("S",))), ("S",)),
+        Family("dlint", (Seat(DLINT),), _DLINT_SCOPE),
+    ),
+    "correctness": (Family("ruff", (Seat(RUFF, _CORRECTNESS, ("F401", "F841")),), _CORRECTNESS),),
+    "performance": (Family("ruff", (Seat(RUFF, _PERFORMANCE),), _PERFORMANCE),),
+    "style": (
+        Family("ruff", (Seat(RUFF, _STYLE),), _STYLE),
+        Family("vulture", (Seat(VULTURE),), ("ARG001", "unreachable-code", "unused-code")),
+    ),
+    "tests": (Family("ruff", (Seat(RUFF, _TESTS),), _TESTS, tests_only=True),),
+    "documentation": (Family("ruff", (Seat(RUFF, _DOCUMENTATION),), _DOCUMENTATION),),
+}
+"""Families by aspect. An aspect of one's own has none: no engine can judge it."""
+
+ENGINES: tuple[Engine, ...] = (RUFF, BANDIT, DLINT, VULTURE)
+
+BLIND_SPOTS = (
+    "They match known patterns: of the mistakes in a program's logic they find about one in fifty. "
+    "They do not see missing checks, wrong conditions, untested behaviour or documentation that is wrong."
+)
+
+
+def families_of(aspect: str) -> list[Family]:
+    """The families that judge an aspect, with the engines of them that are installed."""
+    held = []
+    for family in FAMILIES.get(aspect, ()):
+        seats = tuple(seat for seat in family.seats if seat.engine.installed)
+        if seats:
+            held.append(family._replace(seats=seats))
+    return held
+
+
+def installed_engines() -> Sequence[str]:
+    """Names of the engines that can run here."""
+    return [engine.name for engine in ENGINES if engine.installed]

@@ -1,0 +1,51 @@
+"""The records of the domain: plain, frozen values that know nothing of LangGraph."""
+
+from langgraph_parallel.records.ballot import Ballot, BallotStatus, Tally
+from langgraph_parallel.records.branch import STATUSES, Branch, Status
+from langgraph_parallel.records.call import Call, Usage
+from langgraph_parallel.records.finding import (
+    SEVERITIES,
+    Claim,
+    Contradiction,
+    Finding,
+    Lines,
+    Position,
+    Severity,
+)
+from langgraph_parallel.records.question import Aspect, Part, ReviewQuestion
+from langgraph_parallel.records.review import AspectOutcome, Coverage, Review, Skipped
+from langgraph_parallel.records.run_report import RunReport
+from langgraph_parallel.records.section import Section
+from langgraph_parallel.records.verdict import Count, Dissent, Support, Verdict, VerdictStatus
+
+__all__ = [
+    "SEVERITIES",
+    "STATUSES",
+    "Aspect",
+    "AspectOutcome",
+    "Ballot",
+    "BallotStatus",
+    "Branch",
+    "Call",
+    "Claim",
+    "Contradiction",
+    "Count",
+    "Coverage",
+    "Dissent",
+    "Finding",
+    "Lines",
+    "Part",
+    "Position",
+    "Review",
+    "ReviewQuestion",
+    "RunReport",
+    "Section",
+    "Severity",
+    "Skipped",
+    "Status",
+    "Support",
+    "Tally",
+    "Usage",
+    "Verdict",
+    "VerdictStatus",
+]

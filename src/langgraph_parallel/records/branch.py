@@ -1,0 +1,43 @@
+"""The record of one worker on one section."""
+
+from typing import Literal
+
+from pydantic import JsonValue
+
+from langgraph_parallel.records.base import Record
+from langgraph_parallel.records.call import Call
+
+Status = Literal["ok", "failed", "timed_out", "cancelled", "skipped"]
+STATUSES: tuple[Status, ...] = ("ok", "failed", "timed_out", "cancelled", "skipped")
+
+
+class Branch(Record):
+    """What came of one worker on one section. A branch that fails is this record, not an exception."""
+
+    id: str
+    name: str
+    """What traces and progress call it: `review[security] app.py`."""
+    order: int
+    """Its place in the plan, from 0. Results are read in this order, whichever finished first."""
+    status: Status
+    value: JsonValue = None
+    """What the worker returned, as JSON data: a pydantic record is dumped, so that a value is the
+    same before and after a checkpoint."""
+    error: str | None = None
+    """`Type: message`, with secrets masked, of a branch that did not end `ok`."""
+    attempt: int = 1
+    """Which run of this branch the record is from; a later attempt replaces an earlier one."""
+    started: float = 0.0
+    ended: float = 0.0
+    calls: list[Call] = []
+    """Every call made below this branch, at any depth."""
+    leaves: dict[str, int] = {}
+    """Statuses of the branches below this one, counted; empty where the branch is itself a leaf."""
+
+    failures: dict[str, str] = {}
+    """Causes by name of the branches below this one that did not end ok."""
+
+    @property
+    def ok(self) -> bool:
+        """Whether the worker returned."""
+        return self.status == "ok"

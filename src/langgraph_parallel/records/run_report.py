@@ -1,0 +1,29 @@
+"""The numbers of one run."""
+
+from langgraph_parallel.records.base import Record
+from langgraph_parallel.records.call import Call, Usage
+
+
+class RunReport(Record):
+    """What one run cost and gained. Seconds throughout; see `runtime.run_report` for how each is made."""
+
+    wall_seconds: float
+    sequential_seconds: float
+    """What the same calls would have taken one after another."""
+    speedup: float
+    """sequential / wall."""
+    critical_path_seconds: float
+    """The longest branch: no more parallelism can make the run shorter than this."""
+    call_p50_seconds: float
+    call_p95_seconds: float
+    branches: dict[str, int]
+    """Leaf branches by status, at every level."""
+    failures: dict[str, str]
+    """Cause by name of each branch that did not end ok: `vote[security#2] in review[security] app.py`."""
+    retries: int
+    throttled_share: float
+    """Calls answered 429, of all calls."""
+    usage: Usage
+    wasted: Usage
+    """The part of `usage` that went into calls that failed."""
+    calls: list[Call]

@@ -1,0 +1,64 @@
+"""One name for one rule, whatever engine it came from.
+
+Ruff re-implements the rules of other tools under codes of its own, so a hit of bandit's B608 and one of
+ruff's S608 are the same statement by the same rule. The canonical code is ruff's.
+"""
+
+import re
+
+_DLINT = {
+    "DUO102": "S311",  # random numbers
+    "DUO103": "S301",  # pickle
+    "DUO104": "S307",  # eval
+    "DUO105": "S102",  # exec
+    "DUO106": "S605",  # os.system and its kin
+    "DUO107": "S405",  # XML modules
+    "DUO109": "S506",  # yaml.load
+    "DUO115": "S202",  # tarfile.extractall
+    "DUO116": "S602",  # shell=True
+    "DUO119": "S301",  # shelve, which is pickle
+    "DUO120": "S302",  # marshal
+    "DUO121": "S306",  # mktemp
+    "DUO122": "S323",  # unverified TLS context
+    "DUO123": "S501",  # requests without verification
+    "DUO130": "S324",  # weak hashes
+    "DUO133": "S413",  # pycrypto
+}
+_PYLINT = {
+    "W0611": "F401",  # unused import
+    "W0612": "F841",  # unused variable
+    "E0602": "F821",  # undefined name
+    "W0702": "E722",  # bare except
+    "W0102": "B006",  # mutable default
+    "W0123": "S307",  # eval
+    "W0122": "S102",  # exec
+    "C0114": "D100",  # no module docstring
+    "C0115": "D101",  # no class docstring
+    "C0116": "D103",  # no function docstring
+}
+_SAME = {
+    **dict.fromkeys(("S406", "S407", "S408", "S409"), "S405"),  # the XML parsers: one advice for all
+    "S303": "S324",  # weak hashes, under their old code
+}
+_CODE = re.compile(r"[A-Za-z]+\d+")
+_BANDIT = re.compile(r"B([1-7]\d\d)")  # B0xx and B9xx are flake8-bugbear's
+_PYLINT_CODE = re.compile(r"[CEFRW]\d{4}")
+
+
+def canonical_rule(code: str) -> str:
+    """Give the canonical code of a rule; a code that is not known is its own.
+
+    >>> canonical_rule("B608"), canonical_rule("DUO104"), canonical_rule("W0611"), canonical_rule("B006")
+    ('S608', 'S307', 'F401', 'B006')
+    """
+    if not _CODE.fullmatch(code.strip()):
+        return code  # a word, not a code
+    code = code.strip().upper()
+    if match := _BANDIT.fullmatch(code):
+        code = f"S{match[1]}"
+    elif code in _PYLINT:
+        code = _PYLINT[code]
+    elif _PYLINT_CODE.fullmatch(code):
+        code = f"PL{code}"
+    code = _DLINT.get(code, code)
+    return _SAME.get(code, code)

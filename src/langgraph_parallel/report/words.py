@@ -1,0 +1,137 @@
+"""What all reports say, in the same words: support, provenance, coverage, aspects, the run."""
+
+import re
+import unicodedata
+from collections.abc import Sequence
+
+from langgraph_parallel.records import AspectOutcome, Coverage, Finding, Review, RunReport, Skipped
+
+_MOST_LISTED = 12
+_SPACES = {"\t": "    ", "\n": " ", "\r": " "}
+
+
+def visible(text: str) -> str:
+    r"""Make control characters visible, so that a text cannot drive a terminal or hide its order.
+
+    >>> visible("a\x1b[2Jb")
+    'a\\x1b[2Jb'
+    """
+    return "".join(
+        _SPACES.get(char) or (char if unicodedata.category(char) not in {"Cc", "Cf", "Cs"} else ascii(char)[1:-1])
+        for char in text
+    )
+
+
+def count(number: int, noun: str) -> str:
+    """`1 file`, `2 files`, `2 branches`."""
+    plural = f"{noun}es" if noun.endswith(("ch", "s")) else f"{noun[:-1]}ies" if noun.endswith("ry") else f"{noun}s"
+    return f"{number:,} {noun if number == 1 else plural}"
+
+
+def said_by(finding: Finding) -> str:
+    """Who said it, each once, with the source's own code: `bandit B602, dlint DUO116`."""
+    sources = [f"{claim.source} {claim.code}" if claim.code else claim.source for claim in finding.provenance]
+    return ", ".join(dict.fromkeys(sources))
+
+
+def remarks(finding: Finding) -> list[str]:
+    """What a reader should know beside the claim itself: doubt, contradictions, dissent, other aspects."""
+    found = [f"in doubt: {finding.doubt}"] if finding.doubt else []
+    for contradiction in finding.contradictions:
+        sides = "; ".join(f"{side.value} ({', '.join(side.sources)})" for side in contradiction.positions)
+        found.append(f"they differ on the {contradiction.field}: {sides}")
+    if finding.dissent:
+        found.append(f"not reported by {', '.join(finding.dissent)}")
+    if others := [aspect for aspect in finding.aspects if aspect != finding.aspect]:
+        found.append(f"also seen under {', '.join(others)}")
+    return found
+
+
+def headline(review: Review) -> str:
+    """The result in one line."""
+    by_severity = [
+        f"{number} {severity}"
+        for severity in ("high", "medium", "low")
+        if (number := sum(finding.severity == severity for finding in review.confirmed))
+    ]
+    found = f"{count(len(review.confirmed), 'finding')}: {', '.join(by_severity)}" if by_severity else "No findings"
+    more = f"; {len(review.unconfirmed)} unconfirmed" if review.unconfirmed else ""
+    return f"{found}{more}."
+
+
+def judged_by(review: Review) -> str:
+    """Who did the work."""
+    return f"Judged by {', '.join(review.judged_by)}." if review.judged_by else "Judged by nobody."
+
+
+def aspect_line(outcome: AspectOutcome) -> str:
+    """How far an aspect was judged, and what is missing."""
+    line = f"{outcome.name}: {outcome.status}"
+    if outcome.asked:
+        line += f", {outcome.cast} of {count(outcome.asked, 'ballot')}"
+    if outcome.abstained:
+        line += f", {outcome.abstained} abstained"
+    if outcome.failed:
+        line += f", {outcome.failed} failed"
+    return line + (f" ({'; '.join(outcome.reasons)})" if outcome.reasons else "")
+
+
+def coverage_lines(coverage: Coverage) -> list[str]:
+    """What was read, and everything that was not, with the reason."""
+    read = f"Read {count(len(coverage.files), 'file')}, {count(coverage.lines, 'line')}"
+    skipped = f"; skipped {len(coverage.skipped)}: {_listed(coverage.skipped)}" if coverage.skipped else "; skipped none"
+    lines = [f"{read}{skipped}."]
+    if coverage.not_reviewed:
+        lines.append(f"Not reviewed: {_listed(coverage.not_reviewed)}.")
+    if coverage.unread:
+        lines.append(f"Could not be read by every engine: {_listed(_by_file(coverage.unread))}.")
+    if coverage.outside_diff:
+        verb = "is" if coverage.outside_diff == 1 else "are"
+        lines.append(f"{count(coverage.outside_diff, 'finding')} on unchanged lines {verb} not shown.")
+    return lines
+
+
+def run_lines(report: RunReport) -> list[str]:
+    """The numbers of the run."""
+    total = sum(report.branches.values())
+    states = ", ".join(f"{number} {status.replace('_', ' ')}" for status, number in report.branches.items())
+    engines = sum(call.kind == "engine" for call in report.calls)
+    models = sum(call.kind == "model" for call in report.calls)
+    calls = " and ".join(
+        count(number, noun) for number, noun in ((models, "model call"), (engines, "engine run")) if number
+    )
+    lines = [
+        f"{report.wall_seconds:.1f} s; one after another {report.sequential_seconds:.1f} s: "
+        f"{report.speedup:.1f} times as fast.",
+        f"{count(total, 'branch')}{f' ({states})' if states else ''}; {calls or 'no calls'}"
+        f"; {count(report.retries, 'retry')}; {report.throttled_share:.0%} of calls throttled.",
+    ]
+    if report.usage.input_tokens or report.usage.output_tokens:
+        lines.append(f"{report.usage.input_tokens:,} tokens in, {report.usage.output_tokens:,} out.")
+    lines += [f"Failed: {name}: {cause}" for name, cause in report.failures.items()]
+    return lines
+
+
+def _by_file(skipped: Sequence[Skipped]) -> list[Skipped]:
+    """One entry for each file and reason, naming all who could not read it."""
+    held: dict[tuple[str, str], list[str]] = {}
+    for item in skipped:
+        held.setdefault((item.path, item.reason), []).append(item.by or "")
+    return [
+        Skipped(path=path, reason=reason, by=", ".join(dict.fromkeys(filter(None, by)))) for (path, reason), by in held.items()
+    ]
+
+
+def _listed(skipped: Sequence[Skipped]) -> str:
+    shown = [
+        f"{item.path}{f':{item.lines}' if item.lines else ''} ({f'{item.by}: ' if item.by else ''}{item.reason})"
+        for item in skipped[:_MOST_LISTED]
+    ]
+    if more := len(skipped) - len(shown):
+        shown.append(f"and {more} more (JSON output has them all)")
+    return ", ".join(shown)
+
+
+def longest_run(text: str, char: str) -> int:
+    """The longest run of a character in a text."""
+    return max((len(run) for run in re.findall(f"{re.escape(char)}+", text)), default=0)

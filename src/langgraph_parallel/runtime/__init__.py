@@ -1,0 +1,1 @@
+"""What governs calls: models, limits, retries, recording, the run report."""

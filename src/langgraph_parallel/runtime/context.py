@@ -1,0 +1,67 @@
+"""The runtime context: what can be set for one run, in Studio or by `ainvoke(..., context=...)`."""
+
+from typing import TypeVar
+
+from langgraph.runtime import get_runtime
+from pydantic import BaseModel, ConfigDict, Field
+
+from langgraph_parallel.runtime.limits import Limits
+
+
+class Context(BaseModel):
+    """Settings for one run. What is left empty is as the graph was built."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    model: str | None = Field(
+        None,
+        title="Model",
+        description="provider:model. Empty: as the graph was built, else LANGGRAPH_PARALLEL_MODEL.",
+        examples=["openai:gpt-5-mini"],
+    )
+    limits: Limits | None = Field(None, title="Limits", description="Bounds of calls and work.")
+
+
+class VotingContext(Context):
+    """Settings for one vote."""
+
+    voters: int | None = Field(
+        None, ge=1, le=100, title="Voters", description="How many model voters. Empty: as the graph was built."
+    )
+
+
+class ReviewContext(VotingContext):
+    """Settings for one review."""
+
+    aspects: list[str] | None = Field(
+        None,
+        title="Aspects",
+        description="Which of security, correctness, performance, style, tests, documentation, and of those "
+        "that the graph was built with. Empty: as the graph was built.",
+        examples=[["security", "correctness"]],
+    )
+
+
+ContextT = TypeVar("ContextT", bound=Context)
+
+
+def context_of(given: object, kind: type[ContextT]) -> ContextT:
+    """Take a graph's context, or an empty one.
+
+    A graph that runs inside a foreign graph sees that graph's context. It may be anything, so what is
+    not ours is left alone; what is ours but of another graph is read as far as it goes.
+    """
+    if isinstance(given, kind):
+        return given
+    if isinstance(given, Context):
+        return kind.model_validate({name: getattr(given, name) for name in kind.model_fields if hasattr(given, name)})
+    return kind()
+
+
+def current_context() -> Context:
+    """The context of the run that this code is part of; an empty one outside of any run."""
+    try:
+        given: object = get_runtime(Context).context
+    except (RuntimeError, KeyError):
+        return Context()
+    return context_of(given, Context)

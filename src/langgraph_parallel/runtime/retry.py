@@ -1,0 +1,111 @@
+"""The one retry layer: what is tried again, how often, and after how long."""
+
+import asyncio
+import email.utils
+import random
+import time
+from collections.abc import Mapping
+
+from tenacity import AsyncRetrying, RetryCallState, retry_if_exception, stop_after_attempt
+
+from langgraph_parallel.runtime.limits import Limits
+
+TRANSIENT_STATUS = frozenset({408, 409, 425, 429, 500, 502, 503, 504, 529})
+"""HTTP answers that a second request may not get: time-outs, conflicts, throttling, overload."""
+_CONNECTION = frozenset(
+    {
+        "APIConnectionError",
+        "APIResponseValidationError",
+        "ClientConnectionError",
+        "ClientPayloadError",
+        "ConnectError",
+        "ReadError",
+        "ReadTimeout",
+        "RemoteProtocolError",
+        "JSONDecodeError",
+    }
+)
+"""Errors of HTTP clients for a connection that broke or a body that was cut, by name: the clients
+themselves need not be installed."""
+_LONGEST_PAUSE = 30.0
+
+
+def retrying(limits: Limits) -> AsyncRetrying:
+    """Make the loop that runs one call, and runs it again as `limits` allow.
+
+    429 and overload, 5xx, broken connections, cut bodies and time-outs are tried again; nothing else is.
+    `Retry-After` is obeyed, plus a little jitter so that waiters do not come back together; a server that
+    asks for more than `limits.retry_after_ceiling` is not asked again. Without it the pause doubles from
+    `limits.backoff` to 30 s, drawn between half of it and all of it.
+    """
+    return AsyncRetrying(
+        stop=stop_after_attempt(limits.attempts),
+        retry=retry_if_exception(lambda error: _worth_it(error, limits)),
+        wait=lambda state: _pause(state, limits),
+        reraise=True,
+    )
+
+
+def is_throttled(error: BaseException) -> bool:
+    """Whether the endpoint answered 429, or said in another way that it is asked too much."""
+    return _status(error) in {429, 529}
+
+
+def is_transient(error: BaseException) -> bool:
+    """Whether the same request may succeed when it is made again."""
+    if _body_code(error) == "insufficient_quota":
+        return False
+    status = _status(error)
+    if status is not None and status >= 400:
+        return status in TRANSIENT_STATUS
+    if isinstance(error, TimeoutError | asyncio.TimeoutError | ConnectionError):
+        return True
+    return any(kind.__name__ in _CONNECTION for kind in type(error).__mro__)
+
+
+def retry_after(error: BaseException, now: float | None = None) -> float | None:
+    """Seconds that the server asks to wait (RFC 9110, 10.2.3; `retry-after-ms` of OpenAI), or None."""
+    headers: Mapping[str, str] = getattr(getattr(error, "response", None), "headers", None) or {}
+    if milliseconds := _float(headers.get("retry-after-ms")):
+        return milliseconds / 1000
+    value = headers.get("retry-after")
+    if value is None:
+        return None
+    if (seconds := _float(value)) is not None:
+        return max(0.0, seconds)
+    try:
+        moment = email.utils.parsedate_to_datetime(value).timestamp()
+    except ValueError:
+        return None
+    return max(0.0, moment - (time.time() if now is None else now))
+
+
+def _worth_it(error: BaseException, limits: Limits) -> bool:
+    return is_transient(error) and (retry_after(error) or 0.0) <= limits.retry_after_ceiling
+
+
+def _pause(state: RetryCallState, limits: Limits) -> float:
+    error = state.outcome.exception() if state.outcome else None
+    asked = retry_after(error) if error else None
+    if asked is not None:
+        return asked + random.uniform(0, 0.1 + 0.1 * asked)  # noqa: S311 - jitter, not a secret
+    pause = min(_LONGEST_PAUSE, limits.backoff * 2 ** (state.attempt_number - 1))
+    return random.uniform(pause / 2, pause)  # noqa: S311 - jitter, not a secret
+
+
+def _status(error: BaseException) -> int | None:
+    status = getattr(error, "status_code", None) or getattr(
+        getattr(error, "response", None), "status_code", None
+    )
+    return status if isinstance(status, int) else None
+
+
+def _body_code(error: BaseException) -> object:
+    return getattr(error, "code", None)
+
+
+def _float(value: str | None) -> float | None:
+    try:
+        return float(value) if value is not None else None
+    except ValueError:
+        return None

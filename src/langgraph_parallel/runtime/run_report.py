@@ -1,0 +1,75 @@
+"""From branches to the numbers of a run."""
+
+import math
+from collections import Counter
+from collections.abc import Iterable, Sequence
+
+from langgraph_parallel.records import Branch, Call, RunReport, Usage
+from langgraph_parallel.reducers.channels import merge_calls
+
+
+def measure(
+    branches: Iterable[Branch], *, started: float, ended: float, closing: Iterable[Call] = ()
+) -> RunReport:
+    """Compute the run report.
+
+    Args:
+        branches: those of the graph itself; what ran below them is in their records.
+        started: when the graph began, in seconds since the epoch.
+        ended: when it closed.
+        closing: calls that were made outside of branches: by a planner, a judge, a synthesizer.
+
+    Sequential time is the sum of all calls' durations; the critical path is the longest branch and the
+    closing calls after it; percentiles are nearest-rank, over calls.
+    """
+    branches, closing = list(branches), list(closing)
+    calls: dict[str, Call] = {}
+    for branch in branches:
+        calls = merge_calls(calls, {call.id: call for call in branch.calls})
+    calls = merge_calls(calls, {call.id: call for call in closing})
+    made = sorted(calls.values(), key=lambda call: (call.started, call.id))
+    seconds = sorted(call.seconds for call in made)
+    wall, sequential = max(0.0, ended - started), math.fsum(seconds)
+    longest = max((branch.ended - branch.started for branch in branches), default=0.0)
+    return RunReport(
+        wall_seconds=wall,
+        sequential_seconds=sequential,
+        speedup=sequential / wall if wall else 1.0,
+        critical_path_seconds=longest + math.fsum(call.seconds for call in closing),
+        call_p50_seconds=percentile(seconds, 0.5),
+        call_p95_seconds=percentile(seconds, 0.95),
+        branches=leaves(branches),
+        failures=_failures(branches),
+        retries=sum(call.attempt > 1 for call in made),
+        throttled_share=sum(call.throttled for call in made) / len(made) if made else 0.0,
+        usage=Usage.total(call.usage for call in made),
+        wasted=Usage.total(call.usage for call in made if not call.ok),
+        calls=made,
+    )
+
+
+def _failures(branches: Iterable[Branch]) -> dict[str, str]:
+    """Causes by name, and by the names of the branches around them."""
+    causes: dict[str, str] = {}
+    for branch in branches:
+        own = {} if branch.ok else {branch.name: branch.error or branch.status}
+        below = {f"{name} in {branch.name}": cause for name, cause in branch.failures.items()}
+        causes |= own | below
+    return causes
+
+
+def leaves(branches: Iterable[Branch]) -> dict[str, int]:
+    """Count leaf branches by status: a branch that has branches below it stands for those."""
+    counts: Counter[str] = Counter()
+    for branch in branches:
+        counts.update(branch.leaves or {branch.status: 1})
+    return dict(sorted(counts.items()))
+
+
+def percentile(ordered: Sequence[float], share: float) -> float:
+    """Nearest-rank percentile of sorted values; 0 of none.
+
+    >>> percentile([1, 2, 3, 4], 0.5)
+    2
+    """
+    return ordered[max(0, math.ceil(share * len(ordered)) - 1)] if ordered else 0.0

@@ -1,0 +1,122 @@
+"""Structured answers: a pydantic schema goes out as plain JSON schema, and text comes back.
+
+The SDK's own parsing of pydantic schemas costs more than the rest of the call, so schemas are bound as
+plain JSON schema, once, and the text is validated here.
+"""
+
+import json
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+from langchain_core.language_models import BaseChatModel
+from langchain_core.messages import AIMessage, BaseMessage, HumanMessage
+from langchain_core.runnables import Runnable, RunnableConfig
+from pydantic import BaseModel, ValidationError
+
+from langgraph_parallel.errors import InvalidAnswer, RefusedAnswer
+from langgraph_parallel.prompts import load
+from langgraph_parallel.runtime.models import is_openai
+
+Schema = TypeVar("Schema", bound=BaseModel)
+_JSON_ANSWER = load("json_answer")
+
+
+@dataclass(frozen=True)
+class BoundModel:
+    """A model with everything bound to it that its calls have in common."""
+
+    runnable: Runnable[Any, Any]
+    suffix: str = ""
+    """Put behind the last message, for models that have no way to be given a schema."""
+
+    async def ainvoke(self, messages: Sequence[BaseMessage], config: RunnableConfig) -> AIMessage:
+        """Make one request.
+
+        Raises:
+            InvalidAnswer: what came back is no message.
+            Exception: whatever the provider raises.
+        """
+        asked = list(messages)
+        if self.suffix:
+            asked[-1] = HumanMessage(f"{asked[-1].text}\n\n{self.suffix}")
+        answer = await self.runnable.ainvoke(asked, config)
+        if isinstance(answer, Mapping):  # `with_structured_output(include_raw=True)`
+            raw = answer["raw"]
+            return AIMessage(
+                content=json.dumps(answer["parsed"]) if answer["parsed"] is not None else raw.text,
+                usage_metadata=raw.usage_metadata,
+            )
+        if not isinstance(answer, AIMessage):
+            raise InvalidAnswer(f"the model returned {type(answer).__name__}, not a message")
+        return answer
+
+
+def bind(model: BaseChatModel, schema: type[BaseModel] | None, temperature: float | None) -> BoundModel:
+    """Bind a schema and a temperature to a model, in the way that this model offers."""
+    options: dict[str, Any] = {} if temperature is None else {"temperature": temperature}
+    if schema is None:
+        return BoundModel(model.bind(**options) if options else model)
+    plain = json_schema(schema)
+    if is_openai(model):
+        wanted = {"name": schema.__name__, "schema": plain, "strict": _is_strict(plain)}
+        return BoundModel(model.bind(response_format={"type": "json_schema", "json_schema": wanted}, **options))
+    try:
+        return BoundModel(model.with_structured_output(plain, include_raw=True, **options))
+    except NotImplementedError:
+        suffix = _JSON_ANSWER.render({"schema": json.dumps(plain, indent=2)})
+        return BoundModel(model.bind(**options) if options else model, suffix)
+
+
+def json_schema(schema: type[BaseModel]) -> dict[str, Any]:
+    """A pydantic model as the JSON schema that strict structured output takes.
+
+    Objects with known fields are closed, and all of their fields required; defaults, which strict mode
+    refuses, are left out.
+    """
+    plain: dict[str, Any] = _closed(schema.model_json_schema())
+    return {"title": schema.__name__, "description": (schema.__doc__ or schema.__name__).strip()} | plain
+
+
+def validate(message: AIMessage, schema: type[Schema]) -> Schema:
+    """Read an answer as `schema`; a JSON object inside a Markdown fence is taken out of it.
+
+    Raises:
+        RefusedAnswer: the model declined.
+        InvalidAnswer: there is no JSON in it, or it does not fit; the message says where.
+    """
+    if refusal := message.additional_kwargs.get("refusal"):
+        raise RefusedAnswer(f"the model declined to answer: {refusal}")
+    text = message.text.strip()
+    if fenced := re.fullmatch(r"```\w*\n(.*?)\n?```", text, re.DOTALL):
+        text = fenced[1]
+    try:
+        return schema.model_validate_json(text)
+    except ValidationError as error:
+        problems = "; ".join(
+            f"{'.'.join(map(str, problem['loc'])) or 'answer'}: {problem['msg']}" for problem in error.errors()[:5]
+        )
+        raise InvalidAnswer(f"the answer does not fit {schema.__name__}: {problems}") from error
+
+
+def _closed(node: Any) -> Any:
+    if isinstance(node, list):
+        return [_closed(item) for item in node]
+    if not isinstance(node, dict):
+        return node
+    node = {key: _closed(value) for key, value in node.items() if key != "default"}
+    if "properties" in node:
+        node |= {"additionalProperties": False, "required": list(node["properties"])}
+    return node
+
+
+def _is_strict(node: Any) -> bool:
+    """Whether every object is closed, as strict mode demands; free-form dictionaries are not."""
+    if isinstance(node, list):
+        return all(map(_is_strict, node))
+    if not isinstance(node, dict):
+        return True
+    if node.get("type") == "object" and node.get("additionalProperties") is not False:
+        return False
+    return all(map(_is_strict, node.values()))
