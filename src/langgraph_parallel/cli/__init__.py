@@ -1,5 +1,18 @@
-"""The command line."""
+"""The command line: `langgraph-parallel review PATH...`."""
+
+import sys
 
 
 def main() -> None:
-    raise SystemExit(0)
+    """Run the command line; exit with its code."""
+    try:
+        from langgraph_parallel.cli.app import run
+    except ModuleNotFoundError as error:
+        if error.name not in {"typer", "rich", "pathspec"}:
+            raise
+        print(
+            "langgraph-parallel: error: the command line needs more: pip install 'langgraph-parallel[cli,offline]'",
+            file=sys.stderr,
+        )
+        sys.exit(2)
+    sys.exit(run())

@@ -14,7 +14,6 @@ from typing_extensions import TypedDict
 from langgraph_parallel.graphs.voting import voting_builder
 from langgraph_parallel.nodes.aspects import AspectLike, aspects_of
 from langgraph_parallel.nodes.branch import branch_node
-from langgraph_parallel.nodes.reconcile import Reconciler
 from langgraph_parallel.nodes.review import (
     ReviewSettings,
     ReviewVoters,
@@ -138,27 +137,31 @@ def create_review(
         voters=voters,
         engines=engines,
         offline=offline,
+        reconcile=reconcile,
         confirm=Fraction(confirm).limit_denominator(1000),
         limits=limits or Limits(),
     )
-    vote = with_sync_face(
-        voting_builder(
-            ReviewVoters(model, limits), union(), question=ReviewQuestion, name=name, title="label"
-        ).compile(name="vote")
-    )
+    return with_sync_face(review_builder(settings).compile(checkpointer=checkpointer, store=store, name=name))
+
+
+def review_builder(settings: ReviewSettings) -> StateGraph[Any, Any, Any, Any]:
+    """Wire a review: plan -> votes -> (reconcile) -> unite."""
+    voters = ReviewVoters(settings.model, settings.limits)
+    vote = voting_builder(voters, union(), question=ReviewQuestion, name="review", title="label")
     builder: StateGraph[Any, Any, Any, Any] = StateGraph(
         _State, context_schema=ReviewContext, input_schema=ReviewInput, output_schema=ReviewOutput
     )
-    join = "reconcile" if reconcile else "unite"
+    join = "reconcile" if settings.reconcile else "unite"
     router, paths = scatter_to("vote", vote_tasks, join=join)
+    worker = with_sync_face(vote.compile(name="vote"))
     builder.add_node("plan", planning(settings))
-    builder.add_node("vote", branch_node(vote, "section", into=as_question), input_schema=ReviewTask)
+    builder.add_node("vote", branch_node(worker, "section", into=as_question), input_schema=ReviewTask)
     builder.add_node("unite", uniting(settings))
     builder.add_edge(START, "plan")
     builder.add_conditional_edges("plan", router, paths)
     builder.add_edge("vote", join)
-    if reconcile:
-        builder.add_node("reconcile", reconciling(Reconciler(model, limits), settings))
+    if settings.reconcile:
+        builder.add_node("reconcile", reconciling(settings))
         builder.add_edge("reconcile", "unite")
     builder.add_edge("unite", END)
-    return with_sync_face(builder.compile(checkpointer=checkpointer, store=store, name=name))
+    return builder

@@ -3,11 +3,12 @@
 import asyncio
 import time
 from collections.abc import Awaitable, Callable, Mapping
-from typing import Any, Protocol, runtime_checkable
+from typing import Any, Literal, Protocol, runtime_checkable
 
 from langchain_core.messages import BaseMessage
 from langchain_core.runnables import Runnable, RunnableConfig
 from langgraph.errors import GraphBubbleUp
+from langgraph.types import StreamWriter
 from pydantic import BaseModel, JsonValue, TypeAdapter
 from typing_extensions import NotRequired, TypedDict
 
@@ -30,6 +31,20 @@ class Task(TypedDict):
     work: Any
 
 
+class BranchEvent(TypedDict):
+    """What `stream_mode="custom"` shows of a branch, when it starts and when it has finished."""
+
+    event: Literal["started", "finished"]
+    kind: str
+    """`section` or `voter`."""
+    id: str
+    name: str
+    parent: str | None
+    """Id of the branch that it is below, in a nested graph."""
+    branch: NotRequired[Branch]
+    """Its record, once it has finished."""
+
+
 class BranchUpdate(TypedDict):
     """What a branch writes: one key, itself."""
 
@@ -47,7 +62,7 @@ class Dispatcher(Protocol):
 
 def branch_node(
     worker: Worker | Dispatcher, kind: str, *, into: Callable[[Any], object] | None = None
-) -> Callable[[Any, RunnableConfig], Awaitable[BranchUpdate]]:
+) -> Callable[[Any, RunnableConfig, StreamWriter], Awaitable[BranchUpdate]]:
     """Make the node that a fan-out sends its tasks to.
 
     Args:
@@ -56,9 +71,13 @@ def branch_node(
         into: turns the work into what the worker takes, where that is something else.
     """
 
-    async def branch(task: Any, config: RunnableConfig) -> BranchUpdate:
+    async def branch(task: Any, config: RunnableConfig, writer: StreamWriter) -> BranchUpdate:
         given = {**task, "work": into(task["work"])} if into else task
-        return {"branches": {task["id"]: await run_branch(worker, given, config, kind)}}
+        event = BranchEvent(event="started", kind=kind, id=task["id"], name=task["name"], parent=_parent(config))
+        writer(event)
+        record = await run_branch(worker, given, config, kind)
+        writer({**event, "event": "finished", "branch": record})
+        return {"branches": {task["id"]: record}}
 
     return branch
 
@@ -111,6 +130,10 @@ async def run_branch(worker: Worker | Dispatcher, task: Task, config: RunnableCo
         leaves=report.branches if report else {},
         failures=report.failures if report else {},
     )
+
+
+def _parent(config: RunnableConfig) -> str | None:
+    return (config.get("metadata") or {}).get("branch")
 
 
 def _named(config: RunnableConfig, task: Task, kind: str) -> RunnableConfig:

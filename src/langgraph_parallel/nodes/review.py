@@ -57,6 +57,7 @@ class ReviewSettings:
     voters: int = 3
     engines: bool = True
     offline: bool = False
+    reconcile: bool = False
     confirm: Fraction = Fraction(2, 3)
     limits: Limits = field(default_factory=Limits)
 
@@ -67,6 +68,8 @@ class ReviewSettings:
             check_model(self.model)
         if self.offline and not self.engines:
             raise UsageError("offline=True and engines=False leave nobody to review")
+        if self.offline and self.reconcile:
+            raise UsageError("reconcile=True asks a model, and offline=True uses none; leave one of them out")
         if self.voters < 1:
             raise UsageError(f"voters is {self.voters}; a vote needs at least one")
         if not 0 < self.confirm <= 1:
@@ -164,8 +167,9 @@ def as_question(work: Any) -> dict[str, Any]:
     return {"question": work}
 
 
-def reconciling(reconciler: Reconciler, settings: ReviewSettings) -> Node:
+def reconciling(settings: ReviewSettings) -> Node:
     """Make the node that has a model look at near misses; when that fails, all findings stay apart."""
+    reconciler = Reconciler(settings.model, settings.limits)
 
     async def reconcile(state: Any) -> dict[str, Any]:
         """Find out which findings are the same."""

@@ -129,7 +129,9 @@ def _parse_vulture(output: Output) -> Parsed:
     for line in output.stdout.splitlines():
         if match := _LINE.fullmatch(line):
             message = re.sub(r" \(\d+% confidence\)$", "", match["text"])
-            code = next((code for start, code in _VULTURE.items() if message.startswith(start)), "unused-code")
+            code = next(
+                (code for start, code in _VULTURE.items() if message.startswith(start)), "unused-code"
+            )
             yield Hit(_relative(match["path"]), int(match["line"]), int(match["line"]), code, message)
     for line in output.stderr.splitlines():
         if match := _LINE.fullmatch(line):
@@ -142,7 +144,10 @@ def _relative(path: str) -> str:
 
 RUFF = Engine("ruff", "ruff", _ruff_arguments, _parse_ruff)
 BANDIT = Engine(
-    "bandit", "bandit", lambda *_: ["--format=json", "--quiet", "--ignore-nosec", "--exit-zero"], _parse_bandit
+    "bandit",
+    "bandit",
+    lambda *_: ["--format=json", "--quiet", "--ignore-nosec", "--exit-zero"],
+    _parse_bandit,
 )
 DLINT = Engine(
     "dlint",

@@ -25,6 +25,11 @@ from langgraph_parallel.runtime.redact import describe
 
 _SUFFIXES = (".py", ".pyi")
 _SUPPRESSED = re.compile(r"#\s*(noqa|nosec)\b", re.IGNORECASE)
+_LITERAL = re.compile(r"""(['"]).*?\1""")
+_SECRETS = frozenset({"S105", "S106", "S107"})
+"""Rules about secrets in the source: a report must not spread what it finds."""
+_NOT_IN_TESTS = ("S101", "D1")
+"""Tests are made of asserts, and their names say what they are for."""
 _TEST_FILE = re.compile(r"(^|/)(test_[^/]*|[^/]*_test|conftest)\.py$|(^|/)tests?/")
 
 
@@ -114,10 +119,13 @@ class StaticVoter:
 
     def _claim(self, aspect: str, engine: str, hit: Hit, part: Part) -> Claim | None:
         rule = canonical_rule(hit.code) if hit.code[0].isupper() else _named(hit.code)
-        if rule == "S101" and _TEST_FILE.search(part.path):
-            return None  # assert is what tests are made of
+        if rule.startswith(_NOT_IN_TESTS) and _TEST_FILE.search(part.path):
+            return None
         known = RULES.get(rule)
-        quote = part.line(hit.first)
+        quote, message = part.line(hit.first), hit.message
+        doubt = "the code marks this line as accepted" if _SUPPRESSED.search(quote) else None
+        if rule in _SECRETS:
+            quote, message = _LITERAL.sub("'***'", quote), _LITERAL.sub("'***'", message)
         return Claim(
             voter=self.name,
             source=engine,
@@ -125,13 +133,13 @@ class StaticVoter:
             path=part.path,
             lines=Lines(first=hit.first, last=hit.last),
             severity=hit.severity if hit.severity in {"high", "medium", "low"} else severity_of(rule),  # type: ignore[arg-type]
-            message=hit.message,
+            message=message,
             explanation=known.explanation if known else "",
             suggestion=known.suggestion if known else hit.fix,
             rule=rule,
             code=hit.code,
             quote=quote,
-            doubt="the code marks this line as accepted" if _SUPPRESSED.search(quote) else None,
+            doubt=doubt,
         )
 
 
@@ -144,7 +152,16 @@ async def _run_engine(seat: Seat, files: Sequence[str], folder: Path) -> tuple[l
             ok = True
             return result
         finally:
-            record(Call(id=str(uuid.uuid4()), kind="engine", target=name, started=started, ended=time.time(), ok=ok))
+            record(
+                Call(
+                    id=str(uuid.uuid4()),
+                    kind="engine",
+                    target=name,
+                    started=started,
+                    ended=time.time(),
+                    ok=ok,
+                )
+            )
 
 
 def _write(folder: Path, parts: Iterable[Part]) -> dict[str, Part]:

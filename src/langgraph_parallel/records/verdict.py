@@ -17,7 +17,7 @@ class Support(Record):
 
     @property
     def share(self) -> float:
-        """k / n, and 0 where nobody could have."""
+        """K / n, and 0 where nobody could have."""
         return self.k / self.n if self.n else 0.0
 
     def __str__(self) -> str:

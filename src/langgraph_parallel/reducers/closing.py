@@ -56,7 +56,7 @@ def close_review(
         confirm: as in `unite`.
         joined: as in `unite`.
         interrupted: the run was stopped before all voters had answered.
-        notice: shown where no model has taken part.
+        notice: shown where somebody judged, and no model was among them.
     """
     answered = list(answered)
     parts: dict[str, list[Part]] = defaultdict(list)
@@ -74,7 +74,7 @@ def close_review(
     by_model = any(b.voter.startswith("model#") for answer in answered for b in answer.ballots if b.cast)
     return Review(
         judged_by=judges,
-        notice="" if by_model else notice,
+        notice="" if by_model or not judges else notice,
         findings=shown,
         aspects=[_outcome(aspect.name, answered, (idle or {}).get(aspect.name)) for aspect in aspects],
         coverage=_coverage(answered, parts, skipped, left_out, len(findings) - len(shown)),

@@ -68,8 +68,12 @@ def _finding(finding: Finding) -> str:
 
 def _text(text: str) -> str:
     """Escape everything that Markdown or HTML would read as more than text, mentions included."""
-    plain = visible(text).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;").replace("@", "&#64;")
-    plain = re.sub(r"(https?|ftp)://|www\.", lambda match: match[0].replace(":", "&#58;").replace("w.", "w&#46;"), plain)
+    plain = (
+        visible(text).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;").replace("@", "&#64;")
+    )
+    plain = re.sub(
+        r"(https?|ftp)://|www\.", lambda match: match[0].replace(":", "&#58;").replace("w.", "w&#46;"), plain
+    )
     return _SPECIAL.sub(r"\\\1", plain).replace("&\\#", "&#")
 
 

@@ -24,7 +24,9 @@ WIDTH = 100
 _STYLES = {"high": "bold red", "medium": "bold yellow", "low": "bold cyan"}
 
 
-def text_report(review: Review, run: RunReport | None = None, *, width: int = WIDTH, color: bool = False) -> str:
+def text_report(
+    review: Review, run: RunReport | None = None, *, width: int = WIDTH, color: bool = False
+) -> str:
     """Render a review for a terminal.
 
     Args:
@@ -37,7 +39,11 @@ def text_report(review: Review, run: RunReport | None = None, *, width: int = WI
     _put(console, headline(review), style="bold")
     _put(console, judged_by(review))
     if review.interrupted:
-        _put(console, "The run was stopped before all voters had answered. This is what is there.", style="bold")
+        _put(
+            console,
+            "The run was stopped before all voters had answered. This is what is there.",
+            style="bold",
+        )
     if review.notice:
         _put(console, review.notice, style="dim")
     _findings(console, review.confirmed)
@@ -115,5 +121,5 @@ def _console(width: int, color: bool) -> Console:
 
 
 def _printed(console: Console) -> str:
-    assert isinstance(console.file, StringIO)  # noqa: S101 - `_console` made it
+    assert isinstance(console.file, StringIO)
     return "".join(f"{line.rstrip()}\n" for line in console.file.getvalue().splitlines())

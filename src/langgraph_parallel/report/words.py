@@ -17,14 +17,21 @@ def visible(text: str) -> str:
     'a\\x1b[2Jb'
     """
     return "".join(
-        _SPACES.get(char) or (char if unicodedata.category(char) not in {"Cc", "Cf", "Cs"} else ascii(char)[1:-1])
+        _SPACES.get(char)
+        or (char if unicodedata.category(char) not in {"Cc", "Cf", "Cs"} else ascii(char)[1:-1])
         for char in text
     )
 
 
 def count(number: int, noun: str) -> str:
     """`1 file`, `2 files`, `2 branches`."""
-    plural = f"{noun}es" if noun.endswith(("ch", "s")) else f"{noun[:-1]}ies" if noun.endswith("ry") else f"{noun}s"
+    plural = (
+        f"{noun}es"
+        if noun.endswith(("ch", "s"))
+        else f"{noun[:-1]}ies"
+        if noun.endswith("ry")
+        else f"{noun}s"
+    )
     return f"{number:,} {noun if number == 1 else plural}"
 
 
@@ -54,7 +61,11 @@ def headline(review: Review) -> str:
         for severity in ("high", "medium", "low")
         if (number := sum(finding.severity == severity for finding in review.confirmed))
     ]
-    found = f"{count(len(review.confirmed), 'finding')}: {', '.join(by_severity)}" if by_severity else "No findings"
+    found = (
+        f"{count(len(review.confirmed), 'finding')}: {', '.join(by_severity)}"
+        if by_severity
+        else "No findings"
+    )
     more = f"; {len(review.unconfirmed)} unconfirmed" if review.unconfirmed else ""
     return f"{found}{more}."
 
@@ -79,7 +90,11 @@ def aspect_line(outcome: AspectOutcome) -> str:
 def coverage_lines(coverage: Coverage) -> list[str]:
     """What was read, and everything that was not, with the reason."""
     read = f"Read {count(len(coverage.files), 'file')}, {count(coverage.lines, 'line')}"
-    skipped = f"; skipped {len(coverage.skipped)}: {_listed(coverage.skipped)}" if coverage.skipped else "; skipped none"
+    skipped = (
+        f"; skipped {len(coverage.skipped)}: {_listed(coverage.skipped)}"
+        if coverage.skipped
+        else "; skipped none"
+    )
     lines = [f"{read}{skipped}."]
     if coverage.not_reviewed:
         lines.append(f"Not reviewed: {_listed(coverage.not_reviewed)}.")
@@ -118,7 +133,8 @@ def _by_file(skipped: Sequence[Skipped]) -> list[Skipped]:
     for item in skipped:
         held.setdefault((item.path, item.reason), []).append(item.by or "")
     return [
-        Skipped(path=path, reason=reason, by=", ".join(dict.fromkeys(filter(None, by)))) for (path, reason), by in held.items()
+        Skipped(path=path, reason=reason, by=", ".join(dict.fromkeys(filter(None, by))))
+        for (path, reason), by in held.items()
     ]
 
 

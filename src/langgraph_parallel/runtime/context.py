@@ -26,7 +26,11 @@ class VotingContext(Context):
     """Settings for one vote."""
 
     voters: int | None = Field(
-        None, ge=1, le=100, title="Voters", description="How many model voters. Empty: as the graph was built."
+        None,
+        ge=1,
+        le=100,
+        title="Voters",
+        description="How many model voters. Empty: as the graph was built.",
     )
 
 
@@ -54,7 +58,9 @@ def context_of(given: object, kind: type[ContextT]) -> ContextT:
     if isinstance(given, kind):
         return given
     if isinstance(given, Context):
-        return kind.model_validate({name: getattr(given, name) for name in kind.model_fields if hasattr(given, name)})
+        return kind.model_validate(
+            {name: getattr(given, name) for name in kind.model_fields if hasattr(given, name)}
+        )
     return kind()
 
 

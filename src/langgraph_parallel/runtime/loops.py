@@ -11,7 +11,9 @@ from typing import Any, TypeVar
 
 T = TypeVar("T")
 
-_local: "weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, dict[Hashable, Any]]" = weakref.WeakKeyDictionary()
+_local: "weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, dict[Hashable, Any]]" = (
+    weakref.WeakKeyDictionary()
+)
 
 
 def loop_local(key: Hashable, make: Callable[[], T]) -> T:

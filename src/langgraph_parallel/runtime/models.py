@@ -72,7 +72,9 @@ def require_model(model: ModelLike | None) -> ModelLike:
         raise NoModelError(_NO_MODEL)
     check_model(chosen)
     if isinstance(chosen, str) and chosen.startswith("openai:") and not _openai_configured():
-        raise NoModelError(f"no key for {chosen}: set OPENAI_API_KEY, or OPENAI_BASE_URL for a server without keys")
+        raise NoModelError(
+            f"no key for {chosen}: set OPENAI_API_KEY, or OPENAI_BASE_URL for a server without keys"
+        )
     return chosen
 
 
@@ -146,7 +148,7 @@ def _other(model: str) -> BaseChatModel:
     from langchain.chat_models import init_chat_model
 
     try:
-        return cast(BaseChatModel, init_chat_model(model, max_retries=0))
+        return cast("BaseChatModel", init_chat_model(model, max_retries=0))
     except (ImportError, ValueError) as error:
         raise ModelError(f"cannot use the model {model!r}: {error}") from error
 

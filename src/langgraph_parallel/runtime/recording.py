@@ -57,10 +57,17 @@ class CallRecorder(AsyncCallbackHandler):
         self._open: dict[UUID, tuple[str, float]] = {}
 
     async def on_chat_model_start(
-        self, serialized: dict[str, Any] | None, messages: list[list[BaseMessage]], *, run_id: UUID, **kwargs: Any
+        self,
+        serialized: dict[str, Any] | None,
+        messages: list[list[BaseMessage]],
+        *,
+        run_id: UUID,
+        **kwargs: Any,
     ) -> None:
         """Remember when a call began, and of which model."""
-        target = (kwargs.get("metadata") or {}).get("ls_model_name") or (serialized or {}).get("name") or "model"
+        target = (
+            (kwargs.get("metadata") or {}).get("ls_model_name") or (serialized or {}).get("name") or "model"
+        )
         self._open[run_id] = (str(target), time.time())
 
     async def on_llm_end(self, response: LLMResult, *, run_id: UUID, **kwargs: Any) -> None:
@@ -80,5 +87,7 @@ class CallRecorder(AsyncCallbackHandler):
     def _close(self, run_id: UUID, **outcome: Any) -> None:
         if run_id in self._open:
             target, started = self._open.pop(run_id)
-            call = Call(id=str(run_id), kind="model", target=target, started=started, ended=time.time(), **outcome)
+            call = Call(
+                id=str(run_id), kind="model", target=target, started=started, ended=time.time(), **outcome
+            )
             self._calls.setdefault(call.id, call)

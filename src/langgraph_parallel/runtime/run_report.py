@@ -34,7 +34,7 @@ def measure(
     return RunReport(
         wall_seconds=wall,
         sequential_seconds=sequential,
-        speedup=sequential / wall if wall else 1.0,
+        speedup=sequential / wall if wall and made else 1.0,
         critical_path_seconds=longest + math.fsum(call.seconds for call in closing),
         call_p50_seconds=percentile(seconds, 0.5),
         call_p95_seconds=percentile(seconds, 0.95),

@@ -61,7 +61,9 @@ def bind(model: BaseChatModel, schema: type[BaseModel] | None, temperature: floa
     plain = json_schema(schema)
     if is_openai(model):
         wanted = {"name": schema.__name__, "schema": plain, "strict": _is_strict(plain)}
-        return BoundModel(model.bind(response_format={"type": "json_schema", "json_schema": wanted}, **options))
+        return BoundModel(
+            model.bind(response_format={"type": "json_schema", "json_schema": wanted}, **options)
+        )
     try:
         return BoundModel(model.with_structured_output(plain, include_raw=True, **options))
     except NotImplementedError:
@@ -95,7 +97,8 @@ def validate(message: AIMessage, schema: type[Schema]) -> Schema:
         return schema.model_validate_json(text)
     except ValidationError as error:
         problems = "; ".join(
-            f"{'.'.join(map(str, problem['loc'])) or 'answer'}: {problem['msg']}" for problem in error.errors()[:5]
+            f"{'.'.join(map(str, problem['loc'])) or 'answer'}: {problem['msg']}"
+            for problem in error.errors()[:5]
         )
         raise InvalidAnswer(f"the answer does not fit {schema.__name__}: {problems}") from error
 

@@ -46,4 +46,4 @@ def with_sync_face(graph: GraphT) -> GraphT:
     `StateGraph.compile` decides the class of what it returns, so the class is changed afterwards.
     """
     graph.__class__ = ParallelGraph
-    return cast(GraphT, graph)
+    return cast("GraphT", graph)
