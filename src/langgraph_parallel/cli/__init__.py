@@ -10,9 +10,7 @@ def main() -> None:
     except ModuleNotFoundError as error:
         if error.name not in {"typer", "rich", "pathspec"}:
             raise
-        print(
-            "langgraph-parallel: error: the command line needs more: pip install 'langgraph-parallel[cli,offline]'",
-            file=sys.stderr,
-        )
+        needs = "pip install 'langgraph-parallel[cli,offline]'"
+        print(f"langgraph-parallel: error: the command line needs more: {needs}", file=sys.stderr)
         sys.exit(2)
     sys.exit(run())

@@ -15,6 +15,7 @@ from langgraph_parallel import __version__
 from langgraph_parallel.cli.changes import diff_since, select
 from langgraph_parallel.cli.files import collect
 from langgraph_parallel.errors import UsageError
+from langgraph_parallel.nodes.review import ReviewSettings
 from langgraph_parallel.records import SEVERITIES, Review, RunReport
 
 _BadCommandLine: Any = next(kind for kind in typer.BadParameter.__mro__ if kind.__name__ == "ClickException")
@@ -141,7 +142,6 @@ def review(
     """
     from langgraph_parallel.graphs.review import review_builder
     from langgraph_parallel.nodes.aspects import aspects_of
-    from langgraph_parallel.nodes.review import ReviewSettings
     from langgraph_parallel.runtime.context import ReviewContext
     from langgraph_parallel.runtime.limits import Limits
 
@@ -161,7 +161,7 @@ def review(
     _write(result, run_report, format, output, summary)
     if result.interrupted:
         return INTERRUPTED
-    return FOUND if fail_on and _is_found(result, fail_on.value) else OK
+    return FOUND if fail_on and _is_found(result, fail_on) else OK
 
 
 def _given(paths: list[str], revision: str | None, include: list[str], exclude: list[str]) -> dict[str, Any]:
@@ -185,7 +185,7 @@ def _given(paths: list[str], revision: str | None, include: list[str], exclude: 
     return {"files": held.texts, "skipped": held.skipped}
 
 
-def _watched(graph: Any, given: dict[str, Any], settings: Any) -> tuple[Review, RunReport]:
+def _watched(graph: Any, given: dict[str, Any], settings: ReviewSettings) -> tuple[Review, RunReport]:
     from langgraph_parallel.cli.progress import ShownProgress
     from langgraph_parallel.cli.running import run_review
 
@@ -235,6 +235,6 @@ def _render(format: Format, width: int, color: bool) -> Callable[[Review, RunRep
     return renderers[format]
 
 
-def _is_found(result: Review, least: str) -> bool:
-    grave = SEVERITIES[: SEVERITIES.index(least) + 1]  # type: ignore[arg-type]
+def _is_found(result: Review, least: Severity) -> bool:
+    grave = SEVERITIES[: list(Severity).index(least) + 1]
     return any(finding.severity in grave for finding in result.confirmed)

@@ -40,7 +40,7 @@ def select(
     Raises:
         InputError: it is no unified diff.
     """
-    from unidiff import PatchSet
+    from unidiff.patch import PatchSet
 
     changes, _ = read_diff(diff)
     paths = keep([change.path for change in changes], include=include, exclude=exclude)

@@ -11,9 +11,15 @@ from langgraph_parallel.errors import UsageError
 from langgraph_parallel.records import Skipped
 
 SOURCE_SUFFIXES = frozenset(
-    [".py", ".pyi", ".js", ".jsx", ".mjs", ".cjs", ".ts", ".tsx", ".vue", ".svelte", ".go", ".rs", ".java", ".kt", ".kts", ".scala", ".groovy", ".c", ".h", ".cc", ".cpp", ".cxx", ".hpp", ".hh", ".m", ".mm", ".cs", ".fs", ".vb", ".swift", ".rb", ".php", ".pl", ".pm", ".lua", ".r", ".jl", ".ex", ".exs", ".erl", ".hs", ".ml", ".clj", ".dart", ".zig", ".nim", ".sh", ".bash", ".zsh", ".ps1", ".sql", ".proto", ".graphql", ".tf", ".html", ".css", ".scss", ".md", ".rst", ".dockerfile"]
+    """
+    .py .pyi .js .jsx .mjs .cjs .ts .tsx .vue .svelte .go .rs .java .kt .kts .scala .groovy .c .h .cc .cpp
+    .cxx .hpp .hh .m .mm .cs .fs .vb .swift .rb .php .pl .pm .lua .r .jl .ex .exs .erl .hs .ml .clj .dart
+    .zig .nim .sh .bash .zsh .ps1 .sql .proto .graphql .tf .html .css .scss .md .rst
+    """.split()  # noqa: SIM905 - a list that people read and extend
 )
-_SOURCE_NAMES = frozenset({"Dockerfile", "Makefile", "Rakefile", "Gemfile", "Jenkinsfile", "CMakeLists.txt"})
+_SOURCE_NAMES = frozenset(
+    ("Dockerfile", "Makefile", "Rakefile", "Gemfile", "Jenkinsfile", "CMakeLists.txt"),
+)
 _NEVER = frozenset(
     {".git", ".hg", ".svn", "__pycache__", "node_modules", ".venv", "venv", ".tox", ".mypy_cache"}
 )

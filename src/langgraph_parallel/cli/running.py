@@ -4,9 +4,9 @@ import asyncio
 import contextlib
 import signal
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import AsyncIterator, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any, Protocol, cast
 
 from langgraph.graph.state import CompiledStateGraph
 
@@ -97,9 +97,10 @@ async def _follow(
     graph: CompiledStateGraph[Any, Any, Any, Any], given: Mapping[str, Any], seen: _Seen, watcher: Watcher
 ) -> None:
     """Read the stream of a run: updates bring the plan and the result, events the branches between."""
-    async for place, mode, data in graph.astream(
+    shown: AsyncIterator[Any] = cast("Any", graph).astream(
         dict(given), stream_mode=["custom", "updates"], subgraphs=True
-    ):
+    )
+    async for place, mode, data in shown:
         if mode == "custom":
             _hear(data, seen, watcher)
         elif not place and "plan" in data:

@@ -13,6 +13,7 @@ from pydantic import Field, JsonValue
 from typing_extensions import TypedDict
 
 from langgraph_parallel.errors import InputError
+from langgraph_parallel.graphs.shapes import typed_dict
 from langgraph_parallel.nodes.ask import Ask
 from langgraph_parallel.nodes.branch import Task, branch_node
 from langgraph_parallel.nodes.gather import in_order
@@ -125,14 +126,13 @@ def create_sectioning(
             "calls": dict(calls),
         }
 
-    content = Annotated[
-        divide.accepts,
-        Field(title="Content", description="What to divide and work on.", examples=_EXAMPLES.get(divide.accepts)),
-    ]
+    accepts: Any = divide.accepts
+    about = Field(title="Content", description="What to divide and work on.", examples=_EXAMPLES.get(accepts))
+    content = {"content": Annotated[accepts, about]}
     builder: StateGraph[Any, Any, Any, Any] = StateGraph(
-        TypedDict("SectioningState", {**_Inner.__annotations__, **SectioningOutput.__annotations__, "content": content}),  # type: ignore[misc, operator]
+        typed_dict("SectioningState", _Inner, content),
         context_schema=Context,
-        input_schema=TypedDict("SectioningInput", {"content": content}),  # type: ignore[misc, operator]  # noqa: UP013
+        input_schema=typed_dict("SectioningInput", content),
         output_schema=SectioningOutput,
     )
     router, paths = scatter_to("worker", section_tasks, join="synthesize")

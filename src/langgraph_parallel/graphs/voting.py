@@ -14,6 +14,7 @@ from pydantic import BaseModel, Field, JsonValue
 from typing_extensions import Required, TypedDict
 
 from langgraph_parallel.errors import InputError, UsageError
+from langgraph_parallel.graphs.shapes import typed_dict
 from langgraph_parallel.nodes.branch import Task, branch_node
 from langgraph_parallel.nodes.gather import in_order, tally_of
 from langgraph_parallel.nodes.judge import Judge, undecided
@@ -184,18 +185,16 @@ def voting_builder(
             "calls": dict(calls),
         }
 
-    shape = {"question": question}
-    task = TypedDict("task", {"id": str, "name": str, "order": int, "work": _vote_on(question)})  # type: ignore[misc]  # noqa: UP013
-    state = TypedDict("VotingState", {**_Inner.__annotations__, **VotingOutput.__annotations__, **shape})  # type: ignore[misc]
+    asked = {"question": question}
     builder: StateGraph[Any, Any, Any, Any] = StateGraph(
-        state,
+        typed_dict("VotingState", _Inner, asked),
         context_schema=VotingContext,
-        input_schema=VotingInput if question is str else TypedDict("VotingInput", shape),  # type: ignore[operator]
+        input_schema=VotingInput if question is str else typed_dict("VotingInput", asked),
         output_schema=VotingOutput,
     )
     router, paths = scatter_to("voter", ballots_to_ask, join="tally")
     builder.add_node("open", open_vote)
-    builder.add_node("voter", branch_node(electorate, "voter"), input_schema=task)
+    builder.add_node("voter", branch_node(electorate, "voter"), input_schema=_task_on(asked))
     builder.add_node("tally", count_ballots)
     builder.add_edge(START, "open")
     builder.add_conditional_edges("open", router, paths)
@@ -204,8 +203,10 @@ def voting_builder(
     return builder
 
 
-def _vote_on(question: Any) -> Any:
-    return TypedDict("Vote", {"voter": str, "question": question})  # type: ignore[misc]  # noqa: UP013
+def _task_on(asked: Mapping[str, Any]) -> Any:
+    """What is sent to a voter's branch."""
+    work = typed_dict("Vote", {"voter": str}, asked)
+    return typed_dict("VoteTask", {"id": str, "name": str, "order": int, "work": work})
 
 
 def _panel(

@@ -4,7 +4,7 @@ import asyncio
 import json
 import time
 import uuid
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any, Self
 
@@ -29,8 +29,8 @@ _REPAIR = load("repair")
 class Ask:
     """A worker that renders a prompt, calls a model, and returns its text or a checked record.
 
-    Every variable of the prompt is data from outside unless `given` sets it: it stands inside a boundary
-    that it cannot forge. An answer that does not fit the schema gets one repair attempt, with the
+    Every variable of the prompt is data from outside, and stands inside a boundary that it cannot forge,
+    unless `given` sets it or `instructing` names it. An answer that does not fit the schema gets one repair attempt, with the
     validation error shown to the model. Calls are tried again, timed and recorded as the limits say; a
     slot of the endpoint is held only while a request is in flight, never while waiting to retry.
 
@@ -42,6 +42,8 @@ class Ask:
         temperature: passed to the model where it is set.
         limits: by default those of the runtime context.
         given: values for variables that may instruct the model, because they are ours.
+        instructing: variables of the input that may instruct the model: a section's `instructions`, which
+            come from the planner.
         role: a last sentence for the system message.
         pinned: keep `model` whatever the runtime context says: a panel of several models.
 
@@ -59,6 +61,7 @@ class Ask:
         temperature: float | None = None,
         limits: Limits | None = None,
         given: Mapping[str, str] | None = None,
+        instructing: Collection[str] = ("instructions",),
         role: str = "",
         pinned: bool = False,
     ) -> None:
@@ -66,6 +69,7 @@ class Ask:
             check_model(model)
         self.prompt = prompt_of(prompt)
         self.given = dict(given or {})
+        self.instructing = frozenset(instructing)
         self.prompt.check(self.prompt.variables, needs=self.given)
         self.model = model
         self.schema = schema
@@ -142,8 +146,10 @@ class Ask:
             raise InputError(f"prompt {self.prompt.name!r} needs {', '.join(sorted(missing))}; the input has {sorted(held)}")
         return {name: _text(held[name]) for name in names}
 
-    def _messages(self, data: Mapping[str, str]) -> list[BaseMessage]:
-        composed = compose(self.prompt, data, self.given, role=self.role)
+    def _messages(self, values: Mapping[str, str]) -> list[BaseMessage]:
+        trusted = {name: value for name, value in values.items() if name in self.instructing}
+        data = {name: value for name, value in values.items() if name not in trusted}
+        composed = compose(self.prompt, data, {**self.given, **trusted}, role=self.role)
         return [SystemMessage(composed.system), HumanMessage(composed.human)]
 
 

@@ -62,7 +62,7 @@ class Dispatcher(Protocol):
 
 def branch_node(
     worker: Worker | Dispatcher, kind: str, *, into: Callable[[Any], object] | None = None
-) -> Callable[[Any, RunnableConfig, StreamWriter], Awaitable[BranchUpdate]]:
+) -> Callable[..., Awaitable[BranchUpdate]]:
     """Make the node that a fan-out sends its tasks to.
 
     Args:
@@ -72,7 +72,7 @@ def branch_node(
     """
 
     async def branch(task: Any, config: RunnableConfig, writer: StreamWriter) -> BranchUpdate:
-        given = {**task, "work": into(task["work"])} if into else task
+        given: Any = {**task, "work": into(task["work"])} if into else task
         event = BranchEvent(event="started", kind=kind, id=task["id"], name=task["name"], parent=_parent(config))
         writer(event)
         record = await run_branch(worker, given, config, kind)

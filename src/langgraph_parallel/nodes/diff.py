@@ -54,7 +54,8 @@ def read_diff(text: str) -> tuple[list[Change], list[Skipped]]:
     Raises:
         InputError: it is no unified diff.
     """
-    from unidiff import PatchSet, UnidiffParseError
+    from unidiff.errors import UnidiffParseError
+    from unidiff.patch import PatchSet
 
     try:
         patch = PatchSet(text)
@@ -69,7 +70,7 @@ def read_diff(text: str) -> tuple[list[Change], list[Skipped]]:
             shown = {line.target_line_no: line.value.rstrip("\r\n") for line in hunk if line.target_line_no}
             if shown:
                 change.hunks.append(shown)
-            change.added += [line.target_line_no for line in hunk if line.is_added]
+            change.added += [line.target_line_no or 0 for line in hunk if line.is_added]
         if change.added:
             changes.append(change)
         else:

@@ -40,7 +40,7 @@ _NOBODY = (
     "and no static engine (pip install 'langgraph-parallel[offline]')"
 )
 
-Node = Callable[[Any], Awaitable[dict[str, Any]]]
+Node = Callable[..., Any]
 
 
 @dataclass(frozen=True)
@@ -118,7 +118,7 @@ class ReviewVoters:
         return self._made[key], question
 
 
-def planning(settings: ReviewSettings) -> Callable[[Any, Runtime[Context]], dict[str, Any]]:
+def planning(settings: ReviewSettings) -> Node:
     """Make the node that settles who reviews what, before any call."""
 
     def plan(state: Any, runtime: Runtime[Context]) -> dict[str, Any]:

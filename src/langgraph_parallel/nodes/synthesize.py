@@ -4,7 +4,7 @@ A synthesizer gets a `Gathered`: what succeeded, in the order of the plan, and w
 texts are not in it as results, so none can be passed on as an answer.
 """
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -110,7 +110,11 @@ def _text(value: JsonValue) -> str:
 
 def _merge(items: list[Any]) -> Any:
     if all(isinstance(item, list) for item in items):
-        items = [one for item in items for one in item]
-        return list({canonical(item): item for item in reversed(items)}.values())[::-1]
-    distinct = list({canonical(item): item for item in reversed(items)}.values())[::-1]
+        return _distinct(one for item in items for one in item)
+    distinct = _distinct(items)
     return distinct[0] if len(distinct) == 1 else distinct
+
+
+def _distinct(items: Iterable[Any]) -> list[Any]:
+    """Each value once, in the order in which they are first seen."""
+    return list({canonical(item): item for item in items}.values())

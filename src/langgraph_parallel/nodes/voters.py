@@ -124,9 +124,9 @@ def answer_schema(choices: Sequence[str] | None) -> type[BaseModel]:
     return create_model(
         "Answer",
         __doc__="One voter's answer.",
-        rationale=(str, Field(description="The reasons, in a few sentences.")),
+        rationale=(str, Field("", description="The reasons, in a few sentences.")),
         choice=(kind | None, Field(description="The answer; null if the question cannot be answered.")),
-        confidence=(float | None, Field(description="How sure you are, 0 to 1; null if you cannot say.")),
+        confidence=(float | None, Field(None, description="How sure you are, 0 to 1; null if you cannot say.")),
     )
 
 

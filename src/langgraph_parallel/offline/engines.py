@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from langgraph_parallel.offline.process import Output, run_module
+from langgraph_parallel.records import Severity
 
 _TIMEOUT = 120.0
 _LINE = re.compile(r"(?P<path>.+?):(?P<line>\d+):(?:(?P<column>\d+):)? (?P<text>.*)")
@@ -23,7 +24,7 @@ class Hit(NamedTuple):
     last: int
     code: str
     message: str
-    severity: str | None = None
+    severity: Severity | None = None
     fix: str = ""
 
 
@@ -73,7 +74,8 @@ class Engine:
 
 def _ruff_arguments(select: Sequence[str], ignore: Sequence[str]) -> list[str]:
     return [
-        "check", "--isolated", "--no-cache", "--exit-zero", "--ignore-noqa", "--output-format=json", "--quiet",
+        "check", "--isolated", "--no-cache", "--exit-zero", "--ignore-noqa", "--quiet",
+        "--output-format=json",
         "--config=lint.pydocstyle.convention='google'",
         f"--select={','.join(select)}",
         *([f"--ignore={','.join(ignore)}"] if ignore else []),
@@ -107,7 +109,7 @@ def _parse_bandit(output: Output) -> Parsed:
             item["line_number"],
             item["test_id"],
             item["issue_text"],
-            item["issue_severity"].lower(),
+            _SEVERITIES.get(item["issue_severity"]),
         )
 
 
@@ -121,8 +123,14 @@ def _parse_flake8(output: Output) -> Parsed:
                 yield Hit(_relative(match["path"]), int(match["line"]), int(match["line"]), code, message)
 
 
-_VULTURE = {"unused import": "unused-import", "unused variable": "unused-argument", "unreachable code": "unreachable-code",
-            "unsatisfiable": "unreachable-code", "redundant if": "unreachable-code"}  # fmt: skip
+_SEVERITIES: dict[str, Severity] = {"HIGH": "high", "MEDIUM": "medium", "LOW": "low"}
+_VULTURE = {
+    "unused import": "unused-import",
+    "unused variable": "unused-argument",
+    "unreachable code": "unreachable-code",
+    "unsatisfiable": "unreachable-code",
+    "redundant if": "unreachable-code",
+}
 
 
 def _parse_vulture(output: Output) -> Parsed:

@@ -132,7 +132,7 @@ class StaticVoter:
             aspect=aspect,
             path=part.path,
             lines=Lines(first=hit.first, last=hit.last),
-            severity=hit.severity if hit.severity in {"high", "medium", "low"} else severity_of(rule),  # type: ignore[arg-type]
+            severity=hit.severity or severity_of(rule),
             message=message,
             explanation=known.explanation if known else "",
             suggestion=known.suggestion if known else hit.fix,

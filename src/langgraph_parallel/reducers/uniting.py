@@ -26,6 +26,7 @@ from langgraph_parallel.records import (
     Finding,
     Lines,
     Position,
+    Severity,
     Support,
 )
 from langgraph_parallel.reducers.aliases import canonical_rule
@@ -259,12 +260,12 @@ def _support(claims: Sequence[Claim], seats: Sequence[Panel]) -> tuple[str, Supp
 
 
 def _contradictions(claims: Sequence[Claim], corpus: Corpus) -> list[Contradiction]:
-    severities: dict[str, set[str]] = defaultdict(set)
+    severities: dict[Severity, set[str]] = defaultdict(set)
     for claim in claims:
         severities[claim.severity].add(claim.source)
     found = []
     if len(severities) > 1:
-        by_gravity = sorted(severities.items(), key=lambda item: SEVERITIES.index(item[0]))  # type: ignore[arg-type]
+        by_gravity = sorted(severities.items(), key=lambda item: SEVERITIES.index(item[0]))
         found.append(_contradiction("severity", by_gravity))
     fixes = _distinct_fixes(claims)
     if len(fixes) > 1:

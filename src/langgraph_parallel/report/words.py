@@ -139,13 +139,15 @@ def _by_file(skipped: Sequence[Skipped]) -> list[Skipped]:
 
 
 def _listed(skipped: Sequence[Skipped]) -> str:
-    shown = [
-        f"{item.path}{f':{item.lines}' if item.lines else ''} ({f'{item.by}: ' if item.by else ''}{item.reason})"
-        for item in skipped[:_MOST_LISTED]
-    ]
+    shown = [_entry(item) for item in skipped[:_MOST_LISTED]]
     if more := len(skipped) - len(shown):
         shown.append(f"and {more} more (JSON output has them all)")
     return ", ".join(shown)
+
+
+def _entry(item: Skipped) -> str:
+    place = f"{item.path}:{item.lines}" if item.lines else item.path
+    return f"{place} ({f'{item.by}: ' if item.by else ''}{item.reason})"
 
 
 def longest_run(text: str, char: str) -> int:

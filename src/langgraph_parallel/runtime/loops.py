@@ -7,7 +7,7 @@ run in many: one after another in scripts and tests, side by side in threads.
 import asyncio
 import weakref
 from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Hashable
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 T = TypeVar("T")
 
@@ -21,7 +21,7 @@ def loop_local(key: Hashable, make: Callable[[], T]) -> T:
     held = _local.setdefault(asyncio.get_running_loop(), {})
     if key not in held:
         held[key] = make()
-    return held[key]  # type: ignore[no-any-return]
+    return cast("T", held[key])
 
 
 async def loop_local_async(key: Hashable, make: Callable[[], Coroutine[Any, Any, T]]) -> T:
@@ -31,7 +31,7 @@ async def loop_local_async(key: Hashable, make: Callable[[], Coroutine[Any, Any,
         held[key] = asyncio.ensure_future(make())
     making = held[key]
     try:
-        return await asyncio.shield(making)  # type: ignore[no-any-return]
+        return cast("T", await asyncio.shield(making))
     finally:
         if making.done() and (making.cancelled() or making.exception()) and held.get(key) is making:
             del held[key]  # it failed: the next one tries again
@@ -48,4 +48,4 @@ async def close_with_loop(close: Callable[[], Awaitable[None]]) -> None:
 
     generator = closer()
     await anext(generator)
-    _local.setdefault(asyncio.get_running_loop(), {})[generator] = generator
+    _local.setdefault(asyncio.get_running_loop(), {})[id(generator)] = generator

@@ -12,6 +12,7 @@ SDK's own is switched off.
 import asyncio
 import os
 import sys
+from importlib import import_module
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any, cast
 
@@ -34,7 +35,7 @@ _NO_MODEL = (
 
 
 def default_model() -> str | None:
-    """The model that the environment names, or None: `LANGGRAPH_PARALLEL_MODEL`, else by OpenAI's variables."""
+    """The model that the environment names: `LANGGRAPH_PARALLEL_MODEL`, else by OpenAI's variables; or None."""
     if named := os.environ.get("LANGGRAPH_PARALLEL_MODEL", "").strip():
         return named
     return DEFAULT_MODEL if _openai_configured() else None
@@ -145,7 +146,7 @@ def _openai(name: str, client: Any) -> BaseChatModel:
 
 
 def _other(model: str) -> BaseChatModel:
-    from langchain.chat_models import init_chat_model
+    init_chat_model = import_module("langchain.chat_models").init_chat_model
 
     try:
         return cast("BaseChatModel", init_chat_model(model, max_retries=0))

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from queue import SimpleQueue
-from typing import Any, TypeVar, cast
+from typing import Any, TypeVar
 
 from langgraph.graph.state import CompiledStateGraph
 
@@ -17,7 +17,7 @@ class ParallelGraph(CompiledStateGraph):  # type: ignore[type-arg]
     checkpointer has to be an async one, or in memory.
     """
 
-    def stream(self, input: Any, config: Any = None, **kwargs: Any) -> Iterator[Any]:  # type: ignore[override]
+    def stream(self, input: Any, config: Any = None, **kwargs: Any) -> Iterator[Any]:
         """Stream as `astream` does; `invoke` is built on this."""
         from anyio.from_thread import start_blocking_portal
 
@@ -45,5 +45,5 @@ def with_sync_face(graph: GraphT) -> GraphT:
 
     `StateGraph.compile` decides the class of what it returns, so the class is changed afterwards.
     """
-    graph.__class__ = ParallelGraph
-    return cast("GraphT", graph)
+    graph.__class__ = ParallelGraph  # type: ignore[assignment]
+    return graph

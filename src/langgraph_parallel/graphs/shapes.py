@@ -1,0 +1,18 @@
+"""State types that depend on a factory's arguments."""
+
+from collections.abc import Mapping
+from typing import Any, get_type_hints
+
+from typing_extensions import TypedDict
+
+
+def typed_dict(name: str, *parts: type | Mapping[str, Any]) -> Any:
+    """Make a TypedDict of the fields of others, and of fields given by name.
+
+    LangGraph reads a graph's channels, and what a checkpoint may load, off the annotations, so they have
+    to name the real types.
+    """
+    fields: dict[str, Any] = {}
+    for part in parts:
+        fields |= dict(part) if isinstance(part, Mapping) else get_type_hints(part, include_extras=True)
+    return TypedDict(name, fields)  # type: ignore[operator]

@@ -1,0 +1,45 @@
+"""Fixtures: a clean environment, and the model server."""
+
+from collections.abc import Iterator
+
+import pytest
+from hypothesis import settings
+
+from tests.server import ModelServer
+
+settings.register_profile("project", deadline=None, max_examples=60, derandomize=True)
+settings.load_profile("project")
+
+_VARIABLES = (
+    "OPENAI_API_KEY",
+    "OPENAI_BASE_URL",
+    "OPENAI_API_BASE",
+    "LANGGRAPH_PARALLEL_MODEL",
+    "LANGSMITH_API_KEY",
+    "LANGSMITH_ENDPOINT",
+    "LANGSMITH_PROJECT",
+    "LANGCHAIN_TRACING_V2",
+)
+
+
+@pytest.fixture(autouse=True)
+def clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No key, no model and no tracing, whatever the machine has set."""
+    for name in _VARIABLES:
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("LANGSMITH_TRACING", "false")
+
+
+@pytest.fixture
+def server() -> Iterator[ModelServer]:
+    """A model server of its own for each test."""
+    with ModelServer() as running:
+        yield running
+
+
+@pytest.fixture
+def model(server: ModelServer, monkeypatch: pytest.MonkeyPatch) -> str:
+    """The environment of somebody who uses the server; gives the name of a model there."""
+    monkeypatch.setenv("OPENAI_API_KEY", "sk-test-not-a-real-key")
+    monkeypatch.setenv("OPENAI_BASE_URL", server.url)
+    return "openai:test-model"
