@@ -160,7 +160,7 @@ def voting_builder(
     def ballots_to_ask(state: Any) -> list[Task]:
         asked = getattr(state["question"], title) if title else name
         return [
-            Task(id=voter, name=f"vote[{asked}#{voter.removeprefix('#')}]", order=order, work=Vote(voter=voter, question=state["question"]))
+            Task(id=voter, name=f"vote[{asked}#{voter.rpartition('#')[2]}]", order=order, work=Vote(voter=voter, question=state["question"]))
             for order, voter in enumerate(state["voters"])
         ]
 

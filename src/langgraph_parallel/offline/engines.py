@@ -8,7 +8,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from langgraph_parallel.offline.process import Output, run_module
+from langgraph_parallel.offline.process import EngineError, Output, run_module
 from langgraph_parallel.records import Severity
 
 _TIMEOUT = 120.0
@@ -47,7 +47,7 @@ class Engine:
     arguments: Callable[[Sequence[str], Sequence[str]], list[str]]
     """From the rules to select and to ignore to command line arguments, before the files."""
     parse: Callable[[Output], Parsed]
-    codes: tuple[int, ...] = (0, 1)
+    codes: tuple[int, ...] = (0,)
     """Exit codes that mean that it has worked."""
     needs: str = ""
     """A plug-in that has to be installed beside the module."""
@@ -141,9 +141,10 @@ def _parse_vulture(output: Output) -> Parsed:
                 (code for start, code in _VULTURE.items() if message.startswith(start)), "unused-code"
             )
             yield Hit(_relative(match["path"]), int(match["line"]), int(match["line"]), code, message)
-    for line in output.stderr.splitlines():
-        if match := _LINE.fullmatch(line):
-            yield Unread(_relative(match["path"]), _SYNTAX)
+    unread = [match["path"] for line in output.stderr.splitlines() if (match := _LINE.fullmatch(line))]
+    if output.code == 1 and not unread:  # it says so of files that it cannot read, and of nothing else
+        raise EngineError(f"vulture did not run: {output.last_words}")
+    yield from (Unread(_relative(path), _SYNTAX) for path in unread)
 
 
 def _relative(path: str) -> str:
@@ -160,7 +161,7 @@ BANDIT = Engine(
 DLINT = Engine(
     "dlint",
     "flake8",
-    lambda *_: ["--isolated", "--disable-noqa", "--jobs=1", "--select=DUO,E9"],
+    lambda *_: ["--isolated", "--disable-noqa", "--jobs=1", "--exit-zero", "--select=DUO,E9"],
     _parse_flake8,
     needs="dlint",
 )

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from langgraph_parallel.errors import ParallelError
+from langgraph_parallel.runtime.loops import loop_local
 
 _PASSED_ON = ("PATH", "SYSTEMROOT", "TEMP", "TMP", "TMPDIR", "LANG", "LC_ALL")
 
@@ -18,10 +19,16 @@ class EngineError(ParallelError):
 
 
 class Output(NamedTuple):
-    """What a process has printed."""
+    """How a process has ended, and what it has printed."""
 
+    code: int
     stdout: str
     stderr: str
+
+    @property
+    def last_words(self) -> str:
+        """The last line of its errors."""
+        return (self.stderr.strip().splitlines() or ["no message"])[-1]
 
 
 async def run_module(
@@ -58,8 +65,10 @@ async def run_module(
         if process.returncode is None:
             with contextlib.suppress(ProcessLookupError):
                 process.kill()
-    output = Output(stdout.decode(errors="replace"), stderr.decode(errors="replace"))
-    if process.returncode not in codes:
-        last = output.stderr.strip().splitlines()[-1:] or ["no message"]
-        raise EngineError(f"{module} exited with code {process.returncode}: {last[0]}")
+            reaping = asyncio.ensure_future(process.wait())
+            loop_local("reaping", set[asyncio.Future[int]]).add(reaping)  # a second cancellation leaves it
+            await asyncio.shield(reaping)
+    output = Output(process.returncode or 0, stdout.decode(errors="replace"), stderr.decode(errors="replace"))
+    if output.code not in codes:
+        raise EngineError(f"{module} exited with code {output.code}: {output.last_words}")
     return output
