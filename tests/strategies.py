@@ -24,6 +24,7 @@ from langgraph_parallel.records import (
 
 NOT_CAST: tuple[BallotStatus, ...] = tuple(status for status in get_args(BallotStatus) if status != "cast")
 
+statuses: st.SearchStrategy[BallotStatus] = st.sampled_from(get_args(BallotStatus))
 voters = st.sampled_from(["ann", "ben", "cas", "dee", "eve"])
 seconds = st.floats(min_value=0, max_value=100)
 
@@ -41,7 +42,7 @@ wordings = st.lists(_words, min_size=1, max_size=5).map(" ".join)
 def ballots(
     draw: st.DrawFn,
     voter: st.SearchStrategy[str] = voters,
-    status: st.SearchStrategy[BallotStatus] = st.sampled_from(get_args(BallotStatus)),
+    status: st.SearchStrategy[BallotStatus] = statuses,
 ) -> Ballot:
     """Any ballot, cast or not; one that is not cast may still hold a choice."""
     name = draw(voter)

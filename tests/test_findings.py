@@ -38,7 +38,9 @@ def claim(voter: str = "model#1", message: str = INJECTION, line: int = 10, **fi
     )
 
 
-def hit(engine: str, rule: str = "S608", message: str = INJECTION, line: int = 10, **fields: Any) -> Claim:
+def hit(
+    engine: str, rule: str | None = "S608", message: str = INJECTION, line: int = 10, **fields: Any
+) -> Claim:
     """A claim of a static engine; all engines are of one family, and so one voter."""
     return claim("engines", message, line, source=engine, rule=rule, **fields)
 
@@ -110,7 +112,11 @@ def test_identifiers_come_apart_into_terms() -> None:
     assert terms("the user_name of a parseHTMLPage x") == terms("user name parse HTML page")
 
 
-@given(texts=st.lists(st.sampled_from(["user input", "input leak", "leak", "", "of the"]), min_size=2, max_size=5))
+@given(
+    texts=st.lists(
+        st.sampled_from(["user input", "input leak", "leak", "", "of the"]), min_size=2, max_size=5
+    )
+)
 def test_likeness_is_symmetric_and_bounded(texts: list[str]) -> None:
     """The cosine of two texts is the same both ways, from 0 to 1."""
     corpus = Corpus(texts)
@@ -118,7 +124,9 @@ def test_likeness_is_symmetric_and_bounded(texts: list[str]) -> None:
     assert 0 <= corpus.cosine(0, 1) <= 1
 
 
-@pytest.mark.parametrize("language", ["user input leaks", "ввод пользователя", "用户输入未转义", "entrée non échappée"])
+@pytest.mark.parametrize(
+    "language", ["user input leaks", "ввод пользователя", "用户输入未转义", "entrée non échappée"]
+)
 def test_a_text_is_as_like_itself_as_can_be(language: str) -> None:
     """Equal texts have all terms in common, in any language."""
     assert Corpus([language, language]).cosine(0, 1) == pytest.approx(1)
@@ -131,7 +139,15 @@ def test_texts_without_a_common_term_are_not_alike() -> None:
 
 # anchoring
 
-CODE = ["def load(name):", "    query = make(name)", "", "    run(query)", "}", "    run(query)", "x = {}  # }"]
+CODE = [
+    "def load(name):",
+    "    query = make(name)",
+    "",
+    "    run(query)",
+    "}",
+    "    run(query)",
+    "x = {}  # }",
+]
 
 
 @pytest.mark.parametrize(
@@ -145,7 +161,15 @@ CODE = ["def load(name):", "    query = make(name)", "", "    run(query)", "}", 
         ("query = make(name)\nrun(query)", 9, Lines(first=2, last=4)),
         ("}", 7, Lines(first=5, last=5)),
     ],
-    ids=["nearest-above", "nearest-below", "first-of-equals", "spaces", "part", "over-blank", "short-whole-line"],
+    ids=[
+        "nearest-above",
+        "nearest-below",
+        "first-of-equals",
+        "spaces",
+        "part",
+        "over-blank",
+        "short-whole-line",
+    ],
 )
 def test_a_quote_is_found_where_it_stands(quote: str, near: int, found: Lines) -> None:
     """The quote decides; the line number only chooses among several places."""
@@ -174,7 +198,9 @@ def test_lines_cannot_end_before_they_start() -> None:
 
 def test_the_same_rule_of_two_engines_on_overlapping_lines_is_one_finding() -> None:
     """Whatever words the engines use for it."""
-    found = only(unite([hit("ruff", "S608", "first words"), hit("bandit", "B608", "other text", 9, last=11)], []))
+    found = only(
+        unite([hit("ruff", "S608", "first words"), hit("bandit", "B608", "other text", 9, last=11)], [])
+    )
     assert {one.source for one in found.provenance} == {"ruff", "bandit"}
     assert found.rule == "S608"
 
@@ -231,7 +257,9 @@ def test_a_claim_without_a_rule_unites_with_one_that_has_it() -> None:
 
 def test_two_hits_of_one_engine_on_one_line_stay_two() -> None:
     """`import os, sys` has two unused imports."""
-    unused = [hit("ruff", "F401", f"`{name}` imported but unused", quote="import os, sys") for name in ("os", "sys")]
+    unused = [
+        hit("ruff", "F401", f"`{name}` imported but unused", quote="import os, sys") for name in ("os", "sys")
+    ]
     assert len(unite(unused, [])) == 2
 
 
@@ -254,6 +282,12 @@ def test_hits_of_two_engines_on_two_defects_of_one_line_pair_up_by_wording() -> 
 def test_two_claims_of_one_voter_stay_two() -> None:
     """Whoever makes two claims means two things, however alike they are."""
     assert len(unite([claim(line=10), claim(line=11)], [])) == 2
+
+
+def test_two_engines_of_one_voter_are_united_by_their_rule_only() -> None:
+    """Claims of one ballot that are merely alike stay two, whichever engines say them."""
+    alike = [hit("ruff", line=10), hit("vulture", rule=None, line=11)]
+    assert len(unite(alike, [])) == 2
 
 
 def test_one_voter_does_not_count_twice_through_a_third_claim() -> None:
@@ -320,7 +354,10 @@ def test_who_claims_it_is_in_n_without_a_seat() -> None:
 
 def test_a_voter_with_several_seats_counts_once() -> None:
     """Parts of one file are seats of one voter."""
-    parts = [panel("model#2", lines=Lines(first=1, last=10)), panel("model#2", lines=Lines(first=10, last=20))]
+    parts = [
+        panel("model#2", lines=Lines(first=1, last=10)),
+        panel("model#2", lines=Lines(first=10, last=20)),
+    ]
     assert str(only(unite([claim("model#1")], parts)).support) == "1/2"
 
 
@@ -502,7 +539,9 @@ def test_a_pair_that_a_reader_calls_the_same_becomes_one_finding() -> None:
 
 def test_a_chain_of_joined_pairs_becomes_one_finding() -> None:
     """What is the same as the same is the same."""
-    said = [claim(f"model#{i}", message) for i, message in enumerate((INJECTION, LEAK, "password in the log"))]
+    said = [
+        claim(f"model#{i}", message) for i, message in enumerate((INJECTION, LEAK, "password in the log"))
+    ]
     first, second, third = unite(said, [])
     found = only(unite(said, [], joined=[(first.id, second.id), (third.id, second.id)]))
     assert len(found.provenance) == 3
@@ -546,7 +585,12 @@ def test_near_misses_are_the_likest_and_bounded() -> None:
     """Of many pairs the likest come first, as many as are asked for."""
     message = "user input reaches the query"
     findings = unite(
-        [claim("model#1", message, 10), claim("model#2", message, 15), claim("model#3", f"{message} leak", 20)], []
+        [
+            claim("model#1", message, 10),
+            claim("model#2", message, 15),
+            claim("model#3", f"{message} leak", 20),
+        ],
+        [],
     )
     everything, most = near_misses(findings), near_misses(findings, most=1)
     assert len(everything) > 1
@@ -580,7 +624,9 @@ def test_no_claim_is_lost_and_none_is_in_two_findings(said: list[Claim]) -> None
 
 @few
 @given(data=st.data(), said=claim_lists, sat=st.lists(panels(), max_size=6))
-def test_the_order_of_arrival_does_not_matter(data: st.DataObject, said: list[Claim], sat: list[Panel]) -> None:
+def test_the_order_of_arrival_does_not_matter(
+    data: st.DataObject, said: list[Claim], sat: list[Panel]
+) -> None:
     """Claims and seats in any order, and any number of times, give the same report."""
     shuffled = data.draw(st.permutations(said + said[:2]))
     seated = data.draw(st.permutations(sat))
@@ -597,7 +643,7 @@ def test_support_is_voters_of_the_leading_aspect(said: list[Claim], sat: list[Pa
         assert not for_it & set(found.dissent)
 
 
-@few
+@settings(max_examples=400, deadline=None)
 @given(said=claim_lists, sat=st.lists(panels(), max_size=6))
 def test_no_aspect_alone_would_have_more_support(said: list[Claim], sat: list[Panel]) -> None:
     """Uniting a finding over aspects never lowers the support that its claims have in one of them."""

@@ -48,7 +48,20 @@ def test_values_take_the_place_of_their_variables() -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ['{"a": 1}', "{}", "{{a}}", "{ a }", "{A}", "{1}", "{a", "a}", "{a-b}", "{{a}", "{a}}", "f(x) { return; }"],
+    [
+        '{"a": 1}',
+        "{}",
+        "{{a}}",
+        "{ a }",
+        "{A}",
+        "{1}",
+        "{a",
+        "a}",
+        "{a-b}",
+        "{{a}",
+        "{a}}",
+        "f(x) { return; }",
+    ],
 )
 def test_braces_that_are_no_variable_stay_text(text: str) -> None:
     """Only a name in single braces is a variable."""
@@ -94,7 +107,8 @@ def test_a_prompt_that_fits_passes_the_check() -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "title"), [("intro\n## The  Title \ntext", "The  Title"), ("no heading", "mine"), ("#no", "mine")]
+    ("text", "title"),
+    [("intro\n## The  Title \ntext", "The  Title"), ("no heading", "mine"), ("#no", "mine")],
 )
 def test_the_title_is_the_first_heading_or_the_name(text: str, title: str) -> None:
     """What a person sees."""
@@ -188,7 +202,9 @@ def test_each_text_stands_whole_between_one_pair_of_tags(data: dict[str, str]) -
 
 @few
 @given(data=datasets, rounds=st.integers(1, 5))
-def test_an_attacker_who_knows_earlier_tags_cannot_close_the_boundary(data: dict[str, str], rounds: int) -> None:
+def test_an_attacker_who_knows_earlier_tags_cannot_close_the_boundary(
+    data: dict[str, str], rounds: int
+) -> None:
     """Putting the computed closing tag into the data changes the tag, however often it is tried."""
     known: list[str] = []
     for _ in range(rounds):

@@ -347,17 +347,18 @@ def test_one_who_disagrees_breaks_unanimity() -> None:
 
 
 @pytest.mark.parametrize(
-    ("share", "votes", "of"), [(0.7, 7, 10), (0.1, 1, 10), (0.3, 3, 10), (0.6, 3, 5), (1, 4, 4), (1.0, 1, 1)]
+    ("share", "votes", "of"), [(0.7, 7, 10), (0.3, 3, 10), (0.6, 3, 5), (0.07, 7, 100), (1, 4, 4)]
 )
 def test_a_share_that_is_met_exactly_is_met(share: float, votes: int, of: int) -> None:
     """The comparison is exact: 7 of 10 meets 0.7, in spite of binary fractions."""
-    choices: list[JsonValue] = ["a"] * votes
-    choices += range(of - votes) if share < 0.5 else ["b"] * (of - votes)
-    verdict = threshold(share)(tally(*choices))
-    if votes == 1 < of:  # everybody meets 1 of 10: all tie
-        assert verdict.status == "tied"
-    else:
-        assert (verdict.status, verdict.choice, verdict.support) == ("decided", "a", Support(k=votes, n=of))
+    verdict = threshold(share)(tally(*["a"] * votes, *range(of - votes)))
+    assert (verdict.status, verdict.choice, verdict.support) == ("decided", "a", Support(k=votes, n=of))
+
+
+def test_one_of_ten_meets_a_tenth() -> None:
+    """All ten of them do, so that they tie; above a tenth none does."""
+    assert threshold(0.1)(tally(*range(10))).status == "tied"
+    assert threshold(0.11)(tally(*range(10))).status == "below_threshold"
 
 
 @pytest.mark.parametrize(("share", "votes", "of"), [(0.7, 6, 9), (0.71, 7, 10), (0.5, 4, 9), (1, 9, 10)])
@@ -409,7 +410,7 @@ def test_weights_by_name_replace_those_of_the_ballots() -> None:
 
 
 def test_weights_are_added_exactly() -> None:
-    """Ten times a quarter of a huge weight's last digit is not lost in a float."""
+    """One more on top of a huge weight decides, though a float of this size has no digit for it."""
     held = Tally.of(
         [
             ballot("big", "a", 0, weight=2.0**60),

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable, Sequence
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -19,14 +20,23 @@ from langgraph_parallel.runtime.tokens import estimate_tokens
 few = settings(max_examples=80, deadline=None)
 
 BREAKS = "\n\r\f\v\x1c\x85\u2028\u2029"
-texts = st.text(alphabet=st.one_of(st.sampled_from("ab \n\n" + BREAKS), st.characters(exclude_categories=["Cs"])))
-lined = st.lists(st.sampled_from(["", "a", "word", "  indented", "x" * 30, "# head"]), max_size=25).map("\n".join)
+texts = st.text(
+    alphabet=st.one_of(st.sampled_from("ab \n\n" + BREAKS), st.characters(exclude_categories=["Cs"]))
+)
+lined = st.lists(st.sampled_from(["", "a", "word", "  indented", "x" * 30, "# head"]), max_size=25).map(
+    "\n".join
+)
 ceilings = st.integers(2, 12)
 
 
 def words(text: str) -> int:
     """A counter of one token a word, for tests in which sizes should be plain to see."""
     return len(text.split())
+
+
+def rows(text: str) -> int:
+    """A counter of one token a line."""
+    return text.count("\n")
 
 
 def divided(planner: Planner, content: Content) -> list[Section]:
@@ -132,12 +142,18 @@ def test_a_character_above_the_ceiling_is_a_piece_of_its_own(monkeypatch: pytest
 def test_a_piece_rather_ends_at_a_blank_line() -> None:
     """Where a blank line is in the second half, the next piece starts behind it."""
     text = "a\nb\nc\n\nd\ne\nf\n"
-    assert [piece.text for piece in cut(text, 5, count=words)] == ["a\nb\nc\n\n", "d\ne\nf\n"]
+    assert [piece.text for piece in cut(text, 5, count=rows)] == ["a\nb\nc\n\n", "d\ne\nf\n"]
 
 
 def test_a_blank_line_before_an_indented_one_is_no_good_break() -> None:
     """A function's body is not cut from its head for the sake of a blank line."""
-    assert cut("a\nb\nc\n\n  d\ne\nf\n", 5, count=words)[1].text == "f\n"
+    assert cut("a\nb\nc\n\n  d\ne\nf\n", 6, count=rows)[1].text == "f\n"
+
+
+def test_lines_of_no_tokens_are_not_repeated_without_overlap() -> None:
+    """A counter may count nothing for a blank line: the pieces joined still are the text."""
+    text = "a\nb\n\nc\nd\n"
+    assert "".join(piece.text for piece in cut(text, 2, count=words)) == text
 
 
 def test_a_break_of_ones_own_is_taken() -> None:
@@ -181,7 +197,7 @@ def test_every_piece_shows_something_new(text: str, ceiling: int, data: st.DataO
     """No piece consists only of what the one before has shown."""
     overlap = data.draw(st.integers(0, ceiling // 2)) if data else 2
     last = ends(cut(text, ceiling, overlap=overlap))
-    assert all(one < other for one, other in zip(last, last[1:], strict=False))
+    assert all(one < other for one, other in pairwise(last))
 
 
 def test_a_long_line_after_overlap_does_not_make_pieces_of_overlap_alone() -> None:
@@ -304,7 +320,10 @@ def test_a_text_is_divided_at_its_headings() -> None:
 
 def test_the_level_says_how_deep_to_divide() -> None:
     """At level 1 a second-level heading is text."""
-    assert [s.title for s in divided(split.by_heading(level=1), "# One\n## Two\n# Three\n")] == ["One", "Three"]
+    assert [s.title for s in divided(split.by_heading(level=1), "# One\n## Two\n# Three\n")] == [
+        "One",
+        "Three",
+    ]
 
 
 @pytest.mark.parametrize(
@@ -326,7 +345,8 @@ def test_headings_inside_code_fences_are_text(fenced: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "before", ["```\ncode\n```\n", "~~~\ncode\n~~~~\n", "```pip install x``` does it\n", "text ``` text\n"],
+    "before",
+    ["```\ncode\n```\n", "~~~\ncode\n~~~~\n", "```pip install x``` does it\n", "text ``` text\n"],
     ids=["closed", "closed-by-more", "code-in-a-line", "within-a-line"],
 )
 def test_headings_after_code_divide(before: str) -> None:
@@ -356,7 +376,10 @@ def test_a_long_section_is_numbered_in_its_titles() -> None:
 def test_files_are_sections_in_the_order_of_their_paths() -> None:
     """A file under the ceiling is one section, named by its path."""
     sections = divided(split.by_file(), {"b.py": "b\n", "a.py": "a\n", "empty.py": ""})
-    assert [(s.id, s.title, s.content) for s in sections] == [("a.py", "a.py", "a\n"), ("b.py", "b.py", "b\n")]
+    assert [(s.id, s.title, s.content) for s in sections] == [
+        ("a.py", "a.py", "a\n"),
+        ("b.py", "b.py", "b\n"),
+    ]
 
 
 def test_a_long_file_is_named_with_the_first_line_of_each_part() -> None:
@@ -367,7 +390,10 @@ def test_a_long_file_is_named_with_the_first_line_of_each_part() -> None:
 
 
 @few
-@given(files=st.dictionaries(st.sampled_from(["a", "a:1", "b.py", "c/d.py"]), lined, max_size=4), ceiling=ceilings)
+@given(
+    files=st.dictionaries(st.sampled_from(["a", "a:1", "b.py", "c/d.py"]), lined, max_size=4),
+    ceiling=ceilings,
+)
 def test_ids_of_files_are_unique_and_their_texts_whole(files: dict[str, str], ceiling: int) -> None:
     """Parts of one long line have ids of their own, too."""
     sections = divided(split.by_file(ceiling), files)

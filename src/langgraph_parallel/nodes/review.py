@@ -18,7 +18,7 @@ from langgraph_parallel.nodes.reader import Reader
 from langgraph_parallel.nodes.reconcile import Reconciler
 from langgraph_parallel.nodes.review_plan import STATIC, plan_review
 from langgraph_parallel.nodes.voters import Vote
-from langgraph_parallel.nodes.workers import Worker
+from langgraph_parallel.nodes.workers import Worker, as_worker
 from langgraph_parallel.offline import BLIND_SPOTS, FAMILIES, StaticVoter, families_of, installed_engines
 from langgraph_parallel.records import Aspect, Ballot, Branch, Review, ReviewQuestion
 from langgraph_parallel.reducers.closing import Answered, close_review
@@ -113,7 +113,7 @@ class ReviewVoters:
             self._made[key] = (
                 Reader(int(number), model=self._model, limits=self._limits)
                 if number != voter
-                else StaticVoter(voter, {question.aspect.name: _families(voter, question.aspect.name)})
+                else as_worker(StaticVoter(voter, _families(voter, question.aspect.name)), "question")
             )
         return self._made[key], question
 

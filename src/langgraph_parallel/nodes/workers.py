@@ -26,6 +26,8 @@ WorkerLike = Worker | Callable[..., Awaitable[Any]] | Callable[..., Any] | BaseC
 def as_worker(worker: WorkerLike, prompt: str) -> Worker:
     """Make a worker of a function or of a chat model; leave what is one as it is.
 
+    An object of one's own is wrapped, so that its branch shows up in traces under its name.
+
     Args:
         worker: a function gets the input as it is; a chat model gets `prompt`.
         prompt: name of the prompt that ships with the package.
@@ -35,8 +37,10 @@ def as_worker(worker: WorkerLike, prompt: str) -> Worker:
     """
     if isinstance(worker, BaseChatModel):
         return Ask.shipped(prompt, model=worker)
-    if isinstance(worker, Worker):
+    if isinstance(worker, Runnable | Ask):
         return worker
+    if isinstance(worker, Worker):
+        return RunnableLambda(worker.ainvoke)
     if callable(worker):
         return RunnableLambda(worker)
     raise UsageError(f"{worker!r} is no worker; pass a function or something with `ainvoke`")

@@ -7,7 +7,7 @@ import shutil
 import tempfile
 import time
 import uuid
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -42,10 +42,10 @@ class StaticVoter:
 
     Args:
         name: the voter's name in the vote.
-        families: by aspect, who runs.
+        families: who runs: of one aspect, because what a family judges depends on it.
     """
 
-    def __init__(self, name: str, families: Mapping[str, Sequence[Family]]) -> None:
+    def __init__(self, name: str, families: Sequence[Family]) -> None:
         self.name = name
         self._families = families
 
@@ -60,7 +60,7 @@ class StaticVoter:
             EngineError, TimeoutError: every engine failed.
         """
         question: ReviewQuestion = input
-        families = self._families.get(question.aspect.name, ())
+        families = self._families
         parts = self.readable(question.parts, families)
         if not parts:
             return {"choice": None, "rationale": "there is no file here that an engine can judge"}
