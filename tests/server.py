@@ -51,20 +51,29 @@ class Gate:
 
     def __init__(self, opens_at: int | None = None) -> None:
         self._opens_at = opens_at
-        self._open = threading.Event()
-        self._waiting = 0
+        self._lock = threading.Lock()
+        self._is_open = False
+        self._waiting: list[tuple[asyncio.AbstractEventLoop, asyncio.Event]] = []
 
     def open(self) -> None:
         """Let everybody pass, now and later."""
-        self._open.set()
+        with self._lock:
+            self._is_open = True
+            waiting, self._waiting = self._waiting, []
+        for loop, event in waiting:
+            loop.call_soon_threadsafe(event.set)
 
     async def passed(self) -> None:
         """Wait until the gate is open."""
-        self._waiting += 1
-        if self._opens_at is not None and self._waiting >= self._opens_at:
-            self._open.set()
-        while not self._open.is_set():
-            await asyncio.sleep(0.002)
+        event = asyncio.Event()
+        with self._lock:
+            if self._is_open:
+                return
+            self._waiting.append((asyncio.get_running_loop(), event))
+            enough = self._opens_at is not None and len(self._waiting) >= self._opens_at
+        if enough:
+            self.open()
+        await event.wait()
 
 
 @dataclass

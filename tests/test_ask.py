@@ -152,8 +152,7 @@ async def test_no_slot_is_held_while_waiting_to_retry(model: str, server: ModelS
     limits = Limits(concurrency=1)
     ask = Ask("{text}", model=model, limits=limits)
     first = asyncio.ensure_future(ask.ainvoke("first"))
-    while not server.asked("first"):
-        await asyncio.sleep(0.001)
+    await asyncio.to_thread(server.wait, lambda s: bool(s.asked("first")))
     assert await ask.ainvoke("second") == "in between"
     gate.open()
     assert await first == "late"
@@ -214,7 +213,7 @@ def test_wrong_arguments_fail_when_the_worker_is_made() -> None:
         Ask("{x}", model="gpt-5")
     with pytest.raises(PromptError, match="empty"):
         Ask("  ")
-    with pytest.raises(PromptError, match="lacks the variable {tone}"):
+    with pytest.raises(PromptError, match=r"lacks the variable \{tone\}"):
         Ask("{x}", given={"tone": "dry"})
 
 

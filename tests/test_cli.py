@@ -44,7 +44,7 @@ def git(*arguments: str) -> str:
 def test_the_first_command_of_the_readme(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """The storefront is reviewed without a key: findings, coverage, who did the work, and the run's numbers."""
+    """The storefront is reviewed without a key: findings, coverage, who did the work, and the numbers."""
     monkeypatch.chdir(ROOT)
     assert run(["review", "examples/storefront"]) == 0
     out, err = capsys.readouterr()
@@ -263,12 +263,17 @@ def test_voters_that_fail_are_in_the_report_and_not_in_the_exit_code(
 def test_ctrl_c_stops_cleanly_and_prints_what_is_there(
     number: signal.Signals, model: str, server: ModelServer
 ) -> None:
-    """Votes that were cut short count with the ballots that they had; connections are closed; exit code 130."""
+    """Votes that were cut short count with the ballots that they had; every connection is closed."""
     write({"unsafe.py": UNSAFE})
     finding = {
-        "path": "unsafe.py", "line": 5, "quote": "subprocess.call('ls ' + name, shell=True)", "severity": "high",
-        "message": "Command injection", "explanation": "The name reaches a shell.", "suggestion": "Use a list.",
-    }  # fmt: skip
+        "path": "unsafe.py",
+        "line": 5,
+        "quote": "subprocess.call('ls ' + name, shell=True)",
+        "severity": "high",
+        "message": "Command injection",
+        "explanation": "The name reaches a shell.",
+        "suggestion": "Use a list.",
+    }
     later, never = Gate(), Gate()
     server.always(Reply(json={"findings": [finding]}))
     server.on("one aspect only: **Security**", Reply(json={"findings": [finding]}, gate=later))

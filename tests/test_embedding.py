@@ -8,7 +8,9 @@ import signal
 import sqlite3
 import subprocess
 import sys
+import time
 from collections import Counter
+from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -57,12 +59,19 @@ def _finish(process: "subprocess.Popen[str]") -> dict[str, Any]:
 def _finished_voters(database: Path) -> int:
     """Voters' branches whose result the checkpointer has put on disk; `open` writes there too, to reset."""
     query = """
-        SELECT COUNT(DISTINCT task_id) FROM writes WHERE channel = 'branches' AND checkpoint_ns LIKE '%|vote:%'
+        SELECT COUNT(DISTINCT task_id) FROM writes
+        WHERE channel = 'branches' AND checkpoint_ns LIKE '%|vote:%'
         AND task_id NOT IN (SELECT task_id FROM writes WHERE channel = 'voters')
     """
     with closing(sqlite3.connect(database)) as connection:
         found: int = connection.execute(query).fetchone()[0]
     return found
+
+
+def _until(condition: Callable[[], bool]) -> None:
+    """Wait for something that nobody announces."""
+    while not condition():
+        time.sleep(0.005)
 
 
 def _prompts(server: ModelServer) -> Counter[str]:
@@ -72,7 +81,7 @@ def _prompts(server: ModelServer) -> Counter[str]:
 def test_killed_half_way_only_unfinished_branches_run_again(
     model: str, server: ModelServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """After kill -9 no voter that had finished is asked again, and the result is that of an undisturbed run."""
+    """After kill -9 no voter that had finished is asked again, and the result is the undisturbed one."""
     monkeypatch.setenv("LANGGRAPH_PARALLEL_MODEL", model)
     server.always(Reply(json=FOUND))
     undisturbed = _finish(_start(tmp_path / "undisturbed.sqlite"))
@@ -106,22 +115,19 @@ def test_killed_half_way_only_unfinished_branches_run_again(
     assert (resumed["calls"], resumed["tokens"]) == (12, 120)
 
 
-async def test_it_streams_through_every_level(model: str, server: ModelServer, tmp_path: Path) -> None:
-    """With subgraphs, updates come from the agent, the review and the votes; custom events name each branch."""
+async def test_it_streams_through_every_level(
+    model: str, server: ModelServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Updates come from the agent, the review and the votes; custom events name each branch."""
     server.always(Reply(json=FOUND))
-    os.environ["LANGGRAPH_PARALLEL_MODEL"] = model
-    try:
-        async with AsyncSqliteSaver.from_conn_string(str(tmp_path / "db.sqlite")) as checkpointer:
-            graph = build().compile(checkpointer=checkpointer)
-            config: Any = {"configurable": {"thread_id": "1"}}
-            seen: list[tuple[Any, str, Any]] = [
-                part
-                async for part in graph.astream(
-                    {"task": "x"}, config, stream_mode=["updates", "custom"], subgraphs=True
-                )
-            ]
-    finally:
-        del os.environ["LANGGRAPH_PARALLEL_MODEL"]
+    monkeypatch.setenv("LANGGRAPH_PARALLEL_MODEL", model)
+    async with AsyncSqliteSaver.from_conn_string(str(tmp_path / "db.sqlite")) as checkpointer:
+        graph = build().compile(checkpointer=checkpointer)
+        config: Any = {"configurable": {"thread_id": "1"}}
+        modes: Any = ["updates", "custom"]
+        seen: list[Any] = [
+            part async for part in graph.astream({"task": "x"}, config, stream_mode=modes, subgraphs=True)
+        ]
     updates = Counter((len(place), node) for place, mode, data in seen if mode == "updates" for node in data)
     assert updates[(0, "review")] == updates[(1, "plan")] == updates[(1, "unite")] == 1
     assert (updates[(1, "vote")], updates[(2, "voter")]) == (4, 12)
@@ -155,14 +161,12 @@ async def test_a_second_change_on_the_same_thread_is_a_new_review(
     assert len(server.requests) == 24
 
 
-async def test_a_foreign_context_is_left_alone(model: str, server: ModelServer) -> None:
+async def test_a_foreign_context_is_left_alone(
+    model: str, server: ModelServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Whatever context the agent around it has, the review runs as it was built."""
-    os.environ["LANGGRAPH_PARALLEL_MODEL"] = model
-    try:
-        graph = build().compile()
-        out = await graph.ainvoke({"task": "x"}, context={"model": 7, "colour": "blue"})
-    finally:
-        del os.environ["LANGGRAPH_PARALLEL_MODEL"]
+    monkeypatch.setenv("LANGGRAPH_PARALLEL_MODEL", model)
+    out = await build().compile().ainvoke({"task": "x"}, context={"model": 7, "colour": "blue"})
     assert out["report"].branches == {"ok": 12}
 
 
@@ -179,8 +183,8 @@ async def test_cancelled_half_way_and_resumed_in_the_same_process(
     async with AsyncSqliteSaver.from_conn_string(str(database)) as checkpointer:
         graph = build().compile(checkpointer=checkpointer)
         run = asyncio.ensure_future(graph.ainvoke({"task": "x"}, config))
-        while not (server.in_flight == 4 and len(server.requests) == 12 and _finished_voters(database) == 8):
-            await asyncio.sleep(0.005)
+        await asyncio.to_thread(server.wait, lambda s: s.in_flight == 4 and len(s.requests) == 12)
+        await asyncio.to_thread(_until, lambda: _finished_voters(database) == 8)
         run.cancel()
         with pytest.raises(asyncio.CancelledError):
             await run

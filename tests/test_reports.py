@@ -21,9 +21,9 @@ from langgraph_parallel.records import (
     Support,
     Usage,
 )
+from langgraph_parallel.reducers import Panel, unite
 from langgraph_parallel.report import ReviewDocument, json_report, json_schema, markdown_report, sarif_report
 from langgraph_parallel.report.text import run_summary, text_report
-from langgraph_parallel.reducers import Panel, unite
 
 ROOT = Path(__file__).parents[1]
 HOSTILE = "\x1b[2J`x` <img src=x onerror=1> [a](http://evil) @team | **b** \u202e[bold]x[/bold] ```"
@@ -73,10 +73,20 @@ def run() -> RunReport:
         id="1", kind="model", target="m", started=0, ended=2, usage=Usage(input_tokens=1200, output_tokens=30)
     )
     return RunReport(
-        wall_seconds=2, sequential_seconds=6, speedup=3, critical_path_seconds=2, call_p50_seconds=2,
-        call_p95_seconds=2, branches={"failed": 1, "ok": 2}, failures={"vote[security#3]": "TimeoutError"}, retries=1,
-        throttled_share=0.25, usage=call.usage, wasted=Usage(), calls=[call],
-    )  # fmt: skip
+        wall_seconds=2,
+        sequential_seconds=6,
+        speedup=3,
+        critical_path_seconds=2,
+        call_p50_seconds=2,
+        call_p95_seconds=2,
+        branches={"failed": 1, "ok": 2},
+        failures={"vote[security#3]": "TimeoutError"},
+        retries=1,
+        throttled_share=0.25,
+        usage=call.usage,
+        wasted=Usage(),
+        calls=[call],
+    )
 
 
 def test_the_text_report_has_all_that_a_reader_needs() -> None:

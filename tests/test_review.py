@@ -209,8 +209,8 @@ async def test_a_long_file_is_voted_on_by_engines_as_a_whole(model: str, server:
     """Models see parts and engines the file; the claims of both are one finding with one denominator."""
     filler = "".join(f"x{n} = {n}\n" for n in range(600))
     text = filler + "import os\nos.system('ls ' + x1)\n"
-    shell = finding(path="big.py", line=602, quote="os.system('ls ' + x1)", message="Starting a process with a shell",
-                    explanation="")  # fmt: skip
+    message = "Starting a process with a shell"
+    shell = finding(path="big.py", line=602, quote="os.system('ls ' + x1)", message=message, explanation="")
     server.on("os.system", answer(shell))
     graph = create_review(model=model, aspects=["security"], limits=Limits(section_tokens=2000))
     out = await graph.ainvoke({"files": {"big.py": text}})
@@ -249,7 +249,7 @@ async def test_parts_beyond_the_limit_are_listed_as_not_reviewed(model: str, ser
 
 
 async def test_a_diff_limits_the_findings_to_changed_lines(model: str, server: ModelServer) -> None:
-    """The model sees the file with its changed lines marked, and findings elsewhere are counted, not shown."""
+    """The model sees the file with its changed lines marked, and findings elsewhere are only counted."""
     diff = (
         "--- a/app.py\n+++ b/app.py\n@@ -5,1 +5,2 @@\n     os.system('ls ' + name)\n+    return name.lenght\n"
     )

@@ -35,12 +35,12 @@ def _review(sink: TraceSink, tmp_path: Path, *options: str) -> None:
 
 
 def test_the_run_tree_of_a_review_by_models(model: str, server: ModelServer, tmp_path: Path) -> None:
-    """review > vote > review[security] app.py > voter > vote[security#2], with tags and metadata on each."""
+    """Review > vote > review[security] app.py > voter > vote[security#2], with tags and metadata on each."""
     with TraceSink() as sink:
         _review(sink, tmp_path, "--model", model, "--aspects", "security,style", "--voters", "2")
     (root,) = sink.children(None)
     assert root["name"] == "review"
-    assert [run["name"] for run in sink.children(root["id"])][0] == "plan"
+    assert sink.children(root["id"])[0]["name"] == "plan"
     voters = Counter(run["name"] for run in sink.runs.values() if run["name"].startswith("vote["))
     assert voters == {
         "vote[security#1]": 1,

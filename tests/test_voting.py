@@ -182,7 +182,7 @@ async def test_voters_differ_by_model_prompt_and_temperature(model: str, server:
 
 
 async def test_the_runtime_context_sets_model_and_voters(model: str, server: ModelServer) -> None:
-    """What Studio sets for one run takes precedence over how the graph was built, but for a panel's models."""
+    """What Studio sets for one run goes before how the graph was built, but for a panel's models."""
     context = VotingContext(model="openai:other", voters=5)
     await create_voting(model=model, voters=2).ainvoke(QUESTION, context=context)
     assert [r.body["model"] for r in server.requests] == ["other"] * 5
@@ -211,8 +211,7 @@ async def test_cancelling_the_run_closes_every_connection(model: str, server: Mo
     """When the caller gives up, the server sees all voters go."""
     server.always(Reply(hang=True))
     run = asyncio.ensure_future(create_voting(model=model, voters=5).ainvoke(QUESTION))
-    while server.in_flight < 5:
-        await asyncio.sleep(0.002)
+    await asyncio.to_thread(server.wait, lambda s: s.in_flight == 5)
     run.cancel()
     with pytest.raises(asyncio.CancelledError):
         await run

@@ -19,7 +19,7 @@ class Change:
 
     def lies_in(self, text: str) -> bool:
         """Whether a text is the file after the change, as far as the diff shows it."""
-        lines = text.split("\n")
+        lines = text.removesuffix("\n").split("\n") if text else []
         return all(
             number <= len(lines) and lines[number - 1].rstrip("\r") == line
             for hunk in self.hunks
@@ -65,7 +65,7 @@ def read_diff(text: str) -> tuple[list[Change], list[Skipped]]:
         raise InputError("this is no unified diff: there is no file in it")
     changes, skipped = [], []
     for file in patch:
-        change = Change(file.path)
+        change = Change(_path(file.path))
         for hunk in file:
             shown = {line.target_line_no: line.value.rstrip("\r\n") for line in hunk if line.target_line_no}
             if shown:
@@ -75,8 +75,18 @@ def read_diff(text: str) -> tuple[list[Change], list[Skipped]]:
             changes.append(change)
         else:
             reason = "deleted" if file.is_removed_file else "binary" if file.is_binary_file else "no line is new"
-            skipped.append(Skipped(path=file.path, reason=reason))
+            skipped.append(Skipped(path=change.path, reason=reason))
     return changes, skipped
+
+
+def _path(path: str) -> str:
+    """A path without git's quotes and octal escapes, and without the end of its line."""
+    path = path.rstrip("\r")
+    if len(path) > 1 and path.startswith('"') and path.endswith('"'):
+        octets = path[1:-1].encode().decode("unicode_escape").encode("latin-1", errors="replace")
+        path = octets.decode(errors="replace")
+        path = path[2:] if path.startswith(("a/", "b/")) else path
+    return path
 
 
 def parts_of(files: Mapping[str, str], diff: str | None) -> tuple[list[Part], list[Skipped]]:

@@ -47,7 +47,7 @@ def cut(
     """Cut a text at line ends into pieces of at most `max_tokens`.
 
     Without overlap the pieces joined are the text, to the character. A line that is longer than the
-    ceiling by itself is cut within. `overlap` repeats that many tokens of whole lines, at the most, at the
+    ceiling by itself is cut within, down to single characters. `overlap` repeats that many tokens of whole lines, at the most, at the
     start of the next piece.
 
     Args:
@@ -68,16 +68,26 @@ def cut(
     pieces = []
     start = end = 0
     while end < len(atoms):
-        end, size = start, 0
-        while end < len(atoms) and size + sizes[end] <= max_tokens:
-            size += sizes[end]
-            end += 1
+        covered = end
+        end = _fill(sizes, start, max_tokens)
+        if end <= covered:  # what is repeated leaves no room for anything new
+            start = covered
+            end = max(_fill(sizes, start, max_tokens), start + 1)
         if end < len(atoms):
-            half = start + max(1, (end - start) // 2)
-            end = next((i for i in range(end, half - 1, -1) if prefer(lines, i)), end)
+            least = max(covered + 1, start + (end - start) // 2)
+            end = next((i for i in range(end, least - 1, -1) if prefer(lines, i)), end)
         pieces.append(Piece(atoms[start].first, "".join(lines[start:end])))
         start = _step_back(sizes, start, end, overlap)
     return pieces
+
+
+def _fill(sizes: Sequence[int], start: int, max_tokens: int) -> int:
+    """Where a piece that begins at `start` has to end."""
+    end, held = start, 0
+    while end < len(sizes) and held + sizes[end] <= max_tokens:
+        held += sizes[end]
+        end += 1
+    return end
 
 
 def _after_blank(lines: Sequence[str], i: int) -> bool:
@@ -87,7 +97,7 @@ def _after_blank(lines: Sequence[str], i: int) -> bool:
 def _step_back(sizes: Sequence[int], start: int, end: int, overlap: int) -> int:
     """Where the next piece starts: as many whole lines before `end` as the overlap holds."""
     back, shown = end, 0
-    while back - 1 > start and shown + sizes[back - 1] <= overlap:
+    while overlap and back - 1 > start and shown + sizes[back - 1] <= overlap:
         back -= 1
         shown += sizes[back]
     return back

@@ -6,7 +6,7 @@ sections that follow one another, `overlap` tokens of which are shown twice wher
 """
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from langgraph_parallel.errors import UsageError
 from langgraph_parallel.nodes.pieces import Piece, check_ceiling, cut, split_lines
@@ -15,8 +15,8 @@ from langgraph_parallel.records import Section
 from langgraph_parallel.runtime.tokens import CountTokens, estimate_tokens
 
 MAX_TOKENS = 3000
-_HEADING = re.compile(r"(#{1,6})\s+(.*?)\s*#*\s*$")
-_FENCE = re.compile(r"\s{0,3}(```|~~~)")
+_HEADING = re.compile(r" {0,3}(#{1,6})(?:\s+(.*?))??(?:\s+#+)?\s*$")
+_FENCE = re.compile(r" {0,3}(?P<mark>`{3,}(?=[^`]*$)|~{3,})(?P<info>.*)$", re.DOTALL)
 
 
 def by_heading(
@@ -50,17 +50,16 @@ def by_file(
 ) -> Planner:
     """One section for each file of a mapping of path to text; a long file becomes several.
 
-    Sections are named by path, with the first line where a file is cut. Empty files give none.
+    Sections are named by path, with a number where a file is cut. Empty files give none.
     """
     check_ceiling(max_tokens, overlap)
 
     def divide(files: Mapping[str, str]) -> list[Section]:
-        return [
-            Section(id=path if len(pieces) == 1 else f"{path}:{piece.first}#{i}", title=title, content=piece.text)
+        return _with_unique_ids(
+            Section(id=title, title=title, content=piece.text)
             for path in sorted(files)
-            for pieces in [cut(files[path], max_tokens, overlap=overlap, count=count)]
-            for i, (title, piece) in enumerate(_titled(path, pieces), 1)
-        ]
+            for title, piece in _titled(path, cut(files[path], max_tokens, overlap=overlap, count=count))
+        )
 
     return Planner("by_file", dict[str, str], divide)
 
@@ -89,16 +88,11 @@ def by_criterion(
 
     def divide(text: str) -> list[Section]:
         pieces = cut(text, max_tokens, overlap=overlap, count=count)
-        return [
-            Section(
-                id=name if len(pieces) == 1 else f"{name}#{i}",
-                title=title,
-                content=piece.text,
-                instructions=instructions,
-            )
+        return _with_unique_ids(
+            Section(id=title, title=title, content=piece.text, instructions=instructions)
             for name, instructions in criteria.items()
-            for i, (title, piece) in enumerate(_titled(name, pieces), 1)
-        ]
+            for title, piece in _titled(name, pieces)
+        )
 
     return Planner("by_criterion", str, divide)
 
@@ -126,13 +120,14 @@ def by_pages(
         raise UsageError(f"pages is {pages}; it must be at least 1")
 
     def divide(text: str) -> list[Section]:
-        leaves = text.split("\f") if text else []
+        leaves = text.removesuffix("\f").split("\f") if text else []
         sections = []
         for start in range(0, len(leaves), pages):
             last = min(start + pages, len(leaves))
             title = f"page {start + 1}" if last == start + 1 else f"pages {start + 1}-{last}"
-            tail = _tail(leaves[start - 1], overlap, count) if start else ""
-            body = tail + "\f".join(leaves[start:last])
+            body = "\f".join(leaves[start:last])
+            if start and body.strip():
+                body = _tail(leaves[start - 1], overlap, count) + body
             sections += _titled(title, cut(body, max_tokens, overlap=overlap, count=count))
         return [Section(id=str(i), title=title, content=piece.text) for i, (title, piece) in enumerate(sections, 1)]
 
@@ -186,6 +181,17 @@ def _batches(
         yield first, len(items), held
 
 
+def _with_unique_ids(sections: Iterable[Section]) -> list[Section]:
+    """Sections as they are, but for an id that an earlier one has: it gets a tail."""
+    held: dict[str, Section] = {}
+    for section in sections:
+        name = section.id
+        while name in held:
+            name += "'"
+        held[name] = section.model_copy(update={"id": name})
+    return list(held.values())
+
+
 def _titled(title: str, pieces: Sequence[Piece]) -> list[tuple[str, Piece]]:
     """Number the titles of a text that had to be cut; leave out what is only white space."""
     kept = [piece for piece in pieces if piece.text.strip()]
@@ -196,12 +202,15 @@ def _titled(title: str, pieces: Sequence[Piece]) -> list[tuple[str, Piece]]:
 
 def _headed(text: str, level: int) -> Iterator[tuple[str, str]]:
     """Titles and bodies; a body begins with its own heading."""
-    title, body, fenced = "Start", "", None
+    title, body, fence = "Start", "", ""
     for line in split_lines(text):
-        if fence := _FENCE.match(line):
-            fenced = None if fenced == fence[1] else fenced or fence[1]
-        heading = None if fenced or fence else _HEADING.match(line)
-        if heading and len(heading[1]) <= level:
+        mark = _FENCE.match(line)
+        if fence:
+            closes = mark and mark["mark"].startswith(fence) and not mark["info"].strip()
+            fence = "" if closes else fence
+        elif mark:
+            fence = mark["mark"]
+        elif (heading := _HEADING.match(line)) and len(heading[1]) <= level:
             if body.strip():
                 yield title, body
             title, body = heading[2] or "Untitled", ""
@@ -217,4 +226,4 @@ def _tail(text: str, most: int, count: CountTokens) -> str:
         if count(line + kept) > most:
             break
         kept = line + kept
-    return kept
+    return kept if not kept or kept.endswith("\n") else f"{kept}\n"

@@ -171,7 +171,7 @@ def _write(folder: Path, parts: Iterable[Part]) -> dict[str, Part]:
         base = re.sub(r"[^\w.-]", "_", Path(part.path).name, flags=re.ASCII)
         name = f"{number:05d}/{base}"
         (folder / name).parent.mkdir()
-        (folder / name).write_text(part.text, encoding="utf-8", newline="")
+        (folder / name).write_text(part.text, encoding="utf-8", errors="replace", newline="")
         names[name] = part
     return names
 

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator
 from typing import Literal
 
-from pydantic import JsonValue, NonNegativeFloat
+from pydantic import Field, JsonValue
 
 from langgraph_parallel.records.base import Record
 
@@ -18,8 +18,8 @@ class Ballot(Record):
     """The voter's place in the electorate, from 0. "Earliest" always means by this order."""
     status: BallotStatus
     choice: JsonValue = None
-    weight: NonNegativeFloat = 1.0
-    confidence: float | None = None
+    weight: float = Field(1.0, ge=0, allow_inf_nan=False)
+    confidence: float | None = Field(None, ge=0, le=1)
     """How sure the voter says it is, 0 to 1."""
     rationale: str = ""
     error: str | None = None
@@ -77,4 +77,4 @@ class Tally(Record):
 
 def _rank(ballot: Ballot) -> tuple[int, bool, str]:
     """Order two ballots of one voter: later attempt, then cast over not cast, then by content."""
-    return ballot.attempt, ballot.cast, ballot.model_dump_json()
+    return ballot.attempt, ballot.cast, repr(ballot)

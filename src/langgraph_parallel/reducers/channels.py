@@ -70,8 +70,8 @@ def _merge(left: Mapping[str, T], right: Mapping[str, T], rank: Callable[[T], tu
 
 
 def _branch_rank(branch: Branch) -> tuple[object, ...]:
-    return branch.attempt, branch.ok, branch.ended, branch.model_dump_json()
+    return branch.attempt, branch.ok, branch.ended, repr(branch)
 
 
 def _call_rank(call: Call) -> tuple[object, ...]:
-    return call.attempt, call.ended, call.model_dump_json()
+    return call.attempt, call.ended, repr(call)

@@ -13,6 +13,7 @@ A rule is a small value that is called with a `Tally` and returns a `Verdict`. W
 import json
 import math
 import statistics
+import sys
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
@@ -49,6 +50,8 @@ class _Rule:
     def __post_init__(self) -> None:
         if self.quorum < 1:
             raise UsageError(f"quorum is {self.quorum}; it must be at least 1")
+        if (ties := getattr(self, "ties", None)) not in {None, "earliest", "none"}:
+            raise UsageError(f"ties is {ties!r}; it must be 'earliest' or 'none'")
 
     @property
     def name(self) -> str:
@@ -142,6 +145,11 @@ class union(_Rule):  # noqa: N801
     at_least: int = 1
     quorum: int = field(default=1, kw_only=True)
 
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.at_least < 1:
+            raise UsageError(f"union(at_least={self.at_least}): it must be at least 1")
+
     def __call__(self, tally: Tally) -> Verdict:
         """Decide; see the class."""
         cast = [ballot for ballot in _usable(tally) if isinstance(ballot.choice, list)]
@@ -157,7 +165,7 @@ class union(_Rule):  # noqa: N801
             cast,
             status="decided" if len(cast) >= self.quorum else "no_quorum",
             choice=[group.choice for group in kept],
-            groups=list(groups.values()),
+            groups=sorted(groups.values(), key=lambda group: -group.weight),
             backers=[ballot for ballot in cast if ballot.voter in named],
         )
 
@@ -173,7 +181,7 @@ class median(_Rule):  # noqa: N801
     def __call__(self, tally: Tally) -> Verdict:
         """Decide; see the class."""
         cast = _numeric(tally)
-        middle = statistics.median([_number(b) for b in cast]) if cast else None
+        middle = _middle(sorted(map(_number, cast))) if cast else None
         key = canonical(middle)
         backers = [ballot for ballot in cast if canonical(ballot.choice) == key]
         status: VerdictStatus = "decided" if len(cast) >= self.quorum else "no_quorum"
@@ -252,7 +260,7 @@ class _Group:
         return Count(
             choice=self.choice,
             votes=len(self.ballots),
-            weight=float(self.weight),
+            weight=_float(self.weight),
             voters=[ballot.voter for ballot in self.ballots],
         )
 
@@ -266,13 +274,32 @@ def _numeric(tally: Tally) -> list[Ballot]:
     return [
         b
         for b in _usable(tally)
-        if isinstance(b.choice, int | float) and not isinstance(b.choice, bool) and math.isfinite(b.choice)
+        if isinstance(b.choice, int | float)
+        and not isinstance(b.choice, bool)
+        and (isinstance(b.choice, int) or math.isfinite(b.choice))
     ]
 
 
 def _number(ballot: Ballot) -> float:
     assert isinstance(ballot.choice, int | float)
     return ballot.choice
+
+
+def _middle(numbers: Sequence[float]) -> float:
+    """The median of sorted numbers, exact: no sum of two of them overflows or loses a digit."""
+    low, high = numbers[(len(numbers) - 1) // 2], numbers[len(numbers) // 2]
+    if low == high:
+        return low
+    mean = (Fraction(low) + Fraction(high)) / 2
+    return int(mean) if mean.denominator == 1 else _float(mean)
+
+
+def _float(value: Fraction) -> float:
+    """The nearest float; a value beyond the largest one is the largest one."""
+    try:
+        return float(value)
+    except OverflowError:
+        return math.copysign(sys.float_info.max, value)
 
 
 def _items(ballot: Ballot) -> Sequence[JsonValue]:

@@ -10,7 +10,9 @@ import re
 from collections import Counter
 from collections.abc import Sequence
 
-_WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+")
+_WORD = re.compile(r"[^\W\d_]+|\d+")
+_HUMP = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[^A-Z]+")
+_UNSPACED = re.compile(r"[\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff]{2,}")
 _STOP = frozenset(
     "a an and are as at be but by can could do does for from has have if in into is it its may might not of"
     " on or should so such than that the their then there these this those to use used using was when where"
@@ -26,7 +28,14 @@ def terms(text: str) -> list[str]:
     >>> terms("unescaped userNames are concatenated")
     ['unescap', 'user', 'nam', 'concatenat']
     """
-    return [_stem(word) for word in map(str.lower, _WORD.findall(text)) if word not in _STOP and len(word) > 1]
+    words = (hump.lower() for word in _WORD.findall(text) for hump in _HUMP.findall(word))
+    kept = (word for word in words if word not in _STOP and len(word) > 1)
+    return [term for word in kept for term in (_pairs(word) if _UNSPACED.search(word) else [_stem(word)])]
+
+
+def _pairs(word: str) -> list[str]:
+    """Scripts that put no spaces between words are compared by pairs of characters."""
+    return [word[i : i + 2] for i in range(len(word) - 1)]
 
 
 def _stem(word: str) -> str:

@@ -252,8 +252,9 @@ def _support(claims: Sequence[Claim], seats: Sequence[Panel]) -> tuple[str, Supp
     """
     options = []
     for aspect in sorted({claim.aspect for claim in claims}):
-        for_it = {claim.voter for claim in claims if claim.aspect == aspect}
-        could = for_it | {p.voter for p in seats if p.aspect == aspect and any(map(p.judges, claims))}
+        own = [claim for claim in claims if claim.aspect == aspect]
+        for_it = {claim.voter for claim in own}
+        could = for_it | {p.voter for p in seats if p.aspect == aspect and any(map(p.judges, own))}
         silent = sorted(could - for_it)
         options.append((aspect, Support(k=len(for_it), n=len(could)), silent))
     return min(options, key=lambda option: (-option[1].share, -option[1].n, option[0]))
@@ -289,12 +290,16 @@ def _distinct_fixes(claims: Sequence[Claim]) -> list[tuple[str, set[str]]]:
     distinct: list[tuple[int, set[str]]] = []
     for i, claim in enumerate(with_fix):
         for first, sources in distinct:
-            if corpus.cosine(first, i) >= NEAR_MISS:
+            if _squeezed(with_fix[first]) == _squeezed(claim) or corpus.cosine(first, i) >= NEAR_MISS:
                 sources.add(claim.source)
                 break
         else:
             distinct.append((i, {claim.source}))
     return [(with_fix[first].suggestion, sources) for first, sources in distinct]
+
+
+def _squeezed(claim: Claim) -> str:
+    return "".join(claim.suggestion.split()).casefold()
 
 
 def _named(groups: Iterable[list[int]], claims: Sequence[Claim]) -> dict[str, list[int]]:
@@ -315,7 +320,7 @@ def _fingerprint(claims: Sequence[Claim]) -> str:
     first = claims[0]
     said = sorted({claim.rule or claim.message for claim in claims})
     text = "\0".join([first.path, "".join(first.quote.split()), *said])
-    return hashlib.sha256(text.encode()).hexdigest()[:12]
+    return hashlib.sha256(text.encode(errors="surrogatepass")).hexdigest()[:12]
 
 
 def _report_order(finding: Finding) -> tuple[str, int, int, int, str]:

@@ -35,7 +35,7 @@ _NO_MODEL = (
 
 
 def default_model() -> str | None:
-    """The model that the environment names: `LANGGRAPH_PARALLEL_MODEL`, else by OpenAI's variables; or None."""
+    """The model that the environment names: `LANGGRAPH_PARALLEL_MODEL`, else as OpenAI does."""
     if named := os.environ.get("LANGGRAPH_PARALLEL_MODEL", "").strip():
         return named
     return DEFAULT_MODEL if _openai_configured() else None

@@ -3,7 +3,11 @@
 import os
 import re
 
-_KEY = re.compile(r"\b(?:sk|pk|rk|ghp|gho|xox[abp]|lsv2|hf)[-_][\w*.-]{6,}|\bBearer\s+\S+", re.IGNORECASE)
+_KEY = re.compile(
+    r"\b(?:sk|pk|rk|gh[opsu]|github_pat|xox[abp]|lsv2|hf)[-_][\w*.-]{6,}|\bAIza[\w-]{20,}|\bAKIA\w{12,}|\bBearer\s+\S+",
+    re.IGNORECASE,
+)
+_VARIABLE = re.compile(r"(?:^|_)(?:KEY|TOKEN|SECRET|PASSWORD)$", re.IGNORECASE)
 _LONGEST = 300
 
 
@@ -13,9 +17,9 @@ def redact(text: str) -> str:
     >>> redact("Incorrect API key provided: sk-abc123456789.")
     'Incorrect API key provided: ***'
     """
-    for name, value in os.environ.items():
-        if len(value) >= 8 and name.upper().endswith(("_KEY", "_TOKEN", "_SECRET", "_PASSWORD")):
-            text = text.replace(value, "***")
+    secrets = {value for name, value in os.environ.items() if len(value) >= 8 and _VARIABLE.search(name)}
+    for value in sorted(secrets, key=len, reverse=True):  # the longest first: one may begin another
+        text = text.replace(value, "***")
     return _KEY.sub("***", text)
 
 

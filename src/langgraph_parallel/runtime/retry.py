@@ -2,31 +2,31 @@
 
 import asyncio
 import email.utils
+import math
 import random
 import time
 from collections.abc import Mapping
+from datetime import UTC
 
 from tenacity import AsyncRetrying, RetryCallState, retry_if_exception, stop_after_attempt
 
 from langgraph_parallel.runtime.limits import Limits
 
-TRANSIENT_STATUS = frozenset({408, 409, 425, 429, 500, 502, 503, 504, 529})
-"""HTTP answers that a second request may not get: time-outs, conflicts, throttling, overload."""
+TRANSIENT_STATUS = frozenset({408, 409, 425, 429})
+"""HTTP answers below 500 that a second request may not get: time-outs, conflicts, throttling. Of those
+from 500 on, only 501 (not implemented) is final."""
 _CONNECTION = frozenset(
     {
         "APIConnectionError",
         "APIResponseValidationError",
         "ClientConnectionError",
         "ClientPayloadError",
-        "ConnectError",
-        "ReadError",
-        "ReadTimeout",
-        "RemoteProtocolError",
         "JSONDecodeError",
+        "TransportError",
     }
 )
-"""Errors of HTTP clients for a connection that broke or a body that was cut, by name: the clients
-themselves need not be installed."""
+"""Errors of HTTP clients for a connection that broke or a body that was cut, by the name of a class or of
+one that it derives from: the clients themselves need not be installed."""
 _LONGEST_PAUSE = 30.0
 
 
@@ -57,7 +57,7 @@ def is_transient(error: BaseException) -> bool:
         return False
     status = _status(error)
     if status is not None and status >= 400:
-        return status in TRANSIENT_STATUS
+        return status in TRANSIENT_STATUS or (status >= 500 and status != 501)
     if isinstance(error, TimeoutError | asyncio.TimeoutError | ConnectionError):
         return True
     return any(kind.__name__ in _CONNECTION for kind in type(error).__mro__)
@@ -66,18 +66,18 @@ def is_transient(error: BaseException) -> bool:
 def retry_after(error: BaseException, now: float | None = None) -> float | None:
     """Seconds that the server asks to wait (RFC 9110, 10.2.3; `retry-after-ms` of OpenAI), or None."""
     headers: Mapping[str, str] = getattr(getattr(error, "response", None), "headers", None) or {}
-    if milliseconds := _float(headers.get("retry-after-ms")):
+    milliseconds = _seconds(headers.get("retry-after-ms"))
+    if milliseconds is not None:
         return milliseconds / 1000
     value = headers.get("retry-after")
-    if value is None:
-        return None
-    if (seconds := _float(value)) is not None:
-        return max(0.0, seconds)
+    if value is None or (seconds := _seconds(value)) is not None:
+        return seconds if value is not None else None
     try:
-        moment = email.utils.parsedate_to_datetime(value).timestamp()
-    except ValueError:
+        moment = email.utils.parsedate_to_datetime(value)
+        moment = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+        return max(0.0, moment.timestamp() - (time.time() if now is None else now))
+    except (ValueError, OverflowError):
         return None
-    return max(0.0, moment - (time.time() if now is None else now))
 
 
 def _worth_it(error: BaseException, limits: Limits) -> bool:
@@ -104,8 +104,10 @@ def _body_code(error: BaseException) -> object:
     return getattr(error, "code", None)
 
 
-def _float(value: str | None) -> float | None:
+def _seconds(value: str | None) -> float | None:
+    """A pause as a number; None for what is none."""
     try:
-        return float(value) if value is not None else None
+        number = float(value) if value is not None else math.nan
     except ValueError:
         return None
+    return max(0.0, number) if math.isfinite(number) else None

@@ -49,12 +49,14 @@ def measure(
 
 
 def _failures(branches: Iterable[Branch]) -> dict[str, str]:
-    """Causes by name, and by the names of the branches around them."""
+    """Causes by name, and by the names of the branches around them; a name that comes again is numbered."""
     causes: dict[str, str] = {}
     for branch in branches:
         own = {} if branch.ok else {branch.name: branch.error or branch.status}
         below = {f"{name} in {branch.name}": cause for name, cause in branch.failures.items()}
-        causes |= own | below
+        for name, cause in (own | below).items():
+            number = sum(held == name or held.startswith(f"{name} (") for held in causes)
+            causes[f"{name} ({number + 1})" if number else name] = cause
     return causes
 
 

@@ -103,23 +103,34 @@ def validate(message: AIMessage, schema: type[Schema]) -> Schema:
         raise InvalidAnswer(f"the answer does not fit {schema.__name__}: {problems}") from error
 
 
-def _closed(node: Any) -> Any:
-    if isinstance(node, list):
-        return [_closed(item) for item in node]
-    if not isinstance(node, dict):
-        return node
-    node = {key: _closed(value) for key, value in node.items() if key != "default"}
+_NAMED = frozenset({"properties", "$defs"})
+"""Keywords whose keys are names, not keywords."""
+_TYPED = frozenset({"type", "$ref", "anyOf", "allOf", "oneOf", "enum", "const"})
+
+
+def _closed(schema: Any) -> Any:
+    if isinstance(schema, list):
+        return [_closed(item) for item in schema]
+    if not isinstance(schema, dict):
+        return schema
+    node = {
+        key: {name: _closed(field) for name, field in value.items()} if key in _NAMED else _closed(value)
+        for key, value in schema.items()
+        if key != "default"
+    }
     if "properties" in node:
         node |= {"additionalProperties": False, "required": list(node["properties"])}
     return node
 
 
-def _is_strict(node: Any) -> bool:
-    """Whether every object is closed, as strict mode demands; free-form dictionaries are not."""
-    if isinstance(node, list):
-        return all(map(_is_strict, node))
-    if not isinstance(node, dict):
-        return True
-    if node.get("type") == "object" and node.get("additionalProperties") is not False:
+def _is_strict(schema: dict[str, Any]) -> bool:
+    """Whether strict mode takes a schema: every object closed, and every value of a known type."""
+    if schema.get("type") == "object" and schema.get("additionalProperties") is not False:
         return False
-    return all(map(_is_strict, node.values()))
+    named = [field for key in _NAMED for field in schema.get(key, {}).values()]
+    items = [schema["items"]] if isinstance(schema.get("items"), dict) else []
+    branches = [
+        branch for key in ("anyOf", "allOf", "oneOf", "prefixItems") for branch in schema.get(key, [])
+    ]
+    below = [*named, *items, *branches]
+    return all(_TYPED & field.keys() and _is_strict(field) for field in below)

@@ -15,4 +15,4 @@ def estimate_tokens(text: str) -> int:
     >>> estimate_tokens(""), estimate_tokens("hello")
     (0, 2)
     """
-    return math.ceil(len(text.encode()) / 3)
+    return math.ceil(len(text.encode(errors="surrogatepass")) / 3)
