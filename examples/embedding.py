@@ -28,17 +28,15 @@ class Change(TypedDict, total=False):
     decision: str
 
 
-def check_out(change: Change) -> Change:
+def check_out(state: Change) -> Change:
     """Fetch the change; here, read a folder."""
     return {"files": {path.name: path.read_text() for path in sorted(STOREFRONT.glob("*.py"))}}
 
 
-def decide(change: Change) -> Change:
+def decide(state: Change) -> Change:
     """Do something with what was found."""
-    grave = [finding for finding in change["findings"] if finding.confirmed and finding.severity == "high"]
-    return {
-        "decision": f"sent back to {change['author']}: {len(grave)} grave findings" if grave else "merged"
-    }
+    grave = [finding for finding in state["findings"] if finding.confirmed and finding.severity == "high"]
+    return {"decision": f"sent back to {state['author']}: {len(grave)} grave findings" if grave else "merged"}
 
 
 def agent() -> StateGraph[Change]:
@@ -60,11 +58,11 @@ async def main(database: str = ":memory:") -> str:
     decision = ""
     async with AsyncSqliteSaver.from_conn_string(database) as checkpointer:
         graph = agent().compile(checkpointer=checkpointer)
-        async for place, update in graph.astream(
-            {"author": "ada"}, config, stream_mode="updates", subgraphs=True
-        ):
+        given: Change = {"author": "ada"}
+        async for place, update in graph.astream(given, config, stream_mode="updates", subgraphs=True):
             print("  " * len(place) + ", ".join(update))
-            decision = update.get("decide", {}).get("decision", decision)
+            if "decide" in update:
+                decision = update["decide"]["decision"]
     print(decision)
     return decision
 

@@ -177,14 +177,16 @@ async def test_one_client_serves_all_calls_of_an_endpoint(model: str, server: Mo
     assert isinstance(one, ChatOpenAI)
     assert isinstance(other, ChatOpenAI)
     assert one.http_async_client is other.http_async_client
+    assert one.http_async_client is not None
     assert "aiohttp" in type(one.http_async_client._transport).__name__.lower()
 
 
 def test_clients_do_not_outlive_their_event_loop(model: str, server: ModelServer) -> None:
     """The same worker works in one loop after another, and leaves nothing open (warnings are errors)."""
     server.always(Reply(text="ok"))
-    ask = Ask("{text}", model=model)
-    assert [asyncio.run(ask.ainvoke("x")) for _ in range(3)] == ["ok"] * 3
+    for each in (model, ChatOpenAI(model="own")):
+        ask = Ask("{text}", model=each)
+        assert [asyncio.run(ask.ainvoke("x")) for _ in range(3)] == ["ok"] * 3
 
 
 async def test_a_model_without_structured_output_is_told_the_schema() -> None:

@@ -7,7 +7,9 @@ import pytest
 from langchain_core.language_models import GenericFakeChatModel
 from langchain_core.messages import AIMessage
 from langchain_core.runnables import RunnableLambda
+from langchain_openai import ChatOpenAI
 from langgraph.checkpoint.memory import InMemorySaver
+from openai import DefaultAioHttpClient
 
 from langgraph_parallel import (
     Ask,
@@ -206,18 +208,17 @@ async def test_workers_may_be_runnables_and_models() -> None:
 
 async def test_a_foreign_models_calls_are_seen(model: str, server: ModelServer) -> None:
     """A function that calls a chat model by itself still shows what it cost."""
-    from langchain_openai import ChatOpenAI
-
-    own = ChatOpenAI(model="own")
+    client = DefaultAioHttpClient()
+    own = ChatOpenAI(model="own", http_async_client=client)
     server.always(Reply(text="hi", usage=(9, 3)))
 
     async def work(section: Section) -> str:
         return (await own.ainvoke(section.content)).text
 
     out = await create_sectioning(planner=split.by_heading(), worker=work).ainvoke({"content": TEXT})
+    assert out["report"].failures == {}
     assert (out["report"].usage.input_tokens, out["report"].usage.output_tokens) == (27, 9)
-    await own.root_async_client.close()
-    own.root_client.close()
+    await client.aclose()
 
 
 async def test_what_json_has_no_form_for_becomes_text() -> None:

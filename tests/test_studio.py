@@ -84,7 +84,8 @@ def test_the_review_runs_through_the_server(client: SyncLangGraphClient) -> None
 
 def test_the_context_reaches_the_run(client: SyncLangGraphClient) -> None:
     """Aspects that are set for one run are the only ones in it."""
-    out: Any = client.runs.wait(None, "review", input={"files": UNSAFE}, context={"aspects": ["security"]})
+    context: Any = {"aspects": ["security"]}
+    out: Any = client.runs.wait(None, "review", input={"files": UNSAFE}, context=context)
     assert [aspect["name"] for aspect in out["review"]["aspects"]] == ["security"]
 
 

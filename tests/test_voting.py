@@ -133,7 +133,7 @@ async def test_voters_may_be_functions_runnables_models_and_graphs(model: str, s
         return "yes"
 
     fake = GenericFakeChatModel(messages=iter([AIMessage("yes")]))
-    voters = {
+    voters: dict[str, Any] = {
         "function": lambda q: "yes",
         "coroutine": coroutine,
         "runnable": RunnableLambda(lambda q: "yes"),

@@ -26,7 +26,7 @@ class TraceSink:
                 message = email.message_from_bytes(
                     f"Content-Type: {kind}\r\n\r\n".encode() + body, policy=email.policy.HTTP
                 )
-                for part in message.iter_parts():  # type: ignore[attr-defined]
+                for part in message.iter_parts():
                     sink._take(part)
                 self._reply(b"{}")
 

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any, cast
 from langchain_core.language_models import BaseChatModel
 
 from langgraph_parallel.errors import ModelError, NoModelError
-from langgraph_parallel.runtime.loops import close_with_loop, loop_local, loop_local_async
+from langgraph_parallel.runtime.loops import close_with_loop, loop_local_async
 
 if TYPE_CHECKING:
     from langchain_openai.chat_models.base import BaseChatOpenAI
@@ -87,8 +87,7 @@ async def get_model(model: ModelLike | None) -> BaseChatModel:
     """
     chosen = require_model(model)
     if isinstance(chosen, BaseChatModel):
-        key = ("single layer", id(chosen))
-        return loop_local(key, lambda: (chosen, _single_layer(chosen)))[1]
+        return (await loop_local_async(("adopted", id(chosen)), lambda: _adopt(chosen)))[1]
     endpoint, secret = os.environ.get("OPENAI_BASE_URL"), os.environ.get("OPENAI_API_KEY")
     return await loop_local_async(("model", chosen, endpoint, secret), lambda: _make(chosen, endpoint))
 
@@ -114,7 +113,7 @@ async def _make(model: str, endpoint: str | None) -> BaseChatModel:
     """Make a model away from the event loop: imports and TLS set-up take their time."""
     if not model.startswith("openai:"):
         return await asyncio.to_thread(_other, model)
-    client = await loop_local_async(("client", endpoint), _make_client)
+    client = await loop_local_async(("client", endpoint or "openai"), _make_client)
     return await asyncio.to_thread(_openai, model.partition(":")[2], client)
 
 
@@ -154,14 +153,21 @@ def _other(model: str) -> BaseChatModel:
         raise ModelError(f"cannot use the model {model!r}: {error}") from error
 
 
-def _single_layer(model: BaseChatModel) -> BaseChatModel:
-    """The same model without the SDK's retries, which would multiply with ours."""
+async def _adopt(model: BaseChatModel) -> tuple[BaseChatModel, BaseChatModel]:
+    """A model that the caller made, and the same one with our transport and without the SDK's retries.
+
+    Its own retries would multiply with ours, and its default client, which LangChain shares over event
+    loops, breaks in the second of them. A client that the caller chose is kept.
+    """
     if not is_openai(model):
-        return model
+        return model, model
     openai_model = cast("BaseChatOpenAI", model)
-    if openai_model.max_retries == 0 or openai_model.root_async_client is None:
-        return model
-    client = openai_model.root_async_client.with_options(max_retries=0)
-    return openai_model.model_copy(
-        update={"max_retries": 0, "root_async_client": client, "async_client": client.chat.completions}
-    )
+    own = openai_model.root_async_client
+    if own is None:
+        return model, model
+    shared = openai_model.http_async_client
+    if shared is None:
+        shared = await loop_local_async(("client", str(own.base_url)), _make_client)
+    client = own.with_options(max_retries=0, http_client=shared)
+    fields = {"max_retries": 0, "root_async_client": client, "async_client": client.chat.completions}
+    return model, openai_model.model_copy(update=fields)

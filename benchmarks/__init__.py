@@ -1,0 +1,1 @@
+"""Measurements that anyone can run; each prints ratios of one run."""
