@@ -23,9 +23,3 @@ def json_report(review: Review, run: RunReport | None = None) -> str:
 def json_schema() -> dict[str, Any]:
     """The JSON schema of the document."""
     return ReviewDocument.model_json_schema(mode="serialization")
-
-
-if __name__ == "__main__":
-    import json
-
-    print(json.dumps(json_schema(), indent=2))
