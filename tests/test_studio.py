@@ -103,7 +103,9 @@ def test_the_schemas_are_narrow_and_titled(client: SyncLangGraphClient) -> None:
     schemas: Any = client.assistants.get_schemas(assistant)
     files = schemas["input_schema"]["properties"]["files"]
     assert (files["title"], bool(files["examples"])) == ("Files", True)
-    assert set(schemas["output_schema"]["properties"]) == {"findings", "review", "markdown", "report"}
+    output = schemas["output_schema"]["properties"]
+    assert set(output) == {"findings", "review", "markdown", "report"}
+    assert output["findings"]["title"] == "Findings"
     assert set(schemas["context_schema"]["properties"]) == {"model", "voters", "aspects", "limits"}
     assert schemas["context_schema"]["properties"]["voters"]["title"] == "Voters"
     for name, fields in {"voting": {"question"}, "sectioning": {"content"}}.items():

@@ -11,6 +11,7 @@ from langgraph.types import Checkpointer
 from pydantic import Field
 from typing_extensions import TypedDict
 
+from langgraph_parallel.graphs.shapes import RUN_REPORT
 from langgraph_parallel.graphs.voting import voting_builder
 from langgraph_parallel.nodes.aspects import AspectLike, aspects_of
 from langgraph_parallel.nodes.branch import branch_node
@@ -24,7 +25,7 @@ from langgraph_parallel.nodes.review import (
     vote_tasks,
 )
 from langgraph_parallel.nodes.scatter import scatter_to
-from langgraph_parallel.records import Aspect, Branch, Call, Finding, Review, ReviewQuestion, RunReport, Skipped
+from langgraph_parallel.records import Aspect, Branch, Call, Finding, Review, ReviewQuestion, Skipped
 from langgraph_parallel.reducers import merge_branches, merge_calls, union
 from langgraph_parallel.runtime.context import ReviewContext
 from langgraph_parallel.runtime.limits import Limits
@@ -60,10 +61,15 @@ class ReviewInput(TypedDict, total=False):
 class ReviewOutput(TypedDict):
     """The findings, the whole report as a record and as Markdown, and the run's numbers."""
 
-    findings: list[Finding]
-    review: Review
-    markdown: str
-    report: RunReport
+    findings: Annotated[
+        list[Finding],
+        Field(title="Findings", description="By file, the gravest first; unconfirmed ones are marked."),
+    ]
+    review: Annotated[
+        Review, Field(title="Review", description="The whole report: findings, aspects, coverage, who judged.")
+    ]
+    markdown: Annotated[str, Field(title="Markdown", description="The report, to be read.")]
+    report: RUN_REPORT
 
 
 class _State(ReviewInput, ReviewOutput, total=False):

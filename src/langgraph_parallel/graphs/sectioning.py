@@ -13,7 +13,7 @@ from pydantic import Field, JsonValue
 from typing_extensions import TypedDict
 
 from langgraph_parallel.errors import InputError
-from langgraph_parallel.graphs.shapes import typed_dict
+from langgraph_parallel.graphs.shapes import RUN_REPORT, typed_dict
 from langgraph_parallel.nodes.ask import Ask
 from langgraph_parallel.nodes.branch import Task, branch_node
 from langgraph_parallel.nodes.gather import in_order
@@ -21,7 +21,7 @@ from langgraph_parallel.nodes.plan import PlannerLike, as_planner, make_plan
 from langgraph_parallel.nodes.scatter import scatter_to
 from langgraph_parallel.nodes.synthesize import Gathered, Synthesizer, concatenate
 from langgraph_parallel.nodes.workers import WorkerLike, as_worker
-from langgraph_parallel.records import Branch, Call, RunReport, Section
+from langgraph_parallel.records import Branch, Call, Section
 from langgraph_parallel.reducers import merge_branches, merge_calls
 from langgraph_parallel.runtime.context import Context
 from langgraph_parallel.runtime.models import require_model
@@ -34,9 +34,13 @@ from langgraph_parallel.runtime.sync import with_sync_face
 class SectioningOutput(TypedDict):
     """The joined result, each section's branch by id, and the run's numbers."""
 
-    result: JsonValue
-    branches: Annotated[dict[str, Branch], merge_branches]
-    report: RunReport
+    result: Annotated[JsonValue, Field(title="Result", description="What the synthesizer made.")]
+    branches: Annotated[
+        dict[str, Branch],
+        Field(title="Branches", description="What came of each section, by its id."),
+        merge_branches,
+    ]
+    report: RUN_REPORT
 
 
 class _Inner(SectioningOutput):

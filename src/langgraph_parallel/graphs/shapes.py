@@ -1,9 +1,16 @@
 """State types that depend on a factory's arguments."""
 
 from collections.abc import Mapping
-from typing import Any, get_type_hints
+from typing import Annotated, Any, get_type_hints
 
+from pydantic import Field
 from typing_extensions import TypedDict
+
+from langgraph_parallel.records import RunReport
+
+RUN_REPORT = Annotated[
+    RunReport, Field(title="Run report", description="What the run cost, and what its parallelism brought.")
+]
 
 
 def typed_dict(name: str, *parts: type | Mapping[str, Any]) -> Any:

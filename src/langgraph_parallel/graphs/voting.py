@@ -14,7 +14,7 @@ from pydantic import BaseModel, Field, JsonValue
 from typing_extensions import Required, TypedDict
 
 from langgraph_parallel.errors import InputError, UsageError
-from langgraph_parallel.graphs.shapes import typed_dict
+from langgraph_parallel.graphs.shapes import RUN_REPORT, typed_dict
 from langgraph_parallel.nodes.branch import Task, branch_node
 from langgraph_parallel.nodes.gather import in_order, tally_of
 from langgraph_parallel.nodes.judge import Judge, undecided
@@ -22,7 +22,7 @@ from langgraph_parallel.nodes.scatter import scatter_to
 from langgraph_parallel.nodes.voters import Electorate, GivenVoters, ModelVoters, Vote, answer_schema
 from langgraph_parallel.nodes.workers import WorkerLike
 from langgraph_parallel.prompts import Prompt, load
-from langgraph_parallel.records import Ballot, Branch, Call, RunReport, Verdict
+from langgraph_parallel.records import Ballot, Branch, Call, Verdict
 from langgraph_parallel.reducers import Rule, merge_branches, merge_calls, rule_of
 from langgraph_parallel.runtime.context import Context, VotingContext, context_of
 from langgraph_parallel.runtime.limits import Limits
@@ -53,9 +53,9 @@ class VotingInput(TypedDict):
 class VotingOutput(TypedDict):
     """The verdict, the ballots behind it in the voters' order, and the run's numbers."""
 
-    verdict: Verdict
-    ballots: list[Ballot]
-    report: RunReport
+    verdict: Annotated[Verdict, Field(title="Verdict", description="The choice, its support, and who disagrees.")]
+    ballots: Annotated[list[Ballot], Field(title="Ballots", description="What each voter said, in their order.")]
+    report: RUN_REPORT
 
 
 class _Inner(VotingOutput):
