@@ -33,6 +33,23 @@ def test_the_code_in_the_readme_runs(
     assert names["out"]["report"].failures == {} if "report" in names["out"] else names["out"]["findings"]
 
 
+def test_the_output_in_the_readme_is_what_the_first_command_prints(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Every line that is not shortened stands in the output, in this order."""
+    monkeypatch.chdir(ROOT)
+    assert app.run(["review", "examples/storefront"]) == 0
+    out = " ".join(capsys.readouterr().out.split())
+    (shown,) = re.findall(r"```text\n(.*?)```", README, re.DOTALL)
+    places = [
+        out.find(" ".join(line.partition("...")[0].split()))
+        for line in shown.splitlines()
+        if line.strip("\n. ")
+    ]
+    assert -1 not in places
+    assert places == sorted(places)
+
+
 def test_every_option_of_the_command_is_in_the_readme(capsys: pytest.CaptureFixture[str]) -> None:
     """The table names what `--help` lists."""
     assert app.run(["review", "--help"]) == 0
