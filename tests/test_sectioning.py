@@ -9,6 +9,7 @@ from langchain_core.messages import AIMessage
 from langchain_core.runnables import RunnableLambda
 from langchain_openai import ChatOpenAI
 from langgraph.checkpoint.memory import InMemorySaver
+from langgraph.types import Command, interrupt
 from openai import DefaultAioHttpClient
 
 from langgraph_parallel import (
@@ -130,6 +131,24 @@ async def test_a_synthesizer_that_fails_loses_nothing(model: str, server: ModelS
     assert out["result"] is None
     assert [branch.value for branch in out["branches"].values()] == ["Water", "Iron", "Wood"]
     assert "401" in out["report"].failures["synthesize"]
+
+
+async def test_a_synthesizer_may_interrupt() -> None:
+    """Failures at the close are data, and LangGraph's own signals are not: a person can be asked there."""
+
+    async def approve(gathered: synthesize.Gathered) -> str:
+        return str(interrupt("shall we publish?"))
+
+    graph = create_sectioning(
+        planner=split.by_heading(),
+        worker=lambda s: s.title,
+        synthesizer=approve,
+        checkpointer=InMemorySaver(),
+    )
+    config: Any = {"configurable": {"thread_id": "1"}}
+    asked = await graph.ainvoke({"content": TEXT}, config)
+    assert asked["__interrupt__"][0].value == "shall we publish?"
+    assert (await graph.ainvoke(Command(resume="yes"), config))["result"] == "yes"
 
 
 async def test_a_failing_planner_raises() -> None:

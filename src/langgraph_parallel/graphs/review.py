@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from fractions import Fraction
+from operator import attrgetter
 from typing import Annotated, Any
 
 from langgraph.graph import END, START, StateGraph
@@ -25,6 +26,7 @@ from langgraph_parallel.nodes.review import (
     vote_tasks,
 )
 from langgraph_parallel.nodes.scatter import scatter_to
+from langgraph_parallel.nodes.voting import VoteSettings
 from langgraph_parallel.records import Aspect, Branch, Call, Finding, Review, ReviewQuestion, Skipped
 from langgraph_parallel.reducers import merge_branches, merge_calls, union
 from langgraph_parallel.runtime.context import ReviewContext
@@ -153,7 +155,7 @@ def create_review(
 def review_builder(settings: ReviewSettings) -> StateGraph[Any, Any, Any, Any]:
     """Wire a review: plan -> votes -> (reconcile) -> unite."""
     voters = ReviewVoters(settings.model, settings.limits)
-    vote = voting_builder(voters, union(), question=ReviewQuestion, name="review", title="label")
+    vote = voting_builder(VoteSettings(voters, union(), attrgetter("label")), question=ReviewQuestion)
     builder: StateGraph[Any, Any, Any, Any] = StateGraph(
         _State, context_schema=ReviewContext, input_schema=ReviewInput, output_schema=ReviewOutput
     )

@@ -15,11 +15,12 @@ from typing_extensions import TypedDict
 from langgraph_parallel.errors import InputError
 from langgraph_parallel.graphs.shapes import RUN_REPORT, typed_dict
 from langgraph_parallel.nodes.ask import Ask
-from langgraph_parallel.nodes.branch import Task, branch_node
+from langgraph_parallel.nodes.branch import branch_node
 from langgraph_parallel.nodes.gather import in_order
-from langgraph_parallel.nodes.plan import PlannerLike, as_planner, make_plan
+from langgraph_parallel.nodes.plan import PlannerLike, as_planner
 from langgraph_parallel.nodes.scatter import scatter_to
-from langgraph_parallel.nodes.synthesize import Gathered, Synthesizer, concatenate
+from langgraph_parallel.nodes.sectioning import planning, section_tasks, synthesizing
+from langgraph_parallel.nodes.synthesize import Synthesizer, concatenate
 from langgraph_parallel.nodes.workers import WorkerLike, as_worker
 from langgraph_parallel.records import Branch, Call, Section
 from langgraph_parallel.reducers import merge_branches, merge_calls
@@ -91,45 +92,8 @@ def create_sectioning(
     """
     divide = as_planner(planner)
     work = as_worker(worker, "section")
-    join = synthesizer or concatenate()
     if isinstance(work, Ask):
         work.prompt.check({*Section.model_fields, *work.given})
-    asks = [part for part in (divide.ask, work) if isinstance(part, Ask)]
-
-    async def plan(state: Any, runtime: Runtime[Context]) -> dict[str, Any]:
-        """Divide the content into sections."""
-        if "content" not in state:
-            raise InputError("sectioning has no content; pass {'content': ...}")
-        context = runtime.context if isinstance(runtime.context, Context) else Context()
-        for ask in asks:
-            require_model(context.model or ask.model)
-        return {**await make_plan(divide, state["content"], context)}
-
-    def section_tasks(state: Any) -> list[Task]:
-        return [
-            Task(id=section.id, name=f"{name}[{section.title}]", order=order, work=section)
-            for order, section in enumerate(state["sections"])
-        ]
-
-    async def synthesize(state: Any) -> dict[str, Any]:
-        """Join what succeeded, and say what is missing."""
-        branches = state["branches"]
-        result: JsonValue = None
-        problems: dict[str, str] = {}
-        with recording() as calls:
-            try:
-                made = join(Gathered.of(state["sections"], branches))
-                result = await made if inspect.isawaitable(made) else made
-            except Exception as error:  # noqa: BLE001 - the sections are paid for: they are returned
-                problems = {"synthesize": describe(error)}
-        closing = [*state["calls"].values(), *calls.values()]
-        report = measure(in_order(branches), started=state["started"], ended=time.time(), closing=closing)
-        return {
-            "result": result,
-            "report": report.model_copy(update={"failures": report.failures | problems}),
-            "calls": dict(calls),
-        }
-
     accepts: Any = divide.accepts
     about = Field(title="Content", description="What to divide and work on.", examples=_EXAMPLES.get(accepts))
     content = {"content": Annotated[accepts, about]}
@@ -139,10 +103,10 @@ def create_sectioning(
         input_schema=typed_dict("SectioningInput", content),
         output_schema=SectioningOutput,
     )
-    router, paths = scatter_to("worker", section_tasks, join="synthesize")
-    builder.add_node("plan", plan)
+    router, paths = scatter_to("worker", section_tasks(name), join="synthesize")
+    builder.add_node("plan", planning(divide, work))
     builder.add_node("worker", branch_node(work, "section"), input_schema=SectionTask)
-    builder.add_node("synthesize", synthesize)
+    builder.add_node("synthesize", synthesizing(synthesizer or concatenate()))
     builder.add_edge(START, "plan")
     builder.add_conditional_edges("plan", router, paths)
     builder.add_edge("worker", "synthesize")

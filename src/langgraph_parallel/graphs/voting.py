@@ -15,11 +15,12 @@ from typing_extensions import Required, TypedDict
 
 from langgraph_parallel.errors import InputError, UsageError
 from langgraph_parallel.graphs.shapes import RUN_REPORT, typed_dict
-from langgraph_parallel.nodes.branch import Task, branch_node
+from langgraph_parallel.nodes.branch import branch_node
 from langgraph_parallel.nodes.gather import in_order, tally_of
-from langgraph_parallel.nodes.judge import Judge, undecided
+from langgraph_parallel.nodes.judge import Judge
 from langgraph_parallel.nodes.scatter import scatter_to
 from langgraph_parallel.nodes.voters import Electorate, GivenVoters, ModelVoters, Vote, answer_schema
+from langgraph_parallel.nodes.voting import VoteSettings, opening, tallying, voter_tasks
 from langgraph_parallel.nodes.workers import WorkerLike
 from langgraph_parallel.prompts import Prompt, load
 from langgraph_parallel.records import Ballot, Branch, Call, Verdict
@@ -121,70 +122,18 @@ def create_voting(
         raise UsageError("voters are given as workers, so model, prompt, temperature and schema have nobody to go to")
     else:
         electorate = GivenVoters(voters)
-    builder = voting_builder(electorate, rule, question=str, name=name, choices=choices, ballot=ballot)
+    settings = VoteSettings(electorate, _rule(rule), lambda _: name, choices, ballot)
+    builder = voting_builder(settings, question=str)
     return with_sync_face(builder.compile(checkpointer=checkpointer, store=store, name=name))
 
 
-def voting_builder(
-    electorate: Electorate,
-    rule: str | Rule | Judge,
-    *,
-    question: Any,
-    name: str,
-    choices: Sequence[JsonValue] | None = None,
-    ballot: str = "choice",
-    title: str | None = None,
-) -> StateGraph[Any, Any, Any, Any]:
+def voting_builder(settings: VoteSettings, *, question: Any) -> StateGraph[Any, Any, Any, Any]:
     """Wire a vote on questions of any type: open -> voters -> tally.
 
     Args:
-        electorate: who votes, by the question.
-        rule: what decides.
-        question: the type of the question, as the checkpoint has to know it.
-        name: for the voters' names in traces; `title` may name a field of the question instead.
-        choices: the valid answers.
-        ballot: the field of a voter's answer that is the choice.
-        title: attribute of the question that stands in for `name`.
+        settings: who votes, and what decides.
+        question: the type of the question, as a checkpoint has to know it.
     """
-    decide = rule if isinstance(rule, Judge) else rule_of(rule)
-
-    def open_vote(state: Any, runtime: Runtime[Context]) -> dict[str, Any]:
-        """Say who votes, and forget what an earlier run on this thread has left."""
-        if not state.get("question"):
-            raise InputError("the vote has no question; pass {'question': ...}")
-        context = context_of(runtime.context, VotingContext)
-        electorate.check(context.model)
-        voters = list(electorate.voters(state["question"], context.voters))
-        return {"voters": voters, "branches": Overwrite({}), "calls": Overwrite({}), "started": time.time()}
-
-    def ballots_to_ask(state: Any) -> list[Task]:
-        asked = getattr(state["question"], title) if title else name
-        return [
-            Task(id=voter, name=f"vote[{asked}#{voter.rpartition('#')[2]}]", order=order, work=Vote(voter=voter, question=state["question"]))
-            for order, voter in enumerate(state["voters"])
-        ]
-
-    async def count_ballots(state: Any) -> dict[str, Any]:
-        """Count, decide, and close the vote."""
-        branches = in_order(state["branches"])
-        tally = tally_of(branches, choices=choices, field=ballot)
-        problems: dict[str, str] = {}
-        with recording() as calls:
-            if isinstance(decide, Judge):
-                try:
-                    verdict = await decide.decide(str(state["question"]), tally)
-                except Exception as error:  # noqa: BLE001 - the ballots are paid for: they are returned
-                    verdict, problems = undecided(tally), {"judge": describe(error)}
-            else:
-                verdict = decide(tally)
-        report = measure(branches, started=state["started"], ended=time.time(), closing=[*state["calls"].values(), *calls.values()])
-        return {
-            "verdict": verdict,
-            "ballots": list(tally.in_order()),
-            "report": report.model_copy(update={"failures": report.failures | problems}),
-            "calls": dict(calls),
-        }
-
     asked = {"question": question}
     builder: StateGraph[Any, Any, Any, Any] = StateGraph(
         typed_dict("VotingState", _Inner, asked),
@@ -192,15 +141,19 @@ def voting_builder(
         input_schema=VotingInput if question is str else typed_dict("VotingInput", asked),
         output_schema=VotingOutput,
     )
-    router, paths = scatter_to("voter", ballots_to_ask, join="tally")
-    builder.add_node("open", open_vote)
-    builder.add_node("voter", branch_node(electorate, "voter"), input_schema=_task_on(asked))
-    builder.add_node("tally", count_ballots)
+    router, paths = scatter_to("voter", voter_tasks(settings), join="tally")
+    builder.add_node("open", opening(settings))
+    builder.add_node("voter", branch_node(settings.electorate, "voter"), input_schema=_task_on(asked))
+    builder.add_node("tally", tallying(settings))
     builder.add_edge(START, "open")
     builder.add_conditional_edges("open", router, paths)
     builder.add_edge("voter", "tally")
     builder.add_edge("tally", END)
     return builder
+
+
+def _rule(rule: str | Rule | Judge) -> Rule | Judge:
+    return rule if isinstance(rule, Judge) else rule_of(rule)
 
 
 def _task_on(asked: Mapping[str, Any]) -> Any:

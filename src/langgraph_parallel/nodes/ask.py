@@ -90,9 +90,10 @@ class Ask:
 
     def model_in_use(self) -> str:
         """The name of the model that would be asked now, by the run's context."""
-        return model_name(require_model(self._chosen(current_context())))
+        return model_name(require_model(self.chosen(current_context())))
 
-    def _chosen(self, context: Context) -> ModelLike | None:
+    def chosen(self, context: Context) -> ModelLike | None:
+        """The model to ask in a run with this context; None for what the environment names."""
         return self.model if self.pinned else context.model or self.model
 
     async def ainvoke(self, input: object, config: RunnableConfig | None = None) -> Any:
@@ -113,7 +114,7 @@ class Ask:
         """
         messages = self._messages(self._data(input))
         context = current_context()
-        model = await get_model(self._chosen(context))
+        model = await get_model(self.chosen(context))
         limits = context.limits or self.limits or Limits()
         request = _Request(
             bound=loop_local(

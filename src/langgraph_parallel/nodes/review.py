@@ -12,8 +12,8 @@ from langgraph.types import Overwrite
 from langgraph_parallel.errors import InputError, NoModelError, UsageError
 from langgraph_parallel.nodes.aspects import aspects_of
 from langgraph_parallel.nodes.branch import Task
+from langgraph_parallel.nodes.closing import Closing, closing
 from langgraph_parallel.nodes.diff import parts_of
-from langgraph_parallel.nodes.gather import in_order
 from langgraph_parallel.nodes.reader import Reader
 from langgraph_parallel.nodes.reconcile import Reconciler
 from langgraph_parallel.nodes.review_plan import STATIC, plan_review
@@ -26,9 +26,6 @@ from langgraph_parallel.report.markdown import markdown_report
 from langgraph_parallel.runtime.context import Context, ReviewContext, context_of
 from langgraph_parallel.runtime.limits import Limits
 from langgraph_parallel.runtime.models import ModelLike, check_model, default_model, require_model
-from langgraph_parallel.runtime.recording import recording
-from langgraph_parallel.runtime.redact import describe
-from langgraph_parallel.runtime.run_report import measure
 
 NOTICE = (
     f"Static engines did this work, not a language model. {BLIND_SPOTS} To have a model review as well, set "
@@ -173,11 +170,10 @@ def reconciling(settings: ReviewSettings) -> Node:
 
     async def reconcile(state: Any) -> dict[str, Any]:
         """Find out which findings are the same."""
-        with recording() as calls:
-            try:
-                return {"same": await reconciler.same(close(state, settings).findings), "calls": calls}
-            except Exception as error:  # noqa: BLE001 - what the voters found is paid for
-                return {"problems": {"reconcile": describe(error)}, "calls": calls}
+        same: list[list[str]] = []
+        with closing("reconcile") as closed:
+            same = await reconciler.same(close(state, settings).findings)
+        return {"same": same, "problems": closed.problems, "calls": closed.calls}
 
     return reconcile
 
@@ -188,17 +184,11 @@ def uniting(settings: ReviewSettings) -> Node:
     async def unite(state: Any) -> dict[str, Any]:
         """Unite the findings, account for what is missing, and write the report."""
         review = close(state, settings)
-        report = measure(
-            in_order(state["branches"]),
-            started=state["started"],
-            ended=time.time(),
-            closing=state["calls"].values(),
-        )
         return {
             "findings": review.findings,
             "review": review,
             "markdown": markdown_report(review),
-            "report": report.model_copy(update={"failures": report.failures | state["problems"]}),
+            "report": Closing(problems=state["problems"]).report(state),
         }
 
     return unite

@@ -3,10 +3,10 @@
 from langgraph_parallel.reducers.aliases import canonical_rule
 from langgraph_parallel.reducers.anchoring import anchor
 from langgraph_parallel.reducers.channels import add_usage, merge_branches, merge_calls, union_claims
+from langgraph_parallel.reducers.counting import canonical
 from langgraph_parallel.reducers.rules import (
     RULES,
     Rule,
-    canonical,
     majority,
     median,
     mode,

@@ -10,11 +10,8 @@ A rule is a small value that is called with a `Tally` and returns a `Verdict`. W
 * Choices are compared as JSON: 1 and 1.0 are the same choice, "1" and True are others.
 """
 
-import json
 import math
-import statistics
-import sys
-from collections.abc import Callable, Hashable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import Literal, Protocol, runtime_checkable
@@ -22,7 +19,19 @@ from typing import Literal, Protocol, runtime_checkable
 from pydantic import JsonValue
 
 from langgraph_parallel.errors import UnknownRule, UsageError
-from langgraph_parallel.records import Ballot, Count, Dissent, Support, Tally, Verdict, VerdictStatus
+from langgraph_parallel.records import Ballot, Tally, Verdict, VerdictStatus
+from langgraph_parallel.reducers.counting import (
+    Group,
+    canonical,
+    group_by_choice,
+    items_of,
+    middle_of,
+    number_of,
+    numeric,
+    one_each,
+    usable,
+    verdict_of,
+)
 
 Ties = Literal["earliest", "none"]
 
@@ -70,7 +79,7 @@ class majority(_Rule):  # noqa: N801 - rules read like functions where they are 
 
     def __call__(self, tally: Tally) -> Verdict:
         """Decide; see the class."""
-        return _plurality(self, tally, _usable(tally), self.ties)
+        return _plurality(self, tally, usable(tally), self.ties)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -130,7 +139,7 @@ class weighted(_Rule):  # noqa: N801
         def weight(ballot: Ballot) -> Fraction:
             return Fraction(self.weights.get(ballot.voter, ballot.weight))
 
-        return _plurality(self, tally, [b for b in _usable(tally) if weight(b)], self.ties, weight)
+        return _plurality(self, tally, [b for b in usable(tally) if weight(b)], self.ties, weight)
 
 
 @dataclass(frozen=True)
@@ -152,15 +161,15 @@ class union(_Rule):  # noqa: N801
 
     def __call__(self, tally: Tally) -> Verdict:
         """Decide; see the class."""
-        cast = [ballot for ballot in _usable(tally) if isinstance(ballot.choice, list)]
-        groups: dict[str, _Group] = {}
+        cast = [ballot for ballot in usable(tally) if isinstance(ballot.choice, list)]
+        groups: dict[str, Group] = {}
         for ballot in cast:
-            for key, item in {canonical(item): item for item in _items(ballot)}.items():
-                groups.setdefault(key, _Group(item)).add(ballot, Fraction(1))
+            for key, item in {canonical(item): item for item in items_of(ballot)}.items():
+                groups.setdefault(key, Group(item)).add(ballot, Fraction(1))
         kept = [group for group in groups.values() if len(group.ballots) >= self.at_least]
         named = {ballot.voter for group in kept for ballot in group.ballots}
-        return _verdict(
-            self,
+        return verdict_of(
+            self.name,
             tally,
             cast,
             status="decided" if len(cast) >= self.quorum else "no_quorum",
@@ -180,12 +189,12 @@ class median(_Rule):  # noqa: N801
 
     def __call__(self, tally: Tally) -> Verdict:
         """Decide; see the class."""
-        cast = _numeric(tally)
-        middle = _middle(sorted(map(_number, cast))) if cast else None
+        cast = numeric(tally)
+        middle = middle_of(sorted(map(number_of, cast))) if cast else None
         key = canonical(middle)
         backers = [ballot for ballot in cast if canonical(ballot.choice) == key]
         status: VerdictStatus = "decided" if len(cast) >= self.quorum else "no_quorum"
-        return _verdict(self, tally, cast, status=status, choice=middle, groups=_group(cast), backers=backers)
+        return verdict_of(self.name, tally, cast, status=status, choice=middle, groups=group_by_choice(cast), backers=backers)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -196,7 +205,7 @@ class mode(_Rule):  # noqa: N801
 
     def __call__(self, tally: Tally) -> Verdict:
         """Decide; see the class."""
-        return _plurality(self, tally, _numeric(tally), self.ties)
+        return _plurality(self, tally, numeric(tally), self.ties)
 
 
 RULES: dict[str, Callable[[], Rule]] = {
@@ -225,113 +234,19 @@ def rule_of(rule: str | Rule) -> Rule:
     return rule
 
 
-def canonical(choice: JsonValue) -> str:
-    """A key that is equal for choices that are equal as JSON; integral floats are integers.
-
-    >>> canonical(2.0) == canonical(2), canonical("2") == canonical(2)
-    (True, False)
-    """
-    return json.dumps(_plain(choice), sort_keys=True, ensure_ascii=False)
-
-
-def _plain(value: JsonValue) -> JsonValue:
-    if isinstance(value, float) and value.is_integer():
-        return int(value)
-    if isinstance(value, list):
-        return [_plain(item) for item in value]
-    if isinstance(value, dict):
-        return {key: _plain(item) for key, item in value.items()}
-    return value
-
-
-@dataclass
-class _Group:
-    """The ballots for one choice."""
-
-    choice: JsonValue
-    ballots: list[Ballot] = field(default_factory=list)
-    weight: Fraction = Fraction(0)
-
-    def add(self, ballot: Ballot, weight: Fraction) -> None:
-        self.ballots.append(ballot)
-        self.weight += weight
-
-    def count(self) -> Count:
-        return Count(
-            choice=self.choice,
-            votes=len(self.ballots),
-            weight=_float(self.weight),
-            voters=[ballot.voter for ballot in self.ballots],
-        )
-
-
-def _usable(tally: Tally) -> list[Ballot]:
-    """Ballots that count, in the voters' order."""
-    return [b for b in tally.cast if b.choice is not None and b.choice == b.choice]  # noqa: PLR0124 - NaN
-
-
-def _numeric(tally: Tally) -> list[Ballot]:
-    return [
-        b
-        for b in _usable(tally)
-        if isinstance(b.choice, int | float)
-        and not isinstance(b.choice, bool)
-        and (isinstance(b.choice, int) or math.isfinite(b.choice))
-    ]
-
-
-def _number(ballot: Ballot) -> float:
-    assert isinstance(ballot.choice, int | float)
-    return ballot.choice
-
-
-def _middle(numbers: Sequence[float]) -> float:
-    """The median of sorted numbers, exact: no sum of two of them overflows or loses a digit."""
-    low, high = numbers[(len(numbers) - 1) // 2], numbers[len(numbers) // 2]
-    if low == high:
-        return low
-    mean = (Fraction(low) + Fraction(high)) / 2
-    return int(mean) if mean.denominator == 1 else _float(mean)
-
-
-def _float(value: Fraction) -> float:
-    """The nearest float; a value beyond the largest one is the largest one."""
-    try:
-        return float(value)
-    except OverflowError:
-        return math.copysign(sys.float_info.max, value)
-
-
-def _items(ballot: Ballot) -> Sequence[JsonValue]:
-    assert isinstance(ballot.choice, list)
-    return ballot.choice
-
-
-def _one(_: Ballot) -> Fraction:
-    return Fraction(1)
-
-
-def _group(cast: Sequence[Ballot], weight: Callable[[Ballot], Fraction] = _one) -> list[_Group]:
-    """Group by choice: the heaviest first, and of equals the one seen earliest."""
-    groups: dict[Hashable, _Group] = {}
-    for ballot in cast:
-        groups.setdefault(canonical(ballot.choice), _Group(ballot.choice)).add(ballot, weight(ballot))
-    return sorted(groups.values(), key=lambda group: -group.weight)
-
-
 def _plurality(
     rule: _Rule,
     tally: Tally,
     cast: Sequence[Ballot],
     ties: Ties,
-    weight: Callable[[Ballot], Fraction] = _one,
+    weight: Callable[[Ballot], Fraction] = one_each,
 ) -> Verdict:
-    groups = _group(cast, weight)
+    groups = group_by_choice(cast, weight)
     tied = len(groups) > 1 and groups[0].weight == groups[1].weight
     status: VerdictStatus = "no_quorum" if len(cast) < rule.quorum else "tied" if tied else "decided"
     leader = groups[0] if groups and not (tied and ties == "none") else None
-    return _verdict(
-        rule,
+    return verdict_of(
+        rule.name,
         tally,
         cast,
         status=status,
@@ -342,8 +257,8 @@ def _plurality(
 
 
 def _at_least(rule: _Rule, tally: Tally, share: Fraction) -> Verdict:
-    cast = _usable(tally)
-    groups = _group(cast)
+    cast = usable(tally)
+    groups = group_by_choice(cast)
     meeting = [group for group in groups if group.weight >= share * len(cast)]
     status: VerdictStatus
     if len(cast) < rule.quorum:
@@ -353,52 +268,12 @@ def _at_least(rule: _Rule, tally: Tally, share: Fraction) -> Verdict:
     else:
         status = "tied" if len(meeting) > 1 and meeting[0].weight == meeting[1].weight else "decided"
     chosen = meeting[0] if status == "decided" else None
-    return _verdict(
-        rule,
+    return verdict_of(
+        rule.name,
         tally,
         cast,
         status=status,
         choice=chosen.choice if chosen else None,
         groups=groups,
         backers=chosen.ballots if chosen else [],
-    )
-
-
-def _verdict(
-    rule: _Rule,
-    tally: Tally,
-    cast: Sequence[Ballot],
-    *,
-    status: VerdictStatus,
-    choice: JsonValue,
-    groups: Sequence[_Group],
-    backers: Sequence[Ballot],
-) -> Verdict:
-    """Fill in a verdict: all that does not depend on the rule."""
-    if status == "no_quorum":
-        choice, backers = None, []
-    for_it = {ballot.voter for ballot in backers}
-    stated = [ballot.confidence for ballot in backers if ballot.confidence is not None]
-    weights = [*sorted((group.weight for group in groups), reverse=True), Fraction(0)]
-    total = sum(weights)
-    return Verdict(
-        rule=rule.name,
-        status=status,
-        choice=choice,
-        support=Support(k=len(backers), n=len(cast)),
-        confidence=statistics.fmean(stated) if stated else None,
-        margin=float((weights[0] - weights[1]) / total) if total else 0.0,
-        counts=[group.count() for group in groups],
-        dissent=[
-            Dissent(voter=b.voter, choice=b.choice, rationale=b.rationale)
-            for b in cast
-            if b.voter not in for_it
-        ],
-        asked=len(tally),
-        cast=len(cast),
-        abstained=len(tally) - len(cast) - sum(tally.count(s) for s in ("failed", "timed_out", "cancelled", "skipped")),
-        failed=tally.count("failed"),
-        timed_out=tally.count("timed_out"),
-        cancelled=tally.count("cancelled"),
-        skipped=tally.count("skipped"),
     )

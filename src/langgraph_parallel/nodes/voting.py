@@ -1,0 +1,88 @@
+"""The nodes of a vote: who is asked, and what the ballots say."""
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from langgraph.runtime import Runtime
+from langgraph.types import Overwrite
+from pydantic import JsonValue
+
+from langgraph_parallel.errors import InputError
+from langgraph_parallel.nodes.branch import Task
+from langgraph_parallel.nodes.closing import closing
+from langgraph_parallel.nodes.gather import in_order, tally_of
+from langgraph_parallel.nodes.judge import Judge, undecided
+from langgraph_parallel.nodes.voters import Electorate, Vote
+from langgraph_parallel.reducers import Rule
+from langgraph_parallel.runtime.context import Context, VotingContext, context_of
+
+
+@dataclass(frozen=True)
+class VoteSettings:
+    """How a vote was built."""
+
+    electorate: Electorate
+    rule: Rule | Judge
+    label: Callable[[Any], str]
+    """From a question to what its voters are called in traces: `vote[label#2]`."""
+    choices: Sequence[JsonValue] | None = None
+    ballot: str = "choice"
+    """The field of a voter's answer that is the choice."""
+
+
+def opening(settings: VoteSettings) -> Callable[..., Any]:
+    """Make the node that opens a vote."""
+
+    def open_vote(state: Any, runtime: Runtime[Context]) -> dict[str, Any]:
+        """Say who votes, and forget what an earlier run on this thread has left."""
+        if not state.get("question"):
+            raise InputError("the vote has no question; pass {'question': ...}")
+        context = context_of(runtime.context, VotingContext)
+        settings.electorate.check(context.model)
+        voters = list(settings.electorate.voters(state["question"], context.voters))
+        return {"voters": voters, "branches": Overwrite({}), "calls": Overwrite({}), "started": time.time()}
+
+    return open_vote
+
+
+def voter_tasks(settings: VoteSettings) -> Callable[[Any], list[Task]]:
+    """Make the function that gives one task for each voter."""
+
+    def tasks(state: Any) -> list[Task]:
+        question, label = state["question"], settings.label(state["question"])
+        return [
+            Task(
+                id=voter,
+                name=f"vote[{label}#{voter.rpartition('#')[2]}]",
+                order=order,
+                work=Vote(voter=voter, question=question),
+            )
+            for order, voter in enumerate(state["voters"])
+        ]
+
+    return tasks
+
+
+def tallying(settings: VoteSettings) -> Callable[..., Any]:
+    """Make the node that counts the ballots and closes the vote."""
+
+    async def tally(state: Any) -> dict[str, Any]:
+        """Count, and decide; a judge that cannot be had leaves the vote undecided."""
+        branches = in_order(state["branches"])
+        ballots = tally_of(branches, choices=settings.choices, field=settings.ballot)
+        verdict = undecided(ballots)
+        with closing("judge") as closed:
+            if isinstance(settings.rule, Judge):
+                verdict = await settings.rule.decide(str(state["question"]), ballots)
+            else:
+                verdict = settings.rule(ballots)
+        return {
+            "verdict": verdict,
+            "ballots": list(ballots.in_order()),
+            "report": closed.report(state),
+            "calls": closed.calls,
+        }
+
+    return tally

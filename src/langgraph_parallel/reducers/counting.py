@@ -1,0 +1,147 @@
+"""What rules have in common: which ballots count, how choices are grouped, how a verdict is filled in."""
+
+import json
+import math
+import statistics
+import sys
+from collections.abc import Callable, Hashable, Sequence
+from dataclasses import dataclass, field
+from fractions import Fraction
+
+from pydantic import JsonValue
+
+from langgraph_parallel.records import Ballot, Count, Dissent, Support, Tally, Verdict, VerdictStatus
+
+
+def canonical(choice: JsonValue) -> str:
+    """A key that is equal for choices that are equal as JSON; integral floats are integers.
+
+    >>> canonical(2.0) == canonical(2), canonical("2") == canonical(2)
+    (True, False)
+    """
+    return json.dumps(_plain(choice), sort_keys=True, ensure_ascii=False)
+
+
+def _plain(value: JsonValue) -> JsonValue:
+    if isinstance(value, float) and value.is_integer():
+        return int(value)
+    if isinstance(value, list):
+        return [_plain(item) for item in value]
+    if isinstance(value, dict):
+        return {key: _plain(item) for key, item in value.items()}
+    return value
+
+
+@dataclass
+class Group:
+    """The ballots for one choice."""
+
+    choice: JsonValue
+    ballots: list[Ballot] = field(default_factory=list)
+    weight: Fraction = Fraction(0)
+
+    def add(self, ballot: Ballot, weight: Fraction) -> None:
+        self.ballots.append(ballot)
+        self.weight += weight
+
+    def count(self) -> Count:
+        return Count(
+            choice=self.choice,
+            votes=len(self.ballots),
+            weight=_float(self.weight),
+            voters=[ballot.voter for ballot in self.ballots],
+        )
+
+
+def usable(tally: Tally) -> list[Ballot]:
+    """Ballots that count, in the voters' order."""
+    return [b for b in tally.cast if b.choice is not None and b.choice == b.choice]  # noqa: PLR0124 - NaN
+
+
+def numeric(tally: Tally) -> list[Ballot]:
+    return [
+        b
+        for b in usable(tally)
+        if isinstance(b.choice, int | float)
+        and not isinstance(b.choice, bool)
+        and (isinstance(b.choice, int) or math.isfinite(b.choice))
+    ]
+
+
+def number_of(ballot: Ballot) -> float:
+    assert isinstance(ballot.choice, int | float)
+    return ballot.choice
+
+
+def middle_of(numbers: Sequence[float]) -> float:
+    """The median of sorted numbers, exact: no sum of two of them overflows or loses a digit."""
+    low, high = numbers[(len(numbers) - 1) // 2], numbers[len(numbers) // 2]
+    if low == high:
+        return low
+    mean = (Fraction(low) + Fraction(high)) / 2
+    return int(mean) if mean.denominator == 1 else _float(mean)
+
+
+def _float(value: Fraction) -> float:
+    """The nearest float; a value beyond the largest one is the largest one."""
+    try:
+        return float(value)
+    except OverflowError:
+        return math.copysign(sys.float_info.max, value)
+
+
+def items_of(ballot: Ballot) -> Sequence[JsonValue]:
+    assert isinstance(ballot.choice, list)
+    return ballot.choice
+
+
+def one_each(_: Ballot) -> Fraction:
+    return Fraction(1)
+
+
+def group_by_choice(cast: Sequence[Ballot], weight: Callable[[Ballot], Fraction] = one_each) -> list[Group]:
+    """Group by choice: the heaviest first, and of equals the one seen earliest."""
+    groups: dict[Hashable, Group] = {}
+    for ballot in cast:
+        groups.setdefault(canonical(ballot.choice), Group(ballot.choice)).add(ballot, weight(ballot))
+    return sorted(groups.values(), key=lambda group: -group.weight)
+
+
+def verdict_of(
+    rule: str,
+    tally: Tally,
+    cast: Sequence[Ballot],
+    *,
+    status: VerdictStatus,
+    choice: JsonValue,
+    groups: Sequence[Group],
+    backers: Sequence[Ballot],
+) -> Verdict:
+    """Fill in a verdict: all that does not depend on the rule."""
+    if status == "no_quorum":
+        choice, backers = None, []
+    for_it = {ballot.voter for ballot in backers}
+    stated = [ballot.confidence for ballot in backers if ballot.confidence is not None]
+    weights = [*sorted((group.weight for group in groups), reverse=True), Fraction(0)]
+    total = sum(weights)
+    return Verdict(
+        rule=rule,
+        status=status,
+        choice=choice,
+        support=Support(k=len(backers), n=len(cast)),
+        confidence=statistics.fmean(stated) if stated else None,
+        margin=float((weights[0] - weights[1]) / total) if total else 0.0,
+        counts=[group.count() for group in groups],
+        dissent=[
+            Dissent(voter=b.voter, choice=b.choice, rationale=b.rationale)
+            for b in cast
+            if b.voter not in for_it
+        ],
+        asked=len(tally),
+        cast=len(cast),
+        abstained=len(tally) - len(cast) - sum(tally.count(s) for s in ("failed", "timed_out", "cancelled", "skipped")),
+        failed=tally.count("failed"),
+        timed_out=tally.count("timed_out"),
+        cancelled=tally.count("cancelled"),
+        skipped=tally.count("skipped"),
+    )
