@@ -17,7 +17,6 @@ from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
-from itertools import combinations
 
 from langgraph_parallel.records import (
     SEVERITIES,
@@ -106,16 +105,26 @@ def near_misses(findings: Sequence[Finding], most: int = 40) -> list[tuple[Findi
 
     Same file, within 10 lines, some words in common, no voter in both.
     """
-    corpus = Corpus([f"{f.message} {f.explanation}" for f in findings])
+    ordered = sorted(findings, key=lambda f: (f.path, f.lines.first, f.lines.last, f.id))
+    corpus = Corpus([f"{f.message} {f.explanation}" for f in ordered])
     scored = [
-        (corpus.cosine(i, j), findings[i], findings[j])
-        for i, j in combinations(range(len(findings)), 2)
-        if findings[i].path == findings[j].path
-        and findings[i].lines.distance(findings[j].lines) <= NEAR_MISS_LINES
-        and not _ballots(findings[i].provenance) & _ballots(findings[j].provenance)
+        (score, ordered[i], ordered[j])
+        for i, j in _neighbours(ordered, NEAR_MISS_LINES)
+        if not _ballots(ordered[i].provenance) & _ballots(ordered[j].provenance)
+        and (score := corpus.cosine(i, j)) >= NEAR_MISS
     ]
     scored.sort(key=lambda pair: (-pair[0], pair[1].id, pair[2].id))
-    return [(one, other) for score, one, other in scored if score >= NEAR_MISS][:most]
+    return [(one, other) for _, one, other in scored][:most]
+
+
+def _neighbours(placed: Sequence[Claim] | Sequence[Finding], most: int) -> Iterator[tuple[int, int]]:
+    """Pairs in one file that are at most so many lines apart, by index; what is placed comes sorted."""
+    for i, one in enumerate(placed):
+        for j in range(i + 1, len(placed)):
+            other = placed[j]
+            if other.path != one.path or other.lines.first > one.lines.last + most:
+                break
+            yield i, j
 
 
 def _canonical(claim: Claim) -> Claim:
@@ -145,16 +154,13 @@ def _cluster(claims: Sequence[Claim], corpus: Corpus) -> list[list[int]]:
 
 def _edges(claims: Sequence[Claim], corpus: Corpus) -> Iterator[tuple[float, int, int]]:
     """Pairs that may be one finding, with their likeness; from 2 on for the same rule. Claims come sorted."""
-    for i, one in enumerate(claims):
-        for j in range(i + 1, len(claims)):
-            other = claims[j]
-            if other.path != one.path or other.lines.first > one.lines.last + NEAR_LINES:
-                break
-            if one.rule and other.rule:
-                if one.rule == other.rule and one.lines.overlaps(other.lines):
-                    yield _SAME_RULE + corpus.cosine(i, j), i, j
-            elif (likeness := corpus.cosine(i, j)) >= ALIKE:
-                yield likeness, i, j
+    for i, j in _neighbours(claims, NEAR_LINES):
+        one, other = claims[i], claims[j]
+        if one.rule and other.rule:
+            if one.rule == other.rule and one.lines.overlaps(other.lines):
+                yield _SAME_RULE + corpus.cosine(i, j), i, j
+        elif (likeness := corpus.cosine(i, j)) >= ALIKE:
+            yield likeness, i, j
 
 
 @dataclass
