@@ -109,7 +109,7 @@ def near_misses(findings: Sequence[Finding], most: int = 40) -> list[tuple[Findi
     corpus = Corpus([f"{f.message} {f.explanation}" for f in ordered])
     scored = [
         (score, ordered[i], ordered[j])
-        for i, j in _neighbours(ordered, NEAR_MISS_LINES)
+        for i, j in _neighbours([(f.path, f.lines) for f in ordered], NEAR_MISS_LINES)
         if not _ballots(ordered[i].provenance) & _ballots(ordered[j].provenance)
         and (score := corpus.cosine(i, j)) >= NEAR_MISS
     ]
@@ -117,12 +117,12 @@ def near_misses(findings: Sequence[Finding], most: int = 40) -> list[tuple[Findi
     return [(one, other) for _, one, other in scored][:most]
 
 
-def _neighbours(placed: Sequence[Claim] | Sequence[Finding], most: int) -> Iterator[tuple[int, int]]:
-    """Pairs in one file that are at most so many lines apart, by index; what is placed comes sorted."""
-    for i, one in enumerate(placed):
-        for j in range(i + 1, len(placed)):
-            other = placed[j]
-            if other.path != one.path or other.lines.first > one.lines.last + most:
+def _neighbours(places: Sequence[tuple[str, Lines]], most: int) -> Iterator[tuple[int, int]]:
+    """Pairs in one file that are at most so many lines apart, by index; the places come sorted."""
+    for i, (path, lines) in enumerate(places):
+        for j in range(i + 1, len(places)):
+            other_path, other_lines = places[j]
+            if other_path != path or other_lines.first > lines.last + most:
                 break
             yield i, j
 
@@ -154,7 +154,7 @@ def _cluster(claims: Sequence[Claim], corpus: Corpus) -> list[list[int]]:
 
 def _edges(claims: Sequence[Claim], corpus: Corpus) -> Iterator[tuple[float, int, int]]:
     """Pairs that may be one finding, with their likeness; from 2 on for the same rule. Claims come sorted."""
-    for i, j in _neighbours(claims, NEAR_LINES):
+    for i, j in _neighbours([(claim.path, claim.lines) for claim in claims], NEAR_LINES):
         one, other = claims[i], claims[j]
         if one.rule and other.rule:
             if one.rule == other.rule and one.lines.overlaps(other.lines):
