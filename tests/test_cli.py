@@ -132,6 +132,22 @@ def test_an_unreadable_file_is_an_error_if_named_and_skipped_if_found(
     assert "src/closed.py (cannot be read: Permission denied)" in " ".join(capsys.readouterr().out.split())
 
 
+def test_what_is_no_file_is_not_waited_for(capsys: pytest.CaptureFixture[str]) -> None:
+    """A pipe is refused if it is named, and skipped if it is found; so is a name that is not UTF-8."""
+    write({"src/a.py": CLEAN})
+    os.mkfifo("src/pipe.py")
+    with open(b"src/caf\xe9.py", "w") as file:
+        file.write(CLEAN)
+    assert run(["review", "src/pipe.py"]) == 2
+    assert "cannot review src/pipe.py: not a regular file" in capsys.readouterr().err
+    assert run(["review", "src", "--format", "json"]) == 0
+    skipped = json.loads(capsys.readouterr().out)["coverage"]["skipped"]
+    assert [(item["path"], item["reason"]) for item in skipped] == [
+        ("src/caf?.py", "its name is not UTF-8"),
+        ("src/pipe.py", "not a regular file"),
+    ]
+
+
 def test_fail_on_sets_the_exit_code(capsys: pytest.CaptureFixture[str]) -> None:
     """1 when a confirmed finding is at least as grave, else 0."""
     write({"unsafe.py": UNSAFE, "clean.py": CLEAN, "low.py": "x = 1\n"})

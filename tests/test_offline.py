@@ -81,6 +81,16 @@ async def test_what_no_engine_reads_is_skipped_with_the_reason() -> None:
     ]
 
 
+async def test_text_that_utf8_has_no_form_for_is_reviewed_all_the_same() -> None:
+    """A lone surrogate in a text or a path ends nothing, and every report can be written."""
+    out = await create_review(aspects=["security"]).ainvoke(
+        {"files": {"a\udc80.py": UNSAFE + "x = '\ud800'\n"}}
+    )
+    assert out["review"].coverage.files == ["a?.py"]
+    for text in (json_report(out["review"]), sarif_report(out["review"]), out["markdown"]):
+        assert text.encode()
+
+
 async def test_an_aspect_that_no_engine_judges_is_not_called_clean(tmp_path: Path) -> None:
     """One's own aspect, and tests where there are none, are not judged, and the report says so."""
     (tmp_path / "tone.md").write_text("# Tone\n\nBe kind.\n")

@@ -8,6 +8,7 @@ from typing import NamedTuple
 from pathspec import GitIgnoreSpec
 
 from langgraph_parallel.errors import UsageError
+from langgraph_parallel.nodes.diff import readable
 from langgraph_parallel.records import Skipped
 
 SOURCE_SUFFIXES = frozenset(
@@ -63,7 +64,7 @@ def collect(paths: Sequence[str], *, include: Sequence[str] = (), exclude: Seque
                     texts[shown(file)] = text
                 else:
                     why = reason or (text.reason if text else "")
-                    skipped.append(Skipped(path=shown(file), reason=why))
+                    skipped.append(Skipped(path=readable(shown(file)), reason=why))
         else:
             held = _read_or_reason(path)
             if not isinstance(held, str):
@@ -101,6 +102,8 @@ def shown(path: Path) -> str:
 
 def _read_or_reason(path: Path) -> str | Skipped:
     try:
+        if not path.is_file():
+            return Skipped(path=str(path), reason="not a regular file")
         if path.stat().st_size > _LARGEST:
             return Skipped(path=str(path), reason=f"larger than {_LARGEST:,} bytes")
         data = path.read_bytes()
@@ -141,6 +144,8 @@ def _below(
 def _reason(
     path: Path, relative: str, wanted: GitIgnoreSpec | None, unwanted: GitIgnoreSpec, ignores: "_Ignores"
 ) -> str | None:
+    if readable(path.name) != path.name:
+        return "its name is not UTF-8"
     if path.is_symlink():
         return "symbolic link"
     if not path.is_file():

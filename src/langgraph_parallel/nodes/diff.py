@@ -95,11 +95,17 @@ def parts_of(files: Mapping[str, str], diff: str | None) -> tuple[list[Part], li
     Raises:
         InputError: the diff is none.
     """
+    files = {readable(path): readable(text) for path, text in files.items()}
     if diff is None:
         return [Part(path=path, text=files[path]) for path in sorted(files)], []
-    changes, skipped = read_diff(diff)
+    changes, skipped = read_diff(readable(diff))
     ordered = sorted(changes, key=lambda change: change.path)
     return [part for change in ordered for part in change.parts(files.get(change.path))], skipped
+
+
+def readable(text: str) -> str:
+    """A text without what UTF-8 has no form for: lone surrogates, as undecodable file names have them."""
+    return text.encode(errors="replace").decode()
 
 
 def ranges(numbers: Iterable[int]) -> list[Lines]:
