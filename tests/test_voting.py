@@ -207,6 +207,16 @@ async def test_union_and_threshold_work_as_rules() -> None:
     assert out["verdict"].status == "below_threshold"
 
 
+async def test_a_worker_that_cancels_itself_takes_nobody_along() -> None:
+    """A CancelledError that nobody outside has asked for is a cancelled ballot."""
+
+    async def gives_up(question: str) -> str:
+        raise asyncio.CancelledError("an inner task was cancelled")
+
+    out = await create_voting(voters={"quits": gives_up, "stays": lambda q: "yes"}).ainvoke(QUESTION)
+    assert (str(out["verdict"].support), out["verdict"].cancelled) == ("1/1", 1)
+
+
 async def test_cancelling_the_run_closes_every_connection(model: str, server: ModelServer) -> None:
     """When the caller gives up, the server sees all voters go."""
     server.always(Reply(hang=True))

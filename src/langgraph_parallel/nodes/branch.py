@@ -16,6 +16,7 @@ from langgraph_parallel.nodes.workers import Worker, takes_records
 from langgraph_parallel.records import Branch, Call, RunReport, Status
 from langgraph_parallel.runtime.recording import CallRecorder, recording
 from langgraph_parallel.runtime.redact import describe
+from langgraph_parallel.runtime.retry import is_timeout
 from langgraph_parallel.runtime.sync import ParallelGraph
 
 _JSON: TypeAdapter[Any] = TypeAdapter(Any)
@@ -103,12 +104,14 @@ async def run_branch(worker: Worker | Dispatcher, task: Task, config: RunnableCo
             returned = await chosen.ainvoke(_input(chosen, work), named)
             value, report = _harvest(returned)
             status = "ok"
-        except (GraphBubbleUp, asyncio.CancelledError):
+        except GraphBubbleUp:
             raise
-        except TimeoutError as failure:
-            status, error = "timed_out", describe(failure)
+        except asyncio.CancelledError as failure:
+            if _being_cancelled():
+                raise
+            status, error = "cancelled", describe(failure)  # by the worker itself, and nobody else
         except Exception as failure:  # noqa: BLE001 - a branch never takes its siblings along
-            error = describe(failure)
+            status, error = "timed_out" if is_timeout(failure) else "failed", describe(failure)
     ended = time.time()
     made = calls | {call.id: call for call in report.calls} if report else calls
     if not made:
@@ -130,6 +133,12 @@ async def run_branch(worker: Worker | Dispatcher, task: Task, config: RunnableCo
         leaves=report.branches if report else {},
         failures=report.failures if report else {},
     )
+
+
+def _being_cancelled() -> bool:
+    """Whether somebody outside wants this branch to end."""
+    task = asyncio.current_task()
+    return task is None or task.cancelling() > 0
 
 
 def _parent(config: RunnableConfig) -> str | None:

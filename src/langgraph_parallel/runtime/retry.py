@@ -1,6 +1,5 @@
 """The one retry layer: what is tried again, how often, and after how long."""
 
-import asyncio
 import email.utils
 import math
 import random
@@ -51,6 +50,11 @@ def is_throttled(error: BaseException) -> bool:
     return _status(error) in {429, 529}
 
 
+def is_timeout(error: BaseException) -> bool:
+    """Whether an answer did not come in time, by our limit or by a client's own."""
+    return isinstance(error, TimeoutError) or any("Timeout" in kind.__name__ for kind in type(error).__mro__)
+
+
 def is_transient(error: BaseException) -> bool:
     """Whether the same request may succeed when it is made again."""
     if _body_code(error) == "insufficient_quota":
@@ -58,7 +62,7 @@ def is_transient(error: BaseException) -> bool:
     status = _status(error)
     if status is not None and status >= 400:
         return status in TRANSIENT_STATUS or (status >= 500 and status != 501)
-    if isinstance(error, TimeoutError | asyncio.TimeoutError | ConnectionError):
+    if isinstance(error, TimeoutError | ConnectionError):
         return True
     return any(kind.__name__ in _CONNECTION for kind in type(error).__mro__)
 
