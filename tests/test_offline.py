@@ -110,14 +110,39 @@ async def test_code_cannot_silence_a_finding_by_a_comment() -> None:
     assert (shell.confirmed, shell.doubt) == (False, "the code marks this line as accepted")
 
 
+@pytest.mark.parametrize(
+    ("comment", "accepted"),
+    [
+        ("# nosec", True),
+        ("# noqa", True),
+        ("# nosec B602", True),
+        ("# noqa: E501, S602", True),
+        ("# NOQA:S602", True),
+        ("# noqa: E501", False),
+        ("# nosec B603", False),
+        ("# nothing", False),
+    ],
+)
+async def test_a_comment_accepts_only_the_rules_that_it_names(comment: str, accepted: bool) -> None:
+    """`# noqa: E501` says nothing of a shell."""
+    marked = UNSAFE.replace("shell=True)", f"shell=True)  {comment}")
+    out = await create_review(aspects=["security"]).ainvoke({"files": {"a.py": marked}})
+    shell = next(finding for finding in out["findings"] if finding.rule == "S602")
+    assert shell.confirmed is not accepted
+
+
 async def test_a_secret_in_the_source_does_not_reach_the_report() -> None:
     """The finding names the line; quote and message hide the value."""
-    code = 'PASSWORD = "correct horse"\nconnect(password="battery staple")\n'
-    out = await create_review(aspects=["security"]).ainvoke({"files": {"a.py": code}})
+    code = (
+        'PASSWORD = "correct horse"\nconnect(password="battery staple")\n'
+        'def log_in(token="in the clear"):\n    l = 1\n'
+    )
+    out = await create_review().ainvoke({"files": {"a.py": code}})
     assert {finding.rule for finding in out["findings"]} >= {"S105", "S106"}
     everything = out["markdown"] + json_report(out["review"])
     assert "horse" not in everything
     assert "staple" not in everything
+    assert "clear" not in everything
 
 
 async def test_the_reviewed_code_is_never_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

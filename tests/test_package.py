@@ -1,5 +1,8 @@
 """The package as it is installed and imported: names, links, weight."""
 
+import doctest
+import importlib
+import pkgutil
 import subprocess
 import sys
 from pathlib import Path
@@ -61,6 +64,16 @@ def test_imports_point_one_way() -> None:
             text = path.read_text()
             for other in above:
                 assert f"from langgraph_parallel.{other}" not in text, f"{path} imports {other}"
+
+
+def test_the_examples_in_docstrings_are_so() -> None:
+    """Every `>>>` in the package gives what it shows."""
+    tried = 0
+    for module in pkgutil.walk_packages(langgraph_parallel.__path__, "langgraph_parallel."):
+        failed, examples = doctest.testmod(importlib.import_module(module.name))
+        assert failed == 0, module.name
+        tried += examples
+    assert tried > 10
 
 
 @pytest.mark.parametrize("name", ["graphs", "nodes", "reducers", "prompts"])

@@ -151,6 +151,18 @@ async def test_a_quote_decides_the_line_and_one_that_is_not_there_is_in_doubt(
     assert found["Somewhere else entirely"].doubt == "the file that it names was not under review"
 
 
+async def test_a_secret_that_a_model_quotes_does_not_reach_the_report(
+    model: str, server: ModelServer
+) -> None:
+    """The line is found by its quote, and shown without the value; keys in the wording are masked."""
+    line = 'PASSWORD = "correct horse"'
+    server.always(answer(finding(line=1, quote=line, message="The key sk-abcdef123456 is in the source")))
+    graph = create_review(model=model, aspects=["correctness"], engines=False)
+    out = await graph.ainvoke({"files": {"app.py": f"{line}\n"}})
+    assert out["findings"][0].quote == "PASSWORD = '***'"
+    assert "sk-abcdef" not in out["markdown"]
+
+
 async def test_text_under_review_cannot_change_what_is_asked(model: str, server: ModelServer) -> None:
     """The prompt for a hostile file differs from that for a harmless one inside the boundary only."""
     hostile = (

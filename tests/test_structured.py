@@ -16,7 +16,7 @@ from pydantic import BaseModel, Field, SecretStr
 from langgraph_parallel.errors import InvalidAnswer, RefusedAnswer
 from langgraph_parallel.records import Branch, Call, Usage
 from langgraph_parallel.runtime.redact import describe, redact
-from langgraph_parallel.runtime.retry import is_throttled, is_transient, retry_after
+from langgraph_parallel.runtime.retry import is_throttled, is_timeout, is_transient, retry_after
 from langgraph_parallel.runtime.run_report import leaves, measure, percentile
 from langgraph_parallel.runtime.structured import bind, json_schema, validate
 
@@ -538,3 +538,14 @@ def test_enough_values_are_not_above_a_percentile(values: list[float], share: fl
 def test_the_percentile_of_nothing_is_zero() -> None:
     """There is no value to give."""
     assert percentile([], 0.5) == 0
+
+
+def test_a_time_out_is_known_whoever_raises_it() -> None:
+    """Ours, the builtin, and those of clients by the name of their class."""
+
+    class ReadTimeout(Exception):
+        pass
+
+    assert is_timeout(TimeoutError())
+    assert is_timeout(ReadTimeout())
+    assert not is_timeout(ValueError("timeout"))

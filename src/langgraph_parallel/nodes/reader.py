@@ -14,6 +14,7 @@ from langgraph_parallel.records import Claim, Lines, Part, ReviewQuestion
 from langgraph_parallel.reducers import anchor
 from langgraph_parallel.runtime.limits import Limits
 from langgraph_parallel.runtime.models import ModelLike
+from langgraph_parallel.runtime.redact import mask_secrets, redact
 
 
 class _Reported(BaseModel):
@@ -98,10 +99,10 @@ class Reader:
             path=reported.path,
             lines=lines,
             severity=reported.severity,
-            message=reported.message.strip(),
-            explanation=reported.explanation.strip(),
-            suggestion=reported.suggestion.strip(),
-            quote=quote,
+            message=redact(reported.message.strip()),
+            explanation=redact(reported.explanation.strip()),
+            suggestion=redact(reported.suggestion.strip()),
+            quote=mask_secrets(quote),
             doubt=doubt,
         )
 

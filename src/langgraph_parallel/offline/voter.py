@@ -21,10 +21,10 @@ from langgraph_parallel.records import Call, Claim, Lines, Part, ReviewQuestion
 from langgraph_parallel.reducers import canonical_rule
 from langgraph_parallel.runtime.loops import loop_local
 from langgraph_parallel.runtime.recording import record
-from langgraph_parallel.runtime.redact import describe
+from langgraph_parallel.runtime.redact import describe, mask_secrets
 
 _SUFFIXES = (".py", ".pyi")
-_SUPPRESSED = re.compile(r"#\s*(noqa|nosec)\b", re.IGNORECASE)
+_ACCEPTED = re.compile(r"#\s*(noqa|nosec)\b:?\s*((?:[a-z]+\d+[,\s]*)*)", re.IGNORECASE)
 _LITERAL = re.compile(r"""(['"]).*?\1""")
 _SECRETS = frozenset({"S105", "S106", "S107"})
 """Rules about secrets in the source: a report must not spread what it finds."""
@@ -123,7 +123,8 @@ class StaticVoter:
             return None
         known = RULES.get(rule)
         quote, message = part.line(hit.first), hit.message
-        doubt = "the code marks this line as accepted" if _SUPPRESSED.search(quote) else None
+        doubt = "the code marks this line as accepted" if _is_accepted(quote, rule) else None
+        quote = mask_secrets(quote)
         if rule in _SECRETS:
             quote, message = _LITERAL.sub("'***'", quote), _LITERAL.sub("'***'", message)
         return Claim(
@@ -174,6 +175,15 @@ def _write(folder: Path, parts: Iterable[Part]) -> dict[str, Part]:
         (folder / name).write_text(part.text, encoding="utf-8", errors="replace", newline="")
         names[name] = part
     return names
+
+
+def _is_accepted(line: str, rule: str) -> bool:
+    """Whether a comment accepts this rule here: every rule, or those whose codes it lists."""
+    for kind, listed in _ACCEPTED.findall(line):
+        codes = tuple(canonical_rule(code) for code in re.split(r"[,\s]+", listed) if code)
+        if rule.startswith(codes or ("S", "DUO")) or (kind.lower() == "noqa" and not codes):
+            return True
+    return False
 
 
 def _named(code: str) -> str:

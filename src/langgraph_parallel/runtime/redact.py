@@ -8,6 +8,10 @@ _KEY = re.compile(
     re.IGNORECASE,
 )
 _VARIABLE = re.compile(r"(?:^|_)(?:KEY|TOKEN|SECRET|PASSWORD)$", re.IGNORECASE)
+_GIVEN = re.compile(
+    r"""(\b\w*(?:passw|passphrase|secret|token|api_?key|credential)\w*['"]?\]?\s*(?::\s*\w+\s*)?[:=]+\s*)(['"]).*?\2""",
+    re.IGNORECASE,
+)
 _LONGEST = 300
 
 
@@ -21,6 +25,15 @@ def redact(text: str) -> str:
     for value in sorted(secrets, key=len, reverse=True):  # the longest first: one may begin another
         text = text.replace(value, "***")
     return _KEY.sub("***", text)
+
+
+def mask_secrets(code: str) -> str:
+    r"""Mask what a line of code gives to a name that speaks of a secret, and what looks like a key.
+
+    >>> mask_secrets('def connect(host="db", password="hunter2"):')
+    'def connect(host="db", password=\'***\'):'
+    """
+    return redact(_GIVEN.sub(r"\1'***'", code))
 
 
 def describe(error: BaseException) -> str:
