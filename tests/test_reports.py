@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 from pathlib import Path
 from typing import Any
 
@@ -152,11 +153,19 @@ def test_markdown_cannot_be_driven_by_what_is_shown() -> None:
     text = markdown_report(review(hostile))
     outside = text.split("````")[0] + text.split("````")[2]
     assert "<img" not in outside
-    assert "](http" not in outside
+    assert not re.search(r"(?<!\\)\]\(", outside)
     assert "@team" not in outside
     assert "http://" not in outside
     assert "**b**" not in outside
     assert "````\n" in text
+
+
+@pytest.mark.parametrize("start", ["# head", "- item", "+ item", "1. item", "=== line", "> quote"])
+def test_markdown_text_never_starts_a_block(start: str) -> None:
+    """What a voter says stays a paragraph, whatever it begins with; words with underscores stay readable."""
+    text = markdown_report(review(finding(explanation=f"{start} with a_name_in_it")))
+    line = next(line for line in text.splitlines() if line.endswith("with a_name_in_it"))
+    assert not re.match(r"\s*([#>+=-]|\d+[.)])", line)
 
 
 def test_json_reads_back_and_fits_its_documented_schema() -> None:

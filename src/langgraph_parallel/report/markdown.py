@@ -17,7 +17,8 @@ from langgraph_parallel.report.words import (
     visible,
 )
 
-_SPECIAL = re.compile(r"([\\`*_{}\[\]()#+!|~$-])")
+_SPECIAL = re.compile(r"([\\`*\[\]|~$]|(?<!\w)_|_(?!\w))")
+_STARTS_A_BLOCK = re.compile(r"^(\s*)(#|[-+=]|\d+(?=[.)]))")
 
 
 def markdown_report(review: Review, run: RunReport | None = None) -> str:
@@ -74,7 +75,7 @@ def _text(text: str) -> str:
     plain = re.sub(
         r"(https?|ftp)://|www\.", lambda match: match[0].replace(":", "&#58;").replace("w.", "w&#46;"), plain
     )
-    return _SPECIAL.sub(r"\\\1", plain).replace("&\\#", "&#")
+    return _STARTS_A_BLOCK.sub(r"\1&#8203;\2", _SPECIAL.sub(r"\\\1", plain))
 
 
 def _code(text: str) -> str:
