@@ -235,3 +235,24 @@ async def test_without_a_model_the_error_says_how_to_get_one() -> None:
         await Ask("{x}").ainvoke("?")
     with pytest.raises(NoModelError, match="no key for openai:x"):
         await Ask("{x}", model="openai:x").ainvoke("?")
+
+
+async def test_limits_of_a_run_replace_only_what_they_set(model: str, server: ModelServer) -> None:
+    """A context that sets one limit leaves the others as the graph was built."""
+    from langgraph_parallel import Context, create_sectioning, split
+
+    server.always(Reply(status=500))
+    ask = Ask("{content}", model=model, limits=QUICK)
+    graph = create_sectioning(planner=split.by_heading(), worker=ask)
+    context = Context(limits=Limits(call_timeout=7))
+    out = await graph.ainvoke({"content": "# a\nx"}, context=context)
+    assert out["report"].branches == {"failed": 1}
+    assert len(server.requests) == QUICK.attempts
+
+
+def test_what_a_loop_held_goes_with_it(model: str, server: ModelServer) -> None:
+    """Nothing of a loop that has ended is kept."""
+    from langgraph_parallel.runtime import loops
+
+    asyncio.run(Ask("{text}", model=model).ainvoke("x"))
+    assert not [loop for loop in loops._local if loop.is_closed()]

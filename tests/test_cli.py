@@ -158,6 +158,43 @@ def test_fail_on_sets_the_exit_code(capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["review", "low.py", "--fail-on", "low"]) == 1
 
 
+def test_what_nobody_judged_does_not_pass_a_gate(capsys: pytest.CaptureFixture[str]) -> None:
+    """A file that no engine can parse, and one that none reads, are not clean."""
+    write({"broken.py": "def f(:\n", "app.js": "let x\n"})
+    for name in ("broken.py", "app.js"):
+        assert run(["review", name]) == 0
+        assert "Nothing was judged." in capsys.readouterr().out
+        assert run(["review", name, "--fail-on", "high"]) == 1
+        assert "nothing passes --fail-on" in capsys.readouterr().err
+
+
+def test_new_files_that_git_does_not_know_are_listed(capsys: pytest.CaptureFixture[str]) -> None:
+    """A diff does not show them, so the report says that they were left out; paths outside are refused."""
+    write({"sub/a.py": CLEAN})
+    git("init", "-q")
+    git("add", ".")
+    git("commit", "-qm", "one")
+    write({"sub/new.py": UNSAFE, "sub/a.py": CLEAN + "MORE = 1\n"})
+    assert run(["review", "--diff", "HEAD"]) == 0
+    assert "sub/new.py (not in git yet" in " ".join(capsys.readouterr().out.split())
+    assert run(["review", "--diff", "HEAD", ".."]) == 2
+    assert "looks below the current folder" in capsys.readouterr().err
+
+
+def test_a_dead_endpoint_is_called_by_its_name(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Refused is not timed out, and a model that was asked is not said to be missing."""
+    write({"unsafe.py": UNSAFE})
+    monkeypatch.setenv("OPENAI_BASE_URL", "http://127.0.0.1:9/v1")
+    monkeypatch.setattr("langgraph_parallel.runtime.retry._pause", lambda *_: 0.0)
+    assert run(["review", "unsafe.py", "--aspects", "security", "--model", "openai:m", "--voters", "1"]) == 0
+    out, err = capsys.readouterr()
+    assert "Models were asked, and none has answered" in out
+    assert "Connect call failed" in " ".join(err.split())
+    assert "1 failed" in err
+
+
 def test_output_goes_to_a_file_in_every_format(capsys: pytest.CaptureFixture[str]) -> None:
     """Standard output stays empty, and the run's numbers go where they are asked for."""
     write({"unsafe.py": UNSAFE})

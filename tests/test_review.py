@@ -330,6 +330,8 @@ async def test_the_runtime_context_sets_model_voters_and_aspects(model: str, ser
     out = await create_review(offline=False, engines=False).ainvoke({"files": FILES}, context=context)
     assert [request.body["model"] for request in server.requests] == ["other"] * 4
     assert [aspect.name for aspect in out["review"].aspects] == ["tests", "style"]
+    with pytest.raises(errors.UnknownAspect, match="is not an aspect"):
+        await create_review().ainvoke({"files": FILES}, context={"aspects": ["/etc/passwd.md"]})
     with pytest.raises(errors.UnknownAspect, match="'speed' is not an aspect"):
         await create_review().ainvoke({"files": FILES}, context={"aspects": ["speed"]})
 

@@ -93,7 +93,7 @@ async def test_a_model_plans_works_and_writes(model: str, server: ModelServer) -
     out = await graph.ainvoke({"content": "Where should we go?"})
     assert out["result"] == "Cold and warm."
     system, human = (message["content"] for message in server.asked("Look north.")[0].body["messages"])
-    assert human.index("Look north.") < human.index("<data-")  # the brief instructs, the content does not
+    assert human.index("<data-") < human.index("Look north.")  # a model made the brief of what it read
     final = server.asked("Write one coherent answer")[0].prompt
     assert "data-" in system
     assert final.index("cold") < final.index("warm")
@@ -197,6 +197,17 @@ async def test_a_vote_is_a_worker_and_its_calls_add_up(model: str, server: Model
     assert [branch.value for branch in out["branches"].values()] == ["yes"] * 3
     assert len(out["report"].calls) == len(server.requests) == 9
     assert "voter" in graph.get_graph(xray=True).draw_mermaid()
+
+
+async def test_a_vote_may_be_the_worker_and_a_voter() -> None:
+    """Graphs of ours fit into one another as they are."""
+    inner = create_voting(voters=[lambda q: "yes", lambda q: "yes", lambda q: "no"])
+    out = await create_sectioning(planner=split.by_heading(), worker=inner).ainvoke({"content": TEXT})
+    assert out["report"].branches == {"ok": 9}
+    assert [branch.value["verdict"]["choice"] for branch in out["branches"].values()] == ["yes"] * 3
+    vote = create_voting(voters={"panel": inner, "single": lambda q: "no", "other": lambda q: "yes"})
+    verdict = (await vote.ainvoke({"question": "?"}))["verdict"]
+    assert (verdict.choice, str(verdict.support)) == ("yes", "2/3")
 
 
 async def test_a_graph_as_worker_brings_its_report(model: str, server: ModelServer) -> None:

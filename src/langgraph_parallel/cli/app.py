@@ -12,8 +12,8 @@ from typing import Annotated, Any
 import typer
 
 from langgraph_parallel import __version__
-from langgraph_parallel.cli.changes import diff_since, select
-from langgraph_parallel.cli.files import collect
+from langgraph_parallel.cli.changes import diff_since, select, untracked
+from langgraph_parallel.cli.files import collect, exists
 from langgraph_parallel.errors import UsageError
 from langgraph_parallel.nodes.review import ReviewSettings
 from langgraph_parallel.records import SEVERITIES, Review, RunReport
@@ -122,7 +122,10 @@ def review(
         typer.Option(help="Where the run's numbers go; in the report they make it differ from run to run."),
     ] = Summary.stderr,
     fail_on: Annotated[
-        Severity | None, typer.Option(help="Exit with 1 if a confirmed finding is at least as grave.")
+        Severity | None,
+        typer.Option(
+            help="Exit with 1 if a confirmed finding is at least as grave, or if nothing was judged."
+        ),
     ] = None,
     include: Annotated[
         list[str] | None,
@@ -130,7 +133,8 @@ def review(
     ] = None,
     exclude: Annotated[list[str] | None, typer.Option(metavar="GLOB", help="Leave these files out.")] = None,
     timeout: Annotated[
-        float, typer.Option(min=0.001, metavar="SECONDS", help="Longest wait for one answer.")
+        float,
+        typer.Option(min=0.001, metavar="SECONDS", help="Longest wait for an answer, in each of 4 attempts."),
     ] = 120,
     concurrency: Annotated[int, typer.Option(min=1, help="Requests in flight at a time.")] = 64,
     max_tokens: Annotated[int, typer.Option(min=200, help="Code in one prompt, in estimated tokens.")] = 6000,
@@ -161,6 +165,9 @@ def review(
     _write(result, run_report, format, output, summary)
     if result.interrupted:
         return INTERRUPTED
+    if fail_on and result.unjudged:
+        print("langgraph-parallel: nothing was judged, so nothing passes --fail-on", file=sys.stderr)
+        return FOUND
     return FOUND if fail_on and _is_found(result, fail_on) else OK
 
 
@@ -175,10 +182,10 @@ def _given(paths: list[str], revision: str | None, include: list[str], exclude: 
         return {"files": files, "diff": diff}
     if revision is not None:
         for path in paths:
-            if not Path(path).exists():
+            if not exists(Path(path)):
                 raise UsageError(f"no such path: {path}")
         diff, files = select(diff_since(revision, paths), include=include, exclude=exclude)
-        return {"files": files, "diff": diff}
+        return {"files": files, "diff": diff, "skipped": untracked(paths)}
     if not paths:
         raise UsageError("give files or folders to review, - for a diff on standard input, or --diff REV")
     held = collect(paths, include=include, exclude=exclude)

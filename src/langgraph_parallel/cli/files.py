@@ -55,7 +55,7 @@ def collect(paths: Sequence[str], *, include: Sequence[str] = (), exclude: Seque
     skipped: list[Skipped] = []
     for given in paths:
         path = Path(given)
-        if not path.exists():
+        if not exists(path):
             raise UsageError(f"no such path: {given}")
         if path.is_dir():
             for file, reason in _below(path, wanted, unwanted):
@@ -93,6 +93,14 @@ def read_inside(folder: Path, path: str) -> str | None:
     return held if isinstance(held, str) else None
 
 
+def exists(path: Path) -> bool:
+    """Whether there is something at a path, which may be too long or too odd to be one."""
+    try:
+        return path.exists()
+    except (OSError, ValueError):
+        return False
+
+
 def shown(path: Path) -> str:
     """A path as it is shown: relative to here where it lies below, with forward slashes."""
     here = Path.cwd()
@@ -127,8 +135,13 @@ def _below(
         ignores.enter(here)
         for name in sorted(folders):
             path = here / name
-            if name in _NEVER or unwanted.match_file(f"{path.relative_to(root).as_posix()}/"):
+            if name in _NEVER:
                 folders.remove(name)
+                if not name.startswith("."):
+                    yield path, "not code of this project"
+            elif unwanted.match_file(f"{path.relative_to(root).as_posix()}/"):
+                folders.remove(name)
+                yield path, "excluded"
             elif path.is_symlink():
                 folders.remove(name)
                 yield path, "symbolic link"

@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import signal
 import time
+from collections import Counter
 from collections.abc import AsyncIterator, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol, cast
@@ -62,7 +63,12 @@ class _Seen:
             error="the run was stopped",
             value={"ballots": [ballot.model_dump(mode="json") for ballot in tally_of(voters).in_order()]},
             calls=[call for voter in voters for call in voter.calls],
-            leaves={"ok": len(voters), "cancelled": len(question.voters) - len(voters)},
+            started=min((voter.started for voter in voters), default=self.started),
+            ended=max((voter.ended for voter in voters), default=self.started),
+            leaves=Counter(
+                [voter.status for voter in voters] + ["cancelled"] * (len(question.voters) - len(voters))
+            ),
+            failures={voter.name: voter.error or voter.status for voter in voters if not voter.ok},
         )
 
 

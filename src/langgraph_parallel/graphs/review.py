@@ -56,7 +56,9 @@ class ReviewInput(TypedDict, total=False):
     ]
     skipped: Annotated[
         list[Skipped],
-        Field(title="Skipped", description="Files that were not read, and why: they are listed in the report."),
+        Field(
+            title="Skipped", description="Files that were not read, and why: they are listed in the report."
+        ),
     ]
 
 
@@ -68,7 +70,8 @@ class ReviewOutput(TypedDict):
         Field(title="Findings", description="By file, the gravest first; unconfirmed ones are marked."),
     ]
     review: Annotated[
-        Review, Field(title="Review", description="The whole report: findings, aspects, coverage, who judged.")
+        Review,
+        Field(title="Review", description="The whole report: findings, aspects, coverage, who judged."),
     ]
     markdown: Annotated[str, Field(title="Markdown", description="The report, to be read.")]
     report: RUN_REPORT

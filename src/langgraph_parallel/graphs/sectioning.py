@@ -1,34 +1,25 @@
 """Sectioning: a planner divides the work, workers do it at the same time, a synthesizer joins it."""
 
-import inspect
-import time
 from typing import Annotated, Any
 
 from langgraph.graph import END, START, StateGraph
 from langgraph.graph.state import CompiledStateGraph
-from langgraph.runtime import Runtime
 from langgraph.store.base import BaseStore
 from langgraph.types import Checkpointer
 from pydantic import Field, JsonValue
 from typing_extensions import TypedDict
 
-from langgraph_parallel.errors import InputError
 from langgraph_parallel.graphs.shapes import RUN_REPORT, typed_dict
 from langgraph_parallel.nodes.ask import Ask
 from langgraph_parallel.nodes.branch import branch_node
-from langgraph_parallel.nodes.gather import in_order
 from langgraph_parallel.nodes.plan import PlannerLike, as_planner
 from langgraph_parallel.nodes.scatter import scatter_to
 from langgraph_parallel.nodes.sectioning import planning, section_tasks, synthesizing
 from langgraph_parallel.nodes.synthesize import Synthesizer, concatenate
-from langgraph_parallel.nodes.workers import WorkerLike, as_worker
+from langgraph_parallel.nodes.workers import WorkerLike, as_worker, section_input
 from langgraph_parallel.records import Branch, Call, Section
 from langgraph_parallel.reducers import merge_branches, merge_calls
 from langgraph_parallel.runtime.context import Context
-from langgraph_parallel.runtime.models import require_model
-from langgraph_parallel.runtime.recording import recording
-from langgraph_parallel.runtime.redact import describe
-from langgraph_parallel.runtime.run_report import measure
 from langgraph_parallel.runtime.sync import with_sync_face
 
 
@@ -92,6 +83,7 @@ def create_sectioning(
     """
     divide = as_planner(planner)
     work = as_worker(worker, "section")
+    join = synthesizer or concatenate()
     if isinstance(work, Ask):
         work.prompt.check({*Section.model_fields, *work.given})
     accepts: Any = divide.accepts
@@ -104,9 +96,11 @@ def create_sectioning(
         output_schema=SectioningOutput,
     )
     router, paths = scatter_to("worker", section_tasks(name), join="synthesize")
-    builder.add_node("plan", planning(divide, work))
-    builder.add_node("worker", branch_node(work, "section"), input_schema=SectionTask)
-    builder.add_node("synthesize", synthesizing(synthesizer or concatenate()))
+    builder.add_node("plan", planning(divide, work, join))
+    builder.add_node(
+        "worker", branch_node(work, "section", into=section_input(work)), input_schema=SectionTask
+    )
+    builder.add_node("synthesize", synthesizing(join))
     builder.add_edge(START, "plan")
     builder.add_conditional_edges("plan", router, paths)
     builder.add_edge("worker", "synthesize")

@@ -1,36 +1,30 @@
 """Voting: several voters answer one question, and a rule decides."""
 
-import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Required
 
 from langgraph.graph import END, START, StateGraph
 from langgraph.graph.state import CompiledStateGraph
-from langgraph.runtime import Runtime
 from langgraph.store.base import BaseStore
-from langgraph.types import Checkpointer, Overwrite
-from pydantic import BaseModel, Field, JsonValue
-from typing_extensions import Required, TypedDict
+from langgraph.types import Checkpointer
+from pydantic import BaseModel, Field
+from typing_extensions import TypedDict
 
-from langgraph_parallel.errors import InputError, UsageError
+from langgraph_parallel.errors import UsageError
 from langgraph_parallel.graphs.shapes import RUN_REPORT, typed_dict
 from langgraph_parallel.nodes.branch import branch_node
-from langgraph_parallel.nodes.gather import in_order, tally_of
 from langgraph_parallel.nodes.judge import Judge
 from langgraph_parallel.nodes.scatter import scatter_to
-from langgraph_parallel.nodes.voters import Electorate, GivenVoters, ModelVoters, Vote, answer_schema
+from langgraph_parallel.nodes.voters import Electorate, GivenVoters, ModelVoters, answer_schema
 from langgraph_parallel.nodes.voting import VoteSettings, opening, tallying, voter_tasks
 from langgraph_parallel.nodes.workers import WorkerLike
 from langgraph_parallel.prompts import Prompt, load
 from langgraph_parallel.records import Ballot, Branch, Call, Verdict
 from langgraph_parallel.reducers import Rule, merge_branches, merge_calls, rule_of
-from langgraph_parallel.runtime.context import Context, VotingContext, context_of
+from langgraph_parallel.runtime.context import VotingContext
 from langgraph_parallel.runtime.limits import Limits
 from langgraph_parallel.runtime.models import ModelLike
-from langgraph_parallel.runtime.recording import recording
-from langgraph_parallel.runtime.redact import describe
-from langgraph_parallel.runtime.run_report import measure
 from langgraph_parallel.runtime.sync import with_sync_face
 
 _VOTERS = 3
@@ -54,8 +48,12 @@ class VotingInput(TypedDict):
 class VotingOutput(TypedDict):
     """The verdict, the ballots behind it in the voters' order, and the run's numbers."""
 
-    verdict: Annotated[Verdict, Field(title="Verdict", description="The choice, its support, and who disagrees.")]
-    ballots: Annotated[list[Ballot], Field(title="Ballots", description="What each voter said, in their order.")]
+    verdict: Annotated[
+        Verdict, Field(title="Verdict", description="The choice, its support, and who disagrees.")
+    ]
+    ballots: Annotated[
+        list[Ballot], Field(title="Ballots", description="What each voter said, in their order.")
+    ]
     report: RUN_REPORT
 
 
@@ -116,10 +114,16 @@ def create_voting(
         ModelError: a model that cannot be one.
         UnknownRule: a rule that does not exist.
     """
+    if choices is not None and (isinstance(choices, str) or not choices):
+        raise UsageError(f"choices is {choices!r}; pass a list of valid answers, or leave it out")
     if isinstance(voters, int | None):
-        electorate: Electorate = _panel(model, models, prompt, prompts, temperatures, voters, choices, schema, ballot, limits)
+        electorate: Electorate = _panel(
+            model, models, prompt, prompts, temperatures, voters, choices, schema, ballot, limits
+        )
     elif model is not None or models or prompt is not None or prompts or temperatures or schema is not None:
-        raise UsageError("voters are given as workers, so model, prompt, temperature and schema have nobody to go to")
+        raise UsageError(
+            "voters are given as workers, so model, prompt, temperature and schema have nobody to go to"
+        )
     else:
         electorate = GivenVoters(voters)
     settings = VoteSettings(electorate, _rule(rule), lambda _: name, choices, ballot)
@@ -179,18 +183,24 @@ def _panel(
     if prompt is not None and prompts:
         raise UsageError("pass prompt= or prompts=, not both")
     if schema is not None and ballot not in schema.model_fields:
-        raise UsageError(f"ballot={ballot!r} is not a field of {schema.__name__}; it has {', '.join(schema.model_fields)}")
+        raise UsageError(
+            f"ballot={ballot!r} is not a field of {schema.__name__}; it has {', '.join(schema.model_fields)}"
+        )
+    if schema is None and ballot != "choice":
+        raise UsageError(f"ballot={ballot!r} names a field of a schema; pass schema= as well")
     longest = max(len(models), len(prompts), len(temperatures))
     size = voters if voters is not None else longest if models else max(_VOTERS, longest)
     if size < 1:
         raise UsageError(f"voters is {size}; a vote needs at least one")
     if longest > size:
-        raise UsageError(f"{longest} models, prompts or temperatures for {size} voters: some would never be asked")
+        raise UsageError(
+            f"{longest} models, prompts or temperatures for {size} voters: some would never be asked"
+        )
     return ModelVoters(
         models=list(models) or [model],
         prompts=list(prompts) or [prompt if prompt is not None else load("question")],
         temperatures=list(temperatures) or [None],
-        schema=schema or answer_schema(choices),
+        schema=schema or answer_schema(None if choices is None else tuple(choices)),
         size=size,
         limits=limits,
     )

@@ -15,7 +15,7 @@ from pydantic import BaseModel
 from langgraph_parallel.errors import InputError, InvalidAnswer
 from langgraph_parallel.prompts import Prompt, compose, load, prompt_of
 from langgraph_parallel.records import Call
-from langgraph_parallel.runtime.context import Context, current_context
+from langgraph_parallel.runtime.context import Context, current_context, limits_of
 from langgraph_parallel.runtime.limits import Limits
 from langgraph_parallel.runtime.loops import loop_local
 from langgraph_parallel.runtime.models import ModelLike, check_model, get_model, model_name, require_model
@@ -30,9 +30,10 @@ class Ask:
     """A worker that renders a prompt, calls a model, and returns its text or a checked record.
 
     Every variable of the prompt is data from outside, and stands inside a boundary that it cannot forge,
-    unless `given` sets it or `instructing` names it. An answer that does not fit the schema gets one repair attempt, with the
-    validation error shown to the model. Calls are tried again, timed and recorded as the limits say; a
-    slot of the endpoint is held only while a request is in flight, never while waiting to retry.
+    unless `given` sets it or `instructing` names it. An answer that does not fit the schema gets one repair
+    attempt, with the validation error shown to the model. Calls are tried again, timed and recorded as the
+    limits say; a slot of the endpoint is held only while a request is in flight, never while waiting to
+    retry.
 
     Args:
         prompt: text with variables, a Markdown file, or a `Prompt`.
@@ -42,8 +43,9 @@ class Ask:
         temperature: passed to the model where it is set.
         limits: by default those of the runtime context.
         given: values for variables that may instruct the model, because they are ours.
-        instructing: variables of the input that may instruct the model: a section's `instructions`, which
-            come from the planner.
+        instructing: variables of the input that may instruct the model, because you trust where they come
+            from: a section's `instructions` where they are your own criteria. A plan made by a model is
+            made of what it read, and stays data.
         role: a last sentence for the system message.
         pinned: keep `model` whatever the runtime context says: a panel of several models.
 
@@ -61,7 +63,7 @@ class Ask:
         temperature: float | None = None,
         limits: Limits | None = None,
         given: Mapping[str, str] | None = None,
-        instructing: Collection[str] = ("instructions",),
+        instructing: Collection[str] = (),
         role: str = "",
         pinned: bool = False,
     ) -> None:
@@ -115,7 +117,7 @@ class Ask:
         messages = self._messages(self._data(input))
         context = current_context()
         model = await get_model(self.chosen(context))
-        limits = context.limits or self.limits or Limits()
+        limits = limits_of(context, self.limits)
         request = _Request(
             bound=loop_local(
                 ("bound", id(model), self.schema, self.temperature),
@@ -140,11 +142,14 @@ class Ask:
         names = self.variables
         if isinstance(input, str):
             if len(names) != 1:
-                raise InputError(f"prompt {self.prompt.name!r} has {len(names)} variables; pass a mapping, not a text")
+                raise InputError(
+                    f"prompt {self.prompt.name!r} has {len(names)} variables; pass a mapping, not a text"
+                )
             return dict.fromkeys(names, input)
         held = dict(input) if isinstance(input, Mapping | BaseModel) else {}
         if missing := names - held.keys():
-            raise InputError(f"prompt {self.prompt.name!r} needs {', '.join(sorted(missing))}; the input has {sorted(held)}")
+            lacking = ", ".join(sorted(missing))
+            raise InputError(f"prompt {self.prompt.name!r} needs {lacking}; the input has {sorted(held)}")
         return {name: _text(held[name]) for name in names}
 
     def _messages(self, values: Mapping[str, str]) -> list[BaseMessage]:
@@ -178,7 +183,9 @@ class _Request:
         run_id = uuid.uuid4()
         name = self.config.get("run_name") or self.target
         config: RunnableConfig = {**self.config, "run_id": run_id, "run_name": f"{name} {what}".strip()}
-        call = Call(id=str(run_id), kind="model", target=self.target, started=time.time(), ended=0, attempt=attempt)
+        call = Call(
+            id=str(run_id), kind="model", target=self.target, started=time.time(), ended=0, attempt=attempt
+        )
         outcome: dict[str, Any] = {"ok": False}
         try:
             async with asyncio.timeout(self.limits.call_timeout):
@@ -186,7 +193,9 @@ class _Request:
             outcome = {"usage": usage_of(answer)}
             return answer
         except TimeoutError as error:
-            raise TimeoutError(f"no answer from {self.target} within {self.limits.call_timeout:g} s") from error
+            raise TimeoutError(
+                f"no answer from {self.target} within {self.limits.call_timeout:g} s"
+            ) from error
         except Exception as error:
             outcome["throttled"] = is_throttled(error)
             raise
@@ -195,7 +204,7 @@ class _Request:
 
 
 def _slots(endpoint: str, model: str, most: int) -> asyncio.Semaphore:
-    """The requests that may be in flight for one model of one endpoint, over all runs in this loop."""
+    """The requests that may be in flight for one model of one endpoint, over all runs with this bound."""
     return loop_local(("slots", endpoint, model, most), lambda: asyncio.Semaphore(most))
 
 

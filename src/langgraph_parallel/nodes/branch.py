@@ -3,14 +3,14 @@
 import asyncio
 import time
 from collections.abc import Awaitable, Callable, Mapping
-from typing import Any, Literal, Protocol, runtime_checkable
+from typing import Any, Literal, NotRequired, Protocol, runtime_checkable
 
 from langchain_core.messages import BaseMessage
 from langchain_core.runnables import Runnable, RunnableConfig
 from langgraph.errors import GraphBubbleUp
 from langgraph.types import StreamWriter
 from pydantic import BaseModel, JsonValue, TypeAdapter
-from typing_extensions import NotRequired, TypedDict
+from typing_extensions import TypedDict
 
 from langgraph_parallel.nodes.workers import Worker, takes_records
 from langgraph_parallel.records import Branch, Call, RunReport, Status
@@ -74,7 +74,9 @@ def branch_node(
 
     async def branch(task: Any, config: RunnableConfig, writer: StreamWriter) -> BranchUpdate:
         given: Any = {**task, "work": into(task["work"])} if into else task
-        event = BranchEvent(event="started", kind=kind, id=task["id"], name=task["name"], parent=_parent(config))
+        event = BranchEvent(
+            event="started", kind=kind, id=task["id"], name=task["name"], parent=_parent(config)
+        )
         writer(event)
         record = await run_branch(worker, given, config, kind)
         writer({**event, "event": "finished", "branch": record})
@@ -98,7 +100,9 @@ async def run_branch(worker: Worker | Dispatcher, task: Task, config: RunnableCo
     with recording() as calls:
         named = _named(config, task, kind)
         try:
-            chosen, work = worker.select(task["work"]) if isinstance(worker, Dispatcher) else (worker, task["work"])
+            chosen, work = (
+                worker.select(task["work"]) if isinstance(worker, Dispatcher) else (worker, task["work"])
+            )
             if isinstance(chosen, Runnable) and not isinstance(chosen, ParallelGraph):
                 named = _listening(named, CallRecorder(calls))  # not ours: only callbacks see its calls
             returned = await chosen.ainvoke(_input(chosen, work), named)
@@ -110,13 +114,18 @@ async def run_branch(worker: Worker | Dispatcher, task: Task, config: RunnableCo
             if _being_cancelled():
                 raise
             status, error = "cancelled", describe(failure)  # by the worker itself, and nobody else
-        except Exception as failure:  # noqa: BLE001 - a branch never takes its siblings along
+        except Exception as failure:
             status, error = "timed_out" if is_timeout(failure) else "failed", describe(failure)
     ended = time.time()
     made = calls | {call.id: call for call in report.calls} if report else calls
     if not made:
         own = Call(
-            id=f"{task['id']}@{started}", kind="worker", target=task["name"], started=started, ended=ended, ok=status == "ok"
+            id=f"{task['id']}@{started}",
+            kind="worker",
+            target=task["name"],
+            started=started,
+            ended=ended,
+            ok=status == "ok",
         )
         made = {own.id: own}
     return Branch(

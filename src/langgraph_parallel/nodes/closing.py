@@ -43,5 +43,5 @@ def closing(step: str) -> Iterator[Closing]:
             yield held
         except GraphBubbleUp:
             raise
-        except Exception as error:  # noqa: BLE001 - it becomes part of the report
+        except Exception as error:
             held.problems[step] = describe(error)

@@ -65,7 +65,7 @@ def read_diff(text: str) -> tuple[list[Change], list[Skipped]]:
         raise InputError("this is no unified diff: there is no file in it")
     changes, skipped = [], []
     for file in patch:
-        change = Change(_path(file.path))
+        change = Change(plain_path(file.path))
         for hunk in file:
             shown = {line.target_line_no: line.value.rstrip("\r\n") for line in hunk if line.target_line_no}
             if shown:
@@ -74,12 +74,14 @@ def read_diff(text: str) -> tuple[list[Change], list[Skipped]]:
         if change.added:
             changes.append(change)
         else:
-            reason = "deleted" if file.is_removed_file else "binary" if file.is_binary_file else "no line is new"
+            reason = (
+                "deleted" if file.is_removed_file else "binary" if file.is_binary_file else "no line is new"
+            )
             skipped.append(Skipped(path=change.path, reason=reason))
     return changes, skipped
 
 
-def _path(path: str) -> str:
+def plain_path(path: str) -> str:
     """A path without git's quotes and octal escapes, and without the end of its line."""
     path = path.rstrip("\r")
     if len(path) > 1 and path.startswith('"') and path.endswith('"'):

@@ -33,7 +33,7 @@ def _ballot(branch: Branch, known: Mapping[str, JsonValue] | None, field: str) -
         return Ballot(**base, status=branch.status, error=branch.error)
     choice, extras = _read(branch.value, field)
     if choice is None:
-        return Ballot(**base, **extras, status="abstained", error="gave no choice")
+        return Ballot(**base, **extras, status="abstained", error=extras.get("rationale") or "gave no choice")
     if known is not None:
         if (key := canonical(choice)) not in known:
             listed = ", ".join(map(str, known.values()))
@@ -43,6 +43,8 @@ def _ballot(branch: Branch, known: Mapping[str, JsonValue] | None, field: str) -
 
 
 def _read(value: JsonValue, field: str) -> tuple[JsonValue, dict[str, Any]]:
+    if isinstance(value, dict) and isinstance(verdict := value.get("verdict"), dict):
+        value = verdict  # a vote of ours is a voter: what it decided is its choice
     if not isinstance(value, dict) or field not in value:
         return value, {}
     extras: dict[str, Any] = {}

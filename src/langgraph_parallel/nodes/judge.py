@@ -10,6 +10,7 @@ from langgraph_parallel.nodes.ask import Ask
 from langgraph_parallel.prompts import Prompt, load
 from langgraph_parallel.records import Count, Dissent, Support, Tally, Verdict
 from langgraph_parallel.reducers import canonical, majority
+from langgraph_parallel.runtime.limits import Limits
 from langgraph_parallel.runtime.models import ModelLike
 
 
@@ -17,7 +18,9 @@ class _Judgement(BaseModel):
     """The judge's choice."""
 
     reason: str = Field(description="Why this answer, in a sentence or two.")
-    answer: int | None = Field(description="The number of the chosen answer, or null if none can be defended.")
+    answer: int | None = Field(
+        description="The number of the chosen answer, or null if none can be defended."
+    )
 
 
 class Judge:
@@ -31,6 +34,7 @@ class Judge:
     Args:
         model: by default, what the environment names.
         prompt: with the variables `{question}` and `{answers}`; by default the one that ships.
+        limits: bounds of its call.
 
     Raises:
         PromptError: the prompt has other variables, or lacks one of these.
@@ -38,8 +42,14 @@ class Judge:
 
     name = "judge"
 
-    def __init__(self, model: ModelLike | None = None, *, prompt: str | Path | Prompt | None = None) -> None:
-        self.ask = Ask(prompt or load("judge"), model=model, schema=_Judgement)
+    def __init__(
+        self,
+        model: ModelLike | None = None,
+        *,
+        prompt: str | Path | Prompt | None = None,
+        limits: Limits | None = None,
+    ) -> None:
+        self.ask = Ask(prompt or load("judge"), model=model, schema=_Judgement, limits=limits)
         self.ask.prompt.check(["question", "answers"], needs=["question", "answers"])
 
     async def decide(self, question: str, tally: Tally) -> Verdict:
@@ -70,7 +80,11 @@ def _verdict(counted: Verdict, tally: Tally, chosen: Count | None) -> Verdict:
     return counted.model_copy(
         update={
             "rule": Judge.name,
-            "status": "decided" if chosen else counted.status if counted.status == "no_quorum" else "below_threshold",
+            "status": "decided"
+            if chosen
+            else counted.status
+            if counted.status == "no_quorum"
+            else "below_threshold",
             "choice": chosen.choice if chosen else None,
             "support": Support(k=chosen.votes if chosen else 0, n=counted.support.n),
             "confidence": None,

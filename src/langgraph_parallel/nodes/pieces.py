@@ -44,11 +44,11 @@ def cut(
     count: CountTokens = estimate_tokens,
     good_break: Callable[[Sequence[str], int], bool] | None = None,
 ) -> list[Piece]:
-    """Cut a text at line ends into pieces of at most `max_tokens`.
+    r"""Cut a text at line ends into pieces of at most `max_tokens`.
 
     Without overlap the pieces joined are the text, to the character. A line that is longer than the
-    ceiling by itself is cut within, down to single characters. `overlap` repeats that many tokens of whole lines, at the most, at the
-    start of the next piece.
+    ceiling by itself is cut within, down to single characters. `overlap` repeats that many tokens of whole
+    lines, at the most, at the start of the next piece.
 
     Args:
         text: any text; an empty one gives no pieces.
@@ -58,7 +58,7 @@ def cut(
         good_break: whether a piece should rather begin at this line; by default after a blank line,
             where the text is not indented.
 
-    >>> [piece.first for piece in cut("a\\n" * 6, max_tokens=2)]
+    >>> [piece.first for piece in cut("a\n" * 6, max_tokens=2)]
     [1, 3, 5]
     """
     check_ceiling(max_tokens, overlap)

@@ -15,14 +15,18 @@ from langgraph_parallel.errors import InputError, UsageError
 from langgraph_parallel.nodes.ask import Ask
 from langgraph_parallel.prompts import Prompt, load
 from langgraph_parallel.records import Branch, Section
-from langgraph_parallel.runtime.context import Context, context_of
+from langgraph_parallel.runtime.context import Context, context_of, limits_of
 from langgraph_parallel.runtime.limits import Limits
 from langgraph_parallel.runtime.models import ModelLike
 from langgraph_parallel.runtime.recording import recording
 
 Content = str | list[str] | dict[str, str]
 """What sectioning works on: a text, a list of texts, or files by path."""
-_KINDS: dict[Any, str] = {str: "a text", list[str]: "a list of texts", dict[str, str]: "a mapping of path to text"}
+_KINDS: dict[Any, str] = {
+    str: "a text",
+    list[str]: "a list of texts",
+    dict[str, str]: "a mapping of path to text",
+}
 
 
 @dataclass(frozen=True)
@@ -67,7 +71,11 @@ class _Plan(BaseModel):
 
 
 def by_model(
-    model: ModelLike | None = None, *, most: int = 8, prompt: str | Path | Prompt | None = None
+    model: ModelLike | None = None,
+    *,
+    most: int = 8,
+    prompt: str | Path | Prompt | None = None,
+    limits: Limits | None = None,
 ) -> Planner:
     """Have a model divide a request into independent sections.
 
@@ -78,6 +86,7 @@ def by_model(
         model: by default, what the environment names.
         most: bound on the number of sections.
         prompt: with the variables `{content}` and `{most}`; by default the one that ships.
+        limits: bounds of its call.
 
     Raises:
         UsageError: `most` is less than 1.
@@ -85,7 +94,7 @@ def by_model(
     """
     if most < 1:
         raise UsageError(f"most is {most}; it must be at least 1")
-    ask = Ask(prompt or load("plan"), model=model, schema=_Plan, given={"most": str(most)})
+    ask = Ask(prompt or load("plan"), model=model, schema=_Plan, given={"most": str(most)}, limits=limits)
     ask.prompt.check(["content", "most"], needs=["content"])
 
     async def divide(text: str) -> list[Section]:
@@ -107,7 +116,9 @@ def as_planner(planner: PlannerLike) -> Planner:
     if isinstance(planner, Planner):
         return planner
     if not callable(planner):
-        raise UsageError(f"{planner!r} is no planner; pass one of `split`, or a function from content to sections")
+        raise UsageError(
+            f"{planner!r} is no planner; pass one of `split`, or a function from content to sections"
+        )
     name = getattr(planner, "__name__", type(planner).__name__)
     hints = get_type_hints(planner) if inspect.isfunction(planner) else {}
     first = next(iter(hints.values()), None) if set(hints) - {"return"} else None
@@ -132,14 +143,18 @@ async def make_plan(planner: Planner, content: Content, context: object) -> Plan
         InputError: the content is not what the planner divides.
         UsageError: two sections have one id.
     """
-    limits = context_of(context, Context).limits or Limits()
+    limits = limits_of(context_of(context, Context), None)
     started = time.time()
     with recording() as calls:
         planned = planner(content)
         sections = list(await planned if inspect.isawaitable(planned) else planned)
+    if strange := [section for section in sections if not isinstance(section, Section)]:
+        raise UsageError(f"planner {planner.name} gave {type(strange[0]).__name__} where a Section is due")
     ids = [section.id for section in sections]
     if repeated := sorted({name for name in ids if ids.count(name) > 1}):
-        raise UsageError(f"planner {planner.name} gave several sections the id {repeated[0]!r}; ids must differ")
+        raise UsageError(
+            f"planner {planner.name} gave several sections the id {repeated[0]!r}; ids must differ"
+        )
     kept, left = sections[: limits.sections], sections[limits.sections :]
     skipped = {
         section.id: Branch(
@@ -151,4 +166,6 @@ async def make_plan(planner: Planner, content: Content, context: object) -> Plan
         )
         for order, section in enumerate(left, len(kept))
     }
-    return PlanUpdate(sections=kept, branches=Overwrite(skipped), calls=Overwrite(dict(calls)), started=started)
+    return PlanUpdate(
+        sections=kept, branches=Overwrite(skipped), calls=Overwrite(dict(calls)), started=started
+    )

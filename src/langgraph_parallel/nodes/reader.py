@@ -46,7 +46,12 @@ class Reader:
     """
 
     def __init__(
-        self, number: int, *, model: ModelLike | None = None, limits: Limits | None = None, prompt: Prompt | None = None
+        self,
+        number: int,
+        *,
+        model: ModelLike | None = None,
+        limits: Limits | None = None,
+        prompt: Prompt | None = None,
     ) -> None:
         self.name = f"model#{number}"
         self._number = number
@@ -86,7 +91,7 @@ class Reader:
                 schema=_Answer,
                 limits=self._limits,
                 given={"aspect": aspect.title, "criteria": aspect.criteria, "reader": self._way},
-                role=f"You are reviewer {self._number} of a panel whose members work independently of each other.",
+                role=f"You are reviewer {self._number} of a panel; its members work independently.",
             )
         return self._asks[key]
 

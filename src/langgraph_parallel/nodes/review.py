@@ -1,7 +1,7 @@
 """The nodes of a review: what it asks, who votes, and how it closes."""
 
 import time
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import Any
@@ -9,8 +9,8 @@ from typing import Any
 from langgraph.runtime import Runtime
 from langgraph.types import Overwrite
 
-from langgraph_parallel.errors import InputError, NoModelError, UsageError
-from langgraph_parallel.nodes.aspects import aspects_of
+from langgraph_parallel.errors import InputError, NoModelError, UnknownAspect, UsageError
+from langgraph_parallel.nodes.aspects import ASPECTS, aspects_of
 from langgraph_parallel.nodes.branch import Task
 from langgraph_parallel.nodes.closing import Closing, closing
 from langgraph_parallel.nodes.diff import parts_of
@@ -23,7 +23,7 @@ from langgraph_parallel.offline import BLIND_SPOTS, FAMILIES, StaticVoter, famil
 from langgraph_parallel.records import Aspect, Ballot, Branch, Review, ReviewQuestion
 from langgraph_parallel.reducers.closing import Answered, close_review
 from langgraph_parallel.report.markdown import markdown_report
-from langgraph_parallel.runtime.context import Context, ReviewContext, context_of
+from langgraph_parallel.runtime.context import Context, ReviewContext, context_of, limits_of
 from langgraph_parallel.runtime.limits import Limits
 from langgraph_parallel.runtime.models import ModelLike, check_model, default_model, require_model
 
@@ -82,8 +82,12 @@ class ReviewSettings:
         if model is not None:
             require_model(model)
             return context.voters or self.voters
-        if not (self.engines and installed_engines()):
+        if not self.engines:
+            raise NoModelError("nobody can review: static engines are switched off, and there is no model")
+        if not installed_engines():
             raise NoModelError(_NOBODY)
+        if self.reconcile:
+            raise NoModelError("reconcile asks a model, and there is none: name one, or leave it out")
         return 0
 
 
@@ -124,7 +128,11 @@ def planning(settings: ReviewSettings) -> Node:
         files, diff = state.get("files") or {}, state.get("diff")
         if not files and diff is None:
             raise InputError("there is nothing to review; pass files={path: text}, or a diff")
-        limits = context.limits or settings.limits
+        if not isinstance(files, Mapping) or not all(
+            isinstance(t, str) for pair in files.items() for t in pair
+        ):
+            raise InputError("files has to be a mapping of path to text: {'app.py': 'print(1)'}")
+        limits = limits_of(context, settings.limits)
         aspects = _aspects(settings.aspects, context.aspects)
         parts, skipped = parts_of(files, diff)
         made = plan_review(
@@ -154,7 +162,12 @@ def planning(settings: ReviewSettings) -> Node:
 def vote_tasks(state: Any) -> list[Task]:
     """One vote for each question: `review[security] app.py`."""
     return [
-        Task(id=question.id, name=f"review[{question.aspect.name}] {question.title}", order=order, work=question)
+        Task(
+            id=question.id,
+            name=f"review[{question.aspect.name}] {question.title}",
+            order=order,
+            work=question,
+        )
         for order, question in enumerate(state["questions"])
     ]
 
@@ -222,6 +235,9 @@ def _aspects(built: Sequence[Aspect], names: Sequence[str] | None) -> list[Aspec
     if names is None:
         return list(built)
     own = {aspect.name: aspect for aspect in built}
+    for name in names:  # whoever sets the context may be far away: a path is not for them to read
+        if name not in own and name not in ASPECTS:
+            raise UnknownAspect.of(name, {*own, *ASPECTS})
     return aspects_of([own.get(name, name) for name in names])
 
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from langgraph_parallel.nodes.pieces import cut
 from langgraph_parallel.offline import StaticVoter, families_of
 from langgraph_parallel.records import Aspect, Part, ReviewQuestion, Skipped
+from langgraph_parallel.records.review import UNREAD_BY_ENGINES
 from langgraph_parallel.runtime.tokens import estimate_tokens
 
 STATIC = "static"
@@ -28,7 +29,13 @@ class ReviewPlan:
 
 
 def plan_review(
-    parts: Sequence[Part], aspects: Sequence[Aspect], *, readers: int, engines: bool, max_tokens: int, most: int
+    parts: Sequence[Part],
+    aspects: Sequence[Aspect],
+    *,
+    readers: int,
+    engines: bool,
+    max_tokens: int,
+    most: int,
 ) -> ReviewPlan:
     """Divide parts into questions: one for each aspect of each batch of parts.
 
@@ -64,7 +71,12 @@ def plan_review(
             idle[aspect.name] = _why_idle(aspect, readers, parts)
     questions.sort(key=lambda question: int(question.id.rpartition("/")[2]))
     left_out = [
-        Skipped(path=part.path, lines=part.span, reason=f"beyond the limit of {most} sections", by=question.aspect.name)
+        Skipped(
+            path=part.path,
+            lines=part.span,
+            reason=f"beyond the limit of {most} sections",
+            by=question.aspect.name,
+        )
         for question in questions[most:]
         for part in question.parts
     ]
@@ -79,7 +91,13 @@ def numbered(part: Part) -> str:
 
 
 def _questions(
-    aspect: Aspect, batches: Iterable[list[Part]], readers: int, engines: bool, *, joint: bool = False, start: int = 0
+    aspect: Aspect,
+    batches: Iterable[list[Part]],
+    readers: int,
+    engines: bool,
+    *,
+    joint: bool = False,
+    start: int = 0,
 ) -> list[ReviewQuestion]:
     asked = []
     for number, batch in enumerate(batches, start + 1):
@@ -89,7 +107,11 @@ def _questions(
         if voters:
             asked.append(
                 ReviewQuestion(
-                    id=f"{aspect.name}/{number}", title=_title(batch), aspect=aspect, parts=batch, voters=voters
+                    id=f"{aspect.name}/{number}",
+                    title=_title(batch),
+                    aspect=aspect,
+                    parts=batch,
+                    voters=voters,
                 )
             )
     return asked
@@ -105,7 +127,13 @@ def _pieces(part: Part, max_tokens: int) -> list[Part]:
     if _tokens(part) <= max_tokens:
         return [part]
     pieces = [
-        Part(path=part.path, first=part.first + piece.first - 1, text=piece.text, whole=False, changed=part.changed)
+        Part(
+            path=part.path,
+            first=part.first + piece.first - 1,
+            text=piece.text,
+            whole=False,
+            changed=part.changed,
+        )
         for piece in cut(part.text, max_tokens, count=_count)
     ]
     return [piece for piece in pieces if piece.text.strip() and piece.under_review(piece.span)]
@@ -148,7 +176,7 @@ def _readable(part: Part) -> bool:
 def _unreadable(part: Part) -> str:
     if not part.whole:
         return "only fragments of it are at hand, and engines need the whole file"
-    return "no static engine reads such files; a model would"
+    return f"{UNREAD_BY_ENGINES}; a model would"
 
 
 def _why_idle(aspect: Aspect, readers: int, parts: Sequence[Part]) -> str:
@@ -156,7 +184,11 @@ def _why_idle(aspect: Aspect, readers: int, parts: Sequence[Part]) -> str:
         return "there was nothing to review"
     if readers:
         return "there was nothing to ask about"
-    return "no static engine can judge it here" if families_of(aspect.name) else "no static engine judges this aspect"
+    return (
+        "no static engine can judge it here"
+        if families_of(aspect.name)
+        else "no static engine judges this aspect"
+    )
 
 
 def _once(skipped: Iterable[Skipped]) -> list[Skipped]:

@@ -10,7 +10,9 @@ from langgraph_parallel.nodes.branch import Task
 Router = Callable[[Any], Sequence[Send] | str]
 
 
-def scatter_to(node: str, tasks: Callable[[Any], Sequence[Task]], *, join: str) -> tuple[Router, dict[Hashable, str]]:
+def scatter_to(
+    node: str, tasks: Callable[[Any], Sequence[Task]], *, join: str
+) -> tuple[Router, dict[Hashable, str]]:
     """Make the conditional edge that sends one task to `node` for each piece of work.
 
     Args:

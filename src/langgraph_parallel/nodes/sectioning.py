@@ -18,9 +18,11 @@ from langgraph_parallel.runtime.context import Context, context_of
 from langgraph_parallel.runtime.models import require_model
 
 
-def planning(planner: Planner, worker: Worker) -> Callable[..., Any]:
-    """Make the node that divides the content, once it is sure that the models can be had."""
-    asks = [part for part in (planner.ask, worker) if isinstance(part, Ask)]
+def planning(planner: Planner, worker: Worker, synthesizer: Synthesizer) -> Callable[..., Any]:
+    """Make the node that divides the content, once it is sure that all models can be had."""
+    asks = [
+        part for part in (planner.ask, worker, getattr(synthesizer, "ask", None)) if isinstance(part, Ask)
+    ]
 
     async def plan(state: Any, runtime: Runtime[Context]) -> dict[str, Any]:
         """Divide the content into sections."""

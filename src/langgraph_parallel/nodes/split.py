@@ -40,7 +40,9 @@ def by_heading(
             for title, body in _headed(text, level)
             for title, piece in _titled(title, cut(body, max_tokens, overlap=overlap, count=count))
         ]
-        return [Section(id=str(i), title=title, content=piece.text) for i, (title, piece) in enumerate(parts, 1)]
+        return [
+            Section(id=str(i), title=title, content=piece.text) for i, (title, piece) in enumerate(parts, 1)
+        ]
 
     return Planner("by_heading", str, divide)
 
@@ -129,7 +131,10 @@ def by_pages(
             if start and body.strip():
                 body = _tail(leaves[start - 1], overlap, count) + body
             sections += _titled(title, cut(body, max_tokens, overlap=overlap, count=count))
-        return [Section(id=str(i), title=title, content=piece.text) for i, (title, piece) in enumerate(sections, 1)]
+        return [
+            Section(id=str(i), title=title, content=piece.text)
+            for i, (title, piece) in enumerate(sections, 1)
+        ]
 
     return Planner("by_pages", str, divide)
 
@@ -152,15 +157,21 @@ def in_batches(
         raise UsageError(f"size is {size}; it must be at least 1")
 
     def divide(items: Sequence[str]) -> list[Section]:
-        batches = list(_batches([f"[{i}] {item}\n" for i, item in enumerate(items, 1)], size, max_tokens, count))
+        batches = list(
+            _batches([f"[{i}] {item}\n" for i, item in enumerate(items, 1)], size, max_tokens, count)
+        )
         sections = [
             part
             for first, last, text in batches
             for part in _titled(
-                f"item {first}" if first == last else f"items {first}-{last}", cut(text, max_tokens, count=count)
+                f"item {first}" if first == last else f"items {first}-{last}",
+                cut(text, max_tokens, count=count),
             )
         ]
-        return [Section(id=str(i), title=title, content=piece.text) for i, (title, piece) in enumerate(sections, 1)]
+        return [
+            Section(id=str(i), title=title, content=piece.text)
+            for i, (title, piece) in enumerate(sections, 1)
+        ]
 
     return Planner("in_batches", list[str], divide)
 

@@ -16,6 +16,7 @@ from langgraph_parallel.nodes.ask import Ask
 from langgraph_parallel.prompts import Prompt, load
 from langgraph_parallel.records import Branch, Section
 from langgraph_parallel.reducers import canonical
+from langgraph_parallel.runtime.limits import Limits
 from langgraph_parallel.runtime.models import ModelLike
 
 
@@ -65,8 +66,8 @@ def merge_fields(how: Mapping[str, Callable[[list[Any]], Any]] | None = None) ->
             are united (equal items once), a value on which all agree stays, and values that differ are
             listed. The field `missing` lists sections without a result, where there are any.
 
-    Raises:
-        UsageError: at the join, if a result is no object; give the worker a schema.
+    A result that is no object ends the join, not the run: there is no result then, and the run report
+    says why. Give the worker a schema.
     """
     chosen = dict(how or {})
 
@@ -74,34 +75,48 @@ def merge_fields(how: Mapping[str, Callable[[list[Any]], Any]] | None = None) ->
         values: dict[str, list[Any]] = {}
         for section, value in gathered.results:
             if not isinstance(value, dict):
-                raise UsageError(f"section {section.title!r} gave {type(value).__name__}, not an object with fields")
+                raise UsageError(
+                    f"section {section.title!r} gave {type(value).__name__}, not an object with fields"
+                )
             for field, item in value.items():
                 values.setdefault(field, []).append(item)
-        merged: dict[str, JsonValue] = {field: chosen.get(field, _merge)(items) for field, items in values.items()}
+        merged: dict[str, JsonValue] = {
+            field: chosen.get(field, _merge)(items) for field, items in values.items()
+        }
         return merged | ({"missing": list(gathered.missing)} if gathered.missing else {})
 
     return synthesize_by_merging
 
 
-def by_model(model: ModelLike | None = None, *, prompt: str | Path | Prompt | None = None) -> Synthesizer:
+class by_model:  # noqa: N801 - made like the other synthesizers
     """Have a model write one coherent text; it is told what is missing, and not to fill it in.
 
     Args:
         model: by default, what the environment names.
         prompt: with the variables `{results}` and `{missing}`; by default the one that ships.
+        limits: bounds of its call.
 
     Raises:
         PromptError: the prompt has other variables, or lacks `{results}`.
     """
-    ask = Ask(prompt or load("synthesize"), model=model)
-    ask.prompt.check(["results", "missing"], needs=["results"])
 
-    async def synthesize_by_model(gathered: Gathered) -> JsonValue:
+    def __init__(
+        self,
+        model: ModelLike | None = None,
+        *,
+        prompt: str | Path | Prompt | None = None,
+        limits: Limits | None = None,
+    ) -> None:
+        self.ask = Ask(prompt or load("synthesize"), model=model, limits=limits)
+        self.ask.prompt.check(["results", "missing"], needs=["results"])
+
+    async def __call__(self, gathered: Gathered) -> JsonValue:
+        """Write."""
         results = "\n\n".join(f"### {section.title}\n\n{_text(value)}" for section, value in gathered.results)
-        text: str = await ask.ainvoke({"results": results, "missing": ", ".join(gathered.missing) or "none"})
+        missing = ", ".join(gathered.missing) or "none"
+        given = {"results": results, "missing": missing}
+        text: str = await self.ask.ainvoke({name: given[name] for name in self.ask.variables})
         return text
-
-    return synthesize_by_model
 
 
 def _text(value: JsonValue) -> str:

@@ -1,9 +1,11 @@
 """Who votes: voters that are given, or a panel of models."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
+from functools import cache
 from pathlib import Path
 from typing import Any, Literal, Protocol
 
+from langgraph.pregel.protocol import PregelProtocol
 from pydantic import BaseModel, Field, create_model
 from typing_extensions import TypedDict
 
@@ -12,7 +14,7 @@ from langgraph_parallel.nodes.ask import Ask
 from langgraph_parallel.nodes.workers import Worker, WorkerLike, as_worker
 from langgraph_parallel.prompts import Prompt, prompt_of
 from langgraph_parallel.runtime.limits import Limits
-from langgraph_parallel.runtime.models import ModelLike
+from langgraph_parallel.runtime.models import ModelLike, require_model
 
 
 class Vote(TypedDict):
@@ -98,8 +100,6 @@ class ModelVoters:
 
     def check(self, model: ModelLike | None) -> None:
         """Make sure that every model can be had."""
-        from langgraph_parallel.runtime.models import require_model
-
         for own in self._models:
             require_model(own if len(self._models) > 1 else model or own)
 
@@ -118,15 +118,19 @@ class ModelVoters:
         return self._made[number]
 
 
-def answer_schema(choices: Sequence[str] | None) -> type[BaseModel]:
+@cache
+def answer_schema(choices: tuple[str, ...] | None) -> type[BaseModel]:
     """The schema of a ballot: rationale first, so that the choice follows from it; null abstains."""
-    kind: Any = str if choices is None else Literal[tuple(choices)]
+    kind: Any = str if choices is None else Literal[choices]
     return create_model(
         "Answer",
         __doc__="One voter's answer.",
         rationale=(str, Field("", description="The reasons, in a few sentences.")),
         choice=(kind | None, Field(description="The answer; null if the question cannot be answered.")),
-        confidence=(float | None, Field(None, description="How sure you are, 0 to 1; null if you cannot say.")),
+        confidence=(
+            float | None,
+            Field(None, description="How sure you are, 0 to 1; null if you cannot say."),
+        ),
     )
 
 
@@ -134,7 +138,10 @@ def _named(voters: Sequence[WorkerLike]) -> dict[str, WorkerLike]:
     """Name voters by their functions where the names differ, else by number."""
     names = [_own_name(voter) for voter in voters]
     telling = None not in names and len(set(names)) == len(names)
-    return {name if telling and name else f"#{i}": voter for i, (name, voter) in enumerate(zip(names, voters, strict=True), 1)}
+    return {
+        name if telling and name else f"#{i}": voter
+        for i, (name, voter) in enumerate(zip(names, voters, strict=True), 1)
+    }
 
 
 def _own_name(voter: WorkerLike) -> str | None:
@@ -144,6 +151,4 @@ def _own_name(voter: WorkerLike) -> str | None:
 
 def _asked(worker: Worker, question: object) -> object:
     """What a voter gets: the question itself, under its name where a prompt or a graph wants names."""
-    return {"question": question} if isinstance(worker, Ask) else question
-
-
+    return {"question": question} if isinstance(worker, Ask | PregelProtocol) else question

@@ -17,6 +17,7 @@ from langgraph_parallel.nodes.judge import Judge, undecided
 from langgraph_parallel.nodes.voters import Electorate, Vote
 from langgraph_parallel.reducers import Rule
 from langgraph_parallel.runtime.context import Context, VotingContext, context_of
+from langgraph_parallel.runtime.models import require_model
 
 
 @dataclass(frozen=True)
@@ -41,6 +42,8 @@ def opening(settings: VoteSettings) -> Callable[..., Any]:
             raise InputError("the vote has no question; pass {'question': ...}")
         context = context_of(runtime.context, VotingContext)
         settings.electorate.check(context.model)
+        if isinstance(settings.rule, Judge):
+            require_model(settings.rule.ask.chosen(context))
         voters = list(settings.electorate.voters(state["question"], context.voters))
         return {"voters": voters, "branches": Overwrite({}), "calls": Overwrite({}), "started": time.time()}
 

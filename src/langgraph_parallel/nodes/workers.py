@@ -8,6 +8,8 @@ from langchain_core.runnables import Runnable, RunnableConfig, RunnableLambda
 
 from langgraph_parallel.errors import UsageError
 from langgraph_parallel.nodes.ask import Ask
+from langgraph_parallel.records import Section
+from langgraph_parallel.runtime.sync import ParallelGraph
 
 
 @runtime_checkable
@@ -44,6 +46,16 @@ def as_worker(worker: WorkerLike, prompt: str) -> Worker:
     if callable(worker):
         return RunnableLambda(worker)
     raise UsageError(f"{worker!r} is no worker; pass a function or something with `ainvoke`")
+
+
+def section_input(worker: Worker) -> Callable[[Section], object] | None:
+    """How a graph of ours takes a section: a vote as its question, a review as its file."""
+    fields = worker.get_input_jsonschema().get("properties", {}) if isinstance(worker, ParallelGraph) else {}
+    if "question" in fields:
+        return lambda section: {"question": section.content}
+    if "files" in fields:
+        return lambda section: {"files": {section.title: section.content}}
+    return None
 
 
 def takes_records(worker: Worker) -> bool:

@@ -7,7 +7,7 @@ import shutil
 import tempfile
 import time
 import uuid
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +25,7 @@ from langgraph_parallel.runtime.redact import describe, mask_secrets
 
 _SUFFIXES = (".py", ".pyi")
 _ACCEPTED = re.compile(r"#\s*(noqa|nosec)\b:?\s*((?:[a-z]+\d+[,\s]*)*)", re.IGNORECASE)
-_LITERAL = re.compile(r"""(['"]).*?\1""")
+_LITERAL = re.compile(r"""(['"])(.*)\1""")
 _SECRETS = frozenset({"S105", "S106", "S107"})
 """Rules about secrets in the source: a report must not spread what it finds."""
 _NOT_IN_TESTS = ("S101", "D1")
@@ -65,6 +65,12 @@ class StaticVoter:
         if not parts:
             return {"choice": None, "rationale": "there is no file here that an engine can judge"}
         claims, unread = await self._run(question.aspect.name, parts, families)
+        if all(self._blind(part, unread) for part in parts):
+            return {
+                "choice": None,
+                "rationale": "no engine could read any of it",
+                "notes": {"unread": [{**item} for item in unread]},
+            }
         scope = {prefix for family in families for prefix in family.scope}
         judges = {seat.engine.name for family in families for seat in family.seats}
         notes: dict[str, JsonValue] = {
@@ -74,6 +80,11 @@ class StaticVoter:
             "unread": [{**item} for item in unread],
         }
         return {"choice": [claim.model_dump(mode="json") for claim in claims], "notes": notes}
+
+    def _blind(self, part: Part, unread: Iterable[Mapping[str, str]]) -> bool:
+        """Whether none of the engines could read a part."""
+        judges = {seat.engine.name for family in self._families for seat in family.seats}
+        return judges <= {item["by"] for item in unread if item["path"] == part.path}
 
     @staticmethod
     def readable(parts: Iterable[Part], families: Sequence[Family]) -> list[Part]:
@@ -125,8 +136,8 @@ class StaticVoter:
         quote, message = part.line(hit.first), hit.message
         doubt = "the code marks this line as accepted" if _is_accepted(quote, rule) else None
         quote = mask_secrets(quote)
-        if rule in _SECRETS:
-            quote, message = _LITERAL.sub("'***'", quote), _LITERAL.sub("'***'", message)
+        if rule in _SECRETS and (literal := _LITERAL.search(message)) and literal[2]:
+            quote, message = quote.replace(literal[2], "***"), message.replace(literal[2], "***")
         return Claim(
             voter=self.name,
             source=engine,

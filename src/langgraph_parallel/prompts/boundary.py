@@ -24,13 +24,13 @@ class Messages:
 
 
 def fence(data: Mapping[str, str]) -> tuple[str, dict[str, str]]:
-    """Put each text inside tags that occur in none of them.
+    r"""Put each text inside tags that occur in none of them.
 
     Returns:
         The name of the tags, and the fenced texts by name.
 
     >>> tag, fenced = fence({"post": "hello"})
-    >>> fenced["post"] == f'<{tag} name="post">\\nhello\\n</{tag}>'
+    >>> fenced["post"] == f'<{tag} name="post">\nhello\n</{tag}>'
     True
     """
     tag = _tag(data)

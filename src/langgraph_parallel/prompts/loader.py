@@ -49,7 +49,9 @@ class Prompt:
                 f"known are {_braced(known) or 'none'}"
             )
         if missing := set(needs) - self.variables:
-            raise PromptError(f"prompt {self.name!r} lacks the variable {_braced(missing)}; put it where it belongs")
+            raise PromptError(
+                f"prompt {self.name!r} lacks the variable {_braced(missing)}; put it where it belongs"
+            )
         return self
 
     def render(self, values: Mapping[str, str]) -> str:

@@ -5,6 +5,8 @@ from typing import Literal
 from langgraph_parallel.records.base import Record
 from langgraph_parallel.records.finding import Finding, Lines
 
+UNREAD_BY_ENGINES = "no static engine reads such files"
+
 
 class Skipped(Record):
     """A file, or lines of one, that was not read, and why."""
@@ -64,6 +66,13 @@ class Review(Record):
     aspects: list[AspectOutcome]
     coverage: Coverage
     interrupted: bool = False
+
+    @property
+    def unjudged(self) -> bool:
+        """Whether there was something to review, and nobody judged any of it: that is not a clean review."""
+        asked = any(aspect.asked for aspect in self.aspects)
+        left = any(item.reason.startswith(UNREAD_BY_ENGINES) for item in self.coverage.skipped)
+        return (asked or left) and not any(aspect.cast for aspect in self.aspects)
 
     @property
     def confirmed(self) -> list[Finding]:

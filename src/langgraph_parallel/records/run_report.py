@@ -8,6 +8,7 @@ class RunReport(Record):
     """What one run cost and gained. Seconds throughout; see `runtime.run_report` for how each is made."""
 
     wall_seconds: float
+    """From the opening of the graph to its close; for a run that was resumed, with the time between."""
     sequential_seconds: float
     """What the same calls would have taken one after another."""
     speedup: float

@@ -18,7 +18,7 @@ from langgraph_parallel.reducers.rules import (
 )
 from langgraph_parallel.reducers.uniting import Panel, near_misses, unite
 
-__all__ = [
+__all__ = [  # noqa: RUF022 - in groups
     # run on every update of a channel
     "add_usage",
     "merge_branches",

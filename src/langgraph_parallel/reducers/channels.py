@@ -60,7 +60,9 @@ def claim_order(claim: Claim) -> tuple[str, int, int, str, str, str]:
     )
 
 
-def _merge(left: Mapping[str, T], right: Mapping[str, T], rank: Callable[[T], tuple[object, ...]]) -> dict[str, T]:
+def _merge(
+    left: Mapping[str, T], right: Mapping[str, T], rank: Callable[[T], tuple[object, ...]]
+) -> dict[str, T]:
     merged = dict(left)
     for key, value in right.items():
         held = merged.get(key)

@@ -69,17 +69,32 @@ def close_review(
         confirm=confirm,
         joined=joined,
     )
+    left_out = list(left_out)
+    reasons = {item.by: item.reason for item in left_out if item.by} | dict(idle or {})
     shown = [finding for finding in findings if _under_review(finding, parts)]
-    judges = sorted({judge for answer in answered for ballot in answer.ballots for judge in _list(ballot, "judges")})
+    judges = sorted(
+        {judge for answer in answered for ballot in answer.ballots for judge in _list(ballot, "judges")}
+    )
     by_model = any(b.voter.startswith("model#") for answer in answered for b in answer.ballots if b.cast)
     return Review(
         judged_by=judges,
-        notice="" if by_model or not judges else notice,
+        notice="" if by_model or not judges else _no_model(answered) or notice,
         findings=shown,
-        aspects=[_outcome(aspect.name, answered, (idle or {}).get(aspect.name)) for aspect in aspects],
+        aspects=[_outcome(aspect.name, answered, reasons.get(aspect.name)) for aspect in aspects],
         coverage=_coverage(answered, parts, skipped, left_out, len(findings) - len(shown)),
         interrupted=interrupted,
     )
+
+
+def _no_model(answered: Sequence[Answered]) -> str:
+    """What to say where models were asked, and none has answered; empty where none was asked."""
+    ballots = [
+        ballot for answer in answered for ballot in answer.ballots if ballot.voter.startswith("model#")
+    ]
+    if not any(voter.startswith("model#") for answer in answered for voter in answer.question.voters):
+        return ""
+    cause = next((ballot.error for ballot in ballots if ballot.error), "the run was stopped")
+    return f"Models were asked, and none has answered ({cause}). What is here is from static engines alone."
 
 
 def _claims(ballot: Ballot) -> list[Claim]:
@@ -156,7 +171,9 @@ def _coverage(
         Skipped(
             path=part.path,
             lines=None if part.whole else part.span,
-            reason=answer.error or next((b.error for b in answer.ballots if b.error), None) or "no voter was heard",
+            reason=answer.error
+            or next((b.error for b in answer.ballots if b.error), None)
+            or "no voter was heard",
             by=answer.question.aspect.name,
         )
         for answer in answered

@@ -41,10 +41,12 @@ class Group:
     weight: Fraction = Fraction(0)
 
     def add(self, ballot: Ballot, weight: Fraction) -> None:
+        """Take a ballot in."""
         self.ballots.append(ballot)
         self.weight += weight
 
     def count(self) -> Count:
+        """The group as a verdict shows it."""
         return Count(
             choice=self.choice,
             votes=len(self.ballots),
@@ -55,10 +57,11 @@ class Group:
 
 def usable(tally: Tally) -> list[Ballot]:
     """Ballots that count, in the voters' order."""
-    return [b for b in tally.cast if b.choice is not None and b.choice == b.choice]  # noqa: PLR0124 - NaN
+    return [b for b in tally.cast if b.choice is not None and b.choice == b.choice]
 
 
 def numeric(tally: Tally) -> list[Ballot]:
+    """Ballots that count where only finite numbers do, in the voters' order."""
     return [
         b
         for b in usable(tally)
@@ -69,6 +72,7 @@ def numeric(tally: Tally) -> list[Ballot]:
 
 
 def number_of(ballot: Ballot) -> float:
+    """The number that a ballot holds, once `numeric` has let it through."""
     assert isinstance(ballot.choice, int | float)
     return ballot.choice
 
@@ -91,11 +95,13 @@ def _float(value: Fraction) -> float:
 
 
 def items_of(ballot: Ballot) -> Sequence[JsonValue]:
+    """The list that a ballot holds, once `union` has let it through."""
     assert isinstance(ballot.choice, list)
     return ballot.choice
 
 
 def one_each(_: Ballot) -> Fraction:
+    """One ballot, one vote."""
     return Fraction(1)
 
 
@@ -139,7 +145,9 @@ def verdict_of(
         ],
         asked=len(tally),
         cast=len(cast),
-        abstained=len(tally) - len(cast) - sum(tally.count(s) for s in ("failed", "timed_out", "cancelled", "skipped")),
+        abstained=len(tally)
+        - len(cast)
+        - sum(tally.count(s) for s in ("failed", "timed_out", "cancelled", "skipped")),
         failed=tally.count("failed"),
         timed_out=tally.count("timed_out"),
         cancelled=tally.count("cancelled"),

@@ -16,8 +16,6 @@ from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import Literal, Protocol, runtime_checkable
 
-from pydantic import JsonValue
-
 from langgraph_parallel.errors import UnknownRule, UsageError
 from langgraph_parallel.records import Ballot, Tally, Verdict, VerdictStatus
 from langgraph_parallel.reducers.counting import (
@@ -194,7 +192,15 @@ class median(_Rule):  # noqa: N801
         key = canonical(middle)
         backers = [ballot for ballot in cast if canonical(ballot.choice) == key]
         status: VerdictStatus = "decided" if len(cast) >= self.quorum else "no_quorum"
-        return verdict_of(self.name, tally, cast, status=status, choice=middle, groups=group_by_choice(cast), backers=backers)
+        return verdict_of(
+            self.name,
+            tally,
+            cast,
+            status=status,
+            choice=middle,
+            groups=group_by_choice(cast),
+            backers=backers,
+        )
 
 
 @dataclass(frozen=True, kw_only=True)

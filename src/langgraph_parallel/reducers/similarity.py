@@ -14,9 +14,11 @@ _WORD = re.compile(r"[^\W\d_]+|\d+")
 _HUMP = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[^A-Z]+")
 _UNSPACED = re.compile(r"[\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff]{2,}")
 _STOP = frozenset(
-    "a an and are as at be but by can could do does for from has have if in into is it its may might not of"
-    " on or should so such than that the their then there these this those to use used using was when where"
-    " which while will with would you your".split()
+    """
+    a an and are as at be but by can could do does for from has have if in into is it its may might not of on
+    or should so such than that the their then there these this those to use used using was when where which
+    while will with would you your
+    """.split()  # noqa: SIM905 - a list that people read
 )
 _ENDINGS = ("ations", "ation", "ities", "ings", "ments", "ness", "ions", "ing", "ment", "ies", "ion", "ity",
             "ers", "ed", "es", "er", "ly", "s")  # fmt: skip

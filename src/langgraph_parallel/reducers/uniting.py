@@ -191,7 +191,9 @@ class _Groups:
         return [self.claims[i] for i in self.members[root]]
 
 
-def _join(groups: list[list[int]], claims: Sequence[Claim], pairs: Iterable[tuple[str, str]]) -> list[list[int]]:
+def _join(
+    groups: list[list[int]], claims: Sequence[Claim], pairs: Iterable[tuple[str, str]]
+) -> list[list[int]]:
     """Unite groups whose findings a reader called the same."""
     by_id = {name: group[0] for name, group in _named(groups, claims).items()}
     united = _Groups(claims)
@@ -239,6 +241,7 @@ def _finding(
 
 def _most_typical(claims: Sequence[Claim], corpus: Corpus, indices: Sequence[int]) -> Claim:
     """The claim most like the others, of those not in doubt; of equals the gravest, then the first."""
+
     def rank(place: int) -> tuple[bool, float, int, int]:
         likeness = sum(corpus.cosine(indices[place], other) for other in indices)
         return (

@@ -20,7 +20,8 @@ def sarif_report(review: Review, run: RunReport | None = None) -> str:
     Unconfirmed findings are there as notes; support, provenance and whether a finding is confirmed are
     in its properties. Aspects and files that were not judged are notifications of the invocation.
     """
-    rules = sorted({_rule(finding) for finding in review.findings})
+    first = {_rule(finding): finding for finding in reversed(review.findings)}
+    rules = sorted(first)
     places = {rule: index for index, rule in enumerate(rules)}
     document = {
         "$schema": _SCHEMA,
@@ -31,7 +32,7 @@ def sarif_report(review: Review, run: RunReport | None = None) -> str:
                     "driver": {
                         "name": "langgraph-parallel",
                         "semanticVersion": version("langgraph-parallel"),
-                        "rules": [{"id": rule, "shortDescription": {"text": rule}} for rule in rules],
+                        "rules": [_described(rule, first[rule]) for rule in rules],
                     }
                 },
                 "columnKind": "unicodeCodePoints",
@@ -52,13 +53,25 @@ def sarif_report(review: Review, run: RunReport | None = None) -> str:
     return json.dumps(document, indent=2, ensure_ascii=False) + "\n"
 
 
+def _described(rule: str, finding: Finding) -> dict[str, Any]:
+    """A rule; one that is an aspect stands for whatever a model found under it."""
+    if finding.rule is None:
+        return {"id": rule, "shortDescription": {"text": f"Found under the aspect {finding.aspect}"}}
+    return {
+        "id": rule,
+        "shortDescription": {"text": finding.message},
+        "help": {"text": finding.suggestion or finding.message},
+    }
+
+
 def _rule(finding: Finding) -> str:
     return finding.rule or f"review/{finding.aspect}"
 
 
 def _result(finding: Finding, places: dict[str, int]) -> dict[str, Any]:
     rule = _rule(finding)
-    text = " ".join(filter(None, (finding.message, finding.explanation, finding.suggestion)))
+    said = filter(None, (finding.message, finding.explanation, finding.suggestion))
+    text = " ".join(part if part.endswith((".", "!", "?")) else f"{part}." for part in said)
     region: dict[str, Any] = {"startLine": finding.lines.first, "endLine": finding.lines.last}
     if finding.quote:
         region["snippet"] = {"text": finding.quote}

@@ -55,7 +55,9 @@ def remarks(finding: Finding) -> list[str]:
 
 
 def headline(review: Review) -> str:
-    """The result in one line."""
+    """The result in one line; a review that judged nothing is not one without findings."""
+    if review.unjudged:
+        return "Nothing was judged."
     by_severity = [
         f"{number} {severity}"
         for severity in ("high", "medium", "low")
@@ -116,8 +118,8 @@ def run_lines(report: RunReport) -> list[str]:
         count(number, noun) for number, noun in ((models, "model call"), (engines, "engine run")) if number
     )
     lines = [
-        f"{report.wall_seconds:.1f} s; one after another {report.sequential_seconds:.1f} s: "
-        f"{report.speedup:.1f} times as fast.",
+        f"{report.wall_seconds:.1f} s; one after another {report.sequential_seconds:.1f} s"
+        f"{f': {report.speedup:.1f} times as fast' if report.speedup >= 1 else ''}.",
         f"{count(total, 'branch')}{f' ({states})' if states else ''}; {calls or 'no calls'}"
         f"; {count(report.retries, 'retry')}; {report.throttled_share:.0%} of calls throttled.",
     ]

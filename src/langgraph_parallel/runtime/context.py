@@ -64,6 +64,13 @@ def context_of(given: object, kind: type[ContextT]) -> ContextT:
     return kind()
 
 
+def limits_of(context: Context, built: Limits | None) -> Limits:
+    """The limits of a run: what its context sets, and for the rest how the graph was built."""
+    built = built or Limits()
+    given = context.limits
+    return built.model_copy(update={n: getattr(given, n) for n in given.model_fields_set}) if given else built
+
+
 def current_context() -> Context:
     """The context of the run that this code is part of; an empty one outside of any run."""
     try:

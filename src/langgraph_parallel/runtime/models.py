@@ -120,7 +120,7 @@ async def _make(model: str, endpoint: str | None) -> BaseChatModel:
 async def _make_client() -> Any:
     """One HTTP client for all models of an endpoint; it is closed with the loop."""
     client = await asyncio.to_thread(_http_client)
-    await close_with_loop(client.aclose)
+    close_with_loop(client.aclose)
     return client
 
 

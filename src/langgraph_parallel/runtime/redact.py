@@ -36,8 +36,19 @@ def mask_secrets(code: str) -> str:
     return redact(_GIVEN.sub(r"\1'***'", code))
 
 
+def root_of(error: BaseException) -> BaseException:
+    """The error that an error comes from, by its chain of causes."""
+    seen = {id(error)}
+    while (cause := error.__cause__ or error.__context__) is not None and id(cause) not in seen:
+        seen.add(id(cause))
+        error = cause
+    return error
+
+
 def describe(error: BaseException) -> str:
     """`Type: message` on one line, masked and cut to 300 characters."""
-    message = redact(" ".join(str(error).split()))
+    root = root_of(error)
+    words = f"{error} ({root})" if root is not error and isinstance(root, OSError) else str(error)
+    message = redact(" ".join(words.split()))
     text = f"{type(error).__name__}: {message}" if message else type(error).__name__
     return text if len(text) <= _LONGEST else f"{text[: _LONGEST - 1]}…"

@@ -10,6 +10,7 @@ from datetime import UTC
 from tenacity import AsyncRetrying, RetryCallState, retry_if_exception, stop_after_attempt
 
 from langgraph_parallel.runtime.limits import Limits
+from langgraph_parallel.runtime.redact import root_of
 
 TRANSIENT_STATUS = frozenset({408, 409, 425, 429})
 """HTTP answers below 500 that a second request may not get: time-outs, conflicts, throttling. Of those
@@ -52,7 +53,13 @@ def is_throttled(error: BaseException) -> bool:
 
 def is_timeout(error: BaseException) -> bool:
     """Whether an answer did not come in time, by our limit or by a client's own."""
-    return isinstance(error, TimeoutError) or any("Timeout" in kind.__name__ for kind in type(error).__mro__)
+    if isinstance(error, TimeoutError):
+        return True
+    root = root_of(error)
+    refused = isinstance(root, OSError) and not isinstance(
+        root, TimeoutError
+    )  # some clients call that a timeout
+    return not refused and any("Timeout" in kind.__name__ for kind in type(error).__mro__)
 
 
 def is_transient(error: BaseException) -> bool:

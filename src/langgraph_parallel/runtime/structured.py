@@ -65,10 +65,17 @@ def bind(model: BaseChatModel, schema: type[BaseModel] | None, temperature: floa
             model.bind(response_format={"type": "json_schema", "json_schema": wanted}, **options)
         )
     try:
-        return BoundModel(model.with_structured_output(plain, include_raw=True, **options))
+        return BoundModel(_warm(model, temperature).with_structured_output(plain, include_raw=True))
     except NotImplementedError:
         suffix = _JSON_ANSWER.render({"schema": json.dumps(plain, indent=2)})
         return BoundModel(model.bind(**options) if options else model, suffix)
+
+
+def _warm(model: BaseChatModel, temperature: float | None) -> BaseChatModel:
+    """The model at a temperature, where it has one; not every provider takes it with a schema."""
+    if temperature is None or "temperature" not in type(model).model_fields:
+        return model
+    return model.model_copy(update={"temperature": temperature})
 
 
 def json_schema(schema: type[BaseModel]) -> dict[str, Any]:
