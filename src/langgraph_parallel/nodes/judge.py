@@ -71,7 +71,7 @@ class Judge:
 
 
 def undecided(tally: Tally) -> Verdict:
-    """What a vote is worth whose judge could not be had: its counts, and no choice."""
+    """What a vote is worth whose judge or rule has failed: its counts, and no choice."""
     return _verdict(majority()(tally), tally, None)
 
 

@@ -15,6 +15,7 @@ from langgraph_parallel.nodes.closing import closing
 from langgraph_parallel.nodes.gather import in_order, tally_of
 from langgraph_parallel.nodes.judge import Judge, undecided
 from langgraph_parallel.nodes.voters import Electorate, Vote
+from langgraph_parallel.records import Verdict
 from langgraph_parallel.reducers import Rule
 from langgraph_parallel.runtime.context import Context, VotingContext, context_of
 from langgraph_parallel.runtime.models import require_model
@@ -72,17 +73,17 @@ def tallying(settings: VoteSettings) -> Callable[..., Any]:
     """Make the node that counts the ballots and closes the vote."""
 
     async def tally(state: Any) -> dict[str, Any]:
-        """Count, and decide; a judge that cannot be had leaves the vote undecided."""
+        """Count, and decide; a judge or a rule that fails leaves the vote undecided."""
         branches = in_order(state["branches"])
         ballots = tally_of(branches, choices=settings.choices, field=settings.ballot)
-        verdict = undecided(ballots)
-        with closing("judge") as closed:
+        verdict: Verdict | None = None
+        with closing(settings.rule.name) as closed:
             if isinstance(settings.rule, Judge):
                 verdict = await settings.rule.decide(str(state["question"]), ballots)
             else:
                 verdict = settings.rule(ballots)
         return {
-            "verdict": verdict,
+            "verdict": verdict or undecided(ballots),
             "ballots": list(ballots.in_order()),
             "report": closed.report(state),
             "calls": closed.calls,
