@@ -140,7 +140,7 @@ async def test_a_call_that_hangs_is_ended_and_its_connection_closed(model: str, 
     limits = Limits(call_timeout=0.2, attempts=2, backoff=0.001)
     with pytest.raises(TimeoutError, match=r"no answer from test-model within 0\.2 s"):
         await Ask("{text}", model=model, limits=limits).ainvoke("x")
-    server.wait(lambda s: s.cut_off == 2)
+    await asyncio.to_thread(server.wait, lambda s: s.cut_off == 2)
 
 
 async def test_no_slot_is_held_while_waiting_to_retry(model: str, server: ModelServer) -> None:

@@ -4,19 +4,30 @@
     ├── UsageError (also a ValueError)      the caller can mend it; raised before any call
     │   ├── InputError                      the graph's input has nothing, or the wrong thing, in it
     │   ├── ModelError                      a model string that means nothing, or a provider not installed
-    │   │   └── NoModelError                no model was given and none can be had
+    │   │   ├── NoModelError                no model was given and none can be had
+    │   │   └── UnknownPrice                a budget in dollars, and a model whose price nobody knows
     │   ├── PromptError                     a prompt has a missing or an unknown variable
     │   ├── UnknownAspect                   a review aspect that does not ship and is not a Markdown file
     │   └── UnknownRule                     a voting rule that does not exist
-    └── AnswerError                         a model answered, but not with what was asked for
-        ├── InvalidAnswer                   the answer still does not fit the schema after one repair
-        └── RefusedAnswer                   the model declined to answer
+    ├── AnswerError                         a model answered, but not with what was asked for
+    │   ├── InvalidAnswer                   the answer still does not fit the schema after one repair
+    │   └── RefusedAnswer                   the model declined to answer
+    ├── EndpointPaused                      the endpoint asks for a longer pause than the limits allow
+    ├── NotStarted                          a call was not made, because the run starts no more of them
+    │   ├── BudgetSpent                     its budget has too little left
+    │   └── RunDrained                      somebody stops it gracefully
+    ├── DeadlineExceeded (also a TimeoutError)  the run's time is over
+    └── CompletionError                     too few branches of a fan-out succeeded for its policy
 
-A branch that fails raises nothing: its `Branch` record carries the status and the cause.
+A branch that fails raises nothing: its `Branch` record carries the status and the cause. `CompletionError` is
+raised only by a graph that was given a completion policy, and carries all that succeeded.
 """
 
-from collections.abc import Iterable
-from typing import Self
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Self
+
+if TYPE_CHECKING:
+    from langgraph_parallel.records import Branch, RunReport, Section
 
 
 class ParallelError(Exception):
@@ -37,6 +48,10 @@ class ModelError(UsageError):
 
 class NoModelError(ModelError):
     """A graph that needs a model was run without one."""
+
+
+class UnknownPrice(ModelError):
+    """There is a budget in US dollars, and a model whose price is not known."""
 
 
 class PromptError(UsageError):
@@ -76,3 +91,56 @@ class InvalidAnswer(AnswerError):
 
 class RefusedAnswer(AnswerError):
     """The model declined to answer."""
+
+
+class EndpointPaused(ParallelError):
+    """The endpoint asks to be left alone for longer than `retry_after_ceiling`."""
+
+
+class NotStarted(ParallelError):
+    """A call was not made: the run makes no more of them. Its branch is `skipped`, or `cancelled`."""
+
+
+class BudgetSpent(NotStarted):
+    """The run's budget, or that of a run around it, has too little left for another call."""
+
+
+class RunDrained(NotStarted):
+    """The run is being stopped gracefully: what runs may finish, and nothing new begins."""
+
+
+class DeadlineExceeded(ParallelError, TimeoutError):
+    """The run's deadline has passed."""
+
+
+class CompletionError(ParallelError):
+    """Too few branches of a fan-out succeeded for its completion policy.
+
+    Attributes:
+        branches: every branch of the fan-out by id: those that succeeded with their values, the others with
+            their causes.
+        report: the run's numbers.
+        sections: what was planned, where sections were.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        branches: "Mapping[str, Branch]",
+        report: "RunReport",
+        sections: "Sequence[Section] | None" = None,
+    ) -> None:
+        super().__init__(message)
+        self.branches = dict(branches)
+        self.report = report
+        self.sections = sections
+
+    @property
+    def succeeded(self) -> "dict[str, Branch]":
+        """The branches that ended ok."""
+        return {key: branch for key, branch in self.branches.items() if branch.ok}
+
+    @property
+    def failed(self) -> "dict[str, Branch]":
+        """The others."""
+        return {key: branch for key, branch in self.branches.items() if not branch.ok}

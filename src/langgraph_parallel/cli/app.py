@@ -144,7 +144,7 @@ def review(
     With a model (--model, LANGGRAPH_PARALLEL_MODEL or OPENAI_API_KEY) models vote, and static engines
     beside them; without one the engines vote alone.
     """
-    from langgraph_parallel.graphs.review import review_builder
+    from langgraph_parallel.graphs.review import review_graph
     from langgraph_parallel.nodes.aspects import aspects_of
     from langgraph_parallel.runtime.context import ReviewContext
     from langgraph_parallel.runtime.limits import Limits
@@ -157,11 +157,11 @@ def review(
         engines=engines,
         offline=offline,
         reconcile=reconcile,
-        limits=Limits(call_timeout=timeout, concurrency=concurrency, section_tokens=max_tokens),
     )
+    limits = Limits(call_timeout=timeout, concurrency=concurrency, section_tokens=max_tokens)
     settings.readers(ReviewContext())  # no model and no engine, or no key: said before anything is read
     given = _given(paths or [], diff, include or [], exclude or [])
-    result, run_report = _watched(review_builder(settings).compile(name="review"), given, settings)
+    result, run_report = _watched(review_graph(settings, limits, name="review"), given, settings)
     _write(result, run_report, format, output, summary)
     if result.interrupted:
         return INTERRUPTED

@@ -12,27 +12,30 @@ from langgraph.types import Checkpointer
 from pydantic import Field
 from typing_extensions import TypedDict
 
-from langgraph_parallel.graphs.shapes import RUN_REPORT
-from langgraph_parallel.graphs.voting import voting_builder
+from langgraph_parallel.graphs.voting import voting_builder, voting_governing
 from langgraph_parallel.nodes.aspects import AspectLike, aspects_of
-from langgraph_parallel.nodes.branch import branch_node
+from langgraph_parallel.nodes.branch import branch_node, task_of
 from langgraph_parallel.nodes.review import (
     ReviewSettings,
     ReviewVoters,
     as_question,
     planning,
     reconciling,
+    review_estimator,
     uniting,
     vote_tasks,
 )
 from langgraph_parallel.nodes.scatter import scatter_to
+from langgraph_parallel.nodes.shapes import BRANCHES, RUN_REPORT
 from langgraph_parallel.nodes.voting import VoteSettings
-from langgraph_parallel.records import Aspect, Branch, Call, Finding, Review, ReviewQuestion, Skipped
-from langgraph_parallel.reducers import merge_branches, merge_calls, union
+from langgraph_parallel.records import Aspect, Call, Finding, Review, ReviewQuestion, Skipped
+from langgraph_parallel.reducers import merge_calls, union
+from langgraph_parallel.reducers.completion import Completion, completion_of
 from langgraph_parallel.runtime.context import ReviewContext
-from langgraph_parallel.runtime.limits import Limits
+from langgraph_parallel.runtime.graph import Governing, governed
+from langgraph_parallel.runtime.limits import Limits, limits_from_environment, merged
 from langgraph_parallel.runtime.models import ModelLike
-from langgraph_parallel.runtime.sync import with_sync_face
+from langgraph_parallel.runtime.prices import check_prices
 
 
 class ReviewInput(TypedDict, total=False):
@@ -74,6 +77,7 @@ class ReviewOutput(TypedDict):
         Field(title="Review", description="The whole report: findings, aspects, coverage, who judged."),
     ]
     markdown: Annotated[str, Field(title="Markdown", description="The report, to be read.")]
+    branches: BRANCHES
     report: RUN_REPORT
 
 
@@ -82,23 +86,12 @@ class _State(ReviewInput, ReviewOutput, total=False):
 
     questions: list[ReviewQuestion]
     aspects: list[Aspect]
-    branches: Annotated[dict[str, Branch], merge_branches]
     calls: Annotated[dict[str, Call], merge_calls]
     passed_over: list[Skipped]
     left_out: list[Skipped]
     idle: dict[str, str]
     same: list[list[str]]
     problems: dict[str, str]
-    started: float
-
-
-class ReviewTask(TypedDict):
-    """What is sent to the vote on one question."""
-
-    id: str
-    name: str
-    order: int
-    work: ReviewQuestion
 
 
 def create_review(
@@ -111,6 +104,7 @@ def create_review(
     reconcile: bool = False,
     confirm: float = 2 / 3,
     limits: Limits | None = None,
+    completion: str | Completion | None = None,
     checkpointer: Checkpointer = None,
     store: BaseStore | None = None,
     name: str = "review",
@@ -118,7 +112,8 @@ def create_review(
     """Make a graph that reviews code: one vote for each aspect of each part, all at once, and one report.
 
     Input: `files` (text by path), `diff` (a unified diff, then only new lines are under review), or
-    both. Output: `findings` (list of `Finding`), `review` (`Review`), `markdown`, `report` (`RunReport`).
+    both. Output: `findings` (list of `Finding`), `review` (`Review`), `markdown`, `branches` (a `Branch` for
+    each vote), `report` (`RunReport`).
     Voters are models; static engines join as one more voter of the aspects that they can judge. Where no
     model can be had, the engines vote alone, and every output says so. A voter or a vote that fails is
     missing from the report by name; nothing else is.
@@ -132,7 +127,9 @@ def create_review(
         offline: use no model, whatever the environment names.
         reconcile: have a model look at near misses among the findings, and unite what is the same.
         confirm: share of support from which a finding is confirmed.
-        limits: bounds of calls and of the work.
+        limits: bounds of calls and of the work, budget and deadline of a run.
+        completion: when there are enough votes, such as `tolerated_failures(0.1)`; their ids are
+            `security/1` and so on. By default all are waited for, and what fails is in the report.
         checkpointer: of the compiled graph; leave it out where the graph becomes part of another.
         store: of the compiled graph.
         name: of the graph; its branches are called `review[security] app.py` in traces whatever it is.
@@ -141,6 +138,7 @@ def create_review(
         UsageError: arguments that contradict each other, or are out of range.
         UnknownAspect: an aspect that does not ship.
         ModelError: a model that cannot be one.
+        UnknownPrice: a budget in dollars, and a model without a known price.
     """
     settings = ReviewSettings(
         aspects=aspects_of(aspects),
@@ -150,23 +148,42 @@ def create_review(
         offline=offline,
         reconcile=reconcile,
         confirm=Fraction(confirm).limit_denominator(1000),
-        limits=limits or Limits(),
     )
-    return with_sync_face(review_builder(settings).compile(checkpointer=checkpointer, store=store, name=name))
+    return review_graph(settings, limits, completion, checkpointer=checkpointer, store=store, name=name)
 
 
-def review_builder(settings: ReviewSettings) -> StateGraph[Any, Any, Any, Any]:
+def review_graph(
+    settings: ReviewSettings,
+    limits: Limits | None = None,
+    completion: str | Completion | None = None,
+    **options: Any,
+) -> CompiledStateGraph[Any, Any, Any, Any]:
+    """Compile a review; `options` are those of `StateGraph.compile`."""
+    if not settings.offline:
+        check_prices(merged([limits, limits_from_environment()]), [settings.model])
+    voters = ReviewVoters(settings.model)
+    governing = Governing(
+        "plan", review_estimator(settings, voters), ReviewContext, limits, completion_of(completion)
+    )
+    return governed(review_builder(settings, voters).compile(**options), governing)
+
+
+def review_builder(settings: ReviewSettings, voters: ReviewVoters) -> StateGraph[Any, Any, Any, Any]:
     """Wire a review: plan -> votes -> (reconcile) -> unite."""
-    voters = ReviewVoters(settings.model, settings.limits)
-    vote = voting_builder(VoteSettings(voters, union(), attrgetter("label")), question=ReviewQuestion)
+    voting = VoteSettings(voters, union(), attrgetter("label"))
+    vote = voting_builder(voting, question=ReviewQuestion).compile(name="vote")
     builder: StateGraph[Any, Any, Any, Any] = StateGraph(
         _State, context_schema=ReviewContext, input_schema=ReviewInput, output_schema=ReviewOutput
     )
     join = "reconcile" if settings.reconcile else "unite"
     router, paths = scatter_to("vote", vote_tasks, join=join)
-    worker = with_sync_face(vote.compile(name="vote"))
+    worker = governed(vote, voting_governing(voting))
     builder.add_node("plan", planning(settings))
-    builder.add_node("vote", branch_node(worker, "section", into=as_question), input_schema=ReviewTask)
+    builder.add_node(
+        "vote",
+        branch_node(worker, "section", into=as_question),
+        input_schema=task_of("ReviewTask", ReviewQuestion),
+    )
     builder.add_node("unite", uniting(settings))
     builder.add_edge(START, "plan")
     builder.add_conditional_edges("plan", router, paths)

@@ -12,20 +12,23 @@ from pydantic import BaseModel, Field
 from typing_extensions import TypedDict
 
 from langgraph_parallel.errors import UsageError
-from langgraph_parallel.graphs.shapes import RUN_REPORT, typed_dict
-from langgraph_parallel.nodes.branch import branch_node
+from langgraph_parallel.nodes.branch import branch_node, task_of
+from langgraph_parallel.nodes.estimating import voting_estimator
 from langgraph_parallel.nodes.judge import Judge
 from langgraph_parallel.nodes.scatter import scatter_to
+from langgraph_parallel.nodes.shapes import BRANCHES, RUN_REPORT, typed_dict
 from langgraph_parallel.nodes.voters import Electorate, GivenVoters, ModelVoters, answer_schema
 from langgraph_parallel.nodes.voting import VoteSettings, opening, tallying, voter_tasks
 from langgraph_parallel.nodes.workers import WorkerLike
 from langgraph_parallel.prompts import Prompt, load
-from langgraph_parallel.records import Ballot, Branch, Call, Verdict
-from langgraph_parallel.reducers import Rule, merge_branches, merge_calls, rule_of
+from langgraph_parallel.records import Ballot, Call, Verdict
+from langgraph_parallel.reducers import Rule, merge_calls, rule_of
+from langgraph_parallel.reducers.completion import Completion, completion_of
 from langgraph_parallel.runtime.context import VotingContext
-from langgraph_parallel.runtime.limits import Limits
+from langgraph_parallel.runtime.graph import Governing, governed
+from langgraph_parallel.runtime.limits import Limits, limits_from_environment, merged
 from langgraph_parallel.runtime.models import ModelLike
-from langgraph_parallel.runtime.sync import with_sync_face
+from langgraph_parallel.runtime.prices import check_prices
 
 _VOTERS = 3
 
@@ -54,6 +57,7 @@ class VotingOutput(TypedDict):
     ballots: Annotated[
         list[Ballot], Field(title="Ballots", description="What each voter said, in their order.")
     ]
+    branches: BRANCHES
     report: RUN_REPORT
 
 
@@ -61,9 +65,7 @@ class _Inner(VotingOutput):
     """Channels that stay inside."""
 
     voters: list[str]
-    branches: Annotated[dict[str, Branch], merge_branches]
     calls: Annotated[dict[str, Call], merge_calls]
-    started: float
 
 
 def create_voting(
@@ -79,6 +81,7 @@ def create_voting(
     ballot: str = "choice",
     rule: str | Rule | Judge = "majority",
     limits: Limits | None = None,
+    completion: str | Completion | None = None,
     checkpointer: Checkpointer = None,
     store: BaseStore | None = None,
     name: str = "voting",
@@ -86,8 +89,8 @@ def create_voting(
     """Make a graph that puts one question to several voters at once, and decides by a rule.
 
     Input: `question`. Output: `verdict` (`Verdict`), `ballots` (list of `Ballot`, in the voters' order),
-    `report` (`RunReport`). A voter that fails, times out or gives no valid choice supports nothing, and
-    the verdict says so in its denominators.
+    `branches` (a `Branch` for each voter), `report` (`RunReport`). A voter that fails, times out or gives no
+    valid choice supports nothing, and the verdict says so in its denominators.
 
     Args:
         model: for all voters; by default, what the environment names when the graph runs.
@@ -103,7 +106,9 @@ def create_voting(
         ballot: the field of the answer that is the choice.
         rule: `majority`, `unanimous`, `threshold(share)`, `weighted(...)`, `union`, `median`, `mode`, or
             a `Judge`.
-        limits: bounds of calls.
+        limits: bounds of calls, budget and deadline of a run.
+        completion: when the vote has enough voters, such as `min_success(3)`; the others are cancelled then.
+            Ids of voters are their names, else `#1`, `#2` and so on. By default all are heard.
         checkpointer: of the compiled graph; leave it out where the graph becomes part of another.
         store: of the compiled graph.
         name: shown in traces: `vote[name#2]`.
@@ -113,12 +118,13 @@ def create_voting(
         PromptError: a prompt without `{question}`, or with other variables.
         ModelError: a model that cannot be one.
         UnknownRule: a rule that does not exist.
+        UnknownPrice: a budget in dollars, and a model without a known price.
     """
     if choices is not None and (isinstance(choices, str) or not choices):
         raise UsageError(f"choices is {choices!r}; pass a list of valid answers, or leave it out")
     if isinstance(voters, int | None):
         electorate: Electorate = _panel(
-            model, models, prompt, prompts, temperatures, voters, choices, schema, ballot, limits
+            model, models, prompt, prompts, temperatures, voters, choices, schema, ballot
         )
     elif model is not None or models or prompt is not None or prompts or temperatures or schema is not None:
         raise UsageError(
@@ -127,8 +133,20 @@ def create_voting(
     else:
         electorate = GivenVoters(voters)
     settings = VoteSettings(electorate, _rule(rule), lambda _: name, choices, ballot)
+    judge = [settings.rule.ask.model] if isinstance(settings.rule, Judge) else []
+    check_prices(merged([limits, limits_from_environment()]), [*electorate.models(), *judge])
     builder = voting_builder(settings, question=str)
-    return with_sync_face(builder.compile(checkpointer=checkpointer, store=store, name=name))
+    return governed(
+        builder.compile(checkpointer=checkpointer, store=store, name=name),
+        voting_governing(settings, limits, completion_of(completion)),
+    )
+
+
+def voting_governing(
+    settings: VoteSettings, limits: Limits | None = None, completion: Completion | None = None
+) -> Governing:
+    """How the runs of a vote are governed."""
+    return Governing("open", voting_estimator(settings), VotingContext, limits, completion)
 
 
 def voting_builder(settings: VoteSettings, *, question: Any) -> StateGraph[Any, Any, Any, Any]:
@@ -162,8 +180,7 @@ def _rule(rule: str | Rule | Judge) -> Rule | Judge:
 
 def _task_on(asked: Mapping[str, Any]) -> Any:
     """What is sent to a voter's branch."""
-    work = typed_dict("Vote", {"voter": str}, asked)
-    return typed_dict("VoteTask", {"id": str, "name": str, "order": int, "work": work})
+    return task_of("VoteTask", typed_dict("Vote", {"voter": str}, asked))
 
 
 def _panel(
@@ -176,7 +193,6 @@ def _panel(
     choices: Sequence[str] | None,
     schema: type[BaseModel] | None,
     ballot: str,
-    limits: Limits | None,
 ) -> ModelVoters:
     if model is not None and models:
         raise UsageError("pass model= or models=, not both")
@@ -202,5 +218,4 @@ def _panel(
         temperatures=list(temperatures) or [None],
         schema=schema or answer_schema(None if choices is None else tuple(choices)),
         size=size,
-        limits=limits,
     )

@@ -1,9 +1,6 @@
 """The leaf: one question to one model."""
 
-import asyncio
 import json
-import time
-import uuid
 from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any, Self
@@ -14,16 +11,28 @@ from pydantic import BaseModel
 
 from langgraph_parallel.errors import InputError, InvalidAnswer
 from langgraph_parallel.prompts import Prompt, compose, load, prompt_of
-from langgraph_parallel.records import Call
-from langgraph_parallel.runtime.context import Context, current_context, limits_of
+from langgraph_parallel.records import Estimate, Usage
+from langgraph_parallel.runtime.calling import Calling
+from langgraph_parallel.runtime.context import Context, current_context
+from langgraph_parallel.runtime.limiter import Rates, limiter_of
 from langgraph_parallel.runtime.limits import Limits
 from langgraph_parallel.runtime.loops import loop_local
-from langgraph_parallel.runtime.models import ModelLike, check_model, get_model, model_name, require_model
-from langgraph_parallel.runtime.recording import record, usage_of
-from langgraph_parallel.runtime.retry import is_throttled, retrying
-from langgraph_parallel.runtime.structured import BoundModel, bind, validate
+from langgraph_parallel.runtime.models import (
+    ModelLike,
+    check_model,
+    endpoint_of,
+    get_model,
+    model_name,
+    require_model,
+)
+from langgraph_parallel.runtime.prices import Priced, check_prices
+from langgraph_parallel.runtime.run import Run, current_run
+from langgraph_parallel.runtime.structured import bind, validate
+from langgraph_parallel.runtime.tokens import estimate_tokens
 
 _REPAIR = load("repair")
+_REPAIR_TOKENS = 200
+"""What the request for a repair adds to the prompt and the answer that it repeats."""
 
 
 class Ask:
@@ -31,9 +40,8 @@ class Ask:
 
     Every variable of the prompt is data from outside, and stands inside a boundary that it cannot forge,
     unless `given` sets it or `instructing` names it. An answer that does not fit the schema gets one repair
-    attempt, with the validation error shown to the model. Calls are tried again, timed and recorded as the
-    limits say; a slot of the endpoint is held only while a request is in flight, never while waiting to
-    retry.
+    attempt, with the validation error shown to the model. Every call is governed by the limits, and by the
+    budget and the deadline of the run that it is part of (`runtime.calling`).
 
     Args:
         prompt: text with variables, a Markdown file, or a `Prompt`.
@@ -41,7 +49,7 @@ class Ask:
             context's model takes precedence, unless `pinned`.
         schema: a pydantic model for the answer; without one the answer is text.
         temperature: passed to the model where it is set.
-        limits: by default those of the runtime context.
+        limits: what this worker sets of them; for the order of precedence see `runtime.limits`.
         given: values for variables that may instruct the model, because they are ours.
         instructing: variables of the input that may instruct the model, because you trust where they come
             from: a section's `instructions` where they are your own criteria. A plan made by a model is
@@ -111,32 +119,71 @@ class Ask:
         Raises:
             InputError, PromptError, ModelError: before any call.
             InvalidAnswer, RefusedAnswer: the model answered, but not to the question.
-            TimeoutError: no answer in time, in any attempt.
+            NotStarted: the run makes no more calls: its budget is spent, or it is being stopped.
+            EndpointPaused: the endpoint wants to be left alone for longer than the limits allow.
+            TimeoutError: no answer in time, in any attempt; `DeadlineExceeded` when the run's time is over.
             Exception: what the provider raises, after the last attempt.
         """
         messages = self._messages(self._data(input))
-        context = current_context()
-        model = await get_model(self.chosen(context))
-        limits = limits_of(context, self.limits)
-        request = _Request(
-            bound=loop_local(
-                ("bound", id(model), self.schema, self.temperature),
-                lambda: (model, bind(model, self.schema, self.temperature)),
-            )[1],
-            target=model_name(model),
-            slots=_slots(str(getattr(model, "openai_api_base", "")), model_name(model), limits.concurrency),
-            limits=limits,
-            config=config or {},
-        )
-        answer = await request.send(messages)
+        calling = await self._calling(config or {})
+        answer = await calling.send(messages)
         if self.schema is None:
             return answer.text
         try:
             return validate(answer, self.schema)
         except InvalidAnswer as error:
             repair = HumanMessage(_REPAIR.render({"error": str(error)}))
-            again = await request.send([*messages, AIMessage(answer.text), repair], what="repair")
+            again = await calling.send([*messages, AIMessage(answer.text), repair], what="repair")
             return validate(again, self.schema)
+
+    def estimate(self, input: object, run: Run, context: Context, *, more: int = 0) -> Estimate:
+        """What an answer takes at most: one request, and a repair where there is a schema.
+
+        Args:
+            input: as `ainvoke`.
+            run: whose limits hold.
+            context: whose model is asked.
+            more: tokens of the prompt that are not known yet: answers of others.
+
+        Raises:
+            InputError, PromptError, ModelError: as `ainvoke`.
+        """
+        limits = run.limits_for(self.limits)
+        prompt = more + sum(estimate_tokens(m.text) for m in self._messages(self._data(input)))
+        repairs = 0 if self.schema is None else 1
+        asked = prompt + repairs * (prompt + limits.answer_tokens + _REPAIR_TOKENS)
+        answered = limits.answer_tokens * (1 + repairs)
+        priced = Priced.of(require_model(self.chosen(context)), limits)
+        return Estimate(
+            calls=1,
+            most_calls=limits.attempts * (1 + repairs) * (1 if limits.hedge == "off" else 2),
+            input_tokens=asked,
+            output_tokens=answered,
+            usd=priced.usd(Usage(input_tokens=asked, output_tokens=answered)),
+        )
+
+    async def _calling(self, config: RunnableConfig) -> Calling:
+        """Everything that a call needs, in the run that this code is part of."""
+        run = current_run()
+        model = await get_model(self.chosen(current_context()))
+        limits = run.limits_for(self.limits)
+        priced = Priced.of(model, limits)
+        if limits.budget_usd is not None:
+            check_prices(limits, [model])
+        bound = loop_local(
+            ("bound", id(model), self.schema, self.temperature),
+            lambda: (model, bind(model, self.schema, self.temperature)),
+        )[1]
+        return Calling(
+            bound=bound,
+            target=priced.model,
+            limiter=limiter_of(endpoint_of(model), priced.model),
+            rates=Rates.of(limits),
+            limits=limits,
+            priced=priced,
+            run=run,
+            config=config,
+        )
 
     def _data(self, input: object) -> dict[str, str]:
         names = self.variables
@@ -157,55 +204,6 @@ class Ask:
         data = {name: value for name, value in values.items() if name not in trusted}
         composed = compose(self.prompt, data, {**self.given, **trusted}, role=self.role)
         return [SystemMessage(composed.system), HumanMessage(composed.human)]
-
-
-class _Request:
-    """Requests of one question: the first, its retries, and the repair."""
-
-    def __init__(
-        self, bound: BoundModel, target: str, slots: asyncio.Semaphore, limits: Limits, config: RunnableConfig
-    ) -> None:
-        self.bound = bound
-        self.target = target
-        self.slots = slots
-        self.limits = limits
-        self.config = config
-
-    async def send(self, messages: list[BaseMessage], what: str = "") -> AIMessage:
-        """Send until there is an answer or the limits are reached."""
-        async for attempt in retrying(self.limits):
-            with attempt:
-                async with self.slots:
-                    return await self._once(messages, attempt.retry_state.attempt_number, what)
-        raise AssertionError("tenacity re-raises the last error")  # pragma: no cover
-
-    async def _once(self, messages: list[BaseMessage], attempt: int, what: str) -> AIMessage:
-        run_id = uuid.uuid4()
-        name = self.config.get("run_name") or self.target
-        config: RunnableConfig = {**self.config, "run_id": run_id, "run_name": f"{name} {what}".strip()}
-        call = Call(
-            id=str(run_id), kind="model", target=self.target, started=time.time(), ended=0, attempt=attempt
-        )
-        outcome: dict[str, Any] = {"ok": False}
-        try:
-            async with asyncio.timeout(self.limits.call_timeout):
-                answer = await self.bound.ainvoke(messages, config)
-            outcome = {"usage": usage_of(answer)}
-            return answer
-        except TimeoutError as error:
-            raise TimeoutError(
-                f"no answer from {self.target} within {self.limits.call_timeout:g} s"
-            ) from error
-        except Exception as error:
-            outcome["throttled"] = is_throttled(error)
-            raise
-        finally:
-            record(call.model_copy(update={"ended": time.time(), **outcome}))
-
-
-def _slots(endpoint: str, model: str, most: int) -> asyncio.Semaphore:
-    """The requests that may be in flight for one model of one endpoint, over all runs with this bound."""
-    return loop_local(("slots", endpoint, model, most), lambda: asyncio.Semaphore(most))
 
 
 def _text(value: object) -> str:

@@ -2,8 +2,8 @@
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Mapping
-from typing import Any, Literal, NotRequired, Protocol, runtime_checkable
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import Any, Literal, NotRequired, Protocol, get_type_hints, runtime_checkable
 
 from langchain_core.messages import BaseMessage
 from langchain_core.runnables import Runnable, RunnableConfig
@@ -12,24 +12,38 @@ from langgraph.types import StreamWriter
 from pydantic import BaseModel, JsonValue, TypeAdapter
 from typing_extensions import TypedDict
 
+from langgraph_parallel.errors import BudgetSpent, CompletionError, DeadlineExceeded, NotStarted
+from langgraph_parallel.nodes.shapes import typed_dict
 from langgraph_parallel.nodes.workers import Worker, takes_records
-from langgraph_parallel.records import Branch, Call, RunReport, Status
+from langgraph_parallel.records import Below, Branch, Call, EndedBy, RunReport, Status
+from langgraph_parallel.runtime.graph import ParallelGraph
 from langgraph_parallel.runtime.recording import CallRecorder, recording
 from langgraph_parallel.runtime.redact import describe
 from langgraph_parallel.runtime.retry import is_timeout
-from langgraph_parallel.runtime.sync import ParallelGraph
+from langgraph_parallel.runtime.run import Bound, BranchEnded, current_run, run_of
 
+_BELOW = "__langgraph_parallel_below"
 _JSON: TypeAdapter[Any] = TypeAdapter(Any)
 
 
 class Task(TypedDict):
-    """What a `Send` carries; each graph declares the type of its `work`."""
+    """What a `Send` carries; each graph declares the type of its `work` by `task_of`."""
 
     id: str
     name: str
     order: int
-    attempt: NotRequired[int]
     work: Any
+    planned: NotRequired[int]
+    """Branches of this fan-out in all."""
+    kept: NotRequired[int]
+    """Those of them that had ended ok before, and are not run again."""
+    before: NotRequired[Branch | None]
+    """The record of this branch that a redrive starts from."""
+
+
+def task_of(name: str, work: Any) -> Any:
+    """The type of a task on work of one type: a checkpoint has to know it."""
+    return typed_dict(name, {**get_type_hints(Task, include_extras=True), "work": work})
 
 
 class BranchEvent(TypedDict):
@@ -92,56 +106,122 @@ async def run_branch(worker: Worker | Dispatcher, task: Task, config: RunnableCo
         GraphBubbleUp: the worker interrupts; LangGraph has to see that.
         asyncio.CancelledError: the run is being cancelled.
     """
+    run, before = run_of(config) or current_run(), task.get("before")
+    end = _End()
     started = time.time()
-    status: Status = "failed"
-    value: JsonValue = None
-    error: str | None = None
-    report: RunReport | None = None
     with recording() as calls:
-        named = _named(config, task, kind)
         try:
             chosen, work = (
                 worker.select(task["work"]) if isinstance(worker, Dispatcher) else (worker, task["work"])
             )
-            if isinstance(chosen, Runnable) and not isinstance(chosen, ParallelGraph):
+            ours = isinstance(chosen, ParallelGraph)
+            named = _named(config, task, kind, before.below if before and ours else None)
+            if isinstance(chosen, Runnable) and not ours:
                 named = _listening(named, CallRecorder(calls))  # not ours: only callbacks see its calls
-            returned = await chosen.ainvoke(_input(chosen, work), named)
-            value, report = _harvest(returned)
-            status = "ok"
+            planned, kept = task.get("planned", 0), task.get("kept", 0)
+            with run.branch(task["id"], planned=planned, kept=kept, closes_itself=ours) as bound:
+                async with bound:
+                    run.check()
+                    end.harvest(await chosen.ainvoke(_input(chosen, work), named), ours)
         except GraphBubbleUp:
             raise
+        except BranchEnded:
+            end.ended(bound, begun=bool(calls) or not bound.was_in_line)
         except asyncio.CancelledError as failure:
             if _being_cancelled():
                 raise
-            status, error = "cancelled", describe(failure)  # by the worker itself, and nobody else
+            end.status, end.error = "cancelled", describe(failure)  # by the worker itself, and nobody else
         except Exception as failure:
-            status, error = "timed_out" if is_timeout(failure) else "failed", describe(failure)
-    ended = time.time()
-    made = calls | {call.id: call for call in report.calls} if report else calls
-    if not made:
-        own = Call(
-            id=f"{task['id']}@{started}",
-            kind="worker",
-            target=task["name"],
-            started=started,
-            ended=ended,
-            ok=status == "ok",
-        )
-        made = {own.id: own}
-    return Branch(
+            end.failed(failure, begun=bool(calls))
+    made = {call.id: call for call in before.calls} if before else {}
+    made |= calls | {call.id: call for call in end.calls}
+    branch = Branch(
         id=task["id"],
         name=task["name"],
         order=task["order"],
-        status=status,
-        value=value,
-        error=error,
-        attempt=task.get("attempt", 1),
+        status=end.status,
+        value=end.value,
+        error=end.error,
+        ended_by=end.by,
+        attempt=before.attempt + 1 if before else 1,
         started=started,
-        ended=ended,
-        calls=list(made.values()),
-        leaves=report.branches if report else {},
-        failures=report.failures if report else {},
+        ended=time.time(),
+        calls=list(made.values()) or end.own_call(task, started),
+        leaves=end.report.branches if end.report else {},
+        failures=end.report.failures if end.report else {},
+        below=end.below,
     )
+    run.ended(branch)
+    return branch
+
+
+class _End:
+    """How a branch ends: what its worker returned, raised, or was cut off from."""
+
+    def __init__(self) -> None:
+        self.status: Status = "failed"
+        self.value: JsonValue = None
+        self.error: str | None = None
+        self.by: EndedBy | None = None
+        self.report: RunReport | None = None
+        self.below: Below | None = None
+
+    @property
+    def calls(self) -> Sequence[Call]:
+        """Calls that a graph of ours made below."""
+        return self.report.calls if self.report else []
+
+    def harvest(self, returned: object, ours: bool) -> None:
+        """Take a worker's result as JSON data, and out of a graph of ours what is for us."""
+        self.status = "ok"
+        if isinstance(returned, BaseMessage):
+            self.value = returned.text
+        elif ours and isinstance(returned, Mapping):
+            self.value = _as_json({key: value for key, value in returned.items() if key not in _FOR_US})
+            self._look_below(returned["report"], returned)
+        else:
+            self.value = _as_json(returned)
+
+    def failed(self, error: Exception, *, begun: bool) -> None:
+        """Say what an exception means for the branch."""
+        self.status, self.error = "timed_out" if is_timeout(error) else "failed", describe(error)
+        if isinstance(error, NotStarted):
+            self.status = "cancelled" if begun else "skipped"
+            self.by = "budget" if isinstance(error, BudgetSpent) else "drain"
+        elif isinstance(error, DeadlineExceeded):
+            self.by = "deadline"
+        elif isinstance(error, CompletionError):
+            self._look_below(error.report, {"branches": error.branches, "sections": error.sections})
+
+    def ended(self, bound: Bound, *, begun: bool) -> None:
+        """A bound has ended it."""
+        self.by, self.error = bound.ended_by, bound.why
+        self.status = "timed_out" if self.by == "deadline" else "cancelled" if begun else "skipped"
+
+    def own_call(self, task: Task, started: float) -> list[Call]:
+        """The work of a function, as a call; none where it never began."""
+        if self.status == "skipped":
+            return []
+        ok = self.status == "ok"
+        return [
+            Call(
+                id=f"{task['id']}@{started}",
+                kind="worker",
+                target=task["name"],
+                started=started,
+                ended=time.time(),
+                ok=ok,
+            )
+        ]
+
+    def _look_below(self, report: RunReport, inner: Mapping[str, Any]) -> None:
+        """Keep what a redrive needs, where not everything below ended ok."""
+        self.report = report
+        if set(report.branches) - {"ok"}:
+            self.below = Below(sections=inner.get("sections"), branches=inner["branches"])
+
+
+_FOR_US = frozenset({"report", "branches", "sections"})
 
 
 def _being_cancelled() -> bool:
@@ -154,14 +234,21 @@ def _parent(config: RunnableConfig) -> str | None:
     return (config.get("metadata") or {}).get("branch")
 
 
-def _named(config: RunnableConfig, task: Task, kind: str) -> RunnableConfig:
+def _named(config: RunnableConfig, task: Task, kind: str, below: Below | None) -> RunnableConfig:
     """The branch's own config: a name, tags and metadata that a person can read in a trace."""
     return {
         **config,
         "run_name": task["name"],
         "tags": [*(config.get("tags") or []), f"langgraph-parallel:{kind}"],
         "metadata": {**(config.get("metadata") or {}), "branch": task["id"], "branch_kind": kind},
+        "configurable": {**(config.get("configurable") or {}), _BELOW: below},
     }
+
+
+def below_of(config: RunnableConfig) -> Below | None:
+    """What a graph goes on from, where it is the worker of a branch that is run again."""
+    below: Below | None = (config.get("configurable") or {}).get(_BELOW)
+    return below
 
 
 def _listening(config: RunnableConfig, recorder: CallRecorder) -> RunnableConfig:
@@ -175,16 +262,6 @@ def _listening(config: RunnableConfig, recorder: CallRecorder) -> RunnableConfig
 
 def _input(worker: Worker, work: object) -> object:
     return work if takes_records(worker) or not isinstance(work, BaseModel) else work.model_dump(mode="json")
-
-
-def _harvest(returned: object) -> tuple[JsonValue, RunReport | None]:
-    """Take a worker's result as JSON data, and the run report out of it where it is a graph of ours."""
-    if isinstance(returned, BaseMessage):
-        return returned.text, None
-    if isinstance(returned, Mapping) and isinstance(report := returned.get("report"), RunReport):
-        rest = {key: value for key, value in returned.items() if key != "report"}
-        return _as_json(rest), report
-    return _as_json(returned), None
 
 
 def _as_json(value: object) -> JsonValue:

@@ -1,4 +1,4 @@
-"""What every closing node does: note its calls, survive its own failure, and measure the run."""
+"""What every closing node does: ask the completion policy, survive its own failure, measure the run."""
 
 import time
 from collections.abc import Iterator, Mapping
@@ -8,10 +8,13 @@ from typing import Any
 
 from langgraph.errors import GraphBubbleUp
 
+from langgraph_parallel.errors import CompletionError
 from langgraph_parallel.nodes.gather import in_order
-from langgraph_parallel.records import Call, RunReport
+from langgraph_parallel.records import Branch, Call, RunReport
+from langgraph_parallel.reducers.completion import Completion, Progress, State
 from langgraph_parallel.runtime.recording import recording
 from langgraph_parallel.runtime.redact import describe
+from langgraph_parallel.runtime.run import current_run
 from langgraph_parallel.runtime.run_report import measure
 
 
@@ -24,9 +27,15 @@ class Closing:
 
     def report(self, state: Mapping[str, Any]) -> RunReport:
         """The run report of a graph that closes with this step."""
-        calls = {**state["calls"], **self.calls}
+        run = current_run()
         branches = in_order(state["branches"])
-        measured = measure(branches, started=state["started"], ended=time.time(), closing=calls.values())
+        measured = measure(
+            branches,
+            started=run.started,
+            ended=time.time(),
+            closing={**state["calls"], **self.calls}.values(),
+            reason=reason_of(branches, run.completion),
+        )
         return measured.model_copy(update={"failures": measured.failures | self.problems})
 
 
@@ -45,3 +54,32 @@ def closing(step: str) -> Iterator[Closing]:
             raise
         except Exception as error:
             held.problems[step] = describe(error)
+
+
+def require_completion(state: Mapping[str, Any]) -> None:
+    """Make sure that enough branches have succeeded to close the fan-out.
+
+    Raises:
+        CompletionError: too few, by the policy of the run; it has everything that succeeded.
+    """
+    policy = current_run().completion
+    if policy is None or policy.judge(Progress.of(state["branches"])) in {State.MET, State.ENOUGH}:
+        return
+    branches = in_order(state["branches"])
+    causes = [f"{branch.name}: {branch.error or branch.status}" for branch in branches if not branch.ok]
+    ended = f"{len(branches) - len(causes)} of {len(branches)} branches succeeded"
+    raise CompletionError(
+        f"{policy} is not met: {ended}; " + "; ".join(causes),
+        {branch.id: branch for branch in branches},
+        Closing().report(state),
+        state.get("sections"),
+    )
+
+
+def reason_of(branches: list[Branch], policy: Completion | None) -> str:
+    """Why a fan-out ended: that all branches finished, or what ended some of them."""
+    first = {branch.ended_by: branch.error or "" for branch in reversed(branches) if branch.ended_by}
+    for by in ("completion", "drain", "budget", "deadline"):
+        if by in first:
+            return f"{policy} was reached" if by == "completion" else first[by]
+    return f"all {len(branches)} branches finished" if len(branches) != 1 else "the branch finished"

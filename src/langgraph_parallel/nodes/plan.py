@@ -1,7 +1,7 @@
 """Plan: from content to sections."""
 
 import inspect
-import time
+from collections import Counter
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,8 +14,7 @@ from typing_extensions import TypedDict
 from langgraph_parallel.errors import InputError, UsageError
 from langgraph_parallel.nodes.ask import Ask
 from langgraph_parallel.prompts import Prompt, load
-from langgraph_parallel.records import Branch, Section
-from langgraph_parallel.runtime.context import Context, context_of, limits_of
+from langgraph_parallel.records import Below, Branch, Section
 from langgraph_parallel.runtime.limits import Limits
 from langgraph_parallel.runtime.models import ModelLike
 from langgraph_parallel.runtime.recording import recording
@@ -39,6 +38,8 @@ class Planner:
     divide: Callable[[Any], Sequence[Section] | Awaitable[Sequence[Section]]]
     ask: Ask | None = None
     """The model that it asks, if any."""
+    most: int | None = None
+    """How many sections it makes at most, where that can be said before it has asked."""
 
     def __call__(self, content: Content) -> Sequence[Section] | Awaitable[Sequence[Section]]:
         """Divide.
@@ -104,7 +105,7 @@ def by_model(
             for i, brief in enumerate(plan.sections[:most], 1)
         ]
 
-    return Planner("by_model", str, divide, ask)
+    return Planner("by_model", str, divide, ask, most)
 
 
 def as_planner(planner: PlannerLike) -> Planner:
@@ -131,41 +132,51 @@ class PlanUpdate(TypedDict):
     sections: list[Section]
     branches: Any
     calls: Any
-    started: float
 
 
-async def make_plan(planner: Planner, content: Content, context: object) -> PlanUpdate:
+async def make_plan(planner: Planner, content: Content, most: int) -> PlanUpdate:
     """Run a planner, and open the run.
 
-    Sections beyond `limits.sections` become branches of status `skipped`: nothing is dropped in silence.
+    Sections beyond `most` become branches of status `skipped`: nothing is dropped in silence.
 
     Raises:
         InputError: the content is not what the planner divides.
         UsageError: two sections have one id.
     """
-    limits = limits_of(context_of(context, Context), None)
-    started = time.time()
     with recording() as calls:
-        planned = planner(content)
-        sections = list(await planned if inspect.isawaitable(planned) else planned)
-    if strange := [section for section in sections if not isinstance(section, Section)]:
-        raise UsageError(f"planner {planner.name} gave {type(strange[0]).__name__} where a Section is due")
-    ids = [section.id for section in sections]
-    if repeated := sorted({name for name in ids if ids.count(name) > 1}):
-        raise UsageError(
-            f"planner {planner.name} gave several sections the id {repeated[0]!r}; ids must differ"
-        )
-    kept, left = sections[: limits.sections], sections[limits.sections :]
+        sections = await divided(planner, content)
+    kept, left = sections[:most], sections[most:]
     skipped = {
         section.id: Branch(
             id=section.id,
             name=section.title,
             order=order,
             status="skipped",
-            error=f"beyond the limit of {limits.sections} sections",
+            error=f"beyond the limit of {most} sections",
         )
         for order, section in enumerate(left, len(kept))
     }
-    return PlanUpdate(
-        sections=kept, branches=Overwrite(skipped), calls=Overwrite(dict(calls)), started=started
-    )
+    return PlanUpdate(sections=kept, branches=Overwrite(skipped), calls=Overwrite(dict(calls)))
+
+
+async def divided(planner: Planner, content: Content) -> list[Section]:
+    """What a planner makes of content, once it is sure that it can be worked on.
+
+    Raises:
+        InputError, UsageError: as in `make_plan`.
+    """
+    planned = planner(content)
+    sections = list(await planned if inspect.isawaitable(planned) else planned)
+    if strange := [section for section in sections if not isinstance(section, Section)]:
+        raise UsageError(f"planner {planner.name} gave {type(strange[0]).__name__} where a Section is due")
+    counts = Counter(section.id for section in sections)
+    if repeated := sorted(name for name, number in counts.items() if number > 1):
+        raise UsageError(
+            f"planner {planner.name} gave several sections the id {repeated[0]!r}; ids must differ"
+        )
+    return sections
+
+
+def resumed_plan(below: Below) -> PlanUpdate:
+    """The plan of a graph that goes on from where it ended, as the worker of a branch that is run again."""
+    return PlanUpdate(sections=below.sections or [], branches=Overwrite(below.branches), calls=Overwrite({}))

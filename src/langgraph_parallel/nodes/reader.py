@@ -10,11 +10,12 @@ from langgraph_parallel.nodes.ask import Ask
 from langgraph_parallel.nodes.aspects import readers
 from langgraph_parallel.nodes.review_plan import numbered
 from langgraph_parallel.prompts import Prompt, load
-from langgraph_parallel.records import Claim, Lines, Part, ReviewQuestion
+from langgraph_parallel.records import Claim, Estimate, Lines, Part, ReviewQuestion
 from langgraph_parallel.reducers import anchor
-from langgraph_parallel.runtime.limits import Limits
+from langgraph_parallel.runtime.context import Context
 from langgraph_parallel.runtime.models import ModelLike
 from langgraph_parallel.runtime.redact import mask_secrets, redact
+from langgraph_parallel.runtime.run import Run
 
 
 class _Reported(BaseModel):
@@ -41,7 +42,6 @@ class Reader:
     Args:
         number: from 1; it chooses the way of reading, and makes the request unlike any other reader's.
         model: by default, what the environment names.
-        limits: by default those of the runtime context.
         prompt: with the variables `{aspect}`, `{criteria}`, `{reader}` and `{files}`.
     """
 
@@ -50,14 +50,13 @@ class Reader:
         number: int,
         *,
         model: ModelLike | None = None,
-        limits: Limits | None = None,
         prompt: Prompt | None = None,
     ) -> None:
         self.name = f"model#{number}"
         self._number = number
         ways = readers()
         self._way = ways[(number - 1) % len(ways)].text
-        self._model, self._limits = model, limits
+        self._model = model
         self._prompt = prompt or load("review")
         self._asks: dict[tuple[str, str], Ask] = {}
 
@@ -73,13 +72,17 @@ class Reader:
         """
         question: ReviewQuestion = input
         ask = self._ask(question)
-        answer: _Answer = await ask.ainvoke({"files": "\n\n".join(map(numbered, question.parts))}, config)
+        answer: _Answer = await ask.ainvoke(_shown(question), config)
         source = f"{self.name} ({ask.model_in_use()})"
         claims = [self._claim(reported, question, source) for reported in answer.findings]
         return {
             "choice": [claim.model_dump(mode="json") for claim in claims],
             "notes": {"judges": [ask.model_in_use()], "paths": [part.path for part in question.parts]},
         }
+
+    def estimate(self, input: Any, run: Run, context: Context) -> Estimate:
+        """What reading takes at most; see `Ask.estimate`."""
+        return self._ask(input).estimate(_shown(input), run, context)
 
     def _ask(self, question: ReviewQuestion) -> Ask:
         aspect = question.aspect
@@ -89,7 +92,6 @@ class Reader:
                 self._prompt,
                 model=self._model,
                 schema=_Answer,
-                limits=self._limits,
                 given={"aspect": aspect.title, "criteria": aspect.criteria, "reader": self._way},
                 role=f"You are reviewer {self._number} of a panel; its members work independently.",
             )
@@ -110,6 +112,10 @@ class Reader:
             quote=mask_secrets(quote),
             doubt=doubt,
         )
+
+
+def _shown(question: ReviewQuestion) -> dict[str, str]:
+    return {"files": "\n\n".join(map(numbered, question.parts))}
 
 
 def _place(reported: _Reported, parts: Sequence[Part]) -> tuple[Lines, str, str | None]:

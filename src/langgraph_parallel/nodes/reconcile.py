@@ -8,7 +8,6 @@ from langgraph_parallel.nodes.ask import Ask
 from langgraph_parallel.prompts import load
 from langgraph_parallel.records import Finding
 from langgraph_parallel.reducers import near_misses
-from langgraph_parallel.runtime.limits import Limits
 from langgraph_parallel.runtime.models import ModelLike
 
 
@@ -21,8 +20,8 @@ class _Same(BaseModel):
 class Reconciler:
     """Finds near misses among findings, and asks a model which of them are the same defect."""
 
-    def __init__(self, model: ModelLike | None = None, limits: Limits | None = None) -> None:
-        self.ask = Ask(load("reconcile"), model=model, schema=_Same, limits=limits)
+    def __init__(self, model: ModelLike | None = None) -> None:
+        self.ask = Ask(load("reconcile"), model=model, schema=_Same)
 
     async def same(self, findings: Sequence[Finding]) -> list[list[str]]:
         """Ids of findings that are the same, in pairs; no call where there is no near miss.

@@ -1,31 +1,34 @@
 """The nodes of a review: what it asks, who votes, and how it closes."""
 
-import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
 
+from langchain_core.runnables import RunnableConfig
 from langgraph.runtime import Runtime
 from langgraph.types import Overwrite
 
 from langgraph_parallel.errors import InputError, NoModelError, UnknownAspect, UsageError
 from langgraph_parallel.nodes.aspects import ASPECTS, aspects_of
-from langgraph_parallel.nodes.branch import Task
-from langgraph_parallel.nodes.closing import Closing, closing
+from langgraph_parallel.nodes.branch import Task, below_of
+from langgraph_parallel.nodes.closing import Closing, closing, require_completion
 from langgraph_parallel.nodes.diff import parts_of
+from langgraph_parallel.nodes.estimating import Estimator
 from langgraph_parallel.nodes.reader import Reader
 from langgraph_parallel.nodes.reconcile import Reconciler
-from langgraph_parallel.nodes.review_plan import STATIC, plan_review
+from langgraph_parallel.nodes.review_plan import STATIC, ReviewPlan, plan_review
 from langgraph_parallel.nodes.voters import Vote
 from langgraph_parallel.nodes.workers import Worker, as_worker
 from langgraph_parallel.offline import BLIND_SPOTS, FAMILIES, StaticVoter, families_of, installed_engines
-from langgraph_parallel.records import Aspect, Ballot, Branch, Review, ReviewQuestion
+from langgraph_parallel.records import Aspect, Ballot, Branch, Estimate, Review, ReviewQuestion, Skipped
 from langgraph_parallel.reducers.closing import Answered, close_review
+from langgraph_parallel.reducers.completion import check_completion
 from langgraph_parallel.report.markdown import markdown_report
-from langgraph_parallel.runtime.context import Context, ReviewContext, context_of, limits_of
-from langgraph_parallel.runtime.limits import Limits
+from langgraph_parallel.runtime.context import Context, ReviewContext, context_of
 from langgraph_parallel.runtime.models import ModelLike, check_model, default_model, require_model
+from langgraph_parallel.runtime.prices import check_prices
+from langgraph_parallel.runtime.run import Run, current_run
 
 NOTICE = (
     f"Static engines did this work, not a language model. {BLIND_SPOTS} To have a model review as well, set "
@@ -56,7 +59,6 @@ class ReviewSettings:
     offline: bool = False
     reconcile: bool = False
     confirm: Fraction = Fraction(2, 3)
-    limits: Limits = field(default_factory=Limits)
 
     def __post_init__(self) -> None:
         if self.model is not None:
@@ -90,15 +92,23 @@ class ReviewSettings:
             raise NoModelError("reconcile asks a model, and there is none: name one, or leave it out")
         return 0
 
+    def models(self, context: ReviewContext) -> list[ModelLike | None]:
+        """The models that will be asked in this run."""
+        return [context.model or self.model] if self.readers(context) else []
+
 
 class ReviewVoters:
     """The electorate of a review: each question says who votes on it."""
 
-    def __init__(self, model: ModelLike | None, limits: Limits | None) -> None:
-        self._model, self._limits = model, limits
+    def __init__(self, model: ModelLike | None) -> None:
+        self._model = model
         self._made: dict[tuple[str, str], Worker] = {}
 
-    def check(self, model: ModelLike | None) -> None:
+    def models(self) -> Sequence[ModelLike | None]:
+        """The model of all readers."""
+        return [self._model]
+
+    def check(self, model: ModelLike | None, run: Run) -> None:
         """Nothing to check: the plan has done it."""
 
     def voters(self, question: ReviewQuestion, most: int | None) -> Sequence[str]:
@@ -112,7 +122,7 @@ class ReviewVoters:
         key = (voter, "" if number != voter else question.aspect.name)
         if key not in self._made:
             self._made[key] = (
-                Reader(int(number), model=self._model, limits=self._limits)
+                Reader(int(number), model=self._model)
                 if number != voter
                 else as_worker(StaticVoter(voter, _families(voter, question.aspect.name)), "question")
             )
@@ -122,27 +132,13 @@ class ReviewVoters:
 def planning(settings: ReviewSettings) -> Node:
     """Make the node that settles who reviews what, before any call."""
 
-    def plan(state: Any, runtime: Runtime[Context]) -> dict[str, Any]:
+    def plan(state: Any, runtime: Runtime[Context], config: RunnableConfig) -> dict[str, Any]:
         """Divide what is under review into questions, and forget what an earlier run has left."""
-        context = context_of(runtime.context, ReviewContext)
-        files, diff = state.get("files") or {}, state.get("diff")
-        if not files and diff is None:
-            raise InputError("there is nothing to review; pass files={path: text}, or a diff")
-        if not isinstance(files, Mapping) or not all(
-            isinstance(t, str) for pair in files.items() for t in pair
-        ):
-            raise InputError("files has to be a mapping of path to text: {'app.py': 'print(1)'}")
-        limits = limits_of(context, settings.limits)
-        aspects = _aspects(settings.aspects, context.aspects)
-        parts, skipped = parts_of(files, diff)
-        made = plan_review(
-            parts,
-            aspects,
-            readers=settings.readers(context),
-            engines=settings.engines,
-            max_tokens=limits.section_tokens,
-            most=limits.sections,
-        )
+        run, context = current_run(), context_of(runtime.context, ReviewContext)
+        made, aspects, skipped = _plan(settings, state, run, context)
+        check_prices(run.limits, settings.models(context))
+        check_completion(run.completion, [question.id for question in made.questions])
+        below = below_of(config)
         return {
             "questions": made.questions,
             "aspects": aspects,
@@ -151,12 +147,52 @@ def planning(settings: ReviewSettings) -> Node:
             "idle": made.idle,
             "same": [],
             "problems": {},
-            "branches": Overwrite({}),
+            "branches": Overwrite(below.branches if below else {}),
             "calls": Overwrite({}),
-            "started": time.time(),
         }
 
     return plan
+
+
+def _plan(
+    settings: ReviewSettings, given: Mapping[str, Any], run: Run, context: ReviewContext
+) -> tuple[ReviewPlan, list[Aspect], list[Skipped]]:
+    """What a review asks of whom, by its input."""
+    files, diff = given.get("files") or {}, given.get("diff")
+    if not files and diff is None:
+        raise InputError("there is nothing to review; pass files={path: text}, or a diff")
+    if not isinstance(files, Mapping) or not all(isinstance(t, str) for pair in files.items() for t in pair):
+        raise InputError("files has to be a mapping of path to text: {'app.py': 'print(1)'}")
+    aspects = _aspects(settings.aspects, context.aspects)
+    parts, skipped = parts_of(files, diff)
+    made = plan_review(
+        parts,
+        aspects,
+        readers=settings.readers(context),
+        engines=settings.engines,
+        max_tokens=run.limits.section_tokens,
+        most=run.limits.sections,
+    )
+    return made, aspects, skipped
+
+
+def review_estimator(settings: ReviewSettings, voters: "ReviewVoters") -> Estimator:
+    """Make the estimator of a review: every reader of every question; engines cost nothing."""
+
+    async def estimate(input: Any, run: Run, context: Context) -> Estimate:
+        made, _, _ = _plan(settings, input, run, context_of(context, ReviewContext))
+        total = Estimate()
+        for question in made.questions:
+            for voter in question.voters:
+                worker, asked = voters.select(Vote(voter=voter, question=question))
+                if isinstance(worker, Reader):
+                    total += worker.estimate(asked, run, context)
+        if settings.reconcile:
+            ask = Reconciler(settings.model).ask
+            total += ask.estimate({"pairs": ""}, run, context, more=run.limits.section_tokens)
+        return total
+
+    return estimate
 
 
 def vote_tasks(state: Any) -> list[Task]:
@@ -179,7 +215,7 @@ def as_question(work: Any) -> dict[str, Any]:
 
 def reconciling(settings: ReviewSettings) -> Node:
     """Make the node that has a model look at near misses; when that fails, all findings stay apart."""
-    reconciler = Reconciler(settings.model, settings.limits)
+    reconciler = Reconciler(settings.model)
 
     async def reconcile(state: Any) -> dict[str, Any]:
         """Find out which findings are the same."""
@@ -196,6 +232,7 @@ def uniting(settings: ReviewSettings) -> Node:
 
     async def unite(state: Any) -> dict[str, Any]:
         """Unite the findings, account for what is missing, and write the report."""
+        require_completion(state)
         review = close(state, settings)
         return {
             "findings": review.findings,

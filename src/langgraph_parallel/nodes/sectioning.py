@@ -4,36 +4,49 @@ import inspect
 from collections.abc import Callable
 from typing import Any
 
+from langchain_core.runnables import RunnableConfig
 from langgraph.runtime import Runtime
 from pydantic import JsonValue
 
 from langgraph_parallel.errors import InputError
 from langgraph_parallel.nodes.ask import Ask
-from langgraph_parallel.nodes.branch import Task
-from langgraph_parallel.nodes.closing import closing
-from langgraph_parallel.nodes.plan import Planner, make_plan
+from langgraph_parallel.nodes.branch import Task, below_of
+from langgraph_parallel.nodes.closing import closing, require_completion
+from langgraph_parallel.nodes.plan import Planner, make_plan, resumed_plan
 from langgraph_parallel.nodes.synthesize import Gathered, Synthesizer
 from langgraph_parallel.nodes.workers import Worker
+from langgraph_parallel.reducers.completion import check_completion
 from langgraph_parallel.runtime.context import Context, context_of
 from langgraph_parallel.runtime.models import require_model
+from langgraph_parallel.runtime.prices import check_prices
+from langgraph_parallel.runtime.run import current_run
 
 
 def planning(planner: Planner, worker: Worker, synthesizer: Synthesizer) -> Callable[..., Any]:
     """Make the node that divides the content, once it is sure that all models can be had."""
-    asks = [
-        part for part in (planner.ask, worker, getattr(synthesizer, "ask", None)) if isinstance(part, Ask)
-    ]
+    asks = asks_of(planner, worker, synthesizer)
 
-    async def plan(state: Any, runtime: Runtime[Context]) -> dict[str, Any]:
+    async def plan(state: Any, runtime: Runtime[Context], config: RunnableConfig) -> dict[str, Any]:
         """Divide the content into sections."""
+        if (below := below_of(config)) is not None:
+            return {**resumed_plan(below)}
         if "content" not in state:
             raise InputError("sectioning has no content; pass {'content': ...}")
-        context = context_of(runtime.context, Context)
+        run, context = current_run(), context_of(runtime.context, Context)
         for ask in asks:
             require_model(ask.chosen(context))
-        return {**await make_plan(planner, state["content"], context)}
+            check_prices(run.limits_for(ask.limits), [ask.chosen(context)])
+        made = await make_plan(planner, state["content"], run.limits.sections)
+        check_completion(run.completion, [section.id for section in made["sections"]])
+        return {**made}
 
     return plan
+
+
+def asks_of(planner: Planner, worker: Worker, synthesizer: Synthesizer) -> list[Ask]:
+    """The parts of a sectioning that ask a model themselves."""
+    parts = (planner.ask, worker, getattr(synthesizer, "ask", None))
+    return [part for part in parts if isinstance(part, Ask)]
 
 
 def section_tasks(name: str) -> Callable[[Any], list[Task]]:
@@ -53,6 +66,7 @@ def synthesizing(synthesizer: Synthesizer) -> Callable[..., Any]:
 
     async def synthesize(state: Any) -> dict[str, Any]:
         """Join what succeeded, and say what is missing."""
+        require_completion(state)
         result: JsonValue = None
         with closing("synthesize") as closed:
             made = synthesizer(Gathered.of(state["sections"], state["branches"]))

@@ -13,8 +13,9 @@ from langgraph_parallel.errors import UsageError
 from langgraph_parallel.nodes.ask import Ask
 from langgraph_parallel.nodes.workers import Worker, WorkerLike, as_worker
 from langgraph_parallel.prompts import Prompt, prompt_of
-from langgraph_parallel.runtime.limits import Limits
 from langgraph_parallel.runtime.models import ModelLike, require_model
+from langgraph_parallel.runtime.prices import check_prices
+from langgraph_parallel.runtime.run import Run
 
 
 class Vote(TypedDict):
@@ -35,8 +36,16 @@ class Electorate(Protocol):
         """The worker of one voter, and what it gets."""
         ...
 
-    def check(self, model: ModelLike | None) -> None:
-        """Make sure, before any call, that the voters can be had; `model` is the runtime context's."""
+    def models(self) -> Sequence[ModelLike | None]:
+        """The models that it was built to ask; None for what the environment names."""
+        ...
+
+    def check(self, model: ModelLike | None, run: Run) -> None:
+        """Make sure, before any call, that the voters can be had; `model` is the runtime context's.
+
+        Raises:
+            ModelError: one of them cannot, or has no price where the run has a budget in dollars.
+        """
         ...
 
 
@@ -58,8 +67,17 @@ class GivenVoters:
         worker = self._workers[work["voter"]]
         return worker, _asked(worker, work["question"])
 
-    def check(self, model: ModelLike | None) -> None:
-        """Nothing to check: the voters are there."""
+    def models(self) -> Sequence[ModelLike | None]:
+        """Those of voters that ask one."""
+        return [worker.model for worker in self._workers.values() if isinstance(worker, Ask)]
+
+    def check(self, model: ModelLike | None, run: Run) -> None:
+        """The voters are there; those that ask a model need to have one."""
+        for worker in self._workers.values():
+            if isinstance(worker, Ask):
+                chosen = worker.model if worker.pinned else model or worker.model
+                require_model(chosen)
+                check_prices(run.limits_for(worker.limits), [chosen])
 
 
 class ModelVoters:
@@ -77,14 +95,12 @@ class ModelVoters:
         temperatures: Sequence[float | None],
         schema: type[BaseModel],
         size: int,
-        limits: Limits | None,
     ) -> None:
         self._models = models
         self._prompts = [prompt_of(prompt).check(["question"], needs=["question"]) for prompt in prompts]
         self._temperatures = temperatures
         self._schema = schema
         self._size = size
-        self._limits = limits
         self._made: dict[int, Ask] = {}
         for number in range(1, size + 1):
             self._voter(number)  # wrong arguments fail here, not in the middle of a run
@@ -98,10 +114,16 @@ class ModelVoters:
         voter = self._voter(int(work["voter"].removeprefix("#")))
         return voter, _asked(voter, work["question"])
 
-    def check(self, model: ModelLike | None) -> None:
-        """Make sure that every model can be had."""
+    def models(self) -> Sequence[ModelLike | None]:
+        """The panel's."""
+        return self._models
+
+    def check(self, model: ModelLike | None, run: Run) -> None:
+        """Make sure that every model can be had, and has a price where it needs one."""
         for own in self._models:
-            require_model(own if len(self._models) > 1 else model or own)
+            chosen = own if len(self._models) > 1 else model or own
+            require_model(chosen)
+            check_prices(run.limits, [chosen])
 
     def _voter(self, number: int) -> Ask:
         if number not in self._made:
@@ -111,7 +133,6 @@ class ModelVoters:
                 model=self._models[place % len(self._models)],
                 temperature=self._temperatures[place % len(self._temperatures)],
                 schema=self._schema,
-                limits=self._limits,
                 role=f"You are voter {number} of a panel whose members answer independently of each other.",
                 pinned=len(self._models) > 1,
             )

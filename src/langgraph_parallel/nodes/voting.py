@@ -1,24 +1,27 @@
 """The nodes of a vote: who is asked, and what the ballots say."""
 
-import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from langchain_core.runnables import RunnableConfig
 from langgraph.runtime import Runtime
 from langgraph.types import Overwrite
 from pydantic import JsonValue
 
 from langgraph_parallel.errors import InputError
-from langgraph_parallel.nodes.branch import Task
-from langgraph_parallel.nodes.closing import closing
+from langgraph_parallel.nodes.branch import Task, below_of
+from langgraph_parallel.nodes.closing import closing, require_completion
 from langgraph_parallel.nodes.gather import in_order, tally_of
 from langgraph_parallel.nodes.judge import Judge, undecided
 from langgraph_parallel.nodes.voters import Electorate, Vote
 from langgraph_parallel.records import Verdict
 from langgraph_parallel.reducers import Rule
+from langgraph_parallel.reducers.completion import check_completion
 from langgraph_parallel.runtime.context import Context, VotingContext, context_of
 from langgraph_parallel.runtime.models import require_model
+from langgraph_parallel.runtime.prices import check_prices
+from langgraph_parallel.runtime.run import current_run
 
 
 @dataclass(frozen=True)
@@ -37,16 +40,24 @@ class VoteSettings:
 def opening(settings: VoteSettings) -> Callable[..., Any]:
     """Make the node that opens a vote."""
 
-    def open_vote(state: Any, runtime: Runtime[Context]) -> dict[str, Any]:
+    def open_vote(state: Any, runtime: Runtime[Context], config: RunnableConfig) -> dict[str, Any]:
         """Say who votes, and forget what an earlier run on this thread has left."""
         if not state.get("question"):
             raise InputError("the vote has no question; pass {'question': ...}")
-        context = context_of(runtime.context, VotingContext)
-        settings.electorate.check(context.model)
+        run, context = current_run(), context_of(runtime.context, VotingContext)
+        settings.electorate.check(context.model, run)
         if isinstance(settings.rule, Judge):
-            require_model(settings.rule.ask.chosen(context))
+            ask = settings.rule.ask
+            require_model(ask.chosen(context))
+            check_prices(run.limits_for(ask.limits), [ask.chosen(context)])
         voters = list(settings.electorate.voters(state["question"], context.voters))
-        return {"voters": voters, "branches": Overwrite({}), "calls": Overwrite({}), "started": time.time()}
+        check_completion(run.completion, voters)
+        below = below_of(config)
+        return {
+            "voters": voters,
+            "branches": Overwrite(below.branches if below else {}),
+            "calls": Overwrite({}),
+        }
 
     return open_vote
 
@@ -74,6 +85,7 @@ def tallying(settings: VoteSettings) -> Callable[..., Any]:
 
     async def tally(state: Any) -> dict[str, Any]:
         """Count, and decide; a judge or a rule that fails leaves the vote undecided."""
+        require_completion(state)
         branches = in_order(state["branches"])
         ballots = tally_of(branches, choices=settings.choices, field=settings.ballot)
         verdict: Verdict | None = None

@@ -9,7 +9,7 @@ from langchain_core.runnables import Runnable, RunnableConfig, RunnableLambda
 from langgraph_parallel.errors import UsageError
 from langgraph_parallel.nodes.ask import Ask
 from langgraph_parallel.records import Section
-from langgraph_parallel.runtime.sync import ParallelGraph
+from langgraph_parallel.runtime.graph import ParallelGraph
 
 
 @runtime_checkable

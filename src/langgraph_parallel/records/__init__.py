@@ -1,8 +1,9 @@
 """The records of the domain: plain, frozen values that know nothing of LangGraph."""
 
 from langgraph_parallel.records.ballot import Ballot, BallotStatus, Tally
-from langgraph_parallel.records.branch import STATUSES, Branch, Status
+from langgraph_parallel.records.branch import STATUSES, Below, Branch, EndedBy, Status
 from langgraph_parallel.records.call import Call, Usage
+from langgraph_parallel.records.estimate import Estimate
 from langgraph_parallel.records.finding import (
     SEVERITIES,
     Claim,
@@ -25,6 +26,7 @@ __all__ = [
     "AspectOutcome",
     "Ballot",
     "BallotStatus",
+    "Below",
     "Branch",
     "Call",
     "Claim",
@@ -32,6 +34,8 @@ __all__ = [
     "Count",
     "Coverage",
     "Dissent",
+    "EndedBy",
+    "Estimate",
     "Finding",
     "Lines",
     "Part",

@@ -6,9 +6,20 @@ from pydantic import JsonValue
 
 from langgraph_parallel.records.base import Record
 from langgraph_parallel.records.call import Call
+from langgraph_parallel.records.section import Section
 
 Status = Literal["ok", "failed", "timed_out", "cancelled", "skipped"]
 STATUSES: tuple[Status, ...] = ("ok", "failed", "timed_out", "cancelled", "skipped")
+
+EndedBy = Literal["completion", "deadline", "budget", "drain"]
+"""`completion`: it was not needed any more; `drain`: the run was stopped gracefully."""
+
+
+class Below(Record):
+    """The inside of a graph that was a worker: its plan, where it had one, and its branches."""
+
+    sections: list[Section] | None = None
+    branches: "dict[str, Branch]"
 
 
 class Branch(Record):
@@ -25,6 +36,8 @@ class Branch(Record):
     same before and after a checkpoint."""
     error: str | None = None
     """`Type: message`, with secrets masked, of a branch that did not end `ok`."""
+    ended_by: EndedBy | None = None
+    """What ended it before its worker did, if anything."""
     attempt: int = 1
     """Which run of this branch the record is from; a later attempt replaces an earlier one."""
     started: float = 0.0
@@ -36,6 +49,8 @@ class Branch(Record):
 
     failures: dict[str, str] = {}
     """Causes by name of the branches below this one that did not end ok."""
+    below: Below | None = None
+    """What a redrive of this branch goes on from, where its worker is a graph and not all in it ended ok."""
 
     @property
     def ok(self) -> bool:

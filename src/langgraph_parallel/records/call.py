@@ -43,7 +43,13 @@ class Call(Record):
     ok: bool = True
     throttled: bool = False
     """The endpoint answered 429."""
+    hedge: bool = False
+    """A second request for a straggler; of the two the first answer counted."""
     usage: Usage = Usage()
+    """As the provider counts. Of a call that was cut off, its prompt as estimated; of the loser of a hedge,
+    as much as the winner's."""
+    usd: float | None = None
+    """What it cost, in US dollars; None where the price is not known."""
 
     @property
     def seconds(self) -> float:

@@ -8,7 +8,7 @@ class RunReport(Record):
     """What one run cost and gained. Seconds throughout; see `runtime.run_report` for how each is made."""
 
     wall_seconds: float
-    """From the opening of the graph to its close; for a run that was resumed, with the time between."""
+    """From the opening of the graph to its close; over a resume or a redrive, the time in which it ran."""
     sequential_seconds: float
     """What the same calls would have taken one after another."""
     speedup: float
@@ -24,7 +24,15 @@ class RunReport(Record):
     retries: int
     throttled_share: float
     """Calls answered 429, of all calls."""
+    hedges: int = 0
+    """Second requests for stragglers."""
     usage: Usage
     wasted: Usage
-    """The part of `usage` that went into calls that failed."""
+    """The part of `usage` that went into calls that failed, were cut off, or lost against a hedge."""
+    usd: float | None = None
+    """What the calls to models cost, in US dollars; None where the price of one is not known."""
+    wasted_usd: float | None = None
+    """The part of it that was wasted."""
+    completion_reason: str = ""
+    """Why the fan-out ended: all branches finished, or what ended it before that."""
     calls: list[Call]

@@ -19,7 +19,15 @@ class Context(BaseModel):
         description="provider:model. Empty: as the graph was built, else LANGGRAPH_PARALLEL_MODEL.",
         examples=["openai:gpt-5-mini"],
     )
-    limits: Limits | None = Field(None, title="Limits", description="Bounds of calls and work.")
+    limits: Limits | None = Field(
+        None, title="Limits", description="Bounds of calls and work, budget and deadline of the run."
+    )
+    completion: str | None = Field(
+        None,
+        title="Completion",
+        description="When the outermost fan-out has enough. Empty: as the graph was built.",
+        examples=["min_success(0.8) | deadline(30)"],
+    )
 
 
 class VotingContext(Context):
@@ -62,13 +70,6 @@ def context_of(given: object, kind: type[ContextT]) -> ContextT:
             {name: getattr(given, name) for name in kind.model_fields if hasattr(given, name)}
         )
     return kind()
-
-
-def limits_of(context: Context, built: Limits | None) -> Limits:
-    """The limits of a run: what its context sets, and for the rest how the graph was built."""
-    built = built or Limits()
-    given = context.limits
-    return built.model_copy(update={n: getattr(given, n) for n in given.model_fields_set}) if given else built
 
 
 def current_context() -> Context:

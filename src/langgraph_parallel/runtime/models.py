@@ -19,7 +19,9 @@ from typing import TYPE_CHECKING, Any, cast
 from langchain_core.language_models import BaseChatModel
 
 from langgraph_parallel.errors import ModelError, NoModelError
+from langgraph_parallel.runtime.limiter import asking
 from langgraph_parallel.runtime.loops import close_with_loop, loop_local_async
+from langgraph_parallel.runtime.retry import reset_after
 
 if TYPE_CHECKING:
     from langchain_openai.chat_models.base import BaseChatOpenAI
@@ -28,6 +30,7 @@ ModelLike = str | BaseChatModel
 
 DEFAULT_MODEL = "openai:gpt-5-mini"
 """What is used when there is an OpenAI key and nobody names a model."""
+_LONGEST_RESET = 60.0
 _NO_MODEL = (
     "no model: pass model='provider:model' or a chat model, set LANGGRAPH_PARALLEL_MODEL, "
     f"or set OPENAI_API_KEY to use {DEFAULT_MODEL}"
@@ -99,6 +102,14 @@ def model_name(model: ModelLike) -> str:
     return str(getattr(model, "model_name", None) or getattr(model, "model", None) or type(model).__name__)
 
 
+def endpoint_of(model: BaseChatModel) -> str:
+    """What tells one endpoint from another: the address of an OpenAI-compatible one, else the provider."""
+    if is_openai(model):
+        client = cast("BaseChatOpenAI", model).root_async_client
+        return str(client.base_url) if client is not None else "openai"
+    return str(getattr(model, "base_url", None) or type(model).__name__)
+
+
 def is_openai(model: BaseChatModel) -> bool:
     """Whether a model speaks OpenAI's protocol. Does not import langchain-openai to find out."""
     module = sys.modules.get("langchain_openai.chat_models.base")
@@ -127,10 +138,18 @@ async def _make_client() -> Any:
 def _http_client() -> Any:
     from openai import DefaultAioHttpClient
 
-    return DefaultAioHttpClient()
+    return DefaultAioHttpClient(event_hooks={"response": [_heed]})
+
+
+async def _heed(response: Any) -> None:
+    """Pause where an answer's headers say that nothing is left."""
+    limiter = asking.get()
+    if limiter is not None and (seconds := reset_after(response.headers)) is not None:
+        limiter.exhausted(min(seconds, _LONGEST_RESET))
 
 
 def _openai(name: str, client: Any) -> BaseChatModel:
+    import genai_prices  # noqa: F401 - its table takes a while to read, and is wanted with the first answer
     from langchain_openai import ChatOpenAI
     from pydantic import SecretStr
 

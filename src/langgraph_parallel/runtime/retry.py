@@ -1,13 +1,16 @@
 """The one retry layer: what is tried again, how often, and after how long."""
 
+import asyncio
 import email.utils
 import math
 import random
+import re
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from datetime import UTC
 
-from tenacity import AsyncRetrying, RetryCallState, retry_if_exception, stop_after_attempt
+from tenacity import AsyncRetrying, RetryCallState, retry_if_exception
 
 from langgraph_parallel.runtime.limits import Limits
 from langgraph_parallel.runtime.redact import root_of
@@ -30,25 +33,75 @@ one that it derives from: the clients themselves need not be installed."""
 _LONGEST_PAUSE = 30.0
 
 
-def retrying(limits: Limits) -> AsyncRetrying:
+def retrying(
+    limits: Limits, waiting: Callable[[], AbstractContextManager[None]] = nullcontext
+) -> AsyncRetrying:
     """Make the loop that runs one call, and runs it again as `limits` allow.
 
-    429 and overload, 5xx, broken connections, cut bodies and time-outs are tried again; nothing else is.
-    `Retry-After` is obeyed, plus a little jitter so that waiters do not come back together; a server that
-    asks for more than `limits.retry_after_ceiling` is not asked again. Without it the pause doubles from
-    `limits.backoff` to 30 s, drawn between half of it and all of it.
+    429 and overload, 5xx, broken connections, cut bodies and time-outs are tried again; nothing else is. An
+    answer of 429 says "later", so it is no failed attempt: such a call stays in line for as long as
+    `limits.patience`. Where it comes with a Retry-After, the limiter has paused everybody, and the call goes
+    back into line at once. Else the pause doubles from `limits.backoff` to 30 s, drawn between half of it
+    and all of it. A server that asks for more than `limits.retry_after_ceiling` is not asked again.
+
+    Args:
+        limits: that bound it.
+        waiting: entered while a call rests between two attempts.
     """
+    tries = _Tries(limits)
+
+    async def rest(seconds: float) -> None:
+        with waiting():
+            await asyncio.sleep(seconds)
+
     return AsyncRetrying(
-        stop=stop_after_attempt(limits.attempts),
+        stop=tries.are_over,
         retry=retry_if_exception(lambda error: _worth_it(error, limits)),
-        wait=lambda state: _pause(state, limits),
+        wait=tries.pause,
+        sleep=rest,
         reraise=True,
     )
 
 
+class _Tries:
+    """Counts the attempts of one call; refusals apart from failures."""
+
+    def __init__(self, limits: Limits) -> None:
+        self._limits = limits
+        self._failures = self._refusals = 0
+        self._refused_at: float | None = None
+
+    def are_over(self, state: RetryCallState) -> bool:
+        """Whether this was the last attempt; asked once after each."""
+        error = state.outcome.exception() if state.outcome else None
+        if error is None or not is_throttled(error):
+            self._failures += 1
+            return self._failures >= self._limits.attempts
+        self._refusals += 1
+        now = time.monotonic()
+        self._refused_at = now if self._refused_at is None else self._refused_at
+        return now - self._refused_at >= self._limits.patience
+
+    def pause(self, state: RetryCallState) -> float:
+        """Seconds until the next attempt."""
+        error = state.outcome.exception() if state.outcome else None
+        asked = retry_after(error) if error else None
+        refused = error is not None and is_throttled(error)
+        if asked is not None and error is not None and (refused or is_overloaded(error)):
+            return 0.0  # the limiter sees to it
+        count = max(1, self._refusals if refused else self._failures)
+        pause = min(_LONGEST_PAUSE, self._limits.backoff * 2 ** (count - 1))
+        return max(asked or 0.0, random.uniform(pause / 2, pause))  # noqa: S311 - jitter, not a secret
+
+
 def is_throttled(error: BaseException) -> bool:
-    """Whether the endpoint answered 429, or said in another way that it is asked too much."""
-    return _status(error) in {429, 529}
+    """Whether the endpoint answered 429, and means that it may be asked again later."""
+    return _status(error) == 429 and is_transient(error)
+
+
+def is_overloaded(error: BaseException) -> bool:
+    """Whether the endpoint has too much to do, for whomever: 503, and 529 as Anthropic has it."""
+    return _status(error) in {503, 529}
 
 
 def is_timeout(error: BaseException) -> bool:
@@ -91,17 +144,36 @@ def retry_after(error: BaseException, now: float | None = None) -> float | None:
         return None
 
 
+def reset_after(headers: Mapping[str, str]) -> float | None:
+    """Seconds until an endpoint that says that nothing is left has something again; else None.
+
+    Reads `x-ratelimit-remaining-requests` and `-tokens` with their `-reset-` (OpenAI: `6m0s`, `120ms`), and
+    the same without a kind (many gateways: seconds). Where both kinds are used up, the later one.
+    """
+    found = [
+        _duration(headers.get(f"x-ratelimit-reset{kind}", ""))
+        for kind in ("-requests", "-tokens", "")
+        if headers.get(f"x-ratelimit-remaining{kind}", "").strip() in {"0", "0.0"}
+    ]
+    return max((seconds for seconds in found if seconds is not None), default=None)
+
+
+_UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
+
+
+def _duration(text: str) -> float | None:
+    """`1h2m3.5s`, `120ms` or plain seconds; None for anything else."""
+    if (seconds := _seconds(text)) is not None:
+        return seconds
+    parts = re.findall(r"([\d.]+)(ms|[smhd])", text)
+    if not parts or "".join(number + unit for number, unit in parts) != text.strip():
+        return None
+    numbers = [(_seconds(number), unit) for number, unit in parts]
+    return sum(number * _UNITS[unit] for number, unit in numbers if number is not None)
+
+
 def _worth_it(error: BaseException, limits: Limits) -> bool:
     return is_transient(error) and (retry_after(error) or 0.0) <= limits.retry_after_ceiling
-
-
-def _pause(state: RetryCallState, limits: Limits) -> float:
-    error = state.outcome.exception() if state.outcome else None
-    asked = retry_after(error) if error else None
-    if asked is not None:
-        return asked + random.uniform(0, 0.1 + 0.1 * asked)  # noqa: S311 - jitter, not a secret
-    pause = min(_LONGEST_PAUSE, limits.backoff * 2 ** (state.attempt_number - 1))
-    return random.uniform(pause / 2, pause)  # noqa: S311 - jitter, not a secret
 
 
 def _status(error: BaseException) -> int | None:

@@ -9,17 +9,24 @@ from langgraph_parallel.reducers.channels import merge_calls
 
 
 def measure(
-    branches: Iterable[Branch], *, started: float, ended: float, closing: Iterable[Call] = ()
+    branches: Iterable[Branch],
+    *,
+    started: float,
+    ended: float,
+    closing: Iterable[Call] = (),
+    reason: str = "",
 ) -> RunReport:
     """Compute the run report.
 
     Args:
         branches: those of the graph itself; what ran below them is in their records.
-        started: when the graph began, in seconds since the epoch.
+        started: when this invocation began, in seconds since the epoch.
         ended: when it closed.
         closing: calls that were made outside of branches: by a planner, a judge, a synthesizer.
+        reason: why the fan-out ended.
 
-    Sequential time is the sum of all calls' durations; the critical path is the longest branch and the
+    Wall time is that of this invocation, and of earlier ones as far as calls were on their way in them. The
+    sequential time is the sum of all calls' durations; the critical path is the longest branch and the
     closing calls after it; percentiles are nearest-rank, over calls.
     """
     branches, closing = list(branches), list(closing)
@@ -29,7 +36,8 @@ def measure(
     calls = merge_calls(calls, {call.id: call for call in closing})
     made = sorted(calls.values(), key=lambda call: (call.started, call.id))
     seconds = sorted(call.seconds for call in made)
-    wall, sequential = max(0.0, ended - started), math.fsum(seconds)
+    earlier = covered((call.started, min(call.ended, started)) for call in made if call.started < started)
+    wall, sequential = max(0.0, ended - started) + earlier, math.fsum(seconds)
     longest = max((branch.ended - branch.started for branch in branches), default=0.0)
     return RunReport(
         wall_seconds=wall,
@@ -42,10 +50,35 @@ def measure(
         failures=_failures(branches),
         retries=sum(call.attempt > 1 for call in made),
         throttled_share=sum(call.throttled for call in made) / len(made) if made else 0.0,
+        hedges=sum(call.hedge for call in made),
         usage=Usage.total(call.usage for call in made),
         wasted=Usage.total(call.usage for call in made if not call.ok),
+        usd=cost(made),
+        wasted_usd=cost(call for call in made if not call.ok),
+        completion_reason=reason,
         calls=made,
     )
+
+
+def cost(calls: Iterable[Call]) -> float | None:
+    """What calls cost together; None where the price of one that used tokens is not known."""
+    priced = [(call.usd, call.usage) for call in calls if call.kind == "model"]
+    if any(usd is None and usage != Usage() for usd, usage in priced):
+        return None
+    return math.fsum(usd or 0.0 for usd, _ in priced)
+
+
+def covered(spans: Iterable[tuple[float, float]]) -> float:
+    """The length of the union of spans.
+
+    >>> covered([(0, 2), (1, 3), (5, 6)])
+    4.0
+    """
+    total, end = 0.0, -math.inf
+    for begin, finish in sorted(spans):
+        total += max(0.0, finish - max(begin, end))
+        end = max(end, finish)
+    return total
 
 
 def _failures(branches: Iterable[Branch]) -> dict[str, str]:

@@ -17,6 +17,7 @@ from pydantic import BaseModel, ValidationError
 
 from langgraph_parallel.errors import InvalidAnswer, RefusedAnswer
 from langgraph_parallel.prompts import load
+from langgraph_parallel.runtime.direct import Direct
 from langgraph_parallel.runtime.models import is_openai
 
 Schema = TypeVar("Schema", bound=BaseModel)
@@ -30,6 +31,8 @@ class BoundModel:
     runnable: Runnable[Any, Any]
     suffix: str = ""
     """Put behind the last message, for models that have no way to be given a schema."""
+    direct: Direct | None = None
+    """The short way, where there is one."""
 
     async def ainvoke(self, messages: Sequence[BaseMessage], config: RunnableConfig) -> AIMessage:
         """Make one request.
@@ -38,6 +41,8 @@ class BoundModel:
             InvalidAnswer: what came back is no message.
             Exception: whatever the provider raises.
         """
+        if self.direct is not None and self.direct.is_unheard(config):
+            return await self.direct.ainvoke(messages)
         asked = list(messages)
         if self.suffix:
             asked[-1] = HumanMessage(f"{asked[-1].text}\n\n{self.suffix}")
@@ -57,13 +62,13 @@ def bind(model: BaseChatModel, schema: type[BaseModel] | None, temperature: floa
     """Bind a schema and a temperature to a model, in the way that this model offers."""
     options: dict[str, Any] = {} if temperature is None else {"temperature": temperature}
     if schema is None:
-        return BoundModel(model.bind(**options) if options else model)
+        direct = Direct.of(model, options) if is_openai(model) else None
+        return BoundModel(model.bind(**options) if options else model, direct=direct)
     plain = json_schema(schema)
     if is_openai(model):
         wanted = {"name": schema.__name__, "schema": plain, "strict": _is_strict(plain)}
-        return BoundModel(
-            model.bind(response_format={"type": "json_schema", "json_schema": wanted}, **options)
-        )
+        options["response_format"] = {"type": "json_schema", "json_schema": wanted}
+        return BoundModel(model.bind(**options), direct=Direct.of(model, options))
     try:
         return BoundModel(_warm(model, temperature).with_structured_output(plain, include_raw=True))
     except NotImplementedError:

@@ -6,8 +6,14 @@ from typing import Annotated, Any, get_type_hints
 from pydantic import Field
 from typing_extensions import TypedDict
 
-from langgraph_parallel.records import RunReport
+from langgraph_parallel.records import Branch, RunReport
+from langgraph_parallel.reducers import merge_branches
 
+BRANCHES = Annotated[
+    dict[str, Branch],
+    Field(title="Branches", description="What came of each branch, by its id."),
+    merge_branches,
+]
 RUN_REPORT = Annotated[
     RunReport, Field(title="Run report", description="What the run cost, and what its parallelism brought.")
 ]

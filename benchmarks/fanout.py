@@ -1,0 +1,284 @@
+"""What a fan-out costs: wall time, CPU per call and peak memory, ours beside what else there is.
+
+    uv run python -m benchmarks.fanout [--calls 10 100 1000] [--only NAME ...]
+
+Every way makes the same calls, all at once, to one server on loopback that answers after 200 ms in a
+process of its own; every measurement has a process of its own too, which first warms up with a few calls.
+CPU is that of the client alone. Ours runs with everything on: limiter, budget, deadline, run report.
+"""
+
+import argparse
+import asyncio
+import json
+import operator
+import os
+import resource
+import subprocess
+import sys
+import time
+from collections.abc import Awaitable, Callable
+from typing import Annotated, Any
+
+from pydantic import BaseModel
+from typing_extensions import TypedDict
+
+from benchmarks.answering import answering
+
+QUESTION = "Is this sentence about water? Number {}: water boils at 100 °C."
+CALLS = (10, 100, 1000)
+Way = Callable[[int], Awaitable[None]]
+
+
+class Answer(BaseModel):
+    """A structured answer."""
+
+    rationale: str
+    choice: str
+    confidence: float
+
+
+async def raw(n: int) -> None:
+    """The floor: POSTs on one aiohttp session, and json.loads."""
+    import aiohttp
+
+    url = f"{os.environ['OPENAI_BASE_URL']}/chat/completions"
+
+    async def one(session: aiohttp.ClientSession, i: int) -> str:
+        body = {"model": "test", "messages": [{"role": "user", "content": QUESTION.format(i)}]}
+        async with session.post(url, json=body) as response:
+            text: str = json.loads(await response.read())["choices"][0]["message"]["content"]
+            return text
+
+    async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0)) as session:
+        await asyncio.gather(*(one(session, i) for i in range(n)))
+
+
+async def sdk(n: int) -> None:
+    """The openai SDK as it comes."""
+    from openai import AsyncOpenAI
+
+    async with AsyncOpenAI() as client:
+        await asyncio.gather(
+            *(
+                client.chat.completions.create(
+                    model="test", messages=[{"role": "user", "content": QUESTION.format(i)}]
+                )
+                for i in range(n)
+            )
+        )
+
+
+async def abatch(n: int) -> None:
+    """`ChatOpenAI.abatch`."""
+    from langchain_openai import ChatOpenAI
+
+    await ChatOpenAI(model="test").abatch([QUESTION.format(i) for i in range(n)])
+
+
+class _State(TypedDict):
+    questions: list[str]
+    answers: Annotated[list[str], operator.add]
+
+
+class _Work(TypedDict):
+    question: str
+
+
+def _tutorial(ask: Callable[[str], Awaitable[str]]) -> Any:
+    """LangGraph's map-reduce tutorial: a Send for each item, a list that is added to."""
+    from langgraph.graph import END, START, StateGraph
+    from langgraph.types import Send
+
+    def scatter(state: _State) -> list[Send]:
+        return [Send("work", {"question": question}) for question in state["questions"]]
+
+    async def work(state: _Work) -> dict[str, Any]:
+        return {"answers": [await ask(state["question"])]}
+
+    builder: StateGraph[Any, Any, Any, Any] = StateGraph(_State)
+    builder.add_node("plan", lambda state: {})
+    builder.add_node("work", work, input_schema=_Work)
+    builder.add_edge(START, "plan")
+    builder.add_conditional_edges("plan", scatter, ["work"])
+    builder.add_edge("work", END)
+    return builder.compile()
+
+
+async def tutorial(n: int) -> None:
+    """LangGraph's tutorial fan-out."""
+    from langchain_openai import ChatOpenAI
+
+    model = ChatOpenAI(model="test")
+
+    async def ask(question: str) -> str:
+        return str((await model.ainvoke(question)).text)
+
+    out = await _tutorial(ask).ainvoke({"questions": [QUESTION.format(i) for i in range(n)]})
+    assert len(out["answers"]) == n
+
+
+async def tutorial_structured(n: int) -> None:
+    """The same with `with_structured_output(PydanticModel)`."""
+    from langchain_openai import ChatOpenAI
+
+    model = ChatOpenAI(model="test").with_structured_output(Answer)
+
+    async def ask(question: str) -> str:
+        answer: Any = await model.ainvoke(question)
+        return str(answer.choice)
+
+    out = await _tutorial(ask).ainvoke({"questions": [QUESTION.format(i) for i in range(n)]})
+    assert len(out["answers"]) == n
+
+
+async def tutorial_nested(n: int) -> None:
+    """The tutorial's graph as a worker of itself, three levels of tenfold: n is 1,000."""
+    from langchain_openai import ChatOpenAI
+
+    model = ChatOpenAI(model="test")
+    side = round(n ** (1 / 3))
+
+    async def ask(question: str) -> str:
+        return str((await model.ainvoke(question)).text)
+
+    inner = _tutorial(ask)
+
+    async def middle_of(question: str) -> str:
+        return " ".join(
+            (await inner.ainvoke({"questions": [f"{question} {i}" for i in range(side)]}))["answers"]
+        )
+
+    middle = _tutorial(middle_of)
+
+    async def outer_of(question: str) -> str:
+        return " ".join(
+            (await middle.ainvoke({"questions": [f"{question} {i}" for i in range(side)]}))["answers"]
+        )
+
+    out = await _tutorial(outer_of).ainvoke({"questions": [QUESTION.format(i) for i in range(side)]})
+    assert len(out["answers"]) == side
+
+
+def _governed(n: int) -> Any:
+    from langgraph_parallel import Limits
+
+    return Limits(concurrency=n)
+
+
+def _sections(n: int) -> Callable[[str], Any]:
+    from langgraph_parallel import Section
+
+    def by_number(content: str) -> list[Section]:
+        return [Section(id=str(i), title=str(i), content=f"{content} {i}") for i in range(n)]
+
+    return by_number
+
+
+async def _ours(n: int, schema: type[BaseModel] | None) -> None:
+    from langgraph_parallel import Ask, create_sectioning
+
+    graph = create_sectioning(
+        planner=_sections(n), worker=Ask("{content}", model="openai:test", schema=schema)
+    )
+    out = await graph.ainvoke({"content": QUESTION})
+    assert out["report"].branches == {"ok": n}, out["report"].failures
+    assert len(out["report"].calls) == n
+
+
+async def ours(n: int) -> None:
+    """Ours, flat: one section for each call."""
+    await _ours(n, None)
+
+
+async def ours_structured(n: int) -> None:
+    """The same with a schema."""
+    await _ours(n, Answer)
+
+
+async def ours_nested(n: int) -> None:
+    """Ours as a worker of itself, three levels of tenfold."""
+    from langgraph_parallel import Ask, create_sectioning
+
+    side = round(n ** (1 / 3))
+    inner = create_sectioning(planner=_sections(side), worker=Ask("{content}", model="openai:test"))
+    middle = create_sectioning(planner=_sections(side), worker=inner)
+    outer = create_sectioning(planner=_sections(side), worker=middle, limits=_governed(n))
+    out = await outer.ainvoke({"content": QUESTION})
+    assert out["report"].branches == {"ok": n}, out["report"].failures
+
+
+FLAT: dict[str, Way] = {
+    "raw aiohttp": raw,
+    "openai SDK": sdk,
+    "ChatOpenAI.abatch": abatch,
+    "tutorial fan-out": tutorial,
+    "ours": ours,
+    "tutorial fan-out, structured": tutorial_structured,
+    "ours, structured": ours_structured,
+}
+NESTED: dict[str, Way] = {"tutorial fan-out, nested": tutorial_nested, "ours, nested": ours_nested}
+WAYS = FLAT | NESTED
+
+
+def measure(name: str, n: int) -> dict[str, float]:
+    """Measure one way in this process."""
+
+    async def run() -> dict[str, float]:
+        await WAYS[name](8)
+        before = time.process_time(), time.perf_counter()
+        await WAYS[name](n)
+        wall, cpu = time.perf_counter() - before[1], time.process_time() - before[0]
+        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+        return {"wall": wall, "cpu_ms": cpu / n * 1000, "peak_mb": peak}
+
+    return asyncio.run(run())
+
+
+def measured_apart(name: str, n: int) -> dict[str, float]:
+    """Measure one way in a process of its own."""
+    done = subprocess.run(
+        [sys.executable, "-m", "benchmarks.fanout", "--one", name, str(n)],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if done.returncode:
+        raise SystemExit(done.stderr)
+    result: dict[str, float] = json.loads(done.stdout.splitlines()[-1])
+    return result
+
+
+def main() -> None:
+    """Measure all, and print the table and the ratios."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--calls", type=int, nargs="*", default=list(CALLS))
+    parser.add_argument("--only", nargs="*", default=list(WAYS))
+    parser.add_argument("--one", nargs=2)
+    given = parser.parse_args()
+    if given.one:
+        print(json.dumps(measure(given.one[0], int(given.one[1]))))
+        return
+    found: dict[tuple[str, int], dict[str, float]] = {}
+    with answering(0.2):
+        print(f"{'':30}{'calls':>6}{'wall s':>9}{'CPU ms/call':>13}{'peak MB':>9}")
+        for n in given.calls:
+            for name in given.only:
+                if name in NESTED and n != 1000:
+                    continue
+                found[name, n] = measured_apart(name, n)
+                m = found[name, n]
+                print(f"{name:30}{n:>6}{m['wall']:>9.2f}{m['cpu_ms']:>13.2f}{m['peak_mb']:>9.0f}", flush=True)
+    for label, one, other, n, what in (
+        ("CPU, ours to tutorial", "ours", "tutorial fan-out", 1000, "cpu_ms"),
+        ("wall, ours to tutorial", "ours", "tutorial fan-out", 1000, "wall"),
+        ("CPU, structured", "ours, structured", "tutorial fan-out, structured", 1000, "cpu_ms"),
+        ("CPU, nested", "ours, nested", "tutorial fan-out, nested", 1000, "cpu_ms"),
+        ("wall, nested", "ours, nested", "tutorial fan-out, nested", 1000, "wall"),
+        ("wall, ours to raw", "ours", "raw aiohttp", 10, "wall"),
+    ):
+        if (one, n) in found and (other, n) in found:
+            print(f"{label:28} at {n:>4} calls: {found[one, n][what] / found[other, n][what]:.2f}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,89 @@
+"""What a run would take, asked of its parts before anything is called."""
+
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any, Protocol, runtime_checkable
+
+from langgraph_parallel.errors import InputError
+from langgraph_parallel.nodes.ask import Ask
+from langgraph_parallel.nodes.judge import Judge
+from langgraph_parallel.nodes.plan import Planner, divided
+from langgraph_parallel.nodes.synthesize import Synthesizer
+from langgraph_parallel.nodes.voters import Vote
+from langgraph_parallel.nodes.voting import VoteSettings
+from langgraph_parallel.nodes.workers import Worker, section_input
+from langgraph_parallel.records import Estimate, Section
+from langgraph_parallel.runtime.context import Context, VotingContext, context_of
+from langgraph_parallel.runtime.graph import ParallelGraph
+from langgraph_parallel.runtime.run import Run
+
+Estimator = Callable[[Any, Run, Context], Awaitable[Estimate]]
+_UNKNOWN = Estimate(notes=["calls that functions and foreign Runnables make are not in it"])
+
+
+@runtime_checkable
+class Estimable(Protocol):
+    """A worker that knows what it takes."""
+
+    def estimate(self, input: Any, run: Run, context: Context) -> Estimate:
+        """What it takes at most."""
+        ...
+
+
+async def estimate_worker(worker: Worker, input: Any, run: Run, context: Context) -> Estimate:
+    """What a worker takes for one piece of work; a graph of ours is asked for all of its inside."""
+    if isinstance(worker, ParallelGraph):
+        inner = Run(worker.governing.limits, around=run)
+        return await worker.governing.estimate(input, inner, context)
+    return worker.estimate(input, run, context) if isinstance(worker, Estimable) else _UNKNOWN
+
+
+def sectioning_estimator(planner: Planner, worker: Worker, synthesizer: Synthesizer) -> Estimator:
+    """Make the estimator of a sectioning: the plan, a worker for each section, the synthesis."""
+    into = section_input(worker) or _as_is
+
+    async def estimate(input: Any, run: Run, context: Context) -> Estimate:
+        content = _of(input, "content")
+        total = Estimate()
+        if planner.ask is not None and planner.most is not None:
+            total += planner.ask.estimate({"content": content}, run, context)
+            sections = [Section(id=str(i), title="", content=str(content)) for i in range(planner.most)]
+        else:
+            sections = await divided(planner, content)
+        sections = sections[: run.limits.sections]
+        for section in sections:
+            total += await estimate_worker(worker, into(section), run, context)
+        if isinstance(ask := getattr(synthesizer, "ask", None), Ask):
+            answers = len(sections) * run.limits.answer_tokens
+            total += ask.estimate(dict.fromkeys(ask.variables, ""), run, context, more=answers)
+        return total
+
+    return estimate
+
+
+def voting_estimator(settings: VoteSettings) -> Estimator:
+    """Make the estimator of a vote: its voters, and a judge."""
+
+    async def estimate(input: Any, run: Run, context: Context) -> Estimate:
+        question, total = _of(input, "question"), Estimate()
+        voters = settings.electorate.voters(question, context_of(context, VotingContext).voters)
+        for voter in voters:
+            worker, asked = settings.electorate.select(Vote(voter=voter, question=question))
+            total += await estimate_worker(worker, asked, run, context)
+        if isinstance(settings.rule, Judge):
+            answers = len(voters) * run.limits.answer_tokens
+            given = {"question": str(question), "answers": ""}
+            total += settings.rule.ask.estimate(given, run, context, more=answers)
+        return total
+
+    return estimate
+
+
+def _as_is(section: Section) -> object:
+    return section
+
+
+def _of(input: Any, key: str) -> Any:
+    """What a graph works on, by the key of its input."""
+    if isinstance(input, Mapping) and input.get(key) is not None:
+        return input[key]
+    raise InputError(f"there is nothing to estimate; pass {{{key!r}: ...}}")

@@ -1,0 +1,102 @@
+"""The short way to an OpenAI-compatible endpoint, for calls that nobody listens to.
+
+`ChatOpenAI` prepares every request for everything that it might be: callbacks, streams, tools, caches. Of a
+call that is none of it, most of the time goes into that. So its parameters are read once, when the model is
+bound, and each call is one POST by the SDK's own client, which keeps authentication, headers and typed
+errors. Whenever somebody listens (a tracer, a stream of messages, a callback of the user), the long way is
+taken.
+"""
+
+from collections.abc import Sequence
+from typing import Any, cast
+
+from langchain_core.callbacks import AsyncCallbackManager
+from langchain_core.globals import get_llm_cache
+from langchain_core.language_models import BaseChatModel
+from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, SystemMessage
+from langchain_core.messages.ai import UsageMetadata
+from langchain_core.runnables import RunnableConfig
+
+_ROLES: dict[type[BaseMessage], str] = {SystemMessage: "system", HumanMessage: "user", AIMessage: "assistant"}
+
+
+class Direct:
+    """A model, its parameters and its client, ready to be posted to."""
+
+    def __init__(self, model: Any, options: dict[str, Any]) -> None:
+        from openai import NotGiven, Omit
+
+        payload = model._get_request_payload([HumanMessage("")], **options)
+        self._model = model
+        self._client = model.root_async_client
+        self._parameters = {
+            key: value
+            for key, value in payload.items()
+            if key != "messages" and not isinstance(value, NotGiven | Omit)
+        }
+
+    @classmethod
+    def of(cls, model: BaseChatModel, options: dict[str, Any]) -> "Direct | None":
+        """Prepare a model, if the short way says the same as the long one."""
+        from langchain_openai import ChatOpenAI
+
+        if type(model) is not ChatOpenAI or model.root_async_client is None or not _is_plain(model):
+            return None
+        direct = cls(model, options)
+        return None if model._use_responses_api(direct._parameters) else direct
+
+    def is_unheard(self, config: RunnableConfig) -> bool:
+        """Whether nobody listens to this call, and no cache could answer it."""
+        if get_llm_cache() is not None:
+            return False
+        manager = AsyncCallbackManager.configure(
+            config.get("callbacks"), cast("Any", self._model.callbacks), self._model.verbose
+        )
+        return not manager.handlers
+
+    async def ainvoke(self, messages: Sequence[BaseMessage]) -> AIMessage:
+        """Make one request.
+
+        Raises:
+            Exception: what the SDK raises; a ValueError for a body that is no answer.
+        """
+        import httpx2
+
+        body = {
+            **self._parameters,
+            "messages": [{"role": _ROLES[type(message)], "content": message.content} for message in messages],
+        }
+        response = await self._client.post("/chat/completions", body=body, cast_to=httpx2.Response)
+        return _read(response.json())
+
+
+def _is_plain(model: Any) -> bool:
+    """Whether a model's settings change nothing about a single plain request."""
+    return not (
+        model.cache
+        or model.rate_limiter
+        or model.streaming
+        or model.extra_body
+        or model.disabled_params
+        or (model.n or 1) > 1
+        or model.custom_get_token_ids
+    )
+
+
+def _read(body: Any) -> AIMessage:
+    try:
+        choice = body["choices"][0]
+        message, counted = choice["message"], body.get("usage") or {}
+    except (KeyError, IndexError, TypeError, AttributeError):
+        raise ValueError("the endpoint's answer is not a chat completion") from None
+    usage = UsageMetadata(
+        input_tokens=counted.get("prompt_tokens") or 0,
+        output_tokens=counted.get("completion_tokens") or 0,
+        total_tokens=counted.get("total_tokens") or 0,
+    )
+    refusal = message.get("refusal")
+    return AIMessage(
+        content=message.get("content") or "",
+        additional_kwargs={"refusal": refusal} if refusal else {},
+        usage_metadata=usage if counted else None,
+    )

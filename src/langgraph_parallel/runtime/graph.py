@@ -1,0 +1,120 @@
+"""What our compiled graphs are, beyond LangGraph's: each invocation is a governed run, sync or async."""
+
+import os
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
+from contextlib import aclosing
+from dataclasses import dataclass
+from queue import SimpleQueue
+from typing import Any, TypeVar, cast
+
+from langchain_core.runnables import RunnableConfig
+from langgraph.graph.state import CompiledStateGraph
+from pydantic import ValidationError
+
+from langgraph_parallel.errors import UsageError
+from langgraph_parallel.records import Estimate
+from langgraph_parallel.reducers.completion import Completion, completion_of
+from langgraph_parallel.runtime.context import Context, context_of, current_context
+from langgraph_parallel.runtime.limits import PREFIX, Limits
+from langgraph_parallel.runtime.run import Run, run_of
+
+GraphT = TypeVar("GraphT", bound=CompiledStateGraph)  # type: ignore[type-arg]
+
+
+@dataclass(frozen=True)
+class Governing:
+    """How a graph was built, as far as its runs are governed by it."""
+
+    scatter: str
+    """The node behind which its fan-out begins: a redrive goes on from there."""
+    estimate: Callable[[Any, Run, Context], Awaitable[Estimate]]
+    """What a run on an input would take at most."""
+    context: type[Context] = Context
+    limits: Limits | None = None
+    completion: Completion | None = None
+
+
+class ParallelGraph(CompiledStateGraph):  # type: ignore[type-arg]
+    """A compiled graph whose every invocation is a `Run`, with a budget, a deadline and an end of its own.
+
+    `stream` and `invoke` run its async nodes, all in one loop, in a thread: LangGraph would run sync nodes in
+    a small pool of threads, which ends the parallelism at a handful of branches; so there are none. They work
+    where a loop is running already, in a notebook for example. A checkpointer has to be an async one, or in
+    memory.
+    """
+
+    def __init__(self, *, governing: Governing, **kwargs: Any) -> None:
+        super().__init__(**kwargs)  # a copy, as `with_config` makes it
+        self.governing = governing
+
+    async def astream(
+        self, input: Any, config: RunnableConfig | None = None, *, context: Any = None, **kwargs: Any
+    ) -> AsyncIterator[Any]:
+        """Stream as LangGraph does, in a run of its own; `ainvoke` is built on this."""
+        run = self.run(config, context)
+        stream = super().astream(input, run.within(config), context=context, **kwargs)
+        with run.active():
+            async with aclosing(cast("Any", stream)) as chunks:
+                async for chunk in chunks:
+                    yield chunk
+
+    def run(self, config: RunnableConfig | None, context: Any) -> Run:
+        """Open a run; inside another one it is a part of that.
+
+        Raises:
+            UsageError: the runtime context or the environment has something that is no limit or policy.
+        """
+        around, built = run_of(config), self.governing
+        if around is not None:
+            return Run(built.limits, completion=built.completion, around=around)
+        given = self._context(context)
+        completion = (
+            completion_of(given.completion)
+            or built.completion
+            or completion_of(os.environ.get(f"{PREFIX}COMPLETION", ""))
+        )
+        return Run(built.limits, given.limits, completion)
+
+    def _context(self, context: Any) -> Context:
+        if context is None:
+            return current_context()
+        if isinstance(context, Mapping):
+            try:
+                return self.governing.context.model_validate(dict(context))
+            except ValidationError as error:
+                problem = error.errors()[0]
+                place = ".".join(map(str, problem["loc"])) or "context"
+                raise UsageError(f"the runtime context has a wrong {place}: {problem['msg']}") from None
+        return context_of(context, Context)
+
+    def stream(self, input: Any, config: Any = None, **kwargs: Any) -> Iterator[Any]:
+        """Stream as `astream` does; `invoke` is built on this."""
+        from anyio.from_thread import start_blocking_portal
+
+        chunks: SimpleQueue[tuple[Any] | None] = SimpleQueue()
+
+        async def pump() -> None:
+            try:
+                async for chunk in self.astream(input, config, **kwargs):
+                    chunks.put((chunk,))
+            finally:
+                chunks.put(None)
+
+        with start_blocking_portal() as portal:
+            running = portal.start_task_soon(pump)
+            try:
+                while (held := chunks.get()) is not None:
+                    yield held[0]
+                running.result()
+            finally:
+                running.cancel()
+
+
+def governed(graph: GraphT, governing: Governing) -> GraphT:
+    """Make a compiled graph one of ours.
+
+    `StateGraph.compile` decides the class of what it returns, so the class is changed afterwards.
+    """
+    graph.__class__ = ParallelGraph  # type: ignore[assignment]
+    graph.governing = governing  # type: ignore[attr-defined]
+    return graph
