@@ -162,7 +162,7 @@ async def tutorial_nested(n: int) -> None:
 def _governed(n: int) -> Any:
     from langgraph_parallel import Limits
 
-    return Limits(concurrency=n)
+    return Limits(concurrency=n, budget_calls=10 * n, budget_tokens=10**9, deadline=600)
 
 
 def _sections(n: int) -> Callable[[str], Any]:
@@ -178,7 +178,9 @@ async def _ours(n: int, schema: type[BaseModel] | None) -> None:
     from langgraph_parallel import Ask, create_sectioning
 
     graph = create_sectioning(
-        planner=_sections(n), worker=Ask("{content}", model="openai:test", schema=schema)
+        planner=_sections(n),
+        worker=Ask("{content}", model="openai:test", schema=schema),
+        limits=_governed(n),
     )
     out = await graph.ainvoke({"content": QUESTION})
     assert out["report"].branches == {"ok": n}, out["report"].failures

@@ -187,7 +187,7 @@ def test_a_dead_endpoint_is_called_by_its_name(
     """Refused is not timed out, and a model that was asked is not said to be missing."""
     write({"unsafe.py": UNSAFE})
     monkeypatch.setenv("OPENAI_BASE_URL", "http://127.0.0.1:9/v1")
-    monkeypatch.setattr("langgraph_parallel.runtime.retry._pause", lambda *_: 0.0)
+    monkeypatch.setenv("LANGGRAPH_PARALLEL_BACKOFF", "0")
     assert run(["review", "unsafe.py", "--aspects", "security", "--model", "openai:m", "--voters", "1"]) == 0
     out, err = capsys.readouterr()
     assert "Models were asked, and none has answered" in out

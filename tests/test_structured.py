@@ -350,9 +350,9 @@ def test_a_status_in_the_response_is_enough() -> None:
     assert is_transient(error)
 
 
-@pytest.mark.parametrize(("status", "throttled"), [(429, True), (529, True), (503, False), (400, False)])
-def test_too_many_requests_and_overload_are_throttling(status: int, throttled: bool) -> None:
-    """Other failures are not."""
+@pytest.mark.parametrize(("status", "throttled"), [(429, True), (529, False), (503, False), (400, False)])
+def test_too_many_requests_are_throttling(status: int, throttled: bool) -> None:
+    """Other failures are not, overload among them: it says nothing of how much this client asks."""
     assert is_throttled(Answered(status)) is throttled
 
 

@@ -104,7 +104,7 @@ def test_the_schemas_are_narrow_and_titled(client: SyncLangGraphClient) -> None:
     files = schemas["input_schema"]["properties"]["files"]
     assert (files["title"], bool(files["examples"])) == ("Files", True)
     output = schemas["output_schema"]["properties"]
-    assert set(output) == {"findings", "review", "markdown", "report"}
+    assert set(output) == {"findings", "review", "markdown", "branches", "report"}
     assert output["findings"]["title"] == "Findings"
     assert set(schemas["context_schema"]["properties"]) == {"model", "voters", "aspects", "limits"}
     assert schemas["context_schema"]["properties"]["voters"]["title"] == "Voters"

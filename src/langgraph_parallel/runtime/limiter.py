@@ -252,7 +252,7 @@ class Limiter:
         if now < self._paused_until:
             return self._paused_until - now
         self._learn(now)
-        if self._in_flight >= min(rates.concurrency, max(1.0, self._ceiling // 1)):
+        if self._in_flight + 1 > min(rates.concurrency, self._ceiling):
             return math.inf
         if (wait := self._pace.free_at() - now) > 0:
             return wait
