@@ -1,15 +1,22 @@
-"""A model server in a process of its own, for benchmarks: it answers every request after a fixed time.
+"""A model server in a process of its own, for benchmarks.
 
-    python -m benchmarks.answering [SECONDS]
+    python -m benchmarks.answering [--seconds 0.2] [--rate 50] [--spread 0.99]
 
-Prints its port. It counts nothing and checks nothing, so that what is measured is the client.
+Prints its port, then answers every request after a fixed time, or after one that is drawn from a lognormal
+distribution. With a rate it lets so many through in any second, and answers 429 with Retry-After to the
+others. `GET /stats` tells what it has seen since the last time.
 """
 
+import argparse
 import asyncio
 import json
+import math
 import os
+import random
 import subprocess
 import sys
+import time
+import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -34,17 +41,65 @@ BODY = json.dumps(
 ).encode()
 
 
-async def serve(seconds: float) -> None:
+class Seen:
+    """When requests came, and what they were answered."""
+
+    def __init__(self) -> None:
+        self.came: list[float] = []
+        self.let_through: list[float] = []
+        self.refused: list[float] = []
+        self.in_flight = self.most_in_flight = self.cut_off = 0
+
+    def stats(self) -> dict[str, float]:
+        """Counts and times, in seconds since the first request."""
+        first = min(self.came, default=0.0)
+        return {
+            "requests": len(self.came),
+            "refused": len(self.refused),
+            "refused_later": sum(moment - first > 1 for moment in self.refused),
+            "seconds": max(self.let_through, default=first) - first,
+            "most_in_flight": self.most_in_flight,
+            "cut_off": self.cut_off,
+        }
+
+
+async def serve(seconds: float, rate: int | None, spread: float, seed: int) -> None:
     """Serve until the process ends."""
+    seen, draw = Seen(), random.Random(seed)
+
+    def is_refused(now: float) -> bool:
+        recent = seen.let_through[-rate] if rate and len(seen.let_through) >= rate else None
+        return recent is not None and now - recent < 1
 
     async def answer(request: web.Request) -> web.Response:
         await request.read()
-        await asyncio.sleep(seconds)
+        now = time.monotonic()
+        seen.came.append(now)
+        if is_refused(now):
+            seen.refused.append(now)
+            return web.Response(status=429, headers={"retry-after": "1"})
+        seen.let_through.append(now)
+        seen.in_flight += 1
+        seen.most_in_flight = max(seen.most_in_flight, seen.in_flight)
+        try:
+            await asyncio.sleep(seconds * math.exp(draw.gauss(0, spread)) if spread else seconds)
+        except asyncio.CancelledError:
+            seen.cut_off += 1
+            raise
+        finally:
+            seen.in_flight -= 1
         return web.Response(body=BODY, content_type="application/json")
+
+    async def stats(request: web.Request) -> web.Response:
+        found = seen.stats()
+        seen.__init__()  # type: ignore[misc]
+        draw.seed(seed)
+        return web.json_response(found)
 
     app = web.Application()
     app.router.add_post("/v1/chat/completions", answer)
-    runner = web.AppRunner(app, access_log=None)
+    app.router.add_get("/stats", stats)
+    runner = web.AppRunner(app, access_log=None, handler_cancellation=True)
     await runner.setup()
     await web.TCPSite(runner, "127.0.0.1", 0, backlog=4096).start()
     print(runner.addresses[0][1], flush=True)
@@ -52,11 +107,10 @@ async def serve(seconds: float) -> None:
 
 
 @contextmanager
-def answering(seconds: float) -> Iterator[str]:
+def answering(seconds: float, *options: object) -> Iterator[str]:
     """Start the server, and name its address as `OPENAI_BASE_URL`."""
-    process = subprocess.Popen(
-        [sys.executable, "-m", "benchmarks.answering", str(seconds)], stdout=subprocess.PIPE, text=True
-    )
+    command = [sys.executable, "-m", "benchmarks.answering", "--seconds", seconds, *options]
+    process = subprocess.Popen(list(map(str, command)), stdout=subprocess.PIPE, text=True)
     try:
         assert process.stdout is not None
         url = f"http://127.0.0.1:{process.stdout.readline().strip()}/v1"
@@ -69,7 +123,22 @@ def answering(seconds: float) -> Iterator[str]:
     finally:
         process.kill()
         process.wait()
+        if process.stdout is not None:
+            process.stdout.close()
+
+
+def stats(url: str) -> dict[str, float]:
+    """What the server has seen since the last time."""
+    with urllib.request.urlopen(url.replace("/v1", "/stats")) as response:
+        found: dict[str, float] = json.load(response)
+        return found
 
 
 if __name__ == "__main__":
-    asyncio.run(serve(float(sys.argv[1]) if len(sys.argv) > 1 else 0.2))
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--seconds", type=float, default=0.2)
+    parser.add_argument("--rate", type=int)
+    parser.add_argument("--spread", type=float, default=0.0)
+    parser.add_argument("--seed", type=int, default=0)
+    given = parser.parse_args()
+    asyncio.run(serve(given.seconds, given.rate, given.spread, given.seed))

@@ -1,5 +1,6 @@
 """The leaf: one question to one model."""
 
+import asyncio
 import json
 from collections.abc import Collection, Mapping
 from pathlib import Path
@@ -16,7 +17,7 @@ from langgraph_parallel.runtime.calling import Calling
 from langgraph_parallel.runtime.context import Context, current_context
 from langgraph_parallel.runtime.limiter import Rates, limiter_of
 from langgraph_parallel.runtime.limits import Limits
-from langgraph_parallel.runtime.loops import loop_local
+from langgraph_parallel.runtime.loops import loop_local, loop_local_async
 from langgraph_parallel.runtime.models import (
     ModelLike,
     check_model,
@@ -168,6 +169,7 @@ class Ask:
         model = await get_model(self.chosen(current_context()))
         limits = run.limits_for(self.limits)
         priced = Priced.of(model, limits)
+        await loop_local_async(("price list", priced), lambda: asyncio.to_thread(priced.usd, Usage()))
         if limits.budget_usd is not None:
             check_prices(limits, [model])
         bound = loop_local(

@@ -24,7 +24,7 @@ from dataclasses import dataclass
 from langgraph_parallel.errors import EndpointPaused
 from langgraph_parallel.runtime.buckets import Bucket
 from langgraph_parallel.runtime.limits import Limits
-from langgraph_parallel.runtime.pace import Launch, Pace
+from langgraph_parallel.runtime.pace import HORIZON, Launch, Pace
 from langgraph_parallel.runtime.retry import is_overloaded, is_throttled, retry_after
 from langgraph_parallel.runtime.stragglers import Stragglers
 from langgraph_parallel.runtime.waiting import Waiter, is_running
@@ -94,7 +94,8 @@ class Limiter:
         self._ceiling = math.inf
         self._lowered_at = -math.inf
         self._paused_at = self._paused_until = -math.inf
-        self._to_learn = False
+        self._asked: float | None = None
+        """The pause that refusals have asked for, until something is learned from them."""
         self._timer: tuple[float, asyncio.AbstractEventLoop] | None = None
         self.stragglers = Stragglers()
 
@@ -198,7 +199,8 @@ class Limiter:
             slot.launch.refused = True
             reached = self._lower(slot)
             if retry_after is not None or not reached:
-                self._pause(retry_after or 0.0, learn=True)
+                self._pause(retry_after or 0.0, since=slot.launch.when)
+                self._asked = max(self._asked or 0.0, retry_after or 0.0)
 
     def overloaded(self, slot: Slot, retry_after: float | None) -> None:
         """The endpoint is overloaded (503, 529): fewer at a time, and a pause if it asks for one."""
@@ -222,13 +224,18 @@ class Limiter:
             self._lowered_at = time.monotonic()
         return reached
 
-    def _pause(self, seconds: float, *, learn: bool = False) -> None:
+    def _pause(self, seconds: float, *, since: float = math.inf) -> None:
+        """Pause for everybody. Requests that had left before a pause began are of one burst, and ask for one.
+
+        Args:
+            seconds: from now, or from the begin of the pause that is going on.
+            since: when the request left that brought it.
+        """
         now = time.monotonic()
-        if now >= self._paused_until:
+        if since > self._paused_at or now >= self._paused_until + HORIZON:
             self._learn(now)
             self._paused_at = now
-        self._paused_until = max(self._paused_until, now + seconds)
-        self._to_learn = self._to_learn or learn
+        self._paused_until = max(self._paused_until, self._paused_at + seconds)
         for run, line in list(self._lines.items()):
             for place in [p for p in line if self._paused_until - now > p.rates.longest_pause]:
                 line.remove(place)
@@ -243,9 +250,9 @@ class Limiter:
 
     def _learn(self, now: float) -> None:
         """A pause is over: learn from what brought it."""
-        if self._to_learn and now >= self._paused_until:
-            self._pace.learn(now, self._paused_until - self._paused_at)
-            self._to_learn = False
+        if self._asked is not None and now >= self._paused_until:
+            self._pace.learn(now, self._asked)
+            self._asked = None
 
     def _admit(self, rates: Rates, tokens: int, now: float) -> float:
         """Let a request leave, which is 0; or the seconds until it may, infinite until a slot is back."""

@@ -149,7 +149,6 @@ async def _heed(response: Any) -> None:
 
 
 def _openai(name: str, client: Any) -> BaseChatModel:
-    import genai_prices  # noqa: F401 - its table takes a while to read, and is wanted with the first answer
     from langchain_openai import ChatOpenAI
     from pydantic import SecretStr
 

@@ -63,26 +63,27 @@ class Pace:
         launch = Launch(now)
         self._launches.append(launch)
         if self.learned:
-            self._free_at = max(now, self._free_at) + 1 / self.rate(now)
+            interval = 1 / self.rate(now)
+            self._free_at = max(now - interval / 2, self._free_at) + interval  # one may make up for a late one
         return launch
 
-    def learn(self, now: float, pause: float) -> None:
+    def learn(self, now: float, asked: float) -> None:
         """A pause that refusals have brought is over: set the pace by what was let through before it.
 
-        A burst without a pace says how much fits into a window, the pause or a second; and a short pause,
-        that there is room for one more after it. With a pace it is the pace itself that was too much: it
+        A burst without a pace says how much fits into a window, what was asked for or a second; and a short
+        pause, that there is room for one more after it. With a pace it is the pace itself that was too much: it
         falls to what was let through. Within a second of the last lesson there is nothing new to learn: the
         endpoint is still paying for the burst before it.
 
         Args:
             now: the end of the pause.
-            pause: its length in seconds.
+            asked: seconds that the endpoint asked for.
         """
         refused = [launch.when for launch in self._launches if launch.refused]
         if not refused or (self.learned and now - self._since < HORIZON):
             return
         last = max(refused)
-        window = max(HORIZON, pause)
+        window = max(HORIZON, asked)
         begin = max(self._launches[0].when, last - window)
         let_through = sum(not launch.refused for launch in self._launches if launch.when >= begin)
         if self.learned:
@@ -90,7 +91,7 @@ class Pace:
             rate = min(self.rate(last), max(let_through / window, _LOWEST * self._rate))
             self._plateau = PLATEAU
         else:
-            rate = max(max(1, let_through) / window, 1 / pause if pause > _SHORTEST else 0.0)
+            rate = max(max(1, let_through) / window, 1 / asked if asked > _SHORTEST else 0.0)
             self._plateau = FIRST_PLATEAU if now - self._launches[0].when >= HORIZON else SEARCH
         self._rate, self._since, self._free_at = rate, now, now
         self._launches.clear()

@@ -40,8 +40,8 @@ def retrying(
 
     429 and overload, 5xx, broken connections, cut bodies and time-outs are tried again; nothing else is. An
     answer of 429 says "later", so it is no failed attempt: such a call stays in line for as long as
-    `limits.patience`. Where it comes with a Retry-After, the limiter has paused everybody, and the call goes
-    back into line at once. Else the pause doubles from `limits.backoff` to 30 s, drawn between half of it
+    `limits.patience`. A Retry-After is obeyed; the limiter has everybody else pause as well, and lets nobody
+    come back at the same moment. Else the pause doubles from `limits.backoff` to 30 s, drawn between half of it
     and all of it. A server that asks for more than `limits.retry_after_ceiling` is not asked again.
 
     Args:
@@ -87,8 +87,8 @@ class _Tries:
         error = state.outcome.exception() if state.outcome else None
         asked = retry_after(error) if error else None
         refused = error is not None and is_throttled(error)
-        if asked is not None and error is not None and (refused or is_overloaded(error)):
-            return 0.0  # the limiter sees to it
+        if refused and asked is not None:
+            return asked  # without jitter: the limiter lets them leave one by one
         count = max(1, self._refusals if refused else self._failures)
         pause = min(_LONGEST_PAUSE, self._limits.backoff * 2 ** (count - 1))
         return max(asked or 0.0, random.uniform(pause / 2, pause))  # noqa: S311 - jitter, not a secret
