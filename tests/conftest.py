@@ -1,5 +1,6 @@
 """Fixtures: a clean environment, and the model server."""
 
+import os
 from collections.abc import Iterator
 
 import pytest
@@ -14,7 +15,6 @@ _VARIABLES = (
     "OPENAI_API_KEY",
     "OPENAI_BASE_URL",
     "OPENAI_API_BASE",
-    "LANGGRAPH_PARALLEL_MODEL",
     "LANGSMITH_API_KEY",
     "LANGSMITH_ENDPOINT",
     "LANGSMITH_PROJECT",
@@ -23,10 +23,11 @@ _VARIABLES = (
 
 
 @pytest.fixture(autouse=True)
-def clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    """No key, no model and no tracing, whatever the machine has set."""
-    for name in _VARIABLES:
+def clean_environment(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory) -> None:
+    """No key, no model, no limits and no tracing, whatever the machine has set; runs are kept elsewhere."""
+    for name in [*_VARIABLES, *(name for name in os.environ if name.startswith("LANGGRAPH_PARALLEL_"))]:
         monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path_factory.mktemp("state")))
     monkeypatch.setenv("LANGSMITH_TRACING", "false")
 
 

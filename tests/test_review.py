@@ -368,10 +368,16 @@ def test_input_and_output_are_narrow() -> None:
     given = graph.get_input_jsonschema()
     assert set(given["properties"]) == {"files", "diff", "skipped"}
     assert given["properties"]["files"]["examples"]
-    assert set(graph.get_output_jsonschema()["properties"]) == {"findings", "review", "markdown", "report"}
+    assert set(graph.get_output_jsonschema()["properties"]) == {
+        "findings",
+        "review",
+        "markdown",
+        "branches",
+        "report",
+    }
     context = graph.get_context_jsonschema()
     assert context is not None
-    assert set(context["properties"]) == {"model", "voters", "aspects", "limits"}
+    assert set(context["properties"]) == {"model", "voters", "aspects", "limits", "completion"}
 
 
 @pytest.mark.parametrize(

@@ -106,7 +106,13 @@ def test_the_schemas_are_narrow_and_titled(client: SyncLangGraphClient) -> None:
     output = schemas["output_schema"]["properties"]
     assert set(output) == {"findings", "review", "markdown", "branches", "report"}
     assert output["findings"]["title"] == "Findings"
-    assert set(schemas["context_schema"]["properties"]) == {"model", "voters", "aspects", "limits"}
+    assert set(schemas["context_schema"]["properties"]) == {
+        "model",
+        "voters",
+        "aspects",
+        "limits",
+        "completion",
+    }
     assert schemas["context_schema"]["properties"]["voters"]["title"] == "Voters"
     for name, fields in {"voting": {"question"}, "sectioning": {"content"}}.items():
         other = client.assistants.search(graph_id=name)[0]["assistant_id"]

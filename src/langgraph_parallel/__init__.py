@@ -13,6 +13,7 @@ time; one that fails is a record with its cause, not an exception; pure reducers
 from importlib.metadata import version
 
 from langgraph_parallel import errors
+from langgraph_parallel.graphs.control import aestimate, aredrive, estimate, redrive
 from langgraph_parallel.graphs.review import create_review
 from langgraph_parallel.graphs.sectioning import create_sectioning
 from langgraph_parallel.graphs.voting import create_voting
@@ -25,6 +26,7 @@ from langgraph_parallel.records import (
     Ballot,
     Branch,
     Claim,
+    Estimate,
     Finding,
     Review,
     RunReport,
@@ -42,8 +44,12 @@ from langgraph_parallel.reducers import (
     union,
     weighted,
 )
+from langgraph_parallel.reducers.completion import deadline, min_success, required, tolerated_failures
 from langgraph_parallel.runtime.context import Context, ReviewContext, VotingContext
+from langgraph_parallel.runtime.limiter import Limiter, Rates
 from langgraph_parallel.runtime.limits import Limits
+from langgraph_parallel.runtime.pacing import PacedRateLimiter
+from langgraph_parallel.runtime.run import drain
 
 __version__ = version("langgraph-parallel")
 
@@ -54,10 +60,14 @@ __all__ = [
     "Branch",
     "Claim",
     "Context",
+    "Estimate",
     "Finding",
     "Judge",
+    "Limiter",
     "Limits",
+    "PacedRateLimiter",
     "Prompt",
+    "Rates",
     "Review",
     "ReviewContext",
     "RunReport",
@@ -67,17 +77,26 @@ __all__ = [
     "Verdict",
     "VotingContext",
     "__version__",
+    "aestimate",
+    "aredrive",
     "create_review",
     "create_sectioning",
     "create_voting",
+    "deadline",
+    "drain",
     "errors",
+    "estimate",
     "majority",
     "median",
+    "min_success",
     "mode",
     "plan",
+    "redrive",
+    "required",
     "split",
     "synthesize",
     "threshold",
+    "tolerated_failures",
     "unanimous",
     "union",
     "weighted",

@@ -1,7 +1,7 @@
 """The commands, their options and their exit codes."""
 
-import asyncio
 import os
+import shlex
 import shutil
 import sys
 from collections.abc import Callable
@@ -14,8 +14,7 @@ import typer
 from langgraph_parallel import __version__
 from langgraph_parallel.cli.changes import diff_since, select, untracked
 from langgraph_parallel.cli.files import collect, exists
-from langgraph_parallel.errors import UsageError
-from langgraph_parallel.nodes.review import ReviewSettings
+from langgraph_parallel.errors import CompletionError, UsageError
 from langgraph_parallel.records import SEVERITIES, Review, RunReport
 
 _BadCommandLine: Any = next(kind for kind in typer.BadParameter.__mro__ if kind.__name__ == "ClickException")
@@ -30,6 +29,13 @@ class Format(StrEnum):
     markdown = "markdown"
     json = "json"
     sarif = "sarif"
+
+
+class Listing(StrEnum):
+    """What a list of runs is written as."""
+
+    text = "text"
+    json = "json"
 
 
 class Severity(StrEnum):
@@ -61,8 +67,8 @@ def run(arguments: list[str] | None = None) -> int:
     """Run a command line.
 
     Returns:
-        0; 1 if `--fail-on` found something; 2 for bad usage, with one line that says what; 130 if it was
-        stopped.
+        0; 1 if `--fail-on` found something, or a completion policy was not met; 2 for bad usage, with one
+        line that says what; 130 if it was stopped.
     """
     command = typer.main.get_command(app)
     try:
@@ -71,6 +77,9 @@ def run(arguments: list[str] | None = None) -> int:
         message = error.format_message() if isinstance(error, _BadCommandLine) else str(error)
         print(f"langgraph-parallel: error: {' '.join(message.split())}", file=sys.stderr)
         return USAGE
+    except CompletionError as error:
+        print(f"langgraph-parallel: {error}", file=sys.stderr)
+        return FOUND
     except (KeyboardInterrupt, typer.Abort):
         return INTERRUPTED
     except BrokenPipeError:
@@ -133,35 +142,85 @@ def review(
     ] = None,
     exclude: Annotated[list[str] | None, typer.Option(metavar="GLOB", help="Leave these files out.")] = None,
     timeout: Annotated[
-        float,
-        typer.Option(min=0.001, metavar="SECONDS", help="Longest wait for an answer, in each of 4 attempts."),
-    ] = 120,
-    concurrency: Annotated[int, typer.Option(min=1, help="Requests in flight at a time.")] = 64,
-    max_tokens: Annotated[int, typer.Option(min=200, help="Code in one prompt, in estimated tokens.")] = 6000,
+        float | None,
+        typer.Option(min=0.001, metavar="SECONDS", help="Longest wait for an answer, in each attempt."),
+    ] = None,
+    deadline: Annotated[
+        float | None,
+        typer.Option(min=0.001, metavar="SECONDS", help="Longest time for the review; what is there counts."),
+    ] = None,
+    concurrency: Annotated[int | None, typer.Option(min=1, help="Requests in flight at a time.")] = None,
+    rpm: Annotated[float | None, typer.Option(min=0.001, help="Requests a minute.")] = None,
+    tpm: Annotated[float | None, typer.Option(min=1, help="Tokens a minute.")] = None,
+    hedge: Annotated[
+        str | None, typer.Option(metavar="off|p95|SECONDS", help="Ask stragglers a second time.")
+    ] = None,
+    budget_calls: Annotated[int | None, typer.Option(min=0, help="Requests to models at most.")] = None,
+    budget_tokens: Annotated[int | None, typer.Option(min=0, help="Tokens at most.")] = None,
+    budget_usd: Annotated[float | None, typer.Option(min=0, help="US dollars at most.")] = None,
+    grace: Annotated[
+        float | None,
+        typer.Option(min=0, metavar="SECONDS", help="For what runs when the review is stopped."),
+    ] = None,
+    completion: Annotated[
+        str | None,
+        typer.Option(metavar="POLICY", help="When votes are enough, such as 'min_success(0.8)'."),
+    ] = None,
+    max_tokens: Annotated[
+        int | None, typer.Option(min=200, help="Code in one prompt, in estimated tokens.")
+    ] = None,
+    estimate: Annotated[
+        bool, typer.Option("--estimate", help="Say what it would take at most, and stop.")
+    ] = False,
+    resume: Annotated[
+        str | None, typer.Option(metavar="RUN", help="Go on with an earlier run: what is missing or failed.")
+    ] = None,
+    keep: Annotated[
+        bool, typer.Option(help="Keep the run on disk until it is done, so that it can be resumed.")
+    ] = True,
 ) -> int:
     """Review code: one vote for each aspect, all at the same time, one report.
 
     With a model (--model, LANGGRAPH_PARALLEL_MODEL or OPENAI_API_KEY) models vote, and static engines
     beside them; without one the engines vote alone.
     """
-    from langgraph_parallel.graphs.review import review_graph
-    from langgraph_parallel.nodes.aspects import aspects_of
-    from langgraph_parallel.runtime.context import ReviewContext
-    from langgraph_parallel.runtime.limits import Limits
+    from langgraph_parallel.cli.reviewing import Settings, estimated, resumed, reviewed
 
     _check_output(output)
-    settings = ReviewSettings(
-        aspects=aspects_of(None if aspects is None else [name.strip() for name in aspects.split(",")]),
+    bounds = {
+        "call_timeout": timeout,
+        "deadline": deadline,
+        "concurrency": concurrency,
+        "requests_per_minute": rpm,
+        "tokens_per_minute": tpm,
+        "hedge": hedge,
+        "budget_calls": budget_calls,
+        "budget_tokens": budget_tokens,
+        "budget_usd": budget_usd,
+        "grace": grace,
+        "section_tokens": max_tokens,
+    }
+    settings = Settings(
+        aspects=None if aspects is None else [name.strip() for name in aspects.split(",")],
         model=model,
         voters=voters,
         engines=engines,
         offline=offline,
         reconcile=reconcile,
+        completion=completion,
+        limits={name: value for name, value in bounds.items() if value is not None},
     )
-    limits = Limits(call_timeout=timeout, concurrency=concurrency, section_tokens=max_tokens)
-    settings.readers(ReviewContext())  # no model and no engine, or no key: said before anything is read
-    given = _given(paths or [], diff, include or [], exclude or [])
-    result, run_report = _watched(review_graph(settings, limits, name="review"), given, settings)
+    if resume is not None:
+        if paths or diff:
+            raise UsageError("--resume goes on with the input of that run; give no paths and no --diff")
+        result, run_report = resumed(resume, settings)
+    else:
+        settings.graph()  # no model and no engine, or no key: said before anything is read
+        given = _given(paths or [], diff, include or [], exclude or [])
+        if estimate:
+            typer.echo(estimated(settings, given), nl=False)
+            return OK
+        result, run_report = reviewed(settings, given, " ".join(map(shlex.quote, paths or [])), keep=keep)
     _write(result, run_report, format, output, summary)
     if result.interrupted:
         return INTERRUPTED
@@ -169,6 +228,26 @@ def review(
         print("langgraph-parallel: nothing was judged, so nothing passes --fail-on", file=sys.stderr)
         return FOUND
     return FOUND if fail_on and _is_found(result, fail_on) else OK
+
+
+@app.command()
+def runs(
+    forget: Annotated[
+        str | None, typer.Option(metavar="RUN|all", help="Delete a run and what is kept of it, or all.")
+    ] = None,
+    format: Annotated[Listing, typer.Option(help="What the list is written as.")] = Listing.text,
+) -> int:
+    """List the reviews of this user, the latest first; what is not done can be resumed."""
+    from langgraph_parallel.cli.listing import as_json, as_text
+    from langgraph_parallel.cli.runs import RunStore
+
+    store = RunStore()
+    if forget is not None:
+        number = store.forget(None if forget == "all" else store.identify(forget))
+        typer.echo(f"forgot {number} {'run' if number == 1 else 'runs'}")
+        return OK
+    typer.echo((as_json if format is Listing.json else as_text)(store.all()), nl=False)
+    return OK
 
 
 def _given(paths: list[str], revision: str | None, include: list[str], exclude: list[str]) -> dict[str, Any]:
@@ -190,14 +269,6 @@ def _given(paths: list[str], revision: str | None, include: list[str], exclude: 
         raise UsageError("give files or folders to review, - for a diff on standard input, or --diff REV")
     held = collect(paths, include=include, exclude=exclude)
     return {"files": held.texts, "skipped": held.skipped}
-
-
-def _watched(graph: Any, given: dict[str, Any], settings: ReviewSettings) -> tuple[Review, RunReport]:
-    from langgraph_parallel.cli.progress import ShownProgress
-    from langgraph_parallel.cli.running import run_review
-
-    with ShownProgress() as progress:
-        return asyncio.run(run_review(graph, given, settings, progress))
 
 
 def _check_output(output: Path | None) -> None:

@@ -163,7 +163,12 @@ def review_graph(
         check_prices(merged([limits, limits_from_environment()]), [settings.model])
     voters = ReviewVoters(settings.model)
     governing = Governing(
-        "plan", review_estimator(settings, voters), ReviewContext, limits, completion_of(completion)
+        "plan",
+        "reconcile" if settings.reconcile else "unite",
+        review_estimator(settings, voters),
+        ReviewContext,
+        limits,
+        completion_of(completion),
     )
     return governed(review_builder(settings, voters).compile(**options), governing)
 

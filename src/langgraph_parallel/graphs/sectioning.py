@@ -109,6 +109,7 @@ def create_sectioning(
         builder.compile(checkpointer=checkpointer, store=store, name=name),
         Governing(
             "plan",
+            "synthesize",
             sectioning_estimator(divide, work, join),
             limits=limits,
             completion=completion_of(completion),

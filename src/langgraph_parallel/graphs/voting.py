@@ -146,7 +146,7 @@ def voting_governing(
     settings: VoteSettings, limits: Limits | None = None, completion: Completion | None = None
 ) -> Governing:
     """How the runs of a vote are governed."""
-    return Governing("open", voting_estimator(settings), VotingContext, limits, completion)
+    return Governing("open", "tally", voting_estimator(settings), VotingContext, limits, completion)
 
 
 def voting_builder(settings: VoteSettings, *, question: Any) -> StateGraph[Any, Any, Any, Any]:

@@ -233,7 +233,7 @@ def uniting(settings: ReviewSettings) -> Node:
     async def unite(state: Any) -> dict[str, Any]:
         """Unite the findings, account for what is missing, and write the report."""
         require_completion(state)
-        review = close(state, settings)
+        review = close(state, settings, interrupted=bool(current_run().root.drained))
         return {
             "findings": review.findings,
             "review": review,

@@ -1,6 +1,7 @@
 """The records of the domain: plain, frozen values that know nothing of LangGraph."""
 
 from langgraph_parallel.records.ballot import Ballot, BallotStatus, Tally
+from langgraph_parallel.records.base import Record
 from langgraph_parallel.records.branch import STATUSES, Below, Branch, EndedBy, Status
 from langgraph_parallel.records.call import Call, Usage
 from langgraph_parallel.records.estimate import Estimate
@@ -18,6 +19,20 @@ from langgraph_parallel.records.review import AspectOutcome, Coverage, Review, S
 from langgraph_parallel.records.run_report import RunReport
 from langgraph_parallel.records.section import Section
 from langgraph_parallel.records.verdict import Count, Dissent, Support, Verdict, VerdictStatus
+
+
+def record_types() -> list[type[Record]]:
+    """Every type of record: what a checkpointer has to be allowed to load.
+
+    JsonPlusSerializer(allowed_msgpack_modules=record_types())
+    """
+    found, left = [], [Record]
+    while left:
+        kinds = left.pop().__subclasses__()
+        found += kinds
+        left += kinds
+    return found
+
 
 __all__ = [
     "SEVERITIES",
@@ -52,4 +67,5 @@ __all__ = [
     "Usage",
     "Verdict",
     "VerdictStatus",
+    "record_types",
 ]

@@ -27,6 +27,8 @@ class Governing:
 
     scatter: str
     """The node behind which its fan-out begins: a redrive goes on from there."""
+    join: str
+    """The node behind the fan-out."""
     estimate: Callable[[Any, Run, Context], Awaitable[Estimate]]
     """What a run on an input would take at most."""
     context: type[Context] = Context
@@ -67,7 +69,7 @@ class ParallelGraph(CompiledStateGraph):  # type: ignore[type-arg]
         around, built = run_of(config), self.governing
         if around is not None:
             return Run(built.limits, completion=built.completion, around=around)
-        given = self._context(context)
+        given = self.context_of(context)
         completion = (
             completion_of(given.completion)
             or built.completion
@@ -75,7 +77,12 @@ class ParallelGraph(CompiledStateGraph):  # type: ignore[type-arg]
         )
         return Run(built.limits, given.limits, completion)
 
-    def _context(self, context: Any) -> Context:
+    def context_of(self, context: Any) -> Context:
+        """Read a runtime context; without one, that of the code around.
+
+        Raises:
+            UsageError: it has something that does not belong there.
+        """
         if context is None:
             return current_context()
         if isinstance(context, Mapping):

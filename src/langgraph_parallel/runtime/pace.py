@@ -64,16 +64,17 @@ class Pace:
         self._launches.append(launch)
         if self.learned:
             interval = 1 / self.rate(now)
-            self._free_at = max(now - interval / 2, self._free_at) + interval  # one may make up for a late one
+            earliest = now - interval / 2  # so that one may make up for a late one
+            self._free_at = max(earliest, self._free_at) + interval
         return launch
 
     def learn(self, now: float, asked: float) -> None:
         """A pause that refusals have brought is over: set the pace by what was let through before it.
 
         A burst without a pace says how much fits into a window, what was asked for or a second; and a short
-        pause, that there is room for one more after it. With a pace it is the pace itself that was too much: it
-        falls to what was let through. Within a second of the last lesson there is nothing new to learn: the
-        endpoint is still paying for the burst before it.
+        pause, that there is room for one more after it. With a pace it is the pace itself that was too much:
+        it falls to what was let through. Within a second of the last lesson there is nothing new to learn:
+        the endpoint is still paying for the burst before it.
 
         Args:
             now: the end of the pause.

@@ -41,8 +41,8 @@ def retrying(
     429 and overload, 5xx, broken connections, cut bodies and time-outs are tried again; nothing else is. An
     answer of 429 says "later", so it is no failed attempt: such a call stays in line for as long as
     `limits.patience`. A Retry-After is obeyed; the limiter has everybody else pause as well, and lets nobody
-    come back at the same moment. Else the pause doubles from `limits.backoff` to 30 s, drawn between half of it
-    and all of it. A server that asks for more than `limits.retry_after_ceiling` is not asked again.
+    come back at the same moment. Else the pause doubles from `limits.backoff` to 30 s, drawn between half
+    of it and all of it. A server that asks for more than `limits.retry_after_ceiling` is not asked again.
 
     Args:
         limits: that bound it.

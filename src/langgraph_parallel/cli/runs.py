@@ -1,0 +1,152 @@
+"""The runs of the command line: kept on disk until they are done, so that nothing is paid for twice."""
+
+import contextlib
+import json
+import os
+import secrets
+import sqlite3
+import time
+from collections.abc import AsyncIterator, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import platformdirs
+from langgraph.checkpoint.serde.jsonplus import JsonPlusSerializer
+from langgraph.checkpoint.sqlite.aio import AsyncSqliteSaver
+
+from langgraph_parallel.errors import UsageError
+from langgraph_parallel.records import record_types
+
+KEPT = 100
+"""Runs that are listed; older ones are forgotten."""
+_SCHEMA = """
+    CREATE TABLE IF NOT EXISTS runs (
+        id TEXT PRIMARY KEY, started REAL NOT NULL, command TEXT NOT NULL, folder TEXT NOT NULL,
+        settings TEXT NOT NULL, state TEXT NOT NULL, summary TEXT NOT NULL
+    )
+"""
+
+
+@dataclass(frozen=True)
+class KeptRun:
+    """One run, as it is listed."""
+
+    id: str
+    started: float
+    command: str
+    folder: str
+    settings: dict[str, Any]
+    state: str
+    """`running` (or killed), `partial`, `stopped`, or `done`: then nothing but this line is left of it."""
+    summary: str
+
+    @property
+    def resumable(self) -> bool:
+        """Whether there is something left to do, and the checkpoints to do it with."""
+        return self.state != "done"
+
+
+class RunStore:
+    """Runs in an SQLite file of the user's state directory, which nobody else can read."""
+
+    def __init__(self, folder: Path | None = None) -> None:
+        self.path = (folder or platformdirs.user_state_path("langgraph-parallel")) / "runs.sqlite"
+
+    @contextlib.asynccontextmanager
+    async def checkpointer(self) -> AsyncIterator[AsyncSqliteSaver]:
+        """The checkpointer of all runs; it loads records of this package, and no other types."""
+        self._prepare()
+        async with AsyncSqliteSaver.from_conn_string(str(self.path)) as saver:
+            saver.serde = JsonPlusSerializer(allowed_msgpack_modules=record_types())
+            yield saver
+
+    def begin(self, command: str, settings: dict[str, Any]) -> KeptRun:
+        """Note that a run begins."""
+        moment = time.time()
+        id = f"{time.strftime('%Y%m%d-%H%M%S', time.localtime(moment))}-{secrets.token_hex(2)}"
+        run = KeptRun(id, moment, command, str(Path.cwd()), settings, "running", "")
+        with self._open() as database:
+            database.execute(
+                "INSERT INTO runs VALUES (?, ?, ?, ?, ?, ?, ?)",
+                (id, moment, command, run.folder, json.dumps(settings), run.state, run.summary),
+            )
+            old = database.execute("SELECT id FROM runs ORDER BY started DESC LIMIT -1 OFFSET ?", (KEPT,))
+            self._forget(database, [row[0] for row in old.fetchall()])
+        return run
+
+    def finish(self, id: str, state: str, summary: str) -> None:
+        """Note how a run ended; of one that is done, the checkpoints go."""
+        with self._open() as database:
+            database.execute("UPDATE runs SET state = ?, summary = ? WHERE id = ?", (state, summary, id))
+            if state == "done":
+                self._drop(database, id)
+
+    def all(self) -> list[KeptRun]:
+        """All runs, the latest first."""
+        if not self.path.exists():
+            return []
+        with self._open() as database:
+            database.row_factory = sqlite3.Row
+            rows = database.execute("SELECT * FROM runs ORDER BY started DESC").fetchall()
+        return [KeptRun(**{**row, "settings": json.loads(row["settings"])}) for row in rows]
+
+    def find(self, id: str) -> KeptRun:
+        """One run by its id, or by the beginning of it.
+
+        Raises:
+            UsageError: there is none, there are several, or there is nothing left to do.
+        """
+        name = self.identify(id)
+        (found,) = [run for run in self.all() if run.id == name]
+        if not found.resumable:
+            raise UsageError(f"run {name} is done: there is nothing left to resume")
+        return found
+
+    def identify(self, id: str) -> str:
+        """The id that begins so.
+
+        Raises:
+            UsageError: there is none, or there are several.
+        """
+        found = [run.id for run in self.all() if run.id.startswith(id)] if id else []
+        if len(found) != 1:
+            several = f"{len(found)} runs begin with {id!r}" if found else f"there is no run {id!r}"
+            raise UsageError(f"{several}; `langgraph-parallel runs` lists them")
+        return found[0]
+
+    def forget(self, id: str | None = None) -> int:
+        """Delete a run by its id, or all; with its checkpoints."""
+        ids = [run.id for run in self.all() if id is None or run.id == id]
+        with self._open() as database:
+            self._forget(database, ids)
+        return len(ids)
+
+    def _forget(self, database: sqlite3.Connection, ids: list[str]) -> None:
+        for id in ids:
+            self._drop(database, id)
+            database.execute("DELETE FROM runs WHERE id = ?", (id,))
+
+    def _drop(self, database: sqlite3.Connection, id: str) -> None:
+        """Drop the checkpoints of a run; the tables may not be there yet."""
+        for table in ("checkpoints", "writes"):
+            with contextlib.suppress(sqlite3.OperationalError):
+                database.execute(f"DELETE FROM {table} WHERE thread_id = ?", (id,))  # noqa: S608
+
+    @contextlib.contextmanager
+    def _open(self) -> Iterator[sqlite3.Connection]:
+        self._prepare()
+        with contextlib.closing(sqlite3.connect(self.path, timeout=30)) as database, database:
+            database.execute("PRAGMA secure_delete = ON")  # what is forgotten is not left on the disk
+            database.execute(_SCHEMA)
+            yield database
+
+    def _prepare(self) -> None:
+        """Make the file where it is to be; it holds what was reviewed, so it is for its owner alone."""
+        try:
+            self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            os.close(os.open(self.path, os.O_CREAT | os.O_RDWR, 0o600))
+        except OSError as error:
+            raise UsageError(
+                f"cannot keep runs in {self.path.parent}: {error.strerror}; use --no-keep, or XDG_STATE_HOME"
+            ) from error
