@@ -134,6 +134,19 @@ class ModelServer:
         """Answer every request so, where no later rule says otherwise."""
         self.on(lambda _: True, reply)
 
+    def limit(self, per_second: int, *, retry_after: str | None = "1") -> None:
+        """Let so many requests through in any second, and answer 429 to the others."""
+        let_through: list[float] = []
+        headers = {} if retry_after is None else {"retry-after": retry_after}
+
+        def is_refused(request: Request) -> bool:
+            refused = len(let_through) >= per_second and request.started - let_through[-per_second] < 1
+            if not refused:
+                let_through.append(request.started)
+            return refused
+
+        self.on(is_refused, Reply(status=429, headers=headers))
+
     def asked(self, text: str) -> list[Request]:
         """Requests whose prompt holds a text."""
         return [request for request in self.requests if text in request.prompt]

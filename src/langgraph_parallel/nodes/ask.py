@@ -24,6 +24,7 @@ from langgraph_parallel.runtime.models import (
     endpoint_of,
     get_model,
     model_name,
+    nameable_model,
     require_model,
 )
 from langgraph_parallel.runtime.prices import Priced, check_prices
@@ -147,14 +148,14 @@ class Ask:
             more: tokens of the prompt that are not known yet: answers of others.
 
         Raises:
-            InputError, PromptError, ModelError: as `ainvoke`.
+            InputError, PromptError, ModelError: as `ainvoke`, but a key is not needed.
         """
         limits = run.limits_for(self.limits)
         prompt = more + sum(estimate_tokens(m.text) for m in self._messages(self._data(input)))
         repairs = 0 if self.schema is None else 1
         asked = prompt + repairs * (prompt + limits.answer_tokens + _REPAIR_TOKENS)
         answered = limits.answer_tokens * (1 + repairs)
-        priced = Priced.of(require_model(self.chosen(context)), limits)
+        priced = Priced.of(nameable_model(self.chosen(context)), limits)
         return Estimate(
             calls=1,
             most_calls=limits.attempts * (1 + repairs) * (1 if limits.hedge == "off" else 2),

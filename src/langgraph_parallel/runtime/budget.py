@@ -73,6 +73,17 @@ class Budget:
                 blocking._waiting.append(waiter)
             await waiter.told()
 
+    def recheck(self, reserved: Amount) -> None:
+        """Make sure that what is set aside still fits: calls may have used more than was expected of them.
+
+        Raises:
+            BudgetSpent: it does not.
+        """
+        with _lock:
+            for budget in self._chain:
+                if problem := budget._lacks(reserved, budget.spent):
+                    raise BudgetSpent(problem)
+
     def try_reserve(self, amount: Amount) -> bool:
         """Set an amount aside if it fits at once."""
         with _lock:

@@ -74,10 +74,21 @@ class Calling:
             except BaseException:
                 self.run.budget.settle(request.amount, Amount())
                 raise
+        self._recheck(request, slot)
         with bound.flying():
             if self.limits.hedge == "off":
                 return await request.make(slot)
             return await self._hedged(request, slot)
+
+    def _recheck(self, request: "_Request", slot: Slot) -> None:
+        """Whether the call may still start, after all the time in line."""
+        try:
+            self.run.check()
+            self.run.budget.recheck(request.amount)
+        except BaseException:
+            self.limiter.release(slot)
+            self.run.budget.settle(request.amount, Amount())
+            raise
 
     async def _hedged(self, request: "_Request", slot: Slot) -> AIMessage:
         """A request, and a second one when it is late: the first answer wins, the other is cut off."""

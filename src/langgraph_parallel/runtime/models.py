@@ -64,6 +64,20 @@ def check_model(model: object) -> None:
         )
 
 
+def nameable_model(model: ModelLike | None) -> ModelLike:
+    """Settle which model is meant; whether there is a key for it is another question.
+
+    Raises:
+        NoModelError: none is named and the environment has none.
+        ModelError: as in `check_model`.
+    """
+    chosen = model if model is not None else default_model()
+    if chosen is None:
+        raise NoModelError(_NO_MODEL)
+    check_model(chosen)
+    return chosen
+
+
 def require_model(model: ModelLike | None) -> ModelLike:
     """Settle which model to use, before any call.
 
@@ -71,10 +85,7 @@ def require_model(model: ModelLike | None) -> ModelLike:
         NoModelError: none is named and the environment has none, or it has no key for the one named.
         ModelError: as in `check_model`.
     """
-    chosen = model if model is not None else default_model()
-    if chosen is None:
-        raise NoModelError(_NO_MODEL)
-    check_model(chosen)
+    chosen = nameable_model(model)
     if isinstance(chosen, str) and chosen.startswith("openai:") and not _openai_configured():
         raise NoModelError(
             f"no key for {chosen}: set OPENAI_API_KEY, or OPENAI_BASE_URL for a server without keys"
