@@ -54,7 +54,7 @@ def steps(ends: tuple[list[str], list[bool]]) -> list[Progress]:
 
 @given(policies, ends)
 def test_what_can_never_be_met_stays_so(policy: Completion, ends: Any) -> None:
-    """And at the end a policy is either met or not: nothing stays open. (After a deadline nothing comes.)"""
+    """At the end a policy is met or not, nothing is open; with deadlines, nothing comes after them."""
     states = [policy.judge(progress) for progress in steps(ends)]
     if State.NEVER in states and not list(policy.expiries()):
         assert set(states[states.index(State.NEVER) :]) == {State.NEVER}

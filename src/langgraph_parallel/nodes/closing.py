@@ -1,7 +1,7 @@
 """What every closing node does: ask the completion policy, survive its own failure, measure the run."""
 
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -76,10 +76,19 @@ def require_completion(state: Mapping[str, Any]) -> None:
     )
 
 
+def _with_those_below(branches: Iterable[Branch]) -> Iterator[Branch]:
+    for branch in branches:
+        yield branch
+        if branch.below:
+            yield from _with_those_below(branch.below.branches.values())
+
+
 def reason_of(branches: list[Branch], policy: Completion | None) -> str:
-    """Why a fan-out ended: that all branches finished, or what ended some of them."""
-    first = {branch.ended_by: branch.error or "" for branch in reversed(branches) if branch.ended_by}
-    for by in ("completion", "drain", "budget", "deadline"):
-        if by in first:
-            return f"{policy} was reached" if by == "completion" else first[by]
+    """Why a fan-out ended: that all branches finished, or what ended some of them, here or further down."""
+    if any(branch.ended_by == "completion" for branch in branches):
+        return f"{policy} was reached"
+    causes = {branch.ended_by: branch.error or "" for branch in _with_those_below(branches)}
+    for by in ("drain", "budget", "deadline"):
+        if by in causes:
+            return causes[by]
     return f"all {len(branches)} branches finished" if len(branches) != 1 else "the branch finished"
