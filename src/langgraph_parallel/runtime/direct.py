@@ -85,8 +85,8 @@ def _is_plain(model: Any) -> bool:
 
 def _read(body: Any) -> AIMessage:
     try:
-        choice = body["choices"][0]
-        message, counted = choice["message"], body.get("usage") or {}
+        message, counted = body["choices"][0]["message"], body.get("usage") or {}
+        text, refusal = message.get("content") or "", message.get("refusal")
     except (KeyError, IndexError, TypeError, AttributeError):
         raise ValueError("the endpoint's answer is not a chat completion") from None
     usage = UsageMetadata(
@@ -94,9 +94,8 @@ def _read(body: Any) -> AIMessage:
         output_tokens=counted.get("completion_tokens") or 0,
         total_tokens=counted.get("total_tokens") or 0,
     )
-    refusal = message.get("refusal")
     return AIMessage(
-        content=message.get("content") or "",
+        content=text,
         additional_kwargs={"refusal": refusal} if refusal else {},
         usage_metadata=usage if counted else None,
     )
