@@ -332,7 +332,7 @@ def test_ctrl_c_stops_cleanly_and_prints_what_is_there(
     server.on("one aspect only: **Security**", Reply(json={"findings": [finding]}, gate=later))
     server.on(lambda r: "reviewer 3 " in r.prompt and "**Correctness**" in r.prompt, Reply(gate=never))
     command = [sys.executable, "-c", "from langgraph_parallel.cli import main; main()"]
-    options = ["--aspects", "security,correctness", "--no-engines", "--model", model]
+    options = ["--aspects", "security,correctness", "--no-engines", "--model", model, "--grace", "0.3"]
     process = subprocess.Popen(
         [*command, "review", "unsafe.py", *options],
         stdout=subprocess.PIPE,

@@ -88,7 +88,15 @@ def test_what_is_no_plain_chat_model_takes_the_long_way(model: str, make: Any) -
 
 @pytest.mark.parametrize(
     "body",
-    [{}, {"choices": []}, {"choices": [{}]}, [], None, {"choices": None}, {"choices": [{"message": "x"}]}],
+    [
+        {},
+        [],
+        None,
+        {"choices": []},
+        {"choices": [{}]},
+        {"choices": None},
+        {"choices": [{"message": "x"}]},
+    ],
 )
 def test_a_body_that_is_no_answer_is_an_error(body: Any) -> None:
     """As the SDK has it for bodies that it cannot read."""

@@ -50,6 +50,7 @@ from langgraph_parallel.runtime.limiter import Limiter, Rates
 from langgraph_parallel.runtime.limits import Limits
 from langgraph_parallel.runtime.pacing import PacedRateLimiter
 from langgraph_parallel.runtime.run import drain
+from langgraph_parallel.runtime.shared import share_limits
 
 __version__ = version("langgraph-parallel")
 
@@ -93,6 +94,7 @@ __all__ = [
     "plan",
     "redrive",
     "required",
+    "share_limits",
     "split",
     "synthesize",
     "threshold",

@@ -29,6 +29,7 @@ from langgraph_parallel.runtime.models import (
 )
 from langgraph_parallel.runtime.prices import Priced, check_prices
 from langgraph_parallel.runtime.run import Run, current_run
+from langgraph_parallel.runtime.shared import shared_of
 from langgraph_parallel.runtime.structured import bind, validate
 from langgraph_parallel.runtime.tokens import estimate_tokens
 
@@ -177,15 +178,17 @@ class Ask:
             ("bound", id(model), self.schema, self.temperature),
             lambda: (model, bind(model, self.schema, self.temperature)),
         )[1]
+        endpoint = endpoint_of(model)
         return Calling(
             bound=bound,
             target=priced.model,
-            limiter=limiter_of(endpoint_of(model), priced.model),
+            limiter=limiter_of(endpoint, priced.model),
             rates=Rates.of(limits),
             limits=limits,
             priced=priced,
             run=run,
             config=config,
+            shared=await shared_of(endpoint, priced.model),
         )
 
     def _data(self, input: object) -> dict[str, str]:

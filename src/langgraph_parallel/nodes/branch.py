@@ -3,7 +3,7 @@
 import asyncio
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from typing import Any, Literal, NotRequired, Protocol, get_type_hints, runtime_checkable
+from typing import Any, Literal, NotRequired, Protocol, cast, get_type_hints, runtime_checkable
 
 from langchain_core.messages import BaseMessage
 from langchain_core.runnables import Runnable, RunnableConfig
@@ -179,6 +179,7 @@ class _End:
         elif ours and isinstance(returned, Mapping):
             self.value = _as_json({key: value for key, value in returned.items() if key not in _FOR_US})
             self._look_below(returned["report"], returned)
+            self._nothing_below(returned["report"])
         else:
             self.value = _as_json(returned)
 
@@ -213,6 +214,15 @@ class _End:
                 ok=ok,
             )
         ]
+
+    def _nothing_below(self, report: RunReport) -> None:
+        """A graph in which no branch ended ok has not done its work, though it has closed."""
+        if not report.branches or "ok" in report.branches:
+            return
+        statuses = cast("list[Status]", list(report.branches))
+        self.status = statuses[0] if len(statuses) == 1 else "failed"
+        cause = next(iter(report.failures.values()), self.status)
+        self.error = f"none of {sum(report.branches.values())} branches below ended ok: {cause}"
 
     def _look_below(self, report: RunReport, inner: Mapping[str, Any]) -> None:
         """Keep what a redrive needs, where not everything below ended ok."""

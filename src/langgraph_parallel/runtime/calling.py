@@ -9,9 +9,10 @@ One question may take several requests: the first, its retries, a hedge, a repai
 """
 
 import asyncio
+import contextlib
 import time
 import uuid
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -26,6 +27,7 @@ from langgraph_parallel.runtime.prices import Priced
 from langgraph_parallel.runtime.recording import record, usage_of
 from langgraph_parallel.runtime.retry import is_overloaded, is_throttled, retry_after, retrying
 from langgraph_parallel.runtime.run import Bound, Run, current_bound
+from langgraph_parallel.runtime.shared import Shared
 from langgraph_parallel.runtime.stragglers import Running
 from langgraph_parallel.runtime.structured import BoundModel
 from langgraph_parallel.runtime.tokens import estimate_tokens
@@ -43,6 +45,8 @@ class Calling:
     priced: Priced
     run: Run
     config: RunnableConfig
+    shared: Shared | None = None
+    """Where limits are shared with other processes."""
 
     async def send(self, messages: Sequence[BaseMessage], what: str = "") -> AIMessage:
         """Send until there is an answer, or the limits are reached.
@@ -151,7 +155,8 @@ class _Request:
         usage, ok, throttled = Usage(), False, False
         token = asking.set(limiter)
         try:
-            async with asyncio.timeout(limits.call_timeout):
+            async with self._leased() as leased, asyncio.timeout(limits.call_timeout):
+                started = leased
                 answer = await calling.bound.ainvoke(self._messages, self._config(id))
             usage, ok = usage_of(answer), True
             return answer
@@ -163,10 +168,13 @@ class _Request:
             raise TimeoutError(f"no answer from {calling.target} within {limits.call_timeout:g} s") from error
         except Exception as error:
             throttled = is_throttled(error)
+            pause = retry_after(error)
             if throttled:
-                limiter.refused(slot, retry_after(error))
+                limiter.refused(slot, pause)
             elif is_overloaded(error):
-                limiter.overloaded(slot, retry_after(error))
+                limiter.overloaded(slot, pause)
+            if calling.shared is not None and pause is not None and (throttled or is_overloaded(error)):
+                await calling.shared.pause(min(pause, limits.retry_after_ceiling))
             raise
         finally:
             asking.reset(token)
@@ -189,6 +197,16 @@ class _Request:
                     usd=usd,
                 )
             )
+
+    @contextlib.asynccontextmanager
+    async def _leased(self) -> AsyncIterator[float]:
+        """Be in flight over all processes that share limits; gives the time at which the request leaves."""
+        calling = self._calling
+        if calling.shared is None:
+            yield time.time()
+            return
+        async with calling.shared.lease(calling.rates, self.tokens, calling.limits.call_timeout):
+            yield time.time()
 
     def _config(self, id: uuid.UUID) -> RunnableConfig:
         config = self._calling.config
