@@ -18,7 +18,9 @@ from langgraph_parallel import Ask, Limits, Section, create_sectioning
 RATE = 50
 
 
-def _graph(n: int, limits: Limits) -> Any:
+def fan_out(n: int, limits: Limits) -> Any:
+    """A section for each call."""
+
     def by_number(content: str) -> list[Section]:
         return [Section(id=str(i), title=str(i), content=f"{content} {i}") for i in range(n)]
 
@@ -28,7 +30,7 @@ def _graph(n: int, limits: Limits) -> Any:
 async def once(n: int, limits: Limits, url: str, name: str) -> None:
     """Run one fan-out, and print what came of it."""
     started = time.perf_counter()
-    out = await _graph(n, limits).ainvoke({"content": QUESTION})
+    out = await fan_out(n, limits).ainvoke({"content": QUESTION})
     wall, seen = time.perf_counter() - started, stats(url)
     ok = out["report"].branches.get("ok", 0)
     later = seen["refused_later"] / seen["requests"]

@@ -4,7 +4,6 @@ import contextlib
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
-from anyio.from_thread import start_blocking_portal
 from langchain_core.runnables import RunnableConfig
 
 from langgraph_parallel.errors import CompletionError, UsageError
@@ -126,5 +125,7 @@ def _ours(graph: object) -> ParallelGraph:
 
 def _wait(make: Callable[[], Awaitable[Any]]) -> Any:
     """Run a coroutine in a loop of its own, where one may be running already."""
+    from anyio.from_thread import start_blocking_portal
+
     with start_blocking_portal() as portal:
         return portal.call(make)

@@ -6,6 +6,7 @@ from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any, Self
 
+from langchain_core.language_models import BaseChatModel
 from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, SystemMessage
 from langchain_core.runnables import RunnableConfig
 from pydantic import BaseModel
@@ -17,7 +18,7 @@ from langgraph_parallel.runtime.calling import Calling
 from langgraph_parallel.runtime.context import Context, current_context
 from langgraph_parallel.runtime.limiter import Rates, limiter_of
 from langgraph_parallel.runtime.limits import Limits
-from langgraph_parallel.runtime.loops import loop_local, loop_local_async
+from langgraph_parallel.runtime.loops import loop_local_async
 from langgraph_parallel.runtime.models import (
     ModelLike,
     check_model,
@@ -27,15 +28,18 @@ from langgraph_parallel.runtime.models import (
     nameable_model,
     require_model,
 )
-from langgraph_parallel.runtime.prices import Priced, check_prices
+from langgraph_parallel.runtime.prices import Priced, check_budget
 from langgraph_parallel.runtime.run import Run, current_run
 from langgraph_parallel.runtime.shared import shared_of
-from langgraph_parallel.runtime.structured import bind, validate
+from langgraph_parallel.runtime.structured import BoundModel, bind, validate
 from langgraph_parallel.runtime.tokens import estimate_tokens
 
 _REPAIR = load("repair")
 _REPAIR_TOKENS = 200
 """What the request for a repair adds to the prompt and the answer that it repeats."""
+
+Prepared = tuple[BaseChatModel, BoundModel, Priced, str]
+"""A model, which is held so that its id stays its own; bound; with its name in price lists; its endpoint."""
 
 
 class Ask:
@@ -156,7 +160,7 @@ class Ask:
         repairs = 0 if self.schema is None else 1
         asked = prompt + repairs * (prompt + limits.answer_tokens + _REPAIR_TOKENS)
         answered = limits.answer_tokens * (1 + repairs)
-        priced = Priced.of(nameable_model(self.chosen(context)), limits)
+        priced = Priced.of(nameable_model(self.chosen(context))).at(limits)
         return Estimate(
             calls=1,
             most_calls=limits.attempts * (1 + repairs) * (1 if limits.hedge == "off" else 2),
@@ -170,15 +174,10 @@ class Ask:
         run = current_run()
         model = await get_model(self.chosen(current_context()))
         limits = run.limits_for(self.limits)
-        priced = Priced.of(model, limits)
-        await loop_local_async(("price list", priced), lambda: asyncio.to_thread(priced.usd, Usage()))
-        if limits.budget_usd is not None:
-            check_prices(limits, [model])
-        bound = loop_local(
-            ("bound", id(model), self.schema, self.temperature),
-            lambda: (model, bind(model, self.schema, self.temperature)),
-        )[1]
-        endpoint = endpoint_of(model)
+        key = ("bound", id(model), self.schema, self.temperature)
+        _, bound, named, endpoint = await loop_local_async(key, lambda: self._prepare(model))
+        priced = named.at(limits)
+        check_budget(limits, priced)
         return Calling(
             bound=bound,
             target=priced.model,
@@ -190,6 +189,12 @@ class Ask:
             config=config,
             shared=await shared_of(endpoint, priced.model),
         )
+
+    async def _prepare(self, model: BaseChatModel) -> Prepared:
+        """What all calls to one model have in common; made once for them."""
+        priced = Priced.of(model)
+        await asyncio.to_thread(priced.usd, Usage())  # the price list takes a while to read
+        return model, bind(model, self.schema, self.temperature), priced, endpoint_of(model)
 
     def _data(self, input: object) -> dict[str, str]:
         names = self.variables

@@ -29,9 +29,15 @@ class Priced:
     output: float | None = None
 
     @classmethod
-    def of(cls, model: ModelLike, limits: Limits) -> "Priced":
-        """Name a model, with the prices that the limits give."""
-        return cls(provider_of(model), model_name(model), limits.price_input, limits.price_output)
+    def of(cls, model: ModelLike) -> "Priced":
+        """Name a model."""
+        return cls(provider_of(model), model_name(model))
+
+    def at(self, limits: Limits) -> "Priced":
+        """The same, with the prices that the limits give."""
+        if limits.price_input is None and limits.price_output is None:
+            return self
+        return Priced(self.provider, self.model, limits.price_input, limits.price_output)
 
     def usd(self, usage: Usage) -> float | None:
         """What so many tokens cost; None where nobody knows."""
@@ -56,15 +62,23 @@ def check_prices(limits: Limits, models: Iterable[ModelLike | None]) -> None:
     Raises:
         UnknownPrice: there is such a budget, and a model whose price nobody knows.
     """
-    if limits.budget_usd is None:
-        return
-    for model in models:
+    for model in models if limits.budget_usd is not None else ():
         named = model if model is not None else default_model()
-        if named is not None and not Priced.of(named, limits).known:
-            raise UnknownPrice(
-                f"budget_usd cannot be kept: the price of {model_name(named)} is not known; set price_input "
-                "and price_output in Limits (US dollars for a million tokens), or use budget_tokens"
-            )
+        if named is not None:
+            check_budget(limits, Priced.of(named).at(limits))
+
+
+def check_budget(limits: Limits, priced: Priced) -> None:
+    """The same for one model that is named already.
+
+    Raises:
+        UnknownPrice: as `check_prices`.
+    """
+    if limits.budget_usd is not None and not priced.known:
+        raise UnknownPrice(
+            f"budget_usd cannot be kept: the price of {priced.model} is not known; set price_input "
+            "and price_output in Limits (US dollars for a million tokens), or use budget_tokens"
+        )
 
 
 @lru_cache(maxsize=4096)
