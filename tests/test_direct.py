@@ -5,11 +5,13 @@ from typing import Any
 import pytest
 from langchain_core.callbacks import AsyncCallbackHandler, get_usage_metadata_callback
 from langchain_openai import AzureChatOpenAI, ChatOpenAI
+from openai import APIStatusError
 from pydantic import BaseModel
 
-from langgraph_parallel import Ask, create_voting
+from langgraph_parallel import Ask, Limits, create_voting
 from langgraph_parallel.runtime import direct
 from langgraph_parallel.runtime.direct import Direct
+from langgraph_parallel.runtime.models import get_model
 from tests.fans import GIVEN, flat
 from tests.server import ModelServer, Reply
 
@@ -49,7 +51,10 @@ async def test_it_says_the_same_as_the_long_way(
         first, second = (request.body for request in server.requests)
         assert {**first, "stream": False} == {**second, "stream": False}
         headers = [{k.lower(): v for k, v in request.headers.items()} for request in server.requests]
-        assert headers[0]["authorization"] == headers[1]["authorization"]
+        apart = ("x-stainless-", "content-length", "connection")
+        assert (
+            len({str(sorted(h for h in held.items() if not h[0].startswith(apart))) for held in headers}) == 1
+        )
 
 
 async def test_who_listens_hears_every_call(model: str, server: ModelServer) -> None:
@@ -80,10 +85,26 @@ async def test_who_listens_hears_every_call(model: str, server: ModelServer) -> 
     ],
     ids=["cache", "streaming", "several answers", "responses", "extra body", "subclass", "azure"],
 )
-def test_what_is_no_plain_chat_model_takes_the_long_way(model: str, make: Any) -> None:
+async def test_what_is_no_plain_chat_model_takes_the_long_way(model: str, make: Any) -> None:
     """Whatever changes more than the parameters of a request."""
-    assert Direct.of(make(), {}) is None
-    assert Direct.of(ChatOpenAI(model="x"), {}) is not None
+    assert Direct.of(await get_model(make()), {}) is None
+    assert Direct.of(await get_model(ChatOpenAI(model="x")), {}) is not None
+
+
+@pytest.mark.parametrize("status", [400, 401, 403, 404, 409, 418, 422, 429, 500, 503])
+async def test_errors_are_those_of_the_sdk(model: str, server: ModelServer, status: int) -> None:
+    """LangChain derives its own from them; status, code and message are the same on both ways."""
+    server.always(Reply(status=status, headers={"retry-after": "0"}))
+    ask = Ask("{text}", model=model, limits=Limits(attempts=1, patience=0))
+    ends: list[Any] = []
+    for config in (None, {"callbacks": [Listener()]}):
+        with pytest.raises(APIStatusError) as raised:
+            await ask.ainvoke("x", config)  # type: ignore[arg-type]
+        ends.append(raised.value)
+    short, long = ends
+    assert isinstance(long, type(short))
+    assert (str(short), short.code, short.status_code) == (str(long), long.code, long.status_code)
+    assert short.response.headers["retry-after"] == "0"
 
 
 @pytest.mark.parametrize(

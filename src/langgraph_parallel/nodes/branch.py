@@ -119,10 +119,9 @@ async def run_branch(worker: Worker | Dispatcher, task: Task, config: RunnableCo
             if isinstance(chosen, Runnable) and not ours:
                 named = _listening(named, CallRecorder(calls))  # not ours: only callbacks see its calls
             planned, kept = task.get("planned", 0), task.get("kept", 0)
-            with run.branch(task["id"], planned=planned, kept=kept, closes_itself=ours) as bound:
-                async with bound:
-                    run.check()
-                    end.harvest(await chosen.ainvoke(_input(chosen, work), named), ours)
+            async with run.branch(planned=planned, kept=kept, closes_itself=ours) as bound:
+                run.check()
+                end.harvest(await chosen.ainvoke(_input(chosen, work), named), ours)
         except GraphBubbleUp:
             raise
         except BranchEnded:

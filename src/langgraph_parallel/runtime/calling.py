@@ -9,10 +9,9 @@ One question may take several requests: the first, its retries, a hedge, a repai
 """
 
 import asyncio
-import contextlib
 import time
 import uuid
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -57,54 +56,59 @@ class Calling:
             TimeoutError: no answer in time; a DeadlineExceeded if it was the run's.
             Exception: what the provider raises, after the last attempt.
         """
-        tokens = sum(estimate_tokens(message.text) for message in messages)
         bound = current_bound()
+        if self.run.deadline is None or bound.holds_deadline:
+            return await self._send(messages, what, bound)
         async with self.run.in_time():
-            async for attempt in retrying(self.limits, bound.waiting):
-                with attempt:
-                    number = attempt.retry_state.attempt_number
-                    return await self._attempt(_Request(self, messages, tokens, number, what), bound)
+            return await self._send(messages, what, bound)
+
+    async def _send(self, messages: Sequence[BaseMessage], what: str, bound: Bound) -> AIMessage:
+        tokens = sum(estimate_tokens(message.text) for message in messages)
+        async for attempt in retrying(self.limits, bound.waiting):
+            with attempt:
+                number = attempt.retry_state.attempt_number
+                return await self._attempt(_Request(self, messages, tokens, number, what), bound)
         raise AssertionError("tenacity re-raises the last error")  # pragma: no cover
 
     async def _attempt(self, request: "_Request", bound: Bound) -> AIMessage:
         """One attempt: a request, and for a straggler a second one."""
         self.run.check()
-        with bound.waiting():
-            await self.run.budget.reserve(request.amount)
-            try:
-                slot = await self.limiter.acquire(
-                    self.rates, tokens=request.tokens, run=self.run.root, first=request.number > 1
-                )
-            except BaseException:
-                self.run.budget.settle(request.amount, Amount())
-                raise
-        self._recheck(request, slot)
-        with bound.flying():
-            if self.limits.hedge == "off":
-                return await request.make(slot)
-            return await self._hedged(request, slot)
-
-    def _recheck(self, request: "_Request", slot: Slot) -> None:
-        """Whether the call may still start, after all the time in line."""
+        bound.in_line += 1
         try:
+            slot = await self._slot(request)
+        finally:
+            bound.in_line -= 1
+        bound.in_flight += 1
+        try:
+            return await (request.make(slot) if self.limits.hedge == "off" else self._hedged(request, slot))
+        finally:
+            bound.in_flight -= 1
+
+    async def _slot(self, request: "_Request") -> Slot:
+        """Wait for budget and a slot, and make sure that the call may still start after all that time."""
+        await self.run.budget.reserve(request.amount)
+        slot: Slot | None = None
+        try:
+            slot = await self.limiter.acquire(
+                self.rates, tokens=request.tokens, run=self.run.root, first=request.number > 1
+            )
             self.run.check()
             self.run.budget.recheck(request.amount)
         except BaseException:
-            self.limiter.release(slot)
-            self.run.budget.settle(request.amount, Amount())
+            request.give_back(slot)
             raise
+        return slot
 
     async def _hedged(self, request: "_Request", slot: Slot) -> AIMessage:
         """A request, and a second one when it is late: the first answer wins, the other is cut off."""
         stragglers = self.limiter.stragglers
         late = stragglers.watch()
-        first = asyncio.ensure_future(request.make(slot))
         alarm = asyncio.ensure_future(self._alarm(late))
-        racing = [first]
+        racing = [request.start(slot)]
         answer: AIMessage | None = None
         try:
-            await asyncio.wait([first, alarm], return_when=asyncio.FIRST_COMPLETED)
-            if not first.done() and (second := self._second(request)) is not None:
+            await asyncio.wait([*racing, alarm], return_when=asyncio.FIRST_COMPLETED)
+            if not racing[0].done() and (second := self._second(request)) is not None:
                 racing.append(second)
             answer = await _first_answer(racing)
             request.cut_off = usage_of(answer)
@@ -126,11 +130,9 @@ class Calling:
             return None
         slot = self.limiter.try_acquire(self.rates, tokens=request.tokens)
         if slot is None or not self.limiter.stragglers.may_hedge(self.limits.hedge_share):
-            if slot is not None:
-                self.limiter.release(slot)
-            self.run.budget.settle(request.amount, Amount())
+            request.give_back(slot)
             return None
-        return asyncio.ensure_future(request.make(slot, hedge=True))
+        return request.start(slot, hedge=True)
 
 
 class _Request:
@@ -145,19 +147,36 @@ class _Request:
         self.cut_off = Usage(input_tokens=tokens)
         """What a request is taken to have used that was cut off."""
         most = Usage(input_tokens=tokens, output_tokens=calling.limits.answer_tokens)
+        self._begun: list[Slot] = []
         budget = calling.run.budget
         self.amount = Amount(1, self.tokens, calling.priced.usd(most) or 0.0) if budget.chain else Amount(1)
 
+    def give_back(self, slot: Slot | None) -> None:
+        """Nothing was sent: what was set aside for it is free again."""
+        if slot is not None:
+            self._calling.limiter.release(slot)
+        self._calling.run.budget.settle(self.amount, Amount())
+
+    def start(self, slot: Slot, *, hedge: bool = False) -> "asyncio.Task[AIMessage]":
+        """Make it in a task; one that is cancelled before it has begun gives back what it holds."""
+        task = asyncio.ensure_future(self.make(slot, hedge=hedge))
+        task.add_done_callback(lambda _: None if slot in self._begun else self.give_back(slot))
+        return task
+
     async def make(self, slot: Slot, *, hedge: bool = False) -> AIMessage:
         """Make it, give the slot back, and leave a record, whatever comes of it."""
+        self._begun.append(slot)
         calling, limits, limiter = self._calling, self._calling.limits, self._calling.limiter
         id, started = uuid.uuid4(), time.time()
         usage, ok, throttled = Usage(), False, False
         token = asking.set(limiter)
         try:
-            async with self._leased() as leased, asyncio.timeout(limits.call_timeout):
-                started = leased
-                answer = await calling.bound.ainvoke(self._messages, self._config(id))
+            if calling.shared is None:
+                answer = await self._answer(id)
+            else:
+                async with calling.shared.lease(calling.rates, self.tokens, limits.call_timeout):
+                    started = time.time()
+                    answer = await self._answer(id)
             usage, ok = usage_of(answer), True
             return answer
         except asyncio.CancelledError:
@@ -198,15 +217,9 @@ class _Request:
                 )
             )
 
-    @contextlib.asynccontextmanager
-    async def _leased(self) -> AsyncIterator[float]:
-        """Be in flight over all processes that share limits; gives the time at which the request leaves."""
-        calling = self._calling
-        if calling.shared is None:
-            yield time.time()
-            return
-        async with calling.shared.lease(calling.rates, self.tokens, calling.limits.call_timeout):
-            yield time.time()
+    async def _answer(self, id: uuid.UUID) -> AIMessage:
+        async with asyncio.timeout(self._calling.limits.call_timeout):
+            return await self._calling.bound.ainvoke(self._messages, self._config(id))
 
     def _config(self, id: uuid.UUID) -> RunnableConfig:
         config = self._calling.config

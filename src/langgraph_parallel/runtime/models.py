@@ -198,5 +198,10 @@ async def _adopt(model: BaseChatModel) -> tuple[BaseChatModel, BaseChatModel]:
     if shared is None:
         shared = await loop_local_async(("client", str(own.base_url)), _make_client)
     client = own.with_options(max_retries=0, http_client=shared)
-    fields = {"max_retries": 0, "root_async_client": client, "async_client": client.chat.completions}
+    fields = {
+        "max_retries": 0,
+        "http_async_client": shared,
+        "root_async_client": client,
+        "async_client": client.chat.completions,
+    }
     return model, openai_model.model_copy(update=fields)

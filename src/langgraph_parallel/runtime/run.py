@@ -10,8 +10,8 @@ import contextlib
 import threading
 import time
 import weakref
-from collections.abc import Iterator
-from contextvars import ContextVar
+from collections.abc import AsyncIterator, Iterator
+from contextvars import ContextVar, Token
 from typing import Any
 
 from langchain_core.runnables import RunnableConfig
@@ -30,11 +30,24 @@ _KEY = "__langgraph_parallel_run"
 
 
 class Bound:
-    """The bounds of one branch while it runs: when it has to end, and who says so."""
+    """The bounds of one branch while it runs: when it has to end, and who says so.
 
-    def __init__(self, at: float | None, *, closes_itself: bool = False) -> None:
+    Args:
+        left: seconds until it has to end; None for no such bound.
+        among: the bounds of its siblings, where it is found while it runs.
+        closes_itself: its worker is a graph of ours, which obeys the deadline at its leaves, and closes on
+            what it has then; to cut it off would lose that.
+    """
+
+    def __init__(
+        self, left: float | None = None, among: "set[Bound] | None" = None, *, closes_itself: bool = False
+    ) -> None:
         self._loop = asyncio.get_running_loop()
+        at = None if left is None else self._loop.time() + left
         self._timeout = asyncio.timeout_at(at)
+        self._among: set[Bound] = set() if among is None else among
+        self._token: Token[Bound | None] | None = None
+        self.holds_deadline = at is not None
         self.ended_by: EndedBy | None = None if at is None else "deadline"
         self.why = "the run's deadline has passed"
         self.in_flight = 0
@@ -61,10 +74,15 @@ class Bound:
                 self.ended_by, self.why = by, why
 
     async def __aenter__(self) -> "Bound":
+        self._token = _bound.set(self)
+        self._among.add(self)
         await self._timeout.__aenter__()
         return self
 
     async def __aexit__(self, *raised: Any) -> None:
+        self._among.discard(self)
+        assert self._token is not None
+        _bound.reset(self._token)
         try:
             await self._timeout.__aexit__(*raised)
         except TimeoutError:
@@ -79,15 +97,6 @@ class Bound:
         finally:
             self.in_line -= 1
 
-    @contextlib.contextmanager
-    def flying(self) -> Iterator[None]:
-        """Count a call as on its way."""
-        self.in_flight += 1
-        try:
-            yield
-        finally:
-            self.in_flight -= 1
-
 
 class BranchEnded(Exception):
     """A bound has ended a branch."""
@@ -98,7 +107,7 @@ _bound: ContextVar[Bound | None] = ContextVar("bound", default=None)
 
 def current_bound() -> Bound:
     """The bound of the branch that this code runs in; one without effect outside of branches."""
-    return _bound.get() or Bound(None)
+    return _bound.get() or Bound()
 
 
 class Run:
@@ -137,7 +146,7 @@ class Run:
         ends += [time.monotonic() + own.deadline] if own.deadline else []
         self.deadline: float | None = min(ends, default=None)
         """When it has to be over, on the clock of `time.monotonic`."""
-        self._bounds: dict[str, Bound] = {}
+        self._bounds: set[Bound] = set()
         self._fan_out: _FanOut | None = None
         self._inner: weakref.WeakSet[Run] = weakref.WeakSet()
         if around:
@@ -172,8 +181,8 @@ class Run:
             raise DeadlineExceeded("the run's deadline has passed")
 
     @contextlib.asynccontextmanager
-    async def in_time(self) -> Any:
-        """End what runs inside at the deadline.
+    async def in_time(self) -> AsyncIterator[None]:
+        """End what runs inside at the deadline; a branch has that of its own.
 
         Raises:
             DeadlineExceeded: the time was over.
@@ -189,31 +198,17 @@ class Run:
                 raise DeadlineExceeded("the run's deadline has passed") from None
             raise
 
-    @contextlib.contextmanager
-    def branch(
-        self, id: str, *, planned: int = 0, kept: int = 0, closes_itself: bool = False
-    ) -> Iterator[Bound]:
-        """Hold the bound of a branch while it runs.
+    def branch(self, *, planned: int = 0, kept: int = 0, closes_itself: bool = False) -> Bound:
+        """The bound of a branch, to be held while it runs.
 
         Args:
-            id: of the branch.
             planned: branches of its fan-out, as far as it knows.
             kept: those that are not run again, because they had ended ok.
-            closes_itself: its worker is a graph of ours, which obeys the deadline at its leaves, and closes
-                on what it has then; to cut it off would lose that.
+            closes_itself: as in `Bound`.
         """
         if self._fan_out is None and self.completion is not None and planned:
             self._fan_out = _FanOut(self.completion, planned, kept, self._bounds)
-        left = None if closes_itself else self.left()
-        at = None if left is None else asyncio.get_running_loop().time() + left
-        bound = Bound(at, closes_itself=closes_itself)
-        token = _bound.set(bound)
-        self._bounds[id] = bound
-        try:
-            yield bound
-        finally:
-            self._bounds.pop(id, None)
-            _bound.reset(token)
+        return Bound(None if closes_itself else self.left(), self._bounds, closes_itself=closes_itself)
 
     def ended(self, branch: Branch) -> None:
         """A branch has ended: its siblings may not be needed any more."""
@@ -231,7 +226,7 @@ class Run:
             grace: seconds; by default that of the limits.
         """
         self.root.drained = self.root.drained or why
-        for bound in [bound for bound in list(self._bounds.values()) if not bound.closes_itself]:
+        for bound in [bound for bound in list(self._bounds) if not bound.closes_itself]:
             waits = bound.in_line and not bound.in_flight
             bound.end("drain", why, after=0.0 if waits else self.limits.grace if grace is None else grace)
         for run in list(self._inner):
@@ -258,7 +253,7 @@ class Run:
 class _FanOut:
     """Asks a completion policy after every branch, and ends the others when it has heard enough."""
 
-    def __init__(self, policy: Completion, planned: int, kept: int, bounds: dict[str, Bound]) -> None:
+    def __init__(self, policy: Completion, planned: int, kept: int, bounds: set[Bound]) -> None:
         self._policy, self._bounds = policy, bounds
         self._planned, self._kept = planned, kept
         self._began = time.monotonic()
@@ -281,7 +276,7 @@ class _FanOut:
         if state in {State.OPEN, State.MET}:
             return
         late = any(elapsed >= seconds for seconds in self._policy.expiries())
-        for bound in list(self._bounds.values()):
+        for bound in list(self._bounds):
             if late:
                 bound.end("deadline", f"not finished in time: {self._policy}")
             elif state is State.ENOUGH:
