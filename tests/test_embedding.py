@@ -16,9 +16,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from langchain_core.runnables import RunnableLambda
 from langgraph.checkpoint.sqlite.aio import AsyncSqliteSaver
 
+from langgraph_parallel import Limits
 from tests.embedded_agent import build
+from tests.fans import GIVEN, nested
 from tests.server import Gate, ModelServer, Reply
 
 ROOT = Path(__file__).parents[1]
@@ -159,6 +162,17 @@ async def test_a_second_change_on_the_same_thread_is_a_new_review(
     assert first["markdown"] == second["markdown"]
     assert second["report"].branches == {"ok": 12}
     assert len(server.requests) == 24
+
+
+async def test_it_is_a_runnable_like_any_other(model: str, server: ModelServer) -> None:
+    """In a chain, in a batch, as a copy with a config, and as a stream of events."""
+    chain = RunnableLambda(lambda _: GIVEN) | nested(2, 2, model) | RunnableLambda(lambda out: out["report"])
+    assert (await chain.ainvoke(None)).branches == {"ok": 4}
+    copy = nested(2, 2, model, limits=Limits(budget_calls=3)).with_config({"tags": ["mine"]})
+    outs = await copy.abatch([GIVEN, GIVEN])
+    assert [out["report"].branches for out in outs] == [{"ok": 3, "skipped": 1}] * 2
+    events = [event["event"] async for event in copy.astream_events(GIVEN, version="v2")]
+    assert events.count("on_chat_model_end") == 3
 
 
 async def test_a_foreign_context_is_left_alone(

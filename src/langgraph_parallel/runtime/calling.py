@@ -143,13 +143,16 @@ class _Request:
     ) -> None:
         self._calling, self._messages, self._what = calling, messages, what
         self.number = number
-        self.tokens = tokens + calling.limits.answer_tokens
+        self.tokens = tokens + calling.limiter.expected_answer(calling.limits.answer_tokens)
+        """What it is expected to take of the endpoint's tokens; a budget sets aside the most that it may."""
         self.cut_off = Usage(input_tokens=tokens)
         """What a request is taken to have used that was cut off."""
         most = Usage(input_tokens=tokens, output_tokens=calling.limits.answer_tokens)
         self._begun: list[Slot] = []
-        budget = calling.run.budget
-        self.amount = Amount(1, self.tokens, calling.priced.usd(most) or 0.0) if budget.chain else Amount(1)
+        self.amount = Amount(1)
+        if calling.run.budget.chain:
+            usd = calling.priced.usd(most) or 0.0
+            self.amount = Amount(1, most.input_tokens + most.output_tokens, usd)
 
     def give_back(self, slot: Slot | None) -> None:
         """Nothing was sent: what was set aside for it is free again."""
@@ -198,7 +201,10 @@ class _Request:
         finally:
             asking.reset(token)
             used = usage.input_tokens + usage.output_tokens
-            limiter.release(slot, answered=ok, tokens=used if ok and used else None)
+            if ok and used:
+                limiter.release(slot, answered=True, tokens=used, answer=usage.output_tokens)
+            else:
+                limiter.release(slot, answered=ok)
             usd = calling.priced.usd(usage)
             calling.run.budget.settle(self.amount, Amount(1, used, usd or 0.0))
             record(

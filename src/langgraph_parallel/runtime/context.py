@@ -75,7 +75,7 @@ def context_of(given: object, kind: type[ContextT]) -> ContextT:
 def current_context() -> Context:
     """The context of the run that this code is part of; an empty one outside of any run."""
     try:
-        given: object = get_runtime(Context).context
+        runtime = get_runtime(Context)
     except (RuntimeError, KeyError):
         return Context()
-    return context_of(given, Context)
+    return context_of(getattr(runtime, "context", None), Context)  # None inside of other Runnables

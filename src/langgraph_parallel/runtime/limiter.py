@@ -97,6 +97,7 @@ class Limiter:
         self._asked: float | None = None
         """The pause that refusals have asked for, until something is learned from them."""
         self._timer: tuple[float, asyncio.AbstractEventLoop] | None = None
+        self._answer: float | None = None
         self.stragglers = Stragglers()
 
     @property
@@ -169,15 +170,24 @@ class Limiter:
                 return None
             return self._launch(tokens, now)
 
-    def release(self, slot: Slot, *, answered: bool = False, tokens: int | None = None) -> None:
+    def expected_answer(self, most: int) -> int:
+        """Tokens to expect of an answer: as many as the last ones had on average; at first, `most`."""
+        return most if self._answer is None else min(most, math.ceil(self._answer))
+
+    def release(
+        self, slot: Slot, *, answered: bool = False, tokens: int | None = None, answer: int | None = None
+    ) -> None:
         """Give a slot back.
 
         Args:
             slot: that was acquired.
             answered: the endpoint has answered what it was asked.
             tokens: what the request really took, where that is known.
+            answer: the part of it that was the answer.
         """
         with self._lock:
+            if answer is not None:
+                self._answer = answer if self._answer is None else 0.9 * self._answer + 0.1 * answer
             if answered and self._in_flight >= self._ceiling - 1:
                 self._ceiling += 1 / self._ceiling
             self._in_flight -= 1

@@ -1,9 +1,11 @@
 """Our limiter as LangChain's `rate_limiter`, for models that are called without us."""
 
+import math
 import time
 
 from langchain_core.rate_limiters import BaseRateLimiter
 
+from langgraph_parallel.errors import UsageError
 from langgraph_parallel.runtime.limiter import Limiter, Rates
 
 
@@ -18,9 +20,14 @@ class PacedRateLimiter(BaseRateLimiter):
     Args:
         requests_per_minute: the rate.
         limiter: one that others use as well; by default one of its own.
+
+    Raises:
+        UsageError: the rate is none.
     """
 
     def __init__(self, requests_per_minute: float, *, limiter: Limiter | None = None) -> None:
+        if not 0 < requests_per_minute < math.inf:
+            raise UsageError(f"requests_per_minute is {requests_per_minute!r}; it must be more than 0")
         self._rates = Rates(concurrency=2**31, requests_per_minute=requests_per_minute)
         self._limiter = limiter or Limiter()
         self._rest = min(0.05, 15 / requests_per_minute)
