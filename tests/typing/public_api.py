@@ -2,6 +2,8 @@
 
 from typing import Any, assert_type
 
+from langchain_core.runnables import RunnableConfig
+from langchain_openai import ChatOpenAI
 from langgraph.graph import StateGraph
 from langgraph.graph.state import CompiledStateGraph
 from pydantic import BaseModel
@@ -10,16 +12,33 @@ from typing_extensions import TypedDict
 from langgraph_parallel import (
     Ask,
     Aspect,
+    Branch,
+    Context,
+    Estimate,
     Judge,
+    Limiter,
     Limits,
+    PacedRateLimiter,
+    Rates,
+    RunReport,
     Section,
     Support,
     Verdict,
+    aestimate,
+    aredrive,
     create_review,
     create_sectioning,
     create_voting,
+    deadline,
+    drain,
+    errors,
+    estimate,
     majority,
+    min_success,
     plan,
+    redrive,
+    required,
+    share_limits,
     split,
     synthesize,
     threshold,
@@ -80,3 +99,22 @@ def verdict(given: Verdict) -> None:
     assert_type(given.support, Support)
     assert_type(str(given.support), str)
     assert_type(given.decided, bool)
+
+
+async def control(graph: CompiledStateGraph[Any, Any, Any, Any], config: RunnableConfig) -> None:
+    """What can be done with a graph besides running it, and how its calls are bounded."""
+    assert_type(estimate(graph, {"question": "?"}), Estimate)
+    assert_type((await aestimate(graph, {"question": "?"})).usd, float | None)
+    assert_type(redrive(graph, config), dict[str, Any])
+    assert_type(await aredrive(graph, config, context=Context(limits=Limits(budget_usd=1))), dict[str, Any])
+    assert_type(drain("going down", grace=5), int)
+    create_voting(completion=min_success(3) & required("#1") | deadline(30), limits=Limits(hedge="p95"))
+    create_review(completion="tolerated_failures(0.1)", limits=Limits(hedge=2.5, deadline=60))
+    async with Limiter().slot(Rates(concurrency=8), tokens=500):
+        share_limits(None)
+    ChatOpenAI(rate_limiter=PacedRateLimiter(requests_per_minute=60))
+    try:
+        await graph.ainvoke({})
+    except errors.CompletionError as error:
+        assert_type(error.succeeded["#1"], Branch)
+        assert_type(error.report, RunReport)

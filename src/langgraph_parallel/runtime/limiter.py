@@ -57,11 +57,12 @@ class Rates:
 class Slot:
     """The right to have one request in flight."""
 
-    __slots__ = ("launch", "tokens")
+    __slots__ = ("concurrency", "launch", "tokens")
 
-    def __init__(self, launch: Launch, tokens: int) -> None:
+    def __init__(self, launch: Launch, tokens: int, concurrency: int) -> None:
         self.launch = launch
         self.tokens = tokens
+        self.concurrency = concurrency
 
 
 class _Place:
@@ -148,7 +149,7 @@ class Limiter:
             if self._paused_until - now > rates.longest_pause:
                 raise self._too_long(now)
             if not self._lines and not self._admit(rates, tokens, now):
-                return self._launch(tokens, now)
+                return self._launch(rates, tokens, now)
             place = _Place(rates, tokens)
             line = self._lines.setdefault(run, deque())
             line.appendleft(place) if first else line.append(place)
@@ -168,7 +169,7 @@ class Limiter:
             now = time.monotonic()
             if self._lines or self._admit(rates, tokens, now):
                 return None
-            return self._launch(tokens, now)
+            return self._launch(rates, tokens, now)
 
     def expected_answer(self, most: int) -> int:
         """Tokens to expect of an answer: as many as the last ones had on average; at first, `most`."""
@@ -207,7 +208,9 @@ class Limiter:
         """
         with self._lock:
             slot.launch.refused = True
-            reached = self._lower(slot)
+            reached = self._in_flight >= min(self._ceiling, slot.concurrency) > 1
+            if reached:
+                self._lower(slot)
             if retry_after is not None or not reached:
                 self._pause(retry_after or 0.0, since=slot.launch.when)
                 self._asked = max(self._asked or 0.0, retry_after or 0.0)
@@ -224,15 +227,11 @@ class Limiter:
         with self._lock:
             self._pause(seconds)
 
-    def _lower(self, slot: Slot) -> bool:
-        """Lower the ceiling, once for all that were in flight together; tell if it was reached."""
-        if slot.launch.when <= self._lowered_at:
-            return True
-        reached = self._ceiling > 1 and (self._in_flight >= self._ceiling or self._ceiling == math.inf)
-        if reached:
+    def _lower(self, slot: Slot) -> None:
+        """Lower the ceiling, once for all that were in flight together; what was alone was not too many."""
+        if slot.launch.when > self._lowered_at and self._in_flight > 1:
             self._ceiling = max(1.0, DECREASE * min(self._ceiling, self._in_flight))
             self._lowered_at = time.monotonic()
-        return reached
 
     def _pause(self, seconds: float, *, since: float = math.inf) -> None:
         """Pause for everybody. Requests that had left before a pause began are of one burst, and ask for one.
@@ -298,9 +297,9 @@ class Limiter:
             self._buckets[kind, rate] = make(rate)
         return self._buckets[kind, rate]
 
-    def _launch(self, tokens: int, now: float) -> Slot:
+    def _launch(self, rates: Rates, tokens: int, now: float) -> Slot:
         self._in_flight += 1
-        return Slot(self._pace.launch(now), tokens)
+        return Slot(self._pace.launch(now), tokens, rates.concurrency)
 
     def _serve(self) -> None:
         """Give slots to those in line, run by run in turns, as long as there are any to give."""
@@ -317,15 +316,16 @@ class Limiter:
             line.popleft()
             if not line:
                 del self._lines[run]
-            place.given = self._launch(place.tokens, now)
+            place.given = self._launch(place.rates, place.tokens, now)
             place.waiter.tell()
         if soonest < math.inf:
             self._wake_at(soonest, next(iter(self._lines.values()))[0].waiter.loop)
 
     def _wake_at(self, when: float, loop: asyncio.AbstractEventLoop) -> None:
         """Serve again at that time, in the loop of somebody who waits."""
-        if self._timer is not None and self._timer[0] <= when and not self._timer[1].is_closed():
-            return
+        waiting = {line[0].waiter.loop for line in self._lines.values()}
+        if self._timer is not None and self._timer[0] <= when and self._timer[1] in waiting:
+            return  # the loop of somebody who has left may be gone before it rings
         timer = self._timer = (when, loop)
 
         def ring() -> None:
