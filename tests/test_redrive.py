@@ -17,6 +17,7 @@ from langgraph_parallel import (
     create_sectioning,
     create_voting,
     drain,
+    min_success,
     plan,
     redrive,
     split,
@@ -109,6 +110,18 @@ async def test_after_a_completion_error_it_goes_on_with_what_failed(model: str, 
     out = await aredrive(graph, CONFIG)
     assert out["report"].branches == {"ok": 4}
     assert len(server.requests) == len(raised.value.failed)
+
+
+async def test_what_was_not_needed_can_be_wanted_after_all(model: str, server: ModelServer) -> None:
+    """A policy that was met does not end the redrive that asks for the rest."""
+    server.always(Reply(hang=True))
+    server.on(lambda r: "Number 0:" in r.prompt or "Number 1:" in r.prompt, Reply(text="first"))
+    graph = flat(4, model, completion=min_success(2), checkpointer=InMemorySaver())
+    assert (await graph.ainvoke(GIVEN, CONFIG))["report"].branches == {"cancelled": 2, "ok": 2}
+    again(server, Reply(text="second", gate=Gate(opens_at=2)))
+    out = await aredrive(graph, CONFIG)
+    assert out["report"].branches == {"ok": 4}
+    assert out["report"].completion_reason == "all 4 branches finished"
 
 
 async def test_what_fails_again_can_be_run_again(model: str, server: ModelServer) -> None:

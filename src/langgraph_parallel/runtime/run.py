@@ -187,11 +187,8 @@ class Run:
         Raises:
             DeadlineExceeded: the time was over.
         """
-        if (left := self.left()) is None:
-            yield
-            return
         try:
-            async with asyncio.timeout(left) as timeout:
+            async with asyncio.timeout(self.left()) as timeout:
                 yield
         except TimeoutError:
             if timeout.expired():
@@ -259,8 +256,10 @@ class _FanOut:
         self._began = time.monotonic()
         self._ok: set[str] = set()
         self._failed: set[str] = set()
-        self._loop = asyncio.get_running_loop()
-        self._timers = [self._loop.call_later(seconds, self._ask) for seconds in policy.expiries()]
+        self._had_enough = policy.judge(Progress(planned, kept=kept)) is State.ENOUGH
+        """Before it began: somebody redrives it because they want the rest."""
+        loop = asyncio.get_running_loop()
+        self._timers = [loop.call_later(seconds, self._ask) for seconds in policy.expiries()]
 
     def note(self, branch: Branch) -> None:
         (self._ok if branch.ok else self._failed).add(branch.id)
@@ -273,9 +272,9 @@ class _FanOut:
         elapsed = time.monotonic() - self._began + 0.001  # a timer may ring a little early
         progress = Progress(self._planned, self._ok, self._failed, self._kept, elapsed)
         state = self._policy.judge(progress)
-        if state in {State.OPEN, State.MET}:
-            return
         late = any(elapsed >= seconds for seconds in self._policy.expiries())
+        if state in {State.OPEN, State.MET} or (state is State.ENOUGH and self._had_enough and not late):
+            return
         for bound in list(self._bounds):
             if late:
                 bound.end("deadline", f"not finished in time: {self._policy}")
