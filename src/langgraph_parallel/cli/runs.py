@@ -64,7 +64,7 @@ class RunStore:
     def begin(self, command: str, settings: dict[str, Any]) -> KeptRun:
         """Note that a run begins."""
         moment = time.time()
-        id = f"{time.strftime('%Y%m%d-%H%M%S', time.localtime(moment))}-{secrets.token_hex(2)}"
+        id = f"{time.strftime('%Y%m%d-%H%M%S', time.localtime(moment))}-{secrets.token_hex(4)}"
         run = KeptRun(id, moment, command, str(Path.cwd()), settings, "running", "")
         with self._open() as database:
             database.execute(
