@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from langgraph_parallel import (
+    Ask,
     Limits,
     create_sectioning,
     create_voting,
@@ -144,13 +145,22 @@ def test_what_is_no_policy_at_all_is_refused() -> None:
         completion_of(7)  # type: ignore[arg-type]
 
 
+async def opened_at(server: ModelServer, number: int, gate: Gate, graph: Any) -> Any:
+    """Run a graph, and open a gate when so many requests are in flight."""
+    running = asyncio.ensure_future(graph.ainvoke(GIVEN))
+    await asyncio.to_thread(server.wait, lambda s: s.in_flight == number)
+    gate.open()
+    return await running
+
+
 async def test_enough_ends_the_fan_out_and_the_connections_of_the_rest(
     model: str, server: ModelServer
 ) -> None:
     """With two of five answered the others are cancelled: the server sees them go."""
+    gate = Gate()
     server.always(Reply(hang=True))
-    server.on(lambda r: "Number 1:" in r.prompt or "Number 3:" in r.prompt, Reply(text="yes"))
-    out = await flat(5, model, completion=min_success(2)).ainvoke(GIVEN)
+    server.on(lambda r: "Number 1:" in r.prompt or "Number 3:" in r.prompt, Reply(text="yes", gate=gate))
+    out = await opened_at(server, 5, gate, flat(5, model, completion=min_success(2)))
     await asyncio.to_thread(server.wait, lambda s: s.in_flight == 0, 1.0)
     assert server.cut_off == 3
     assert out["report"].branches == {"cancelled": 3, "ok": 2}
@@ -177,9 +187,10 @@ async def test_what_waits_in_line_when_there_is_enough_is_skipped(model: str, se
 
 async def test_nested_graphs_are_cancelled_as_a_whole(model: str, server: ModelServer) -> None:
     """Every call below a branch that is not needed any more is closed."""
+    gate = Gate()
     server.always(Reply(hang=True))
-    server.on("Number 0:", Reply(json=YES))
-    out = await nested(3, 2, model, completion=min_success(1)).ainvoke(GIVEN)
+    server.on("Number 0:", Reply(json=YES, gate=gate))
+    out = await opened_at(server, 6, gate, nested(3, 2, model, completion=min_success(1)))
     await asyncio.to_thread(server.wait, lambda s: s.in_flight == 0, 1.0)
     assert (server.cut_off, out["report"].branches) == (4, {"cancelled": 2, "ok": 2})
     assert len(out["report"].calls) == 6
@@ -203,16 +214,18 @@ async def test_too_little_is_an_error_that_holds_everything(model: str, server: 
 
 async def test_what_can_never_be_met_ends_early(model: str, server: ModelServer) -> None:
     """With the required branch failed nobody waits for the others."""
+    gate = Gate()
     server.always(Reply(hang=True))
-    server.on("Number 1:", Reply(status=500))
+    server.on("Number 1:", Reply(status=500, gate=gate))
     with pytest.raises(CompletionError, match=r"required\('1'\) is not met"):
-        await flat(3, model, completion="required('1')", limits=QUICK).ainvoke(GIVEN)
+        await opened_at(server, 3, gate, flat(3, model, completion="required('1')", limits=QUICK))
     await asyncio.to_thread(server.wait, lambda s: s.in_flight == 0, 1.0)
     assert server.cut_off == 2
 
 
 async def test_a_deadline_of_the_fan_out_takes_what_is_there(model: str, server: ModelServer) -> None:
     """What has not ended by then is timed_out; with `&` too little of it is an error."""
+    await Ask("{text}", model=model).ainvoke("load the SDK")
     server.always(Reply(hang=True))
     server.on("Number 0:", Reply(text="yes"))
     out = await flat(3, model, completion=min_success(3) | deadline(0.3)).ainvoke(GIVEN)

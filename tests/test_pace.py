@@ -178,3 +178,18 @@ def test_without_a_refusal_there_is_nothing_to_learn() -> None:
     pace.launch(0.0)
     pace.learn(1.0, asked=1.0)
     assert not pace.learned
+
+
+def test_refusals_that_have_nothing_to_do_with_the_pace_do_not_stop_everything() -> None:
+    """An endpoint that refuses now and then whatever it is asked: one request for each pause is the least."""
+    pace, now = Pace(), 0.0
+    for _ in range(50):
+        pace.launch(now).refused = True
+        now += 2.0
+        pace.learn(now, asked=0.1)
+    assert pace.rate(now) >= 9.6
+    for _ in range(50):
+        pace.launch(now).refused = True
+        now += 2.0
+        pace.learn(now, asked=0.0)
+    assert pace.rate(now) >= 0.96

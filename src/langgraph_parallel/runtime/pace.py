@@ -71,10 +71,10 @@ class Pace:
     def learn(self, now: float, asked: float) -> None:
         """A pause that refusals have brought is over: set the pace by what was let through before it.
 
-        A burst without a pace says how much fits into a window, what was asked for or a second; and a short
-        pause, that there is room for one more after it. With a pace it is the pace itself that was too much:
-        it falls to what was let through. Within a second of the last lesson there is nothing new to learn:
-        the endpoint is still paying for the burst before it.
+        A pause says that there is room for one request after it: the pace is never slower than that. A burst
+        without a pace says how much fits into a window, what was asked for or a second. With a pace it is the
+        pace itself that was too much: it falls to what was let through. Within a second of the last lesson
+        there is nothing new to learn: the endpoint is still paying for the burst before it.
 
         Args:
             now: the end of the pause.
@@ -87,12 +87,14 @@ class Pace:
         window = max(HORIZON, asked)
         begin = max(self._launches[0].when, last - window)
         let_through = sum(not launch.refused for launch in self._launches if launch.when >= begin)
+        room = 1 / (asked if asked > _SHORTEST else HORIZON)
         if self.learned:
             window = max(last - begin, HORIZON / 2)
-            rate = min(self.rate(last), max(let_through / window, _LOWEST * self._rate))
+            lower = min(self.rate(last), max(let_through / window, _LOWEST * self._rate))
+            rate = max(lower, min(room, self._rate))
             self._plateau = PLATEAU
         else:
-            rate = max(max(1, let_through) / window, 1 / asked if asked > _SHORTEST else 0.0)
+            rate = max(let_through / window, room)
             self._plateau = FIRST_PLATEAU if now - self._launches[0].when >= HORIZON else SEARCH
         self._rate, self._since, self._free_at = rate, now, now
         self._launches.clear()
