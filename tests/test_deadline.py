@@ -149,6 +149,24 @@ async def test_a_drain_reaches_calls_that_rest_before_a_retry(model: str, server
     assert out["report"].branches == {"cancelled": 3}
 
 
+async def test_a_drain_ends_the_closing_calls_too(model: str, server: ModelServer) -> None:
+    """A synthesizer that is on its way has its grace, like everybody else."""
+    server.always(Reply(hang=True))
+    joined = create_sectioning(
+        planner=split.by_heading(),
+        worker=lambda section: "done",
+        synthesizer=synthesize.by_model(model),
+        limits=Limits(grace=0.1),
+    )
+    running = asyncio.ensure_future(joined.ainvoke({"content": "# a\nx"}))
+    await asyncio.to_thread(server.wait, lambda s: s.in_flight == 1)
+    drain("stop")
+    out = await running
+    assert out["report"].failures == {"synthesize": "RunDrained: stop"}
+    assert out["branches"]["1"].value == "done"
+    await asyncio.to_thread(server.wait, lambda s: s.in_flight == 0, 1.0)
+
+
 async def test_a_drain_from_another_thread_reaches_the_run(model: str, server: ModelServer) -> None:
     """As a server's shutdown hook would call it."""
     server.always(Reply(hang=True))

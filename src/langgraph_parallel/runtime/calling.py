@@ -18,6 +18,7 @@ from typing import Any
 from langchain_core.messages import AIMessage, BaseMessage
 from langchain_core.runnables import RunnableConfig
 
+from langgraph_parallel.errors import DeadlineExceeded, RunDrained
 from langgraph_parallel.records import Call, Usage
 from langgraph_parallel.runtime.budget import Amount
 from langgraph_parallel.runtime.limiter import Limiter, Rates, Slot, asking
@@ -25,7 +26,7 @@ from langgraph_parallel.runtime.limits import Limits
 from langgraph_parallel.runtime.prices import Priced
 from langgraph_parallel.runtime.recording import record, usage_of
 from langgraph_parallel.runtime.retry import is_overloaded, is_throttled, retry_after, retrying
-from langgraph_parallel.runtime.run import Bound, Run, current_bound
+from langgraph_parallel.runtime.run import Bound, BranchEnded, Run, current_bound
 from langgraph_parallel.runtime.shared import Shared
 from langgraph_parallel.runtime.stragglers import Running
 from langgraph_parallel.runtime.structured import BoundModel
@@ -56,11 +57,15 @@ class Calling:
             TimeoutError: no answer in time; a DeadlineExceeded if it was the run's.
             Exception: what the provider raises, after the last attempt.
         """
-        bound = current_bound()
-        if self.run.deadline is None or bound.holds_deadline:
+        if (bound := current_bound()) is not None:
             return await self._send(messages, what, bound)
-        async with self.run.in_time():
-            return await self._send(messages, what, bound)
+        bound = self.run.branch()  # a planner, a judge, a synthesizer: nobody else bounds it
+        try:
+            async with bound:
+                return await self._send(messages, what, bound)
+        except BranchEnded:
+            kind = DeadlineExceeded if bound.ended_by == "deadline" else RunDrained
+            raise kind(bound.why) from None
 
     async def _send(self, messages: Sequence[BaseMessage], what: str, bound: Bound) -> AIMessage:
         tokens = sum(estimate_tokens(message.text) for message in messages)

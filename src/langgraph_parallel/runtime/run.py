@@ -10,7 +10,7 @@ import contextlib
 import threading
 import time
 import weakref
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import Iterator
 from contextvars import ContextVar, Token
 from typing import Any
 
@@ -47,7 +47,6 @@ class Bound:
         self._timeout = asyncio.timeout_at(at)
         self._among: set[Bound] = set() if among is None else among
         self._token: Token[Bound | None] | None = None
-        self.holds_deadline = at is not None
         self.ended_by: EndedBy | None = None if at is None else "deadline"
         self.why = "the run's deadline has passed"
         self.in_flight = 0
@@ -105,9 +104,10 @@ class BranchEnded(Exception):
 _bound: ContextVar[Bound | None] = ContextVar("bound", default=None)
 
 
-def current_bound() -> Bound:
-    """The bound of the branch that this code runs in; one without effect outside of branches."""
-    return _bound.get() or Bound()
+def current_bound() -> Bound | None:
+    """The bound of the branch that this code is the worker of, if it is that of any."""
+    bound = _bound.get()
+    return None if bound is None or bound.closes_itself else bound
 
 
 class Run:
@@ -179,21 +179,6 @@ class Run:
             raise RunDrained(self.root.drained)
         if self.left() == 0:
             raise DeadlineExceeded("the run's deadline has passed")
-
-    @contextlib.asynccontextmanager
-    async def in_time(self) -> AsyncIterator[None]:
-        """End what runs inside at the deadline; a branch has that of its own.
-
-        Raises:
-            DeadlineExceeded: the time was over.
-        """
-        try:
-            async with asyncio.timeout(self.left()) as timeout:
-                yield
-        except TimeoutError:
-            if timeout.expired():
-                raise DeadlineExceeded("the run's deadline has passed") from None
-            raise
 
     def branch(self, *, planned: int = 0, kept: int = 0, closes_itself: bool = False) -> Bound:
         """The bound of a branch, to be held while it runs.
