@@ -16,11 +16,12 @@ from langgraph_parallel.errors import BudgetSpent, CompletionError, DeadlineExce
 from langgraph_parallel.nodes.shapes import typed_dict
 from langgraph_parallel.nodes.workers import Worker, takes_records
 from langgraph_parallel.records import Below, Branch, Call, EndedBy, RunReport, Status
+from langgraph_parallel.runtime.bound import Bound, BranchEnded
 from langgraph_parallel.runtime.graph import ParallelGraph
 from langgraph_parallel.runtime.recording import CallRecorder, recording
 from langgraph_parallel.runtime.redact import describe
 from langgraph_parallel.runtime.retry import is_timeout
-from langgraph_parallel.runtime.run import Bound, BranchEnded, current_run, run_of
+from langgraph_parallel.runtime.run import current_run, run_of
 
 _BELOW = "__langgraph_parallel_below"
 _JSON: TypeAdapter[Any] = TypeAdapter(Any)

@@ -20,13 +20,14 @@ from langchain_core.runnables import RunnableConfig
 
 from langgraph_parallel.errors import DeadlineExceeded, RunDrained
 from langgraph_parallel.records import Call, Usage
+from langgraph_parallel.runtime.bound import Bound, BranchEnded, current_bound
 from langgraph_parallel.runtime.budget import Amount
 from langgraph_parallel.runtime.limiter import Limiter, Rates, Slot, asking
 from langgraph_parallel.runtime.limits import Limits
 from langgraph_parallel.runtime.prices import Priced
 from langgraph_parallel.runtime.recording import record, usage_of
 from langgraph_parallel.runtime.retry import is_overloaded, is_throttled, retry_after, retrying
-from langgraph_parallel.runtime.run import Bound, BranchEnded, Run, current_bound
+from langgraph_parallel.runtime.run import Run
 from langgraph_parallel.runtime.shared import Shared
 from langgraph_parallel.runtime.stragglers import Running
 from langgraph_parallel.runtime.structured import BoundModel
