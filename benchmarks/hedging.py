@@ -2,9 +2,9 @@
 
     uv run python -m benchmarks.hedging [--rounds 24]
 
-The 99th percentile of the latency is ten times its median, as measured at public endpoints on busy days. Each
-round runs 100 branches without hedging and with it at p95, on the same seed. One round is luck: it is made by
-the slowest of 100 calls, and of a handful of second ones.
+The 99th percentile of the latency is ten times its median. Each round runs 100 branches without hedging and
+with it at p95, on the same seed. One round is luck: it is made by the slowest of 100 calls, and of a handful
+of second ones.
 """
 
 import argparse
