@@ -155,23 +155,16 @@ _lock = threading.Lock()
 
 def current_run() -> Run:
     """The run that this code is part of; outside of any, one that bounds nothing but single calls."""
-    try:
-        run: Run | None = (get_config().get("configurable") or {}).get(_KEY)
-    except RuntimeError:
-        run = None
-    return run if run is not None else Run(given=current_context().limits)
+    return run_of(None) or Run(given=current_context().limits)
 
 
 def run_of(config: RunnableConfig | None) -> Run | None:
-    """The run that a config hands down, or that of the code around."""
+    """The run that a config hands down, else that of the code around, if any."""
     held: Run | None = ((config or {}).get("configurable") or {}).get(_KEY)
-    if held is not None:
-        return held
-    try:
-        around: Run | None = (get_config().get("configurable") or {}).get(_KEY)
-        return around
-    except RuntimeError:
-        return None
+    if held is None:
+        with contextlib.suppress(RuntimeError):  # outside of any graph
+            held = (get_config().get("configurable") or {}).get(_KEY)
+    return held
 
 
 def drain(why: str = "the process is being stopped", grace: float | None = None) -> int:
