@@ -8,7 +8,8 @@
     │   │   └── UnknownPrice                a budget in dollars, and a model whose price nobody knows
     │   ├── PromptError                     a prompt has a missing or an unknown variable
     │   ├── UnknownAspect                   a review aspect that does not ship and is not a Markdown file
-    │   └── UnknownRule                     a voting rule that does not exist
+    │   ├── UnknownRule                     a voting rule that does not exist
+    │   └── UnknownStop                     a stop of a vote that does not exist
     ├── AnswerError                         a model answered, but not with what was asked for
     │   ├── InvalidAnswer                   the answer still does not fit the schema after one repair
     │   └── RefusedAnswer                   the model declined to answer
@@ -79,6 +80,12 @@ class UnknownRule(_UnknownName):
     """A voting rule that does not exist."""
 
     kind = "a rule"
+
+
+class UnknownStop(_UnknownName):
+    """A stop of a vote that does not exist."""
+
+    kind = "a stop"
 
 
 class AnswerError(ParallelError):

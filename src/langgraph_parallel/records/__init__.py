@@ -18,7 +18,15 @@ from langgraph_parallel.records.question import Aspect, Part, ReviewQuestion
 from langgraph_parallel.records.review import AspectOutcome, Coverage, Review, Skipped
 from langgraph_parallel.records.run_report import RunReport
 from langgraph_parallel.records.section import Section
-from langgraph_parallel.records.verdict import Count, Dissent, Support, Verdict, VerdictStatus
+from langgraph_parallel.records.verdict import (
+    Count,
+    DecidedBy,
+    Dissent,
+    Interval,
+    Support,
+    Verdict,
+    VerdictStatus,
+)
 
 
 def record_types() -> list[type[Record]]:
@@ -48,10 +56,12 @@ __all__ = [
     "Contradiction",
     "Count",
     "Coverage",
+    "DecidedBy",
     "Dissent",
     "EndedBy",
     "Estimate",
     "Finding",
+    "Interval",
     "Lines",
     "Part",
     "Position",

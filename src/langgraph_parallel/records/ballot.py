@@ -18,6 +18,8 @@ class Ballot(Record):
     """The voter's place in the electorate, from 0. "Earliest" always means by this order."""
     status: BallotStatus
     choice: JsonValue = None
+    said: JsonValue = None
+    """The answer as the voter gave it, where normalising has changed it or could not read it."""
     weight: float = Field(1.0, ge=0, allow_inf_nan=False)
     confidence: float | None = Field(None, ge=0, le=1)
     """How sure the voter says it is, 0 to 1."""

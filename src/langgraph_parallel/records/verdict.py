@@ -7,6 +7,7 @@ from pydantic import JsonValue, NonNegativeInt
 from langgraph_parallel.records.base import Record
 
 VerdictStatus = Literal["decided", "tied", "below_threshold", "no_quorum"]
+DecidedBy = Literal["rule", "fallback", "person"]
 
 
 class Support(Record):
@@ -41,6 +42,15 @@ class Dissent(Record):
     rationale: str = ""
 
 
+class Interval(Record):
+    """Where a number lies, and how sure that is."""
+
+    low: float
+    high: float
+    level: float
+    """The probability that it holds the true value, 0 to 1; see the rule for what is assumed."""
+
+
 class Verdict(Record):
     """The outcome of a vote, with every denominator."""
 
@@ -54,6 +64,20 @@ class Verdict(Record):
     """Mean of the confidences that the supporting ballots state; None where none does."""
     margin: float = 0.0
     """Lead over the runner-up, as a share of all that was cast: 1 when nobody disagrees, 0 on a tie."""
+    agreement: float | None = None
+    """Share of all pairs of ballots that agree, 0 to 1; None of fewer than two ballots."""
+    interval: Interval | None = None
+    """Around a number, from the rules that give one."""
+    decided_by: DecidedBy = "rule"
+    """Who chose: the rule, or, of an undecided vote, a fallback or a person."""
+    note: str = ""
+    """What the person or the fallback that chose said to it."""
+    stopped: str = ""
+    """The stop that ended the vote before everybody was asked or heard; empty if none did."""
+    not_asked: NonNegativeInt = 0
+    """Voters that were never asked, because the vote had ended."""
+    warnings: list[str] = []
+    """What speaks against taking the voters for independent."""
     counts: list[Count] = []
     """Every choice that was made, the best supported first."""
     dissent: list[Dissent] = []

@@ -1,4 +1,4 @@
-"""Pure joins: channel reducers, rules, and the union of findings. No LangGraph or LangChain here."""
+"""Pure joins: channel reducers, rules, stops, and the union of findings. No LangGraph or LangChain here."""
 
 from langgraph_parallel.reducers.aliases import canonical_rule
 from langgraph_parallel.reducers.anchoring import anchor
@@ -7,14 +7,33 @@ from langgraph_parallel.reducers.counting import canonical
 from langgraph_parallel.reducers.rules import (
     RULES,
     Rule,
+    approval,
+    borda,
+    first_valid,
+    instant_runoff,
     majority,
     median,
     mode,
+    most_similar,
     rule_of,
+    schulze,
     threshold,
+    trimmed_mean,
     unanimous,
     union,
     weighted,
+)
+from langgraph_parallel.reducers.stops import (
+    STOPS,
+    Stop,
+    adaptive,
+    ahead_by,
+    all_votes,
+    confident,
+    decided,
+    no_new_findings,
+    stop_of,
+    window,
 )
 from langgraph_parallel.reducers.uniting import Panel, near_misses, unite
 
@@ -27,14 +46,32 @@ __all__ = [  # noqa: RUF022 - in groups
     # run once, at the join
     "RULES",
     "Rule",
+    "approval",
+    "borda",
+    "first_valid",
+    "instant_runoff",
     "majority",
     "median",
     "mode",
+    "most_similar",
     "rule_of",
+    "schulze",
     "threshold",
+    "trimmed_mean",
     "unanimous",
     "union",
     "weighted",
+    # asked whether a vote may stop
+    "STOPS",
+    "Stop",
+    "adaptive",
+    "ahead_by",
+    "all_votes",
+    "confident",
+    "decided",
+    "no_new_findings",
+    "stop_of",
+    "window",
     # findings
     "Panel",
     "anchor",

@@ -7,7 +7,6 @@ the fan-out early as soon as both hold and one of them asks for it; `|` holds wh
 closes what it is joined to with `&`: what has not ended by then never will.
 """
 
-import ast
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Collection, Iterator, Mapping, Set
@@ -17,6 +16,7 @@ from fractions import Fraction
 
 from langgraph_parallel.errors import UsageError
 from langgraph_parallel.records import Branch
+from langgraph_parallel.reducers.reading import read_policy
 
 
 class State(Enum):
@@ -282,7 +282,7 @@ def completion_of(policy: Completion | str | None) -> Completion | None:
     if not policy.strip():
         return None
     try:
-        return _read(ast.parse(policy.strip(), mode="eval").body)
+        return read_policy(policy, _POLICIES)
     except UsageError:
         raise
     except (SyntaxError, ValueError, RecursionError, TypeError, KeyError):
@@ -290,15 +290,6 @@ def completion_of(policy: Completion | str | None) -> Completion | None:
             f"{policy!r} is no completion policy; write {', '.join(_POLICIES)}, joined with & and |, "
             "such as min_success(0.8) | deadline(30)"
         ) from None
-
-
-def _read(node: ast.expr) -> Completion:
-    if isinstance(node, ast.BinOp) and isinstance(node.op, ast.BitAnd | ast.BitOr):
-        left, right = _read(node.left), _read(node.right)
-        return left & right if isinstance(node.op, ast.BitAnd) else left | right
-    if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and not node.keywords:
-        return _POLICIES[node.func.id](*map(ast.literal_eval, node.args))
-    raise ValueError
 
 
 def check_completion(policy: Completion | None, branches: Collection[str]) -> None:

@@ -4,12 +4,14 @@ import json
 import math
 import statistics
 import sys
-from collections.abc import Callable, Hashable, Sequence
+from collections import Counter
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
 
 from pydantic import JsonValue
 
+from langgraph_parallel.errors import UsageError
 from langgraph_parallel.records import Ballot, Count, Dissent, Support, Tally, Verdict, VerdictStatus
 
 
@@ -30,6 +32,30 @@ def _plain(value: JsonValue) -> JsonValue:
     if isinstance(value, dict):
         return {key: _plain(item) for key, item in value.items()}
     return value
+
+
+Ballots = Tally | Sequence[Ballot] | Mapping[str, JsonValue]
+"""The ballots on one question: a tally, ballots, or choices by voter, where None abstains."""
+
+
+def tally_from(ballots: Ballots) -> Tally:
+    """A tally of ballots in any of their forms.
+
+    Raises:
+        UsageError: it is none of them.
+    """
+    if isinstance(ballots, Tally):
+        return ballots
+    if isinstance(ballots, Mapping):
+        return Tally.of(
+            Ballot(voter=voter, order=i, status="abstained" if choice is None else "cast", choice=choice)
+            for i, (voter, choice) in enumerate(ballots.items())
+        )
+    if isinstance(ballots, Iterable) and not isinstance(ballots, str):
+        held = list(ballots)
+        if all(isinstance(ballot, Ballot) for ballot in held):
+            return Tally.of(held)
+    raise UsageError(f"{type(ballots).__name__} holds no ballots; pass a Tally, Ballots, or choices by voter")
 
 
 @dataclass
@@ -55,20 +81,27 @@ class Group:
         )
 
 
+def is_usable(ballot: Ballot) -> bool:
+    """Whether a ballot counts: it is cast, and holds a choice."""
+    return ballot.cast and ballot.choice is not None and ballot.choice == ballot.choice
+
+
+def is_number(ballot: Ballot) -> bool:
+    """Whether a ballot counts where only finite numbers do."""
+    number = ballot.choice
+    if not is_usable(ballot) or isinstance(number, bool):
+        return False
+    return isinstance(number, int) or (isinstance(number, float) and math.isfinite(number))
+
+
 def usable(tally: Tally) -> list[Ballot]:
     """Ballots that count, in the voters' order."""
-    return [b for b in tally.cast if b.choice is not None and b.choice == b.choice]
+    return [ballot for ballot in tally.in_order() if is_usable(ballot)]
 
 
 def numeric(tally: Tally) -> list[Ballot]:
     """Ballots that count where only finite numbers do, in the voters' order."""
-    return [
-        b
-        for b in usable(tally)
-        if isinstance(b.choice, int | float)
-        and not isinstance(b.choice, bool)
-        and (isinstance(b.choice, int) or math.isfinite(b.choice))
-    ]
+    return [ballot for ballot in tally.in_order() if is_number(ballot)]
 
 
 def number_of(ballot: Ballot) -> float:
@@ -80,10 +113,18 @@ def number_of(ballot: Ballot) -> float:
 def middle_of(numbers: Sequence[float]) -> float:
     """The median of sorted numbers, exact: no sum of two of them overflows or loses a digit."""
     low, high = numbers[(len(numbers) - 1) // 2], numbers[len(numbers) // 2]
-    if low == high:
-        return low
-    mean = (Fraction(low) + Fraction(high)) / 2
+    return low if low == high else mean_of([low, high])
+
+
+def mean_of(numbers: Sequence[float]) -> float:
+    """The mean, added exactly; an integer where it is one."""
+    mean = sum(map(Fraction, numbers)) / Fraction(len(numbers))
     return int(mean) if mean.denominator == 1 else _float(mean)
+
+
+def _alike(cast: Sequence[Ballot]) -> Iterable[int]:
+    """How many ballots hold the very same, for each choice."""
+    return Counter(canonical(ballot.choice) for ballot in cast).values()
 
 
 def _float(value: Fraction) -> float:
@@ -130,6 +171,7 @@ def verdict_of(
     stated = [ballot.confidence for ballot in backers if ballot.confidence is not None]
     weights = [*sorted((group.weight for group in groups), reverse=True), Fraction(0)]
     total = sum(weights)
+    pairs = len(cast) * (len(cast) - 1)
     return Verdict(
         rule=rule,
         status=status,
@@ -137,6 +179,7 @@ def verdict_of(
         support=Support(k=len(backers), n=len(cast)),
         confidence=statistics.fmean(stated) if stated else None,
         margin=float((weights[0] - weights[1]) / total) if total else 0.0,
+        agreement=sum(n * (n - 1) for n in _alike(cast)) / pairs if pairs else None,
         counts=[group.count() for group in groups],
         dissent=[
             Dissent(voter=b.voter, choice=b.choice, rationale=b.rationale)

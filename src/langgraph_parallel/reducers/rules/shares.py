@@ -1,0 +1,103 @@
+"""The leading choice, if its share is large enough."""
+
+from dataclasses import dataclass, field
+from fractions import Fraction
+
+from langgraph_parallel.errors import UsageError
+from langgraph_parallel.records import Tally, Verdict, VerdictStatus
+from langgraph_parallel.reducers.counting import group_by_choice, usable, verdict_of
+from langgraph_parallel.reducers.rules.base import BaseRule
+from langgraph_parallel.reducers.standing import Standing
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Share(BaseRule):
+    """A choice that has a share of the ballots cast, and more of them than any other."""
+
+    @property
+    def least(self) -> Fraction:
+        """The share that it needs."""
+        return Fraction(1)
+
+    def settled(self, standing: Standing) -> bool:
+        """Whether the leader has its share whatever comes, or no choice can reach one."""
+        if not standing.left:
+            return True
+        cast = len(standing.heard)
+        if cast < self.quorum:
+            return False
+        needed, left = self.least * (cast + standing.left), standing.left
+        lead, behind = standing.top_two()
+        if lead >= needed and lead > behind + left:
+            return True
+        return not any(
+            has + left >= needed and has + left > other for has, other in ((lead, behind), (behind, lead))
+        )
+
+    def fewest(self, standing: Standing) -> int:
+        """When all who are asked next side with the leader, or all against it."""
+        cast, left = len(standing.heard), standing.left
+        needed = self.least * (cast + left)
+        lead, behind = standing.top_two()
+        for number in range(1, left):
+            clear = lead + number >= needed and lead + number > behind + left - number
+            lost = lead + left - number < needed
+            if (clear or lost) and cast + number >= self.quorum:
+                return number
+        return max(1, left)
+
+    def __call__(self, tally: Tally) -> Verdict:
+        """Decide; see the class."""
+        cast = usable(tally)
+        groups = group_by_choice(cast)
+        meeting = [group for group in groups if group.weight >= self.least * len(cast)]
+        status: VerdictStatus
+        if len(cast) < self.quorum:
+            status = "no_quorum"
+        elif not meeting:
+            status = "below_threshold"
+        else:
+            status = "tied" if len(meeting) > 1 and meeting[0].weight == meeting[1].weight else "decided"
+        chosen = meeting[0] if status == "decided" else None
+        return verdict_of(
+            self.name,
+            tally,
+            cast,
+            status=status,
+            choice=chosen.choice if chosen else None,
+            groups=groups,
+            backers=chosen.ballots if chosen else [],
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class unanimous(_Share):  # noqa: N801
+    """The choice of all, if nobody who cast a ballot disagrees; else `below_threshold` and None.
+
+    Voters that failed do not break unanimity; set `quorum` to the number of voters if they should.
+    """
+
+
+@dataclass(frozen=True)
+class threshold(_Share):  # noqa: N801
+    """The leading choice, if its share of the ballots cast is at least `share`; else None.
+
+    `share` is more than 0 and at most 1, and is compared exactly: 7 of 10 meets 0.7. Two leaders that
+    both meet it (each with half, at `share` 0.5) are a tie: status `tied`, choice None.
+
+    Raises:
+        UsageError: the share is out of range.
+    """
+
+    share: float
+    quorum: int = field(default=1, kw_only=True)
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if not 0 < self.share <= 1:
+            raise UsageError(f"threshold({self.share}): the share must be more than 0 and at most 1")
+
+    @property
+    def least(self) -> Fraction:
+        """The share that it needs, exactly as it is written."""
+        return Fraction(str(self.share))

@@ -1,0 +1,87 @@
+"""What every stop has: pure, a value, composed with `|` and `&`."""
+
+from abc import ABC, abstractmethod
+
+from langgraph_parallel.records import Tally
+from langgraph_parallel.reducers.rules import Rule, counting_of, majority
+from langgraph_parallel.reducers.standing import Remaining, Standing
+
+_MAJORITY = majority()
+
+
+class Stop(ABC):
+    """Says when no further ballot is needed. Combine stops with `|` (either) and `&` (both)."""
+
+    def __call__(self, tally: Tally, remaining: Remaining, rule: Rule = _MAJORITY) -> bool:
+        """Whether the vote may stop.
+
+        Args:
+            tally: the ballots so far.
+            remaining: how many are still to be heard, or who.
+            rule: what will decide; it says what a ballot supports.
+        """
+        return self.fires(Standing.of(tally, remaining, counting_of(rule)))
+
+    @abstractmethod
+    def fires(self, standing: Standing) -> bool:
+        """Whether the vote may stop where it stands."""
+
+    def fewest(self, standing: Standing) -> int:
+        """A lower bound on the further ballots before it can fire, at least 1: the size of a lossless wave.
+
+        So many can be asked for at once, and not one more than if they were asked for one at a time.
+        """
+        return 1
+
+    def __or__(self, other: "Stop") -> "Stop":
+        return _Either(self, other)
+
+    def __and__(self, other: "Stop") -> "Stop":
+        return _Both(self, other)
+
+
+class all_votes(Stop):  # noqa: N801 - called like the function that it stands for
+    """Never: everybody is heard."""
+
+    def fires(self, standing: Standing) -> bool:
+        """No."""
+        return False
+
+    def fewest(self, standing: Standing) -> int:
+        """All who are left."""
+        return max(1, standing.left)
+
+    def __str__(self) -> str:
+        return "all_votes()"
+
+
+class _Both(Stop):
+    def __init__(self, left: Stop, right: Stop) -> None:
+        self.left, self.right = left, right
+
+    def fires(self, standing: Standing) -> bool:
+        return self.left.fires(standing) and self.right.fires(standing)
+
+    def fewest(self, standing: Standing) -> int:
+        return max(self.left.fewest(standing), self.right.fewest(standing))
+
+    def __str__(self) -> str:
+        return f"{_in_brackets(self.left)} & {_in_brackets(self.right)}"
+
+
+class _Either(Stop):
+    def __init__(self, left: Stop, right: Stop) -> None:
+        self.left, self.right = left, right
+
+    def fires(self, standing: Standing) -> bool:
+        return self.left.fires(standing) or self.right.fires(standing)
+
+    def fewest(self, standing: Standing) -> int:
+        return min(self.left.fewest(standing), self.right.fewest(standing))
+
+    def __str__(self) -> str:
+        return f"{self.left} | {self.right}"
+
+
+def _in_brackets(stop: Stop) -> str:
+    return f"({stop})" if isinstance(stop, _Either) else str(stop)

@@ -1,0 +1,165 @@
+"""Stops that bet: they end a vote when it is likely enough that the rest would not change it.
+
+The two that count in halves and binomials do so in integers, so that no rounding moves a decision; only the
+integral of the Dirichlet variant is computed in floating point.
+"""
+
+import math
+from fractions import Fraction
+from functools import lru_cache
+from typing import Literal
+
+from langgraph_parallel.errors import UsageError
+from langgraph_parallel.reducers.standing import Standing
+from langgraph_parallel.reducers.stops.base import Stop
+
+_SMALL = 15
+"""Voters up to which a lower probability is the default."""
+
+
+def _probability(given: object, name: str) -> Fraction:
+    if isinstance(given, bool) or not isinstance(given, int | float) or not 0.5 < given < 1:
+        raise UsageError(f"{name}({given!r}): pass a probability above 0.5 and below 1")
+    return Fraction(str(given))
+
+
+class confident(Stop):  # noqa: N801 - called like the function that it stands for
+    """When the leader is with probability p still ahead once all ballots are in, of a known number of voters.
+
+    Of the ballots for the two leading choices, a and b, each of the m to come is one, at odds that are
+    uniformly distributed before the first ballot: the further ones for the leader are beta-binomial,
+    BetaBinomial(m, a + 1, b + 1). A final draw counts half. Where the vote is decided p is 1. Under weights
+    that are known, a and b are the support in ballots of the mean weight of those to come.
+
+    Args:
+        p: by default 0.95 of up to 15 voters, 0.98 of more.
+
+    Raises:
+        UsageError: p is not above 0.5 and below 1.
+    """
+
+    def __init__(self, p: float | None = None) -> None:
+        self.p = p
+        self._p = None if p is None else _probability(p, "confident")
+
+    def fires(self, standing: Standing) -> bool:
+        """By the two leading choices."""
+        lead, behind = standing.in_ballots()
+        return lead > behind and self._is_safe(lead, behind, standing.left, standing)
+
+    def fewest(self, standing: Standing) -> int:
+        """When all of them side with the leader."""
+        for number in range(1, standing.left):
+            lead, behind = standing.in_ballots(number)
+            if lead > behind and self._is_safe(lead, behind, standing.left - number, standing):
+                return number
+        return max(1, standing.left)
+
+    def _is_safe(self, lead: int, behind: int, left: int, standing: Standing) -> bool:
+        few = len(standing.heard) + standing.left <= _SMALL
+        p = self._p or (Fraction(95, 100) if few else Fraction(98, 100))
+        return _stays_ahead(lead, behind, left) >= p
+
+    def __str__(self) -> str:
+        return "confident()" if self.p is None else f"confident({self.p:g})"
+
+
+class adaptive(Stop):  # noqa: N801
+    """When the leader is, with probability p, the choice most often made; for an open number of voters.
+
+    Adaptive-Consistency (arXiv 2305.11860). By default its beta criterion over the two leading choices, a and
+    b ballots: P(Bin(a + b + 1, 1/2) <= a) >= p. With `over="dirichlet"` its Dirichlet criterion over all
+    choices that were made: the probability that the leader's share is the greatest, each share having had a
+    uniform prior.
+
+    Raises:
+        UsageError: p is not above 0.5 and below 1, or `over` is neither of the two.
+    """
+
+    def __init__(self, p: float = 0.95, over: Literal["beta", "dirichlet"] = "beta") -> None:
+        self.p, self.over = p, over
+        self._p = _probability(p, "adaptive")
+        if over not in ("beta", "dirichlet"):
+            raise UsageError(f"adaptive(over={over!r}): choose beta or dirichlet")
+
+    def fires(self, standing: Standing) -> bool:
+        """By the number of ballots for each choice."""
+        return self._is_safe(sorted(standing.votes.values(), reverse=True))
+
+    def fewest(self, standing: Standing) -> int:
+        """When all of them side with the leader."""
+        lead, *others = [*sorted(standing.votes.values(), reverse=True)] or [0]
+        for number in range(1, standing.left):
+            if self._is_safe([lead + number, *others]):
+                return number
+        return max(1, standing.left)
+
+    def _is_safe(self, votes: list[int]) -> bool:
+        lead, *others = votes or [0]
+        if not lead:
+            return False
+        if self.over == "beta":
+            return _is_ahead(lead, max(others, default=0)) >= self._p
+        return _is_greatest((lead, *(others or [0]))) >= self._p
+
+    def __str__(self) -> str:
+        return f"adaptive({self.p:g})" if self.over == "beta" else f"adaptive({self.p:g}, 'dirichlet')"
+
+
+@lru_cache(maxsize=2**16)
+def _stays_ahead(lead: int, behind: int, left: int) -> Fraction:
+    """The probability that a leader is ahead in the end, a draw counting half.
+
+    BetaBinomial(x; m, a + 1, b + 1) = C(a + x, a) C(b + m - x, b) / C(a + b + m + 1, m), a ratio of integers.
+
+    >>> _stays_ahead(3, 1, 1), _stays_ahead(1, 0, 1)
+    (Fraction(1, 1), Fraction(5, 6))
+    """
+    halves = 0
+    for more in range(left + 1):
+        ahead, end = lead + more, behind + left - more
+        share = 2 if ahead > end else 1 if ahead == end else 0
+        if share:
+            halves += share * math.comb(ahead, lead) * math.comb(end, behind)
+    return Fraction(halves, 2 * math.comb(lead + behind + left + 1, left))
+
+
+@lru_cache(maxsize=2**16)
+def _is_ahead(lead: int, behind: int) -> Fraction:
+    """The probability that the leader's share is above one half, by a uniform prior.
+
+    >>> float(_is_ahead(4, 0)), float(_is_ahead(3, 0))
+    (0.96875, 0.9375)
+    """
+    thrown = lead + behind + 1
+    return Fraction(sum(math.comb(thrown, heads) for heads in range(lead + 1)), 2**thrown)
+
+
+@lru_cache(maxsize=2**14)
+def _is_greatest(votes: tuple[int, ...]) -> float:
+    """The probability that the first share of a Dirichlet distribution is the greatest.
+
+    With Gamma variables of shape c + 1 for each count c: the integral of the first one's density times the
+    others' distributions, by Simpson's rule.
+
+    >>> round(_is_greatest((4, 0)), 4)
+    0.9688
+    """
+    lead, *others = votes
+    steps, end = 400, lead + 1 + 12 * math.sqrt(lead + 1) + 12
+    total = 0.0
+    for step in range(steps + 1):
+        x = end * step / steps
+        density = math.exp(lead * math.log(x) - x - math.lgamma(lead + 1)) if x else float(lead == 0)
+        inside = math.prod(_gamma_below(count, x) for count in others) if density else 0.0
+        total += density * inside * (1 if step in (0, steps) else 4 if step % 2 else 2)
+    return total * end / steps / 3
+
+
+def _gamma_below(count: int, x: float) -> float:
+    """The distribution of a Gamma variable of shape count + 1."""
+    term = above = math.exp(-x)
+    for k in range(1, count + 1):
+        term *= x / k
+        above += term
+    return 1 - above
