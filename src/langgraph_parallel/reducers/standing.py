@@ -66,8 +66,8 @@ class Standing:
     """The support of each choice, by canonical key."""
     votes: Mapping[str, int] = field(default_factory=dict)
     """How many ballots support it."""
-    first: Mapping[str, int] = field(default_factory=dict)
-    """The order of the earliest voter that supports it."""
+    first: Mapping[str, tuple[int, int]] = field(default_factory=dict)
+    """The order of the earliest voter that supports it, and its place among what that voter supports."""
     ties_matter: bool = False
     """Whether a tie is another outcome than the choice that the rule takes out of it."""
 
@@ -94,10 +94,11 @@ class Standing:
         while place and _place(self.heard[place - 1].ballot) > _place(ballot):
             place -= 1
         amounts, votes, first = dict(self.amounts), dict(self.votes), dict(self.first)
-        for key, amount in supported.items():
+        for number, (key, amount) in enumerate(supported.items()):
+            made = ballot.order, number
             amounts[key] = amounts.get(key, 0) + amount
             votes[key] = votes.get(key, 0) + 1
-            first[key] = min(first.get(key, ballot.order), ballot.order)
+            first[key] = min(first.get(key, made), made)
         heard = (*self.heard[:place], Heard(ballot, supported), *self.heard[place:])
         return replace(self, remaining=remaining, heard=heard, amounts=amounts, votes=votes, first=first)
 

@@ -31,8 +31,8 @@ class Plurality(BaseRule):
             return False
         leader, *rivals = ranked
         lead, made = standing.amounts[leader], standing.first[leader]
-        overtaken_by_later = any(awaited.order < made for awaited in standing.remaining)
-        ties_count = self.ties == "none" or standing.ties_matter or overtaken_by_later
+        an_earlier_one_is_left = any(awaited.order < made[0] for awaited in standing.remaining)
+        ties_count = self.ties == "none" or standing.ties_matter or an_earlier_one_is_left
         reached = [(standing.amounts[rival], standing.first[rival] < made) for rival in rivals]
         return all(
             amount + to_come < lead or (amount + to_come == lead and not (ties_count or is_earlier))

@@ -1,8 +1,8 @@
 """Ranked ballots: each is a list of candidates, the best first.
 
 A ballot need not rank all: those that it leaves out share the last place. A list that names a candidate
-twice, or one that is not among `candidates`, does not count. Support is the voters who put the choice first, of the
-ballots cast; `counts` has each candidate's score as its weight.
+twice, or one that is not among `candidates`, does not count. Support is the voters who put the choice first,
+of the ballots cast; `counts` has each candidate's score as its weight.
 """
 
 from collections.abc import Mapping, Sequence
