@@ -25,8 +25,10 @@ def flat(n: int, model: str, **options: Any) -> Any:
 
 
 def nested(sections: int, voters: int, model: str, **options: Any) -> Any:
-    """A vote for each section."""
-    vote = create_voting(model=model, prompt="{question}", choices=["yes", "no"], voters=voters, name="v")
+    """A vote for each section, in which everybody is heard."""
+    vote = create_voting(
+        model=model, prompt="{question}", choices=["yes", "no"], voters=voters, stop="all_votes", name="v"
+    )
     return create_sectioning(planner=numbered(sections), worker=vote, **options)
 
 

@@ -203,7 +203,7 @@ async def test_voters_with_the_same_question_do_not_share_a_cached_answer(
 
     set_llm_cache(InMemoryCache())
     try:
-        await create_voting(model=model, voters=4).ainvoke({"question": "?"})
+        await create_voting(model=model, voters=4, stop="all_votes").ainvoke({"question": "?"})
     finally:
         set_llm_cache(None)
     assert len(server.requests) == 4

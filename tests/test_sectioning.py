@@ -186,7 +186,7 @@ async def test_sections_beyond_the_limit_are_skipped_by_name() -> None:
 async def test_a_vote_is_a_worker_and_its_calls_add_up(model: str, server: ModelServer) -> None:
     """Sectioning whose worker votes: nothing special, and the report counts the voters."""
     server.always(Reply(json={"choice": "yes"}))
-    vote = create_voting(model=model, voters=3)
+    vote = create_voting(model=model, voters=3, stop="all_votes")
 
     async def judge(section: Section) -> Any:
         out = await vote.ainvoke({"question": section.content})
@@ -203,7 +203,8 @@ async def test_a_vote_may_be_the_worker_and_a_voter() -> None:
     """Graphs of ours fit into one another as they are."""
     inner = create_voting(voters=[lambda q: "yes", lambda q: "yes", lambda q: "no"])
     out = await create_sectioning(planner=split.by_heading(), worker=inner).ainvoke({"content": TEXT})
-    assert out["report"].branches == {"ok": 9}
+    assert out["report"].branches == {"ok": 6}
+    assert out["report"].calls_saved == 3
     assert [branch.value["verdict"]["choice"] for branch in out["branches"].values()] == ["yes"] * 3
     vote = create_voting(voters={"panel": inner, "single": lambda q: "no", "other": lambda q: "yes"})
     verdict = (await vote.ainvoke({"question": "?"}))["verdict"]

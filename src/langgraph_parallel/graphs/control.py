@@ -7,7 +7,6 @@ from typing import Any
 from langchain_core.runnables import RunnableConfig
 
 from langgraph_parallel.errors import CompletionError, UsageError
-from langgraph_parallel.nodes.scatter import is_whole
 from langgraph_parallel.records import Branch, Estimate
 from langgraph_parallel.runtime.graph import ParallelGraph
 from langgraph_parallel.runtime.run_report import failures_of
@@ -56,13 +55,14 @@ async def aredrive(graph: object, config: RunnableConfig, *, context: Any = None
         The graph's output.
 
     Raises:
-        UsageError: it is no graph of this package, it has no checkpointer, or there is no run on the thread.
+        UsageError: it is no graph of this package, it has no checkpointer, there is no run on the thread, or
+            the run waits for a person.
         CompletionError: again too few branches succeeded.
     """
     if await is_unfinished(graph, config):
         with contextlib.suppress(CompletionError):
             await _ours(graph).ainvoke(None, config, context=context)
-    if await to_redrive(graph, config):
+    if await to_redrive(graph, config, context):
         out: dict[str, Any] = await _ours(graph).ainvoke(None, config, context=context)
         return out
     ours = _ours(graph)
@@ -83,10 +83,12 @@ async def is_unfinished(graph: object, config: RunnableConfig) -> bool:
     if not state.values:
         thread = (config.get("configurable") or {}).get("thread_id")
         raise UsageError(f"there is no run on thread {thread!r}; run the graph first")
+    if state.interrupts:
+        raise UsageError("the run waits for a person; go on with ainvoke(Command(resume=...), config)")
     return bool(state.next) and ours.governing.join not in state.next
 
 
-async def to_redrive(graph: object, config: RunnableConfig) -> bool:
+async def to_redrive(graph: object, config: RunnableConfig, context: Any = None) -> bool:
     """Take a run back to its fan-out: `astream(None, config)` then runs again what did not end ok.
 
     Returns:
@@ -99,7 +101,8 @@ async def to_redrive(graph: object, config: RunnableConfig) -> bool:
     state = await ours.aget_state(config)
     if not state.next and not _has_failed(state.values):
         return False
-    await ours.aupdate_state(config, {}, as_node=ours.governing.scatter)
+    again = ours.governing.again(state.values, ours.context_of(context))
+    await ours.aupdate_state(config, again, as_node=ours.governing.scatter)
     return True
 
 
@@ -107,7 +110,7 @@ def _has_failed(values: Mapping[str, Any]) -> bool:
     """Whether a redrive could mend anything: a branch at some level, or a step of the closing."""
     branches: Mapping[str, Branch] = values.get("branches") or {}
     beyond_limits = [b for b in branches.values() if b.status == "skipped" and b.ended_by is None]
-    again = [branch for branch in branches.values() if not is_whole(branch) and branch not in beyond_limits]
+    again = [branch for branch in branches.values() if not branch.whole and branch not in beyond_limits]
     return bool(again) or bool(values["report"].failures.keys() - failures_of(branches.values()).keys())
 
 

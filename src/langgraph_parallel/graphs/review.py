@@ -15,6 +15,8 @@ from typing_extensions import TypedDict
 from langgraph_parallel.graphs.voting import voting_builder, voting_governing
 from langgraph_parallel.nodes.aspects import AspectLike, aspects_of
 from langgraph_parallel.nodes.branch import branch_node, task_of
+from langgraph_parallel.nodes.gather import Reading
+from langgraph_parallel.nodes.polling import VoteSettings
 from langgraph_parallel.nodes.review import (
     ReviewSettings,
     ReviewVoters,
@@ -27,7 +29,6 @@ from langgraph_parallel.nodes.review import (
 )
 from langgraph_parallel.nodes.scatter import scatter_to
 from langgraph_parallel.nodes.shapes import BRANCHES, RUN_REPORT
-from langgraph_parallel.nodes.voting import VoteSettings
 from langgraph_parallel.records import Aspect, Call, Finding, Review, ReviewQuestion, Skipped
 from langgraph_parallel.reducers import merge_calls, union
 from langgraph_parallel.reducers.completion import Completion, completion_of
@@ -175,7 +176,7 @@ def review_graph(
 
 def review_builder(settings: ReviewSettings, voters: ReviewVoters) -> StateGraph[Any, Any, Any, Any]:
     """Wire a review: plan -> votes -> (reconcile) -> unite."""
-    voting = VoteSettings(voters, union(), attrgetter("label"))
+    voting = VoteSettings(voters, union(), attrgetter("label"), Reading(form="list"))
     vote = voting_builder(voting, question=ReviewQuestion).compile(name="vote")
     builder: StateGraph[Any, Any, Any, Any] = StateGraph(
         _State, context_schema=ReviewContext, input_schema=ReviewInput, output_schema=ReviewOutput

@@ -11,18 +11,19 @@ from typing_extensions import TypedDict
 
 from langgraph_parallel.nodes.ask import Ask
 from langgraph_parallel.nodes.branch import branch_node, task_of
+from langgraph_parallel.nodes.escalate import passing_on
 from langgraph_parallel.nodes.estimating import sectioning_estimator
 from langgraph_parallel.nodes.plan import PlannerLike, as_planner
-from langgraph_parallel.nodes.scatter import scatter_to
+from langgraph_parallel.nodes.scatter import answered_to, scatter_to
 from langgraph_parallel.nodes.sectioning import asks_of, planning, section_tasks, synthesizing
 from langgraph_parallel.nodes.shapes import BRANCHES, RUN_REPORT, typed_dict
 from langgraph_parallel.nodes.synthesize import Synthesizer, concatenate
 from langgraph_parallel.nodes.workers import WorkerLike, as_worker, section_input
-from langgraph_parallel.records import Call, Section
+from langgraph_parallel.records import Answer, Call, Section
 from langgraph_parallel.reducers import merge_calls
 from langgraph_parallel.reducers.completion import Completion, completion_of
 from langgraph_parallel.runtime.context import Context
-from langgraph_parallel.runtime.graph import Governing, governed
+from langgraph_parallel.runtime.graph import Governing, ParallelGraph, governed
 from langgraph_parallel.runtime.limits import Limits, limits_from_environment, merged
 from langgraph_parallel.runtime.prices import check_prices
 
@@ -40,6 +41,8 @@ class _Inner(SectioningOutput):
     """Channels that stay inside."""
 
     calls: Annotated[dict[str, Call], merge_calls]
+    answers: list[Answer]
+    """What a person has decided of votes in the sections."""
 
 
 def create_sectioning(
@@ -58,7 +61,8 @@ def create_sectioning(
     Input: `content`: a text, a list of texts, or a mapping of path to text, as the planner divides it.
     Output: `result` (what the synthesizer makes), `sections` (list of `Section`), `branches` (a `Branch` for
     each section, by id), `report` (`RunReport`). A section whose worker fails is missing from the
-    result, and named as missing; the others finish.
+    result, and named as missing; the others finish. Where the worker is a vote that escalates what it cannot
+    decide, all such votes are put before a person by one interrupt, before the results are joined.
 
     Args:
         planner: one of `split`, `by_model(...)`, or a function from content to sections.
@@ -93,7 +97,9 @@ def create_sectioning(
         input_schema=typed_dict("SectioningInput", content),
         output_schema=SectioningOutput,
     )
-    router, paths = scatter_to("worker", section_tasks(name), join="synthesize")
+    escalates = isinstance(work, ParallelGraph) and work.governing.escalates
+    tasks = section_tasks(name)
+    router, paths = scatter_to("worker", tasks, join="escalate" if escalates else "synthesize")
     builder.add_node("plan", planning(divide, work, join))
     builder.add_node(
         "worker",
@@ -103,7 +109,10 @@ def create_sectioning(
     builder.add_node("synthesize", synthesizing(join))
     builder.add_edge(START, "plan")
     builder.add_conditional_edges("plan", router, paths)
-    builder.add_edge("worker", "synthesize")
+    builder.add_edge("worker", "escalate" if escalates else "synthesize")
+    if escalates:
+        builder.add_node("escalate", passing_on)
+        builder.add_conditional_edges("escalate", *answered_to("worker", tasks, join="synthesize"))
     builder.add_edge("synthesize", END)
     return governed(
         builder.compile(checkpointer=checkpointer, store=store, name=name),
@@ -113,6 +122,7 @@ def create_sectioning(
             sectioning_estimator(divide, work, join),
             limits=limits,
             completion=completion_of(completion),
+            escalates=escalates,
         ),
     )
 

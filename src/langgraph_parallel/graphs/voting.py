@@ -13,24 +13,30 @@ from typing_extensions import TypedDict
 
 from langgraph_parallel.errors import UsageError
 from langgraph_parallel.nodes.branch import branch_node, task_of
+from langgraph_parallel.nodes.escalate import check_can_vote, escalating
 from langgraph_parallel.nodes.estimating import voting_estimator
+from langgraph_parallel.nodes.gather import Reading
 from langgraph_parallel.nodes.judge import Judge
+from langgraph_parallel.nodes.panel import panel_of
+from langgraph_parallel.nodes.polling import VoteSettings, shadow_of
 from langgraph_parallel.nodes.scatter import scatter_to
 from langgraph_parallel.nodes.shapes import BRANCHES, RUN_REPORT, typed_dict
-from langgraph_parallel.nodes.voters import Electorate, GivenVoters, ModelVoters, answer_schema
-from langgraph_parallel.nodes.voting import VoteSettings, opening, tallying, voter_tasks
+from langgraph_parallel.nodes.undecided import asks_of, falling_back, on_undecided_of
+from langgraph_parallel.nodes.voters import Electorate, GivenVoters
+from langgraph_parallel.nodes.voting import all_voters, deciding, opening, reopening, tallying, voter_tasks
 from langgraph_parallel.nodes.workers import WorkerLike
-from langgraph_parallel.prompts import Prompt, load
+from langgraph_parallel.prompts import Prompt
 from langgraph_parallel.records import Ballot, Call, Verdict
-from langgraph_parallel.reducers import Rule, merge_calls, rule_of
+from langgraph_parallel.reducers import Rule, Stop, merge_calls, rule_of, stop_of
 from langgraph_parallel.reducers.completion import Completion, completion_of
+from langgraph_parallel.reducers.normalising import NormaliserLike, normaliser_of
+from langgraph_parallel.reducers.rules import among, form_of
+from langgraph_parallel.reducers.waves import Wave, wave_of
 from langgraph_parallel.runtime.context import VotingContext
 from langgraph_parallel.runtime.graph import Governing, governed
 from langgraph_parallel.runtime.limits import Limits, limits_from_environment, merged
 from langgraph_parallel.runtime.models import ModelLike
 from langgraph_parallel.runtime.prices import check_prices
-
-_VOTERS = 3
 
 
 class VotingInput(TypedDict):
@@ -65,6 +71,11 @@ class _Inner(VotingOutput):
     """Channels that stay inside."""
 
     voters: list[str]
+    """All who may be asked, in their order."""
+    wave: list[str]
+    """Those who are asked now."""
+    pending: list[str]
+    """Those who may be asked later, in the order of asking."""
     calls: Annotated[dict[str, Call], merge_calls]
 
 
@@ -80,17 +91,28 @@ def create_voting(
     schema: type[BaseModel] | None = None,
     ballot: str = "choice",
     rule: str | Rule | Judge = "majority",
+    stop: str | Stop = "decided",
+    wave: Wave = "lossless",
+    race: bool = True,
+    normalise: NormaliserLike | None = None,
+    on_undecided: str | Rule | Judge | WorkerLike = "return",
+    shadow: bool | Sequence[str | Stop] = False,
     limits: Limits | None = None,
     completion: str | Completion | None = None,
     checkpointer: Checkpointer = None,
     store: BaseStore | None = None,
     name: str = "voting",
 ) -> CompiledStateGraph[Any, Any, Any, Any]:
-    """Make a graph that puts one question to several voters at once, and decides by a rule.
+    """Make a graph that puts one question to several voters, decides by a rule, and knows when to stop.
 
     Input: `question`. Output: `verdict` (`Verdict`), `ballots` (list of `Ballot`, in the voters' order),
-    `branches` (a `Branch` for each voter), `report` (`RunReport`). A voter that fails, times out or gives no
-    valid choice supports nothing, and the verdict says so in its denominators.
+    `branches` (a `Branch` for each voter that was asked), `report` (`RunReport`). A voter that fails, times
+    out or gives no valid choice supports nothing, and the verdict says so in its denominators.
+
+    Voters are asked in waves, those of a wave at the same time. By default nobody is asked whose ballot
+    cannot change the choice: of three voters two, and the third only if they disagree. `wave="all"` asks
+    everybody at once, which takes the least time, and cancels who is not needed any more;
+    `stop="all_votes"` hears everybody.
 
     Args:
         model: for all voters; by default, what the environment names when the graph runs.
@@ -104,8 +126,20 @@ def create_voting(
         choices: the valid answers; anything else abstains.
         schema: pydantic model of an answer, instead of rationale, choice and confidence.
         ballot: the field of the answer that is the choice.
-        rule: `majority`, `unanimous`, `threshold(share)`, `weighted(...)`, `union`, `median`, `mode`, or
-            a `Judge`.
+        rule: what decides (see `reducers.rules`): a rule, its name, or a `Judge`. Under rules for lists,
+            rankings and numbers model voters are asked for these.
+        stop: when no further ballot is needed (see `reducers.stops`); by default `decided`, which never
+            changes the choice.
+        wave: how many are asked together: `lossless`, as many as one at a time would have asked in any case;
+            `all`; or a number.
+        race: whether those of a wave who are not needed any more are cancelled.
+        normalise: what makes one answer of several ways to put it, before it is counted: `text`, `number`,
+            `option`, `boxed`, a function, or several of them. What it cannot read abstains.
+        on_undecided: what to do with a verdict whose status is not `decided`: `return` it; `escalate` it to
+            a person by one interrupt; or have it decided by another rule, a `Judge`, or a worker that gets
+            the question.
+        shadow: hear everybody, and report what each of these stops would have saved, and whether it would
+            have come to the same choice; True for the usual ones.
         limits: bounds of calls, budget and deadline of a run.
         completion: when the vote has enough voters, such as `min_success(3)`; the others are cancelled then.
             Ids of voters are their names, else `#1`, `#2` and so on. By default all are heard.
@@ -122,9 +156,10 @@ def create_voting(
     """
     if choices is not None and (isinstance(choices, str) or not choices):
         raise UsageError(f"choices is {choices!r}; pass a list of valid answers, or leave it out")
+    decide_by = rule if isinstance(rule, Judge) else among(rule_of(rule), choices)
     if isinstance(voters, int | None):
-        electorate: Electorate = _panel(
-            model, models, prompt, prompts, temperatures, voters, choices, schema, ballot
+        electorate: Electorate = panel_of(
+            model, models, prompt, prompts, temperatures, voters, choices, schema, ballot, form_of(decide_by)
         )
     elif model is not None or models or prompt is not None or prompts or temperatures or schema is not None:
         raise UsageError(
@@ -132,9 +167,20 @@ def create_voting(
         )
     else:
         electorate = GivenVoters(voters)
-    settings = VoteSettings(electorate, _rule(rule), lambda _: name, choices, ballot)
-    judge = [settings.rule.ask.model] if isinstance(settings.rule, Judge) else []
-    check_prices(merged([limits, limits_from_environment()]), [*electorate.models(), *judge])
+        check_can_vote(electorate.workers)
+    settings = VoteSettings(
+        electorate,
+        decide_by,
+        lambda _: name,
+        Reading(choices, ballot, normaliser_of(normalise), form_of(decide_by)),
+        stop=stop_of(stop),
+        wave=wave_of(wave),
+        race=race,
+        on_undecided=on_undecided_of(on_undecided),
+        shadow=shadow_of(shadow, stop_of(stop), decide_by),
+    )
+    asked = [ask.model for ask in asks_of(settings)]
+    check_prices(merged([limits, limits_from_environment()]), [*electorate.models(), *asked])
     builder = voting_builder(settings, question=str)
     return governed(
         builder.compile(checkpointer=checkpointer, store=store, name=name),
@@ -146,11 +192,22 @@ def voting_governing(
     settings: VoteSettings, limits: Limits | None = None, completion: Completion | None = None
 ) -> Governing:
     """How the runs of a vote are governed."""
-    return Governing("open", "tally", voting_estimator(settings), VotingContext, limits, completion)
+    return Governing(
+        "open",
+        "close",
+        voting_estimator(settings),
+        VotingContext,
+        limits,
+        completion,
+        again=reopening(settings),
+        escalates=settings.on_undecided == "escalate",
+    )
 
 
 def voting_builder(settings: VoteSettings, *, question: Any) -> StateGraph[Any, Any, Any, Any]:
-    """Wire a vote on questions of any type: open -> voters -> tally.
+    """Wire a vote on questions of any type: open -> voters -> tally -> (voters -> tally ...) -> close.
+
+    Where something is done with an undecided vote: close -> fallback, or close -> escalate.
 
     Args:
         settings: who votes, and what decides.
@@ -163,59 +220,34 @@ def voting_builder(settings: VoteSettings, *, question: Any) -> StateGraph[Any, 
         input_schema=VotingInput if question is str else typed_dict("VotingInput", asked),
         output_schema=VotingOutput,
     )
-    router, paths = scatter_to("voter", voter_tasks(settings), join="tally")
+    router, paths = scatter_to("voter", voter_tasks(settings), join="close", all_of=all_voters)
     builder.add_node("open", opening(settings))
     builder.add_node("voter", branch_node(settings.electorate, "voter"), input_schema=_task_on(asked))
     builder.add_node("tally", tallying(settings))
+    builder.add_node("close", deciding(settings))
     builder.add_edge(START, "open")
     builder.add_conditional_edges("open", router, paths)
     builder.add_edge("voter", "tally")
-    builder.add_edge("tally", END)
+    builder.add_conditional_edges("tally", router, paths)
+    _add_undecided(builder, settings)
     return builder
 
 
-def _rule(rule: str | Rule | Judge) -> Rule | Judge:
-    return rule if isinstance(rule, Judge) else rule_of(rule)
+def _add_undecided(builder: StateGraph[Any, Any, Any, Any], settings: VoteSettings) -> None:
+    if settings.on_undecided == "return":
+        builder.add_edge("close", END)
+        return
+    name = "escalate" if settings.on_undecided == "escalate" else "fallback"
+    make = escalating if settings.on_undecided == "escalate" else falling_back
+
+    def if_undecided(state: Any) -> str:
+        return END if state["verdict"].decided else name
+
+    builder.add_node(name, make(settings))
+    builder.add_conditional_edges("close", if_undecided, {END: END, name: name})
+    builder.add_edge(name, END)
 
 
 def _task_on(asked: Mapping[str, Any]) -> Any:
     """What is sent to a voter's branch."""
     return task_of("VoteTask", typed_dict("Vote", {"voter": str}, asked))
-
-
-def _panel(
-    model: ModelLike | None,
-    models: Sequence[ModelLike],
-    prompt: str | Path | Prompt | None,
-    prompts: Sequence[str | Path | Prompt],
-    temperatures: Sequence[float],
-    voters: int | None,
-    choices: Sequence[str] | None,
-    schema: type[BaseModel] | None,
-    ballot: str,
-) -> ModelVoters:
-    if model is not None and models:
-        raise UsageError("pass model= or models=, not both")
-    if prompt is not None and prompts:
-        raise UsageError("pass prompt= or prompts=, not both")
-    if schema is not None and ballot not in schema.model_fields:
-        raise UsageError(
-            f"ballot={ballot!r} is not a field of {schema.__name__}; it has {', '.join(schema.model_fields)}"
-        )
-    if schema is None and ballot != "choice":
-        raise UsageError(f"ballot={ballot!r} names a field of a schema; pass schema= as well")
-    longest = max(len(models), len(prompts), len(temperatures))
-    size = voters if voters is not None else longest if models else max(_VOTERS, longest)
-    if size < 1:
-        raise UsageError(f"voters is {size}; a vote needs at least one")
-    if longest > size:
-        raise UsageError(
-            f"{longest} models, prompts or temperatures for {size} voters: some would never be asked"
-        )
-    return ModelVoters(
-        models=list(models) or [model],
-        prompts=list(prompts) or [prompt if prompt is not None else load("question")],
-        temperatures=list(temperatures) or [None],
-        schema=schema or answer_schema(None if choices is None else tuple(choices)),
-        size=size,
-    )

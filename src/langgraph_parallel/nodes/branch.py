@@ -3,6 +3,7 @@
 import asyncio
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, Literal, NotRequired, Protocol, cast, get_type_hints, runtime_checkable
 
 from langchain_core.messages import BaseMessage
@@ -15,7 +16,7 @@ from typing_extensions import TypedDict
 from langgraph_parallel.errors import BudgetSpent, CompletionError, DeadlineExceeded, NotStarted
 from langgraph_parallel.nodes.shapes import typed_dict
 from langgraph_parallel.nodes.workers import Worker, takes_records
-from langgraph_parallel.records import Below, Branch, Call, EndedBy, RunReport, Status
+from langgraph_parallel.records import Answer, Below, Branch, Call, EndedBy, RunReport, Status
 from langgraph_parallel.runtime.bound import Bound, BranchEnded
 from langgraph_parallel.runtime.graph import ParallelGraph
 from langgraph_parallel.runtime.recording import CallRecorder, recording
@@ -23,7 +24,7 @@ from langgraph_parallel.runtime.redact import describe
 from langgraph_parallel.runtime.retry import is_timeout
 from langgraph_parallel.runtime.run import current_run, run_of
 
-_BELOW = "__langgraph_parallel_below"
+_INSIDE = "__langgraph_parallel_inside"
 _JSON: TypeAdapter[Any] = TypeAdapter(Any)
 
 
@@ -40,6 +41,8 @@ class Task(TypedDict):
     """Those of them that had ended ok before, and are not run again."""
     before: NotRequired[Branch | None]
     """The record of this branch that a redrive starts from."""
+    answers: NotRequired[list[Answer]]
+    """What a person has decided of votes in this branch, seen from within it."""
 
 
 def task_of(name: str, work: Any) -> Any:
@@ -116,7 +119,7 @@ async def run_branch(worker: Worker | Dispatcher, task: Task, config: RunnableCo
                 worker.select(task["work"]) if isinstance(worker, Dispatcher) else (worker, task["work"])
             )
             ours = isinstance(chosen, ParallelGraph)
-            named = _named(config, task, kind, before.below if before and ours else None)
+            named = _named(config, task, kind, Inside.of(task) if ours else None)
             if isinstance(chosen, Runnable) and not ours:
                 named = _listening(named, CallRecorder(calls))  # not ours: only callbacks see its calls
             planned, kept = task.get("planned", 0), task.get("kept", 0)
@@ -149,6 +152,9 @@ async def run_branch(worker: Worker | Dispatcher, task: Task, config: RunnableCo
         calls=list(made.values()) or end.own_call(task, started),
         leaves=end.report.branches if end.report else {},
         failures=end.report.failures if end.report else {},
+        saved=end.report.calls_saved if end.report else 0,
+        trials=end.report.trials if end.report else [],
+        escalations=end.report.escalations if end.report else [],
         below=end.below,
     )
     run.ended(branch)
@@ -227,8 +233,9 @@ class _End:
     def _look_below(self, report: RunReport, inner: Mapping[str, Any]) -> None:
         """Keep what a redrive needs, where not everything below ended ok."""
         self.report = report
-        if set(report.branches) - {"ok"}:
-            self.below = Below(sections=inner.get("sections"), branches=inner["branches"])
+        branches: Mapping[str, Branch] = inner["branches"]
+        if report.escalations or not all(branch.whole for branch in branches.values()):
+            self.below = Below(sections=inner.get("sections"), branches=dict(branches))
 
 
 _FOR_US = frozenset({"report", "branches", "sections"})
@@ -244,21 +251,43 @@ def _parent(config: RunnableConfig) -> str | None:
     return (config.get("metadata") or {}).get("branch")
 
 
-def _named(config: RunnableConfig, task: Task, kind: str, below: Below | None) -> RunnableConfig:
+def _named(config: RunnableConfig, task: Task, kind: str, inside: "Inside | None") -> RunnableConfig:
     """The branch's own config: a name, tags and metadata that a person can read in a trace."""
     return {
         **config,
         "run_name": task["name"],
         "tags": [*(config.get("tags") or []), f"langgraph-parallel:{kind}"],
         "metadata": {**(config.get("metadata") or {}), "branch": task["id"], "branch_kind": kind},
-        "configurable": {**(config.get("configurable") or {}), _BELOW: below},
+        "configurable": {**(config.get("configurable") or {}), _INSIDE: inside},
     }
+
+
+@dataclass(frozen=True)
+class Inside:
+    """What a graph of ours is told, where it is itself the worker of a branch."""
+
+    below: Below | None
+    """What it goes on from, where the branch is run again."""
+    answers: Sequence[Answer]
+    """What a person has decided of votes in it, seen from within it."""
+
+    @classmethod
+    def of(cls, task: Task) -> "Inside":
+        """By what was sent to the branch."""
+        before = task.get("before")
+        return cls(before.below if before else None, task.get("answers") or [])
+
+
+def inside_of(config: RunnableConfig) -> Inside | None:
+    """What a graph is told that is the worker of a branch; None where it is not."""
+    inside: Inside | None = (config.get("configurable") or {}).get(_INSIDE)
+    return inside
 
 
 def below_of(config: RunnableConfig) -> Below | None:
     """What a graph goes on from, where it is the worker of a branch that is run again."""
-    below: Below | None = (config.get("configurable") or {}).get(_BELOW)
-    return below
+    inside = inside_of(config)
+    return inside.below if inside else None
 
 
 def _listening(config: RunnableConfig, recorder: CallRecorder) -> RunnableConfig:

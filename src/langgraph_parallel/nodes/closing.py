@@ -10,7 +10,7 @@ from langgraph.errors import GraphBubbleUp
 
 from langgraph_parallel.errors import CompletionError
 from langgraph_parallel.nodes.gather import in_order
-from langgraph_parallel.records import Branch, Call, RunReport
+from langgraph_parallel.records import Branch, Call, Escalation, RunReport, Trial
 from langgraph_parallel.reducers.completion import Completion, Progress, State
 from langgraph_parallel.runtime.recording import recording
 from langgraph_parallel.runtime.redact import describe
@@ -24,6 +24,14 @@ class Closing:
 
     calls: dict[str, Call] = field(default_factory=dict)
     problems: dict[str, str] = field(default_factory=dict)
+    saved: int = 0
+    """Voters that were never asked."""
+    trials: list[Trial] = field(default_factory=list)
+    """What other stops would have made of the vote."""
+    escalations: list[Escalation] = field(default_factory=list)
+    """The vote itself, where it waits for a person."""
+    over: str = ""
+    """Why a vote was over before everybody was heard."""
 
     def report(self, state: Mapping[str, Any]) -> RunReport:
         """The run report of a graph that closes with this step."""
@@ -34,7 +42,10 @@ class Closing:
             started=run.started,
             ended=time.time(),
             closing={**state["calls"], **self.calls}.values(),
-            reason=reason_of(branches, run.completion),
+            reason=reason_of(branches, run.completion, self.over),
+            saved=self.saved,
+            trials=self.trials,
+            escalations=self.escalations,
         )
         return measured.model_copy(update={"failures": measured.failures | self.problems})
 
@@ -83,8 +94,10 @@ def _with_those_below(branches: Iterable[Branch]) -> Iterator[Branch]:
             yield from _with_those_below(branch.below.branches.values())
 
 
-def reason_of(branches: list[Branch], policy: Completion | None) -> str:
+def reason_of(branches: list[Branch], policy: Completion | None, over: str = "") -> str:
     """Why a fan-out ended: that all branches finished, or what ended some of them, here or further down."""
+    if over:
+        return over
     if any(branch.ended_by == "completion" for branch in branches):
         return f"{policy} was reached"
     causes = {branch.ended_by: branch.error or "" for branch in _with_those_below(branches)}

@@ -7,9 +7,9 @@ from langgraph_parallel.errors import InputError
 from langgraph_parallel.nodes.ask import Ask
 from langgraph_parallel.nodes.judge import Judge
 from langgraph_parallel.nodes.plan import Planner, divided
+from langgraph_parallel.nodes.polling import VoteSettings
 from langgraph_parallel.nodes.synthesize import Synthesizer
-from langgraph_parallel.nodes.voters import Vote
-from langgraph_parallel.nodes.voting import VoteSettings
+from langgraph_parallel.nodes.voters import Vote, asked
 from langgraph_parallel.nodes.workers import Worker, section_input
 from langgraph_parallel.records import Estimate, Section
 from langgraph_parallel.runtime.context import Context, VotingContext, context_of
@@ -61,18 +61,22 @@ def sectioning_estimator(planner: Planner, worker: Worker, synthesizer: Synthesi
 
 
 def voting_estimator(settings: VoteSettings) -> Estimator:
-    """Make the estimator of a vote: its voters, and a judge."""
+    """Make the estimator of a vote: all its voters, and who decides if they do not."""
 
     async def estimate(input: Any, run: Run, context: Context) -> Estimate:
         question, total = _of(input, "question"), Estimate()
         voters = settings.electorate.voters(question, context_of(context, VotingContext).voters)
         for voter in voters:
-            worker, asked = settings.electorate.select(Vote(voter=voter, question=question))
-            total += await estimate_worker(worker, asked, run, context)
-        if isinstance(settings.rule, Judge):
-            answers = len(voters) * run.limits.answer_tokens
-            given = {"question": str(question), "answers": ""}
-            total += settings.rule.ask.estimate(given, run, context, more=answers)
+            worker, work = settings.electorate.select(Vote(voter=voter, question=question))
+            total += await estimate_worker(worker, work, run, context)
+        given = {"question": str(question), "answers": ""}
+        for judge in (settings.rule, settings.on_undecided):
+            if isinstance(judge, Judge):
+                answers = len(voters) * run.limits.answer_tokens
+                for _ in range(judge.readings):
+                    total += judge.ask.estimate(given, run, context, more=answers)
+            elif isinstance(judge, Worker):
+                total += await estimate_worker(judge, asked(judge, question, answers=""), run, context)
         return total
 
     return estimate

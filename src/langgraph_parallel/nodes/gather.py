@@ -1,12 +1,19 @@
 """Gather: what the branches brought, as the join reads it."""
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from pydantic import JsonValue
 
 from langgraph_parallel.records import Ballot, Branch, Tally
 from langgraph_parallel.reducers import canonical
+from langgraph_parallel.reducers.normalising import Normaliser, find_choice
+from langgraph_parallel.reducers.rules import Form
+from langgraph_parallel.runtime.redact import describe
+
+_SHOWN = 80
+"""Characters of an answer that an error quotes."""
 
 
 def in_order(branches: Mapping[str, Branch]) -> list[Branch]:
@@ -14,32 +21,72 @@ def in_order(branches: Mapping[str, Branch]) -> list[Branch]:
     return sorted(branches.values(), key=lambda branch: (branch.order, branch.id))
 
 
-def tally_of(
-    branches: Iterable[Branch], *, choices: Collection[JsonValue] | None = None, field: str = "choice"
-) -> Tally:
-    """Read the ballots out of the branches of a vote.
+@dataclass(frozen=True)
+class Reading:
+    """How the ballots of a vote are read out of its branches.
 
     A voter may return its choice as it is, or an object that has it under `field`, and beside it
-    `confidence` (0 to 1), `rationale`, `weight` and `notes`. None is an abstention; so is what is not
-    among the choices. A branch that did not end ok is a ballot of that status, and supports nothing.
+    `confidence` (0 to 1), `rationale`, `weight` and `notes`. None is an abstention; so is what cannot be
+    normalised, or is not among the choices: never a guess. A branch that did not end ok is a ballot of that
+    status, and supports nothing.
     """
-    known = None if choices is None else {canonical(choice): choice for choice in choices}
-    return Tally.of(_ballot(branch, known, field) for branch in branches)
+
+    choices: Sequence[JsonValue] | None = None
+    """The valid answers."""
+    field: str = "choice"
+    """The field of a voter's answer that is the choice."""
+    normalise: Normaliser | None = None
+    form: Form = "one"
+    """Whether a ballot holds one answer, or a list of them."""
+
+    def tally(self, branches: Iterable[Branch]) -> Tally:
+        """The ballots of these branches."""
+        return Tally.of(map(self._ballot, branches))
+
+    def _ballot(self, branch: Branch) -> Ballot:
+        base: dict[str, Any] = {"voter": branch.id, "order": branch.order, "attempt": branch.attempt}
+        if branch.status != "ok":
+            return Ballot(**base, status=branch.status, error=branch.error)
+        said, extras = _read(branch.value, self.field)
+        if said is None:
+            error = extras.get("rationale") or "gave no choice"
+            return Ballot(**base, **extras, status="abstained", error=error)
+        try:
+            choice = self._choice(said)
+        except _Unreadable as unreadable:
+            return Ballot(**base, **extras, status="abstained", said=said, error=str(unreadable))
+        changed = None if canonical(choice) == canonical(said) else said
+        return Ballot(**base, **extras, status="cast", choice=choice, said=changed)
+
+    def _choice(self, said: JsonValue) -> JsonValue:
+        if self.form in ("list", "ranking") and isinstance(said, list):
+            return [self._one(item) for item in said]
+        return self._one(said)
+
+    def _one(self, said: JsonValue) -> JsonValue:
+        choice = said
+        if self.normalise is not None:
+            try:
+                choice = self.normalise(said)
+            except Exception as error:  # a function of the caller's
+                raise _Unreadable(f"{_shown(said)} could not be normalised: {describe(error)}") from None
+            if choice is None:
+                raise _Unreadable(f"{_shown(said)} could not be read as an answer")
+        if self.choices is None:
+            return choice
+        if (found := find_choice(choice, self.choices)) is None:
+            listed = ", ".join(map(str, self.choices))
+            raise _Unreadable(f"{_shown(choice)} is not one of {listed}")
+        return found
 
 
-def _ballot(branch: Branch, known: Mapping[str, JsonValue] | None, field: str) -> Ballot:
-    base: dict[str, Any] = {"voter": branch.id, "order": branch.order, "attempt": branch.attempt}
-    if branch.status != "ok":
-        return Ballot(**base, status=branch.status, error=branch.error)
-    choice, extras = _read(branch.value, field)
-    if choice is None:
-        return Ballot(**base, **extras, status="abstained", error=extras.get("rationale") or "gave no choice")
-    if known is not None:
-        if (key := canonical(choice)) not in known:
-            listed = ", ".join(map(str, known.values()))
-            return Ballot(**base, **extras, status="abstained", error=f"{choice!r} is not one of {listed}")
-        choice = known[key]
-    return Ballot(**base, **extras, status="cast", choice=choice)
+class _Unreadable(Exception):
+    """An answer that is none."""
+
+
+def _shown(said: JsonValue) -> str:
+    text = repr(said)
+    return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}..."
 
 
 def _read(value: JsonValue, field: str) -> tuple[JsonValue, dict[str, Any]]:

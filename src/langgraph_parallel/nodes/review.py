@@ -111,6 +111,10 @@ class ReviewVoters:
     def check(self, model: ModelLike | None, run: Run) -> None:
         """Nothing to check: the plan has done it."""
 
+    def alike(self, voters: Sequence[str]) -> str:
+        """Readers differ in how they read."""
+        return ""
+
     def voters(self, question: ReviewQuestion, most: int | None) -> Sequence[str]:
         """As planned."""
         return question.voters

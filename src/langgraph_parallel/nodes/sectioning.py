@@ -10,8 +10,8 @@ from pydantic import JsonValue
 
 from langgraph_parallel.errors import InputError
 from langgraph_parallel.nodes.ask import Ask
-from langgraph_parallel.nodes.branch import Task, below_of
-from langgraph_parallel.nodes.closing import closing, require_completion
+from langgraph_parallel.nodes.branch import Task, inside_of
+from langgraph_parallel.nodes.closing import Closing, closing, require_completion
 from langgraph_parallel.nodes.plan import Planner, make_plan, resumed_plan
 from langgraph_parallel.nodes.synthesize import Gathered, Synthesizer
 from langgraph_parallel.nodes.workers import Worker
@@ -20,6 +20,7 @@ from langgraph_parallel.runtime.context import Context, context_of
 from langgraph_parallel.runtime.models import require_model
 from langgraph_parallel.runtime.prices import check_prices
 from langgraph_parallel.runtime.run import current_run
+from langgraph_parallel.runtime.run_report import escalated
 
 
 def planning(planner: Planner, worker: Worker, synthesizer: Synthesizer) -> Callable[..., Any]:
@@ -28,8 +29,10 @@ def planning(planner: Planner, worker: Worker, synthesizer: Synthesizer) -> Call
 
     async def plan(state: Any, runtime: Runtime[Context], config: RunnableConfig) -> dict[str, Any]:
         """Divide the content into sections."""
-        if (below := below_of(config)) is not None:
-            return {**resumed_plan(below)}
+        inside = inside_of(config)
+        answers = list(inside.answers) if inside else []
+        if inside and inside.below is not None:
+            return {**resumed_plan(inside.below), "answers": answers}
         if "content" not in state:
             raise InputError("sectioning has no content; pass {'content': ...}")
         run, context = current_run(), context_of(runtime.context, Context)
@@ -38,7 +41,7 @@ def planning(planner: Planner, worker: Worker, synthesizer: Synthesizer) -> Call
             check_prices(run.limits_for(ask.limits), [ask.chosen(context)])
         made = await make_plan(planner, state["content"], run.limits.sections)
         check_completion(run.completion, [section.id for section in made["sections"]])
-        return {**made}
+        return {**made, "answers": answers}
 
     return plan
 
@@ -68,6 +71,8 @@ def synthesizing(synthesizer: Synthesizer) -> Callable[..., Any]:
         """Join what succeeded, and say what is missing."""
         require_completion(state)
         result: JsonValue = None
+        if escalated(state["branches"].values()):  # a graph around asks a person, and then comes back
+            return {"result": None, "report": Closing().report(state)}
         with closing("synthesize") as closed:
             made = synthesizer(Gathered.of(state["sections"], state["branches"]))
             result = await made if inspect.isawaitable(made) else made

@@ -4,6 +4,7 @@ from langgraph_parallel.records.ballot import Ballot, BallotStatus, Tally
 from langgraph_parallel.records.base import Record
 from langgraph_parallel.records.branch import STATUSES, Below, Branch, EndedBy, Status
 from langgraph_parallel.records.call import Call, Usage
+from langgraph_parallel.records.escalation import Answer, Escalation
 from langgraph_parallel.records.estimate import Estimate
 from langgraph_parallel.records.finding import (
     SEVERITIES,
@@ -18,6 +19,7 @@ from langgraph_parallel.records.question import Aspect, Part, ReviewQuestion
 from langgraph_parallel.records.review import AspectOutcome, Coverage, Review, Skipped
 from langgraph_parallel.records.run_report import RunReport
 from langgraph_parallel.records.section import Section
+from langgraph_parallel.records.trial import Trial
 from langgraph_parallel.records.verdict import (
     Count,
     DecidedBy,
@@ -45,6 +47,7 @@ def record_types() -> list[type[Record]]:
 __all__ = [
     "SEVERITIES",
     "STATUSES",
+    "Answer",
     "Aspect",
     "AspectOutcome",
     "Ballot",
@@ -59,6 +62,7 @@ __all__ = [
     "DecidedBy",
     "Dissent",
     "EndedBy",
+    "Escalation",
     "Estimate",
     "Finding",
     "Interval",
@@ -74,6 +78,7 @@ __all__ = [
     "Status",
     "Support",
     "Tally",
+    "Trial",
     "Usage",
     "Verdict",
     "VerdictStatus",

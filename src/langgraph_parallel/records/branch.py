@@ -6,13 +6,15 @@ from pydantic import JsonValue
 
 from langgraph_parallel.records.base import Record
 from langgraph_parallel.records.call import Call
+from langgraph_parallel.records.escalation import Escalation
 from langgraph_parallel.records.section import Section
+from langgraph_parallel.records.trial import Trial
 
 Status = Literal["ok", "failed", "timed_out", "cancelled", "skipped"]
 STATUSES: tuple[Status, ...] = ("ok", "failed", "timed_out", "cancelled", "skipped")
 
-EndedBy = Literal["completion", "deadline", "budget", "drain"]
-"""`completion`: it was not needed any more; `drain`: the run was stopped gracefully."""
+EndedBy = Literal["completion", "stop", "deadline", "budget", "drain"]
+"""`completion`, `stop`: it was not needed any more; `drain`: the run was stopped gracefully."""
 
 
 class Below(Record):
@@ -49,6 +51,12 @@ class Branch(Record):
 
     failures: dict[str, str] = {}
     """Causes by name of the branches below this one that did not end ok."""
+    saved: int = 0
+    """Voters below this one that were never asked, because their vote had ended."""
+    trials: list[Trial] = []
+    """What other stops would have made of votes below this one, where they were tried."""
+    escalations: list[Escalation] = []
+    """Votes below this one that wait for a person, seen from within it."""
     below: Below | None = None
     """What a redrive of this branch goes on from, where its worker is a graph and not all in it ended ok."""
 
@@ -56,3 +64,8 @@ class Branch(Record):
     def ok(self) -> bool:
         """Whether the worker returned."""
         return self.status == "ok"
+
+    @property
+    def whole(self) -> bool:
+        """Whether a redrive has nothing to do here: all of it ended ok, or its vote was over without it."""
+        return (self.ok and self.below is None) or self.ended_by == "stop"

@@ -2,6 +2,8 @@
 
 from langgraph_parallel.records.base import Record
 from langgraph_parallel.records.call import Call, Usage
+from langgraph_parallel.records.escalation import Escalation
+from langgraph_parallel.records.trial import Trial
 
 
 class RunReport(Record):
@@ -33,6 +35,12 @@ class RunReport(Record):
     """What the calls to models cost, in US dollars; None where the price of one is not known."""
     wasted_usd: float | None = None
     """The part of it that was wasted."""
+    calls_saved: int = 0
+    """Voters that were never asked, because their vote was over: each at least one call."""
+    trials: list[Trial] = []
+    """In shadow mode: what each stop would have saved, and whether it would have answered the same."""
+    escalations: list[Escalation] = []
+    """Votes that wait for a person, where a graph around this one is to ask."""
     completion_reason: str = ""
     """Why the fan-out ended: all branches finished, or what ended it before that."""
     calls: list[Call]

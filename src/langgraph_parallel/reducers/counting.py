@@ -196,3 +196,33 @@ def verdict_of(
         cancelled=tally.count("cancelled"),
         skipped=tally.count("skipped"),
     )
+
+
+def overruled(counted: Verdict, tally: Tally, choice: JsonValue, **changes: object) -> Verdict:
+    """A verdict whose choice is made by somebody else than its rule, on the same ballots.
+
+    Args:
+        counted: what the rule made of them.
+        tally: the ballots.
+        choice: None leaves the vote undecided: `below_threshold`, unless there was no quorum.
+        changes: further fields.
+    """
+    key = None if choice is None else canonical(choice)
+    cast = usable(tally)
+    lacking: VerdictStatus = "no_quorum" if counted.status == "no_quorum" else "below_threshold"
+    return counted.model_copy(
+        update={
+            "status": lacking if key is None else "decided",
+            "choice": choice,
+            "support": Support(k=sum(canonical(b.choice) == key for b in cast), n=counted.support.n),
+            "confidence": None,
+            "margin": 0.0,
+            "interval": None,
+            "dissent": [
+                Dissent(voter=ballot.voter, choice=ballot.choice, rationale=ballot.rationale)
+                for ballot in cast
+                if canonical(ballot.choice) != key
+            ],
+            **changes,
+        }
+    )

@@ -12,6 +12,7 @@ from fractions import Fraction
 from pydantic import JsonValue
 
 from langgraph_parallel.errors import UsageError
+from langgraph_parallel.reducers.counting import canonical
 
 Normaliser = Callable[[JsonValue], JsonValue]
 NormaliserLike = str | Normaliser | Sequence[str | Normaliser]
@@ -147,3 +148,14 @@ def _exact(plain: str) -> Fraction | None:
     if _GROUPED.fullmatch(plain):
         plain = plain.replace(",", "")
     return Fraction(plain.rstrip(".")) if _PLAIN.fullmatch(plain) else None
+
+
+def find_choice(said: JsonValue, choices: Sequence[JsonValue]) -> JsonValue:
+    """The one of several choices that an answer is, up to case, white space and punctuation at its ends.
+
+    >>> find_choice(" Yes.", ["yes", "no"]), find_choice("perhaps", ["yes", "no"])
+    ('yes', None)
+    """
+    exact = [choice for choice in choices if canonical(choice) == canonical(said)]
+    alike = exact or [choice for choice in choices if isinstance(said, str) and text(choice) == text(said)]
+    return alike[0] if len(alike) == 1 else None

@@ -1,9 +1,9 @@
 """The runtime context: what can be set for one run, in Studio or by `ainvoke(..., context=...)`."""
 
-from typing import TypeVar
+from typing import Literal, TypeVar
 
 from langgraph.runtime import get_runtime
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, PositiveInt
 
 from langgraph_parallel.runtime.limits import Limits
 
@@ -30,8 +30,8 @@ class Context(BaseModel):
     )
 
 
-class VotingContext(Context):
-    """Settings for one vote."""
+class PanelContext(Context):
+    """Settings for whatever asks a panel of models."""
 
     voters: int | None = Field(
         None,
@@ -42,7 +42,23 @@ class VotingContext(Context):
     )
 
 
-class ReviewContext(VotingContext):
+class VotingContext(PanelContext):
+    """Settings for one vote."""
+
+    stop: str | None = Field(
+        None,
+        title="Stop",
+        description="When the vote may end before everybody was asked. Empty: as the graph was built.",
+        examples=["decided", "all_votes", "confident(0.95) | ahead_by(3)"],
+    )
+    wave: Literal["lossless", "all"] | PositiveInt | None = Field(
+        None,
+        title="Wave",
+        description="How many are asked together: lossless, all, or a number. Empty: as the graph was built.",
+    )
+
+
+class ReviewContext(PanelContext):
     """Settings for one review."""
 
     aspects: list[str] | None = Field(

@@ -1,7 +1,8 @@
-"""A fan-out while it runs: its policy is asked after every branch, and may end the others."""
+"""A fan-out while it runs: what is asked after every branch, and may end the others."""
 
 import asyncio
 import time
+from collections.abc import Callable
 
 from langgraph_parallel.records import Branch
 from langgraph_parallel.reducers.completion import Completion, Progress, State
@@ -19,6 +20,8 @@ class FanOut:
         self._failed: set[str] = set()
         self._had_enough = policy.judge(Progress(planned, kept=kept)) is State.ENOUGH
         """Before it began: somebody redrives it because they want the rest."""
+        self.over = False
+        """Whether the others have been ended."""
         loop = asyncio.get_running_loop()
         self._timers = [loop.call_later(seconds, self._ask) for seconds in policy.expiries()]
 
@@ -37,6 +40,7 @@ class FanOut:
         late = any(elapsed >= seconds for seconds in self._policy.expiries())
         if state in {State.OPEN, State.MET} or (state is State.ENOUGH and self._had_enough and not late):
             return
+        self.over = True
         for bound in list(self._bounds):
             if late:
                 bound.end("deadline", f"not finished in time: {self._policy}")
@@ -44,3 +48,16 @@ class FanOut:
                 bound.end("completion", f"not needed any more: {self._policy}")
             else:
                 bound.end("completion", f"given up: {self._policy} cannot be met any more")
+
+
+class Race:
+    """Ends the rest of a wave as soon as the outcome does not need it."""
+
+    def __init__(self, is_over: Callable[[Branch], str], bounds: set[Bound]) -> None:
+        self._is_over, self._bounds = is_over, bounds
+
+    def note(self, branch: Branch) -> None:
+        """A branch has ended."""
+        if self._bounds and (why := self._is_over(branch)):
+            for bound in list(self._bounds):
+                bound.end("stop", why)

@@ -18,6 +18,9 @@ from langgraph_parallel.runtime.context import Context, context_of, current_cont
 from langgraph_parallel.runtime.limits import PREFIX, Limits
 from langgraph_parallel.runtime.run import Run, run_of
 
+_CHECKPOINTER = "__pregel_checkpointer"
+"""Under which LangGraph hands a checkpointer down to the graphs inside a graph."""
+
 GraphT = TypeVar("GraphT", bound=CompiledStateGraph)  # type: ignore[type-arg]
 
 
@@ -34,6 +37,10 @@ class Governing:
     context: type[Context] = Context
     limits: Limits | None = None
     completion: Completion | None = None
+    again: Callable[[Any, Context], dict[str, Any]] = lambda state, context: {}
+    """What a redrive writes to the state before it goes on."""
+    escalates: bool = False
+    """Whether it may wait for a person."""
 
 
 class ParallelGraph(CompiledStateGraph):  # type: ignore[type-arg]
@@ -54,6 +61,7 @@ class ParallelGraph(CompiledStateGraph):  # type: ignore[type-arg]
     ) -> AsyncIterator[Any]:
         """Stream as LangGraph does, in a run of its own; `ainvoke` is built on this."""
         run = self.run(config, context)
+        self._check_can_wait(config, run)
         stream = super().astream(input, run.within(config), context=context, **kwargs)
         with run.active():
             async with aclosing(cast("Any", stream)) as chunks:
@@ -76,6 +84,16 @@ class ParallelGraph(CompiledStateGraph):  # type: ignore[type-arg]
             or completion_of(os.environ.get(f"{PREFIX}COMPLETION", ""))
         )
         return Run(built.limits, given.limits, completion)
+
+    def _check_can_wait(self, config: RunnableConfig | None, run: Run) -> None:
+        """Make sure, before any call, that a run which may wait for a person can be gone on with."""
+        if not self.governing.escalates or run.around is not None:
+            return
+        if not self.checkpointer and not ((config or {}).get("configurable") or {}).get(_CHECKPOINTER):
+            raise UsageError(
+                "on_undecided='escalate' waits for a person, which needs a checkpointer: make the graph with "
+                "checkpointer=..., or the graph around it"
+            )
 
     def context_of(self, context: Any) -> Context:
         """Read a runtime context; without one, that of the code around.

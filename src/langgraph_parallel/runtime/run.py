@@ -9,7 +9,7 @@ import contextlib
 import threading
 import time
 import weakref
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from langchain_core.runnables import RunnableConfig
 from langgraph.config import get_config
@@ -20,7 +20,7 @@ from langgraph_parallel.reducers.completion import Completion
 from langgraph_parallel.runtime.bound import Bound
 from langgraph_parallel.runtime.budget import Budget
 from langgraph_parallel.runtime.context import current_context
-from langgraph_parallel.runtime.fan_out import FanOut
+from langgraph_parallel.runtime.fan_out import FanOut, Race
 from langgraph_parallel.runtime.limits import Limits, limits_from_environment, merged
 
 _KEY = "__langgraph_parallel_run"
@@ -65,6 +65,7 @@ class Run:
         """When it has to be over, on the clock of `time.monotonic`."""
         self._bounds: set[Bound] = set()
         self._fan_out: FanOut | None = None
+        self._race: Race | None = None
         self._inner: weakref.WeakSet[Run] = weakref.WeakSet()
         if around:
             around._inner.add(self)
@@ -113,6 +114,24 @@ class Run:
         """A branch has ended: its siblings may not be needed any more."""
         if self._fan_out is not None:
             self._fan_out.note(branch)
+        if self._race is not None:
+            self._race.note(branch)
+
+    def race(self, is_over: Callable[[Branch], str]) -> None:
+        """Ask after every branch that ends whether the others are still needed, from now on.
+
+        Args:
+            is_over: gets the branch, and says why they are not; an empty text while they are.
+        """
+        self._race = Race(is_over, self._bounds)
+
+    def had_enough(self) -> bool:
+        """Whether the fan-out has ended by its completion policy."""
+        return self._fan_out is not None and self._fan_out.over
+
+    def starts_no_more(self) -> bool:
+        """Whether it is too late for a new call: the run is being stopped, or its time is over."""
+        return bool(self.root.drained) or self.left() == 0
 
     def drain(self, why: str = "the run is being stopped", grace: float | None = None) -> None:
         """Start no new call in the whole tree; what is on its way may finish within the grace.

@@ -4,7 +4,7 @@ import math
 from collections import Counter
 from collections.abc import Iterable, Sequence
 
-from langgraph_parallel.records import Branch, Call, RunReport, Usage
+from langgraph_parallel.records import Branch, Call, Escalation, RunReport, Trial, Usage
 from langgraph_parallel.reducers.channels import merge_calls
 
 
@@ -15,6 +15,9 @@ def measure(
     ended: float,
     closing: Iterable[Call] = (),
     reason: str = "",
+    saved: int = 0,
+    trials: Iterable[Trial] = (),
+    escalations: Iterable[Escalation] = (),
 ) -> RunReport:
     """Compute the run report.
 
@@ -24,6 +27,9 @@ def measure(
         ended: when it closed.
         closing: calls that were made outside of branches: by a planner, a judge, a synthesizer.
         reason: why the fan-out ended.
+        saved: voters of the graph itself that were never asked.
+        trials: what other stops would have made of its vote.
+        escalations: its own vote, where that waits for a person.
 
     Wall time is that of this invocation, and of earlier ones as far as calls were on their way in them. The
     sequential time is the sum of all calls' durations; the critical path is the longest branch and the
@@ -55,9 +61,29 @@ def measure(
         wasted=Usage.total(call.usage for call in made if not call.ok),
         usd=cost(made),
         wasted_usd=cost(call for call in made if not call.ok),
+        calls_saved=saved + sum(_saved(branch) for branch in branches),
+        trials=added([*trials, *(trial for branch in branches for trial in branch.trials)]),
+        escalations=[*escalations, *escalated(branches)],
         completion_reason=reason,
         calls=made,
     )
+
+
+def escalated(branches: Iterable[Branch]) -> list[Escalation]:
+    """Votes below these branches that wait for a person, seen from around the branches."""
+    return [held.within(branch.id) for branch in branches for held in branch.escalations]
+
+
+def added(trials: Iterable[Trial]) -> list[Trial]:
+    """Add up the trials of each stop."""
+    totals: dict[str, Trial] = {}
+    for trial in trials:
+        totals[trial.stop] = totals[trial.stop] + trial if trial.stop in totals else trial
+    return list(totals.values())
+
+
+def _saved(branch: Branch) -> int:
+    return branch.saved + (branch.ended_by == "stop" and branch.status == "skipped")
 
 
 def cost(calls: Iterable[Call]) -> float | None:
@@ -85,7 +111,7 @@ def failures_of(branches: Iterable[Branch]) -> dict[str, str]:
     """Causes by name, and by the names of the branches around them; a name that comes again is numbered."""
     causes: dict[str, str] = {}
     for branch in branches:
-        own = {} if branch.ok else {branch.name: branch.error or branch.status}
+        own = {} if branch.ok or branch.ended_by == "stop" else {branch.name: branch.error or branch.status}
         below = {f"{name} in {branch.name}": cause for name, cause in branch.failures.items()}
         for name, cause in (own | below).items():
             number = sum(held == name or held.startswith(f"{name} (") for held in causes)

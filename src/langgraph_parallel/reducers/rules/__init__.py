@@ -11,7 +11,10 @@ A rule is a small value that is called with a `Tally` and returns a `Verdict`. W
 * Each can say when its choice is settled, whatever is still to come (`reducers.stops`).
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+from pydantic import JsonValue
 
 from langgraph_parallel.errors import UnknownRule, UsageError
 from langgraph_parallel.reducers.reading import read_policy
@@ -65,10 +68,18 @@ def rule_of(rule: str | Rule) -> Rule:
     return rule
 
 
+def among(rule: Rule, choices: Sequence[JsonValue] | None) -> Rule:
+    """The rule that knows among which candidates to choose, where it wants to."""
+    if choices is not None and getattr(rule, "candidates", choices) is None:
+        return replace(rule, candidates=tuple(choices))  # type: ignore[type-var]
+    return rule
+
+
 __all__ = [
     "RULES",
     "Form",
     "Rule",
+    "among",
     "approval",
     "borda",
     "counting_of",

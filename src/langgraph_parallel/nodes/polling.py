@@ -1,0 +1,191 @@
+"""A vote while it runs: which ballots are in, who is asked next, and whether more are needed."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from fractions import Fraction
+from typing import Any, Literal
+
+from pydantic import JsonValue
+
+from langgraph_parallel.errors import UsageError
+from langgraph_parallel.nodes.gather import Reading, in_order
+from langgraph_parallel.nodes.judge import Judge
+from langgraph_parallel.nodes.voters import Electorate
+from langgraph_parallel.nodes.workers import Worker
+from langgraph_parallel.records import Branch, Tally, Trial
+from langgraph_parallel.reducers import (
+    Rule,
+    Stop,
+    adaptive,
+    ahead_by,
+    all_votes,
+    confident,
+    decided,
+    no_new_findings,
+    stop_of,
+    weighted,
+    window,
+)
+from langgraph_parallel.reducers.completion import Progress, State
+from langgraph_parallel.reducers.replaying import trials_of
+from langgraph_parallel.reducers.rules import counting_of, form_of
+from langgraph_parallel.reducers.standing import Awaited, Standing
+from langgraph_parallel.reducers.waves import Wave, next_wave, wave_of
+from langgraph_parallel.runtime.context import VotingContext
+from langgraph_parallel.runtime.run import Run, current_run
+
+Undecided = Literal["return", "escalate"] | Rule | Judge | Worker
+"""What is done with a vote that ends undecided: nothing, a person is asked, or something else decides."""
+
+
+@dataclass(frozen=True)
+class VoteSettings:
+    """How a vote was built."""
+
+    electorate: Electorate
+    rule: Rule | Judge
+    label: Callable[[Any], str]
+    """From a question to what its voters are called in traces: `vote[label#2]`."""
+    reading: Reading = field(default_factory=Reading)
+    stop: Stop = field(default_factory=all_votes)
+    wave: Wave = "lossless"
+    race: bool = True
+    """Whether those of a wave that are not needed any more are cancelled."""
+    on_undecided: Undecided = "return"
+    shadow: Sequence[Stop] | None = None
+    """Stops to try on the ballots of everybody; None to stop for real."""
+
+    @property
+    def choices(self) -> Sequence[JsonValue] | None:
+        """The valid answers."""
+        return self.reading.choices
+
+
+def shadow_of(shadow: "bool | Sequence[str | Stop]", stop: Stop, rule: Rule | Judge) -> Sequence[Stop] | None:
+    """The stops to try in shadow mode; None where the vote is not in it.
+
+    Raises:
+        UsageError: a judge decides, whose choice cannot be told from a part of the ballots.
+        UnknownStop: one of them is none.
+    """
+    if shadow is False:
+        return None
+    if isinstance(rule, Judge):
+        raise UsageError("shadow replays the rule on a part of the ballots, which a judge would be paid for")
+    of_lists = form_of(rule) == "list"
+    tried = (stop, *(_TRIED_ON_LISTS if of_lists else _TRIED)) if shadow is True else map(stop_of, shadow)
+    return list({str(one): one for one in tried if not isinstance(one, all_votes)}.values())
+
+
+_TRIED = (decided(), confident(), adaptive(), ahead_by(2), ahead_by(3), window(3))
+_TRIED_ON_LISTS = (decided(), no_new_findings(1), no_new_findings(2))
+
+
+@dataclass(frozen=True)
+class Poll:
+    """One run of a vote."""
+
+    settings: VoteSettings
+    voters: Sequence[str]
+    """All of them, in the electorate's order."""
+    stop: Stop
+    wave: Wave
+
+    @classmethod
+    def of(cls, settings: VoteSettings, voters: Sequence[str], context: VotingContext) -> "Poll":
+        """As the vote was built, or as the runtime context says.
+
+        Raises:
+            UsageError: what the context says is no stop, or no wave.
+        """
+        if settings.shadow is not None:
+            return cls(settings, voters, all_votes(), "all")
+        stop = stop_of(context.stop) if context.stop else settings.stop
+        return cls(settings, voters, stop, wave_of(context.wave) if context.wave else settings.wave)
+
+    def in_asking_order(self) -> list[str]:
+        """Voters as they are asked: those whose ballots are worth most first.
+
+        Raises:
+            UsageError: the rule has weights, and none of them is a voter's.
+        """
+        rule = self.settings.rule
+        if not isinstance(rule, weighted) or not rule.weights:
+            return list(self.voters)
+        if not rule.weights.keys() & set(self.voters):
+            some, known = ", ".join(list(rule.weights)[:5]), ", ".join(self.voters[:5])
+            raise UsageError(f"the weights are those of {some}; none of the voters is: {known}")
+        worth = {voter: rule.weights.get(voter, 1.0) for voter in self.voters}
+        return sorted(self.voters, key=lambda voter: -Fraction(worth[voter]))
+
+    def tally(self, branches: Mapping[str, Branch]) -> Tally:
+        """The ballots that are in."""
+        return self.settings.reading.tally(in_order(branches))
+
+    def standing(self, branches: Mapping[str, Branch], left: Sequence[str]) -> Standing:
+        """Where the vote stands, with these voters still to be heard."""
+        order = {voter: place for place, voter in enumerate(self.voters)}
+        heard = {
+            voter: branch for voter, branch in branches.items() if voter not in left
+        }  # not those of before
+        return Standing.of(
+            self.tally(heard),
+            [Awaited(voter, order[voter]) for voter in left],
+            counting_of(self.settings.rule),
+            ties_matter=self.settings.on_undecided != "return",
+        )
+
+    def over(self, branches: Mapping[str, Branch], left: Sequence[str]) -> str:
+        """Why nobody else needs to be heard; an empty text while they do."""
+        if isinstance(self.stop, all_votes) or not self.stop.fires(self.standing(branches, left)):
+            return ""
+        return "" if self._is_wanted(branches, current_run()) else f"not needed any more: {self.stop}"
+
+    def divided(
+        self, branches: Mapping[str, Branch], left: Sequence[str], before: Sequence[str] = ()
+    ) -> tuple[list[str], list[str]]:
+        """Who is asked now, and who later, if at all.
+
+        Args:
+            branches: those of voters that were heard.
+            left: voters that were not asked yet, in the order of asking.
+            before: the wave before this one.
+        """
+        run = current_run()
+        ended = {branches[voter].ended_by for voter in before if voter in branches}
+        if run.starts_no_more() or ended & {"budget", "drain", "deadline"}:
+            return list(left), []  # nobody answers any more: each says so in its record
+        if run.had_enough():
+            return [], list(left)
+        size = next_wave(self.wave, self.stop, self.standing(branches, left))
+        if not size and left and self._is_wanted(branches, run):
+            size = 1
+        return list(left[:size]), list(left[size:])
+
+    def race(self, branches: Mapping[str, Branch], wave: Sequence[str], left: Sequence[str]) -> None:
+        """Have the rest of a wave cancelled as soon as it is not needed."""
+        if not self.settings.race or isinstance(self.stop, all_votes):
+            return
+        heard = {voter: branch for voter, branch in branches.items() if voter not in wave}
+
+        def is_over(branch: Branch) -> str:
+            heard[branch.id] = branch
+            return self.over(heard, [voter for voter in wave if voter not in heard] + list(left))
+
+        current_run().race(is_over)
+
+    def trials(self, branches: Mapping[str, Branch]) -> list[Trial]:
+        """What each stop would have made of the ballots of everybody."""
+        if not self.settings.shadow or isinstance(self.settings.rule, Judge):
+            return []
+        ballots = self.tally(branches).ballots
+        asked = [ballots[voter] for voter in self.in_asking_order() if voter in ballots]
+        return trials_of(asked, self.settings.rule, self.settings.shadow, self.settings.wave)
+
+    def _is_wanted(self, branches: Mapping[str, Branch], run: Run) -> bool:
+        """Whether the completion policy of the run wants more voters than the stop."""
+        if run.completion is None:
+            return False
+        ok = {voter for voter, branch in branches.items() if branch.ok}
+        progress = Progress(len(self.voters), ok, branches.keys() - ok)
+        return run.completion.judge(progress) is State.OPEN

@@ -1,0 +1,108 @@
+"""A vote that ends undecided: what is to become of it, and a fallback that decides instead."""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from langchain_core.language_models import BaseChatModel
+from langchain_core.runnables import Runnable, RunnableConfig
+from pydantic import JsonValue
+
+from langgraph_parallel.nodes.ask import Ask
+from langgraph_parallel.nodes.branch import Task, run_branch
+from langgraph_parallel.nodes.closing import Closing, closing
+from langgraph_parallel.nodes.judge import Judge, shown
+from langgraph_parallel.nodes.polling import Undecided, VoteSettings
+from langgraph_parallel.nodes.voters import asked
+from langgraph_parallel.nodes.workers import Worker, WorkerLike, as_worker
+from langgraph_parallel.records import RunReport, Tally, Verdict
+from langgraph_parallel.reducers import Rule, rule_of
+from langgraph_parallel.reducers.counting import overruled
+from langgraph_parallel.reducers.rules.base import BaseRule
+
+
+def on_undecided_of(given: "str | Rule | Judge | WorkerLike") -> Undecided:
+    """Take what a vote does when it ends undecided.
+
+    Raises:
+        UnknownRule: a text that is neither `return` nor `escalate`, nor the name of a rule.
+        UsageError: something that cannot decide.
+    """
+    if isinstance(given, str):
+        return given if given in ("return", "escalate") else rule_of(given)  # type: ignore[return-value]
+    if isinstance(given, BaseRule | Judge):
+        return given
+    if isinstance(given, Ask | Runnable | BaseChatModel) or hasattr(given, "ainvoke"):
+        return as_worker(given, "question")
+    return given if isinstance(given, Rule) and callable(given) else as_worker(given, "question")
+
+
+def asks_of(settings: VoteSettings) -> list[Ask]:
+    """Those parts of a vote beside its voters that ask a model."""
+    parts = (settings.rule, settings.on_undecided)
+    return [part.ask for part in parts if isinstance(part, Judge)] + [
+        part for part in parts if isinstance(part, Ask)
+    ]
+
+
+def falling_back(settings: VoteSettings) -> Callable[..., Any]:
+    """Make the node in which a fallback decides what the rule could not."""
+    fallback = settings.on_undecided
+
+    async def fall_back(state: Any, config: RunnableConfig) -> dict[str, Any]:
+        """Decide on the same ballots, or by a worker; when that fails, the vote stays undecided."""
+        verdict: Verdict = state["verdict"]
+        ballots = Tally.of(state["ballots"])
+        choice: JsonValue = None
+        note = ""
+        with closing("fallback") as closed:
+            if isinstance(fallback, Judge):
+                choice, note = await fallback.choose(str(state["question"]), ballots, _candidates(verdict))
+            elif isinstance(fallback, Worker):
+                choice, note = await _work(settings, fallback, state, config, closed)
+            elif not isinstance(fallback, str):
+                decided = fallback(ballots)
+                choice, note = (decided.choice, "") if decided.decided else (None, "")
+        if choice is not None:
+            verdict = overruled(verdict, ballots, choice, decided_by="fallback", note=note)
+        return {"verdict": verdict, "report": reported(closed, state), "calls": closed.calls}
+
+    return fall_back
+
+
+def _candidates(verdict: Verdict) -> Sequence[Any]:
+    """Those among which to choose: of a tie, the tied ones."""
+    most = max((count.weight for count in verdict.counts), default=0.0)
+    tied = [count for count in verdict.counts if count.weight == most]
+    return tied if verdict.status == "tied" else verdict.counts
+
+
+async def _work(
+    settings: VoteSettings, worker: Worker, state: Any, config: RunnableConfig, closed: Closing
+) -> tuple[JsonValue, str]:
+    """What a worker answers, read as a voter's answer would be."""
+    question = state["question"]
+    counts = "\n".join(f"{shown(count.choice)}: {count.votes}" for count in state["verdict"].counts)
+    task = Task(
+        id="fallback",
+        name=f"fallback[{settings.label(question)}]",
+        order=0,
+        work=asked(worker, question, answers=counts or "none"),
+    )
+    branch = await run_branch(worker, task, config, "fallback")
+    closed.calls |= {call.id: call for call in branch.calls}
+    ballot = next(iter(settings.reading.tally([branch]).ballots.values()))
+    if not ballot.cast:
+        closed.problems["fallback"] = ballot.error or ballot.status
+    return (ballot.choice if ballot.cast else None), ballot.rationale
+
+
+def reported(closed: Closing, state: Mapping[str, Any]) -> RunReport:
+    """The report of a vote that has closed before, with what has come since: what was noted then stays so."""
+    before: RunReport = state["report"]
+    report = closed.report(state)
+    kept = {
+        "calls_saved": before.calls_saved,
+        "trials": before.trials,
+        "completion_reason": before.completion_reason,
+    }
+    return report.model_copy(update={**kept, "failures": before.failures | report.failures})
