@@ -3,8 +3,9 @@
     python -m benchmarks.answering [--seconds 0.2] [--rate 50] [--spread 0.99]
 
 Prints its port, then answers every request after a fixed time, or after one that is drawn from a lognormal
-distribution. With a rate it lets so many through in any second, and answers 429 with Retry-After to the
-others. `GET /stats` tells what it has seen since the last time.
+distribution; where the prompt holds `recorded(...)` with the seconds and the answer of each voter, as that
+says. With a rate it lets so many through in any second, and answers 429 with Retry-After to the others.
+`GET /stats` tells what it has seen since the last time.
 """
 
 import argparse
@@ -13,6 +14,7 @@ import json
 import math
 import os
 import random
+import re
 import subprocess
 import sys
 import time
@@ -22,23 +24,39 @@ from contextlib import contextmanager
 
 from aiohttp import web
 
-TEXT = json.dumps({"choice": "yes", "rationale": "It is so.", "confidence": 0.9})
-BODY = json.dumps(
-    {
-        "id": "chatcmpl-1",
-        "object": "chat.completion",
-        "created": 0,
-        "model": "test",
-        "choices": [
-            {
-                "index": 0,
-                "message": {"role": "assistant", "content": TEXT, "refusal": None},
-                "finish_reason": "stop",
-            }
-        ],
-        "usage": {"prompt_tokens": 100, "completion_tokens": 20, "total_tokens": 120},
-    }
-).encode()
+RECORDED = re.compile(r"recorded\((.*?)\)recorded", re.DOTALL)
+VOTER = re.compile(r"You are voter (\d+) ")
+
+
+def completion(choice: str) -> bytes:
+    """What an endpoint answers."""
+    text = json.dumps({"choice": choice, "rationale": "It is so.", "confidence": 0.9})
+    message = {"role": "assistant", "content": text, "refusal": None}
+    return json.dumps(
+        {
+            "id": "chatcmpl-1",
+            "object": "chat.completion",
+            "created": 0,
+            "model": "test",
+            "choices": [{"index": 0, "message": message, "finish_reason": "stop"}],
+            "usage": {"prompt_tokens": 100, "completion_tokens": 20, "total_tokens": 120},
+        }
+    ).encode()
+
+
+BODY = completion("yes")
+
+
+def recorded(body: bytes) -> tuple[float, bytes] | None:
+    """The seconds and the answer that a prompt has recorded for its voter, if it has any."""
+    if b"recorded(" not in body:
+        return None
+    prompt = "\n".join(str(message["content"]) for message in json.loads(body)["messages"])
+    held, voter = RECORDED.search(prompt), VOTER.search(prompt)
+    if held is None or voter is None:
+        return None
+    seconds, choice = json.loads(held[1])[int(voter[1]) - 1]
+    return seconds, completion(choice)
 
 
 class Seen:
@@ -72,7 +90,7 @@ async def serve(seconds: float, rate: int | None, spread: float, seed: int) -> N
         return recent is not None and now - recent < 1
 
     async def answer(request: web.Request) -> web.Response:
-        await request.read()
+        said = recorded(await request.read())
         now = time.monotonic()
         seen.came.append(now)
         if is_refused(now):
@@ -82,13 +100,14 @@ async def serve(seconds: float, rate: int | None, spread: float, seed: int) -> N
         seen.in_flight += 1
         seen.most_in_flight = max(seen.most_in_flight, seen.in_flight)
         try:
-            await asyncio.sleep(seconds * math.exp(draw.gauss(0, spread)) if spread else seconds)
+            usual = seconds * math.exp(draw.gauss(0, spread)) if spread else seconds
+            await asyncio.sleep(said[0] if said else usual)
         except asyncio.CancelledError:
             seen.cut_off += 1
             raise
         finally:
             seen.in_flight -= 1
-        return web.Response(body=BODY, content_type="application/json")
+        return web.Response(body=said[1] if said else BODY, content_type="application/json")
 
     async def stats(request: web.Request) -> web.Response:
         found = seen.stats()

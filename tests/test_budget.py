@@ -68,7 +68,9 @@ async def test_two_runs_have_two_budgets(model: str, server: ModelServer) -> Non
 async def test_an_inner_budget_holds_within_the_outer_one(model: str, server: ModelServer) -> None:
     """Each inner run has its own part, and all of them together no more than the run around them."""
     server.always(Reply(json=YES))
-    vote = create_voting(model=model, choices=["yes", "no"], voters=4, stop="all_votes", limits=Limits(budget_calls=3))
+    vote = create_voting(
+        model=model, choices=["yes", "no"], voters=4, stop="all_votes", limits=Limits(budget_calls=3)
+    )
     graph = create_sectioning(planner=split.by_heading(), worker=vote, limits=Limits(budget_calls=5))
     content = {"content": "# a\nx\n\n# b\ny\n\n# c\nz\n"}
     out = await graph.ainvoke(content)

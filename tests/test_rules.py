@@ -14,16 +14,24 @@ from langgraph_parallel.records import Ballot, BallotStatus, Count, Support, Tal
 from langgraph_parallel.reducers import (
     RULES,
     Rule,
+    approval,
+    borda,
     canonical,
+    first_valid,
+    instant_runoff,
     majority,
     median,
     mode,
+    most_similar,
     rule_of,
+    schulze,
     threshold,
+    trimmed_mean,
     unanimous,
     union,
     weighted,
 )
+from langgraph_parallel.reducers.rules.dawid_skene import fit_dawid_skene
 from tests.strategies import NOT_CAST, ballot_lists, ballots
 
 ALL: list[Rule] = [
@@ -39,6 +47,17 @@ ALL: list[Rule] = [
     median(),
     mode(),
     mode(ties="none"),
+    trimmed_mean(),
+    approval(),
+    approval(ties="none"),
+    borda(),
+    borda(candidates=["x", "y", "z"]),
+    instant_runoff(),
+    schulze(ties="none"),
+    first_valid(),
+    most_similar(),
+    most_similar(measure=lambda one, other: float(len(one) == len(other))),
+    fit_dawid_skene([{"ann": "yes", "ben": "no", "cas": 1}, {"ann": "yes", "dee": "yes"}]).rule(),
 ]
 LABELS = [f"{i}-{rule.name}" for i, rule in enumerate(ALL)]
 every_rule = pytest.mark.parametrize("rule", ALL, ids=LABELS)

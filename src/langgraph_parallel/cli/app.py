@@ -250,6 +250,49 @@ def runs(
     return OK
 
 
+@app.command()
+def replay(
+    votes: Annotated[Path, typer.Argument(metavar="VOTES.jsonl", help="Recorded ballots, plain or .gz.")],
+    rule: Annotated[str, typer.Option(metavar="RULE", help="What decides, such as 'threshold(0.7)'.")] = (
+        "majority"
+    ),
+    stop: Annotated[
+        list[str] | None,
+        typer.Option(metavar="STOP", help="A stop to try, such as 'confident(0.95)'; may come again."),
+    ] = None,
+    voters: Annotated[
+        int | None, typer.Option(min=1, help="So many of each vote's ballots, drawn anew for each order.")
+    ] = None,
+    wave: Annotated[str, typer.Option(metavar="lossless|all|N", help="How many are asked together.")] = (
+        "lossless"
+    ),
+    orders: Annotated[
+        int, typer.Option(min=0, help="Random orders in which voters are asked; 0: as recorded.")
+    ] = 10,
+    seed: Annotated[int, typer.Option(help="Of the orders.")] = 0,
+    normalise: Annotated[
+        list[str] | None, typer.Option(metavar="HOW", help="text, number, option or boxed; may come again.")
+    ] = None,
+    abstain: Annotated[
+        list[str] | None, typer.Option(metavar="ANSWER", help="An answer that is none; may come again.")
+    ] = None,
+    format: Annotated[Listing, typer.Option(help="What the table is written as.")] = Listing.text,
+) -> int:
+    """Say what each stop would have saved on recorded ballots, and how often it would have answered the same.
+
+    A line of the file is a vote, as JSON: "ballots" (the output of a vote), "votes" (choices by voter) or
+    "samples" (a list of answers); and "gold", the true answer, where it is known.
+    """
+    from langgraph_parallel.cli.votes import Replaying, as_json, as_text, read_votes
+
+    replaying = Replaying.of(
+        rule, stop, wave, voters=voters, orders=orders, seed=seed, normalise=normalise, abstain=abstain or ()
+    )
+    trials = replaying.trials(read_votes(votes))
+    typer.echo((as_json if format is Listing.json else as_text)(trials), nl=False)
+    return OK
+
+
 def _given(paths: list[str], revision: str | None, include: list[str], exclude: list[str]) -> dict[str, Any]:
     """The graph's input, from paths, a revision, or standard input."""
     if "-" in paths:

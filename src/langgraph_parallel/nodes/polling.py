@@ -16,20 +16,15 @@ from langgraph_parallel.records import Branch, Tally, Trial
 from langgraph_parallel.reducers import (
     Rule,
     Stop,
-    adaptive,
-    ahead_by,
     all_votes,
-    confident,
-    decided,
-    no_new_findings,
     stop_of,
     weighted,
-    window,
 )
 from langgraph_parallel.reducers.completion import Progress, State
 from langgraph_parallel.reducers.replaying import trials_of
 from langgraph_parallel.reducers.rules import counting_of, form_of
 from langgraph_parallel.reducers.standing import Awaited, Standing
+from langgraph_parallel.reducers.stops import usual_stops
 from langgraph_parallel.reducers.waves import Wave, next_wave, wave_of
 from langgraph_parallel.runtime.context import VotingContext
 from langgraph_parallel.runtime.run import Run, current_run
@@ -72,13 +67,8 @@ def shadow_of(shadow: "bool | Sequence[str | Stop]", stop: Stop, rule: Rule | Ju
         return None
     if isinstance(rule, Judge):
         raise UsageError("shadow replays the rule on a part of the ballots, which a judge would be paid for")
-    of_lists = form_of(rule) == "list"
-    tried = (stop, *(_TRIED_ON_LISTS if of_lists else _TRIED)) if shadow is True else map(stop_of, shadow)
+    tried = (stop, *usual_stops(form_of(rule))) if shadow is True else map(stop_of, shadow)
     return list({str(one): one for one in tried if not isinstance(one, all_votes)}.values())
-
-
-_TRIED = (decided(), confident(), adaptive(), ahead_by(2), ahead_by(3), window(3))
-_TRIED_ON_LISTS = (decided(), no_new_findings(1), no_new_findings(2))
 
 
 @dataclass(frozen=True)
@@ -139,7 +129,8 @@ class Poll:
         """Why nobody else needs to be heard; an empty text while they do."""
         if isinstance(self.stop, all_votes) or not self.stop.fires(self.standing(branches, left)):
             return ""
-        return "" if self._is_wanted(branches, current_run()) else f"not needed any more: {self.stop}"
+        wanted = self._is_wanted(branches, current_run()) or self._is_for_the_fallback(branches)
+        return "" if wanted else f"not needed any more: {self.stop}"
 
     def divided(
         self, branches: Mapping[str, Branch], left: Sequence[str], before: Sequence[str] = ()
@@ -158,7 +149,9 @@ class Poll:
         if run.had_enough():
             return [], list(left)
         size = next_wave(self.wave, self.stop, self.standing(branches, left))
-        if not size and left and self._is_wanted(branches, run):
+        if not size and left and self._is_for_the_fallback(branches):
+            size = len(left)
+        elif not size and left and self._is_wanted(branches, run):
             size = 1
         return list(left[:size]), list(left[size:])
 
@@ -181,6 +174,13 @@ class Poll:
         ballots = self.tally(branches).ballots
         asked = [ballots[voter] for voter in self.in_asking_order() if voter in ballots]
         return trials_of(asked, self.settings.rule, self.settings.shadow, self.settings.wave)
+
+    def _is_for_the_fallback(self, branches: Mapping[str, Branch]) -> bool:
+        """Whether the vote is certain to end undecided, and what decides then counts ballots as well."""
+        rule, fallback = self.settings.rule, self.settings.on_undecided
+        if isinstance(fallback, str | Worker) or isinstance(rule, Judge):
+            return False
+        return not rule(self.tally(branches)).decided
 
     def _is_wanted(self, branches: Mapping[str, Branch], run: Run) -> bool:
         """Whether the completion policy of the run wants more voters than the stop."""

@@ -18,6 +18,8 @@ class Trial(Record):
     """The waves in which it would have asked them."""
     same: NonNegativeInt
     """Votes in which it would have come to the choice of everybody."""
+    right: NonNegativeInt | None = None
+    """Votes in which that choice is the true one; None where the truth of some is not known."""
 
     def __add__(self, other: "Trial") -> "Trial":
         return Trial(
@@ -27,6 +29,7 @@ class Trial(Record):
             calls=self.calls + other.calls,
             rounds=self.rounds + other.rounds,
             same=self.same + other.same,
+            right=None if self.right is None or other.right is None else self.right + other.right,
         )
 
     @property

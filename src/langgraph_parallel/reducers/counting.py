@@ -5,7 +5,7 @@ import math
 import statistics
 import sys
 from collections import Counter
-from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
 
@@ -21,7 +21,10 @@ def canonical(choice: JsonValue) -> str:
     >>> canonical(2.0) == canonical(2), canonical("2") == canonical(2)
     (True, False)
     """
-    return json.dumps(_plain(choice), sort_keys=True, ensure_ascii=False)
+    return _ENCODER.encode(_plain(choice))
+
+
+_ENCODER = json.JSONEncoder(sort_keys=True, ensure_ascii=False)
 
 
 def _plain(value: JsonValue) -> JsonValue:
@@ -64,9 +67,9 @@ class Group:
 
     choice: JsonValue
     ballots: list[Ballot] = field(default_factory=list)
-    weight: Fraction = Fraction(0)
+    weight: int | Fraction = 0
 
-    def add(self, ballot: Ballot, weight: Fraction) -> None:
+    def add(self, ballot: Ballot, weight: int | Fraction) -> None:
         """Take a ballot in."""
         self.ballots.append(ballot)
         self.weight += weight
@@ -127,7 +130,7 @@ def _alike(cast: Sequence[Ballot]) -> Iterable[int]:
     return Counter(canonical(ballot.choice) for ballot in cast).values()
 
 
-def _float(value: Fraction) -> float:
+def _float(value: int | Fraction) -> float:
     """The nearest float; a value beyond the largest one is the largest one."""
     try:
         return float(value)
@@ -141,16 +144,16 @@ def items_of(ballot: Ballot) -> Sequence[JsonValue]:
     return ballot.choice
 
 
-def one_each(_: Ballot) -> Fraction:
-    """One ballot, one vote."""
-    return Fraction(1)
-
-
-def group_by_choice(cast: Sequence[Ballot], weight: Callable[[Ballot], Fraction] = one_each) -> list[Group]:
-    """Group by choice: the heaviest first, and of equals the one seen earliest."""
-    groups: dict[Hashable, Group] = {}
+def group_by_choice(
+    cast: Sequence[Ballot], weight: Callable[[Ballot], Fraction] | None = None
+) -> list[Group]:
+    """Group by choice: the heaviest first, and of equals the one seen earliest; one vote each by default."""
+    groups: dict[str, Group] = {}
     for ballot in cast:
-        groups.setdefault(canonical(ballot.choice), Group(ballot.choice)).add(ballot, weight(ballot))
+        key = canonical(ballot.choice)
+        if (group := groups.get(key)) is None:
+            group = groups[key] = Group(ballot.choice)
+        group.add(ballot, weight(ballot) if weight else 1)
     return sorted(groups.values(), key=lambda group: -group.weight)
 
 
@@ -169,8 +172,8 @@ def verdict_of(
         choice, backers = None, []
     for_it = {ballot.voter for ballot in backers}
     stated = [ballot.confidence for ballot in backers if ballot.confidence is not None]
-    weights = [*sorted((group.weight for group in groups), reverse=True), Fraction(0)]
-    total = sum(weights)
+    weights = [*sorted((group.weight for group in groups), reverse=True), 0]
+    total = Fraction(sum(weights))
     pairs = len(cast) * (len(cast) - 1)
     return Verdict(
         rule=rule,

@@ -29,6 +29,12 @@ def replay(ballots: Sequence[Ballot], rule: Rule, stop: Stop, wave: Wave = "loss
         stop: when.
         wave: how many are asked together; none of them is cancelled.
     """
+    calls, rounds = _asked(ballots, rule, stop, wave)
+    return Replay(rule(Tally.of(ballots[:calls])), calls, rounds)
+
+
+def _asked(ballots: Sequence[Ballot], rule: Rule, stop: Stop, wave: Wave) -> tuple[int, int]:
+    """How many are asked, in how many waves."""
     awaited = tuple(Awaited(ballot.voter, ballot.order) for ballot in ballots)
     standing = Standing(counting_of(rule), awaited)
     calls = rounds = 0
@@ -36,25 +42,48 @@ def replay(ballots: Sequence[Ballot], rule: Rule, stop: Stop, wave: Wave = "loss
         for ballot in ballots[calls : calls + size]:
             standing = standing.hear(ballot)
         calls, rounds = calls + size, rounds + 1
-    return Replay(rule(Tally.of(ballots[:calls])), calls, rounds)
+    return calls, rounds
 
 
 def trials_of(
-    ballots: Sequence[Ballot], rule: Rule, stops: Iterable[Stop], wave: Wave = "lossless"
+    ballots: Sequence[Ballot],
+    rule: Rule,
+    stops: Iterable[Stop],
+    wave: Wave = "lossless",
+    truth: str | None = None,
 ) -> list[Trial]:
-    """Try stops on the ballots of everybody."""
+    """Try stops on the ballots of everybody.
+
+    Args:
+        ballots: as in `replay`.
+        rule: as there.
+        stops: one trial for each.
+        wave: as there.
+        truth: the canonical key of the true choice, where it is known.
+    """
     full = canonical(rule(Tally.of(ballots)).choice)
     trials = []
     for stop in stops:
-        held = replay(ballots, rule, stop, wave)
+        calls, rounds = _asked(ballots, rule, stop, wave)
+        everybody = calls == len(ballots)
+        chosen = full if everybody else canonical(rule(Tally.of(ballots[:calls])).choice)
         trials.append(
             Trial(
                 stop=str(stop),
                 votes=1,
                 voters=len(ballots),
-                calls=held.calls,
-                rounds=held.rounds,
-                same=canonical(held.verdict.choice) == full,
+                calls=calls,
+                rounds=rounds,
+                same=chosen == full,
+                right=None if truth is None else chosen == truth,
             )
         )
     return trials
+
+
+def add_trials(trials: Iterable[Trial]) -> list[Trial]:
+    """Add up the trials of each stop, in the order in which they first come."""
+    totals: dict[str, Trial] = {}
+    for trial in trials:
+        totals[trial.stop] = totals[trial.stop] + trial if trial.stop in totals else trial
+    return list(totals.values())

@@ -6,7 +6,7 @@ only at the support.
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import NamedTuple, Protocol
 
@@ -89,7 +89,9 @@ class Standing:
         remaining = tuple(awaited for awaited in self.remaining if awaited.voter != ballot.voter)
         supported = self.rule.supports(ballot)
         if supported is None:
-            return replace(self, remaining=remaining)
+            return Standing(
+                self.rule, remaining, self.heard, self.amounts, self.votes, self.first, self.ties_matter
+            )
         place = len(self.heard)
         while place and _place(self.heard[place - 1].ballot) > _place(ballot):
             place -= 1
@@ -100,7 +102,7 @@ class Standing:
             votes[key] = votes.get(key, 0) + 1
             first[key] = min(first.get(key, made), made)
         heard = (*self.heard[:place], Heard(ballot, supported), *self.heard[place:])
-        return replace(self, remaining=remaining, heard=heard, amounts=amounts, votes=votes, first=first)
+        return Standing(self.rule, remaining, heard, amounts, votes, first, self.ties_matter)
 
     @property
     def left(self) -> int:

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 
 from langgraph_parallel.records import Branch, Call, Escalation, RunReport, Trial, Usage
 from langgraph_parallel.reducers.channels import merge_calls
+from langgraph_parallel.reducers.replaying import add_trials
 
 
 def measure(
@@ -62,7 +63,7 @@ def measure(
         usd=cost(made),
         wasted_usd=cost(call for call in made if not call.ok),
         calls_saved=saved + sum(_saved(branch) for branch in branches),
-        trials=added([*trials, *(trial for branch in branches for trial in branch.trials)]),
+        trials=add_trials([*trials, *(trial for branch in branches for trial in branch.trials)]),
         escalations=[*escalations, *escalated(branches)],
         completion_reason=reason,
         calls=made,
@@ -72,14 +73,6 @@ def measure(
 def escalated(branches: Iterable[Branch]) -> list[Escalation]:
     """Votes below these branches that wait for a person, seen from around the branches."""
     return [held.within(branch.id) for branch in branches for held in branch.escalations]
-
-
-def added(trials: Iterable[Trial]) -> list[Trial]:
-    """Add up the trials of each stop."""
-    totals: dict[str, Trial] = {}
-    for trial in trials:
-        totals[trial.stop] = totals[trial.stop] + trial if trial.stop in totals else trial
-    return list(totals.values())
 
 
 def _saved(branch: Branch) -> int:

@@ -26,6 +26,8 @@ from langgraph_parallel.reducers.standing import Amount
 _LEAST = 1e-10
 """A probability that was never seen is not quite impossible."""
 _GAIN = 1e-5
+_MOST = 100
+"""Choices: each voter's confusion is a square of them."""
 
 Confusion = Mapping[str, Mapping[str, Mapping[str, float]]]
 """By voter and true choice: the probability of each choice that it makes."""
@@ -116,13 +118,18 @@ def fit_dawid_skene(tallies: Iterable[Ballots], *, iterations: int = 100) -> Daw
         iterations: at most.
 
     Raises:
-        UsageError: no ballot was cast.
+        UsageError: no ballot was cast, or for more than 100 choices.
     """
     ballots = [usable(tally_from(tally)) for tally in tallies]
     made = [[(ballot.voter, canonical(ballot.choice)) for ballot in held] for held in ballots]
     choices = {canonical(ballot.choice): ballot.choice for held in ballots for ballot in held}
     if not choices:
         raise UsageError("no ballot was cast; there is nothing to fit")
+    if len(choices) > _MOST:
+        raise UsageError(
+            f"the ballots hold {len(choices)} choices; Dawid and Skene's needs few that all questions share, "
+            f"at most {_MOST}: normalise the answers, or weigh the voters by `calibrate`"
+        )
     posteriors = [
         {key: sum(c == key for _, c in held) / len(held) for key in choices} if held else {} for held in made
     ]

@@ -2,7 +2,7 @@
 
 import math
 import statistics
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
 from functools import cache
@@ -43,7 +43,7 @@ class _Centre(BaseRule):
         raise NotImplementedError
 
     def interval(self, numbers: Sequence[float]) -> Interval | None:
-        """Where it lies, by these numbers, which are sorted."""
+        """Where it lies, by these numbers, which are sorted; None of too few."""
         raise NotImplementedError
 
     def __call__(self, tally: Tally) -> Verdict:
@@ -62,8 +62,9 @@ class _Centre(BaseRule):
             groups=group_by_choice(cast),
             backers=[ballot for ballot in cast if canonical(ballot.choice) == key],
         )
-        interval = self.interval(numbers) if status == "decided" else None
-        return verdict.model_copy(update={"interval": interval})
+        return verdict.model_copy(
+            update={"interval": _in_floats(lambda: self.interval(numbers) if numbers else None)}
+        )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -85,7 +86,7 @@ class median(_Centre):  # noqa: N801
         if cut is None:
             return None
         outside = 2 * sum(math.comb(len(numbers), i) for i in range(cut + 1)) / 2 ** len(numbers)
-        return _interval(numbers[cut], numbers[-1 - cut], 1 - outside)
+        return Interval(low=float(numbers[cut]), high=float(numbers[-1 - cut]), level=1 - outside)
 
     def settled(self, standing: Standing) -> bool:
         """Whether the middle stays where it is, on whichever side of it the others come in."""
@@ -126,7 +127,8 @@ class mode(Plurality):  # noqa: N801
         verdict = plurality(self, tally, cast)
         if verdict.choice is None:
             return verdict
-        return verdict.model_copy(update={"interval": _densest(sorted(map(number_of, cast)), verdict.choice)})
+        numbers, centre = sorted(map(number_of, cast)), verdict.choice
+        return verdict.model_copy(update={"interval": _in_floats(lambda: _densest(numbers, centre))})
 
 
 @dataclass(frozen=True)
@@ -164,7 +166,7 @@ class trimmed_mean(_Centre):  # noqa: N801
         spread = statistics.stdev(map(Fraction, winsorized))
         error = float(spread) * math.sqrt(size - 1) / math.sqrt(kept * (kept - 1))
         centre, reach = float(self.centre(numbers)), student_t(kept - 1) * error
-        return _interval(centre - reach, centre + reach, LEVEL)
+        return Interval(low=centre - reach, high=centre + reach, level=LEVEL)
 
     def _cut(self, size: int) -> int:
         return int(Fraction(str(self.share)) * size)
@@ -215,12 +217,13 @@ def _densest(numbers: Sequence[float], around: object) -> Interval | None:
     spans = [(low, high) for low, high in spans if low <= around <= high]
     spans = spans or [(min(numbers[0], around), max(numbers[-1], around))]
     low, high = min(spans, key=lambda span: (Fraction(span[1]) - Fraction(span[0]), span))
-    return _interval(low, high, sum(low <= number <= high for number in numbers) / len(numbers))
+    level = sum(low <= number <= high for number in numbers) / len(numbers)
+    return Interval(low=float(low), high=float(high), level=level)
 
 
-def _interval(low: float, high: float, level: float) -> Interval | None:
-    """None where a number is too large for a float."""
+def _in_floats(make: Callable[[], Interval | None]) -> Interval | None:
+    """An interval; None where a number is too large for one."""
     try:
-        return Interval(low=float(low), high=float(high), level=level)
+        return make()
     except OverflowError:
         return None

@@ -128,7 +128,7 @@ def plurality(
     weight: Callable[[Ballot], Fraction] | None = None,
 ) -> Verdict:
     """The verdict for the choice with the greatest sum of weights."""
-    groups = group_by_choice(cast, weight) if weight else group_by_choice(cast)
+    groups = group_by_choice(cast, weight)
     tied = len(groups) > 1 and groups[0].weight == groups[1].weight
     status: VerdictStatus = "no_quorum" if len(cast) < rule.quorum else "tied" if tied else "decided"
     leader = groups[0] if groups and not (tied and rule.ties == "none") else None

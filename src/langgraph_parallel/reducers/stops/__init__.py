@@ -18,6 +18,7 @@ from collections.abc import Mapping
 
 from langgraph_parallel.errors import UnknownStop, UsageError
 from langgraph_parallel.reducers.reading import read_policy
+from langgraph_parallel.reducers.rules import Form
 from langgraph_parallel.reducers.stops.base import Stop, all_votes
 from langgraph_parallel.reducers.stops.chance import adaptive, confident
 from langgraph_parallel.reducers.stops.exact import ahead_by, decided, no_new_findings, window
@@ -27,6 +28,13 @@ STOPS: Mapping[str, type[Stop]] = {
     for stop in (all_votes, decided, confident, adaptive, ahead_by, window, no_new_findings)
 }
 """Stops by name."""
+
+
+def usual_stops(form: Form) -> tuple[Stop, ...]:
+    """The stops that are tried where nobody says which, by what a ballot holds."""
+    if form in ("list", "ranking"):
+        return decided(), no_new_findings(1), no_new_findings(2)
+    return decided(), confident(), adaptive(), ahead_by(2), ahead_by(3), window(3)
 
 
 def stop_of(stop: str | Stop) -> Stop:
@@ -58,5 +66,6 @@ __all__ = [
     "decided",
     "no_new_findings",
     "stop_of",
+    "usual_stops",
     "window",
 ]
