@@ -197,7 +197,7 @@ def test_what_is_no_history_or_no_file_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="at least 2 choices"):
         calibrate([], choices=1)
     with pytest.raises(UsageError, match="str holds no ballots; pass a Tally, Ballots, or choices by voter"):
-        calibrate([("abc", "x")])
+        calibrate([("abc", "x")])  # type: ignore[list-item]
     (tmp_path / "other.json").write_text("{}")
     for name in ("other.json", "missing.json"):
         with pytest.raises(UsageError, match="is no calibration"):

@@ -13,8 +13,10 @@ from langgraph_parallel import (
     Ask,
     Aspect,
     Branch,
+    Calibration,
     Context,
     Estimate,
+    Interval,
     Judge,
     Limiter,
     Limits,
@@ -23,16 +25,24 @@ from langgraph_parallel import (
     RunReport,
     Section,
     Support,
+    Tally,
     Verdict,
     aestimate,
+    agreement,
+    ahead_by,
     aredrive,
+    borda,
+    calibrate,
+    confident,
     create_review,
     create_sectioning,
     create_voting,
     deadline,
+    decided,
     drain,
     errors,
     estimate,
+    fit_dawid_skene,
     majority,
     min_success,
     plan,
@@ -42,7 +52,9 @@ from langgraph_parallel import (
     split,
     synthesize,
     threshold,
+    trimmed_mean,
     weighted,
+    window,
 )
 
 
@@ -72,7 +84,14 @@ def voting() -> list[CompiledStateGraph[Any, Any, Any, Any]]:
         create_voting(voters=[lambda question: "yes", Ask("{question}")], rule=majority(ties="none")),
         create_voting(voters={"a": summarise}, rule=weighted({"a": 2.0})),
         create_voting(schema=Risk, ballot="level", rule="median", limits=Limits(attempts=2)),
-        create_voting(rule=Judge("openai:gpt-5-mini")),
+        create_voting(rule=Judge("openai:gpt-5-mini", readings=2)),
+        create_voting(voters=9, stop=confident(0.95) | ahead_by(3), wave="all", race=False),
+        create_voting(choices=["a", "b"], rule=borda(ties="none"), stop="decided", wave=4),
+        create_voting(normalise=["boxed", "number"], rule=trimmed_mean(0.1), on_undecided="escalate"),
+        create_voting(normalise=str, on_undecided=Judge(), shadow=True),
+        create_voting(on_undecided=Ask("{question} {answers}"), shadow=[window(3), "adaptive(0.95)"]),
+        create_voting(on_undecided=lambda question: "yes", rule=fit_dawid_skene([{"a": "x"}]).rule()),
+        create_voting(rule=calibrate([({"#1": "yes"}, "yes")]).rule()),
     ]
 
 
@@ -99,6 +118,10 @@ def verdict(given: Verdict) -> None:
     assert_type(given.support, Support)
     assert_type(str(given.support), str)
     assert_type(given.decided, bool)
+    assert_type(given.interval, Interval | None)
+    assert_type(agreement([{"a": 1, "b": 2}], level="interval").krippendorff_alpha, float | None)
+    assert_type(decided()(Tally(), 3), bool)
+    assert_type(Calibration.load("weights.json").rule(), weighted)
 
 
 async def control(graph: CompiledStateGraph[Any, Any, Any, Any], config: RunnableConfig) -> None:

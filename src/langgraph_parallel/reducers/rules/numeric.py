@@ -62,9 +62,8 @@ class _Centre(BaseRule):
             groups=group_by_choice(cast),
             backers=[ballot for ballot in cast if canonical(ballot.choice) == key],
         )
-        return verdict.model_copy(
-            update={"interval": _in_floats(lambda: self.interval(numbers) if numbers else None)}
-        )
+        interval = _in_floats(lambda: self.interval(numbers)) if status == "decided" else None
+        return verdict.model_copy(update={"interval": interval})
 
 
 @dataclass(frozen=True, kw_only=True)
