@@ -12,14 +12,15 @@ import asyncio
 import json
 import random
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from benchmarks.answering import answering
+from benchmarks.recorded_votes import VoteSet, generated, recorded
+from benchmarks.votes_plot import plot
 from langgraph_parallel import create_voting
-from langgraph_parallel.cli.votes import RecordedVote, Replaying, read_votes
+from langgraph_parallel.cli.votes import RecordedVote, Replaying
 from langgraph_parallel.errors import UsageError
 from langgraph_parallel.records import Ballot, Tally, Trial
 from langgraph_parallel.reducers import all_votes, canonical, confident, decided, majority
@@ -40,70 +41,8 @@ STOPS = {
         "window(5)",
     ],
 }
-BLUE = "#2a6f97"
 SECONDS_A_TOKEN = 1 / 20_000
 """A recorded answer of 10,000 tokens takes half a second."""
-
-
-@dataclass
-class VoteSet:
-    """Votes of the same voters on questions of one kind."""
-
-    name: str
-    panel: bool = False
-    """Whether the n-th ballot of each vote is the same voter's."""
-    votes: list[RecordedVote] = field(default_factory=list)
-    tokens: list[Sequence[int]] = field(default_factory=list)
-
-    @property
-    def voters(self) -> int:
-        """How many each vote has at least."""
-        return min(len(vote.ballots) for vote in self.votes)
-
-
-def recorded(folder: Path) -> list[VoteSet]:
-    """The sets in a folder: by file, and within it by model."""
-    sets: dict[tuple[str, str], VoteSet] = {}
-    for path in sorted((folder / "votes").glob("*.jsonl*")):
-        for vote, line in zip(read_votes(path), _lines(path), strict=True):
-            key = path.name.partition(".")[0], str(line.get("model", ""))
-            is_panel = "panel" in key[1] or " x " in key[1]
-            held = sets.setdefault(key, VoteSet(f"{key[0]} {key[1]}", panel=is_panel))
-            held.votes.append(RecordedVote([_read(ballot) for ballot in vote.ballots], vote.gold))
-            held.tokens.append(line.get("tokens") or [])
-    return list(sets.values())
-
-
-def _read(ballot: Ballot) -> Ballot:
-    """A program that failed has given no answer."""
-    return ballot.model_copy(update={"status": "abstained"}) if ballot.choice == "ERROR" else ballot
-
-
-def _lines(path: Path) -> Iterator[dict[str, Any]]:
-    import gzip
-
-    with gzip.open(path, "rt") if path.suffix == ".gz" else path.open() as lines:
-        yield from (json.loads(line) for line in lines if line.strip())
-
-
-def generated() -> list[VoteSet]:
-    """Voters who are right as often as a question is easy, and a panel of good and bad ones."""
-    chance = random.Random(1)
-    single, panel = VoteSet("generated voters"), VoteSet("generated panel", panel=True)
-    skill = [chance.uniform(0.4, 0.9) for _ in range(15)]
-    for _ in range(300):
-        ease = chance.betavariate(1.2, 0.6)
-        _add(single, [ease] * 40, chance)
-        _add(panel, [min(1.0, 0.5 * ease + 0.7 * able) for able in skill], chance)
-    return [single, panel]
-
-
-def _add(held: VoteSet, abilities: Sequence[float], chance: random.Random) -> None:
-    wrong = chance.sample(["2", "3", "4", "5", "6"], 3)
-    said = ["1" if chance.random() < able else chance.choices(wrong, [6, 2, 1])[0] for able in abilities]
-    ballots = [Ballot(voter=f"#{i + 1}", order=i, status="cast", choice=c) for i, c in enumerate(said)]
-    held.votes.append(RecordedVote(ballots, "1"))
-    held.tokens.append([round(chance.lognormvariate(9, 0.4)) for _ in said])
 
 
 Row = dict[str, float]
@@ -266,37 +205,6 @@ async def _run_all(graphs: Sequence[Any], prompts: Sequence[str]) -> list[list[d
 
     await run(graphs[0], prompts[0])
     return [list(await asyncio.gather(*(run(graph, prompt) for prompt in prompts))) for graph in graphs]
-
-
-def plot(points: Sequence[tuple[str, int, Row]], path: Path) -> None:
-    """Draw accuracy against calls."""
-    import matplotlib
-
-    matplotlib.use("svg")
-    import matplotlib.pyplot as plt
-
-    plt.rcParams |= {"svg.hashsalt": "votes", "svg.fonttype": "none", "font.size": 10}
-    figure, axes = plt.subplots(figsize=(8, 5), layout="constrained")
-    markers = dict(zip(STOPS, "osD^", strict=True))
-    for stop, size, row in points:
-        full, at = stop == "all_votes()", (row["calls"], 100 * row["right"])
-        fill = "white" if full else BLUE
-        axes.scatter(*at, marker=markers[size], s=46, zorder=3, facecolors=fill, edgecolors=BLUE)
-        label, offset = (f"everybody of {size}", (6, -11)) if full else (stop, (6, 5))
-        axes.annotate(label, at, xytext=offset, textcoords="offset points", fontsize=8, color="#333333")
-    for size, marker in markers.items():
-        axes.scatter([], [], marker=marker, color=BLUE, label=f"of {size} voters")
-    ticks = [2, 3, 5, 10, 20, 40]
-    axes.set(xlabel="calls per question, mean", ylabel="right answers, %", xscale="log", xlim=(2, 60))
-    axes.set_xticks(ticks, [str(tick) for tick in ticks])
-    axes.minorticks_off()
-    axes.grid(color="#e5e5e5", zorder=0)
-    axes.spines[["top", "right"]].set_visible(False)
-    axes.legend(frameon=False, loc="lower right")
-    title = "What a vote costs, and how often it is right; hollow marks hear everybody"
-    axes.set_title(title, fontsize=11, loc="left")
-    figure.savefig(path, metadata={"Date": None})
-    print(f"\nwrote {path}")
 
 
 def main() -> None:

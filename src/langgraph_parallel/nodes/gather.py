@@ -41,9 +41,10 @@ class Reading:
 
     def tally(self, branches: Iterable[Branch]) -> Tally:
         """The ballots of these branches."""
-        return Tally.of(map(self._ballot, branches))
+        return Tally.of(map(self.ballot, branches))
 
-    def _ballot(self, branch: Branch) -> Ballot:
+    def ballot(self, branch: Branch) -> Ballot:
+        """The ballot of one branch."""
         base: dict[str, Any] = {"voter": branch.id, "order": branch.order, "attempt": branch.attempt}
         if branch.status != "ok":
             return Ballot(**base, status=branch.status, error=branch.error)

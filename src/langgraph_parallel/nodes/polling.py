@@ -127,7 +127,10 @@ class Poll:
 
     def over(self, branches: Mapping[str, Branch], left: Sequence[str]) -> str:
         """Why nobody else needs to be heard; an empty text while they do."""
-        if isinstance(self.stop, all_votes) or not self.stop.fires(self.standing(branches, left)):
+        return "" if isinstance(self.stop, all_votes) else self._over(self.standing(branches, left), branches)
+
+    def _over(self, standing: Standing, branches: Mapping[str, Branch]) -> str:
+        if not self.stop.fires(standing):
             return ""
         wanted = self._is_wanted(branches, current_run()) or self._is_for_the_fallback(branches)
         return "" if wanted else f"not needed any more: {self.stop}"
@@ -160,10 +163,13 @@ class Poll:
         if not self.settings.race or isinstance(self.stop, all_votes):
             return
         heard = {voter: branch for voter, branch in branches.items() if voter not in wave}
+        standing = self.standing(heard, [*wave, *left])
 
         def is_over(branch: Branch) -> str:
+            nonlocal standing
             heard[branch.id] = branch
-            return self.over(heard, [voter for voter in wave if voter not in heard] + list(left))
+            standing = standing.hear(self.settings.reading.ballot(branch))
+            return self._over(standing, heard)
 
         current_run().race(is_over)
 

@@ -118,6 +118,12 @@ class Standing:
         two = [*sorted(self.votes.values(), reverse=True)[:2], 0, 0]
         return two[0], two[1]
 
+    @property
+    def is_weighted(self) -> bool:
+        """Whether those who are still to be heard have weights, which are known."""
+        worths = {self.rule.most(awaited) for awaited in self.remaining}
+        return None not in worths and worths != {1}
+
     def in_ballots(self, more: int = 0) -> tuple[int, int]:
         """As `top_two`; where ballots have weights, measured in those that are still to come.
 
@@ -126,10 +132,9 @@ class Standing:
         Args:
             more: as if so many more had sided with the leader.
         """
-        worths = [self.rule.most(awaited) for awaited in self.remaining]
-        known = [worth for worth in worths if worth is not None]
+        known = [worth for awaited in self.remaining if (worth := self.rule.most(awaited)) is not None]
         to_come = sum(known[more:])
-        if len(known) < len(worths) or not to_come or set(known) == {1}:
+        if not self.is_weighted or not to_come:
             lead, behind = self.top_two()
             return lead + more, behind
         two = [*sorted(self.amounts.values(), reverse=True)[:2], 0, 0]

@@ -5,6 +5,7 @@ integral of the Dirichlet variant is computed in floating point.
 """
 
 import math
+from bisect import bisect_left
 from fractions import Fraction
 from functools import lru_cache
 from typing import Literal
@@ -49,11 +50,15 @@ class confident(Stop):  # noqa: N801 - called like the function that it stands f
 
     def fewest(self, standing: Standing) -> int:
         """When all of them side with the leader."""
-        for number in range(1, standing.left):
+
+        def would_fire(number: int) -> bool:
             lead, behind = standing.in_ballots(number)
-            if lead > behind and self._is_safe(lead, behind, standing.left - number, standing):
-                return number
-        return max(1, standing.left)
+            return lead > behind and self._is_safe(lead, behind, standing.left - number, standing)
+
+        numbers = range(1, max(1, standing.left))
+        if standing.is_weighted:
+            return next(filter(would_fire, numbers), max(1, standing.left))
+        return numbers.start + bisect_left(numbers, True, key=would_fire)  # each one makes it more likely
 
     def _is_safe(self, lead: int, behind: int, left: int, standing: Standing) -> bool:
         few = len(standing.heard) + standing.left <= _SMALL
