@@ -319,6 +319,14 @@ def test_failures_are_never_evidence() -> None:
         assert not stop(tally(None, None, None), 9)
 
 
+@every_stop
+def test_no_stop_fires_short_of_the_quorum(stop: Stop) -> None:
+    """A vote that ended there would have no choice; a lossless wave reaches the quorum at once."""
+    rule = majority(quorum=6)
+    assert not stop(tally(*"aaaaa"), 1, rule)
+    assert stop.fewest(Standing.of(tally("a"), 9, rule)) >= 5
+
+
 def test_stops_compose() -> None:
     """`|` fires with either, `&` with both; brackets are kept in the text, which reads back."""
     either, both = ahead_by(3) | window(2), ahead_by(3) & window(2)

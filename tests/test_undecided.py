@@ -367,6 +367,8 @@ async def test_a_voter_may_not_wait_for_a_person() -> None:
     """That is refused when the graph is made, with the way out."""
     with pytest.raises(errors.UsageError, match="voter 'panel' escalates what it cannot decide"):
         create_voting(voters={"panel": torn([]), "other": len})
+    with pytest.raises(errors.UsageError, match="the fallback escalates what it cannot decide"):
+        create_voting(voters=TIED, on_undecided=torn([]))
 
 
 async def test_a_run_that_waits_for_a_person_is_not_redriven() -> None:
@@ -384,3 +386,18 @@ def test_escalation_works_from_sync_code() -> None:
     graph = create_voting(voters=TIED, on_undecided="escalate", checkpointer=InMemorySaver())
     assert graph.invoke(QUESTION, CONFIG)["__interrupt__"]
     assert graph.invoke(decisions(edit("blue")), CONFIG)["verdict"].choice == "blue"
+
+
+async def test_a_rule_of_ones_own_that_fails_is_made_up_for_by_the_fallback() -> None:
+    """Everybody is heard for it; the report names the rule and what it raised."""
+
+    class Broken:
+        name = "broken"
+
+        def __call__(self, tally: Any) -> Any:
+            raise ZeroDivisionError("oh")
+
+    graph = create_voting(voters=voters("red", "blue", "red"), rule=Broken(), on_undecided="majority")
+    out = await graph.ainvoke(QUESTION)
+    assert (out["verdict"].choice, str(out["verdict"].support)) == ("red", "2/3")
+    assert out["report"].failures == {"broken": "ZeroDivisionError: oh"}

@@ -13,7 +13,7 @@ from typing_extensions import TypedDict
 
 from langgraph_parallel.errors import UsageError
 from langgraph_parallel.nodes.branch import branch_node, task_of
-from langgraph_parallel.nodes.escalate import check_can_vote, escalating
+from langgraph_parallel.nodes.escalate import check_no_waiting, escalating
 from langgraph_parallel.nodes.estimating import voting_estimator
 from langgraph_parallel.nodes.gather import Reading
 from langgraph_parallel.nodes.judge import Judge
@@ -167,7 +167,7 @@ def create_voting(
         )
     else:
         electorate = GivenVoters(voters)
-        check_can_vote(electorate.workers)
+        check_no_waiting({f"voter {name!r}": worker for name, worker in electorate.workers.items()})
     settings = VoteSettings(
         electorate,
         decide_by,
@@ -179,6 +179,7 @@ def create_voting(
         on_undecided=on_undecided_of(on_undecided),
         shadow=shadow_of(shadow, stop_of(stop), decide_by),
     )
+    check_no_waiting({"the fallback": settings.on_undecided})
     asked = [ask.model for ask in asks_of(settings)]
     check_prices(merged([limits, limits_from_environment()]), [*electorate.models(), *asked])
     builder = voting_builder(settings, question=str)

@@ -65,17 +65,17 @@ def passing_on(state: Any, config: RunnableConfig) -> dict[str, Any]:
     return {"answers": ask_person(held)}
 
 
-def check_can_vote(voters: Mapping[str, Any]) -> None:
-    """Make sure that no voter is a graph that may wait for a person.
+def check_no_waiting(workers: Mapping[str, object]) -> None:
+    """Make sure that no voter, nor a fallback, is a graph that may wait for a person.
 
     Raises:
         UsageError: one is.
     """
-    for name, voter in voters.items():
-        if isinstance(voter, ParallelGraph) and voter.governing.escalates:
+    for name, worker in workers.items():
+        if isinstance(worker, ParallelGraph) and worker.governing.escalates:
             raise UsageError(
-                f"voter {name!r} escalates what it cannot decide, and a vote cannot wait for one of its "
-                "voters; set on_undecided='escalate' on the vote around it"
+                f"{name} escalates what it cannot decide, and a vote cannot wait for a person within it; "
+                "set on_undecided='escalate' on the vote around it"
             )
 
 
@@ -197,6 +197,10 @@ def _name(held: Escalation) -> str:
     return " > ".join([*held.path, held.title])
 
 
+def _line(text: str) -> str:
+    return " ".join(text.split())
+
+
 def _description(held: Escalation) -> str:
     """The question, the tally and the dissent, as Markdown."""
     verdict = held.verdict
@@ -206,5 +210,9 @@ def _description(held: Escalation) -> str:
         f"- {shown(c.choice)}: {c.votes} of {verdict.cast} ({', '.join(c.voters)})" for c in verdict.counts
     ]
     reasons = [d for d in verdict.dissent if d.rationale]
-    lines += ["", *(f"> {d.voter}, for {shown(d.choice)}: {d.rationale}" for d in reasons)] if reasons else []
+    lines += (
+        ["", *(f"> {d.voter}, for {shown(d.choice)}: {_line(d.rationale)}" for d in reasons)]
+        if reasons
+        else []
+    )
     return "\n".join(lines)

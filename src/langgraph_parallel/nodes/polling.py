@@ -13,13 +13,7 @@ from langgraph_parallel.nodes.judge import Judge
 from langgraph_parallel.nodes.voters import Electorate
 from langgraph_parallel.nodes.workers import Worker
 from langgraph_parallel.records import Branch, Tally, Trial
-from langgraph_parallel.reducers import (
-    Rule,
-    Stop,
-    all_votes,
-    stop_of,
-    weighted,
-)
+from langgraph_parallel.reducers import Rule, Stop, all_votes, stop_of, weighted
 from langgraph_parallel.reducers.completion import Progress, State
 from langgraph_parallel.reducers.replaying import trials_of
 from langgraph_parallel.reducers.rules import counting_of, form_of
@@ -115,11 +109,9 @@ class Poll:
     def standing(self, branches: Mapping[str, Branch], left: Sequence[str]) -> Standing:
         """Where the vote stands, with these voters still to be heard."""
         order = {voter: place for place, voter in enumerate(self.voters)}
-        heard = {
-            voter: branch for voter, branch in branches.items() if voter not in left
-        }  # not those of before
+        heard = {voter: branch for voter, branch in branches.items() if voter not in left}
         return Standing.of(
-            self.tally(heard),
+            self.tally(heard),  # without the ballots of before of those who are asked again
             [Awaited(voter, order[voter]) for voter in left],
             counting_of(self.settings.rule),
             ties_matter=self.settings.on_undecided != "return",
@@ -186,7 +178,10 @@ class Poll:
         rule, fallback = self.settings.rule, self.settings.on_undecided
         if isinstance(fallback, str | Worker) or isinstance(rule, Judge):
             return False
-        return not rule(self.tally(branches)).decided
+        try:
+            return not rule(self.tally(branches)).decided
+        except Exception:  # the caller's rule; the close reports it, and the fallback decides
+            return True
 
     def _is_wanted(self, branches: Mapping[str, Branch], run: Run) -> bool:
         """Whether the completion policy of the run wants more voters than the stop."""

@@ -39,11 +39,11 @@ class Counting(Protocol):
         ...
 
     def settled(self, standing: "Standing") -> bool:
-        """Whether the choice is the same whatever those say who are still to be heard."""
+        """Whether the choice is the same whatever those say who are left; asked once there is a quorum."""
         ...
 
     def fewest(self, standing: "Standing") -> int:
-        """A lower bound on the further ballots before `settled` can hold, at least 1."""
+        """A lower bound on the further ballots before `settled` can hold."""
         ...
 
 
@@ -108,6 +108,11 @@ class Standing:
     def left(self) -> int:
         """How many are still to be heard."""
         return len(self.remaining)
+
+    @property
+    def short(self) -> int:
+        """How many ballots are missing to the rule's quorum."""
+        return max(0, getattr(self.rule, "quorum", 1) - len(self.heard))
 
     def ranked(self) -> list[str]:
         """Choices by their support, of equals the one that the earliest voter supports first."""

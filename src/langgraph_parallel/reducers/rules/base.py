@@ -60,7 +60,7 @@ class BaseRule:
 
     def fewest(self, standing: Standing) -> int:
         """Everybody who is still to be heard."""
-        return max(1, standing.left)
+        return standing.left
 
 
 @dataclass(frozen=True)

@@ -45,15 +45,14 @@ class union(BaseRule):  # noqa: N801
             return True
         last = max((heard.ballot.order for heard in standing.heard), default=-1)
         return (
-            len(standing.heard) >= self.quorum
-            and all(awaited.order > last for awaited in standing.remaining)
+            all(awaited.order > last for awaited in standing.remaining)
             and left < self.at_least
             and all(has >= self.at_least or has + left < self.at_least for has in standing.votes.values())
         )
 
     def fewest(self, standing: Standing) -> int:
         """At least until those who are left are too few to make an item."""
-        return max(1, standing.left - self.at_least + 1)
+        return standing.left - self.at_least + 1
 
     def __call__(self, tally: Tally) -> Verdict:
         """Decide; see the class."""

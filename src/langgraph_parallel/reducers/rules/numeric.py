@@ -93,18 +93,15 @@ class median(_Centre):  # noqa: N801
         if not left:
             return True
         low, high = (cast + left - 1) // 2 - left, (cast + left) // 2
-        if cast < self.quorum or low < 0 or high >= cast:
+        if low < 0 or high >= cast:
             return False
         numbers = sorted(number_of(heard.ballot) for heard in standing.heard)
         return numbers[low] == numbers[high]
 
     def fewest(self, standing: Standing) -> int:
         """When all who are asked next say the number that most have said."""
-        lead, left, cast = standing.top_two()[0], standing.left, len(standing.heard)
-        for number in range(1, left):
-            if lead + number > left - number and cast + number >= self.quorum:
-                return number
-        return max(1, left)
+        lead, left = standing.top_two()[0], standing.left
+        return next((number for number in range(1, left) if lead + number > left - number), left)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -27,7 +27,7 @@ class Plurality(BaseRule):
             return True
         to_come = self._to_come(standing.remaining)
         ranked = standing.ranked()
-        if to_come is None or not ranked or len(standing.heard) < self.quorum:
+        if to_come is None or not ranked:
             return False
         leader, *rivals = ranked
         lead, made = standing.amounts[leader], standing.first[leader]
@@ -43,16 +43,16 @@ class Plurality(BaseRule):
         """When all who are asked next side with the leader."""
         to_come = self._to_come(standing.remaining)
         if to_come is None:
-            return max(1, standing.left)
+            return standing.left
         lead, behind = ([*sorted(standing.amounts.values(), reverse=True)[:2], 0, 0])[:2]
         strictly = self.ties == "none" or standing.ties_matter
         for number, awaited in enumerate(standing.remaining, 1):
             worth = self.most(awaited) or 0
             lead, to_come = lead + worth, to_come - worth
             clear = lead > behind + to_come if strictly else lead >= behind + to_come
-            if clear and len(standing.heard) + number >= self.quorum:
+            if clear:
                 return number
-        return max(1, standing.left)
+        return standing.left
 
     def _to_come(self, remaining: Sequence[Awaited]) -> Amount | None:
         total: Amount = 0

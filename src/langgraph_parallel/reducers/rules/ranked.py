@@ -42,7 +42,7 @@ class _Ranked(BaseRule):
         """
         if not standing.left:
             return True
-        if self.candidates is None or len(standing.heard) < self.quorum:
+        if self.candidates is None:
             return False
         rankings = [self._ranking(heard.ballot) or [] for heard in standing.heard]
         return self.certain([canonical(c) for c in self.candidates], rankings, standing.left)
@@ -51,8 +51,7 @@ class _Ranked(BaseRule):
         """Until those who are left are no more than those who were heard: a majority can turn any of them."""
         if self.candidates is None:
             return super().fewest(standing)
-        bound = -(-(standing.left - len(standing.heard)) // 2)
-        return max(1, min(standing.left, max(bound, self.quorum - len(standing.heard))))
+        return -(-(standing.left - len(standing.heard)) // 2)
 
     def certain(self, candidates: Sequence[str], rankings: Sequence[Ranking], left: int) -> bool:
         """Whether so many further ballots cannot change who wins."""

@@ -23,10 +23,8 @@ class _Share(BaseRule):
         """Whether the leader has its share whatever comes, or no choice can reach one."""
         if not standing.left:
             return True
-        cast = len(standing.heard)
-        if cast < self.quorum:
-            return False
-        needed, left = self.least * (cast + standing.left), standing.left
+        left = standing.left
+        needed = self.least * (len(standing.heard) + left)
         lead, behind = standing.top_two()
         if lead >= needed and lead > behind + left:
             return True
@@ -36,15 +34,15 @@ class _Share(BaseRule):
 
     def fewest(self, standing: Standing) -> int:
         """When all who are asked next side with the leader, or all against it."""
-        cast, left = len(standing.heard), standing.left
-        needed = self.least * (cast + left)
+        left = standing.left
+        needed = self.least * (len(standing.heard) + left)
         lead, behind = standing.top_two()
         for number in range(1, left):
             clear = lead + number >= needed and lead + number > behind + left - number
             lost = lead + left - number < needed
-            if (clear or lost) and cast + number >= self.quorum:
+            if clear or lost:
                 return number
-        return max(1, left)
+        return left
 
     def __call__(self, tally: Tally) -> Verdict:
         """Decide; see the class."""

@@ -25,14 +25,12 @@ class first_valid(BaseRule):  # noqa: N801
 
     def settled(self, standing: Standing) -> bool:
         """Whether nobody is left who comes before the earliest that has answered."""
-        if len(standing.heard) < self.quorum or not standing.heard:
-            return not standing.left
-        first = standing.heard[0].ballot.order
-        return all(awaited.order > first for awaited in standing.remaining)
+        first = min((heard.ballot.order for heard in standing.heard), default=-1)
+        return all(awaited.order > first >= 0 for awaited in standing.remaining)
 
     def fewest(self, standing: Standing) -> int:
-        """One, or until the quorum."""
-        return max(1, min(standing.left, self.quorum - len(standing.heard)))
+        """One."""
+        return 1
 
     def __call__(self, tally: Tally) -> Verdict:
         """Decide; see the class."""

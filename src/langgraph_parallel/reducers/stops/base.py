@@ -22,15 +22,23 @@ class Stop(ABC):
         """
         return self.fires(Standing.of(tally, remaining, counting_of(rule)))
 
-    @abstractmethod
     def fires(self, standing: Standing) -> bool:
-        """Whether the vote may stop where it stands."""
+        """Whether the vote may stop where it stands: never short of the rule's quorum."""
+        return not standing.short and self.is_enough(standing)
 
     def fewest(self, standing: Standing) -> int:
         """A lower bound on the further ballots before it can fire, at least 1: the size of a lossless wave.
 
         So many can be asked for at once, and not one more than if they were asked for one at a time.
         """
+        return max(1, min(standing.left, max(standing.short, self.lacks(standing))))
+
+    @abstractmethod
+    def is_enough(self, standing: Standing) -> bool:
+        """Whether the ballots are enough by this stop, once there is a quorum."""
+
+    def lacks(self, standing: Standing) -> int:
+        """A lower bound on the further ballots before they can be enough."""
         return 1
 
     def __or__(self, other: "Stop") -> "Stop":
@@ -43,13 +51,13 @@ class Stop(ABC):
 class all_votes(Stop):  # noqa: N801 - called like the function that it stands for
     """Never: everybody is heard."""
 
-    def fires(self, standing: Standing) -> bool:
+    def is_enough(self, standing: Standing) -> bool:
         """No."""
         return False
 
-    def fewest(self, standing: Standing) -> int:
+    def lacks(self, standing: Standing) -> int:
         """All who are left."""
-        return max(1, standing.left)
+        return standing.left
 
     def __str__(self) -> str:
         return "all_votes()"
@@ -59,11 +67,11 @@ class _Both(Stop):
     def __init__(self, left: Stop, right: Stop) -> None:
         self.left, self.right = left, right
 
-    def fires(self, standing: Standing) -> bool:
-        return self.left.fires(standing) and self.right.fires(standing)
+    def is_enough(self, standing: Standing) -> bool:
+        return self.left.is_enough(standing) and self.right.is_enough(standing)
 
-    def fewest(self, standing: Standing) -> int:
-        return max(self.left.fewest(standing), self.right.fewest(standing))
+    def lacks(self, standing: Standing) -> int:
+        return max(self.left.lacks(standing), self.right.lacks(standing))
 
     def __str__(self) -> str:
         return f"{_in_brackets(self.left)} & {_in_brackets(self.right)}"
@@ -73,11 +81,11 @@ class _Either(Stop):
     def __init__(self, left: Stop, right: Stop) -> None:
         self.left, self.right = left, right
 
-    def fires(self, standing: Standing) -> bool:
-        return self.left.fires(standing) or self.right.fires(standing)
+    def is_enough(self, standing: Standing) -> bool:
+        return self.left.is_enough(standing) or self.right.is_enough(standing)
 
-    def fewest(self, standing: Standing) -> int:
-        return min(self.left.fewest(standing), self.right.fewest(standing))
+    def lacks(self, standing: Standing) -> int:
+        return min(self.left.lacks(standing), self.right.lacks(standing))
 
     def __str__(self) -> str:
         return f"{self.left} | {self.right}"

@@ -43,12 +43,12 @@ class confident(Stop):  # noqa: N801 - called like the function that it stands f
         self.p = p
         self._p = None if p is None else _probability(p, "confident")
 
-    def fires(self, standing: Standing) -> bool:
+    def is_enough(self, standing: Standing) -> bool:
         """By the two leading choices."""
         lead, behind = standing.in_ballots()
         return lead > behind and self._is_safe(lead, behind, standing.left, standing)
 
-    def fewest(self, standing: Standing) -> int:
+    def lacks(self, standing: Standing) -> int:
         """When all of them side with the leader."""
 
         def would_fire(number: int) -> bool:
@@ -57,7 +57,7 @@ class confident(Stop):  # noqa: N801 - called like the function that it stands f
 
         numbers = range(1, max(1, standing.left))
         if standing.is_weighted:
-            return next(filter(would_fire, numbers), max(1, standing.left))
+            return next(filter(would_fire, numbers), standing.left)
         return numbers.start + bisect_left(numbers, True, key=would_fire)  # each one makes it more likely
 
     def _is_safe(self, lead: int, behind: int, left: int, standing: Standing) -> bool:
@@ -87,17 +87,17 @@ class adaptive(Stop):  # noqa: N801
         if over not in ("beta", "dirichlet"):
             raise UsageError(f"adaptive(over={over!r}): choose beta or dirichlet")
 
-    def fires(self, standing: Standing) -> bool:
+    def is_enough(self, standing: Standing) -> bool:
         """By the number of ballots for each choice."""
         return self._is_safe(sorted(standing.votes.values(), reverse=True))
 
-    def fewest(self, standing: Standing) -> int:
+    def lacks(self, standing: Standing) -> int:
         """When all of them side with the leader."""
         lead, *others = [*sorted(standing.votes.values(), reverse=True)] or [0]
         for number in range(1, standing.left):
             if self._is_safe([lead + number, *others]):
                 return number
-        return max(1, standing.left)
+        return standing.left
 
     def _is_safe(self, votes: list[int]) -> bool:
         lead, *others = votes or [0]

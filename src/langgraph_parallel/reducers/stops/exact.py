@@ -29,11 +29,11 @@ class decided(Stop):  # noqa: N801 - called like the function that it stands for
     (True, False)
     """
 
-    def fires(self, standing: Standing) -> bool:
+    def is_enough(self, standing: Standing) -> bool:
         """As the rule says."""
         return standing.rule.settled(standing)
 
-    def fewest(self, standing: Standing) -> int:
+    def lacks(self, standing: Standing) -> int:
         """As the rule says."""
         return standing.rule.fewest(standing)
 
@@ -51,15 +51,15 @@ class ahead_by(Stop):  # noqa: N801
     def __init__(self, k: int) -> None:
         self.k = whole(k, "ahead_by")
 
-    def fires(self, standing: Standing) -> bool:
+    def is_enough(self, standing: Standing) -> bool:
         """By the leader and the one behind it."""
         lead, behind = standing.top_two()
         return lead - behind >= self.k
 
-    def fewest(self, standing: Standing) -> int:
+    def lacks(self, standing: Standing) -> int:
         """When all of them side with the leader."""
         lead, behind = standing.top_two()
-        return max(1, min(standing.left, self.k - (lead - behind)))
+        return self.k - (lead - behind)
 
     def __str__(self) -> str:
         return f"ahead_by({self.k})"
@@ -77,7 +77,7 @@ class window(Stop):  # noqa: N801
     def __init__(self, w: int) -> None:
         self.w = whole(w, "window")
 
-    def fires(self, standing: Standing) -> bool:
+    def is_enough(self, standing: Standing) -> bool:
         """Whether a window is complete, and of one mind."""
         heard = standing.heard
         if not heard or len(heard) % self.w:
@@ -85,9 +85,9 @@ class window(Stop):  # noqa: N801
         last = [set(one.supported) for one in heard[-self.w :]]
         return bool(last[0]) and all(one == last[0] for one in last)
 
-    def fewest(self, standing: Standing) -> int:
+    def lacks(self, standing: Standing) -> int:
         """What is missing in the window."""
-        return max(1, min(standing.left, self.w - len(standing.heard) % self.w))
+        return self.w - len(standing.heard) % self.w
 
     def __str__(self) -> str:
         return f"window({self.w})"
@@ -103,13 +103,13 @@ class no_new_findings(Stop):  # noqa: N801
     def __init__(self, n: int) -> None:
         self.n = whole(n, "no_new_findings")
 
-    def fires(self, standing: Standing) -> bool:
+    def is_enough(self, standing: Standing) -> bool:
         """By the ballots since the last new item."""
         return self._since(standing) >= self.n
 
-    def fewest(self, standing: Standing) -> int:
+    def lacks(self, standing: Standing) -> int:
         """When none of them names anything new."""
-        return max(1, min(standing.left, self.n - self._since(standing)))
+        return self.n - self._since(standing)
 
     def _since(self, standing: Standing) -> int:
         seen: set[str] = set()
