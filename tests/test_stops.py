@@ -245,6 +245,8 @@ def test_waves_of_a_number_and_of_all() -> None:
         (decided(), "", 3, False),
         (confident(0.98), "aaa", 6, False),
         (confident(0.95), "aaa", 6, True),
+        (confident(0.98), "aaaaaaabb", 11, True),  # in a final draw the earlier a would win
+        (confident(0.98), "baaaaaaab", 11, False),  # and here it would lose
         (confident(), "aaa", 6, True),  # 0.95 by default, of nine
         (confident(), "aaaa", 36, False),  # 0.98 by default, of forty
         (adaptive(), "aaa", 30, False),
@@ -268,18 +270,20 @@ def test_each_stop_fires_where_its_source_says(stop: Stop, votes: str, left: int
     assert stop(tally(*votes), left) is fires
 
 
-@given(st.integers(0, 6), st.integers(0, 6), st.integers(0, 6))
-def test_the_chance_to_stay_ahead_is_that_of_polyas_urn(lead: int, behind: int, left: int) -> None:
+@given(st.integers(0, 6), st.integers(0, 6), st.integers(0, 6), st.sampled_from([0, Fraction(1, 2), 1]))
+def test_the_chance_to_stay_ahead_is_that_of_polyas_urn(
+    lead: int, behind: int, left: int, draw: Fraction
+) -> None:
     """The beta-binomial, once more, by drawing the ballots one after another."""
 
     def chance(a: int, b: int, m: int) -> Fraction:
         if not m:
-            return Fraction(1 if a > b else 0) if a != b else Fraction(1, 2)
+            return Fraction(draw) if a == b else Fraction(a > b)
         return (Fraction(a + 1) * chance(a + 1, b, m - 1) + Fraction(b + 1) * chance(a, b + 1, m - 1)) / (
             a + b + 2
         )
 
-    assert _stays_ahead(lead, behind, left) == chance(lead, behind, left)
+    assert _stays_ahead(lead, behind, left, Fraction(draw)) == chance(lead, behind, left)
 
 
 def test_the_dirichlet_criterion_is_that_of_simulated_shares() -> None:

@@ -118,6 +118,14 @@ class Standing:
         """Choices by their support, of equals the one that the earliest voter supports first."""
         return sorted(self.amounts, key=lambda key: (-self.amounts[key], self.first[key]))
 
+    @property
+    def leader_wins_draws(self) -> bool:
+        """Whether the rule prefers the leader to the choice behind it, where both have the same support."""
+        if self.ties_matter or getattr(self.rule, "ties", "earliest") == "none":
+            return False
+        leader, *rivals = self.ranked() or [""]
+        return not rivals or self.first[leader] < self.first[rivals[0]]
+
     def top_two(self) -> tuple[int, int]:
         """How many ballots support the leader, and the one behind it; 0 where there is none."""
         two = [*sorted(self.votes.values(), reverse=True)[:2], 0, 0]

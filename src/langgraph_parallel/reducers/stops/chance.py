@@ -15,7 +15,8 @@ from langgraph_parallel.reducers.standing import Standing
 from langgraph_parallel.reducers.stops.base import Stop
 
 _SMALL = 15
-"""Voters up to which a lower probability is the default."""
+"""Voters up to which a lower probability is the default, and a draw is half a win."""
+HALF = Fraction(1, 2)
 
 
 def _probability(given: object, name: str) -> Fraction:
@@ -29,7 +30,9 @@ class confident(Stop):  # noqa: N801 - called like the function that it stands f
 
     Of the ballots for the two leading choices, a and b, each of the m to come is one, at odds that are
     uniformly distributed before the first ballot: the further ones for the leader are beta-binomial,
-    BetaBinomial(m, a + 1, b + 1). A final draw counts half. Where the vote is decided p is 1. Under weights
+    BetaBinomial(m, a + 1, b + 1). Of up to 15 voters a final draw counts half; of more it counts for the
+    leader where an earlier voter has made its choice, as the rule would decide it. (On recorded votes of few
+    voters the latter lost more answers than it saved calls.) Where the vote is decided p is 1. Under weights
     that are known, a and b are the support in ballots of the mean weight of those to come.
 
     Args:
@@ -63,7 +66,8 @@ class confident(Stop):  # noqa: N801 - called like the function that it stands f
     def _is_safe(self, lead: int, behind: int, left: int, standing: Standing) -> bool:
         few = len(standing.heard) + standing.left <= _SMALL
         p = self._p or (Fraction(95, 100) if few else Fraction(98, 100))
-        return _stays_ahead(lead, behind, left) >= p
+        draw = HALF if few else Fraction(standing.leader_wins_draws)
+        return _stays_ahead(lead, behind, left, draw) >= p
 
     def __str__(self) -> str:
         return "confident()" if self.p is None else f"confident({self.p:g})"
@@ -112,21 +116,21 @@ class adaptive(Stop):  # noqa: N801
 
 
 @lru_cache(maxsize=2**16)
-def _stays_ahead(lead: int, behind: int, left: int) -> Fraction:
-    """The probability that a leader is ahead in the end, a draw counting half.
+def _stays_ahead(lead: int, behind: int, left: int, draw: Fraction) -> Fraction:
+    """The probability that a leader wins in the end; `draw` is how much of a win a draw is, 0 to 1.
 
     BetaBinomial(x; m, a + 1, b + 1) = C(a + x, a) C(b + m - x, b) / C(a + b + m + 1, m), a ratio of integers.
 
-    >>> _stays_ahead(3, 1, 1), _stays_ahead(1, 0, 1)
-    (Fraction(1, 1), Fraction(5, 6))
+    >>> _stays_ahead(3, 1, 1, HALF), _stays_ahead(1, 0, 1, HALF), _stays_ahead(1, 0, 1, Fraction(1))
+    (Fraction(1, 1), Fraction(5, 6), Fraction(1, 1))
     """
-    halves = 0
+    won = drawn = 0
     for more in range(left + 1):
         ahead, end = lead + more, behind + left - more
-        share = 2 if ahead > end else 1 if ahead == end else 0
-        if share:
-            halves += share * math.comb(ahead, lead) * math.comb(end, behind)
-    return Fraction(halves, 2 * math.comb(lead + behind + left + 1, left))
+        if ahead >= end:
+            ways = math.comb(ahead, lead) * math.comb(end, behind)
+            won, drawn = (won + ways, drawn) if ahead > end else (won, drawn + ways)
+    return (won + draw * drawn) / math.comb(lead + behind + left + 1, left)
 
 
 @lru_cache(maxsize=2**16)
