@@ -183,7 +183,7 @@ async def test_learned_weights_decide_and_are_kept_in_a_file(tmp_path: Path) -> 
     learned = calibrate(history())
     learned.save(tmp_path / "weights.json")
     again = Calibration.load(tmp_path / "weights.json")
-    assert (again, again.rule()) == (learned, weighted(learned.weights))
+    assert (again, again.rule()) == (learned, weighted(learned.weights, others=learned.weights["guess"]))
     voters: Any = {name: lambda q: "a" for name in ("guess", "fair", "good", "rare")}
     out = await create_voting(voters=voters, rule=again.rule()).ainvoke(QUESTION)
     assert "good" in [ballot.voter for ballot in out["ballots"]]
@@ -192,9 +192,11 @@ async def test_learned_weights_decide_and_are_kept_in_a_file(tmp_path: Path) -> 
 
 def test_what_is_no_history_or_no_file_is_an_error(tmp_path: Path) -> None:
     """With what is wrong and what to pass."""
+    with pytest.raises(UsageError, match="something else than pairs of ballots and their truth"):
+        calibrate([{"a": "x"}])  # type: ignore[list-item]
     with pytest.raises(UsageError, match="nothing to learn from"):
         calibrate([({"a": None}, "x")])
-    with pytest.raises(UsageError, match="at least 2 choices"):
+    with pytest.raises(UsageError, match="pass at least 2 choices"):
         calibrate([], choices=1)
     with pytest.raises(UsageError, match="str holds no ballots; pass a Tally, Ballots, or choices by voter"):
         calibrate([("abc", "x")])  # type: ignore[list-item]

@@ -223,6 +223,8 @@ def test_dawid_skene_finds_out_whom_to_trust() -> None:
 
 def test_dawid_skene_needs_ballots_and_few_choices() -> None:
     """An empty history and open answers are errors with a way out; a question without ballots is none."""
+    with pytest.raises(UsageError, match="iterations is 0"):
+        fit_dawid_skene([{"a": "x"}], iterations=0)
     with pytest.raises(UsageError, match="nothing to fit"):
         fit_dawid_skene([{"a": None}])
     with pytest.raises(UsageError, match=r"hold 101 choices; .* at most 100"):

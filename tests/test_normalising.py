@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from langgraph.checkpoint.memory import InMemorySaver
 
 from langgraph_parallel import create_voting
 from langgraph_parallel.errors import UsageError
@@ -42,6 +43,9 @@ from langgraph_parallel.reducers.normalising import boxed, find_choice, normalis
         ("12,34,567", None),
         ("five", None),
         ("1/0", None),
+        ("10\u00b2", None),
+        ("0,125", None),
+        ("1e30", 1e30),
         ("", None),
         ("nan", None),
         ("1e9999", None),
@@ -72,6 +76,10 @@ def test_a_number_is_read_however_it_is_written(said: Any, read: Any) -> None:
         (r"$\text{B}$", None),
         ("Paris", None),
         ("A cat", None),
+        ("I'm not sure", None),
+        ("I'd say B", None),
+        ("A, B or C", None),
+        ("e.g. this", None),
         ("", None),
         (2, None),
     ],
@@ -89,6 +97,8 @@ def test_an_option_is_its_letter(said: Any, read: Any) -> None:
         (r"\boxed{1} no, \boxed{\frac{1}{2}}", r"\frac{1}{2}"),
         (r"\fbox{ x }", "x"),
         (r"\boxed{never closed", None),
+        (r"\boxed{1} then \boxed{" * 3000, None),
+        ("} {x} \\boxed{a{b}c}", "a{b}c"),
         ("no box", None),
         (r"\boxed{}", None),
         (7, None),
@@ -105,7 +115,9 @@ def test_text_is_compared_without_case_space_and_edges() -> None:
     assert text("  \u201cThe  Moon.\u201d ") == "the moon"
     assert text("Stra\u00dfe") == text("STRASSE")
     assert text("a.b") == "a.b"
-    assert text("...") is None
+    assert (text("..."), text("  "), text("<")) == ("...", None, "<")
+    assert text(".5") != text("5") != text("5\u00b2")
+    assert text("\uff34\uff21\uff38") == "tax"
     assert text(3) == 3
 
 
@@ -135,6 +147,8 @@ def test_a_choice_is_found_by_its_text_if_it_is_one() -> None:
     assert find_choice("A.", ["a", "A"]) is None
     assert find_choice(1.0, [1, 2]) == 1
     assert find_choice("1", [1, 2]) is None
+    for said, choices in ((">", ["<", "="]), ("", ["?", "yes"]), (".5", ["5", "50"]), (None, ["a"])):
+        assert find_choice(said, choices) is None
 
 
 async def test_ballots_are_normalised_before_they_are_counted() -> None:
@@ -155,6 +169,29 @@ async def test_ballots_are_normalised_before_they_are_counted() -> None:
     assert out["ballots"][3].error == "'41 or 42' could not be read as an answer"
 
 
+async def test_choices_are_normalised_as_the_answers_are() -> None:
+    """Or no answer would ever be one of them."""
+    voters: Any = {"a": lambda q: "$5", "b": lambda q: "five", "c": lambda q: 5.0}
+    graph = create_voting(voters=voters, choices=["5", "6"], normalise="number", stop="all_votes")
+    verdict = (await graph.ainvoke({"question": "?"}))["verdict"]
+    assert (verdict.choice, str(verdict.support), verdict.abstained) == ("5", "2/2", 1)
+
+
+@pytest.mark.parametrize(
+    ("rule", "message"),
+    [
+        ("median", "'a' is no number, which the rule needs"),
+        ("borda", "'a' is no list"),
+        ("union", "'a' is no list"),
+    ],
+)
+async def test_a_ballot_of_another_kind_than_the_rule_needs_abstains(rule: str, message: str) -> None:
+    """The ballot says so, and the verdict counts it as that."""
+    out = await create_voting(voters=[lambda q: "a"], rule=rule).ainvoke({"question": "?"})
+    assert (out["verdict"].abstained, out["ballots"][0].status) == (1, "abstained")
+    assert message in out["ballots"][0].error
+
+
 async def test_a_normaliser_that_fails_is_an_abstention() -> None:
     """What the caller's function raises is the reason; items of lists are read one by one."""
 
@@ -170,3 +207,55 @@ async def test_a_normaliser_that_fails_is_an_abstention() -> None:
     lists: Any = {"a": lambda q: ["Red", "blue."], "b": lambda q: ["RED"]}
     out = await create_voting(voters=lists, normalise="text", rule="union").ainvoke({"question": "?"})
     assert out["verdict"].choice == ["red", "blue"]
+
+
+@pytest.mark.parametrize(
+    "normalise",
+    [lambda value: {value}, lambda value: (value,), lambda value: object(), lambda value: 10**5000],
+    ids=["set", "tuple", "object", "huge"],
+)
+async def test_a_normaliser_that_gives_no_json_is_an_abstention(normalise: Any) -> None:
+    """The voters are paid for: their answers come back, and say what is wrong."""
+    out = await create_voting(voters=[lambda q: 1], normalise=normalise).ainvoke({"question": "?"})
+    assert (out["verdict"].status, out["verdict"].abstained) == ("no_quorum", 1)
+    assert "could not be normalised" in out["ballots"][0].error
+
+
+def test_an_async_normaliser_is_refused() -> None:
+    """When the graph is made, not with the first ballot."""
+
+    async def wrong(value: Any) -> Any:
+        return value
+
+    with pytest.raises(UsageError, match="is async"):
+        create_voting(voters=[len], normalise=wrong)  # type: ignore[arg-type]
+
+
+async def test_integers_beyond_64_bits_survive_a_checkpoint() -> None:
+    """As floats, or as a text that says what they were; a checkpoint could not hold them otherwise."""
+    voters: Any = {"a": lambda q: 10**30, "b": lambda q: [10**5000], "c": lambda q: "1e30"}
+    graph = create_voting(
+        voters=voters, normalise=lambda value: value, stop="all_votes", checkpointer=InMemorySaver()
+    )
+    out = await graph.ainvoke({"question": "?"}, {"configurable": {"thread_id": "big"}})
+    assert [ballot.choice for ballot in out["ballots"]] == [1e30, ["an integer of 16610 bits"], "1e30"]
+
+
+@pytest.mark.parametrize("weight", [-1, "0.1", 10**400, True], ids=lambda w: str(w)[:9])
+async def test_a_weight_that_is_none_is_worth_no_vote(weight: Any) -> None:
+    """It does not count as 1, which would be a guess."""
+    voters: Any = {
+        "a": lambda q: {"choice": "y", "weight": weight},
+        "b": lambda q: {"choice": "n", "weight": 0.5},
+    }
+    out = await create_voting(voters=voters, rule="weighted").ainvoke({"question": "?"})
+    assert (out["verdict"].choice, out["verdict"].abstained) == ("n", 1)
+
+
+async def test_the_field_of_the_ballot_goes_before_a_verdict_beside_it() -> None:
+    """Only a vote of ours is read by its verdict, whatever the field is called."""
+    voters: Any = {"a": lambda q: {"choice": "yes", "verdict": {"a": 1}}}
+    assert (await create_voting(voters=voters).ainvoke({"question": "?"}))["verdict"].choice == "yes"
+    inner = create_voting(voters=[lambda q: "yes"])
+    outer = create_voting(voters={"inner": inner}, ballot="label")
+    assert (await outer.ainvoke({"question": "?"}))["verdict"].choice == "yes"

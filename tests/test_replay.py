@@ -38,7 +38,7 @@ def test_the_table_compares_stops_with_everybody(votes: Path, capsys: pytest.Cap
     """In the recorded order: two ahead is enough to go wrong once, and the exact stop never does."""
     assert run(["replay", str(votes), "--orders", "0", "--stop", "decided", "--stop", "ahead_by(2)"]) == 0
     lines = capsys.readouterr().out.splitlines()
-    assert lines[0] == "2 votes of 5.0 voters; calls and rounds are means"
+    assert lines[0] == "2 votes of 5 voters; calls and rounds are means"
     assert [line.split() for line in lines[2:]] == [
         ["stop", "right", "same", "calls", "saved", "rounds"],
         ["all_votes()", "100.00%", "100.00%", "5.00", "0.0%", "1.00"],
@@ -107,6 +107,9 @@ def test_lists_are_replayed_under_union(tmp_path: Path, capsys: pytest.CaptureFi
         ('{"samples": ["a"]}', ["--rule", "most"], "'most' is not a rule"),
         ('{"samples": ["a"]}', ["--wave", "some"], "pass 'lossless', 'all', or a whole number"),
         ('{"samples": ["a"]}', ["--normalise", "words"], "choose text, number"),
+        ('{"samples": ["a"]}', ["--rule", "median"], "no ballot counts under median"),
+        ('{"samples": ["1"], "gold": "x"}', ["--normalise", "number"], "its gold 'x' cannot be normalised"),
+        ('{"samples": [1]}', ["--rule", "median", "--stop", "window(2)"], "does not decide by that"),
     ],
     ids=lambda value: str(value)[:20],
 )

@@ -2,6 +2,7 @@
 
 import math
 import random
+import sys
 from typing import Any
 
 import pytest
@@ -96,6 +97,14 @@ def denominators(verdict: Verdict) -> int:
 
 
 # all rules
+
+
+def test_sums_beyond_the_largest_float_are_compared_exactly() -> None:
+    """And shown as the largest one."""
+    heavy = weighted({"v0": 1e308, "v1": 1e308, "v2": 1e308})(tally(1, 1, 2))
+    assert (heavy.choice, heavy.counts[0].weight) == (1, sys.float_info.max)
+    assert median()(tally(10**400, 1.5)).choice == sys.float_info.max
+    assert trimmed_mean()(tally(-(10**400), -1.5)).choice == -sys.float_info.max
 
 
 @every_rule

@@ -206,6 +206,7 @@ async def test_a_vote_may_be_the_worker_and_a_voter() -> None:
     assert out["report"].branches == {"ok": 6}
     assert out["report"].calls_saved == 3
     assert [branch.value["verdict"]["choice"] for branch in out["branches"].values()] == ["yes"] * 3
+    assert out["result"].startswith("## Water\n\nyes (2/2)\n\n## ")
     vote = create_voting(voters={"panel": inner, "single": lambda q: "no", "other": lambda q: "yes"})
     verdict = (await vote.ainvoke({"question": "?"}))["verdict"]
     assert (verdict.choice, str(verdict.support)) == ("yes", "2/3")

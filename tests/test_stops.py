@@ -41,6 +41,7 @@ from langgraph_parallel.reducers import (
 )
 from langgraph_parallel.reducers.rules import counting_of, form_of
 from langgraph_parallel.reducers.standing import Awaited, Standing
+from langgraph_parallel.reducers.stops import usual_stops
 from langgraph_parallel.reducers.stops.chance import _is_greatest, _stays_ahead
 from langgraph_parallel.reducers.waves import next_wave, wave_of
 
@@ -329,6 +330,20 @@ def test_no_stop_fires_short_of_the_quorum(stop: Stop) -> None:
     rule = majority(quorum=6)
     assert not stop(tally(*"aaaaa"), 1, rule)
     assert stop.fewest(Standing.of(tally("a"), 9, rule)) >= 5
+
+
+@pytest.mark.parametrize("rule", [union(), median(), trimmed_mean(), borda()], ids=lambda rule: rule.name)
+def test_what_counts_votes_does_not_fit_rules_that_do_not(rule: Rule) -> None:
+    """The most frequent number is not the median: such a stop would change the answer."""
+    for stop in (confident(), adaptive(), ahead_by(2), window(2), decided() | ahead_by(2)):
+        with pytest.raises(UsageError, match=f"{rule.name} does not decide by that"):
+            stop.check(rule)
+    for stop in (decided(), all_votes()):
+        stop.check(rule)
+    with pytest.raises(UsageError, match="use it with union or approval"):
+        no_new_findings(2).check(majority())
+    for fitting in usual_stops(rule):
+        fitting.check(rule)
 
 
 def test_stops_compose() -> None:

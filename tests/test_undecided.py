@@ -401,3 +401,80 @@ async def test_a_rule_of_ones_own_that_fails_is_made_up_for_by_the_fallback() ->
     out = await graph.ainvoke(QUESTION)
     assert (out["verdict"].choice, str(out["verdict"].support)) == ("red", "2/3")
     assert out["report"].failures == {"broken": "ZeroDivisionError: oh"}
+
+
+def fails(question: str) -> str:
+    """A voter that is down."""
+    raise ConnectionError("down")
+
+
+@pytest.mark.parametrize("how", ["escalate", "fallback"])
+async def test_a_vote_in_which_all_failed_may_still_be_decided(how: str) -> None:
+    """By a person or a fallback; then it has done its work for the graph around it."""
+    given: Any = "escalate" if how == "escalate" else lambda question: "refund"
+    vote = create_voting(voters={"a": fails, "b": fails}, on_undecided=given)
+    graph = create_sectioning(planner=by_heading(), worker=vote, checkpointer=InMemorySaver())
+    out = await graph.ainvoke({"content": "# One\n\nx\n"}, CONFIG)
+    if how == "escalate":
+        description = out["__interrupt__"][0].value["action_requests"][0]["description"]
+        assert "too few ballots" in description
+        assert "no ballot from 2 of 2" in description
+        out = await graph.ainvoke(decisions(edit("refund")), CONFIG)
+    [branch] = out["branches"].values()
+    assert (branch.status, branch.value["verdict"]["choice"]) == ("ok", "refund")
+    assert out["result"] == "## One\n\nrefund (0/0)"
+
+
+async def test_a_decision_of_a_person_outlives_a_redrive() -> None:
+    """The voter that had failed is not asked again: there is nothing left to decide, at any level."""
+    said: Any = {"a": lambda q: "x", "b": lambda q: "y", "c": fails}
+    vote = create_voting(voters=said, on_undecided="escalate", checkpointer=InMemorySaver())
+    await vote.ainvoke(QUESTION, CONFIG)
+    await vote.ainvoke(decisions(edit("y")), CONFIG)
+    verdict = (await aredrive(vote, CONFIG))["verdict"]
+    assert (verdict.choice, verdict.decided_by) == ("y", "person")
+    worker = create_voting(voters=said, on_undecided="escalate")
+    graph = create_sectioning(planner=by_heading(), worker=worker, checkpointer=InMemorySaver())
+    await graph.ainvoke({"content": "# One\n\nx\n"}, CONFIG)
+    await graph.ainvoke(decisions(edit("y")), CONFIG)
+    [branch] = (await aredrive(graph, CONFIG))["branches"].values()
+    assert (branch.value["verdict"]["choice"], branch.attempt) == ("y", 2)
+
+
+async def test_who_approved_of_what_was_decided_supports_it() -> None:
+    """Support and dissent go by what each ballot supports, not by whole ballots."""
+    said: Any = {"a": lambda q: ["x"], "b": lambda q: ["y"], "c": lambda q: ["x", "y"]}
+    graph = create_voting(voters=said, rule="approval", on_undecided=lambda question: "x")
+    verdict = (await graph.ainvoke(QUESTION))["verdict"]
+    assert (verdict.choice, str(verdict.support), [d.voter for d in verdict.dissent]) == ("x", "2/3", ["b"])
+
+
+async def test_of_a_union_a_person_chooses_a_list() -> None:
+    """Each item of it is checked."""
+    graph = create_voting(
+        voters={"a": lambda q: ["x"], "b": fails},
+        choices=["x", "y"],
+        rule="union(quorum=2)",
+        on_undecided="escalate",
+        checkpointer=InMemorySaver(),
+    )
+    await graph.ainvoke(QUESTION, CONFIG)
+    for wrong, message in (("x", "is no list"), (["x", "z"], "z is not one of x, y")):
+        with pytest.raises(ValidationError, match=message):
+            await graph.ainvoke(decisions(edit(wrong)), CONFIG)
+    verdict = (await graph.ainvoke(decisions(edit(["X", "y"])), CONFIG))["verdict"]
+    assert (verdict.choice, verdict.decided_by) == (["x", "y"], "person")
+
+
+async def test_a_rule_that_gives_no_verdict_is_reported() -> None:
+    """The ballots come back, and the failure has the rule's name."""
+
+    class Odd:
+        name = "odd"
+
+        def __call__(self, tally: Any) -> Any:
+            return 5
+
+    out = await create_voting(voters=voters("red"), rule=Odd()).ainvoke(QUESTION)
+    assert out["report"].failures == {"odd": "TypeError: the rule gave int where a Verdict is due"}
+    assert (out["verdict"].status, len(out["ballots"])) == ("below_threshold", 1)

@@ -305,6 +305,9 @@ async def test_first_to_answer_wins_a_race(model: str, server: ModelServer) -> N
         ({"shadow": ["x"]}, "'x' is not a stop"),
         ({"shadow": True, "rule": Judge("openai:m")}, "which a judge would be paid for"),
         ({"rule": "borda(3)"}, "is not a rule"),
+        ({"rule": "median", "stop": "ahead_by(2)"}, "median does not decide by that"),
+        ({"stop": "no_new_findings(2)"}, "use it with union or approval"),
+        ({"on_undecided": "escalte"}, "neither 'return' nor 'escalate': 'escalte' is not a rule"),
     ],
     ids=str,
 )

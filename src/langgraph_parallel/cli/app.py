@@ -289,7 +289,7 @@ def replay(
         rule, stop, wave, voters=voters, orders=orders, seed=seed, normalise=normalise, abstain=abstain or ()
     )
     trials = replaying.trials(read_votes(votes))
-    typer.echo((as_json if format is Listing.json else as_text)(trials), nl=False)
+    typer.echo(as_json(trials) if format is Listing.json else as_text(trials, orders), nl=False)
     return OK
 
 

@@ -16,9 +16,10 @@ from langgraph_parallel.records import Ballot, Trial
 from langgraph_parallel.reducers import Rule, Stop, all_votes, canonical, rule_of, stop_of
 from langgraph_parallel.reducers.normalising import Normaliser, normaliser_of
 from langgraph_parallel.reducers.replaying import add_trials, trials_of
-from langgraph_parallel.reducers.rules import form_of
+from langgraph_parallel.reducers.rules import counting_of
 from langgraph_parallel.reducers.stops import usual_stops
 from langgraph_parallel.reducers.waves import Wave, wave_of
+from langgraph_parallel.report.words import count
 
 
 @dataclass(frozen=True)
@@ -78,10 +79,13 @@ class Replaying:
             UsageError: a rule, a stop, a wave or a normaliser that is none.
         """
         decides = rule_of(rule)
+        tried = [stop_of(stop) for stop in stops] if stops else list(usual_stops(decides))
+        for stop in tried:
+            stop.check(decides)
         return cls(
             rule=decides,
-            stops=[all_votes(), *(map(stop_of, stops) if stops else usual_stops(form_of(decides)))],
-            wave=wave_of(int(wave) if isinstance(wave, str) and wave.isdigit() else wave),
+            stops=[all_votes(), *tried],
+            wave=wave_of(int(wave) if isinstance(wave, str) and wave.isascii() and wave.isdigit() else wave),
             voters=voters,
             orders=orders,
             seed=seed,
@@ -95,18 +99,33 @@ class Replaying:
         Raises:
             UsageError: there is no vote, or one has too few ballots.
         """
-        found = add_trials(trial for i, vote in enumerate(votes) for trial in self._of_one(i, vote))
-        if not found:
+        read = [self._as_read(number, vote) for number, vote in enumerate(votes, 1)]
+        if not read:
             raise UsageError("the file holds no votes")
-        return found
+        counting = counting_of(self.rule)
+        if all(counting.supports(ballot) is None for vote in read for ballot in vote.ballots):
+            raise UsageError(
+                f"no ballot counts under {self.rule.name}: they hold something else than it needs; choose "
+                "another --rule, or --normalise them"
+            )
+        return add_trials(
+            trial for number, vote in enumerate(read, 1) for trial in self._of_one(number, vote)
+        )
+
+    def _as_read(self, number: int, vote: RecordedVote) -> RecordedVote:
+        gold = vote.gold
+        if gold is not None and self.normalise is not None:
+            gold = _quietly(self.normalise, gold)
+            if gold is None:
+                raise UsageError(f"vote {number}: its gold {vote.gold!r} cannot be normalised")
+        return RecordedVote([self._read(ballot) for ballot in vote.ballots], gold)
 
     def _of_one(self, number: int, vote: RecordedVote) -> Iterator[Trial]:
         size = self.voters or len(vote.ballots)
         if size > len(vote.ballots):
-            raise UsageError(f"vote {number + 1} has {len(vote.ballots)} ballots; --voters asks for {size}")
-        ballots = [self._read(ballot) for ballot in vote.ballots]
-        gold = vote.gold if self.normalise is None or vote.gold is None else self.normalise(vote.gold)
-        truth = None if gold is None else canonical(gold)
+            raise UsageError(f"vote {number} has {len(vote.ballots)} ballots; --voters asks for {size}")
+        ballots = vote.ballots
+        truth = None if vote.gold is None else canonical(vote.gold)
         chance = random.Random(f"{self.seed} {number}")  # noqa: S311
         for _ in range(self.orders or 1):
             drawn = chance.sample(ballots, size) if self.orders else ballots[:size]
@@ -118,13 +137,21 @@ class Replaying:
             return ballot
         choice = ballot.choice
         if canonical(choice) not in self.abstain and self.normalise is not None:
-            choice = self.normalise(choice)
+            choice = _quietly(self.normalise, choice)
         if choice is None or canonical(choice) in self.abstain:
             return ballot.model_copy(update={"status": "abstained", "choice": None, "said": ballot.choice})
         return ballot.model_copy(update={"choice": choice})
 
 
-def as_text(trials: Sequence[Trial]) -> str:
+def _quietly(normalise: Normaliser, value: JsonValue) -> JsonValue:
+    """None of what cannot be read, as in a vote."""
+    try:
+        return normalise(value)
+    except ValueError:
+        return None
+
+
+def as_text(trials: Sequence[Trial], orders: int = 0) -> str:
     """A table: each stop, how often it is right and the same, its calls, and its rounds."""
     known = all(trial.right is not None for trial in trials)
     rows = [["stop", *(["right"] if known else []), "same", "calls", "saved", "rounds"]]
@@ -138,7 +165,9 @@ def as_text(trials: Sequence[Trial]) -> str:
         "  ".join([row[0].ljust(widths[0]), *map(str.rjust, row[1:], widths[1:])]).rstrip() for row in rows
     ]
     first = trials[0]
-    head = f"{first.votes:,} votes of {first.voters / first.votes:.1f} voters; calls and rounds are means"
+    votes, drawn = first.votes // max(1, orders), f", each in {orders} random orders" if orders else ""
+    size = f"{first.voters / first.votes:.1f}".removesuffix(".0")
+    head = f"{count(votes, 'vote')} of {size} voters{drawn}; calls and rounds are means"
     return "\n".join([head, "", *lines]) + "\n"
 
 

@@ -7,7 +7,7 @@ from typing import Any
 from langchain_core.runnables import RunnableConfig
 
 from langgraph_parallel.errors import CompletionError, UsageError
-from langgraph_parallel.records import Branch, Estimate
+from langgraph_parallel.records import Branch, Estimate, Verdict
 from langgraph_parallel.runtime.graph import ParallelGraph
 from langgraph_parallel.runtime.run_report import failures_of
 
@@ -44,7 +44,8 @@ async def aredrive(graph: object, config: RunnableConfig, *, context: Any = None
 
     What ended ok is kept and not asked again. The report adds up over all runs: calls, tokens, dollars.
     Budget and deadline begin anew, since it is somebody's decision to spend more. A run that was interrupted
-    is finished first. When everything had ended ok, nothing is run.
+    is finished first. When everything had ended ok, nothing is run. A vote that a person has decided stays
+    decided.
 
     Args:
         graph: made by one of the factories, with a checkpointer.
@@ -108,6 +109,8 @@ async def to_redrive(graph: object, config: RunnableConfig, context: Any = None)
 
 def _has_failed(values: Mapping[str, Any]) -> bool:
     """Whether a redrive could mend anything: a branch at some level, or a step of the closing."""
+    if isinstance(verdict := values.get("verdict"), Verdict) and verdict.decided_by == "person":
+        return False
     branches: Mapping[str, Branch] = values.get("branches") or {}
     beyond_limits = [b for b in branches.values() if b.status == "skipped" and b.ended_by is None]
     again = [branch for branch in branches.values() if not branch.whole and branch not in beyond_limits]

@@ -29,6 +29,7 @@ from langgraph_parallel.prompts import Prompt
 from langgraph_parallel.records import Ballot, Call, Verdict
 from langgraph_parallel.reducers import Rule, Stop, merge_calls, rule_of, stop_of
 from langgraph_parallel.reducers.completion import Completion, completion_of
+from langgraph_parallel.reducers.counting import check_choices
 from langgraph_parallel.reducers.normalising import NormaliserLike, normaliser_of
 from langgraph_parallel.reducers.rules import among, form_of
 from langgraph_parallel.reducers.waves import Wave, wave_of
@@ -154,8 +155,8 @@ def create_voting(
         UnknownRule: a rule that does not exist.
         UnknownPrice: a budget in dollars, and a model without a known price.
     """
-    if choices is not None and (isinstance(choices, str) or not choices):
-        raise UsageError(f"choices is {choices!r}; pass a list of valid answers, or leave it out")
+    if choices is not None:
+        check_choices(choices)
     decide_by = rule if isinstance(rule, Judge) else among(rule_of(rule), choices)
     if isinstance(voters, int | None):
         electorate: Electorate = panel_of(
@@ -179,6 +180,7 @@ def create_voting(
         on_undecided=on_undecided_of(on_undecided),
         shadow=shadow_of(shadow, stop_of(stop), decide_by),
     )
+    settings.stop.check(settings.rule)
     check_no_waiting({"the fallback": settings.on_undecided})
     asked = [ask.model for ask in asks_of(settings)]
     check_prices(merged([limits, limits_from_environment()]), [*electorate.models(), *asked])

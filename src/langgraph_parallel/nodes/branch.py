@@ -16,7 +16,7 @@ from typing_extensions import TypedDict
 from langgraph_parallel.errors import BudgetSpent, CompletionError, DeadlineExceeded, NotStarted
 from langgraph_parallel.nodes.shapes import typed_dict
 from langgraph_parallel.nodes.workers import Worker, takes_records
-from langgraph_parallel.records import Answer, Below, Branch, Call, EndedBy, RunReport, Status
+from langgraph_parallel.records import Answer, Below, Branch, Call, EndedBy, RunReport, Status, Verdict
 from langgraph_parallel.runtime.bound import Bound, BranchEnded
 from langgraph_parallel.runtime.graph import ParallelGraph
 from langgraph_parallel.runtime.recording import CallRecorder, recording
@@ -184,8 +184,13 @@ class _End:
             self.value = returned.text
         elif ours and isinstance(returned, Mapping):
             self.value = _as_json({key: value for key, value in returned.items() if key not in _FOR_US})
-            self._look_below(returned["report"], returned)
-            self._nothing_below(returned["report"])
+            report, verdict = returned["report"], returned.get("verdict")
+            vote = verdict if isinstance(verdict, Verdict) else None
+            self._look_below(report, returned)
+            if vote and vote.decided_by == "person":
+                self.below = None  # it is settled, whoever has failed before
+            if not report.escalations and not (vote and vote.decided):
+                self._nothing_below(report)
         else:
             self.value = _as_json(returned)
 
@@ -306,4 +311,18 @@ def _input(worker: Worker, work: object) -> object:
 def _as_json(value: object) -> JsonValue:
     """Dump records; what JSON has no form for becomes its text, so that nothing paid for is lost."""
     data: JsonValue = _JSON.dump_python(value, mode="json", fallback=str)
-    return data
+    return _in_64_bits(data)
+
+
+def _in_64_bits(value: JsonValue) -> JsonValue:
+    """Integers that no checkpoint can hold become floats; those that no float can hold become a text."""
+    if isinstance(value, dict):
+        return {key: _in_64_bits(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_in_64_bits(item) for item in value]
+    if isinstance(value, int) and not -(2**63) <= value < 2**63:
+        try:
+            return float(value)
+        except OverflowError:
+            return f"an integer of {value.bit_length()} bits"
+    return value

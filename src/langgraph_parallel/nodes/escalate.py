@@ -13,7 +13,7 @@ from langgraph_parallel.nodes.closing import Closing
 from langgraph_parallel.nodes.gather import in_order
 from langgraph_parallel.nodes.judge import shown
 from langgraph_parallel.nodes.polling import VoteSettings
-from langgraph_parallel.nodes.undecided import reported
+from langgraph_parallel.nodes.undecided import chooses, reported
 from langgraph_parallel.records import Answer, Escalation, Tally
 from langgraph_parallel.reducers.counting import overruled
 from langgraph_parallel.reducers.normalising import find_choice
@@ -36,6 +36,7 @@ def escalating(settings: VoteSettings) -> Callable[..., Any]:
             question=str(question),
             verdict=verdict,
             choices=None if choices is None else list(choices),
+            many=chooses(settings.rule) == "list",
         )
         answer = _answered(inside_of(config), held)
         closed = Closing()
@@ -161,13 +162,25 @@ def _answer(held: Escalation, said: _Decision) -> Answer:
     wanted = said.edited_action.args.get("choice") if said.edited_action else None
     if wanted is None:
         raise ValueError(f"{_name(held)}: an edit needs edited_action.args.choice")
-    if held.choices is not None:
-        found = find_choice(wanted, held.choices)
-        if found is None:
-            listed = ", ".join(map(shown, held.choices))
-            raise ValueError(f"{_name(held)}: {shown(wanted)} is not one of {listed}")
-        wanted = found
-    return Answer(path=held.path, choice=wanted, note=note)
+    if held.many and not isinstance(wanted, list):
+        raise ValueError(f"{_name(held)}: {shown(wanted)} is no list, which the choice has to be")
+    chosen = [_valid(held, one) for one in wanted] if held.many and isinstance(wanted, list) else None
+    return Answer(path=held.path, choice=_valid(held, wanted) if chosen is None else chosen, note=note)
+
+
+def _valid(held: Escalation, wanted: JsonValue) -> JsonValue:
+    """One of the valid answers.
+
+    Raises:
+        ValueError: it is none of them.
+    """
+    if held.choices is None:
+        return wanted
+    found = find_choice(wanted, held.choices)
+    if found is None:
+        listed = ", ".join(map(shown, held.choices))
+        raise ValueError(f"{_name(held)}: {shown(wanted)} is not one of {listed}")
+    return found
 
 
 def _proposed(held: Escalation) -> JsonValue:
@@ -185,7 +198,8 @@ def _allowed(held: Escalation) -> list[str]:
 
 
 def _schema(held: Escalation) -> dict[str, JsonValue]:
-    choice: dict[str, JsonValue] = {} if held.choices is None else {"enum": held.choices}
+    one: dict[str, JsonValue] = {} if held.choices is None else {"enum": held.choices}
+    choice: dict[str, JsonValue] = {"type": "array", "items": one} if held.many else one
     return {
         "type": "object",
         "properties": {"vote": {"type": "string"}, "choice": choice},
@@ -209,6 +223,8 @@ def _description(held: Escalation) -> str:
     lines += [
         f"- {shown(c.choice)}: {c.votes} of {verdict.cast} ({', '.join(c.voters)})" for c in verdict.counts
     ]
+    if lacking := verdict.asked - verdict.cast:
+        lines.append(f"- no ballot from {lacking} of {verdict.asked}")
     reasons = [d for d in verdict.dissent if d.rationale]
     lines += (
         ["", *(f"> {d.voter}, for {shown(d.choice)}: {_line(d.rationale)}" for d in reasons)]

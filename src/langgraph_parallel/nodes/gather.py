@@ -1,10 +1,11 @@
 """Gather: what the branches brought, as the join reads it."""
 
+import contextlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from pydantic import JsonValue
+from pydantic import JsonValue, TypeAdapter
 
 from langgraph_parallel.records import Ballot, Branch, Tally
 from langgraph_parallel.reducers import canonical
@@ -12,6 +13,7 @@ from langgraph_parallel.reducers.normalising import Normaliser, find_choice
 from langgraph_parallel.reducers.rules import Form
 from langgraph_parallel.runtime.redact import describe
 
+_VALUE: TypeAdapter[JsonValue] = TypeAdapter(JsonValue)
 _SHOWN = 80
 """Characters of an answer that an error quotes."""
 
@@ -53,6 +55,7 @@ class Reading:
             error = extras.get("rationale") or "gave no choice"
             return Ballot(**base, **extras, status="abstained", error=error)
         try:
+            _check_weight(branch.value)
             choice = self._choice(said)
         except _Unreadable as unreadable:
             return Ballot(**base, **extras, status="abstained", said=said, error=str(unreadable))
@@ -60,25 +63,44 @@ class Reading:
         return Ballot(**base, **extras, status="cast", choice=choice, said=changed)
 
     def _choice(self, said: JsonValue) -> JsonValue:
-        if self.form in ("list", "ranking") and isinstance(said, list):
+        if self.form in ("list", "ranking"):
+            if not isinstance(said, list):
+                raise _Unreadable(f"{_shown(said)} is no list, which the rule needs")
             return [self._one(item) for item in said]
-        return self._one(said)
+        choice = self._one(said)
+        if self.form == "number" and (isinstance(choice, bool) or not isinstance(choice, int | float)):
+            raise _Unreadable(f"{_shown(choice)} is no number, which the rule needs")
+        return choice
 
     def _one(self, said: JsonValue) -> JsonValue:
-        choice = said
-        if self.normalise is not None:
-            try:
-                choice = self.normalise(said)
-            except Exception as error:  # a function of the caller's
-                raise _Unreadable(f"{_shown(said)} could not be normalised: {describe(error)}") from None
-            if choice is None:
-                raise _Unreadable(f"{_shown(said)} could not be read as an answer")
+        choice = self._normalised(said)
+        if choice is None:
+            raise _Unreadable(f"{_shown(said)} could not be read as an answer")
         if self.choices is None:
             return choice
-        if (found := find_choice(choice, self.choices)) is None:
+        found = find_choice(choice, self.choices)
+        if found is None and (alike := [held for held in self.choices if self._is(held, choice)]):
+            found = alike[0] if len(alike) == 1 else None
+        if found is None:
             listed = ", ".join(map(str, self.choices))
             raise _Unreadable(f"{_shown(choice)} is not one of {listed}")
         return found
+
+    def _is(self, held: JsonValue, choice: JsonValue) -> bool:
+        """Whether one of the choices is this answer, once it is normalised as well."""
+        with contextlib.suppress(_Unreadable):
+            return canonical(self._normalised(held)) == canonical(choice)
+        return False
+
+    def _normalised(self, said: JsonValue) -> JsonValue:
+        if self.normalise is None:
+            return said
+        try:
+            value = _VALUE.validate_python(self.normalise(said))
+            canonical(value)
+        except Exception as error:  # a function of the caller's
+            raise _Unreadable(f"{_shown(said)} could not be normalised: {describe(error)}") from None
+        return value
 
 
 class _Unreadable(Exception):
@@ -91,8 +113,8 @@ def _shown(said: JsonValue) -> str:
 
 
 def _read(value: JsonValue, field: str) -> tuple[JsonValue, dict[str, Any]]:
-    if isinstance(value, dict) and isinstance(verdict := value.get("verdict"), dict):
-        value = verdict  # a vote of ours is a voter: what it decided is its choice
+    if isinstance(value, dict) and field not in value and isinstance(verdict := value.get("verdict"), dict):
+        value, field = verdict, "choice"  # a vote of ours is a voter: what it decided is its choice
     if not isinstance(value, dict) or field not in value:
         return value, {}
     extras: dict[str, Any] = {}
@@ -105,6 +127,13 @@ def _read(value: JsonValue, field: str) -> tuple[JsonValue, dict[str, Any]]:
     if isinstance(notes := value.get("notes"), dict):
         extras["notes"] = notes
     return value[field], extras
+
+
+def _check_weight(value: JsonValue) -> None:
+    """A weight that is none must not be worth a full vote."""
+    weight = value.get("weight") if isinstance(value, dict) else None
+    if weight is not None and not _is_weight(weight):
+        raise _Unreadable(f"its weight is {_shown(weight)}, which is no number from 0")
 
 
 def _is_weight(value: object) -> bool:

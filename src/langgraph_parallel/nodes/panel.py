@@ -120,6 +120,8 @@ def panel_of(
     if schema is None and ballot != "choice":
         raise UsageError(f"ballot={ballot!r} names a field of a schema; pass schema= as well")
     longest = max(len(models), len(prompts), len(temperatures))
+    if isinstance(voters, bool):
+        raise UsageError(f"voters is {voters}; pass a whole number, or the voters themselves")
     size = voters if voters is not None else longest if models else max(_VOTERS, longest)
     if size < 1:
         raise UsageError(f"voters is {size}; a vote needs at least one")

@@ -16,7 +16,7 @@ from langgraph_parallel.records import Branch, Tally, Trial
 from langgraph_parallel.reducers import Rule, Stop, all_votes, stop_of, weighted
 from langgraph_parallel.reducers.completion import Progress, State
 from langgraph_parallel.reducers.replaying import trials_of
-from langgraph_parallel.reducers.rules import counting_of, form_of
+from langgraph_parallel.reducers.rules import counting_of
 from langgraph_parallel.reducers.standing import Awaited, Standing
 from langgraph_parallel.reducers.stops import usual_stops
 from langgraph_parallel.reducers.waves import Wave, next_wave, wave_of
@@ -61,7 +61,9 @@ def shadow_of(shadow: "bool | Sequence[str | Stop]", stop: Stop, rule: Rule | Ju
         return None
     if isinstance(rule, Judge):
         raise UsageError("shadow replays the rule on a part of the ballots, which a judge would be paid for")
-    tried = (stop, *usual_stops(form_of(rule))) if shadow is True else map(stop_of, shadow)
+    tried = (stop, *usual_stops(rule)) if shadow is True else tuple(map(stop_of, shadow))
+    for one in tried:
+        one.check(rule)
     return list({str(one): one for one in tried if not isinstance(one, all_votes)}.values())
 
 
@@ -85,6 +87,7 @@ class Poll:
         if settings.shadow is not None:
             return cls(settings, voters, all_votes(), "all")
         stop = stop_of(context.stop) if context.stop else settings.stop
+        stop.check(settings.rule)
         return cls(settings, voters, stop, wave_of(context.wave) if context.wave else settings.wave)
 
     def in_asking_order(self) -> list[str]:
@@ -99,8 +102,8 @@ class Poll:
         if not rule.weights.keys() & set(self.voters):
             some, known = ", ".join(list(rule.weights)[:5]), ", ".join(self.voters[:5])
             raise UsageError(f"the weights are those of {some}; none of the voters is: {known}")
-        worth = {voter: rule.weights.get(voter, 1.0) for voter in self.voters}
-        return sorted(self.voters, key=lambda voter: -Fraction(worth[voter]))
+        others = 1.0 if rule.others is None else rule.others
+        return sorted(self.voters, key=lambda voter: -Fraction(rule.weights.get(voter, others)))
 
     def tally(self, branches: Mapping[str, Branch]) -> Tally:
         """The ballots that are in."""

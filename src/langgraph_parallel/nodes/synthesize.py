@@ -120,7 +120,17 @@ class by_model:  # noqa: N801 - made like the other synthesizers
 
 
 def _text(value: JsonValue) -> str:
+    if isinstance(value, dict) and isinstance(verdict := value.get("verdict"), dict):
+        return _decision(verdict)
     return value if isinstance(value, str) else canonical(value)
+
+
+def _decision(verdict: dict[str, Any]) -> str:
+    """What a vote decided, as a text: `yes (4/5)`, and why not, where it is undecided."""
+    support, choice = verdict.get("support") or {}, verdict.get("choice")
+    shown = "no choice" if choice is None else _text(choice)
+    status = "" if verdict.get("status") == "decided" else f", {str(verdict.get('status')).replace('_', ' ')}"
+    return f"{shown} ({support.get('k', 0)}/{support.get('n', 0)}{status})"
 
 
 def _merge(items: list[Any]) -> Any:

@@ -1,12 +1,14 @@
 """A vote that ends undecided: what is to become of it, and a fallback that decides instead."""
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from langchain_core.language_models import BaseChatModel
 from langchain_core.runnables import Runnable, RunnableConfig
 from pydantic import JsonValue
 
+from langgraph_parallel.errors import UnknownRule
 from langgraph_parallel.nodes.ask import Ask
 from langgraph_parallel.nodes.branch import Task, run_branch
 from langgraph_parallel.nodes.closing import Closing, closing
@@ -17,7 +19,7 @@ from langgraph_parallel.nodes.workers import Worker, WorkerLike, as_worker
 from langgraph_parallel.records import RunReport, Tally, Verdict
 from langgraph_parallel.reducers import Rule, rule_of
 from langgraph_parallel.reducers.counting import overruled
-from langgraph_parallel.reducers.rules.base import BaseRule
+from langgraph_parallel.reducers.rules.base import BaseRule, Form
 
 
 def on_undecided_of(given: "str | Rule | Judge | WorkerLike") -> Undecided:
@@ -28,7 +30,10 @@ def on_undecided_of(given: "str | Rule | Judge | WorkerLike") -> Undecided:
         UsageError: something that cannot decide.
     """
     if isinstance(given, str):
-        return given if given in ("return", "escalate") else rule_of(given)  # type: ignore[return-value]
+        try:
+            return given if given in ("return", "escalate") else rule_of(given)  # type: ignore[return-value]
+        except UnknownRule as error:
+            raise UnknownRule(f"on_undecided is neither 'return' nor 'escalate': {error}") from None
     if isinstance(given, BaseRule | Judge):
         return given
     if isinstance(given, Ask | Runnable | BaseChatModel) or hasattr(given, "ainvoke"):
@@ -42,6 +47,12 @@ def asks_of(settings: VoteSettings) -> list[Ask]:
     return [part.ask for part in parts if isinstance(part, Judge)] + [
         part for part in parts if isinstance(part, Ask)
     ]
+
+
+def chooses(rule: object) -> Form:
+    """What the choice of a rule is; one thing, where it does not say."""
+    form: Form = getattr(rule, "chooses", "one")
+    return form
 
 
 def falling_back(settings: VoteSettings) -> Callable[..., Any]:
@@ -62,7 +73,10 @@ def falling_back(settings: VoteSettings) -> Callable[..., Any]:
             elif not isinstance(fallback, str):
                 decided = fallback(ballots)
                 choice, note = (decided.choice, "") if decided.decided else (None, "")
-        if choice is not None:
+        if choice is None:
+            why = closed.problems.get("fallback", "it came to no choice")
+            verdict = verdict.model_copy(update={"note": f"the fallback has not decided: {why}"})
+        else:
             verdict = overruled(verdict, ballots, choice, decided_by="fallback", note=note)
         return {"verdict": verdict, "report": reported(closed, state), "calls": closed.calls}
 
@@ -90,7 +104,7 @@ async def _work(
     )
     branch = await run_branch(worker, task, config, "fallback")
     closed.calls |= {call.id: call for call in branch.calls}
-    ballot = next(iter(settings.reading.tally([branch]).ballots.values()))
+    ballot = replace(settings.reading, form=chooses(settings.rule)).ballot(branch)
     if not ballot.cast:
         closed.problems["fallback"] = ballot.error or ballot.status
     return (ballot.choice if ballot.cast else None), ballot.rationale

@@ -53,9 +53,13 @@ class GivenVoters:
     """Voters that the caller brings: functions, Runnables, graphs. Each gets the question as it is."""
 
     def __init__(self, voters: Sequence[WorkerLike] | Mapping[str, WorkerLike]) -> None:
+        if not isinstance(voters, Mapping | Sequence) or isinstance(voters, str):
+            raise UsageError(f"voters is {voters!r}; pass a whole number, or the voters themselves")
         named = voters if isinstance(voters, Mapping) else _named(voters)
         if not named:
             raise UsageError("voters is empty; a vote needs at least one")
+        if strange := [name for name in named if not isinstance(name, str) or not name]:
+            raise UsageError(f"a voter is named {strange[0]!r}; names have to be texts")
         self.workers = {name: as_worker(voter, "question") for name, voter in named.items()}
 
     def voters(self, question: Any, most: int | None) -> Sequence[str]:

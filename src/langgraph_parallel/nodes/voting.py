@@ -126,6 +126,9 @@ def deciding(settings: VoteSettings) -> Callable[..., Any]:
                 verdict = await settings.rule.decide(str(state["question"]), ballots)
             else:
                 verdict = settings.rule(ballots)
+                if not isinstance(verdict, Verdict):
+                    given, verdict = type(verdict).__name__, None
+                    raise TypeError(f"the rule gave {given} where a Verdict is due")
         verdict = verdict or undecided(ballots)
         not_asked = [voter for voter in poll.voters if voter not in branches]
         ended = not_asked or any(branch.ended_by == "stop" for branch in branches.values())

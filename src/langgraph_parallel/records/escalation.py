@@ -19,6 +19,8 @@ class Escalation(Record):
     verdict: Verdict
     choices: list[JsonValue] | None = None
     """The valid answers; None where any will do."""
+    many: bool = False
+    """Whether the choice is a list of answers."""
 
     def within(self, branch: str) -> "Escalation":
         """The same, seen from around a branch."""

@@ -16,6 +16,7 @@ from langgraph_parallel.reducers.rules import weighted
 FLOOR = 0.05
 """The least weight: a voter that is no better than chance still breaks ties."""
 _FOLDS = 5
+_SHARPEST = 10
 
 Labelled = tuple[Ballots, JsonValue]
 """The ballots on one question, and its true answer."""
@@ -52,8 +53,8 @@ class Calibration(Record):
         return f"The weighted panel ({panel}) is right at least as often as {self.best} alone ({best})."
 
     def rule(self) -> weighted:
-        """The rule that decides by these weights."""
-        return weighted(self.weights)
+        """The rule that decides by these weights; who is not in the history weighs as little as any."""
+        return weighted(self.weights, others=min(self.weights.values()))
 
     def save(self, path: str | Path) -> None:
         """Write it as JSON."""
@@ -89,9 +90,15 @@ def calibrate(history: Iterable[Labelled], *, choices: int = 2, sharpness: float
     Raises:
         UsageError: there is no ballot in the history, or a number is out of range.
     """
-    if choices < 2 or not 0 < sharpness < math.inf:
-        raise UsageError(f"calibrate(choices={choices}, sharpness={sharpness}): at least 2 choices, above 0")
-    graded = [_graded(ballots, truth) for ballots, truth in history]
+    if not isinstance(choices, int) or choices < 2 or not 0 < sharpness <= _SHARPEST:
+        wanted = f"pass at least 2 choices, and a sharpness above 0 and up to {_SHARPEST}"
+        raise UsageError(f"calibrate(choices={choices}, sharpness={sharpness}): {wanted}")
+    try:
+        graded = [_graded(ballots, truth) for ballots, truth in history]
+    except ValueError as error:
+        if isinstance(error, UsageError):
+            raise
+        raise UsageError("the history holds something else than pairs of ballots and their truth") from None
     hits = _count(graded)
     if not hits:
         raise UsageError("the history has no ballot that was cast; there is nothing to learn from")

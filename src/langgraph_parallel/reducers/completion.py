@@ -285,7 +285,7 @@ def completion_of(policy: Completion | str | None) -> Completion | None:
         return read_policy(policy, _POLICIES)
     except UsageError:
         raise
-    except (SyntaxError, ValueError, RecursionError, TypeError, KeyError):
+    except (SyntaxError, ValueError, RecursionError, TypeError, KeyError, AttributeError):
         raise UsageError(
             f"{policy!r} is no completion policy; write {', '.join(_POLICIES)}, joined with & and |, "
             "such as min_success(0.8) | deadline(30)"

@@ -37,6 +37,23 @@ def _plain(value: JsonValue) -> JsonValue:
     return value
 
 
+def check_choices(choices: object, name: str = "choices") -> None:
+    """Make sure that valid answers are a list of different values.
+
+    Raises:
+        UsageError: they are not.
+    """
+    if not isinstance(choices, list | tuple) or not choices:
+        raise UsageError(f"{name} is {choices!r}; pass a list of valid answers, or leave it out")
+    seen: set[str] = set()
+    for choice in choices:
+        if choice is None or choice == "" or choice != choice:
+            raise UsageError(f"{name} has {choice!r} in it, which stands for no answer")
+        if (key := canonical(choice)) in seen:
+            raise UsageError(f"{name} has {choice!r} twice; each answer may be in it once")
+        seen.add(key)
+
+
 Ballots = Tally | Sequence[Ballot] | Mapping[str, JsonValue]
 """The ballots on one question: a tally, ballots, or choices by voter, where None abstains."""
 
@@ -135,7 +152,7 @@ def _float(value: int | Fraction) -> float:
     try:
         return float(value)
     except OverflowError:
-        return math.copysign(sys.float_info.max, value)
+        return sys.float_info.max if value > 0 else -sys.float_info.max
 
 
 def items_of(ballot: Ballot) -> Sequence[JsonValue]:
@@ -212,19 +229,20 @@ def overruled(counted: Verdict, tally: Tally, choice: JsonValue, **changes: obje
     """
     key = None if choice is None else canonical(choice)
     cast = usable(tally)
+    behind = {voter for count in counted.counts if canonical(count.choice) == key for voter in count.voters}
     lacking: VerdictStatus = "no_quorum" if counted.status == "no_quorum" else "below_threshold"
     return counted.model_copy(
         update={
             "status": lacking if key is None else "decided",
             "choice": choice,
-            "support": Support(k=sum(canonical(b.choice) == key for b in cast), n=counted.support.n),
+            "support": Support(k=len(behind), n=counted.support.n),
             "confidence": None,
             "margin": 0.0,
             "interval": None,
             "dissent": [
                 Dissent(voter=ballot.voter, choice=ballot.choice, rationale=ballot.rationale)
                 for ballot in cast
-                if canonical(ballot.choice) != key
+                if ballot.voter not in behind
             ],
             **changes,
         }

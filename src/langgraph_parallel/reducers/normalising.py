@@ -4,6 +4,7 @@ A normaliser is a function from a value to a value; None says that there is no a
 ballot abstains. Several are applied one after another.
 """
 
+import inspect
 import re
 import unicodedata
 from collections.abc import Callable, Mapping, Sequence
@@ -20,13 +21,14 @@ NormaliserLike = str | Normaliser | Sequence[str | Normaliser]
 _SAID = re.compile(
     r"^(?:(?:the\s+)?(?:final\s+|correct\s+)?(?:answer|option|choice|result)\s*(?:is|:|=)?\s*:?\s*)+", re.I
 )
-_EDGES = " \t\r\n\"'`*_.,;:!?()[]{}<>\u201c\u201d\u2018\u2019\u00ab\u00bb$"
-_LETTER = re.compile(r"^[\s*_`\"'(\[{$]*([A-Za-z])(?:[)\]}.:,*_`\"'$]|\s*[-\u2013\u2014]\s|$|\s*$)")
+_WRAPPING = " \t\r\n\"'`*_()[]{}<>\u201c\u201d\u2018\u2019\u00ab\u00bb$"
+_ENDING = ".,;:!?"
+_LETTER = re.compile(r"^[\s*_`\"'(\[{$]*([A-Za-z])(?:[)\]}.:*_`\"'$]+(?=\s|$)|\s*[-\u2013\u2014]\s|\s*$)")
 _PLAIN = re.compile(r"[+-]?(?:\d+(?:\.\d*)?|\.\d+)(?:e[+-]?\d{1,3})?", re.I)
-_GROUPED = re.compile(r"[+-]?\d{1,3}(?:,\d{3})+(?:\.\d+)?")
+_GROUPED = re.compile(r"[+-]?[1-9]\d{0,2}(?:,\d{3})+(?:\.\d+)?")
 _RATIO = re.compile(r"([+-]?\d+)\s*/\s*(\d+)")
 _LATEX_RATIO = re.compile(r"([+-]?)\\[dt]?frac\s*\{\s*([+-]?\d+)\s*\}\s*\{\s*(\d+)\s*\}")
-_BOXED = re.compile(r"\\(?:boxed|fbox)\s*\{")
+_BRACE = re.compile(r"\\(?:boxed|fbox)\s*\{|[{}]")
 
 
 def text(value: JsonValue) -> JsonValue:
@@ -37,8 +39,20 @@ def text(value: JsonValue) -> JsonValue:
     """
     if not isinstance(value, str):
         return value
-    folded = unicodedata.normalize("NFKC", value).casefold()
-    return " ".join(folded.split()).strip(_EDGES) or None
+    folded = " ".join(_narrow(value).casefold().split())
+    bare = folded.strip(_WRAPPING).rstrip(_ENDING).strip(_WRAPPING)
+    return bare or folded or None
+
+
+def _narrow(value: str) -> str:
+    """Composed, and without wide and narrow forms of characters; what is raised or lowered stays so."""
+    composed = unicodedata.normalize("NFC", value)
+    return "".join(
+        unicodedata.normalize("NFKC", char)
+        if unicodedata.decomposition(char).startswith(("<wide>", "<narrow>"))
+        else char
+        for char in composed
+    )
 
 
 def number(value: JsonValue) -> JsonValue:
@@ -53,9 +67,7 @@ def number(value: JsonValue) -> JsonValue:
         return value if value == value and abs(value) != float("inf") else None
     if not isinstance(value, str):
         return None
-    plain = (
-        unicodedata.normalize("NFKC", value).replace("\u2212", "-").replace("\\$", "$").replace("\\%", "%")
-    )
+    plain = _narrow(value).replace("\u2212", "-").replace("\\$", "$").replace("\\%", "%")
     plain = _SAID.sub("", plain.strip().strip("*_`$ ")).strip("*_`$ \t\r\n").rstrip(".").strip()
     plain = plain.strip("*_`$\u20ac\u00a3 ").removeprefix("=").strip()
     negative = re.match(r"^-\s*[$\u20ac\u00a3]\s*", plain)
@@ -66,7 +78,7 @@ def number(value: JsonValue) -> JsonValue:
         return None
     exact = exact / 100 if percent else exact
     try:
-        return int(exact) if exact.denominator == 1 else float(exact)
+        return int(exact) if exact.denominator == 1 and abs(exact) < 2**63 else float(exact)
     except OverflowError:
         return None
 
@@ -79,7 +91,7 @@ def option(value: JsonValue) -> JsonValue:
     """
     if not isinstance(value, str):
         return None
-    said = _SAID.sub("", unicodedata.normalize("NFKC", value).strip().strip("*_` "))
+    said = _SAID.sub("", _narrow(value).strip().strip("*_` "))
     found = _LETTER.match(said)
     return found.group(1).upper() if found else None
 
@@ -92,14 +104,16 @@ def boxed(value: JsonValue) -> JsonValue:
     """
     if not isinstance(value, str):
         return None
+    opened: list[int | None] = []
     inside: str | None = None
-    for start in _BOXED.finditer(value):
-        depth, end = 1, start.end()
-        while end < len(value) and depth:
-            depth += {"{": 1, "}": -1}.get(value[end], 0)
-            end += 1
-        inside = value[start.end() : end - 1].strip() if not depth else None
-    return inside or None
+    for brace in _BRACE.finditer(value):
+        if brace[0] == "}":
+            start = opened.pop() if opened else None
+            inside = value[start : brace.start()].strip() if start is not None else inside
+        else:
+            opened.append(None if brace[0] == "{" else brace.end())
+    unclosed = any(start is not None for start in opened)
+    return None if unclosed else inside or None
 
 
 NORMALISERS: Mapping[str, Normaliser] = {"text": text, "number": number, "option": option, "boxed": boxed}
@@ -129,6 +143,8 @@ def normaliser_of(given: NormaliserLike | None) -> Normaliser | None:
 
 
 def _one(step: str | Normaliser) -> Normaliser:
+    if inspect.iscoroutinefunction(step):
+        raise UsageError(f"{step!r} is async; what normalises answers has to be a plain function")
     if callable(step):
         return step
     if step not in NORMALISERS:
@@ -157,5 +173,6 @@ def find_choice(said: JsonValue, choices: Sequence[JsonValue]) -> JsonValue:
     ('yes', None)
     """
     exact = [choice for choice in choices if canonical(choice) == canonical(said)]
-    alike = exact or [choice for choice in choices if isinstance(said, str) and text(choice) == text(said)]
+    key = text(said) if isinstance(said, str) else None
+    alike = exact or [choice for choice in choices if key is not None and text(choice) == key]
     return alike[0] if len(alike) == 1 else None

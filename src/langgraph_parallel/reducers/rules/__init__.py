@@ -61,10 +61,12 @@ def rule_of(rule: str | Rule) -> Rule:
             return read_policy(rule, RULES)
         except UsageError:
             raise
-        except (SyntaxError, ValueError, TypeError, KeyError, RecursionError):
+        except (SyntaxError, ValueError, TypeError, KeyError, AttributeError, RecursionError):
             raise UnknownRule.of(rule, _CHOOSE) from None
     if isinstance(rule, type) or not callable(rule):
         raise UnknownRule.of(rule, _CHOOSE)
+    if not isinstance(getattr(rule, "name", None), str):
+        raise UsageError(f"{rule!r} has no `name`, which a rule of your own needs for its verdict")
     return rule
 
 

@@ -33,11 +33,15 @@ class BaseRule:
     """A quorum, checked when the rule is made, and what stops need: by default, to hear everybody."""
 
     form: ClassVar[Form] = "one"
+    chooses: ClassVar[Form] = "one"
+    """What the choice is: one thing, a list of them, or a number."""
+    has_leader: ClassVar[bool] = True
+    """Whether the choice is the one with the most support: what stops look at that count votes."""
     quorum: int = 1
 
     def __post_init__(self) -> None:
-        if self.quorum < 1:
-            raise UsageError(f"quorum is {self.quorum}; it must be at least 1")
+        if not isinstance(self.quorum, int) or self.quorum < 1:
+            raise UsageError(f"quorum is {self.quorum}; it must be at least 1, and a whole number")
         if (ties := getattr(self, "ties", None)) not in {None, "earliest", "none"}:
             raise UsageError(f"ties is {ties!r}; it must be 'earliest' or 'none'")
 

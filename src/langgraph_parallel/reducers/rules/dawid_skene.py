@@ -120,6 +120,8 @@ def fit_dawid_skene(tallies: Iterable[Ballots], *, iterations: int = 100) -> Daw
     Raises:
         UsageError: no ballot was cast, or for more than 100 choices.
     """
+    if iterations < 1:
+        raise UsageError(f"iterations is {iterations}; it must be at least 1")
     ballots = [usable(tally_from(tally)) for tally in tallies]
     made = [[(ballot.voter, canonical(ballot.choice)) for ballot in held] for held in ballots]
     choices = {canonical(ballot.choice): ballot.choice for held in ballots for ballot in held}

@@ -26,13 +26,15 @@ class union(BaseRule):  # noqa: N801
     """
 
     form: ClassVar[Form] = "list"
+    chooses: ClassVar[Form] = "list"
+    has_leader: ClassVar[bool] = False
     at_least: int = 1
     quorum: int = field(default=1, kw_only=True)
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if self.at_least < 1:
-            raise UsageError(f"union(at_least={self.at_least}): it must be at least 1")
+        if not isinstance(self.at_least, int) or self.at_least < 1:
+            raise UsageError(f"union(at_least={self.at_least}): it must be a whole number from 1")
 
     def supports(self, ballot: Ballot) -> Mapping[str, Amount] | None:
         """Each item of its list."""

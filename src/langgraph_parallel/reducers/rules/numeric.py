@@ -33,6 +33,8 @@ class _Centre(BaseRule):
     """One number that stands for all; support is the voters whose number it is exactly."""
 
     form: ClassVar[Form] = "number"
+    chooses: ClassVar[Form] = "number"
+    has_leader: ClassVar[bool] = False
 
     def supports(self, ballot: Ballot) -> Mapping[str, Amount] | None:
         """Its number, if it is a finite one."""
@@ -112,6 +114,7 @@ class mode(Plurality):  # noqa: N801
     """
 
     form: ClassVar[Form] = "number"
+    chooses: ClassVar[Form] = "number"
 
     def supports(self, ballot: Ballot) -> Mapping[str, Amount] | None:
         """Its number, if it is a finite one."""
@@ -143,7 +146,7 @@ class trimmed_mean(_Centre):  # noqa: N801
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if not 0 <= self.share < 0.5:
+        if isinstance(self.share, bool) or not 0 <= self.share < 0.5:
             raise UsageError(f"trimmed_mean({self.share}): the share must be from 0 to below 0.5")
 
     def centre(self, numbers: Sequence[float]) -> float:

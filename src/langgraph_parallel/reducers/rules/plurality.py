@@ -80,26 +80,30 @@ class majority(Plurality):  # noqa: N801 - rules read like functions where they 
 class weighted(Plurality):  # noqa: N801
     """The choice with the greatest sum of weights, added exactly. Ties as in `majority`.
 
-    Weights come from `weights` by the voter's name, else from the ballot; `reducers.calibrating` learns them
-    from ballots whose truth is known. Zero counts for nothing; a vote in which every weight is zero is
-    `no_quorum`. Voters that have a weight are asked best-first, and a stop can tell what those who are still
-    to come are worth; of a voter without one it cannot.
+    Weights come from `weights` by the voter's name, else it is `others`, else from the ballot, 1 by default;
+    `reducers.calibrating` learns them from ballots whose truth is known. Zero counts for nothing; a vote in
+    which every weight is zero is `no_quorum`. Voters that have a weight are asked best-first, and a stop can
+    tell what those who are still to come are worth; of a voter without one it cannot.
 
     Raises:
         UsageError: a weight is no number from 0.
     """
 
     weights: Mapping[str, float] = field(default_factory=dict)
+    others: float | None = field(default=None, kw_only=True)
+    """The weight of voters that `weights` does not name; None to go by their ballots."""
     ties: Ties = field(default="earliest", kw_only=True)
     quorum: int = field(default=1, kw_only=True)
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        for voter, weight in self.weights.items():
+        given = {**self.weights, **({} if self.others is None else {"others": self.others})}
+        for voter, weight in given.items():
             if not (math.isfinite(weight) and weight >= 0):
                 raise UsageError(f"the weight of voter {voter!r} is {weight}; it must be a number from 0")
         exact = {voter: Fraction(weight) for voter, weight in self.weights.items()}
         object.__setattr__(self, "_exact", exact)
+        object.__setattr__(self, "_others", None if self.others is None else Fraction(self.others))
 
     def weight(self, ballot: Ballot) -> Fraction:
         """What a ballot is worth."""
@@ -109,7 +113,8 @@ class weighted(Plurality):  # noqa: N801
     def most(self, awaited: Awaited) -> Fraction | None:
         """The weight that the voter was given."""
         exact: Mapping[str, Fraction] = self._exact  # type: ignore[attr-defined]
-        return exact.get(awaited.voter)
+        others: Fraction | None = self._others  # type: ignore[attr-defined]
+        return exact.get(awaited.voter, others)
 
     def supports(self, ballot: Ballot) -> Mapping[str, Amount] | None:
         """Its choice, with its weight."""

@@ -14,7 +14,14 @@ from typing import ClassVar
 from pydantic import JsonValue
 
 from langgraph_parallel.records import Ballot, Tally, Verdict, VerdictStatus
-from langgraph_parallel.reducers.counting import Group, canonical, is_usable, items_of, verdict_of
+from langgraph_parallel.reducers.counting import (
+    Group,
+    canonical,
+    check_choices,
+    is_usable,
+    items_of,
+    verdict_of,
+)
 from langgraph_parallel.reducers.rules.base import BaseRule, Form, Ties
 from langgraph_parallel.reducers.standing import Amount, Standing
 
@@ -27,8 +34,14 @@ class _Ranked(BaseRule):
     """Ranked ballots, and the candidates among whom they choose."""
 
     form: ClassVar[Form] = "ranking"
+    has_leader: ClassVar[bool] = False
     candidates: Sequence[JsonValue] | None = None
     ties: Ties = "earliest"
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.candidates is not None:
+            check_choices(self.candidates, "candidates")
 
     def supports(self, ballot: Ballot) -> Mapping[str, Amount] | None:
         """The candidate that it puts first."""
@@ -51,6 +64,8 @@ class _Ranked(BaseRule):
         """Until those who are left are no more than those who were heard: a majority can turn any of them."""
         if self.candidates is None:
             return super().fewest(standing)
+        if len(self.candidates) < 2:
+            return 1
         return -(-(standing.left - len(standing.heard)) // 2)
 
     def certain(self, candidates: Sequence[str], rankings: Sequence[Ranking], left: int) -> bool:

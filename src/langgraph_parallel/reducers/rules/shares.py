@@ -92,7 +92,7 @@ class threshold(_Share):  # noqa: N801
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if not 0 < self.share <= 1:
+        if isinstance(self.share, bool) or not 0 < self.share <= 1:
             raise UsageError(f"threshold({self.share}): the share must be more than 0 and at most 1")
 
     @property

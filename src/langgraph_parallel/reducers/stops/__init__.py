@@ -18,7 +18,7 @@ from collections.abc import Mapping
 
 from langgraph_parallel.errors import UnknownStop, UsageError
 from langgraph_parallel.reducers.reading import read_policy
-from langgraph_parallel.reducers.rules import Form
+from langgraph_parallel.reducers.rules import form_of
 from langgraph_parallel.reducers.stops.base import Stop, all_votes
 from langgraph_parallel.reducers.stops.chance import adaptive, confident
 from langgraph_parallel.reducers.stops.exact import ahead_by, decided, no_new_findings, window
@@ -30,10 +30,12 @@ STOPS: Mapping[str, type[Stop]] = {
 """Stops by name."""
 
 
-def usual_stops(form: Form) -> tuple[Stop, ...]:
-    """The stops that are tried where nobody says which, by what a ballot holds."""
-    if form in ("list", "ranking"):
+def usual_stops(rule: object) -> tuple[Stop, ...]:
+    """The stops that are tried where nobody says which: those that fit the rule."""
+    if form_of(rule) == "list":
         return decided(), no_new_findings(1), no_new_findings(2)
+    if not getattr(rule, "has_leader", True):
+        return (decided(),)
     return decided(), confident(), adaptive(), ahead_by(2), ahead_by(3), window(3)
 
 
@@ -51,7 +53,7 @@ def stop_of(stop: str | Stop) -> Stop:
             return read_policy(stop, STOPS)
         except UsageError:
             raise
-        except (SyntaxError, ValueError, TypeError, KeyError, RecursionError):
+        except (SyntaxError, ValueError, TypeError, KeyError, AttributeError, RecursionError):
             pass
     raise UnknownStop.of(stop, STOPS)
 

@@ -2,6 +2,7 @@
 
 from abc import ABC, abstractmethod
 
+from langgraph_parallel.errors import UsageError
 from langgraph_parallel.records import Tally
 from langgraph_parallel.reducers.rules import Rule, counting_of, majority
 from langgraph_parallel.reducers.standing import Remaining, Standing
@@ -33,6 +34,13 @@ class Stop(ABC):
         """
         return max(1, min(standing.left, max(standing.short, self.lacks(standing))))
 
+    def check(self, rule: object) -> None:  # noqa: B027 - most stops fit every rule
+        """Make sure that what the stop looks at is what the rule decides by.
+
+        Raises:
+            UsageError: it is not.
+        """
+
     @abstractmethod
     def is_enough(self, standing: Standing) -> bool:
         """Whether the ballots are enough by this stop, once there is a quorum."""
@@ -46,6 +54,18 @@ class Stop(ABC):
 
     def __and__(self, other: "Stop") -> "Stop":
         return _Both(self, other)
+
+
+class CountingStop(Stop):
+    """A stop that looks at the choice with the most ballots."""
+
+    def check(self, rule: object) -> None:
+        """The rule has to choose by the most ballots, too."""
+        if not getattr(rule, "has_leader", True):
+            raise UsageError(
+                f"{self} looks at the choice with the most ballots, and {rule.name} does not decide by that; "  # type: ignore[attr-defined]
+                "use decided, all_votes, or no_new_findings under union"
+            )
 
 
 class all_votes(Stop):  # noqa: N801 - called like the function that it stands for
@@ -67,6 +87,10 @@ class _Both(Stop):
     def __init__(self, left: Stop, right: Stop) -> None:
         self.left, self.right = left, right
 
+    def check(self, rule: object) -> None:
+        self.left.check(rule)
+        self.right.check(rule)
+
     def is_enough(self, standing: Standing) -> bool:
         return self.left.is_enough(standing) and self.right.is_enough(standing)
 
@@ -77,10 +101,7 @@ class _Both(Stop):
         return f"{_in_brackets(self.left)} & {_in_brackets(self.right)}"
 
 
-class _Either(Stop):
-    def __init__(self, left: Stop, right: Stop) -> None:
-        self.left, self.right = left, right
-
+class _Either(_Both):
     def is_enough(self, standing: Standing) -> bool:
         return self.left.is_enough(standing) or self.right.is_enough(standing)
 

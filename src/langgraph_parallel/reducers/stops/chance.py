@@ -12,7 +12,7 @@ from typing import Literal
 
 from langgraph_parallel.errors import UsageError
 from langgraph_parallel.reducers.standing import Standing
-from langgraph_parallel.reducers.stops.base import Stop
+from langgraph_parallel.reducers.stops.base import CountingStop
 
 _SMALL = 15
 """Voters up to which a lower probability is the default, and a draw is half a win."""
@@ -25,7 +25,7 @@ def _probability(given: object, name: str) -> Fraction:
     return Fraction(str(given))
 
 
-class confident(Stop):  # noqa: N801 - called like the function that it stands for
+class confident(CountingStop):  # noqa: N801 - called like the function that it stands for
     """When the leader is with probability p still ahead once all ballots are in, of a known number of voters.
 
     Of the ballots for the two leading choices, a and b, each of the m to come is one, at odds that are
@@ -73,7 +73,7 @@ class confident(Stop):  # noqa: N801 - called like the function that it stands f
         return "confident()" if self.p is None else f"confident({self.p:g})"
 
 
-class adaptive(Stop):  # noqa: N801
+class adaptive(CountingStop):  # noqa: N801
     """When the leader is, with probability p, the choice most often made; for an open number of voters.
 
     Adaptive-Consistency (arXiv 2305.11860). By default its beta criterion over the two leading choices, a and

@@ -1,8 +1,9 @@
 """Stops that count: each decides in integers or exact fractions."""
 
 from langgraph_parallel.errors import UsageError
+from langgraph_parallel.reducers.rules import form_of
 from langgraph_parallel.reducers.standing import Standing
-from langgraph_parallel.reducers.stops.base import Stop
+from langgraph_parallel.reducers.stops.base import CountingStop, Stop
 
 
 def whole(given: object, name: str, least: int = 1) -> int:
@@ -41,7 +42,7 @@ class decided(Stop):  # noqa: N801 - called like the function that it stands for
         return "decided()"
 
 
-class ahead_by(Stop):  # noqa: N801
+class ahead_by(CountingStop):  # noqa: N801
     """When the leader is ahead by k ballots: first-to-ahead-by-k (MAKER, arXiv 2511.09030).
 
     Raises:
@@ -65,7 +66,7 @@ class ahead_by(Stop):  # noqa: N801
         return f"ahead_by({self.k})"
 
 
-class window(Stop):  # noqa: N801
+class window(CountingStop):  # noqa: N801
     """When w ballots in a row are all the same: early-stopping self-consistency (arXiv 2401.10480).
 
     Windows follow each other without overlapping, in the voters' order; what does not count is in none.
@@ -102,6 +103,11 @@ class no_new_findings(Stop):  # noqa: N801
 
     def __init__(self, n: int) -> None:
         self.n = whole(n, "no_new_findings")
+
+    def check(self, rule: object) -> None:
+        """The rule has to be one over lists."""
+        if form_of(rule) != "list":
+            raise UsageError(f"{self} waits for lists that name nothing new: use it with union or approval")
 
     def is_enough(self, standing: Standing) -> bool:
         """By the ballots since the last new item."""
