@@ -108,7 +108,7 @@ def create_voting(
 
     Input: `question`. Output: `verdict` (`Verdict`), `ballots` (list of `Ballot`, in the voters' order),
     `branches` (a `Branch` for each voter that was asked), `report` (`RunReport`). A voter that fails, times
-    out or gives no valid choice supports nothing, and the verdict says so in its denominators.
+    out or gives no valid choice supports nothing, and the verdict counts it as that.
 
     Voters are asked in waves, those of a wave at the same time. By default nobody is asked whose ballot
     cannot change the choice: of three voters two, and the third only if they disagree. `wave="all"` asks

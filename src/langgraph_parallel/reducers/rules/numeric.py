@@ -2,6 +2,7 @@
 
 import math
 import statistics
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
@@ -29,7 +30,7 @@ LEVEL = 0.95
 
 
 @dataclass(frozen=True, kw_only=True)
-class _Centre(BaseRule):
+class _Centre(BaseRule, ABC):
     """One number that stands for all; support is the voters whose number it is exactly."""
 
     form: ClassVar[Form] = "number"
@@ -40,13 +41,13 @@ class _Centre(BaseRule):
         """Its number, if it is a finite one."""
         return super().supports(ballot) if is_number(ballot) else None
 
+    @abstractmethod
     def centre(self, numbers: Sequence[float]) -> float:
         """The number that stands for these, which are sorted."""
-        raise NotImplementedError
 
+    @abstractmethod
     def interval(self, numbers: Sequence[float]) -> Interval | None:
         """Where it lies, by these numbers, which are sorted; None of too few."""
-        raise NotImplementedError
 
     def __call__(self, tally: Tally) -> Verdict:
         """Decide; see the class."""

@@ -5,6 +5,7 @@ twice, or one that is not among `candidates`, does not count. Support is the vot
 of the ballots cast; `counts` has each candidate's score as its weight.
 """
 
+from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
@@ -30,7 +31,7 @@ Ranking = Sequence[str]
 
 
 @dataclass(frozen=True, kw_only=True)
-class _Ranked(BaseRule):
+class _Ranked(BaseRule, ABC):
     """Ranked ballots, and the candidates among whom they choose."""
 
     form: ClassVar[Form] = "ranking"
@@ -68,13 +69,13 @@ class _Ranked(BaseRule):
             return 1
         return -(-(standing.left - len(standing.heard)) // 2)
 
+    @abstractmethod
     def certain(self, candidates: Sequence[str], rankings: Sequence[Ranking], left: int) -> bool:
         """Whether so many further ballots cannot change who wins."""
-        raise NotImplementedError
 
+    @abstractmethod
     def scores(self, candidates: Sequence[str], rankings: Sequence[Ranking]) -> dict[str, Fraction]:
         """A score for each candidate: those with the highest win."""
-        raise NotImplementedError
 
     def __call__(self, tally: Tally) -> Verdict:
         """Decide; see the class."""
