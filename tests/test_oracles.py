@@ -2,12 +2,12 @@
 
 import importlib.util
 import random
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import pytest
 
 from langgraph_parallel.records import Ballot, Tally
-from langgraph_parallel.reducers import borda, canonical, instant_runoff, schulze
+from langgraph_parallel.reducers import Rule, borda, canonical, instant_runoff, schulze
 from langgraph_parallel.reducers.rules.dawid_skene import fit_dawid_skene
 
 _MISSING = [name for name in ("crowdkit", "pref_voting") if importlib.util.find_spec(name) is None]
@@ -40,10 +40,13 @@ def test_ranked_rules_choose_among_the_winners_of_pref_voting(rule: str) -> None
     from pref_voting.profiles import Profile
     from pref_voting.scoring_methods import borda as borda_of_theirs
 
-    theirs = {"borda": borda_of_theirs, "instant_runoff": instant_runoff_of_theirs, "schulze": beat_path}[
-        rule
-    ]
-    ours = {"borda": borda, "instant_runoff": instant_runoff, "schulze": schulze}[rule](candidates=NAMES)
+    both: dict[str, tuple[Callable[..., Rule], Callable[..., list[int]]]] = {
+        "borda": (borda, borda_of_theirs),
+        "instant_runoff": (instant_runoff, instant_runoff_of_theirs),
+        "schulze": (schulze, beat_path),
+    }
+    make, theirs = both[rule]
+    ours = make(candidates=NAMES)
     chance = random.Random(4)
     for _ in range(400):
         ballots = rankings(chance, chance.randint(2, 9))
