@@ -42,7 +42,7 @@ from langgraph_parallel.reducers import (
 from langgraph_parallel.reducers.rules import counting_of, form_of
 from langgraph_parallel.reducers.standing import Awaited, Standing
 from langgraph_parallel.reducers.stops import usual_stops
-from langgraph_parallel.reducers.stops.chance import _is_greatest, _stays_ahead
+from langgraph_parallel.reducers.stops.chance import _is_greatest, _stays_ahead, _stays_so
 from langgraph_parallel.reducers.waves import next_wave, wave_of
 
 WEIGHTS = {"v0": 1.5, "v1": 0.5, "v2": 1.0, "v3": 0.25, "v4": 1.0, "v5": 0.0, "v6": 3.0}
@@ -330,6 +330,47 @@ def test_no_stop_fires_short_of_the_quorum(stop: Stop) -> None:
     rule = majority(quorum=6)
     assert not stop(tally(*"aaaaa"), 1, rule)
     assert stop.fewest(Standing.of(tally("a"), 9, rule)) >= 5
+
+
+@given(
+    st.integers(0, 5),
+    st.integers(0, 5),
+    st.integers(0, 3),
+    st.integers(0, 5),
+    st.sampled_from(["1", "0.7", "0.5"]),
+)
+def test_confident_of_a_share_is_certain_of_the_outcome(
+    lead: int, behind: int, others: int, left: int, share: str
+) -> None:
+    """Drawing ballots for the two leading choices one after another, and applying the rule in the end."""
+    least, lead, behind = Fraction(share), max(lead, behind), min(lead, behind)
+    cast = lead + behind + min(others, behind)
+
+    def outcome(a: int, b: int, n: int) -> int:
+        return 1 if a >= least * n and a > b else 2 if b >= least * n and b > a else 0
+
+    def chance(a: int, b: int, m: int) -> Fraction:
+        if not m:
+            return Fraction(outcome(a, b, cast + left) == (outcome(lead, behind, cast) == 1))
+        return (Fraction(a + 1) * chance(a + 1, b, m - 1) + Fraction(b + 1) * chance(a, b + 1, m - 1)) / (
+            a + b + 2
+        )
+
+    if cast:
+        assert _stays_so(lead, behind, cast, left, least) == chance(lead, behind, left)
+
+
+def test_a_leader_without_its_share_is_no_outcome() -> None:
+    """Four of four are not yet seven tenths of nine; nor is a lead what a threshold goes by."""
+    rule = threshold(0.7)
+    assert confident(0.95)(tally(*"aaaa"), 5)
+    assert not confident(0.95)(tally(*"aaaa"), 5, rule)
+    assert confident(0.95)(tally(*"aaaaaa"), 3, rule)
+    assert confident(0.95)(tally("a", "b"), 1, unanimous())
+    for stop in (ahead_by(3), adaptive(), window(3)):
+        with pytest.raises(UsageError, match="under threshold confident"):
+            stop.check(rule)
+    confident().check(rule)
 
 
 @pytest.mark.parametrize("rule", [union(), median(), trimmed_mean(), borda()], ids=lambda rule: rule.name)

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field
 from fractions import Fraction
+from typing import ClassVar
 
 from langgraph_parallel.errors import UsageError
 from langgraph_parallel.records import Tally, Verdict, VerdictStatus
@@ -13,6 +14,8 @@ from langgraph_parallel.reducers.standing import Standing
 @dataclass(frozen=True, kw_only=True)
 class _Share(BaseRule):
     """A choice that has a share of the ballots cast, and more of them than any other."""
+
+    has_leader: ClassVar[bool] = False
 
     @property
     def least(self) -> Fraction:

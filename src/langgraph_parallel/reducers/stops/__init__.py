@@ -34,6 +34,8 @@ def usual_stops(rule: object) -> tuple[Stop, ...]:
     """The stops that are tried where nobody says which: those that fit the rule."""
     if form_of(rule) == "list":
         return decided(), no_new_findings(1), no_new_findings(2)
+    if hasattr(rule, "least"):
+        return decided(), confident()
     if not getattr(rule, "has_leader", True):
         return (decided(),)
     return decided(), confident(), adaptive(), ahead_by(2), ahead_by(3), window(3)

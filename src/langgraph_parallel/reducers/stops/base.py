@@ -62,9 +62,10 @@ class CountingStop(Stop):
     def check(self, rule: object) -> None:
         """The rule has to choose by the most ballots, too."""
         if not getattr(rule, "has_leader", True):
+            name = getattr(rule, "name", rule)
             raise UsageError(
-                f"{self} looks at the choice with the most ballots, and {rule.name} does not decide by that; "  # type: ignore[attr-defined]
-                "use decided, all_votes, or no_new_findings under union"
+                f"{self} looks at the choice with the most ballots, and {name} does not decide by that; use "
+                "decided or all_votes, under threshold confident, under union no_new_findings"
             )
 
 

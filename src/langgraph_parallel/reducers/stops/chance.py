@@ -17,6 +17,8 @@ from langgraph_parallel.reducers.stops.base import CountingStop
 _SMALL = 15
 """Voters up to which a lower probability is the default, and a draw is half a win."""
 HALF = Fraction(1, 2)
+_TRIED = 8
+"""Further ballots whose every outcome is tried, to find out how many can be asked for at once."""
 
 
 def _probability(given: object, name: str) -> Fraction:
@@ -35,6 +37,9 @@ class confident(CountingStop):  # noqa: N801 - called like the function that it 
     voters the latter lost more answers than it saved calls.) Where the vote is decided p is 1. Under weights
     that are known, a and b are the support in ballots of the mean weight of those to come.
 
+    Under `threshold` and `unanimous` it is the outcome that has to stay as it is: that the leader has its
+    share in the end, or, where it has not now, that nobody has.
+
     Args:
         p: by default 0.95 of up to 15 voters, 0.98 of more.
 
@@ -46,13 +51,22 @@ class confident(CountingStop):  # noqa: N801 - called like the function that it 
         self.p = p
         self._p = None if p is None else _probability(p, "confident")
 
+    def check(self, rule: object) -> None:
+        """The rule has to choose by the most ballots, or by a share of them."""
+        if _least(rule) is None:
+            super().check(rule)
+
     def is_enough(self, standing: Standing) -> bool:
         """By the two leading choices."""
+        if (least := _least(standing.rule)) is not None:
+            return self._keeps_share(standing, least, 0, 0, 0)
         lead, behind = standing.in_ballots()
         return lead > behind and self._is_safe(lead, behind, standing.left, standing)
 
     def lacks(self, standing: Standing) -> int:
-        """When all of them side with the leader."""
+        """When all of them side with the leader; of a share, in whatever way."""
+        if (least := _least(standing.rule)) is not None:
+            return self._lacks_share(standing, least)
 
         def would_fire(number: int) -> bool:
             lead, behind = standing.in_ballots(number)
@@ -65,12 +79,39 @@ class confident(CountingStop):  # noqa: N801 - called like the function that it 
 
     def _is_safe(self, lead: int, behind: int, left: int, standing: Standing) -> bool:
         few = len(standing.heard) + standing.left <= _SMALL
-        p = self._p or (Fraction(95, 100) if few else Fraction(98, 100))
         draw = HALF if few else Fraction(standing.leader_wins_draws)
-        return _stays_ahead(lead, behind, left, draw) >= p
+        return _stays_ahead(lead, behind, left, draw) >= self._wanted(standing)
+
+    def _keeps_share(self, standing: Standing, least: Fraction, more: int, against: int, new: int) -> bool:
+        """Whether the outcome is safe, with so many more for the leader, for its rival, and for others."""
+        lead, behind = standing.top_two()
+        heard, further = len(standing.heard), more + against + new
+        left, cast = standing.left - further, heard + further
+        return bool(cast) and _stays_so(lead + more, behind + against, cast, left, least) >= self._wanted(
+            standing
+        )
+
+    def _lacks_share(self, standing: Standing, least: Fraction) -> int:
+        """By trying every way in which the next few may vote."""
+        for number in range(1, min(standing.left, _TRIED) + 1):
+            for more in range(number + 1):
+                for against in range(number - more + 1):
+                    if self._keeps_share(standing, least, more, against, number - more - against):
+                        return number
+        return min(standing.left, _TRIED) + 1
+
+    def _wanted(self, standing: Standing) -> Fraction:
+        few = len(standing.heard) + standing.left <= _SMALL
+        return self._p or (Fraction(95, 100) if few else Fraction(98, 100))
 
     def __str__(self) -> str:
         return "confident()" if self.p is None else f"confident({self.p:g})"
+
+
+def _least(rule: object) -> Fraction | None:
+    """The share of ballots that a choice needs, where a rule goes by that."""
+    least: Fraction | None = getattr(rule, "least", None)
+    return least
 
 
 class adaptive(CountingStop):  # noqa: N801
@@ -131,6 +172,25 @@ def _stays_ahead(lead: int, behind: int, left: int, draw: Fraction) -> Fraction:
             ways = math.comb(ahead, lead) * math.comb(end, behind)
             won, drawn = (won + ways, drawn) if ahead > end else (won, drawn + ways)
     return (won + draw * drawn) / math.comb(lead + behind + left + 1, left)
+
+
+@lru_cache(maxsize=2**16)
+def _stays_so(lead: int, behind: int, cast: int, left: int, least: Fraction) -> Fraction:
+    """The probability that a choice which has its share keeps it, or that, where none has, none will.
+
+    The odds of the two leading choices are those of `_stays_ahead`; all further ballots are for one of them.
+
+    >>> _stays_so(2, 0, 2, 1, Fraction(1)), _stays_so(1, 1, 2, 1, Fraction(1))
+    (Fraction(3, 4), Fraction(1, 1))
+    """
+    needed, has_it = least * (cast + left), lead >= least * cast and lead > behind
+    same = 0
+    for more in range(left + 1):
+        ahead, end = lead + more, behind + left - more
+        first, second = ahead >= needed and ahead > end, end >= needed and end > ahead
+        if first if has_it else not (first or second):
+            same += math.comb(ahead, lead) * math.comb(end, behind)
+    return Fraction(same, math.comb(lead + behind + left + 1, left))
 
 
 @lru_cache(maxsize=2**16)
