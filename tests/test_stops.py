@@ -332,13 +332,10 @@ def test_no_stop_fires_short_of_the_quorum(stop: Stop) -> None:
     assert stop.fewest(Standing.of(tally("a"), 9, rule)) >= 5
 
 
-@given(
-    st.integers(0, 5),
-    st.integers(0, 5),
-    st.integers(0, 3),
-    st.integers(0, 5),
-    st.sampled_from(["1", "0.7", "0.5"]),
-)
+small = st.integers(0, 5)
+
+
+@given(small, small, small, small, st.sampled_from(["1", "0.7", "0.5"]))
 def test_confident_of_a_share_is_certain_of_the_outcome(
     lead: int, behind: int, others: int, left: int, share: str
 ) -> None:
@@ -352,9 +349,8 @@ def test_confident_of_a_share_is_certain_of_the_outcome(
     def chance(a: int, b: int, m: int) -> Fraction:
         if not m:
             return Fraction(outcome(a, b, cast + left) == (outcome(lead, behind, cast) == 1))
-        return (Fraction(a + 1) * chance(a + 1, b, m - 1) + Fraction(b + 1) * chance(a, b + 1, m - 1)) / (
-            a + b + 2
-        )
+        first, second = chance(a + 1, b, m - 1), chance(a, b + 1, m - 1)
+        return ((a + 1) * first + (b + 1) * second) / (a + b + 2)
 
     if cast:
         assert _stays_so(lead, behind, cast, left, least) == chance(lead, behind, left)
