@@ -27,7 +27,7 @@ ACTION = "decide_vote"
 def escalating(settings: VoteSettings) -> Callable[..., Any]:
     """Make the node that puts an undecided vote before a person."""
 
-    def escalate(state: Any, config: RunnableConfig) -> dict[str, Any]:
+    async def escalate(state: Any, config: RunnableConfig) -> dict[str, Any]:
         """Ask, or have the graph around ask, which has other branches to wait for."""
         question, verdict = state["question"], state["verdict"]
         choices = settings.choices
@@ -58,7 +58,7 @@ def _answered(inside: Inside | None, held: Escalation) -> Answer | None:
     return next((answer for answer in inside.answers if not answer.path), None)
 
 
-def passing_on(state: Any, config: RunnableConfig) -> dict[str, Any]:
+async def passing_on(state: Any, config: RunnableConfig) -> dict[str, Any]:
     """Put all undecided votes of a fan-out before a person at once, or have the graph around do so."""
     held = escalated(in_order(state["branches"]))
     if not held or inside_of(config) is not None:

@@ -26,7 +26,7 @@ from langgraph_parallel.runtime.run import current_run
 def opening(settings: VoteSettings) -> Callable[..., Any]:
     """Make the node that opens a vote."""
 
-    def open_vote(state: Any, runtime: Runtime[Context], config: RunnableConfig) -> dict[str, Any]:
+    async def open_vote(state: Any, runtime: Runtime[Context], config: RunnableConfig) -> dict[str, Any]:
         """Say who votes, and who first; forget what an earlier run on this thread has left."""
         if not state.get("question"):
             raise InputError("the vote has no question; pass {'question': ...}")
@@ -103,7 +103,7 @@ def all_voters(state: Any) -> Sequence[str]:
 def tallying(settings: VoteSettings) -> Callable[..., Any]:
     """Make the node that counts after each wave, and says who is asked next."""
 
-    def tally(state: Any, runtime: Runtime[Context]) -> dict[str, Any]:
+    async def tally(state: Any, runtime: Runtime[Context]) -> dict[str, Any]:
         """Ask the stop whether more ballots are needed."""
         poll = Poll.of(settings, state["voters"], context_of(runtime.context, VotingContext))
         return _wave(poll, state["branches"], state["pending"], state["wave"])
