@@ -6,6 +6,7 @@ from collections.abc import Iterator
 import pytest
 from hypothesis import settings
 
+from langgraph_parallel.runtime import limiter
 from tests.server import ModelServer
 
 settings.register_profile("project", deadline=None, max_examples=60, derandomize=True)
@@ -35,6 +36,8 @@ def clean_environment(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.
 def server() -> Iterator[ModelServer]:
     """A model server of its own for each test."""
     with ModelServer() as running:
+        for endpoint in [key for key in limiter._limiters if f":{running.port}" in str(key)]:
+            del limiter._limiters[endpoint]  # of an earlier server that had the same port
         yield running
 
 

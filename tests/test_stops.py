@@ -364,7 +364,7 @@ def test_a_leader_without_its_share_is_no_outcome() -> None:
     assert confident(0.95)(tally(*"aaaaaa"), 3, rule)
     assert confident(0.95)(tally("a", "b"), 1, unanimous())
     for stop in (ahead_by(3), adaptive(), window(3)):
-        with pytest.raises(UsageError, match="under threshold confident"):
+        with pytest.raises(UsageError, match="with weights or a threshold confident"):
             stop.check(rule)
     confident().check(rule)
 

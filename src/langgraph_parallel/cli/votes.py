@@ -1,5 +1,6 @@
 """Recorded votes: reading them, replaying stops over them, and the table of what that would have saved."""
 
+import contextlib
 import gzip
 import json
 import random
@@ -14,7 +15,7 @@ from pydantic import JsonValue, ValidationError
 from langgraph_parallel.errors import UsageError
 from langgraph_parallel.records import Ballot, Trial
 from langgraph_parallel.reducers import Rule, Stop, all_votes, canonical, rule_of, stop_of
-from langgraph_parallel.reducers.normalising import Normaliser, normaliser_of
+from langgraph_parallel.reducers.normalising import Normaliser, normaliser_of, read_by
 from langgraph_parallel.reducers.replaying import add_trials, trials_of
 from langgraph_parallel.reducers.rules import counting_of
 from langgraph_parallel.reducers.stops import usual_stops
@@ -145,10 +146,9 @@ class Replaying:
 
 def _quietly(normalise: Normaliser, value: JsonValue) -> JsonValue:
     """None of what cannot be read, as in a vote."""
-    try:
-        return normalise(value)
-    except ValueError:
-        return None
+    with contextlib.suppress(Exception):
+        return read_by(normalise, value)
+    return None
 
 
 def as_text(trials: Sequence[Trial], orders: int = 0) -> str:

@@ -21,7 +21,7 @@ from langgraph_parallel.nodes.panel import panel_of
 from langgraph_parallel.nodes.polling import VoteSettings, shadow_of
 from langgraph_parallel.nodes.scatter import scatter_to
 from langgraph_parallel.nodes.shapes import BRANCHES, RUN_REPORT, typed_dict
-from langgraph_parallel.nodes.undecided import asks_of, falling_back, on_undecided_of
+from langgraph_parallel.nodes.undecided import asks_of, check_fallback, falling_back, on_undecided_of
 from langgraph_parallel.nodes.voters import Electorate, GivenVoters
 from langgraph_parallel.nodes.voting import all_voters, deciding, opening, reopening, tallying, voter_tasks
 from langgraph_parallel.nodes.workers import WorkerLike
@@ -158,6 +158,8 @@ def create_voting(
     if choices is not None:
         check_choices(choices)
     decide_by = rule if isinstance(rule, Judge) else among(rule_of(rule), choices)
+    if form_of(decide_by) == "number" and any(isinstance(choice, str) for choice in choices or []):
+        raise UsageError(f"{decide_by.name} decides among numbers, and the choices are texts; leave them out")
     if isinstance(voters, int | None):
         electorate: Electorate = panel_of(
             model, models, prompt, prompts, temperatures, voters, choices, schema, ballot, form_of(decide_by)
@@ -177,10 +179,11 @@ def create_voting(
         stop=stop_of(stop),
         wave=wave_of(wave),
         race=race,
-        on_undecided=on_undecided_of(on_undecided),
+        on_undecided=among(on_undecided_of(on_undecided), choices),
         shadow=shadow_of(shadow, stop_of(stop), decide_by),
     )
     settings.stop.check(settings.rule)
+    check_fallback(settings.rule, settings.on_undecided)
     check_no_waiting({"the fallback": settings.on_undecided})
     asked = [ask.model for ask in asks_of(settings)]
     check_prices(merged([limits, limits_from_environment()]), [*electorate.models(), *asked])

@@ -13,10 +13,11 @@ from langgraph_parallel.nodes.closing import Closing
 from langgraph_parallel.nodes.gather import in_order
 from langgraph_parallel.nodes.judge import shown
 from langgraph_parallel.nodes.polling import VoteSettings
-from langgraph_parallel.nodes.undecided import chooses, reported
+from langgraph_parallel.nodes.undecided import reported
 from langgraph_parallel.records import Answer, Escalation, Tally
 from langgraph_parallel.reducers.counting import overruled
 from langgraph_parallel.reducers.normalising import find_choice
+from langgraph_parallel.reducers.rules import chooses
 from langgraph_parallel.runtime.graph import ParallelGraph
 from langgraph_parallel.runtime.run_report import escalated
 
@@ -36,7 +37,7 @@ def escalating(settings: VoteSettings) -> Callable[..., Any]:
             question=str(question),
             verdict=verdict,
             choices=None if choices is None else list(choices),
-            many=chooses(settings.rule) == "list",
+            form=chooses(settings.rule),
         )
         answer = _answered(inside_of(config), held)
         closed = Closing()
@@ -162,10 +163,22 @@ def _answer(held: Escalation, said: _Decision) -> Answer:
     wanted = said.edited_action.args.get("choice") if said.edited_action else None
     if wanted is None:
         raise ValueError(f"{_name(held)}: an edit needs edited_action.args.choice")
-    if held.many and not isinstance(wanted, list):
-        raise ValueError(f"{_name(held)}: {shown(wanted)} is no list, which the choice has to be")
-    chosen = [_valid(held, one) for one in wanted] if held.many and isinstance(wanted, list) else None
-    return Answer(path=held.path, choice=_valid(held, wanted) if chosen is None else chosen, note=note)
+    return Answer(path=held.path, choice=_fitting(held, wanted), note=note)
+
+
+def _fitting(held: Escalation, wanted: JsonValue) -> JsonValue:
+    """A choice of the form that the rule's choice has.
+
+    Raises:
+        ValueError: it is none, or none of the valid answers.
+    """
+    if held.form == "list":
+        if not isinstance(wanted, list):
+            raise ValueError(f"{_name(held)}: {shown(wanted)} is no list, which the choice has to be")
+        return [_valid(held, one) for one in wanted]
+    if held.form == "number" and (isinstance(wanted, bool) or not isinstance(wanted, int | float)):
+        raise ValueError(f"{_name(held)}: {shown(wanted)} is no number, which the choice has to be")
+    return _valid(held, wanted)
 
 
 def _valid(held: Escalation, wanted: JsonValue) -> JsonValue:
@@ -188,7 +201,7 @@ def _proposed(held: Escalation) -> JsonValue:
     counts = held.verdict.counts
     if held.verdict.choice is not None:
         return held.verdict.choice
-    if not counts or (len(counts) > 1 and counts[0].weight == counts[1].weight):
+    if held.form == "list" or not counts or (len(counts) > 1 and counts[0].weight == counts[1].weight):
         return None
     return counts[0].choice
 
@@ -199,7 +212,11 @@ def _allowed(held: Escalation) -> list[str]:
 
 def _schema(held: Escalation) -> dict[str, JsonValue]:
     one: dict[str, JsonValue] = {} if held.choices is None else {"enum": held.choices}
-    choice: dict[str, JsonValue] = {"type": "array", "items": one} if held.many else one
+    number: dict[str, JsonValue] = {"type": "number", **one}
+    choice: dict[str, JsonValue]
+    choice = (
+        {"type": "array", "items": one} if held.form == "list" else number if held.form == "number" else one
+    )
     return {
         "type": "object",
         "properties": {"vote": {"type": "string"}, "choice": choice},

@@ -5,15 +5,14 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from pydantic import JsonValue, TypeAdapter
+from pydantic import JsonValue
 
 from langgraph_parallel.records import Ballot, Branch, Tally
 from langgraph_parallel.reducers import canonical
-from langgraph_parallel.reducers.normalising import Normaliser, find_choice
+from langgraph_parallel.reducers.normalising import Normaliser, find_choice, read_by
 from langgraph_parallel.reducers.rules import Form
 from langgraph_parallel.runtime.redact import describe
 
-_VALUE: TypeAdapter[JsonValue] = TypeAdapter(JsonValue)
 _SHOWN = 80
 """Characters of an answer that an error quotes."""
 
@@ -55,7 +54,7 @@ class Reading:
             error = extras.get("rationale") or "gave no choice"
             return Ballot(**base, **extras, status="abstained", error=error)
         try:
-            _check_weight(branch.value)
+            _check_weight(branch.value, self.field)
             choice = self._choice(said)
         except _Unreadable as unreadable:
             return Ballot(**base, **extras, status="abstained", said=said, error=str(unreadable))
@@ -96,11 +95,9 @@ class Reading:
         if self.normalise is None:
             return said
         try:
-            value = _VALUE.validate_python(self.normalise(said))
-            canonical(value)
+            return read_by(self.normalise, said)
         except Exception as error:  # a function of the caller's
             raise _Unreadable(f"{_shown(said)} could not be normalised: {describe(error)}") from None
-        return value
 
 
 class _Unreadable(Exception):
@@ -113,8 +110,9 @@ def _shown(said: JsonValue) -> str:
 
 
 def _read(value: JsonValue, field: str) -> tuple[JsonValue, dict[str, Any]]:
-    if isinstance(value, dict) and field not in value and isinstance(verdict := value.get("verdict"), dict):
-        value, field = verdict, "choice"  # a vote of ours is a voter: what it decided is its choice
+    verdict = value.get("verdict") if isinstance(value, dict) and field not in value else None
+    if isinstance(verdict, dict) and "choice" in verdict:
+        value, field = verdict, "choice"  # a vote of ours is a voter: what it chose is its choice
     if not isinstance(value, dict) or field not in value:
         return value, {}
     extras: dict[str, Any] = {}
@@ -129,9 +127,9 @@ def _read(value: JsonValue, field: str) -> tuple[JsonValue, dict[str, Any]]:
     return value[field], extras
 
 
-def _check_weight(value: JsonValue) -> None:
+def _check_weight(value: JsonValue, field: str) -> None:
     """A weight that is none must not be worth a full vote."""
-    weight = value.get("weight") if isinstance(value, dict) else None
+    weight = value.get("weight") if isinstance(value, dict) and field in value else None
     if weight is not None and not _is_weight(weight):
         raise _Unreadable(f"its weight is {_shown(weight)}, which is no number from 0")
 

@@ -109,9 +109,9 @@ class Judge:
         return (candidates[number - 1] if number is not None and on_list else None), judgement.reason
 
 
-def undecided(tally: Tally) -> Verdict:
+def undecided(tally: Tally, rule: str) -> Verdict:
     """What a vote is worth whose judge or rule has failed: its counts, and no choice."""
-    return overruled(majority()(tally), tally, None, rule=Judge.name)
+    return overruled(majority()(tally), tally, None, rule=rule)
 
 
 def shown(choice: JsonValue) -> str:

@@ -117,7 +117,7 @@ class Poll:
             self.tally(heard),  # without the ballots of before of those who are asked again
             [Awaited(voter, order[voter]) for voter in left],
             counting_of(self.settings.rule),
-            ties_matter=self.settings.on_undecided != "return",
+            ties_matter=self._ties_matter,
         )
 
     def over(self, branches: Mapping[str, Branch], left: Sequence[str]) -> str:
@@ -174,10 +174,15 @@ class Poll:
             return []
         ballots = self.tally(branches).ballots
         asked = [ballots[voter] for voter in self.in_asking_order() if voter in ballots]
-        return trials_of(asked, self.settings.rule, self.settings.shadow, self.settings.wave)
+        rule, shadow, wave = self.settings.rule, self.settings.shadow, self.settings.wave
+        return trials_of(asked, rule, shadow, wave, ties_matter=self._ties_matter)
+
+    @property
+    def _ties_matter(self) -> bool:
+        return self.settings.on_undecided != "return"
 
     def _is_for_the_fallback(self, branches: Mapping[str, Branch]) -> bool:
-        """Whether the vote is certain to end undecided, and what decides then counts ballots as well."""
+        """Whether the vote would end undecided here, and what decides then counts ballots as well."""
         rule, fallback = self.settings.rule, self.settings.on_undecided
         if isinstance(fallback, str | Worker) or isinstance(rule, Judge):
             return False

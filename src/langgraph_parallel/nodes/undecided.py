@@ -8,7 +8,7 @@ from langchain_core.language_models import BaseChatModel
 from langchain_core.runnables import Runnable, RunnableConfig
 from pydantic import JsonValue
 
-from langgraph_parallel.errors import UnknownRule
+from langgraph_parallel.errors import UnknownRule, UsageError
 from langgraph_parallel.nodes.ask import Ask
 from langgraph_parallel.nodes.branch import Task, run_branch
 from langgraph_parallel.nodes.closing import Closing, closing
@@ -19,7 +19,8 @@ from langgraph_parallel.nodes.workers import Worker, WorkerLike, as_worker
 from langgraph_parallel.records import RunReport, Tally, Verdict
 from langgraph_parallel.reducers import Rule, rule_of
 from langgraph_parallel.reducers.counting import overruled
-from langgraph_parallel.reducers.rules.base import BaseRule, Form
+from langgraph_parallel.reducers.rules import chooses, form_of
+from langgraph_parallel.reducers.rules.base import BaseRule
 
 
 def on_undecided_of(given: "str | Rule | Judge | WorkerLike") -> Undecided:
@@ -41,18 +42,31 @@ def on_undecided_of(given: "str | Rule | Judge | WorkerLike") -> Undecided:
     return given if isinstance(given, Rule) and callable(given) else as_worker(given, "question")
 
 
+def check_fallback(rule: Rule | Judge, fallback: Undecided) -> None:
+    """Make sure that a fallback reads what the voters of the rule say, and chooses what the rule would.
+
+    Raises:
+        UsageError: it does not.
+    """
+    if isinstance(fallback, str | Worker):
+        return
+    if isinstance(fallback, Judge):
+        if chooses(rule) == "list":
+            raise UsageError(
+                f"a judge chooses one answer, and {rule.name} a list; let a rule or a worker decide"
+            )
+    elif form_of(fallback) != form_of(rule):
+        raise UsageError(
+            f"{fallback.name} wants ballots of another kind than {rule.name}: it could never decide instead"
+        )
+
+
 def asks_of(settings: VoteSettings) -> list[Ask]:
     """Those parts of a vote beside its voters that ask a model."""
     parts = (settings.rule, settings.on_undecided)
     return [part.ask for part in parts if isinstance(part, Judge)] + [
         part for part in parts if isinstance(part, Ask)
     ]
-
-
-def chooses(rule: object) -> Form:
-    """What the choice of a rule is; one thing, where it does not say."""
-    form: Form = getattr(rule, "chooses", "one")
-    return form
 
 
 def falling_back(settings: VoteSettings) -> Callable[..., Any]:

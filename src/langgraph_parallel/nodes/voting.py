@@ -129,7 +129,7 @@ def deciding(settings: VoteSettings) -> Callable[..., Any]:
                 if not isinstance(verdict, Verdict):
                     given, verdict = type(verdict).__name__, None
                     raise TypeError(f"the rule gave {given} where a Verdict is due")
-        verdict = verdict or undecided(ballots)
+        verdict = verdict or undecided(ballots, settings.rule.name)
         not_asked = [voter for voter in poll.voters if voter not in branches]
         ended = not_asked or any(branch.ended_by == "stop" for branch in branches.values())
         warnings = too_perfect([ballots])

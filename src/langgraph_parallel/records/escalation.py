@@ -1,6 +1,7 @@
 """A vote that waits for a person, and what the person says."""
 
 from collections.abc import Iterable
+from typing import Literal
 
 from pydantic import JsonValue
 
@@ -19,8 +20,8 @@ class Escalation(Record):
     verdict: Verdict
     choices: list[JsonValue] | None = None
     """The valid answers; None where any will do."""
-    many: bool = False
-    """Whether the choice is a list of answers."""
+    form: Literal["one", "list", "ranking", "number"] = "one"
+    """What the choice has to be."""
 
     def within(self, branch: str) -> "Escalation":
         """The same, seen from around a branch."""

@@ -14,7 +14,7 @@ from langgraph_parallel.reducers.counting import Ballots, canonical, tally_from,
 from langgraph_parallel.reducers.rules import weighted
 
 FLOOR = 0.05
-"""The least weight: a voter that is no better than chance still breaks ties."""
+"""The least log-odds: a voter that is no better than chance still breaks ties."""
 _FOLDS = 5
 _SHARPEST = 10
 
@@ -54,7 +54,7 @@ class Calibration(Record):
 
     def rule(self) -> weighted:
         """The rule that decides by these weights; who is not in the history weighs as little as any."""
-        return weighted(self.weights, others=min(self.weights.values()))
+        return _rule(self.weights)
 
     def save(self, path: str | Path) -> None:
         """Write it as JSON."""
@@ -108,7 +108,7 @@ def calibrate(history: Iterable[Labelled], *, choices: int = 2, sharpness: float
     panel = 0
     for fold in range(_FOLDS):
         others = [one for i, one in enumerate(graded) if i % _FOLDS != fold]
-        rule = weighted(_weights(_count(others), choices, sharpness))
+        rule = _rule(_weights(_count(others), choices, sharpness))
         panel += sum(
             canonical(rule(tally).choice) == truth
             for i, (_, (tally, truth)) in enumerate(graded)
@@ -124,11 +124,17 @@ def calibrate(history: Iterable[Labelled], *, choices: int = 2, sharpness: float
     )
 
 
+def _rule(weights: Mapping[str, float]) -> weighted:
+    return weighted(weights, others=min(weights.values(), default=FLOOR))
+
+
 Graded = tuple[Mapping[str, bool], tuple[Tally, str]]
 """Who was right on a question; its ballots, and the key of its true answer."""
 
 
 def _graded(ballots: Ballots, truth: JsonValue) -> Graded:
+    if truth is None:
+        raise UsageError("the history has a truth of None, which stands for no answer")
     tally = tally_from(ballots)
     key = canonical(truth)
     return {b.voter: canonical(b.choice) == key for b in usable(tally)}, (tally, key)

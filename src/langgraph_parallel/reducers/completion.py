@@ -16,7 +16,7 @@ from fractions import Fraction
 
 from langgraph_parallel.errors import UsageError
 from langgraph_parallel.records import Branch
-from langgraph_parallel.reducers.reading import read_policy
+from langgraph_parallel.reducers.reading import Unreadable, read_policy
 
 
 class State(Enum):
@@ -283,9 +283,7 @@ def completion_of(policy: Completion | str | None) -> Completion | None:
         return None
     try:
         return read_policy(policy, _POLICIES)
-    except UsageError:
-        raise
-    except (SyntaxError, ValueError, RecursionError, TypeError, KeyError, AttributeError):
+    except Unreadable:
         raise UsageError(
             f"{policy!r} is no completion policy; write {', '.join(_POLICIES)}, joined with & and |, "
             "such as min_success(0.8) | deadline(30)"

@@ -229,7 +229,8 @@ def overruled(counted: Verdict, tally: Tally, choice: JsonValue, **changes: obje
     """
     key = None if choice is None else canonical(choice)
     cast = usable(tally)
-    behind = {voter for count in counted.counts if canonical(count.choice) == key for voter in count.voters}
+    keys = {key, *(map(canonical, choice) if isinstance(choice, list) else ())}
+    behind = {voter for count in counted.counts if canonical(count.choice) in keys for voter in count.voters}
     lacking: VerdictStatus = "no_quorum" if counted.status == "no_quorum" else "below_threshold"
     return counted.model_copy(
         update={

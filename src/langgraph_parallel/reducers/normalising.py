@@ -10,16 +10,18 @@ import unicodedata
 from collections.abc import Callable, Mapping, Sequence
 from fractions import Fraction
 
-from pydantic import JsonValue
+from pydantic import JsonValue, TypeAdapter
 
 from langgraph_parallel.errors import UsageError
 from langgraph_parallel.reducers.counting import canonical
 
 Normaliser = Callable[[JsonValue], JsonValue]
+_VALUE: TypeAdapter[JsonValue] = TypeAdapter(JsonValue)
 NormaliserLike = str | Normaliser | Sequence[str | Normaliser]
 
 _SAID = re.compile(
-    r"^(?:(?:the\s+)?(?:final\s+|correct\s+)?(?:answer|option|choice|result)\s*(?:is|:|=)?\s*:?\s*)+", re.I
+    r"^(?:(?:the\s+)?(?:final\s+|correct\s+)?(?:answers?|options?|choices?|results?)\b\s*(?:is|:|=)?\s*:?\s*)+",
+    re.I,
 )
 _WRAPPING = " \t\r\n\"'`*_()[]{}<>\u201c\u201d\u2018\u2019\u00ab\u00bb$"
 _ENDING = ".,;:!?"
@@ -140,6 +142,17 @@ def normaliser_of(given: NormaliserLike | None) -> Normaliser | None:
         return value
 
     return normalise
+
+
+def read_by(normalise: Normaliser, value: JsonValue) -> JsonValue:
+    """Apply a normaliser, which may be somebody's own; None where there is no answer to be read.
+
+    Raises:
+        Exception: what it raises, or that it gives something that is no JSON.
+    """
+    read = _VALUE.validate_python(normalise(value))
+    canonical(read)
+    return read
 
 
 def _one(step: str | Normaliser) -> Normaliser:

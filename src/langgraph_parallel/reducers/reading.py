@@ -8,6 +8,8 @@ import operator
 from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
+from langgraph_parallel.errors import UsageError
+
 PolicyT = TypeVar("PolicyT")
 
 
@@ -20,9 +22,18 @@ def read_policy(text: str, known: Mapping[str, Callable[..., PolicyT]]) -> Polic
 
     Raises:
         UsageError: a factory refuses its arguments.
-        SyntaxError, ValueError, TypeError, KeyError, RecursionError: it is no such text.
+        Unreadable: it is no such text.
     """
-    return _read(ast.parse(text.strip(), mode="eval").body, known)
+    try:
+        return _read(ast.parse(text.strip(), mode="eval").body, known)
+    except UsageError:
+        raise
+    except (SyntaxError, ValueError, TypeError, KeyError, AttributeError, RecursionError):
+        raise Unreadable(text) from None
+
+
+class Unreadable(Exception):
+    """A text that is no policy."""
 
 
 def _read(node: ast.expr, known: Mapping[str, Callable[..., PolicyT]]) -> PolicyT:

@@ -33,10 +33,12 @@ def replay(ballots: Sequence[Ballot], rule: Rule, stop: Stop, wave: Wave = "loss
     return Replay(rule(Tally.of(ballots[:calls])), calls, rounds)
 
 
-def _asked(ballots: Sequence[Ballot], rule: Rule, stop: Stop, wave: Wave) -> tuple[int, int]:
+def _asked(
+    ballots: Sequence[Ballot], rule: Rule, stop: Stop, wave: Wave, ties_matter: bool = False
+) -> tuple[int, int]:
     """How many are asked, in how many waves."""
     awaited = tuple(Awaited(ballot.voter, ballot.order) for ballot in ballots)
-    standing = Standing(counting_of(rule), awaited)
+    standing = Standing(counting_of(rule), awaited, ties_matter=ties_matter)
     calls = rounds = 0
     while size := next_wave(wave, stop, standing):
         for ballot in ballots[calls : calls + size]:
@@ -51,6 +53,8 @@ def trials_of(
     stops: Iterable[Stop],
     wave: Wave = "lossless",
     truth: str | None = None,
+    *,
+    ties_matter: bool = False,
 ) -> list[Trial]:
     """Try stops on the ballots of everybody.
 
@@ -60,13 +64,18 @@ def trials_of(
         stops: one trial for each.
         wave: as there.
         truth: the canonical key of the true choice, where it is known.
+        ties_matter: whether an undecided vote is another outcome than the choice that is taken out of it.
     """
-    full = canonical(rule(Tally.of(ballots)).choice)
+
+    def outcome(verdict: Verdict) -> tuple[str, bool]:
+        return canonical(verdict.choice), ties_matter and verdict.decided
+
+    full = outcome(rule(Tally.of(ballots)))
     trials = []
     for stop in stops:
-        calls, rounds = _asked(ballots, rule, stop, wave)
+        calls, rounds = _asked(ballots, rule, stop, wave, ties_matter)
         everybody = calls == len(ballots)
-        chosen = full if everybody else canonical(rule(Tally.of(ballots[:calls])).choice)
+        found = full if everybody else outcome(rule(Tally.of(ballots[:calls])))
         trials.append(
             Trial(
                 stop=str(stop),
@@ -74,8 +83,8 @@ def trials_of(
                 voters=len(ballots),
                 calls=calls,
                 rounds=rounds,
-                same=chosen == full,
-                right=None if truth is None else chosen == truth,
+                same=found == full,
+                right=None if truth is None else found[0] == truth,
             )
         )
     return trials

@@ -132,10 +132,10 @@ class Standing:
         return two[0], two[1]
 
     @property
-    def is_weighted(self) -> bool:
-        """Whether those who are still to be heard have weights, which are known."""
-        worths = {self.rule.most(awaited) for awaited in self.remaining}
-        return None not in worths and worths != {1}
+    def worths(self) -> list[Amount]:
+        """What the ballots that are still to come are worth; 1 where nobody knows."""
+        known = (self.rule.most(awaited) for awaited in self.remaining)
+        return [1 if worth is None else worth for worth in known]
 
     def in_ballots(self, more: int = 0) -> tuple[int, int]:
         """As `top_two`; where ballots have weights, measured in those that are still to come.
@@ -145,14 +145,11 @@ class Standing:
         Args:
             more: as if so many more had sided with the leader.
         """
-        known = [worth for awaited in self.remaining if (worth := self.rule.most(awaited)) is not None]
-        to_come = sum(known[more:])
-        if not self.is_weighted or not to_come:
-            lead, behind = self.top_two()
-            return lead + more, behind
+        worths = self.worths
+        to_come = sum(worths[more:])
+        unit = Fraction(to_come) / (self.left - more) if to_come else Fraction(1)
         two = [*sorted(self.amounts.values(), reverse=True)[:2], 0, 0]
-        unit = Fraction(to_come) / (self.left - more)
-        return math.floor((two[0] + sum(known[:more])) / unit), math.ceil(two[1] / unit)
+        return math.floor((two[0] + sum(worths[:more])) / unit), math.ceil(two[1] / unit)
 
 
 def _place(ballot: Ballot) -> tuple[int, str]:

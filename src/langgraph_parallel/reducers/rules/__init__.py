@@ -13,18 +13,21 @@ A rule is a small value that is called with a `Tally` and returns a `Verdict`. W
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from typing import Any, TypeVar, cast
 
 from pydantic import JsonValue
 
 from langgraph_parallel.errors import UnknownRule, UsageError
-from langgraph_parallel.reducers.reading import read_policy
-from langgraph_parallel.reducers.rules.base import Form, Rule, counting_of, form_of
+from langgraph_parallel.reducers.reading import Unreadable, read_policy
+from langgraph_parallel.reducers.rules.base import Form, GoesBy, Rule, chooses, counting_of, form_of, goes_by
 from langgraph_parallel.reducers.rules.lists import approval, union
 from langgraph_parallel.reducers.rules.numeric import median, mode, trimmed_mean
 from langgraph_parallel.reducers.rules.plurality import majority, weighted
 from langgraph_parallel.reducers.rules.ranked import borda, instant_runoff, schulze
 from langgraph_parallel.reducers.rules.shares import threshold, unanimous
 from langgraph_parallel.reducers.rules.single import first_valid, most_similar
+
+RuleT = TypeVar("RuleT")
 
 RULES: Mapping[str, type[Rule]] = {
     rule.__name__: rule
@@ -59,9 +62,7 @@ def rule_of(rule: str | Rule) -> Rule:
     if isinstance(rule, str):
         try:
             return read_policy(rule, RULES)
-        except UsageError:
-            raise
-        except (SyntaxError, ValueError, TypeError, KeyError, AttributeError, RecursionError):
+        except Unreadable:
             raise UnknownRule.of(rule, _CHOOSE) from None
     if isinstance(rule, type) or not callable(rule):
         raise UnknownRule.of(rule, _CHOOSE)
@@ -70,23 +71,26 @@ def rule_of(rule: str | Rule) -> Rule:
     return rule
 
 
-def among(rule: Rule, choices: Sequence[JsonValue] | None) -> Rule:
-    """The rule that knows among which candidates to choose, where it wants to."""
+def among(rule: RuleT, choices: Sequence[JsonValue] | None) -> RuleT:
+    """The rule that knows among which candidates to choose, where it wants to; anything else as it is."""
     if choices is not None and getattr(rule, "candidates", choices) is None:
-        return replace(rule, candidates=tuple(choices))  # type: ignore[type-var]
+        return cast("RuleT", replace(cast("Any", rule), candidates=tuple(choices)))
     return rule
 
 
 __all__ = [
     "RULES",
     "Form",
+    "GoesBy",
     "Rule",
     "among",
     "approval",
     "borda",
+    "chooses",
     "counting_of",
     "first_valid",
     "form_of",
+    "goes_by",
     "instant_runoff",
     "majority",
     "median",

@@ -10,6 +10,8 @@ from langgraph_parallel.reducers.counting import canonical, is_usable
 from langgraph_parallel.reducers.standing import Amount, Awaited, Counting, Standing
 
 Ties = Literal["earliest", "none"]
+GoesBy = Literal["ballots", "weights", "share", "else"]
+"""What makes a choice: the most ballots, the greatest sum of weights, a share of ballots, or else."""
 Form = Literal["one", "list", "ranking", "number"]
 """What a ballot holds under a rule: one choice, some of them, all of them the best first, or a number."""
 
@@ -35,8 +37,7 @@ class BaseRule:
     form: ClassVar[Form] = "one"
     chooses: ClassVar[Form] = "one"
     """What the choice is: one thing, a list of them, or a number."""
-    has_leader: ClassVar[bool] = True
-    """Whether the choice is the one with the most support: what stops look at that count votes."""
+    goes_by: ClassVar[GoesBy] = "else"
     quorum: int = 1
 
     def __post_init__(self) -> None:
@@ -74,10 +75,25 @@ class _Opaque(BaseRule):
 
 def counting_of(rule: object) -> Counting:
     """What a stop needs to know of a rule."""
-    return cast("Counting", rule) if hasattr(rule, "settled") else _Opaque()
+    if hasattr(rule, "settled"):
+        return cast("Counting", rule)
+    quorum = getattr(rule, "quorum", 1)
+    return _Opaque(quorum=quorum if isinstance(quorum, int) and quorum > 0 else 1)
 
 
 def form_of(rule: object) -> Form:
     """What a ballot holds under a rule; one choice, where the rule does not say."""
     form: Form = getattr(rule, "form", "one")
     return form
+
+
+def chooses(rule: object) -> Form:
+    """What the choice of a rule is; one thing, where the rule does not say."""
+    form: Form = getattr(rule, "chooses", "one")
+    return form
+
+
+def goes_by(rule: object) -> GoesBy:
+    """What makes the choice of a rule; the most ballots, where the rule does not say."""
+    by: GoesBy = getattr(rule, "goes_by", "ballots")
+    return by

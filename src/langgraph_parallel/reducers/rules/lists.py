@@ -6,10 +6,10 @@ from fractions import Fraction
 from typing import ClassVar
 
 from langgraph_parallel.errors import UsageError
-from langgraph_parallel.records import Ballot, Tally, Verdict, VerdictStatus
+from langgraph_parallel.records import Ballot, Tally, Verdict
 from langgraph_parallel.reducers.counting import Group, canonical, is_usable, items_of, usable, verdict_of
 from langgraph_parallel.reducers.rules.base import BaseRule, Form, Ties
-from langgraph_parallel.reducers.rules.plurality import Plurality
+from langgraph_parallel.reducers.rules.plurality import Plurality, plurality
 from langgraph_parallel.reducers.standing import Amount, Standing
 
 
@@ -27,7 +27,6 @@ class union(BaseRule):  # noqa: N801
 
     form: ClassVar[Form] = "list"
     chooses: ClassVar[Form] = "list"
-    has_leader: ClassVar[bool] = False
     at_least: int = 1
     quorum: int = field(default=1, kw_only=True)
 
@@ -91,19 +90,7 @@ class approval(Plurality):  # noqa: N801
     def __call__(self, tally: Tally) -> Verdict:
         """Decide; see the class."""
         cast, named = _named(tally)
-        groups = sorted(named, key=lambda group: -group.weight)
-        tied = len(groups) > 1 and groups[0].weight == groups[1].weight
-        status: VerdictStatus = "tied" if tied else "decided" if groups else "below_threshold"
-        leader = groups[0] if groups and not (tied and self.ties == "none") else None
-        return verdict_of(
-            self.name,
-            tally,
-            cast,
-            status=status if len(cast) >= self.quorum else "no_quorum",
-            choice=leader.choice if leader else None,
-            groups=groups,
-            backers=leader.ballots if leader else [],
-        )
+        return plurality(self, tally, cast, sorted(named, key=lambda group: -group.weight))
 
 
 def _each_once(ballot: Ballot) -> Mapping[str, Amount] | None:

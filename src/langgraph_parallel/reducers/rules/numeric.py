@@ -35,11 +35,10 @@ class _Centre(BaseRule, ABC):
 
     form: ClassVar[Form] = "number"
     chooses: ClassVar[Form] = "number"
-    has_leader: ClassVar[bool] = False
 
     def supports(self, ballot: Ballot) -> Mapping[str, Amount] | None:
         """Its number, if it is a finite one."""
-        return super().supports(ballot) if is_number(ballot) else None
+        return _number_of(ballot)
 
     @abstractmethod
     def centre(self, numbers: Sequence[float]) -> float:
@@ -119,12 +118,12 @@ class mode(Plurality):  # noqa: N801
 
     def supports(self, ballot: Ballot) -> Mapping[str, Amount] | None:
         """Its number, if it is a finite one."""
-        return super().supports(ballot) if is_number(ballot) else None
+        return _number_of(ballot)
 
     def __call__(self, tally: Tally) -> Verdict:
         """Decide; see the class."""
         cast = numeric(tally)
-        verdict = plurality(self, tally, cast)
+        verdict = plurality(self, tally, cast, group_by_choice(cast))
         if verdict.choice is None:
             return verdict
         numbers, centre = sorted(map(number_of, cast)), verdict.choice
@@ -170,6 +169,10 @@ class trimmed_mean(_Centre):  # noqa: N801
 
     def _cut(self, size: int) -> int:
         return int(Fraction(str(self.share)) * size)
+
+
+def _number_of(ballot: Ballot) -> Mapping[str, Amount] | None:
+    return {canonical(ballot.choice): 1} if is_number(ballot) else None
 
 
 @cache

@@ -1,14 +1,22 @@
 """The choice with the most support: one vote each, or weighted."""
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
+from typing import ClassVar
 
 from langgraph_parallel.errors import UsageError
 from langgraph_parallel.records import Ballot, Tally, Verdict, VerdictStatus
-from langgraph_parallel.reducers.counting import canonical, group_by_choice, is_usable, usable, verdict_of
-from langgraph_parallel.reducers.rules.base import BaseRule, Ties
+from langgraph_parallel.reducers.counting import (
+    Group,
+    canonical,
+    group_by_choice,
+    is_usable,
+    usable,
+    verdict_of,
+)
+from langgraph_parallel.reducers.rules.base import BaseRule, GoesBy, Ties
 from langgraph_parallel.reducers.standing import Amount, Awaited, Standing
 
 
@@ -16,6 +24,7 @@ from langgraph_parallel.reducers.standing import Amount, Awaited, Standing
 class Plurality(BaseRule):
     """The choice with the greatest support, of a rule whose ballots support each choice at most once."""
 
+    goes_by: ClassVar[GoesBy] = "ballots"
     ties: Ties = "earliest"
 
     def settled(self, standing: Standing) -> bool:
@@ -73,7 +82,8 @@ class majority(Plurality):  # noqa: N801 - rules read like functions where they 
 
     def __call__(self, tally: Tally) -> Verdict:
         """Decide; see the class."""
-        return plurality(self, tally, usable(tally))
+        cast = usable(tally)
+        return plurality(self, tally, cast, group_by_choice(cast))
 
 
 @dataclass(frozen=True)
@@ -89,6 +99,7 @@ class weighted(Plurality):  # noqa: N801
         UsageError: a weight is no number from 0.
     """
 
+    goes_by: ClassVar[GoesBy] = "weights"
     weights: Mapping[str, float] = field(default_factory=dict)
     others: float | None = field(default=None, kw_only=True)
     """The weight of voters that `weights` does not name; None to go by their ballots."""
@@ -123,25 +134,20 @@ class weighted(Plurality):  # noqa: N801
 
     def __call__(self, tally: Tally) -> Verdict:
         """Decide; see the class."""
-        return plurality(self, tally, [b for b in usable(tally) if self.weight(b)], self.weight)
+        cast = [ballot for ballot in usable(tally) if self.weight(ballot)]
+        return plurality(self, tally, cast, group_by_choice(cast, self.weight))
 
 
-def plurality(
-    rule: Plurality,
-    tally: Tally,
-    cast: Sequence[Ballot],
-    weight: Callable[[Ballot], Fraction] | None = None,
-) -> Verdict:
-    """The verdict for the choice with the greatest sum of weights."""
-    groups = group_by_choice(cast, weight)
+def plurality(rule: Plurality, tally: Tally, cast: Sequence[Ballot], groups: Sequence[Group]) -> Verdict:
+    """The verdict for the first of these groups, which are sorted by their weight."""
     tied = len(groups) > 1 and groups[0].weight == groups[1].weight
-    status: VerdictStatus = "no_quorum" if len(cast) < rule.quorum else "tied" if tied else "decided"
+    status: VerdictStatus = "tied" if tied else "decided" if groups else "below_threshold"
     leader = groups[0] if groups and not (tied and rule.ties == "none") else None
     return verdict_of(
         rule.name,
         tally,
         cast,
-        status=status,
+        status=status if len(cast) >= rule.quorum else "no_quorum",
         choice=leader.choice if leader else None,
         groups=groups,
         backers=leader.ballots if leader else [],

@@ -35,7 +35,6 @@ class _Ranked(BaseRule, ABC):
     """Ranked ballots, and the candidates among whom they choose."""
 
     form: ClassVar[Form] = "ranking"
-    has_leader: ClassVar[bool] = False
     candidates: Sequence[JsonValue] | None = None
     ties: Ties = "earliest"
 
@@ -172,7 +171,8 @@ class schulze(_Ranked):  # noqa: N801
     """The candidate that beats each other one, directly or by a chain of wins, at least as clearly as back.
 
     Whoever wins every pair wins (Condorcet). A win is as strong as the ballots for it, a chain as its weakest
-    win (Schulze, Social Choice and Welfare 36, 2011). A candidate's score is how many others it beats so.
+    win (Schulze, Social Choice and Welfare 36, 2011). A candidate's score is how many others it beats so; the
+    score of one whom none beats is the number of candidates.
     Ties as in `borda`.
     """
 

@@ -7,7 +7,7 @@ from typing import ClassVar
 from langgraph_parallel.errors import UsageError
 from langgraph_parallel.records import Tally, Verdict, VerdictStatus
 from langgraph_parallel.reducers.counting import group_by_choice, usable, verdict_of
-from langgraph_parallel.reducers.rules.base import BaseRule
+from langgraph_parallel.reducers.rules.base import BaseRule, GoesBy
 from langgraph_parallel.reducers.standing import Standing
 
 
@@ -15,7 +15,7 @@ from langgraph_parallel.reducers.standing import Standing
 class _Share(BaseRule):
     """A choice that has a share of the ballots cast, and more of them than any other."""
 
-    has_leader: ClassVar[bool] = False
+    goes_by: ClassVar[GoesBy] = "share"
 
     @property
     def least(self) -> Fraction:

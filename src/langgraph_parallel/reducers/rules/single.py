@@ -3,10 +3,11 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
+from typing import ClassVar
 
 from langgraph_parallel.records import Ballot, Tally, Verdict
 from langgraph_parallel.reducers.counting import Group, canonical, group_by_choice, usable, verdict_of
-from langgraph_parallel.reducers.rules.base import BaseRule
+from langgraph_parallel.reducers.rules.base import BaseRule, GoesBy
 from langgraph_parallel.reducers.similarity import Corpus
 from langgraph_parallel.reducers.standing import Standing
 
@@ -22,6 +23,8 @@ class first_valid(BaseRule):  # noqa: N801
     cancelled once an earlier one has answered. There are no ties. For whoever answers first on the clock use
     `stop="ahead_by(1)"` with `wave="all"`.
     """
+
+    goes_by: ClassVar[GoesBy] = "ballots"
 
     def settled(self, standing: Standing) -> bool:
         """Whether nobody is left who comes before the earliest that has answered."""

@@ -16,10 +16,10 @@ would have come out differently; `langgraph-parallel replay` says how often, on 
 
 from collections.abc import Mapping
 
-from langgraph_parallel.errors import UnknownStop, UsageError
-from langgraph_parallel.reducers.reading import read_policy
-from langgraph_parallel.reducers.rules import form_of
-from langgraph_parallel.reducers.stops.base import Stop, all_votes
+from langgraph_parallel.errors import UnknownStop
+from langgraph_parallel.reducers.reading import Unreadable, read_policy
+from langgraph_parallel.reducers.rules import form_of, goes_by
+from langgraph_parallel.reducers.stops.base import CountingStop, Stop, all_votes
 from langgraph_parallel.reducers.stops.chance import adaptive, confident
 from langgraph_parallel.reducers.stops.exact import ahead_by, decided, no_new_findings, window
 
@@ -34,11 +34,8 @@ def usual_stops(rule: object) -> tuple[Stop, ...]:
     """The stops that are tried where nobody says which: those that fit the rule."""
     if form_of(rule) == "list":
         return decided(), no_new_findings(1), no_new_findings(2)
-    if hasattr(rule, "least"):
-        return decided(), confident()
-    if not getattr(rule, "has_leader", True):
-        return (decided(),)
-    return decided(), confident(), adaptive(), ahead_by(2), ahead_by(3), window(3)
+    tried = decided(), confident(), adaptive(), ahead_by(2), ahead_by(3), window(3)
+    return tuple(stop for stop in tried if not isinstance(stop, CountingStop) or goes_by(rule) in stop.fits)
 
 
 def stop_of(stop: str | Stop) -> Stop:
@@ -53,9 +50,7 @@ def stop_of(stop: str | Stop) -> Stop:
     if isinstance(stop, str):
         try:
             return read_policy(stop, STOPS)
-        except UsageError:
-            raise
-        except (SyntaxError, ValueError, TypeError, KeyError, AttributeError, RecursionError):
+        except Unreadable:
             pass
     raise UnknownStop.of(stop, STOPS)
 

@@ -1,10 +1,12 @@
 """What every stop has: pure, a value, composed with `|` and `&`."""
 
 from abc import ABC, abstractmethod
+from collections.abc import Collection
+from typing import ClassVar
 
 from langgraph_parallel.errors import UsageError
 from langgraph_parallel.records import Tally
-from langgraph_parallel.reducers.rules import Rule, counting_of, majority
+from langgraph_parallel.reducers.rules import GoesBy, Rule, counting_of, goes_by, majority
 from langgraph_parallel.reducers.standing import Remaining, Standing
 
 _MAJORITY = majority()
@@ -46,7 +48,7 @@ class Stop(ABC):
         """Whether the ballots are enough by this stop, once there is a quorum."""
 
     def lacks(self, standing: Standing) -> int:
-        """A lower bound on the further ballots before they can be enough."""
+        """A lower bound on the further ballots before they can be enough; anything up to 1 asks for one."""
         return 1
 
     def __or__(self, other: "Stop") -> "Stop":
@@ -59,13 +61,16 @@ class Stop(ABC):
 class CountingStop(Stop):
     """A stop that looks at the choice with the most ballots."""
 
+    fits: ClassVar[Collection[GoesBy]] = frozenset[GoesBy](("ballots",))
+    """What the rule may go by."""
+
     def check(self, rule: object) -> None:
         """The rule has to choose by the most ballots, too."""
-        if not getattr(rule, "has_leader", True):
+        if goes_by(rule) not in self.fits:
             name = getattr(rule, "name", rule)
             raise UsageError(
                 f"{self} looks at the choice with the most ballots, and {name} does not decide by that; use "
-                "decided or all_votes, under threshold confident, under union no_new_findings"
+                "decided or all_votes; with weights or a threshold confident, under union no_new_findings"
             )
 
 

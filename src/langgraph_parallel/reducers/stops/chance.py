@@ -6,11 +6,13 @@ integral of the Dirichlet variant is computed in floating point.
 
 import math
 from bisect import bisect_left
+from collections.abc import Collection
 from fractions import Fraction
 from functools import lru_cache
-from typing import Literal
+from typing import ClassVar, Literal
 
 from langgraph_parallel.errors import UsageError
+from langgraph_parallel.reducers.rules import GoesBy
 from langgraph_parallel.reducers.standing import Standing
 from langgraph_parallel.reducers.stops.base import CountingStop
 
@@ -34,8 +36,8 @@ class confident(CountingStop):  # noqa: N801 - called like the function that it 
     uniformly distributed before the first ballot: the further ones for the leader are beta-binomial,
     BetaBinomial(m, a + 1, b + 1). Of up to 15 voters a final draw counts half; of more it counts for the
     leader where an earlier voter has made its choice, as the rule would decide it. (On recorded votes of few
-    voters the latter lost more answers than it saved calls.) Where the vote is decided p is 1. Under weights
-    that are known, a and b are the support in ballots of the mean weight of those to come.
+    voters the latter lost more answers than it saved calls.) A vote that is decided
+    is over in any case. Under weights a and b are the support in ballots of the mean weight of those to come.
 
     Under `threshold` and `unanimous` it is the outcome that has to stay as it is: that the leader has its
     share in the end, or, where it has not now, that nobody has.
@@ -47,17 +49,16 @@ class confident(CountingStop):  # noqa: N801 - called like the function that it 
         UsageError: p is not above 0.5 and below 1.
     """
 
+    fits: ClassVar[Collection[GoesBy]] = ("ballots", "weights", "share")
+
     def __init__(self, p: float | None = None) -> None:
         self.p = p
         self._p = None if p is None else _probability(p, "confident")
 
-    def check(self, rule: object) -> None:
-        """The rule has to choose by the most ballots, or by a share of them."""
-        if _least(rule) is None:
-            super().check(rule)
-
     def is_enough(self, standing: Standing) -> bool:
-        """By the two leading choices."""
+        """By the two leading choices; and in any case where the vote is decided."""
+        if standing.rule.settled(standing):
+            return True
         if (least := _least(standing.rule)) is not None:
             return self._keeps_share(standing, least, 0, 0, 0)
         lead, behind = standing.in_ballots()
@@ -65,15 +66,18 @@ class confident(CountingStop):  # noqa: N801 - called like the function that it 
 
     def lacks(self, standing: Standing) -> int:
         """When all of them side with the leader; of a share, in whatever way."""
-        if (least := _least(standing.rule)) is not None:
-            return self._lacks_share(standing, least)
+        least = _least(standing.rule)
+        likely = self._lacks_lead(standing) if least is None else self._lacks_share(standing, least)
+        return min(likely, standing.rule.fewest(standing))
+
+    def _lacks_lead(self, standing: Standing) -> int:
 
         def would_fire(number: int) -> bool:
             lead, behind = standing.in_ballots(number)
             return lead > behind and self._is_safe(lead, behind, standing.left - number, standing)
 
         numbers = range(1, max(1, standing.left))
-        if standing.is_weighted:
+        if len(set(standing.worths)) > 1:
             return next(filter(would_fire, numbers), standing.left)
         return numbers.start + bisect_left(numbers, True, key=would_fire)  # each one makes it more likely
 

@@ -67,7 +67,7 @@ class ahead_by(CountingStop):  # noqa: N801
 
 
 class window(CountingStop):  # noqa: N801
-    """When w ballots in a row are all the same: early-stopping self-consistency (arXiv 2401.10480).
+    """When w ballots in a row were all the same: early-stopping self-consistency (arXiv 2401.10480).
 
     Windows follow each other without overlapping, in the voters' order; what does not count is in none.
 
@@ -79,16 +79,14 @@ class window(CountingStop):  # noqa: N801
         self.w = whole(w, "window")
 
     def is_enough(self, standing: Standing) -> bool:
-        """Whether a window is complete, and of one mind."""
-        heard = standing.heard
-        if not heard or len(heard) % self.w:
-            return False
-        last = [set(one.supported) for one in heard[-self.w :]]
-        return bool(last[0]) and all(one == last[0] for one in last)
+        """Whether a complete window is of one mind."""
+        said = [set(one.supported) for one in standing.heard]
+        windows = (said[i : i + self.w] for i in range(0, len(said) - self.w + 1, self.w))
+        return any(window[0] and all(one == window[0] for one in window) for window in windows)
 
     def lacks(self, standing: Standing) -> int:
-        """What is missing in the window."""
-        return self.w - len(standing.heard) % self.w
+        """What is missing in the window, unless there was one already."""
+        return 0 if self.is_enough(standing) else self.w - len(standing.heard) % self.w
 
     def __str__(self) -> str:
         return f"window({self.w})"
