@@ -178,6 +178,13 @@ def test_calibration_says_when_the_best_voter_should_be_asked_alone() -> None:
     assert worse.advice.startswith("good alone is right more often")
 
 
+def test_the_panel_is_graded_by_the_rule_that_it_will_have() -> None:
+    """A voter that only one fold has seen weighs as little as any there, too: the rare one cannot outvote."""
+    known = [({"good": "x", "fair": "x"}, "x")] * 9
+    held = calibrate([({"good": "x", "rare": "y"}, "x"), *known])
+    assert held.panel_accuracy == 1.0
+
+
 async def test_learned_weights_decide_and_are_kept_in_a_file(tmp_path: Path) -> None:
     """Saved as JSON, read back, and used as a rule: the heaviest voter is asked first."""
     learned = calibrate(history())
@@ -194,6 +201,8 @@ def test_what_is_no_history_or_no_file_is_an_error(tmp_path: Path) -> None:
     """With what is wrong and what to pass."""
     with pytest.raises(UsageError, match="something else than pairs of ballots and their truth"):
         calibrate([{"a": "x"}])  # type: ignore[list-item]
+    with pytest.raises(UsageError, match="a truth of None, which stands for no answer"):
+        calibrate([({"a": "x"}, None)])
     with pytest.raises(UsageError, match="nothing to learn from"):
         calibrate([({"a": None}, "x")])
     with pytest.raises(UsageError, match="pass at least 2 choices"):

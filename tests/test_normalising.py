@@ -32,6 +32,8 @@ from langgraph_parallel.reducers.normalising import boxed, find_choice, normalis
         ("2e3", 2000),
         (".5", 0.5),
         ("The answer is 18.", 18),
+        ("answers: 18", 18),
+        ("answering 18", None),
         ("Final answer: **18**", 18),
         ("$18$", 18),
         (7, 7),
@@ -250,6 +252,20 @@ async def test_a_weight_that_is_none_is_worth_no_vote(weight: Any) -> None:
     }
     out = await create_voting(voters=voters, rule="weighted").ainvoke({"question": "?"})
     assert (out["verdict"].choice, out["verdict"].abstained) == ("n", 1)
+
+
+async def test_a_weight_beside_another_field_is_none() -> None:
+    """An object that is itself the choice may have a field of that name."""
+    parcel = {"weight": "2 kg", "to": "Rome"}
+    verdict = (await create_voting(voters=[lambda q: parcel]).ainvoke({"question": "?"}))["verdict"]
+    assert verdict.choice == parcel
+
+
+async def test_an_object_with_a_verdict_that_chose_nothing_is_the_choice() -> None:
+    """Only what has a choice in its verdict is a vote of ours."""
+    said = {"verdict": {"text": "guilty"}}
+    verdict = (await create_voting(voters=[lambda q: said]).ainvoke({"question": "?"}))["verdict"]
+    assert verdict.choice == said
 
 
 async def test_the_field_of_the_ballot_goes_before_a_verdict_beside_it() -> None:

@@ -85,6 +85,14 @@ def test_answers_are_normalised_and_may_abstain(tmp_path: Path, capsys: pytest.C
     assert (trials["all_votes()"]["right"], trials["ahead_by(2)"]["calls"]) == (1, 3)
 
 
+def test_a_normaliser_gives_the_same_in_a_replay(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """What is beyond any number abstains, as it would in a vote."""
+    path = tmp_path / "votes.jsonl"
+    path.write_text(json.dumps({"samples": ["7", "1e999999", "nothing", "7"]}))
+    trials = replayed(path, capsys, "--orders", "0", "--stop", "ahead_by(2)", "--normalise", "number")
+    assert trials["ahead_by(2)"]["calls"] == 4
+
+
 def test_lists_are_replayed_under_union(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """The usual stops for lists are those that wait for nothing new."""
     path = tmp_path / "votes.jsonl"

@@ -262,6 +262,7 @@ def test_waves_of_a_number_and_of_all() -> None:
         (ahead_by(2), "aaba", 9, True),
         (window(3), "abbb", 9, False),  # the second window is not complete
         (window(3), "abcbbb", 9, True),
+        (window(2), "aab", 9, True),  # the first window was of one mind, whenever it is looked at
         (all_votes(), "aaaa", 1, False),
     ],
     ids=str,
@@ -315,6 +316,24 @@ def test_weights_tell_a_confident_stop_what_is_still_to_come() -> None:
     assert confident(0.95)(tally("a", "a"), light, heavy)
     assert not confident(0.95)(tally("a", "a"), light)
     assert not confident(0.95)(tally("a", "b"), light, heavy)
+
+
+def test_weights_measure_the_lead_even_where_all_to_come_weigh_one() -> None:
+    """What was heard may weigh ten, or a tenth: ballots alone would mislead."""
+    ones = [Awaited(f"w{i}", i + 3) for i in range(5)]
+    rule = weighted({"v0": 10.0, "v1": 0.1, "v2": 0.1} | {one.voter: 1.0 for one in ones})
+    assert confident(0.95)(tally("a", "b", "b"), ones, rule)
+    assert not confident(0.95)(tally(None, "b", "b"), ones, rule)
+
+
+@every_rule
+@settings(max_examples=40)
+@given(data=st.data())
+def test_confident_fires_wherever_the_vote_is_decided(rule: Rule, data: st.DataObject) -> None:
+    """It bets on what is open, and never waits for what is certain."""
+    heard, awaited = data.draw(votes(ballots_of(rule)))
+    remaining = [Awaited(f"v{order}", order) for order in awaited]
+    assert confident(0.99)(heard, remaining, rule) or not decided()(heard, remaining, rule)
 
 
 def test_failures_are_never_evidence() -> None:
@@ -381,6 +400,30 @@ def test_what_counts_votes_does_not_fit_rules_that_do_not(rule: Rule) -> None:
         no_new_findings(2).check(majority())
     for fitting in usual_stops(rule):
         fitting.check(rule)
+
+
+def test_weights_are_not_counted_as_votes() -> None:
+    """Three light voters of one mind are three ballots ahead, and may weigh less than the next one."""
+    rule = weighted(WEIGHTS)
+    for stop in (adaptive(), ahead_by(2), window(2)):
+        with pytest.raises(UsageError, match="weighted does not decide by that; .* with weights"):
+            stop.check(rule)
+    assert [str(stop) for stop in usual_stops(rule)] == ["decided()", "confident()"]
+
+
+def test_of_a_rule_of_ones_own_everybody_is_heard_up_to_its_quorum() -> None:
+    """It has no say in when it is settled; a quorum that it names is kept by every stop."""
+
+    class Own:
+        name = "own"
+        quorum = 3
+
+        def __call__(self, tally: Tally) -> Any:
+            return majority()(tally)
+
+    assert not decided()(tally("a", "a", "a"), 1, Own())
+    assert not ahead_by(1)(tally("a", "a"), 5, Own())
+    assert ahead_by(1)(tally("a", "a", "a"), 5, Own())
 
 
 def test_stops_compose() -> None:

@@ -466,6 +466,48 @@ async def test_of_a_union_a_person_chooses_a_list() -> None:
     assert (verdict.choice, verdict.decided_by) == (["x", "y"], "person")
 
 
+async def test_of_a_list_a_person_supports_whoever_named_one_of_its_items() -> None:
+    """And nothing is proposed: the counts are of single items."""
+    graph = create_voting(
+        voters={"a": lambda q: ["x"], "b": lambda q: ["y"], "c": lambda q: ["z"], "d": fails},
+        rule="union(2, quorum=4)",
+        on_undecided="escalate",
+        checkpointer=InMemorySaver(),
+    )
+    first = (await graph.ainvoke(QUESTION, CONFIG))["__interrupt__"][0].value
+    assert first["action_requests"][0]["args"]["choice"] is None
+    assert first["review_configs"][0]["allowed_decisions"] == ["edit", "reject"]
+    verdict = (await graph.ainvoke(decisions(edit(["x", "z"])), CONFIG))["verdict"]
+    assert (str(verdict.support), [d.voter for d in verdict.dissent]) == ("2/3", ["b"])
+
+
+async def test_of_numbers_a_person_chooses_a_number() -> None:
+    """The schema says so, and a text is refused."""
+    graph = create_voting(
+        voters={"a": lambda q: 3, "b": fails},
+        rule="median(quorum=2)",
+        on_undecided="escalate",
+        checkpointer=InMemorySaver(),
+    )
+    first = (await graph.ainvoke(QUESTION, CONFIG))["__interrupt__"][0].value
+    assert first["review_configs"][0]["args_schema"]["properties"]["choice"] == {"type": "number"}
+    for wrong in ("four", True):
+        with pytest.raises(ValidationError, match="is no number, which the choice has to be"):
+            await graph.ainvoke(decisions(edit(wrong)), CONFIG)
+    assert (await graph.ainvoke(decisions(edit(4)), CONFIG))["verdict"].choice == 4
+
+
+async def test_a_fallback_knows_the_candidates() -> None:
+    """A ranked rule that decides instead ranks among the choices, named by a voter or not."""
+    said: Any = {"a": lambda q: ["x", "y"], "b": lambda q: ["y"]}
+    graph = create_voting(
+        voters=said, choices=["x", "y", "z"], rule="schulze(ties='none')", on_undecided="borda"
+    )
+    verdict = (await graph.ainvoke(QUESTION))["verdict"]
+    assert (verdict.choice, verdict.decided_by) == ("y", "borda")
+    assert {count.choice for count in verdict.counts} == {"x", "y", "z"}
+
+
 async def test_a_rule_that_gives_no_verdict_is_reported() -> None:
     """The ballots come back, and the failure has the rule's name."""
 
@@ -478,3 +520,4 @@ async def test_a_rule_that_gives_no_verdict_is_reported() -> None:
     out = await create_voting(voters=voters("red"), rule=Odd()).ainvoke(QUESTION)
     assert out["report"].failures == {"odd": "TypeError: the rule gave int where a Verdict is due"}
     assert (out["verdict"].status, len(out["ballots"])) == ("below_threshold", 1)
+    assert out["verdict"].rule == "odd"

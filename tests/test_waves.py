@@ -278,6 +278,17 @@ async def test_shadow_mode_hears_everybody_and_tries_the_stops(model: str, serve
     assert {"decided()", "confident()", "adaptive(0.95)"} <= {t.stop for t in usual["report"].trials}
 
 
+async def test_where_ties_matter_a_trial_that_hides_one_is_not_the_same() -> None:
+    """With a fallback a tie is another outcome than the choice of the earliest."""
+    voters: Any = {name: lambda q, said=said: said for name, said in zip("abcd", "xxyy", strict=True)}
+    stops = ["ahead_by(2)", "decided"]
+    for given, same in (("return", 1), (lambda q: "x", 0)):
+        vote = create_voting(voters=voters, shadow=stops, stop="all_votes", on_undecided=given)
+        tried = {t.stop: (t.calls, t.same) for t in (await vote.ainvoke(QUESTION))["report"].trials}
+        assert tried["ahead_by(2)"] == (2, same)
+        assert tried["decided()"] == ((2 if same else 4), 1)
+
+
 def test_the_loop_is_in_the_drawing() -> None:
     """Each wave is a fan-out: open to voter, voter to tally, and back or on to the close."""
     edges = {(edge.source, edge.target) for edge in create_voting(voters=[len]).get_graph().edges}
@@ -307,6 +318,19 @@ async def test_first_to_answer_wins_a_race(model: str, server: ModelServer) -> N
         ({"rule": "borda(3)"}, "is not a rule"),
         ({"rule": "median", "stop": "ahead_by(2)"}, "median does not decide by that"),
         ({"stop": "no_new_findings(2)"}, "use it with union or approval"),
+        ({"rule": "weighted", "stop": "ahead_by(2)"}, "weighted does not decide by that"),
+        (
+            {"rule": "median", "choices": ["a", "b"]},
+            "median decides among numbers, and the choices are texts",
+        ),
+        (
+            {"rule": "union", "on_undecided": Judge("openai:m")},
+            "a judge chooses one answer, and union a list",
+        ),
+        (
+            {"rule": "majority", "on_undecided": "median"},
+            "median wants ballots of another kind than majority",
+        ),
         ({"on_undecided": "escalte"}, "neither 'return' nor 'escalate': 'escalte' is not a rule"),
     ],
     ids=str,
