@@ -406,7 +406,7 @@ def test_weights_are_not_counted_as_votes() -> None:
     """Three light voters of one mind are three ballots ahead, and may weigh less than the next one."""
     rule = weighted(WEIGHTS)
     for stop in (adaptive(), ahead_by(2), window(2)):
-        with pytest.raises(UsageError, match="weighted does not decide by that; .* with weights"):
+        with pytest.raises(UsageError, match=r"weighted does not decide by that; .* with weights"):
             stop.check(rule)
     assert [str(stop) for stop in usual_stops(rule)] == ["decided()", "confident()"]
 

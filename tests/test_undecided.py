@@ -504,7 +504,7 @@ async def test_a_fallback_knows_the_candidates() -> None:
         voters=said, choices=["x", "y", "z"], rule="schulze(ties='none')", on_undecided="borda"
     )
     verdict = (await graph.ainvoke(QUESTION))["verdict"]
-    assert (verdict.choice, verdict.decided_by) == ("y", "borda")
+    assert (verdict.choice, verdict.decided_by) == ("y", "fallback")
     assert {count.choice for count in verdict.counts} == {"x", "y", "z"}
 
 
