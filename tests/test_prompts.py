@@ -24,7 +24,7 @@ VARIABLES = {
     "reconcile": {"pairs"},
     "repair": {"error"},
     "review": {"aspect", "criteria", "reader", "files"},
-    "section": {"title", "instructions", "content"},
+    "section": {"title", "instructions", "content", "earlier"},
     "summarise": {"title", "content"},
     "synthesize": {"missing", "results"},
 }

@@ -306,7 +306,7 @@ async def test_wrong_input_fails_before_any_work() -> None:
     def twins(content: str) -> list[Section]:
         return [Section(id="1", title="a", content=""), Section(id="1", title="b", content="")]
 
-    with pytest.raises(errors.UsageError, match="several sections the id '1'"):
+    with pytest.raises(errors.UsageError, match="several sections have the id '1'"):
         await create_sectioning(planner=twins, worker=shout).ainvoke({"content": "x"})
     with pytest.raises(errors.NoModelError):
         await create_sectioning(planner=split.by_heading(), worker=Ask("{content}")).ainvoke({"content": ""})

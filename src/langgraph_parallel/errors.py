@@ -6,6 +6,7 @@
     │   ├── ModelError                      a model string that means nothing, or a provider not installed
     │   │   ├── NoModelError                no model was given and none can be had
     │   │   └── UnknownPrice                a budget in dollars, and a model whose price nobody knows
+    │   ├── PlanError                       sections that cannot be worked on: a circle of needs, an id twice
     │   ├── PromptError                     a prompt has a missing or an unknown variable
     │   ├── UnknownAspect                   a review aspect that does not ship and is not a Markdown file
     │   ├── UnknownRule                     a voting rule that does not exist
@@ -53,6 +54,10 @@ class NoModelError(ModelError):
 
 class UnknownPrice(ModelError):
     """There is a budget in US dollars, and a model whose price is not known."""
+
+
+class PlanError(UsageError):
+    """A plan cannot be carried out."""
 
 
 class PromptError(UsageError):

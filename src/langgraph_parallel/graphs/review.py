@@ -170,6 +170,7 @@ def review_graph(
         ReviewContext,
         limits,
         completion_of(completion),
+        takes=lambda title, text: {"files": {title: text}},
     )
     return governed(review_builder(settings, voters).compile(**options), governing)
 

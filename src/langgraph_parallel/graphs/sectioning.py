@@ -1,55 +1,45 @@
 """Sectioning: a planner divides the work, workers do it at the same time, a synthesizer joins it."""
 
-from typing import Annotated, Any
+import inspect
+from collections.abc import Mapping, Sequence
+from typing import Annotated, Any, Literal
 
-from langgraph.graph import END, START, StateGraph
 from langgraph.graph.state import CompiledStateGraph
 from langgraph.store.base import BaseStore
 from langgraph.types import Checkpointer
 from pydantic import Field, JsonValue
 from typing_extensions import TypedDict
 
+from langgraph_parallel.errors import InputError, PlanError, UsageError
+from langgraph_parallel.graphs.flow import flow_graph
 from langgraph_parallel.nodes.ask import Ask
-from langgraph_parallel.nodes.branch import branch_node, task_of
-from langgraph_parallel.nodes.escalate import passing_on
-from langgraph_parallel.nodes.estimating import sectioning_estimator
-from langgraph_parallel.nodes.plan import PlannerLike, as_planner
-from langgraph_parallel.nodes.scatter import answered_to, scatter_to
-from langgraph_parallel.nodes.sectioning import asks_of, planning, section_tasks, synthesizing
-from langgraph_parallel.nodes.shapes import BRANCHES, RUN_REPORT, typed_dict
+from langgraph_parallel.nodes.flow import Close, Flow, Plan
+from langgraph_parallel.nodes.gather import Gathered
+from langgraph_parallel.nodes.plan import Planner, PlannerLike, as_planner
+from langgraph_parallel.nodes.shapes import typed_dict
 from langgraph_parallel.nodes.synthesize import Synthesizer, concatenate
-from langgraph_parallel.nodes.workers import WorkerLike, as_worker, section_input
-from langgraph_parallel.records import Answer, Call, Section
-from langgraph_parallel.reducers import merge_calls
-from langgraph_parallel.reducers.completion import Completion, completion_of
+from langgraph_parallel.nodes.workers import WorkerLike, Workers, asks_in
+from langgraph_parallel.records import Estimate, Section
+from langgraph_parallel.reducers.completion import Completion
 from langgraph_parallel.runtime.context import Context
-from langgraph_parallel.runtime.graph import Governing, ParallelGraph, governed
-from langgraph_parallel.runtime.limits import Limits, limits_from_environment, merged
-from langgraph_parallel.runtime.prices import check_prices
+from langgraph_parallel.runtime.limits import Limits
+from langgraph_parallel.runtime.run import Run
+
+Dependencies = Literal["waves", "error"]
 
 
 class SectioningOutput(TypedDict):
-    """The joined result, the sections and what came of each, and the run's numbers."""
+    """The joined result."""
 
     result: Annotated[JsonValue, Field(title="Result", description="What the synthesizer made.")]
-    sections: Annotated[list[Section], Field(title="Sections", description="What the planner made.")]
-    branches: BRANCHES
-    report: RUN_REPORT
-
-
-class _Inner(SectioningOutput):
-    """Channels that stay inside."""
-
-    calls: Annotated[dict[str, Call], merge_calls]
-    answers: list[Answer]
-    """What a person has decided of votes in the sections."""
 
 
 def create_sectioning(
     *,
     planner: PlannerLike,
-    worker: WorkerLike,
+    worker: WorkerLike | Mapping[str, WorkerLike],
     synthesizer: Synthesizer | None = None,
+    dependencies: Dependencies = "waves",
     limits: Limits | None = None,
     completion: str | Completion | None = None,
     checkpointer: Checkpointer = None,
@@ -61,14 +51,18 @@ def create_sectioning(
     Input: `content`: a text, a list of texts, or a mapping of path to text, as the planner divides it.
     Output: `result` (what the synthesizer makes), `sections` (list of `Section`), `branches` (a `Branch` for
     each section, by id), `report` (`RunReport`). A section whose worker fails is missing from the
-    result, and named as missing; the others finish. Where the worker is a vote that escalates what it cannot
-    decide, all such votes are put before a person by one interrupt, before the results are joined.
+    result, and named as missing; the others finish. A section that `needs` others waits for them, and gets
+    their results; where one of these fails, it is missing too. Where the worker is a vote that escalates what
+    it cannot decide, all such votes are put before a person by one interrupt, before the results are joined.
 
     Args:
         planner: one of `split`, `by_model(...)`, or a function from content to sections.
-        worker: handles one `Section`. A function gets the record, an `Ask` its fields as variables, any
-            other Runnable or graph the record as a dict, a chat model the text.
+        worker: handles one `Section`. A function gets the record, an `Ask` its fields and its `data` as
+            variables, a graph of this package its text, any other Runnable the record as a dict, a chat model
+            a prompt with the text. Or several workers by name: each section says its own (`Section.worker`).
         synthesizer: from `Gathered` to the result; by default the results one after another.
+        dependencies: what to do with sections that need others: work on them in `waves`, or say by an `error`
+            that the work is not parallel.
         limits: bounds of calls, budget and deadline of a run.
         completion: when there is enough, such as `min_success(0.8) & required("intro")`, with the ids of
             sections. By default all are waited for, and what fails is named as missing.
@@ -81,50 +75,75 @@ def create_sectioning(
         PromptError: the worker's prompt has a variable that a section has not.
         UnknownPrice: a budget in dollars, and a model without a known price.
     """
-    divide = as_planner(planner)
-    work = as_worker(worker, "section")
-    join = synthesizer or concatenate()
-    if isinstance(work, Ask):
-        work.prompt.check({*Section.model_fields, *work.given})
-    asked = [ask.model for ask in asks_of(divide, work, join)]
-    check_prices(merged([limits, limits_from_environment()]), asked)
+    if dependencies not in ("waves", "error"):
+        raise UsageError(f"dependencies is {dependencies!r}; choose waves or error")
+    divide, join, workers = as_planner(planner), synthesizer or concatenate(), Workers(worker)
+    for held in workers.by_name.values():
+        if isinstance(held, Ask) and not workers.names:
+            held.prompt.check({*Section.model_fields, *held.given})
+    flow = Flow(
+        name=name,
+        takes=["content"],
+        plan=_dividing(divide, dependencies),
+        draft=_drafting(divide) if divide.ask else None,
+        plans=asks_in(divide),
+        workers=workers,
+        close=_joining(join),
+        closes=asks_in(join),
+        gives=["result"],
+    )
     accepts: Any = divide.accepts
     about = Field(title="Content", description="What to divide and work on.", examples=_EXAMPLES.get(accepts))
-    content = {"content": Annotated[accepts, about]}
-    builder: StateGraph[Any, Any, Any, Any] = StateGraph(
-        typed_dict("SectioningState", _Inner, content),
-        context_schema=Context,
-        input_schema=typed_dict("SectioningInput", content),
-        output_schema=SectioningOutput,
+    return flow_graph(
+        flow,
+        typed_dict("SectioningInput", {"content": Annotated[accepts, about]}),
+        SectioningOutput,
+        limits=limits,
+        completion=completion,
+        checkpointer=checkpointer,
+        store=store,
+        takes=divide.takes,
     )
-    escalates = isinstance(work, ParallelGraph) and work.governing.escalates
-    tasks = section_tasks(name)
-    router, paths = scatter_to("worker", tasks, join="escalate" if escalates else "synthesize")
-    builder.add_node("plan", planning(divide, work, join))
-    builder.add_node(
-        "worker",
-        branch_node(work, "section", into=section_input(work)),
-        input_schema=task_of("SectionTask", Section),
-    )
-    builder.add_node("synthesize", synthesizing(join))
-    builder.add_edge(START, "plan")
-    builder.add_conditional_edges("plan", router, paths)
-    builder.add_edge("worker", "escalate" if escalates else "synthesize")
-    if escalates:
-        builder.add_node("escalate", passing_on)
-        builder.add_conditional_edges("escalate", *answered_to("worker", tasks, join="synthesize"))
-    builder.add_edge("synthesize", END)
-    return governed(
-        builder.compile(checkpointer=checkpointer, store=store, name=name),
-        Governing(
-            "plan",
-            "synthesize",
-            sectioning_estimator(divide, work, join),
-            limits=limits,
-            completion=completion_of(completion),
-            escalates=escalates,
-        ),
-    )
+
+
+def _dividing(planner: Planner, dependencies: Dependencies) -> Plan:
+    async def divide(given: Mapping[str, Any], context: Context) -> Sequence[Section]:
+        if "content" not in given:
+            raise InputError("sectioning has no content; pass {'content': ...}")
+        made = planner(given["content"])
+        sections = list(await made if inspect.isawaitable(made) else made)
+        if strange := [section for section in sections if not isinstance(section, Section)]:
+            raise PlanError(f"planner {planner.name} gave {type(strange[0]).__name__} where a Section is due")
+        waiting = [section for section in sections if section.needs]
+        if waiting and dependencies == "error":
+            raise PlanError(
+                f"the work is not parallel: section {waiting[0].title!r} needs {waiting[0].needs[0]!r}; let "
+                "it wait with dependencies='waves'"
+            )
+        return sections
+
+    return divide
+
+
+def _drafting(planner: Planner) -> Any:
+    def draft(given: Mapping[str, Any], run: Run, context: Context) -> tuple[Estimate, Sequence[Section]]:
+        content = given.get("content")
+        if content is None:
+            raise InputError("there is nothing to estimate; pass {'content': ...}")
+        assert planner.ask is not None
+        asked = planner.ask.estimate({"content": content}, run, context)
+        sections = [Section(id=str(i), title="", content=str(content)) for i in range(planner.most or 0)]
+        return asked, sections
+
+    return draft
+
+
+def _joining(join: Synthesizer) -> Close:
+    async def close(gathered: Gathered) -> Mapping[str, JsonValue]:
+        made = join(gathered)
+        return {"result": await made if inspect.isawaitable(made) else made}
+
+    return close
 
 
 _EXAMPLES: dict[Any, list[Any]] = {

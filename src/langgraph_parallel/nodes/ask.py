@@ -12,8 +12,9 @@ from langchain_core.runnables import RunnableConfig
 from pydantic import BaseModel
 
 from langgraph_parallel.errors import InputError, InvalidAnswer
+from langgraph_parallel.nodes.words import titled
 from langgraph_parallel.prompts import Prompt, compose, load, prompt_of
-from langgraph_parallel.records import Estimate, Usage
+from langgraph_parallel.records import Estimate, Section, Usage
 from langgraph_parallel.runtime.calling import Calling
 from langgraph_parallel.runtime.context import Context, current_context
 from langgraph_parallel.runtime.limiter import Rates, limiter_of
@@ -204,7 +205,7 @@ class Ask:
                     f"prompt {self.prompt.name!r} has {len(names)} variables; pass a mapping, not a text"
                 )
             return dict.fromkeys(names, input)
-        held = dict(input) if isinstance(input, Mapping | BaseModel) else {}
+        held = _variables(input)
         if missing := names - held.keys():
             lacking = ", ".join(sorted(missing))
             raise InputError(f"prompt {self.prompt.name!r} needs {lacking}; the input has {sorted(held)}")
@@ -215,6 +216,13 @@ class Ask:
         data = {name: value for name, value in values.items() if name not in trusted}
         composed = compose(self.prompt, data, {**self.given, **trusted}, role=self.role)
         return [SystemMessage(composed.system), HumanMessage(composed.human)]
+
+
+def _variables(input: object) -> dict[str, Any]:
+    """What a mapping or a record holds; of a section its `data` and the earlier results, too."""
+    if isinstance(input, Section):
+        return {**input.data, **dict(input), "earlier": titled(input.earlier.items())}
+    return dict(input) if isinstance(input, Mapping | BaseModel) else {}
 
 
 def _text(value: object) -> str:

@@ -154,7 +154,7 @@ async def run_branch(worker: Worker | Dispatcher, task: Task, config: RunnableCo
         escalations=end.report.escalations if end.report else [],
         below=end.below,
     )
-    run.ended(branch)
+    run.ended(branch, planned=task.get("planned", 0) > 0)
     return branch
 
 

@@ -1,7 +1,7 @@
 """What every closing node does: ask the completion policy, survive its own failure, measure the run."""
 
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -67,16 +67,22 @@ def closing(step: str) -> Iterator[Closing]:
             held.problems[step] = describe(error)
 
 
-def require_completion(state: Mapping[str, Any]) -> None:
+def require_completion(state: Mapping[str, Any], among: Collection[str] | None = None) -> None:
     """Make sure that enough branches have succeeded to close the fan-out.
+
+    Args:
+        state: of the graph.
+        among: ids of the branches that the policy speaks of; by default all.
 
     Raises:
         CompletionError: too few, by the policy of the run; it has everything that succeeded.
     """
     policy = current_run().completion
-    if policy is None or policy.judge(Progress.of(state["branches"])) in {State.MET, State.ENOUGH}:
+    held: Mapping[str, Branch] = state["branches"]
+    spoken_of = {key: branch for key, branch in held.items() if among is None or key in among}
+    if policy is None or policy.judge(Progress.of(spoken_of)) in {State.MET, State.ENOUGH}:
         return
-    branches = in_order(state["branches"])
+    branches = in_order(held)
     causes = [f"{branch.name}: {branch.error or branch.status}" for branch in branches if not branch.ok]
     ended = f"{len(branches) - len(causes)} of {len(branches)} branches succeeded"
     raise CompletionError(

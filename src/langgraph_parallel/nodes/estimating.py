@@ -5,13 +5,12 @@ from typing import Any, Protocol, runtime_checkable
 
 from langgraph_parallel.errors import InputError
 from langgraph_parallel.nodes.ask import Ask
+from langgraph_parallel.nodes.flow import Flow, planned
 from langgraph_parallel.nodes.judge import Judge
-from langgraph_parallel.nodes.plan import Planner, divided
 from langgraph_parallel.nodes.polling import VoteSettings
-from langgraph_parallel.nodes.synthesize import Synthesizer
 from langgraph_parallel.nodes.voters import Vote, asked
-from langgraph_parallel.nodes.workers import Worker, section_input
-from langgraph_parallel.records import Estimate, Section
+from langgraph_parallel.nodes.workers import Worker
+from langgraph_parallel.records import Estimate
 from langgraph_parallel.runtime.context import Context, VotingContext, context_of
 from langgraph_parallel.runtime.graph import ParallelGraph
 from langgraph_parallel.runtime.run import Run
@@ -29,30 +28,47 @@ class Estimable(Protocol):
         ...
 
 
-async def estimate_worker(worker: Worker, input: Any, run: Run, context: Context) -> Estimate:
-    """What a worker takes for one piece of work; a graph of ours is asked for all of its inside."""
+async def estimate_worker(
+    worker: Worker, input: Any, run: Run, context: Context, *, more: int = 0
+) -> Estimate:
+    """What a worker takes for one piece of work; a graph of ours is asked for all of its inside.
+
+    Args:
+        worker: any.
+        input: what it gets.
+        run: whose limits hold.
+        context: whose model is asked.
+        more: tokens of its prompt that are not known yet: answers of others.
+    """
     if isinstance(worker, ParallelGraph):
         inner = Run(worker.governing.limits, around=run)
         return await worker.governing.estimate(input, inner, context)
+    if isinstance(worker, Ask):
+        return worker.estimate(input, run, context, more=more)
     return worker.estimate(input, run, context) if isinstance(worker, Estimable) else _UNKNOWN
 
 
-def sectioning_estimator(planner: Planner, worker: Worker, synthesizer: Synthesizer) -> Estimator:
-    """Make the estimator of a sectioning: the plan, a worker for each section, the synthesis."""
-    into = section_input(worker) or _as_is
+def flow_estimator(flow: Flow) -> Estimator:
+    """Make the estimator of a graph over sections: plan, a worker for each section, later rounds, close.
+
+    Where a model plans, it is not asked: the plan then has as many sections as it may have, each with the
+    whole request.
+    """
 
     async def estimate(input: Any, run: Run, context: Context) -> Estimate:
-        content = _of(input, "content")
+        given = {key: input[key] for key in flow.takes if isinstance(input, Mapping) and key in input}
         total = Estimate()
-        if planner.ask is not None and planner.most is not None:
-            total += planner.ask.estimate({"content": content}, run, context)
-            sections = [Section(id=str(i), title="", content=str(content)) for i in range(planner.most)]
+        if flow.draft is None:
+            sections = await planned(flow, given, context)
         else:
-            sections = await divided(planner, content)
+            asked, drafted = flow.draft(given, run, context)
+            total, sections = total + asked, list(drafted)
         sections = sections[: run.limits.sections]
-        for section in sections:
-            total += await estimate_worker(worker, into(section), run, context)
-        if isinstance(ask := getattr(synthesizer, "ask", None), Ask):
+        for section in [*sections, *flow.most(sections)]:
+            worker, work = flow.workers.select(section)
+            earlier = len(section.needs) * run.limits.answer_tokens
+            total += await estimate_worker(worker, work, run, context, more=earlier)
+        for ask in flow.closes:
             answers = len(sections) * run.limits.answer_tokens
             total += ask.estimate(dict.fromkeys(ask.variables, ""), run, context, more=answers)
         return total
@@ -80,10 +96,6 @@ def voting_estimator(settings: VoteSettings) -> Estimator:
         return total
 
     return estimate
-
-
-def _as_is(section: Section) -> object:
-    return section
 
 
 def _of(input: Any, key: str) -> Any:

@@ -2,12 +2,12 @@
 
 import contextlib
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from pydantic import JsonValue
 
-from langgraph_parallel.records import Ballot, Branch, Tally
+from langgraph_parallel.records import Ballot, Branch, Section, Tally
 from langgraph_parallel.reducers import canonical
 from langgraph_parallel.reducers.normalising import Normaliser, find_choice, read_by
 from langgraph_parallel.reducers.rules import Form
@@ -20,6 +20,58 @@ _SHOWN = 80
 def in_order(branches: Mapping[str, Branch]) -> list[Branch]:
     """Branches as they were planned, whichever finished first."""
     return sorted(branches.values(), key=lambda branch: (branch.order, branch.id))
+
+
+@dataclass(frozen=True)
+class Gathered:
+    """What came back from a fan-out: what succeeded, in the order of the plan, and what is missing.
+
+    Error texts are not in it as results, so none can be passed on as an answer.
+    """
+
+    results: list[tuple[Section, JsonValue]]
+    """Sections whose branch ended ok, with its value, in the order of the plan."""
+    missing: list[str]
+    """Titles of the others, in the same order."""
+    given: Mapping[str, Any] = field(default_factory=dict)
+    """The graph's input."""
+    branches: Mapping[str, Branch] = field(default_factory=dict)
+    """What came of each section, by its id."""
+    sections: Sequence[Section] = ()
+    """All that were planned."""
+
+    @classmethod
+    def of(
+        cls,
+        sections: Sequence[Section],
+        branches: Mapping[str, Branch],
+        given: Mapping[str, Any] | None = None,
+    ) -> "Gathered":
+        """Match sections with their branches; skipped branches may have no section any more."""
+        held = {section.id: section for section in sections}
+        ok = {key for key, branch in branches.items() if branch.ok and key in held}
+        others = [held[key].title for key in held if key not in ok]
+        beyond = [branch.name for key, branch in branches.items() if key not in held]
+        results = [(s, branches[s.id].value) for s in sections if s.id in ok]
+        return cls(results, others + beyond, given or {}, branches, sections)
+
+    @property
+    def last_round(self) -> int:
+        """The number of the last round that was planned."""
+        return max((section.round for section in self.sections), default=0)
+
+    @property
+    def values(self) -> dict[str, JsonValue]:
+        """The results, by the ids of their sections."""
+        return {section.id: value for section, value in self.results}
+
+    def of_round(self, number: int) -> list[tuple[Section, JsonValue]]:
+        """The results of one round."""
+        return [(section, value) for section, value in self.results if section.round == number]
+
+    def by(self, worker: str) -> list[tuple[Section, JsonValue]]:
+        """The results of one worker, by its name."""
+        return [(section, value) for section, value in self.results if section.worker == worker]
 
 
 @dataclass(frozen=True)
@@ -113,6 +165,8 @@ def _read(value: JsonValue, field: str) -> tuple[JsonValue, dict[str, Any]]:
     verdict = value.get("verdict") if isinstance(value, dict) and field not in value else None
     if isinstance(verdict, dict) and "choice" in verdict:
         value, field = verdict, "choice"  # a vote of ours is a voter: what it chose is its choice
+    elif isinstance(value, dict) and field not in value and set(value) == {"result"}:
+        value = value["result"]  # so is a sectioning: what it made may be a choice, or have one
     if not isinstance(value, dict) or field not in value:
         return value, {}
     extras: dict[str, Any] = {}

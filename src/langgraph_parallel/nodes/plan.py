@@ -1,23 +1,20 @@
 """Plan: from content to sections."""
 
 import inspect
-from collections import Counter
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, get_type_hints
 
-from langgraph.types import Overwrite
-from pydantic import BaseModel, Field, TypeAdapter, ValidationError
-from typing_extensions import TypedDict
+from pydantic import BaseModel, Field, TypeAdapter, ValidationError, model_validator
 
 from langgraph_parallel.errors import InputError, UsageError
 from langgraph_parallel.nodes.ask import Ask
 from langgraph_parallel.prompts import Prompt, load
-from langgraph_parallel.records import Below, Branch, Section
+from langgraph_parallel.records import Section
+from langgraph_parallel.reducers.staging import cycle_of
 from langgraph_parallel.runtime.limits import Limits
 from langgraph_parallel.runtime.models import ModelLike
-from langgraph_parallel.runtime.recording import recording
 
 Content = str | list[str] | dict[str, str]
 """What sectioning works on: a text, a list of texts, or files by path."""
@@ -41,6 +38,11 @@ class Planner:
     most: int | None = None
     """How many sections it makes at most, where that can be said before it has asked."""
 
+    def takes(self, title: str, text: str) -> dict[str, Content]:
+        """The input of a graph with this planner, for one text under a title."""
+        kinds: dict[Any, Content] = {list[str]: [text], dict[str, str]: {title: text}}
+        return {"content": kinds.get(self.accepts, text)}
+
     def __call__(self, content: Content) -> Sequence[Section] | Awaitable[Sequence[Section]]:
         """Divide.
 
@@ -61,14 +63,27 @@ PlannerLike = Planner | Callable[[Any], Sequence[Section] | Awaitable[Sequence[S
 class _Brief(BaseModel):
     """One section of the plan."""
 
-    title: str = Field(description="A few words.")
+    title: str = Field(description="A few words; different from all other titles.")
     brief: str = Field(description="What to do, what belongs to it, and what does not.")
+    needs: list[str] = Field([], description="Titles of the sections whose results it cannot do without.")
 
 
 class _Plan(BaseModel):
-    """Independent sections that together cover the request."""
+    """Sections that together cover the request, independent wherever they can be."""
 
     sections: list[_Brief]
+
+    @model_validator(mode="after")
+    def _can_be_carried_out(self) -> "_Plan":
+        titles = [section.title for section in self.sections]
+        if repeated := [title for title in titles if titles.count(title) > 1]:
+            raise ValueError(f"several sections have the title {repeated[0]!r}")
+        for section in self.sections:
+            if strange := [need for need in section.needs if need not in titles]:
+                raise ValueError(f"{section.title!r} needs {strange[0]!r}, which is no section of the plan")
+        if circle := cycle_of({section.title: section.needs for section in self.sections}):
+            raise ValueError(f"sections need each other in a circle: {' -> '.join(circle)}")
+        return self
 
 
 def by_model(
@@ -78,10 +93,11 @@ def by_model(
     prompt: str | Path | Prompt | None = None,
     limits: Limits | None = None,
 ) -> Planner:
-    """Have a model divide a request into independent sections.
+    """Have a model divide a request into sections, independent wherever they can be.
 
-    Each section holds the whole request as its content, and the model's brief as its instructions. Of a
-    plan with more than `most` sections the first ones are taken.
+    Each section holds the whole request as its content, and the model's brief as its instructions. A section
+    that cannot do without the result of another one says so in `needs`. Of a plan with more than `most`
+    sections the first ones are taken.
 
     Args:
         model: by default, what the environment names.
@@ -100,9 +116,16 @@ def by_model(
 
     async def divide(text: str) -> list[Section]:
         plan: _Plan = await ask.ainvoke({"content": text})
+        ids = {brief.title: str(i) for i, brief in enumerate(plan.sections[:most], 1)}
         return [
-            Section(id=str(i), title=brief.title, content=text, instructions=brief.brief)
-            for i, brief in enumerate(plan.sections[:most], 1)
+            Section(
+                id=ids[brief.title],
+                title=brief.title,
+                content=text,
+                instructions=brief.brief,
+                needs=[ids[need] for need in brief.needs if need in ids],
+            )
+            for brief in plan.sections[:most]
         ]
 
     return Planner("by_model", str, divide, ask, most)
@@ -124,59 +147,3 @@ def as_planner(planner: PlannerLike) -> Planner:
     hints = get_type_hints(planner) if inspect.isfunction(planner) else {}
     first = next(iter(hints.values()), None) if set(hints) - {"return"} else None
     return Planner(name, first if first in _KINDS else Content, planner)
-
-
-class PlanUpdate(TypedDict):
-    """What a plan writes. It resets what an earlier run on the same thread has left."""
-
-    sections: list[Section]
-    branches: Any
-    calls: Any
-
-
-async def make_plan(planner: Planner, content: Content, most: int) -> PlanUpdate:
-    """Run a planner, and open the run.
-
-    Sections beyond `most` become branches of status `skipped`: nothing is dropped in silence.
-
-    Raises:
-        InputError: the content is not what the planner divides.
-        UsageError: two sections have one id.
-    """
-    with recording() as calls:
-        sections = await divided(planner, content)
-    kept, left = sections[:most], sections[most:]
-    skipped = {
-        section.id: Branch(
-            id=section.id,
-            name=section.title,
-            order=order,
-            status="skipped",
-            error=f"beyond the limit of {most} sections",
-        )
-        for order, section in enumerate(left, len(kept))
-    }
-    return PlanUpdate(sections=kept, branches=Overwrite(skipped), calls=Overwrite(dict(calls)))
-
-
-async def divided(planner: Planner, content: Content) -> list[Section]:
-    """What a planner makes of content, once it is sure that it can be worked on.
-
-    Raises:
-        InputError, UsageError: as in `make_plan`.
-    """
-    planned = planner(content)
-    sections = list(await planned if inspect.isawaitable(planned) else planned)
-    if strange := [section for section in sections if not isinstance(section, Section)]:
-        raise UsageError(f"planner {planner.name} gave {type(strange[0]).__name__} where a Section is due")
-    counts = Counter(section.id for section in sections)
-    if repeated := sorted(name for name, number in counts.items() if number > 1):
-        raise UsageError(
-            f"planner {planner.name} gave several sections the id {repeated[0]!r}; ids must differ"
-        )
-    return sections
-
-
-def resumed_plan(below: Below) -> PlanUpdate:
-    """The plan of a graph that goes on from where it ended, as the worker of a branch that is run again."""
-    return PlanUpdate(sections=below.sections or [], branches=Overwrite(below.branches), calls=Overwrite({}))

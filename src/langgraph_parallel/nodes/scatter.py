@@ -26,7 +26,8 @@ def scatter_to(
     Args:
         node: the node that runs a branch.
         tasks: gives the tasks by the state, in the order in which results are to be read.
-        all_of: gives the ids of all branches, where the tasks are only some of them: a wave.
+        all_of: gives the ids of all branches that a completion policy speaks of, where the tasks are only
+            some of them, a wave, or where some tasks are none of them.
         join: where to go when there are none. Returning no Send at all would skip the join silently.
 
     Returns:
@@ -40,14 +41,14 @@ def scatter_to(
         sent = [task for task in planned if not (task["id"] in held and held[task["id"]].whole)]
         if answers:
             sent = [task for task in sent if Answer.below(answers, task["id"])]
-        every = {*held, *(task["id"] for task in planned), *(all_of(state) if all_of else ())}
-        kept = sum(branch.whole for branch in held.values())
+        every = set(all_of(state)) if all_of else {*held, *(task["id"] for task in planned)}
+        kept = sum(branch.whole for key, branch in held.items() if key in every)
         return [
             Send(
                 node,
                 {
                     **task,
-                    "planned": len(every),
+                    "planned": len(every) if task["id"] in every else 0,
                     "kept": kept,
                     "before": held.get(task["id"]),
                     "answers": Answer.below(answers, task["id"]),
@@ -60,10 +61,14 @@ def scatter_to(
 
 
 def answered_to(
-    node: str, tasks: Callable[[Any], Sequence[Task]], *, join: str
+    node: str,
+    tasks: Callable[[Any], Sequence[Task]],
+    *,
+    join: str,
+    all_of: Callable[[Any], Collection[str]] | None = None,
 ) -> tuple[Router, dict[Hashable, str]]:
     """As `scatter_to`, after a person was asked: to the branches that waited for it, or to the join."""
-    scatter, paths = scatter_to(node, tasks, join=join)
+    scatter, paths = scatter_to(node, tasks, join=join, all_of=all_of)
 
     def scatter_answers(state: Any) -> Sequence[Send] | str:
         return scatter(state) if state.get("answers") else join

@@ -4,8 +4,7 @@ A synthesizer gets a `Gathered`: what succeeded, in the order of the plan, and w
 texts are not in it as results, so none can be passed on as an answer.
 """
 
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -13,31 +12,12 @@ from pydantic import JsonValue
 
 from langgraph_parallel.errors import UsageError
 from langgraph_parallel.nodes.ask import Ask
+from langgraph_parallel.nodes.gather import Gathered as Gathered
+from langgraph_parallel.nodes.words import as_text, titled
 from langgraph_parallel.prompts import Prompt, load
-from langgraph_parallel.records import Branch, Section
 from langgraph_parallel.reducers import canonical
 from langgraph_parallel.runtime.limits import Limits
 from langgraph_parallel.runtime.models import ModelLike
-
-
-@dataclass(frozen=True)
-class Gathered:
-    """What came back from a fan-out."""
-
-    results: list[tuple[Section, JsonValue]]
-    """Sections whose branch ended ok, with its value, in the order of the plan."""
-    missing: list[str]
-    """Titles of the others, in the same order."""
-
-    @classmethod
-    def of(cls, sections: Sequence[Section], branches: Mapping[str, Branch]) -> "Gathered":
-        """Match sections with their branches; skipped branches may have no section any more."""
-        held = {section.id: section for section in sections}
-        ok = {key for key, branch in branches.items() if branch.ok and key in held}
-        others = [held[key].title for key in held if key not in ok]
-        beyond = [branch.name for key, branch in branches.items() if key not in held]
-        return cls([(s, branches[s.id].value) for s in sections if s.id in ok], others + beyond)
-
 
 Synthesizer = Callable[[Gathered], JsonValue | Awaitable[JsonValue]]
 """From what was gathered to one JSON value; sync or async."""
@@ -48,7 +28,7 @@ def concatenate(*, headings: bool = True) -> Synthesizer:
 
     def synthesize_by_concatenation(gathered: Gathered) -> str:
         parts = [
-            f"## {section.title}\n\n{_text(value)}" if headings else _text(value)
+            f"## {section.title}\n\n{as_text(value)}" if headings else as_text(value)
             for section, value in gathered.results
         ]
         if gathered.missing:
@@ -112,25 +92,12 @@ class by_model:  # noqa: N801 - made like the other synthesizers
 
     async def __call__(self, gathered: Gathered) -> JsonValue:
         """Write."""
-        results = "\n\n".join(f"### {section.title}\n\n{_text(value)}" for section, value in gathered.results)
-        missing = ", ".join(gathered.missing) or "none"
-        given = {"results": results, "missing": missing}
+        given = {
+            "results": titled((section.title, value) for section, value in gathered.results),
+            "missing": ", ".join(gathered.missing) or "none",
+        }
         text: str = await self.ask.ainvoke({name: given[name] for name in self.ask.variables})
         return text
-
-
-def _text(value: JsonValue) -> str:
-    if isinstance(value, dict) and isinstance(verdict := value.get("verdict"), dict):
-        return _decision(verdict)
-    return value if isinstance(value, str) else canonical(value)
-
-
-def _decision(verdict: dict[str, Any]) -> str:
-    """What a vote decided, as a text: `yes (4/5)`, and why not, where it is undecided."""
-    support, choice = verdict.get("support") or {}, verdict.get("choice")
-    shown = "no choice" if choice is None else _text(choice)
-    status = "" if verdict.get("status") == "decided" else f", {str(verdict.get('status')).replace('_', ' ')}"
-    return f"{shown} ({support.get('k', 0)}/{support.get('n', 0)}{status})"
 
 
 def _merge(items: list[Any]) -> Any:

@@ -9,6 +9,7 @@ from typing_extensions import TypedDict
 from langgraph_parallel.errors import UsageError
 from langgraph_parallel.nodes.ask import Ask
 from langgraph_parallel.nodes.workers import Worker, WorkerLike, as_worker
+from langgraph_parallel.runtime.graph import ParallelGraph
 from langgraph_parallel.runtime.models import ModelLike, require_model
 from langgraph_parallel.runtime.prices import check_prices
 from langgraph_parallel.runtime.run import Run
@@ -113,4 +114,6 @@ def asked(worker: Worker, question: object, **more: object) -> object:
     """
     if isinstance(worker, Ask):
         return {"question": question, **more}
+    if isinstance(worker, ParallelGraph) and worker.governing.takes is not None:
+        return worker.governing.takes("question", str(question))
     return {"question": question} if isinstance(worker, PregelProtocol) else question

@@ -1,6 +1,6 @@
 """What can work on a section: anything with `ainvoke`."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, Protocol, runtime_checkable
 
 from langchain_core.language_models import BaseChatModel
@@ -8,6 +8,7 @@ from langchain_core.runnables import Runnable, RunnableConfig, RunnableLambda
 
 from langgraph_parallel.errors import UsageError
 from langgraph_parallel.nodes.ask import Ask
+from langgraph_parallel.nodes.words import titled
 from langgraph_parallel.records import Section
 from langgraph_parallel.runtime.graph import ParallelGraph
 
@@ -48,14 +49,69 @@ def as_worker(worker: WorkerLike, prompt: str) -> Worker:
     raise UsageError(f"{worker!r} is no worker; pass a function or something with `ainvoke`")
 
 
-def section_input(worker: Worker) -> Callable[[Section], object] | None:
-    """How a graph of ours takes a section: a vote as its question, a review as its file."""
-    fields = worker.get_input_jsonschema().get("properties", {}) if isinstance(worker, ParallelGraph) else {}
-    if "question" in fields:
-        return lambda section: {"question": section.content}
-    if "files" in fields:
-        return lambda section: {"files": {section.title: section.content}}
-    return None
+class Workers:
+    """One worker for all sections, or several by name, of which each section says its own.
+
+    Args:
+        given: a worker, or a mapping of name to worker.
+        prompt: name of the shipped prompt that a chat model is asked with.
+
+    Raises:
+        UsageError: one of them is no worker, or there is none.
+    """
+
+    def __init__(self, given: WorkerLike | Mapping[str, WorkerLike], prompt: str = "section") -> None:
+        if isinstance(given, Mapping):
+            if not given:
+                raise UsageError("there is no worker; pass one, or several by name")
+            self.by_name = {name: as_worker(worker, prompt) for name, worker in given.items()}
+        else:
+            self.by_name = {"": as_worker(given, prompt)}
+
+    @property
+    def names(self) -> list[str]:
+        """Those that a section may name; empty where there is only one worker."""
+        return [] if list(self.by_name) == [""] else list(self.by_name)
+
+    @property
+    def asks(self) -> list[Ask]:
+        """Those that ask a model themselves, and those that others are made of."""
+        return [ask for worker in self.by_name.values() for ask in asks_in(worker)]
+
+    @property
+    def escalates(self) -> bool:
+        """Whether one of them may wait for a person."""
+        return any(isinstance(w, ParallelGraph) and w.governing.escalates for w in self.by_name.values())
+
+    @property
+    def only(self) -> Worker | None:
+        """The worker of all sections, where there is one."""
+        return None if self.names else self.by_name[""]
+
+    def select(self, work: Section) -> tuple[Worker, object]:
+        """The worker of a section, and what it gets."""
+        worker = self.by_name[work.worker if self.names else ""]
+        if isinstance(worker, ParallelGraph) and worker.governing.takes is not None:
+            return worker, worker.governing.takes(work.title, whole_text(work))
+        return worker, work
+
+    def into(self, work: Section) -> object:
+        """What the worker of a section gets."""
+        return self.select(work)[1]
+
+
+def asks_in(part: object) -> list[Ask]:
+    """What asks a model in a part of a graph: the part itself, or what it says under `asks` or `ask`."""
+    if isinstance(part, Ask):
+        return [part]
+    held = getattr(part, "asks", None) or [getattr(part, "ask", None)]
+    return [ask for ask in held if isinstance(ask, Ask)]
+
+
+def whole_text(section: Section) -> str:
+    """A section as one text: what to do, the material, and what came of the sections that it needs."""
+    parts = (section.instructions, section.content, titled(section.earlier.items()))
+    return "\n\n".join(part for part in parts if part)
 
 
 def takes_records(worker: Worker) -> bool:

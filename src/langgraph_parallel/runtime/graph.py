@@ -41,6 +41,8 @@ class Governing:
     """What a redrive writes to the state before it goes on."""
     escalates: bool = False
     """Whether it may wait for a person."""
+    takes: Callable[[str, str], Any] | None = None
+    """Its input for one text under a title, where it can work on that: as a worker, or as a voter."""
 
 
 class ParallelGraph(CompiledStateGraph):  # type: ignore[type-arg]

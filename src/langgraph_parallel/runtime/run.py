@@ -110,9 +110,14 @@ class Run:
             self._fan_out = FanOut(self.completion, planned, kept, self._bounds)
         return Bound(None if closes_itself else self.left(), self._bounds, closes_itself=closes_itself)
 
-    def ended(self, branch: Branch) -> None:
-        """A branch has ended: its siblings may not be needed any more."""
-        if self._fan_out is not None:
+    def ended(self, branch: Branch, *, planned: bool = True) -> None:
+        """A branch has ended: its siblings may not be needed any more.
+
+        Args:
+            branch: its record.
+            planned: whether the completion policy speaks of it.
+        """
+        if self._fan_out is not None and planned:
             self._fan_out.note(branch)
         if self._race is not None:
             self._race.note(branch)

@@ -1,0 +1,30 @@
+"""Results as texts, as a synthesizer, a later worker or a reader gets them."""
+
+from collections.abc import Iterable
+from typing import Any
+
+from pydantic import JsonValue
+
+from langgraph_parallel.reducers import canonical
+
+
+def as_text(value: JsonValue) -> str:
+    """A result as a text; of a vote, what it decided."""
+    if isinstance(value, dict) and isinstance(verdict := value.get("verdict"), dict):
+        return _decision(verdict)
+    if isinstance(value, dict) and isinstance(made := value.get("result"), str):
+        return made
+    return value if isinstance(value, str) else canonical(value)
+
+
+def titled(results: Iterable[tuple[str, JsonValue]]) -> str:
+    """Results one after another, each under its title."""
+    return "\n\n".join(f"### {title}\n\n{as_text(value)}" for title, value in results)
+
+
+def _decision(verdict: dict[str, Any]) -> str:
+    """What a vote decided: `yes (4/5)`, and why not, where it is undecided."""
+    support, choice = verdict.get("support") or {}, verdict.get("choice")
+    shown = "no choice" if choice is None else as_text(choice)
+    status = "" if verdict.get("status") == "decided" else f", {str(verdict.get('status')).replace('_', ' ')}"
+    return f"{shown} ({support.get('k', 0)}/{support.get('n', 0)}{status})"
