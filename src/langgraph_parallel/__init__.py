@@ -14,12 +14,15 @@ from importlib.metadata import version
 
 from langgraph_parallel import errors
 from langgraph_parallel.graphs.control import aestimate, aredrive, estimate, redrive
+from langgraph_parallel.graphs.map_reduce import create_map_reduce
 from langgraph_parallel.graphs.review import create_review
+from langgraph_parallel.graphs.scatter_gather import create_scatter_gather
 from langgraph_parallel.graphs.sectioning import create_sectioning
 from langgraph_parallel.graphs.voting import create_voting
 from langgraph_parallel.nodes import plan, split, synthesize
 from langgraph_parallel.nodes.ask import Ask
 from langgraph_parallel.nodes.judge import Judge
+from langgraph_parallel.nodes.sources import Http, Source
 from langgraph_parallel.prompts import Prompt
 from langgraph_parallel.records import (
     Aspect,
@@ -84,6 +87,7 @@ __all__ = [
     "Context",
     "Estimate",
     "Finding",
+    "Http",
     "Interval",
     "Judge",
     "Limiter",
@@ -95,6 +99,7 @@ __all__ = [
     "ReviewContext",
     "RunReport",
     "Section",
+    "Source",
     "Support",
     "Tally",
     "Trial",
@@ -111,7 +116,9 @@ __all__ = [
     "borda",
     "calibrate",
     "confident",
+    "create_map_reduce",
     "create_review",
+    "create_scatter_gather",
     "create_sectioning",
     "create_voting",
     "deadline",

@@ -102,7 +102,7 @@ def flow_graph(
         output_schema=typed_dict(f"{flow.name}Output", made, FlowOutput),
     )
     end = flow.closes_with
-    tasks = section_tasks(flow.name)
+    tasks = section_tasks(flow)
     builder.add_node("plan", planning(flow))
     only = flow.workers.only  # a graph that is the only worker shows in drawings
     branch = (

@@ -18,9 +18,11 @@ from langgraph_parallel.nodes.gather import Gathered
 from langgraph_parallel.nodes.plan import Planner, PlannerLike, as_planner
 from langgraph_parallel.nodes.shapes import typed_dict
 from langgraph_parallel.nodes.synthesize import Synthesizer, concatenate
+from langgraph_parallel.nodes.words import as_text
 from langgraph_parallel.nodes.workers import WorkerLike, Workers, asks_in
 from langgraph_parallel.records import Estimate, Section
 from langgraph_parallel.reducers.completion import Completion
+from langgraph_parallel.reducers.sentences import unreferenced
 from langgraph_parallel.runtime.context import Context
 from langgraph_parallel.runtime.limits import Limits
 from langgraph_parallel.runtime.run import Run
@@ -32,6 +34,14 @@ class SectioningOutput(TypedDict):
     """The joined result."""
 
     result: Annotated[JsonValue, Field(title="Result", description="What the synthesizer made.")]
+    missing: Annotated[list[str], Field(title="Missing", description="Sections without a result.")]
+    unreferenced: Annotated[
+        list[str],
+        Field(
+            title="Unreferenced",
+            description="Sections whose result no sentence refers to of what a model made of them.",
+        ),
+    ]
 
 
 def create_sectioning(
@@ -49,11 +59,13 @@ def create_sectioning(
     """Make a graph that divides its input, works on all sections at once, and joins the results.
 
     Input: `content`: a text, a list of texts, or a mapping of path to text, as the planner divides it.
-    Output: `result` (what the synthesizer makes), `sections` (list of `Section`), `branches` (a `Branch` for
-    each section, by id), `report` (`RunReport`). A section whose worker fails is missing from the
-    result, and named as missing; the others finish. A section that `needs` others waits for them, and gets
-    their results; where one of these fails, it is missing too. Where the worker is a vote that escalates what
-    it cannot decide, all such votes are put before a person by one interrupt, before the results are joined.
+    Output: `result` (what the synthesizer makes), `missing` (titles of sections without a result),
+    `unreferenced` (titles of those that a text made by a model does not refer to), `sections` (list of
+    `Section`), `branches` (a `Branch` for each section, by id), `report` (`RunReport`). A section whose
+    worker fails is missing from the result, and named as missing; the others finish. A section that `needs`
+    others waits for them, and gets their results; where one of these fails, it is missing too. Where the
+    worker is a vote that escalates what it cannot decide, all such votes are put before a person by one
+    interrupt, before the results are joined.
 
     Args:
         planner: one of `split`, `by_model(...)`, or a function from content to sections.
@@ -90,7 +102,7 @@ def create_sectioning(
         workers=workers,
         close=_joining(join),
         closes=asks_in(join),
-        gives=["result"],
+        gives=["result", "missing", "unreferenced"],
     )
     accepts: Any = divide.accepts
     about = Field(title="Content", description="What to divide and work on.", examples=_EXAMPLES.get(accepts))
@@ -139,9 +151,15 @@ def _drafting(planner: Planner) -> Any:
 
 
 def _joining(join: Synthesizer) -> Close:
-    async def close(gathered: Gathered) -> Mapping[str, JsonValue]:
-        made = join(gathered)
-        return {"result": await made if inspect.isawaitable(made) else made}
+    async def close(gathered: Gathered) -> Mapping[str, Any]:
+        result = await gathered.attempt("synthesize", join)
+        said = [(section.title, as_text(value)) for section, value in gathered.results]
+        written = isinstance(result, str) and asks_in(join)
+        return {
+            "result": result,
+            "missing": gathered.missing,
+            "unreferenced": unreferenced(said, str(result)) if written else [],
+        }
 
     return close
 

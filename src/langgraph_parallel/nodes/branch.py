@@ -2,7 +2,8 @@
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any, Literal, NotRequired, Protocol, get_type_hints, runtime_checkable
 
@@ -40,6 +41,10 @@ class Task(TypedDict):
     """The record of this branch that a redrive starts from."""
     answers: NotRequired[list[Answer]]
     """What a person has decided of votes in this branch, seen from within it."""
+    timeout: NotRequired[float | None]
+    """Seconds for its worker."""
+    metadata: NotRequired[dict[str, str]]
+    """What traces show of it besides, and workers find in their config."""
 
 
 def task_of(name: str, work: Any) -> Any:
@@ -120,7 +125,10 @@ async def run_branch(worker: Worker | Dispatcher, task: Task, config: RunnableCo
             if isinstance(chosen, Runnable) and not ours:
                 named = _listening(named, CallRecorder(calls))  # not ours: only callbacks see its calls
             planned, kept = task.get("planned", 0), task.get("kept", 0)
-            async with run.branch(planned=planned, kept=kept, closes_itself=ours) as bound:
+            async with (
+                run.branch(planned=planned, kept=kept, closes_itself=ours) as bound,
+                _in_time(task.get("timeout")),
+            ):
                 run.check()
                 end.harvest(await chosen.ainvoke(_input(chosen, work), named), ours)
         except GraphBubbleUp:
@@ -133,8 +141,9 @@ async def run_branch(worker: Worker | Dispatcher, task: Task, config: RunnableCo
             end.status, end.error = "cancelled", describe(failure)  # by the worker itself, and nobody else
         except Exception as failure:
             end.failed(failure, begun=bool(calls))
-    made = {call.id: call for call in before.calls} if before else {}
-    made |= calls | {call.id: call for call in end.calls}
+    now = list((calls | {call.id: call for call in end.calls}).values())
+    now = now or end.own_call(task["id"], task["name"], started)
+    made = {call.id: call for call in [*(before.calls if before else ()), *now]}
     branch = Branch(
         id=task["id"],
         name=task["name"],
@@ -146,7 +155,7 @@ async def run_branch(worker: Worker | Dispatcher, task: Task, config: RunnableCo
         attempt=before.attempt + 1 if before else 1,
         started=started,
         ended=time.time(),
-        calls=list(made.values()) or end.own_call(task["id"], task["name"], started),
+        calls=list(made.values()),
         leaves=end.report.branches if end.report else {},
         failures=end.report.failures if end.report else {},
         saved=end.report.calls_saved if end.report else 0,
@@ -156,6 +165,17 @@ async def run_branch(worker: Worker | Dispatcher, task: Task, config: RunnableCo
     )
     run.ended(branch, planned=task.get("planned", 0) > 0)
     return branch
+
+
+@asynccontextmanager
+async def _in_time(seconds: float | None) -> AsyncIterator[None]:
+    try:
+        async with asyncio.timeout(seconds) as limit:
+            yield
+    except TimeoutError:
+        if limit.expired():
+            raise TimeoutError(f"no answer within {seconds:g} s") from None
+        raise
 
 
 def _being_cancelled() -> bool:
@@ -174,7 +194,12 @@ def _named(config: RunnableConfig, task: Task, kind: str, inside: "Inside | None
         **config,
         "run_name": task["name"],
         "tags": [*(config.get("tags") or []), f"langgraph-parallel:{kind}"],
-        "metadata": {**(config.get("metadata") or {}), "branch": task["id"], "branch_kind": kind},
+        "metadata": {
+            **(config.get("metadata") or {}),
+            **task.get("metadata", {}),
+            "branch": task["id"],
+            "branch_kind": kind,
+        },
         "configurable": {**(config.get("configurable") or {}), _INSIDE: inside},
     }
 

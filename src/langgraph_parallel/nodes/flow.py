@@ -65,6 +65,10 @@ class Flow:
     """Asked after each branch: why those that still run are not needed any more; empty while they are."""
     most: Callable[[Sections], Sections] = field(default=lambda sections: [])
     """For an estimate: the sections of all later rounds, at the most, by those of the first."""
+    timeout: Callable[[Section], float | None] = lambda section: None
+    """Seconds for the worker of a section."""
+    metadata: Callable[[Section], dict[str, str]] = lambda section: {}
+    """What traces show of a section besides, and its worker finds in its config."""
     closes_with: str = "synthesize"
     """What the closing node, and so its failure, is called."""
 
@@ -146,13 +150,20 @@ def _skipped(sections: Sections, why: str, first: int, **more: Any) -> dict[str,
     }
 
 
-def section_tasks(name: str) -> Callable[[Any], list[Task]]:
+def section_tasks(flow: Flow) -> Callable[[Any], list[Task]]:
     """Make the function that gives one task for each section of the wave: `name[Introduction]`."""
 
     def tasks(state: Any) -> list[Task]:
         order = {section.id: place for place, section in enumerate(state["sections"])}
         return [
-            Task(id=section.id, name=f"{name}[{section.title}]", order=order[section.id], work=section)
+            Task(
+                id=section.id,
+                name=f"{flow.name}[{section.title}]",
+                order=order[section.id],
+                work=section,
+                timeout=flow.timeout(section),
+                metadata=flow.metadata(section),
+            )
             for section in handed(state["sections"], state.get("branches") or {}, state["wave"])
         ]
 
@@ -240,10 +251,11 @@ def closing_with(flow: Flow) -> Callable[..., Any]:
         if escalated(state["branches"].values()):  # a graph around asks a person, and then comes back
             return {**nothing, "report": Closing(problems=dict(state["problems"])).report(state)}
         made: Mapping[str, Any] = {}
+        gathered = Gathered.of(state["sections"], state["branches"], given_of(flow, state))
         with closing(flow.closes_with) as closed:
-            joined = flow.close(Gathered.of(state["sections"], state["branches"], given_of(flow, state)))
+            joined = flow.close(gathered)
             made = await joined if inspect.isawaitable(joined) else joined
-        closed.problems |= {k: v for k, v in state["problems"].items() if k not in closed.problems}
+        closed.problems = {**state["problems"], **gathered.problems, **closed.problems}
         return {**nothing, **made, "report": closed.report(state), "calls": closed.calls}
 
     return close

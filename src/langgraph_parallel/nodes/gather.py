@@ -1,10 +1,12 @@
 """Gather: what the branches brought, as the join reads it."""
 
 import contextlib
-from collections.abc import Iterable, Mapping, Sequence
+import inspect
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from langgraph.errors import GraphBubbleUp
 from pydantic import JsonValue
 
 from langgraph_parallel.records import Ballot, Branch, Section, Tally
@@ -39,6 +41,8 @@ class Gathered:
     """What came of each section, by its id."""
     sections: Sequence[Section] = ()
     """All that were planned."""
+    problems: dict[str, str] = field(default_factory=dict)
+    """Steps of the close that have failed, and why."""
 
     @classmethod
     def of(
@@ -64,6 +68,21 @@ class Gathered:
     def values(self) -> dict[str, JsonValue]:
         """The results, by the ids of their sections."""
         return {section.id: value for section, value in self.results}
+
+    async def attempt(self, step: str, make: Callable[["Gathered"], Any]) -> Any:
+        """Make something of this, sync or async; None where that fails, which the report then says.
+
+        Raises:
+            GraphBubbleUp: the step interrupts; LangGraph has to see that.
+        """
+        try:
+            made = make(self)
+            return await made if inspect.isawaitable(made) else made
+        except GraphBubbleUp:
+            raise
+        except Exception as error:
+            self.problems[step] = describe(error)
+            return None
 
     def of_round(self, number: int) -> list[tuple[Section, JsonValue]]:
         """The results of one round."""
@@ -165,7 +184,9 @@ def _read(value: JsonValue, field: str) -> tuple[JsonValue, dict[str, Any]]:
     verdict = value.get("verdict") if isinstance(value, dict) and field not in value else None
     if isinstance(verdict, dict) and "choice" in verdict:
         value, field = verdict, "choice"  # a vote of ours is a voter: what it chose is its choice
-    elif isinstance(value, dict) and field not in value and set(value) == {"result"}:
+    elif (
+        isinstance(value, dict) and field not in value and set(value) == {"result", "missing", "unreferenced"}
+    ):
         value = value["result"]  # so is a sectioning: what it made may be a choice, or have one
     if not isinstance(value, dict) or field not in value:
         return value, {}

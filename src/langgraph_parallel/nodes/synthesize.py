@@ -4,18 +4,19 @@ A synthesizer gets a `Gathered`: what succeeded, in the order of the plan, and w
 texts are not in it as results, so none can be passed on as an answer.
 """
 
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from pydantic import JsonValue
+from pydantic import BaseModel, JsonValue, ValidationError
 
 from langgraph_parallel.errors import UsageError
 from langgraph_parallel.nodes.ask import Ask
 from langgraph_parallel.nodes.gather import Gathered as Gathered
 from langgraph_parallel.nodes.words import as_text, titled
 from langgraph_parallel.prompts import Prompt, load
-from langgraph_parallel.reducers import canonical
+from langgraph_parallel.reducers.merging import merge_objects, merge_rows
+from langgraph_parallel.reducers.ranking import K, fuse
 from langgraph_parallel.runtime.limits import Limits
 from langgraph_parallel.runtime.models import ModelLike
 
@@ -38,38 +39,147 @@ def concatenate(*, headings: bool = True) -> Synthesizer:
     return synthesize_by_concatenation
 
 
-def merge_fields(how: Mapping[str, Callable[[list[Any]], Any]] | None = None) -> Synthesizer:
+def merge_fields(
+    how: Mapping[str, Callable[[list[Any]], Any]] | None = None, *, schema: type[BaseModel] | None = None
+) -> Synthesizer:
     """One object from objects: field by field, in the order of the plan.
 
     Args:
         how: for a field, a function of the list of its values: `{"amount": sum}`. Without one, lists
             are united (equal items once), a value on which all agree stays, and values that differ are
-            listed. The field `missing` lists sections without a result, where there are any.
+            listed, and said under `contradictions` with the sections that they come from. The field `missing`
+            lists sections without a result. Both are left out where there is nothing to say.
+        schema: what the merged fields have to fit.
 
-    A result that is no object ends the join, not the run: there is no result then, and the run report
-    says why. Give the worker a schema.
+    A result that is no object, or a merged one that does not fit, ends the join, not the run: there is no
+    result then, and the run report says why. Give the worker a schema.
     """
-    chosen = dict(how or {})
 
     def synthesize_by_merging(gathered: Gathered) -> JsonValue:
-        values: dict[str, list[Any]] = {}
+        named: list[tuple[str, Mapping[str, JsonValue]]] = []
         for section, value in gathered.results:
             if not isinstance(value, dict):
                 raise UsageError(
                     f"section {section.title!r} gave {type(value).__name__}, not an object with fields"
                 )
-            for field, item in value.items():
-                values.setdefault(field, []).append(item)
-        merged: dict[str, JsonValue] = {
-            field: chosen.get(field, _merge)(items) for field, items in values.items()
+            named.append((section.title, value))
+        fields, conflicts = merge_objects(named, how)
+        _fit(fields, schema)
+        return {
+            **fields,
+            **({"contradictions": conflicts} if conflicts else {}),
+            **({"missing": list(gathered.missing)} if gathered.missing else {}),
         }
-        return merged | ({"missing": list(gathered.missing)} if gathered.missing else {})
 
     return synthesize_by_merging
 
 
+def merge_tables(
+    *key: str,
+    how: Mapping[str, Callable[[list[Any]], Any]] | None = None,
+    schema: type[BaseModel] | None = None,
+) -> Synthesizer:
+    """One table from rows: those of several sections with equal keys are one row, which names its `sources`.
+
+    A result is a list of objects, or one object. What two sections report of the same thing is counted once.
+
+    Args:
+        key: the fields that say what a row is about.
+        how: as in `merge_fields`.
+        schema: what each row has to fit.
+
+    The result is `{"rows": [...]}`, and `contradictions` and `missing` as in `merge_fields`.
+
+    Raises:
+        UsageError: there is no key.
+    """
+    if not key:
+        raise UsageError("merge_tables needs the fields that say what a row is about: merge_tables('name')")
+
+    def synthesize_by_table(gathered: Gathered) -> JsonValue:
+        rows = []
+        for section, value in gathered.results:
+            for row in value if isinstance(value, list) else [value]:
+                if not isinstance(row, dict) or not row.keys() >= set(key):
+                    raise UsageError(
+                        f"section {section.title!r} gave a row without {', '.join(key)}; give the worker a "
+                        "schema"
+                    )
+                rows.append((section.title, row))
+        merged, conflicts = merge_rows(rows, key, how)
+        for row in merged:
+            _fit({name: value for name, value in row.items() if name != "sources"}, schema)
+        return {
+            "rows": list(merged),
+            **({"contradictions": conflicts} if conflicts else {}),
+            **({"missing": list(gathered.missing)} if gathered.missing else {}),
+        }
+
+    return synthesize_by_table
+
+
+def rank(key: str | None = None, *, k: int = K, most: int | None = None) -> Synthesizer:
+    """One ranking from several, each a list with the best first: reciprocal rank fusion (`reducers.ranking`).
+
+    Args:
+        key: the field that says what an item is, where items are objects; `url`, say.
+        k: the constant of the fusion.
+        most: how many are kept.
+
+    The result is a list of `{"item", "score", "sources"}`, the best first.
+    """
+
+    def synthesize_by_rank(gathered: Gathered) -> JsonValue:
+        if strange := [s.title for s, value in gathered.results if not isinstance(value, list)]:
+            raise UsageError(f"{strange[0]!r} gave no list, which a ranking is")
+        lists = {section.title: value for section, value in gathered.results if isinstance(value, list)}
+        return list(fuse(lists, key=key, k=k)[:most])
+
+    return synthesize_by_rank
+
+
+def best_by(key: str, *, highest: bool = False) -> Synthesizer:
+    """Of offers, each an object or a list of them, the one with the lowest number under a key: the cheapest.
+
+    Args:
+        key: the field; offers without a number there are left out.
+        highest: take the highest instead.
+
+    The result is the offer, with its `source`; of equals the earliest source's. None where there is none.
+    """
+
+    def synthesize_by_best(gathered: Gathered) -> JsonValue:
+        offers: list[tuple[float, dict[str, JsonValue]]] = []
+        for section, value in gathered.results:
+            for offer in value if isinstance(value, list) else [value]:
+                number = offer.get(key) if isinstance(offer, dict) else None
+                if (
+                    isinstance(offer, dict)
+                    and isinstance(number, int | float)
+                    and not isinstance(number, bool)
+                ):
+                    offers.append((number, {**offer, "source": section.title}))
+        best = max if highest else min
+        return best(offers, key=lambda pair: pair[0])[1] if offers else None
+
+    return synthesize_by_best
+
+
+def _fit(fields: Mapping[str, JsonValue], schema: type[BaseModel] | None) -> None:
+    if schema is None:
+        return
+    try:
+        schema.model_validate(fields)
+    except ValidationError as error:
+        problem = error.errors()[0]
+        place = ".".join(map(str, problem["loc"]))
+        raise UsageError(f"what was merged is no {schema.__name__}: {place}: {problem['msg']}") from None
+
+
 class by_model:  # noqa: N801 - made like the other synthesizers
     """Have a model write one coherent text; it is told what is missing, and not to fill it in.
+
+    What is missing and the text does not name, it names in a last line.
 
     Args:
         model: by default, what the environment names.
@@ -97,16 +207,5 @@ class by_model:  # noqa: N801 - made like the other synthesizers
             "missing": ", ".join(gathered.missing) or "none",
         }
         text: str = await self.ask.ainvoke({name: given[name] for name in self.ask.variables})
-        return text
-
-
-def _merge(items: list[Any]) -> Any:
-    if all(isinstance(item, list) for item in items):
-        return _distinct(one for item in items for one in item)
-    distinct = _distinct(items)
-    return distinct[0] if len(distinct) == 1 else distinct
-
-
-def _distinct(items: Iterable[Any]) -> list[Any]:
-    """Each value once, in the order in which they are first seen."""
-    return list({canonical(item): item for item in items}.values())
+        unnamed = [title for title in gathered.missing if title.casefold() not in text.casefold()]
+        return f"{text}\n\nMissing: {', '.join(unnamed)}." if unnamed else text

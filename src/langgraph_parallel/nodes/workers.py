@@ -55,12 +55,20 @@ class Workers:
     Args:
         given: a worker, or a mapping of name to worker.
         prompt: name of the shipped prompt that a chat model is asked with.
+        foreign: what functions and foreign Runnables get of a section; by default the section.
 
     Raises:
         UsageError: one of them is no worker, or there is none.
     """
 
-    def __init__(self, given: WorkerLike | Mapping[str, WorkerLike], prompt: str = "section") -> None:
+    def __init__(
+        self,
+        given: WorkerLike | Mapping[str, WorkerLike],
+        prompt: str = "section",
+        *,
+        foreign: Callable[[Section], object] = lambda section: section,
+    ) -> None:
+        self._foreign = foreign
         if isinstance(given, Mapping):
             if not given:
                 raise UsageError("there is no worker; pass one, or several by name")
@@ -93,7 +101,7 @@ class Workers:
         worker = self.by_name[work.worker if self.names else ""]
         if isinstance(worker, ParallelGraph) and worker.governing.takes is not None:
             return worker, worker.governing.takes(work.title, whole_text(work))
-        return worker, work
+        return worker, work if isinstance(worker, Ask) else self._foreign(work)
 
     def into(self, work: Section) -> object:
         """What the worker of a section gets."""

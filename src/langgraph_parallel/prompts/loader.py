@@ -100,6 +100,28 @@ def names(folder: str) -> list[str]:
     return sorted(Path(item.name).stem for item in held.iterdir() if item.name.endswith(".md"))
 
 
+def prompts_of(graph: str, given: "Mapping[str, str | Path | Prompt] | None" = None) -> dict[str, Prompt]:
+    """The prompts of a graph by name, those that the caller has replaced among them.
+
+    Args:
+        graph: a folder of the package.
+        given: prompts of the caller's own, by the names of those that they replace. They may use the same
+            variables, and have to use at least one of them.
+
+    Raises:
+        PromptError: a name that is none, or a prompt with other variables.
+    """
+    shipped = {name: load(f"{graph}/{name}") for name in names(graph)}
+    for name, own in (given or {}).items():
+        if name not in shipped:
+            raise PromptError(f"{graph} has no prompt {name!r}; it has {', '.join(shipped)}")
+        known = shipped[name].variables
+        shipped[name] = prompt_of(own, f"{graph}/{name}").check(known)
+        if known and not shipped[name].variables:
+            raise PromptError(f"prompt {name!r} uses none of its variables: {_braced(known)}")
+    return shipped
+
+
 def prompt_of(prompt: "str | Path | Prompt", name: str = "prompt") -> Prompt:
     """Take a prompt, a Markdown file, or the text itself.
 
