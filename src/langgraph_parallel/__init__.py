@@ -13,7 +13,11 @@ time; one that fails is a record with its cause, not an exception; pure reducers
 from importlib.metadata import version
 
 from langgraph_parallel import errors
+from langgraph_parallel.graphs.best_of import create_best_of
+from langgraph_parallel.graphs.brainstorm import create_brainstorm
 from langgraph_parallel.graphs.control import aestimate, aredrive, estimate, redrive
+from langgraph_parallel.graphs.debate import create_debate
+from langgraph_parallel.graphs.labeling import create_labeling
 from langgraph_parallel.graphs.map_reduce import create_map_reduce
 from langgraph_parallel.graphs.review import create_review
 from langgraph_parallel.graphs.scatter_gather import create_scatter_gather
@@ -40,6 +44,7 @@ from langgraph_parallel.records import (
     Trial,
     Verdict,
 )
+from langgraph_parallel.records.contest import Draft, Idea, Label, Turn
 from langgraph_parallel.reducers import (
     adaptive,
     ahead_by,
@@ -85,11 +90,14 @@ __all__ = [
     "Calibration",
     "Claim",
     "Context",
+    "Draft",
     "Estimate",
     "Finding",
     "Http",
+    "Idea",
     "Interval",
     "Judge",
+    "Label",
     "Limiter",
     "Limits",
     "PacedRateLimiter",
@@ -103,6 +111,7 @@ __all__ = [
     "Support",
     "Tally",
     "Trial",
+    "Turn",
     "Verdict",
     "VotingContext",
     "__version__",
@@ -116,6 +125,10 @@ __all__ = [
     "borda",
     "calibrate",
     "confident",
+    "create_best_of",
+    "create_brainstorm",
+    "create_debate",
+    "create_labeling",
     "create_map_reduce",
     "create_review",
     "create_scatter_gather",

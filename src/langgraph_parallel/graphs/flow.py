@@ -133,6 +133,7 @@ def flow_graph(
             completion_of(completion),
             again=again,
             escalates=escalates,
+            asks=flow.all_asks,
             takes=takes,
         ),
     )

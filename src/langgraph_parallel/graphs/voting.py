@@ -207,6 +207,7 @@ def voting_governing(
         completion,
         again=reopening(settings),
         escalates=settings.on_undecided == "escalate",
+        asks=[*settings.electorate.asks, *asks_of(settings)],
         takes=lambda title, text: {"question": text},
     )
 

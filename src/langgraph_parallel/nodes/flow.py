@@ -13,7 +13,7 @@ from langchain_core.runnables import RunnableConfig
 from langgraph.runtime import Runtime
 from langgraph.types import Overwrite
 
-from langgraph_parallel.errors import PlanError, PromptError
+from langgraph_parallel.errors import InputError, PlanError, PromptError
 from langgraph_parallel.nodes.ask import Ask
 from langgraph_parallel.nodes.branch import Inside, Task, inside_of
 from langgraph_parallel.nodes.closing import Closing, closing, require_completion
@@ -81,6 +81,18 @@ class Flow:
 def given_of(flow: Flow, state: Mapping[str, Any]) -> dict[str, Any]:
     """The input, as far as it was given."""
     return {key: state[key] for key in flow.takes if key in state}
+
+
+def text_of(given: Mapping[str, Any], key: str, graph: str) -> str:
+    """What a graph works on, where that is a text.
+
+    Raises:
+        InputError: it is none, or there is nothing in it.
+    """
+    text = given.get(key)
+    if not isinstance(text, str) or not text.strip():
+        raise InputError(f"{graph} has no {key}; pass {{{key!r}: '...'}}")
+    return text
 
 
 def planning(flow: Flow) -> Callable[..., Any]:

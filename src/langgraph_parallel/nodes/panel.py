@@ -66,6 +66,11 @@ class ModelVoters:
             require_model(chosen)
             check_prices(run.limits, [chosen])
 
+    @property
+    def asks(self) -> Sequence[Ask]:
+        """The voters that it was built with."""
+        return [self._voter(number) for number in range(1, self._size + 1)]
+
     def alike(self, voters: Sequence[str]) -> str:
         """Those with the same model and prompt at temperature 0."""
         made: dict[tuple[int, ...], list[str]] = {}

@@ -10,6 +10,7 @@ from langgraph.runtime import Runtime
 from langgraph.types import Overwrite
 
 from langgraph_parallel.errors import InputError, NoModelError, UnknownAspect, UsageError
+from langgraph_parallel.nodes.ask import Ask
 from langgraph_parallel.nodes.aspects import ASPECTS, aspects_of
 from langgraph_parallel.nodes.branch import Task, below_of
 from langgraph_parallel.nodes.closing import Closing, closing, require_completion
@@ -110,6 +111,11 @@ class ReviewVoters:
 
     def check(self, model: ModelLike | None, run: Run) -> None:
         """Nothing to check: the plan has done it."""
+
+    @property
+    def asks(self) -> Sequence[Ask]:
+        """They depend on what is reviewed."""
+        return []
 
     def alike(self, voters: Sequence[str]) -> str:
         """Readers differ in how they read."""

@@ -8,7 +8,7 @@ from typing_extensions import TypedDict
 
 from langgraph_parallel.errors import UsageError
 from langgraph_parallel.nodes.ask import Ask
-from langgraph_parallel.nodes.workers import Worker, WorkerLike, as_worker
+from langgraph_parallel.nodes.workers import Worker, WorkerLike, as_worker, asks_in
 from langgraph_parallel.runtime.graph import ParallelGraph
 from langgraph_parallel.runtime.models import ModelLike, require_model
 from langgraph_parallel.runtime.prices import check_prices
@@ -45,6 +45,11 @@ class Electorate(Protocol):
         """
         ...
 
+    @property
+    def asks(self) -> Sequence[Ask]:
+        """Those of the voters that ask a model, as far as they are known before."""
+        ...
+
     def alike(self, voters: Sequence[str]) -> str:
         """Which of these voters cannot but answer alike, and why; an empty text if none."""
         ...
@@ -75,6 +80,11 @@ class GivenVoters:
     def models(self) -> Sequence[ModelLike | None]:
         """Those of voters that ask one."""
         return [worker.model for worker in self.workers.values() if isinstance(worker, Ask)]
+
+    @property
+    def asks(self) -> Sequence[Ask]:
+        """Those that ask a model."""
+        return [ask for worker in self.workers.values() for ask in asks_in(worker)]
 
     def alike(self, voters: Sequence[str]) -> str:
         """Nobody knows what they are made of."""

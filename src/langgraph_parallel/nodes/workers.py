@@ -56,6 +56,7 @@ class Workers:
         given: a worker, or a mapping of name to worker.
         prompt: name of the shipped prompt that a chat model is asked with.
         foreign: what functions and foreign Runnables get of a section; by default the section.
+        inputs: what workers of these names get of one.
 
     Raises:
         UsageError: one of them is no worker, or there is none.
@@ -67,8 +68,9 @@ class Workers:
         prompt: str = "section",
         *,
         foreign: Callable[[Section], object] = lambda section: section,
+        inputs: Mapping[str, Callable[[Section], object]] | None = None,
     ) -> None:
-        self._foreign = foreign
+        self._foreign, self._inputs = foreign, inputs or {}
         if isinstance(given, Mapping):
             if not given:
                 raise UsageError("there is no worker; pass one, or several by name")
@@ -99,6 +101,8 @@ class Workers:
     def select(self, work: Section) -> tuple[Worker, object]:
         """The worker of a section, and what it gets."""
         worker = self.by_name[work.worker if self.names else ""]
+        if work.worker in self._inputs:
+            return worker, self._inputs[work.worker](work)
         if isinstance(worker, ParallelGraph) and worker.governing.takes is not None:
             return worker, worker.governing.takes(work.title, whole_text(work))
         return worker, work if isinstance(worker, Ask) else self._foreign(work)
@@ -112,6 +116,8 @@ def asks_in(part: object) -> list[Ask]:
     """What asks a model in a part of a graph: the part itself, or what it says under `asks` or `ask`."""
     if isinstance(part, Ask):
         return [part]
+    if isinstance(part, ParallelGraph):
+        return list(part.governing.asks)
     held = getattr(part, "asks", None) or [getattr(part, "ask", None)]
     return [ask for ask in held if isinstance(ask, Ask)]
 

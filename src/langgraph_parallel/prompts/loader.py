@@ -69,6 +69,10 @@ class Prompt:
             )
         return _VARIABLE.sub(lambda match: values[match[1]], self.text)
 
+    def fitting(self, values: Mapping[str, str]) -> dict[str, str]:
+        """Those of some values that it has a variable for."""
+        return {name: value for name, value in values.items() if name in self.variables}
+
     @property
     def title(self) -> str:
         """The first Markdown heading, or the name."""

@@ -4,6 +4,7 @@ from langgraph_parallel.records.ballot import Ballot, BallotStatus, Tally
 from langgraph_parallel.records.base import Record
 from langgraph_parallel.records.branch import STATUSES, Below, Branch, EndedBy, Status
 from langgraph_parallel.records.call import Call, Usage
+from langgraph_parallel.records.contest import Draft, Idea, Label, Turn
 from langgraph_parallel.records.escalation import Answer, Escalation
 from langgraph_parallel.records.estimate import Estimate
 from langgraph_parallel.records.finding import (
@@ -61,11 +62,14 @@ __all__ = [
     "Coverage",
     "DecidedBy",
     "Dissent",
+    "Draft",
     "EndedBy",
     "Escalation",
     "Estimate",
     "Finding",
+    "Idea",
     "Interval",
+    "Label",
     "Lines",
     "Part",
     "Position",
@@ -79,6 +83,7 @@ __all__ = [
     "Support",
     "Tally",
     "Trial",
+    "Turn",
     "Usage",
     "Verdict",
     "VerdictStatus",

@@ -1,7 +1,7 @@
 """What our compiled graphs are, beyond LangGraph's: each invocation is a governed run, sync or async."""
 
 import os
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
 from queue import SimpleQueue
@@ -41,6 +41,8 @@ class Governing:
     """What a redrive writes to the state before it goes on."""
     escalates: bool = False
     """Whether it may wait for a person."""
+    asks: Sequence[Any] = ()
+    """What asks models in it, so that a graph around it can make sure of them before any call."""
     takes: Callable[[str, str], Any] | None = None
     """Its input for one text under a title, where it can work on that: as a worker, or as a voter."""
 

@@ -1,0 +1,134 @@
+"""Debate: voters see each other's arguments, and may revise, until nobody does; then a rule decides."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Annotated, Any
+
+from langgraph.graph.state import CompiledStateGraph
+from pydantic import Field
+from typing_extensions import TypedDict, Unpack
+
+from langgraph_parallel.errors import UsageError
+from langgraph_parallel.graphs.flow import Options, flow_graph
+from langgraph_parallel.nodes.debating import Debate
+from langgraph_parallel.nodes.flow import Flow, text_of
+from langgraph_parallel.nodes.gather import Reading
+from langgraph_parallel.nodes.panel import answer_schema
+from langgraph_parallel.nodes.several import Models
+from langgraph_parallel.nodes.workers import WorkerLike, Workers
+from langgraph_parallel.prompts import Prompt, prompts_of
+from langgraph_parallel.records import Ballot, Section, Turn, Verdict
+from langgraph_parallel.reducers import Rule, rule_of
+from langgraph_parallel.reducers.counting import check_choices
+from langgraph_parallel.reducers.normalising import NormaliserLike, normaliser_of
+from langgraph_parallel.reducers.rules import among, form_of
+from langgraph_parallel.runtime.context import Context
+from langgraph_parallel.runtime.models import ModelLike
+
+
+class DebateInput(TypedDict):
+    """What to argue about."""
+
+    question: Annotated[
+        str,
+        Field(title="Question", description="What to argue about.", examples=["Is a hot dog a sandwich?"]),
+    ]
+
+
+class DebateOutput(TypedDict):
+    """What they came to, and how."""
+
+    verdict: Annotated[Verdict, Field(title="Verdict", description="What the last ballots come to.")]
+    ballots: Annotated[
+        list[Ballot], Field(title="Ballots", description="The last ballot of each, in their order.")
+    ]
+    transcript: Annotated[
+        list[Turn], Field(title="Transcript", description="What each said in each round, and who changed.")
+    ]
+
+
+def create_debate(
+    *,
+    model: ModelLike | None = None,
+    models: Sequence[ModelLike] = (),
+    temperatures: Sequence[float] = (),
+    debaters: int | Mapping[str, WorkerLike] | None = None,
+    choices: Sequence[str] | None = None,
+    rounds: int = 3,
+    rule: str | Rule = "majority",
+    normalise: NormaliserLike | None = None,
+    prompts: Mapping[str, str | Path | Prompt] | None = None,
+    name: str = "debate",
+    **options: Unpack[Options],
+) -> CompiledStateGraph[Any, Any, Any, Any]:
+    """Make a graph whose voters argue: each sees the arguments of the others, without their names.
+
+    Input: `question`. Output: `verdict` (`Verdict`, of the last ballots), `ballots`, `transcript` (list of
+    `Turn`), `sections`, `branches`, `report`. All voters of a round are asked at once. It ends when nobody
+    has changed their choice, when all agree, or after the last round. Who fails in a round keeps the last
+    ballot that was cast before it.
+
+    Args:
+        model: for all; by default, what the environment names.
+        models: several instead, dealt out.
+        temperatures: dealt out likewise.
+        debaters: how many (by default 3, or one for each model); or workers of your own, by name: each gets
+            the `Section`, whose `data` has `question`, `own` and `others`.
+        choices: the valid answers; anything else abstains.
+        rounds: how often each is asked, at most.
+        rule: what decides in the end; one whose ballots hold one choice or a number.
+        normalise: as in `create_voting`.
+        prompts: your own instead of those that ship: `open`, `revise`.
+        name: shown in traces: `debate[ann, round 2]`.
+        options: `limits`, `completion` (of the first round), `checkpointer`, `store`.
+
+    Raises:
+        UsageError: arguments that contradict each other, or are out of range.
+        UnknownRule: a rule that does not exist.
+        PromptError: a prompt with other variables.
+    """
+    if rounds < 1:
+        raise UsageError(f"rounds is {rounds}; pass at least 1")
+    if choices is not None:
+        check_choices(choices)
+    decide = among(rule_of(rule), choices)
+    if form_of(decide) not in ("one", "number"):
+        raise UsageError(f"{decide.name} wants lists or rankings, and debaters choose one answer")
+    texts, panel = prompts_of("debate", prompts), Models(model, models, temperatures)
+    schema = answer_schema(None if choices is None else tuple(choices), form_of(decide))
+    workers: dict[str, WorkerLike] = {}
+    if isinstance(debaters, Mapping):
+        if not debaters or model is not None or models or temperatures:
+            raise UsageError("debaters are given as workers: pass at least one, and no model for them")
+        held = {one: (worker, worker) for one, worker in debaters.items()}
+    else:
+        size = panel.size(debaters, 3, "debaters")
+        held = {
+            f"#{i + 1}": (
+                panel.ask(texts["open"], i, f"You are participant {i + 1} of a debate.", schema),
+                panel.ask(texts["revise"], i, f"You are participant {i + 1} of a debate.", schema),
+            )
+            for i in range(size)
+        }
+    for one, (opens, revises) in held.items():
+        workers |= {f"open/{one}": opens, f"revise/{one}": revises}
+    reading = Reading(choices, "choice", normaliser_of(normalise), form_of(decide))
+    debate = Debate(list(held), reading, decide, rounds)
+
+    def begin(given: Mapping[str, Any], context: Context) -> Sequence[Section]:
+        return debate.opening(text_of(given, "question", "debate"))
+
+    flow = Flow(
+        name=name,
+        takes=["question"],
+        plan=begin,
+        workers=Workers(workers),
+        further=debate.next_round,
+        most=debate.most,
+        close=debate.close,
+        closes_with=decide.name,
+        gives=["verdict", "ballots", "transcript"],
+    )
+    return flow_graph(
+        flow, DebateInput, DebateOutput, takes=lambda title, text: {"question": text}, **options
+    )
