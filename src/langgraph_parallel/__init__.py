@@ -17,14 +17,17 @@ from langgraph_parallel.graphs.best_of import create_best_of
 from langgraph_parallel.graphs.brainstorm import create_brainstorm
 from langgraph_parallel.graphs.control import aestimate, aredrive, estimate, redrive
 from langgraph_parallel.graphs.debate import create_debate
+from langgraph_parallel.graphs.guarded import create_guarded
 from langgraph_parallel.graphs.labeling import create_labeling
 from langgraph_parallel.graphs.map_reduce import create_map_reduce
+from langgraph_parallel.graphs.moderation import create_moderation
 from langgraph_parallel.graphs.review import create_review
 from langgraph_parallel.graphs.scatter_gather import create_scatter_gather
 from langgraph_parallel.graphs.sectioning import create_sectioning
 from langgraph_parallel.graphs.voting import create_voting
 from langgraph_parallel.nodes import plan, split, synthesize
 from langgraph_parallel.nodes.ask import Ask
+from langgraph_parallel.nodes.checks import Check
 from langgraph_parallel.nodes.judge import Judge
 from langgraph_parallel.nodes.sources import Http, Source
 from langgraph_parallel.prompts import Prompt
@@ -45,6 +48,7 @@ from langgraph_parallel.records import (
     Verdict,
 )
 from langgraph_parallel.records.contest import Draft, Idea, Label, Turn
+from langgraph_parallel.records.moderation import CheckOutcome, Moderation, Span
 from langgraph_parallel.reducers import (
     adaptive,
     ahead_by,
@@ -88,6 +92,8 @@ __all__ = [
     "Ballot",
     "Branch",
     "Calibration",
+    "Check",
+    "CheckOutcome",
     "Claim",
     "Context",
     "Draft",
@@ -100,6 +106,7 @@ __all__ = [
     "Label",
     "Limiter",
     "Limits",
+    "Moderation",
     "PacedRateLimiter",
     "Prompt",
     "Rates",
@@ -108,6 +115,7 @@ __all__ = [
     "RunReport",
     "Section",
     "Source",
+    "Span",
     "Support",
     "Tally",
     "Trial",
@@ -128,8 +136,10 @@ __all__ = [
     "create_best_of",
     "create_brainstorm",
     "create_debate",
+    "create_guarded",
     "create_labeling",
     "create_map_reduce",
+    "create_moderation",
     "create_review",
     "create_scatter_gather",
     "create_sectioning",

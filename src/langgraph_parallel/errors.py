@@ -9,6 +9,7 @@
     │   ├── PlanError                       sections that cannot be worked on: a circle of needs, an id twice
     │   ├── PromptError                     a prompt has a missing or an unknown variable
     │   ├── UnknownAspect                   a review aspect that does not ship and is not a Markdown file
+    │   ├── UnknownCheck                    a check of a moderation that does not ship
     │   ├── UnknownRule                     a voting rule that does not exist
     │   └── UnknownStop                     a stop of a vote that does not exist
     ├── AnswerError                         a model answered, but not with what was asked for
@@ -79,6 +80,12 @@ class UnknownAspect(_UnknownName):
     """An aspect of a review that does not exist."""
 
     kind = "an aspect"
+
+
+class UnknownCheck(_UnknownName):
+    """A check of a moderation that does not exist."""
+
+    kind = "a check"
 
 
 class UnknownRule(_UnknownName):

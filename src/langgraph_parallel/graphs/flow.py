@@ -106,7 +106,9 @@ def flow_graph(
     builder.add_node("plan", planning(flow))
     only = flow.workers.only  # a graph that is the only worker shows in drawings
     branch = (
-        branch_node(only, "section", into=flow.workers.into) if only else branch_node(flow.workers, "section")
+        branch_node(only, "section", into=flow.workers.into)
+        if only
+        else branch_node(flow.workers, "section", quiet=flow.quiet)
     )
     builder.add_node("worker", branch, input_schema=task_of("SectionTask", Section))
     builder.add_node("gather", gathering(flow))

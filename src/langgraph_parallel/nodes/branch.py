@@ -82,7 +82,11 @@ class Dispatcher(Protocol):
 
 
 def branch_node(
-    worker: Worker | Dispatcher, kind: str, *, into: Callable[[Any], object] | None = None
+    worker: Worker | Dispatcher,
+    kind: str,
+    *,
+    into: Callable[[Any], object] | None = None,
+    quiet: bool = False,
 ) -> Callable[..., Awaitable[BranchUpdate]]:
     """Make the node that a fan-out sends its tasks to.
 
@@ -90,6 +94,7 @@ def branch_node(
         worker: gets each task's `work`.
         kind: `section` or `voter`: a tag on every run below the branch.
         into: turns the work into what the worker takes, where that is something else.
+        quiet: leave what the worker returned out of the event.
     """
 
     async def branch(task: Any, config: RunnableConfig, writer: StreamWriter) -> BranchUpdate:
@@ -99,7 +104,8 @@ def branch_node(
         )
         writer(event)
         record = await run_branch(worker, given, config, kind)
-        writer({**event, "event": "finished", "branch": record})
+        shown = record.model_copy(update={"value": None}) if quiet else record
+        writer({**event, "event": "finished", "branch": shown})
         return {"branches": {task["id"]: record}}
 
     return branch

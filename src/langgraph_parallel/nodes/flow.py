@@ -24,6 +24,7 @@ from langgraph_parallel.records import Branch, Call, Estimate, Section
 from langgraph_parallel.reducers.completion import check_completion
 from langgraph_parallel.reducers.staging import check_plan, earliest_round, handed, stage
 from langgraph_parallel.runtime.context import Context, context_of
+from langgraph_parallel.runtime.fan_out import IsOver
 from langgraph_parallel.runtime.models import require_model
 from langgraph_parallel.runtime.prices import check_prices
 from langgraph_parallel.runtime.recording import recording
@@ -61,8 +62,11 @@ class Flow:
     """What asks a model in the close."""
     needs_model: Callable[[Context], bool] = lambda context: True
     """Whether a run with this context asks models; else engines do the work, where there are any."""
-    race: Callable[[Branch], str] | None = None
-    """Asked after each branch: why those that still run are not needed any more; empty while they are."""
+    watch: Callable[[Run, Sections], IsOver] | None = None
+    """Makes what is asked after each branch: why those that still run are not needed any more; an empty text
+    while they are."""
+    quiet: bool = False
+    """Whether what comes of a branch is kept out of the stream of events."""
     most: Callable[[Sections], Sections] = field(default=lambda sections: [])
     """For an estimate: the sections of all later rounds, at the most, by those of the first."""
     timeout: Callable[[Section], float | None] = lambda section: None
@@ -101,8 +105,6 @@ def planning(flow: Flow) -> Callable[..., Any]:
     async def plan(state: Any, runtime: Runtime[Context], config: RunnableConfig) -> dict[str, Any]:
         """Divide the work into sections, and forget what an earlier run on this thread has left."""
         inside, run = inside_of(config), current_run()
-        if flow.race is not None:
-            run.race(flow.race)
         if inside and inside.below is not None:
             held = restaged(inside.below.sections or [], inside.below.branches, inside)
             return {"problems": {}, **held, "calls": Overwrite(held["calls"])}
@@ -114,6 +116,8 @@ def planning(flow: Flow) -> Callable[..., Any]:
             sections = await planned(flow, given_of(flow, state), context)
         kept, left = sections[: run.limits.sections], sections[run.limits.sections :]
         check_completion(run.completion, [section.id for section in kept])
+        if flow.watch is not None:
+            run.race(flow.watch(run, kept))
         skipped = _skipped(left, f"beyond the limit of {run.limits.sections} sections", len(kept))
         return {
             "sections": kept,

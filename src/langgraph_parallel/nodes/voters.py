@@ -123,7 +123,8 @@ def asked(worker: Worker, question: object, **more: object) -> object:
         more: what a prompt may use besides.
     """
     if isinstance(worker, Ask):
-        return {"question": question, **more}
+        names = worker.variables if len(worker.variables) == 1 else {"question"}
+        return {**dict.fromkeys(names, question), **more}
     if isinstance(worker, ParallelGraph) and worker.governing.takes is not None:
         return worker.governing.takes("question", str(question))
     return {"question": question} if isinstance(worker, PregelProtocol) else question

@@ -1,6 +1,7 @@
 """What can work on a section: anything with `ainvoke`."""
 
-from collections.abc import Awaitable, Callable, Mapping
+from abc import ABC, abstractmethod
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any, Protocol, runtime_checkable
 
 from langchain_core.language_models import BaseChatModel
@@ -9,8 +10,10 @@ from langchain_core.runnables import Runnable, RunnableConfig, RunnableLambda
 from langgraph_parallel.errors import UsageError
 from langgraph_parallel.nodes.ask import Ask
 from langgraph_parallel.nodes.words import titled
-from langgraph_parallel.records import Section
+from langgraph_parallel.records import Estimate, Section
+from langgraph_parallel.runtime.context import Context
 from langgraph_parallel.runtime.graph import ParallelGraph
+from langgraph_parallel.runtime.run import Run
 
 
 @runtime_checkable
@@ -20,6 +23,23 @@ class Worker(Protocol):
     async def ainvoke(self, input: Any, config: RunnableConfig | None = None) -> Any:
         """Do the work."""
         ...
+
+
+class Composed(ABC):
+    """A worker of ours that is made of others: it says what of it asks models, and what that takes."""
+
+    @property
+    @abstractmethod
+    def asks(self) -> Sequence[Ask]:
+        """What asks a model."""
+
+    @abstractmethod
+    async def ainvoke(self, input: Any, config: RunnableConfig | None = None) -> Any:
+        """Do the work on a section."""
+
+    @abstractmethod
+    def estimate(self, input: Any, run: Run, context: Context) -> Estimate:
+        """What it takes at most."""
 
 
 WorkerLike = Worker | Callable[..., Awaitable[Any]] | Callable[..., Any] | BaseChatModel
@@ -40,7 +60,7 @@ def as_worker(worker: WorkerLike, prompt: str) -> Worker:
     """
     if isinstance(worker, BaseChatModel):
         return Ask.shipped(prompt, model=worker)
-    if isinstance(worker, Runnable | Ask):
+    if isinstance(worker, Runnable | Ask | Composed):
         return worker
     if isinstance(worker, Worker):
         return RunnableLambda(worker.ainvoke)
@@ -105,7 +125,7 @@ class Workers:
             return worker, self._inputs[work.worker](work)
         if isinstance(worker, ParallelGraph) and worker.governing.takes is not None:
             return worker, worker.governing.takes(work.title, whole_text(work))
-        return worker, work if isinstance(worker, Ask) else self._foreign(work)
+        return worker, work if isinstance(worker, Ask | Composed) else self._foreign(work)
 
     def into(self, work: Section) -> object:
         """What the worker of a section gets."""

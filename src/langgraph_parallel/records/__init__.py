@@ -16,6 +16,7 @@ from langgraph_parallel.records.finding import (
     Position,
     Severity,
 )
+from langgraph_parallel.records.moderation import CheckOutcome, CheckStatus, Moderation, Span
 from langgraph_parallel.records.question import Aspect, Part, ReviewQuestion
 from langgraph_parallel.records.review import AspectOutcome, Coverage, Review, Skipped
 from langgraph_parallel.records.run_report import RunReport
@@ -56,6 +57,8 @@ __all__ = [
     "Below",
     "Branch",
     "Call",
+    "CheckOutcome",
+    "CheckStatus",
     "Claim",
     "Contradiction",
     "Count",
@@ -71,6 +74,7 @@ __all__ = [
     "Interval",
     "Label",
     "Lines",
+    "Moderation",
     "Part",
     "Position",
     "Review",
@@ -79,6 +83,7 @@ __all__ = [
     "Section",
     "Severity",
     "Skipped",
+    "Span",
     "Status",
     "Support",
     "Tally",

@@ -39,7 +39,7 @@ def as_markdown(rows: Sequence[Row]) -> str:
     lines = [
         columns,
         ["---"] * len(columns),
-        *([_escaped(row.get(name)) for name in columns] for row in rows),
+        *([escaped(row.get(name)) for name in columns] for row in rows),
     ]
     return "".join(f"| {' | '.join(line)} |\n" for line in lines) if columns else ""
 
@@ -83,7 +83,8 @@ def _cell(value: JsonValue) -> str:
     return f"'{text}" if isinstance(value, str | list) and text.startswith(_FORMULA) else text
 
 
-def _escaped(value: JsonValue) -> str:
+def escaped(value: JsonValue) -> str:
+    """A value in Markdown as it is, without markup or HTML in it being obeyed."""
     text = " ".join(plain(value).split())
     for mark in "\\`*_[]<>|":
         text = text.replace(mark, f"\\{mark}" if mark not in "<>" else {"<": "&lt;", ">": "&gt;"}[mark])

@@ -4,7 +4,7 @@ import asyncio
 import time
 from collections.abc import Callable
 
-from langgraph_parallel.records import Branch
+from langgraph_parallel.records import Branch, EndedBy
 from langgraph_parallel.reducers.completion import Completion, Progress, State
 from langgraph_parallel.runtime.bound import Bound
 
@@ -50,14 +50,21 @@ class FanOut:
                 bound.end("completion", f"given up: {self._policy} cannot be met any more")
 
 
+IsOver = Callable[[Branch], str | tuple[EndedBy, str]]
+"""Asked after each branch: why the others are not needed any more, and what ends them, by default a stop; an
+empty text while they are. What a stop has ended is done: a redrive leaves it alone."""
+
+
 class Race:
     """Ends the rest of a wave as soon as the outcome does not need it."""
 
-    def __init__(self, is_over: Callable[[Branch], str], bounds: set[Bound]) -> None:
+    def __init__(self, is_over: IsOver, bounds: set[Bound]) -> None:
         self._is_over, self._bounds = is_over, bounds
 
     def note(self, branch: Branch) -> None:
         """A branch has ended."""
-        if self._bounds and (why := self._is_over(branch)):
-            for bound in list(self._bounds):
-                bound.end("stop", why)
+        over = self._is_over(branch)
+        by: EndedBy
+        by, why = ("stop", over) if isinstance(over, str) else over
+        for bound in list(self._bounds) if why else ():
+            bound.end(by, why)

@@ -93,6 +93,19 @@ def require_model(model: ModelLike | None) -> ModelLike:
     return chosen
 
 
+def in_reach(model: ModelLike | None) -> bool:
+    """Whether there is a model: one that is named, or that the environment names.
+
+    Raises:
+        NoModelError, ModelError: one is named, and cannot be had.
+    """
+    chosen = model if model is not None else default_model()
+    if chosen is None:
+        return False
+    require_model(chosen)
+    return True
+
+
 async def get_model(model: ModelLike | None) -> BaseChatModel:
     """Get a chat model that is ready to be called in the running event loop, and shared in it.
 

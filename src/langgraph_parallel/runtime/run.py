@@ -9,7 +9,7 @@ import contextlib
 import threading
 import time
 import weakref
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 from langchain_core.runnables import RunnableConfig
 from langgraph.config import get_config
@@ -20,7 +20,7 @@ from langgraph_parallel.reducers.completion import Completion
 from langgraph_parallel.runtime.bound import Bound
 from langgraph_parallel.runtime.budget import Budget
 from langgraph_parallel.runtime.context import current_context
-from langgraph_parallel.runtime.fan_out import FanOut, Race
+from langgraph_parallel.runtime.fan_out import FanOut, IsOver, Race
 from langgraph_parallel.runtime.limits import Limits, limits_from_environment, merged
 
 _KEY = "__langgraph_parallel_run"
@@ -122,7 +122,7 @@ class Run:
         if self._race is not None:
             self._race.note(branch)
 
-    def race(self, is_over: Callable[[Branch], str]) -> None:
+    def race(self, is_over: IsOver) -> None:
         """Ask after every branch that ends whether the others are still needed, from now on.
 
         Args:

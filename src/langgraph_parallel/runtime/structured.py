@@ -6,7 +6,8 @@ plain JSON schema, once, and the text is validated here.
 
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -19,6 +20,9 @@ from langgraph_parallel.errors import InvalidAnswer, RefusedAnswer
 from langgraph_parallel.prompts import load
 from langgraph_parallel.runtime.direct import Direct
 from langgraph_parallel.runtime.models import is_openai
+
+telling: ContextVar[Callable[[str | None], None] | None] = ContextVar("telling", default=None)
+"""Gets the parts of an answer in text as they come; where it is set, the model is asked for a stream."""
 
 Schema = TypeVar("Schema", bound=BaseModel)
 _JSON_ANSWER = load("json_answer")
@@ -33,6 +37,8 @@ class BoundModel:
     """Put behind the last message, for models that have no way to be given a schema."""
     direct: Direct | None = None
     """The short way, where there is one."""
+    counts_streams: bool = False
+    """Whether it has to be asked to count the tokens of a stream."""
 
     async def ainvoke(self, messages: Sequence[BaseMessage], config: RunnableConfig) -> AIMessage:
         """Make one request.
@@ -41,11 +47,14 @@ class BoundModel:
             InvalidAnswer: what came back is no message.
             Exception: whatever the provider raises.
         """
-        if self.direct is not None and self.direct.is_unheard(config):
+        tell = telling.get()
+        if tell is None and self.direct is not None and self.direct.is_unheard(config):
             return await self.direct.ainvoke(messages)
         asked = list(messages)
         if self.suffix:
             asked[-1] = HumanMessage(f"{asked[-1].text}\n\n{self.suffix}")
+        if tell is not None:
+            return await self._told(asked, config, tell)
         answer = await self.runnable.ainvoke(asked, config)
         if isinstance(answer, Mapping):  # `with_structured_output(include_raw=True)`
             raw = answer["raw"]
@@ -57,13 +66,28 @@ class BoundModel:
             raise InvalidAnswer(f"the model returned {type(answer).__name__}, not a message")
         return answer
 
+    async def _told(
+        self, messages: Sequence[BaseMessage], config: RunnableConfig, tell: Callable[[str | None], None]
+    ) -> AIMessage:
+        """Stream one answer, and tell its parts as they come; None says that one begins."""
+        tell(None)
+        whole: Any = None
+        counts: dict[str, Any] = {"stream_usage": True} if self.counts_streams else {}
+        async for chunk in self.runnable.astream(messages, config, **counts):
+            tell(chunk.text)
+            whole = chunk if whole is None else whole + chunk
+        if whole is None:
+            raise InvalidAnswer("the model's stream was empty")
+        return AIMessage(content=whole.text, usage_metadata=whole.usage_metadata)
+
 
 def bind(model: BaseChatModel, schema: type[BaseModel] | None, temperature: float | None) -> BoundModel:
     """Bind a schema and a temperature to a model, in the way that this model offers."""
     options: dict[str, Any] = {} if temperature is None else {"temperature": temperature}
     if schema is None:
-        direct = Direct.of(model, options) if is_openai(model) else None
-        return BoundModel(model.bind(**options) if options else model, direct=direct)
+        ours = is_openai(model)
+        direct = Direct.of(model, options) if ours else None
+        return BoundModel(model.bind(**options) if options else model, direct=direct, counts_streams=ours)
     plain = json_schema(schema)
     if is_openai(model):
         wanted = {"name": schema.__name__, "schema": plain, "strict": _is_strict(plain)}
