@@ -15,8 +15,10 @@ from importlib.metadata import version
 from langgraph_parallel import errors
 from langgraph_parallel.graphs.best_of import create_best_of
 from langgraph_parallel.graphs.brainstorm import create_brainstorm
+from langgraph_parallel.graphs.briefing import create_briefing
 from langgraph_parallel.graphs.control import aestimate, aredrive, estimate, redrive
 from langgraph_parallel.graphs.debate import create_debate
+from langgraph_parallel.graphs.feedback import create_feedback_analysis
 from langgraph_parallel.graphs.guarded import create_guarded
 from langgraph_parallel.graphs.labeling import create_labeling
 from langgraph_parallel.graphs.map_reduce import create_map_reduce
@@ -47,7 +49,9 @@ from langgraph_parallel.records import (
     Trial,
     Verdict,
 )
+from langgraph_parallel.records.briefing import Briefing, Citation
 from langgraph_parallel.records.contest import Draft, Idea, Label, Turn
+from langgraph_parallel.records.feedback import Feedback
 from langgraph_parallel.records.moderation import CheckOutcome, Moderation, Span
 from langgraph_parallel.reducers import (
     adaptive,
@@ -91,13 +95,16 @@ __all__ = [
     "Aspect",
     "Ballot",
     "Branch",
+    "Briefing",
     "Calibration",
     "Check",
     "CheckOutcome",
+    "Citation",
     "Claim",
     "Context",
     "Draft",
     "Estimate",
+    "Feedback",
     "Finding",
     "Http",
     "Idea",
@@ -135,7 +142,9 @@ __all__ = [
     "confident",
     "create_best_of",
     "create_brainstorm",
+    "create_briefing",
     "create_debate",
+    "create_feedback_analysis",
     "create_guarded",
     "create_labeling",
     "create_map_reduce",

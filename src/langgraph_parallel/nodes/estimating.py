@@ -68,7 +68,7 @@ def flow_estimator(flow: Flow) -> Estimator:
             worker, work = flow.workers.select(section)
             earlier = len(section.needs) * run.limits.answer_tokens
             total += await estimate_worker(worker, work, run, context, more=earlier)
-        for ask in flow.closes:
+        for ask in flow.closes if flow.needs_model(context) else ():
             answers = len(sections) * run.limits.answer_tokens
             total += ask.estimate(dict.fromkeys(ask.variables, ""), run, context, more=answers)
         return total

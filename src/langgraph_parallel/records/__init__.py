@@ -3,10 +3,12 @@
 from langgraph_parallel.records.ballot import Ballot, BallotStatus, Tally
 from langgraph_parallel.records.base import Record
 from langgraph_parallel.records.branch import STATUSES, Below, Branch, EndedBy, Status
+from langgraph_parallel.records.briefing import Briefing, Citation, Conflict, Theme
 from langgraph_parallel.records.call import Call, Usage
 from langgraph_parallel.records.contest import Draft, Idea, Label, Turn
 from langgraph_parallel.records.escalation import Answer, Escalation
 from langgraph_parallel.records.estimate import Estimate
+from langgraph_parallel.records.feedback import Entity, Feedback, FeedbackRow, Quote, Sentiment, Urgency
 from langgraph_parallel.records.finding import (
     SEVERITIES,
     Claim,
@@ -56,10 +58,13 @@ __all__ = [
     "BallotStatus",
     "Below",
     "Branch",
+    "Briefing",
     "Call",
     "CheckOutcome",
     "CheckStatus",
+    "Citation",
     "Claim",
+    "Conflict",
     "Contradiction",
     "Count",
     "Coverage",
@@ -67,8 +72,11 @@ __all__ = [
     "Dissent",
     "Draft",
     "EndedBy",
+    "Entity",
     "Escalation",
     "Estimate",
+    "Feedback",
+    "FeedbackRow",
     "Finding",
     "Idea",
     "Interval",
@@ -77,18 +85,22 @@ __all__ = [
     "Moderation",
     "Part",
     "Position",
+    "Quote",
     "Review",
     "ReviewQuestion",
     "RunReport",
     "Section",
+    "Sentiment",
     "Severity",
     "Skipped",
     "Span",
     "Status",
     "Support",
     "Tally",
+    "Theme",
     "Trial",
     "Turn",
+    "Urgency",
     "Usage",
     "Verdict",
     "VerdictStatus",

@@ -1,0 +1,159 @@
+"""Points that rest on places of documents, and the fewer points that are made of them."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from pydantic import BaseModel, Field
+
+from langgraph_parallel.nodes.checks import locate
+from langgraph_parallel.nodes.gather import Gathered
+from langgraph_parallel.records import Citation, Section
+from langgraph_parallel.reducers.extracting import nearest
+from langgraph_parallel.reducers.trees import groups
+from langgraph_parallel.runtime.tokens import estimate_tokens
+
+CONDENSE = "condense"
+_LONGEST = 1000
+"""Characters of a point."""
+
+
+class Noted(BaseModel):
+    """One point, and the words that say it."""
+
+    point: str
+    quote: str
+
+
+class Digest(BaseModel):
+    """The points of a part of a document."""
+
+    points: list[Noted]
+
+
+class Condensed(BaseModel):
+    """One point made of several."""
+
+    point: str
+    of: list[int] = Field(description="Numbers of the points that it was made of.")
+
+
+class Fewer(BaseModel):
+    """Fewer points."""
+
+    points: list[Condensed]
+
+
+@dataclass(frozen=True)
+class Point:
+    """A point, and the places that it rests on."""
+
+    text: str
+    citations: tuple[Citation, ...]
+
+    @property
+    def documents(self) -> list[str]:
+        """Where it comes from."""
+        return list(dict.fromkeys(citation.document for citation in self.citations))
+
+
+def cite(quote: str, section: Section) -> Citation | None:
+    """Look a quote up in a part of a document; the sentence most like it, where it is not word for word."""
+    text, offset = section.content, _number(section, "offset")
+    place = next(iter(locate(quote, text)), None)
+    if place is None:
+        sentence = nearest(quote, text)
+        place = (sentence.start, sentence.end) if sentence else None
+    if place is None:
+        return None
+    start, end = place
+    return Citation(
+        document=str(section.data["document"]),
+        start=offset + start,
+        end=offset + end,
+        line=_number(section, "line") + text.count("\n", 0, start),
+        quote=text[start:end],
+    )
+
+
+def noted(gathered: Gathered) -> list[Point]:
+    """The points of all parts; those whose words are nowhere in the document are left out."""
+    return [
+        Point(one.point.strip()[:_LONGEST], (citation,))
+        for section, value in gathered.of_round(0)
+        for one in Digest.model_validate(value).points
+        if one.point.strip() and (citation := cite(one.quote, section))
+    ]
+
+
+def points_of(gathered: Gathered) -> list[Point]:
+    """The points as they are now: of the last level that they were condensed in."""
+    points = noted(gathered)
+    for number in range(1, gathered.last_round + 1):
+        level = [section for section in gathered.sections if section.round == number]
+        values = gathered.values
+        fewer: list[Point] = []
+        place = 0
+        for section in level:
+            first, last = _number(section, "first"), _number(section, "last")
+            group, value = points[first:last], values.get(section.id)
+            fewer += points[place:first]  # alone in their group
+            fewer += group if value is None else _condensed(value, group, _number(section, "most"))
+            place = last
+        points = [*fewer, *points[place:]]
+    return points
+
+
+def condensing(points: Sequence[Point], number: int, ceiling: int) -> list[Section]:
+    """The sections of the next level; none where all points fit into one prompt.
+
+    Args:
+        points: as they are now.
+        number: of the level, from 1.
+        ceiling: tokens of the points in one prompt.
+    """
+    shown = [listed([point], first=i) for i, point in enumerate(points, 1)]
+    sizes = [estimate_tokens(text) for text in shown]
+    if sum(sizes) <= ceiling or len(points) < 2:
+        return []
+    count = max(1, sum(sizes) // max(1, ceiling))
+    fan_in = max(2, -(-len(points) // count))
+    parts = [part for part in groups(sizes, fan_in, ceiling) if len(part) > 1]
+    return [
+        Section(
+            id=f"{CONDENSE}/{number}/{i}",
+            title=f"{CONDENSE} {number}.{i}",
+            worker=CONDENSE,
+            content=listed(points[part.start : part.stop]),
+            data={"first": part.start, "last": part.stop, "most": len(part) // 2},
+        )
+        for i, part in enumerate(parts, 1)
+    ]
+
+
+def listed(points: Sequence[Point], first: int = 1) -> str:
+    """Points as a prompt shows them: behind their numbers, with their documents."""
+    return "\n".join(
+        f"[{i}] ({', '.join(point.documents)}) {point.text}" for i, point in enumerate(points, first)
+    )
+
+
+def chosen(points: Sequence[Point], numbers: Sequence[int]) -> list[Point]:
+    """The points of these numbers, from 1; others are left out."""
+    return [points[number - 1] for number in dict.fromkeys(numbers) if 1 <= number <= len(points)]
+
+
+def _condensed(value: Any, group: Sequence[Point], most: int) -> list[Point]:
+    made = []
+    for one in Fewer.model_validate(value).points[:most]:
+        held = chosen(group, one.of)
+        citations = tuple({c: None for point in held for c in point.citations})
+        if citations and one.point.strip():
+            made.append(Point(one.point.strip()[:_LONGEST], citations))
+    return made
+
+
+def _number(section: Section, name: str) -> int:
+    number = section.data[name]
+    assert isinstance(number, int)
+    return number
