@@ -22,7 +22,9 @@ from langgraph_parallel.graphs.feedback import create_feedback_analysis
 from langgraph_parallel.graphs.guarded import create_guarded
 from langgraph_parallel.graphs.labeling import create_labeling
 from langgraph_parallel.graphs.map_reduce import create_map_reduce
+from langgraph_parallel.graphs.market_study import create_market_study
 from langgraph_parallel.graphs.moderation import create_moderation
+from langgraph_parallel.graphs.research import create_research
 from langgraph_parallel.graphs.review import create_review
 from langgraph_parallel.graphs.scatter_gather import create_scatter_gather
 from langgraph_parallel.graphs.sectioning import create_sectioning
@@ -52,7 +54,9 @@ from langgraph_parallel.records import (
 from langgraph_parallel.records.briefing import Briefing, Citation
 from langgraph_parallel.records.contest import Draft, Idea, Label, Turn
 from langgraph_parallel.records.feedback import Feedback
+from langgraph_parallel.records.market import Forecast, MarketStudy
 from langgraph_parallel.records.moderation import CheckOutcome, Moderation, Span
+from langgraph_parallel.records.research import Reference, Research
 from langgraph_parallel.reducers import (
     adaptive,
     ahead_by,
@@ -106,6 +110,7 @@ __all__ = [
     "Estimate",
     "Feedback",
     "Finding",
+    "Forecast",
     "Http",
     "Idea",
     "Interval",
@@ -113,10 +118,13 @@ __all__ = [
     "Label",
     "Limiter",
     "Limits",
+    "MarketStudy",
     "Moderation",
     "PacedRateLimiter",
     "Prompt",
     "Rates",
+    "Reference",
+    "Research",
     "Review",
     "ReviewContext",
     "RunReport",
@@ -148,7 +156,9 @@ __all__ = [
     "create_guarded",
     "create_labeling",
     "create_map_reduce",
+    "create_market_study",
     "create_moderation",
+    "create_research",
     "create_review",
     "create_scatter_gather",
     "create_sectioning",

@@ -18,8 +18,10 @@ from langgraph_parallel.records.finding import (
     Position,
     Severity,
 )
+from langgraph_parallel.records.market import Forecast, MarketStudy
 from langgraph_parallel.records.moderation import CheckOutcome, CheckStatus, Moderation, Span
 from langgraph_parallel.records.question import Aspect, Part, ReviewQuestion
+from langgraph_parallel.records.research import Reference, Research
 from langgraph_parallel.records.review import AspectOutcome, Coverage, Review, Skipped
 from langgraph_parallel.records.run_report import RunReport
 from langgraph_parallel.records.section import Section
@@ -78,14 +80,18 @@ __all__ = [
     "Feedback",
     "FeedbackRow",
     "Finding",
+    "Forecast",
     "Idea",
     "Interval",
     "Label",
     "Lines",
+    "MarketStudy",
     "Moderation",
     "Part",
     "Position",
     "Quote",
+    "Reference",
+    "Research",
     "Review",
     "ReviewQuestion",
     "RunReport",

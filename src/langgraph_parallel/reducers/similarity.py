@@ -8,7 +8,7 @@ that every comment in it uses weigh little.
 import math
 import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 _WORD = re.compile(r"[^\W\d_]+|\d+")
 _HUMP = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[^A-Z]+")
@@ -53,9 +53,19 @@ class Corpus:
     def __init__(self, texts: Sequence[str]) -> None:
         counts = [Counter(terms(text)) for text in texts]
         holding = Counter(term for count in counts for term in count)
-        self._vectors = [
-            _unit({t: (1 + math.log(n)) * math.log(1 + len(texts) / holding[t]) for t, n in count.items()})
-            for count in counts
+        self._weights = {term: math.log(1 + len(texts) / number) for term, number in holding.items()}
+        self._vectors = [self._vector(count) for count in counts]
+
+    def _vector(self, count: Mapping[str, int]) -> dict[str, float]:
+        known = {t: (1 + math.log(n)) * self._weights[t] for t, n in count.items() if t in self._weights}
+        return _unit(known)
+
+    def like(self, query: str) -> list[float]:
+        """Similarity of each text to another one, by the weights of this corpus."""
+        wanted = self._vector(Counter(terms(query)))
+        return [
+            min(1.0, math.fsum(weight * held[term] for term, weight in wanted.items() if term in held))
+            for held in self._vectors
         ]
 
     def cosine(self, one: int, other: int) -> float:

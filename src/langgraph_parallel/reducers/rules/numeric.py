@@ -171,6 +171,22 @@ class trimmed_mean(_Centre):  # noqa: N801
         return int(Fraction(str(self.share)) * size)
 
 
+def outliers(numbers: Mapping[str, float]) -> list[str]:
+    """Who is far from the others: more than three scaled median absolute deviations from the median.
+
+    The scale of 1.4826 makes it three standard deviations where numbers are normally distributed (Leys and
+    others, Journal of Experimental Social Psychology 49, 2013). Where most say the same, whoever differs.
+
+    >>> outliers({"a": 4, "b": 5, "c": 5, "d": 6, "e": 40})
+    ['e']
+    """
+    if not numbers:
+        return []
+    centre = statistics.median(numbers.values())
+    spread = statistics.median(abs(number - centre) for number in numbers.values())
+    return [name for name, number in numbers.items() if abs(number - centre) > 3 * 1.4826 * spread]
+
+
 def _number_of(ballot: Ballot) -> Mapping[str, Amount] | None:
     return {canonical(ballot.choice): 1} if is_number(ballot) else None
 
