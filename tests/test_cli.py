@@ -238,7 +238,7 @@ def test_folders_are_read_as_git_would(capsys: pytest.CaptureFixture[str]) -> No
     assert list(collect(["notes.txt", "sub"]).texts) == ["notes.txt", "sub/e.js", "sub/keep.gen.py"]
     git("init", "-q")
     assert list(collect(["sub"]).texts) == ["sub/e.js", "sub/keep.gen.py"]
-    with pytest.raises(UsageError, match="there is no source file"):
+    with pytest.raises(UsageError, match="there is no such file"):
         collect(["build"], include=["*.rs"])
 
 

@@ -6,6 +6,7 @@ import shutil
 import sys
 from collections.abc import Callable
 from enum import StrEnum
+from functools import cache
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -14,6 +15,7 @@ import typer
 from langgraph_parallel import __version__
 from langgraph_parallel.cli.changes import diff_since, select, untracked
 from langgraph_parallel.cli.files import collect, exists
+from langgraph_parallel.cli.writing import check_output
 from langgraph_parallel.errors import CompletionError, UsageError
 from langgraph_parallel.records import SEVERITIES, Review, RunReport
 
@@ -70,6 +72,7 @@ def run(arguments: list[str] | None = None) -> int:
         0; 1 if `--fail-on` found something, or a completion policy was not met; 2 for bad usage, with one
         line that says what; 130 if it was stopped.
     """
+    _add_commands()
     command = typer.main.get_command(app)
     try:
         code = command.main(args=arguments, prog_name="langgraph-parallel", standalone_mode=False)
@@ -86,6 +89,15 @@ def run(arguments: list[str] | None = None) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return OK
     return code if isinstance(code, int) else OK
+
+
+@cache
+def _add_commands() -> None:
+    """Those that have a module of their own, behind those of this one."""
+    from langgraph_parallel.cli.asking import COMMANDS
+
+    for command in COMMANDS:
+        app.command()(command)
 
 
 def _show_version(wanted: bool) -> None:
@@ -186,7 +198,7 @@ def review(
     """
     from langgraph_parallel.cli.reviewing import Settings, estimated, resumed, reviewed
 
-    _check_output(output)
+    check_output(output)
     bounds = {
         "call_timeout": timeout,
         "deadline": deadline,
@@ -312,18 +324,6 @@ def _given(paths: list[str], revision: str | None, include: list[str], exclude: 
         raise UsageError("give files or folders to review, - for a diff on standard input, or --diff REV")
     held = collect(paths, include=include, exclude=exclude)
     return {"files": held.texts, "skipped": held.skipped}
-
-
-def _check_output(output: Path | None) -> None:
-    """Find out before any call whether the report can be written."""
-    if output is None:
-        return
-    if output.is_dir():
-        raise UsageError(f"--output {output} is a folder; name a file")
-    if not output.absolute().parent.is_dir():
-        raise UsageError(f"--output {output}: there is no folder {output.parent}")
-    if not os.access(output if output.exists() else output.absolute().parent, os.W_OK):
-        raise UsageError(f"--output {output} cannot be written")
 
 
 def _write(result: Review, run: RunReport, format: Format, output: Path | None, summary: Summary) -> None:

@@ -1,7 +1,7 @@
 """Which files a review reads: paths and folders in, texts out, and a reason for everything left out."""
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -34,7 +34,14 @@ class Files(NamedTuple):
     skipped: list[Skipped]
 
 
-def collect(paths: Sequence[str], *, include: Sequence[str] = (), exclude: Sequence[str] = ()) -> Files:
+def collect(
+    paths: Sequence[str],
+    *,
+    include: Sequence[str] = (),
+    exclude: Sequence[str] = (),
+    read: "Callable[[Path], str | Skipped] | None" = None,
+    use: str = "review",
+) -> Files:
     """Read files, and the source files below folders.
 
     A file that is named is read whatever it is called, and has to be readable. Below a folder,
@@ -45,10 +52,13 @@ def collect(paths: Sequence[str], *, include: Sequence[str] = (), exclude: Seque
         paths: files and folders.
         include: globs in the syntax of .gitignore, relative to the folder; they replace the built-in list.
         exclude: globs of what to leave out.
+        read: reads a file, or says why it cannot; by default text in UTF-8.
+        use: what the files are for, as errors say it.
 
     Raises:
-        UsageError: a path does not exist or cannot be read, or there is nothing to review.
+        UsageError: a path does not exist or cannot be read, or there is nothing to read.
     """
+    read = read or _read_or_reason
     wanted = GitIgnoreSpec.from_lines(include) if include else None
     unwanted = GitIgnoreSpec.from_lines(exclude)
     texts: dict[str, str] = {}
@@ -59,20 +69,20 @@ def collect(paths: Sequence[str], *, include: Sequence[str] = (), exclude: Seque
             raise UsageError(f"no such path: {given}")
         if path.is_dir():
             for file, reason in _below(path, wanted, unwanted):
-                text = None if reason else _read_or_reason(file)
+                text = None if reason else read(file)
                 if isinstance(text, str):
                     texts[shown(file)] = text
                 else:
                     why = reason or (text.reason if text else "")
                     skipped.append(Skipped(path=readable(shown(file)), reason=why))
         else:
-            held = _read_or_reason(path)
+            held = read(path)
             if not isinstance(held, str):
-                raise UsageError(f"cannot review {given}: {held.reason}")
+                raise UsageError(f"cannot {use} {given}: {held.reason}")
             texts[shown(path)] = held
     if not texts:
         raise UsageError(
-            f"nothing to review in {', '.join(paths)}: there is no source file (--include adds others)"
+            f"nothing to {use} in {', '.join(paths)}: there is no such file (--include adds others)"
         )
     return Files(texts, skipped)
 

@@ -4,8 +4,8 @@ import asyncio
 import contextlib
 import signal
 import sys
-from collections.abc import AsyncIterator, Iterator, Mapping
-from typing import Any, Protocol, cast
+from collections.abc import AsyncIterator, Awaitable, Iterator, Mapping
+from typing import Any, Protocol, TypeVar, cast
 
 from langchain_core.runnables import RunnableConfig
 from langgraph.graph.state import CompiledStateGraph
@@ -15,6 +15,7 @@ from langgraph_parallel.nodes.branch import BranchEvent
 from langgraph_parallel.records import Branch, Review, ReviewQuestion, RunReport
 from langgraph_parallel.runtime.run import drain
 
+T = TypeVar("T")
 Graph = CompiledStateGraph[Any, Any, Any, Any]
 
 
@@ -44,7 +45,7 @@ async def run_review(
         CompletionError: too few votes succeeded.
         KeyboardInterrupt: a second signal ended it at once.
     """
-    return await _stoppable(_follow(graph, given, config, watcher))
+    return await stoppable(_follow(graph, given, config, watcher))
 
 
 async def resume_review(graph: Graph, config: RunnableConfig, watcher: Watcher) -> tuple[Review, RunReport]:
@@ -65,7 +66,7 @@ async def resume_review(graph: Graph, config: RunnableConfig, watcher: Watcher) 
         values = (await graph.aget_state(config)).values
         return values["review"], values["report"]
 
-    return await _stoppable(both())
+    return await stoppable(both())
 
 
 async def _follow(
@@ -95,13 +96,16 @@ def _hear(event: BranchEvent, watcher: Watcher) -> None:
         watcher.closed(branch)
 
 
-async def _stoppable(running: Any) -> tuple[Review, RunReport]:
-    """Await a run that the first signal drains and the second one ends."""
+async def stoppable(running: Awaitable[T]) -> T:
+    """Await a run that the first signal drains and the second one ends.
+
+    Raises:
+        KeyboardInterrupt: the second one has.
+    """
     task = asyncio.ensure_future(running)
     with _heeding_signals(task):
         try:
-            result: tuple[Review, RunReport] = await task
-            return result
+            return await task
         except asyncio.CancelledError:
             raise KeyboardInterrupt from None
 

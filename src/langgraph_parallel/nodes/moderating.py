@@ -19,8 +19,8 @@ ENGINES = "patterns"
 _FINDS = {"personal_data": personal_data, "spam": spam_signs}
 _NOTICE = (
     "Patterns did this work, not a language model. They find e-mail addresses, telephone numbers, card "
-    "numbers, IBANs, social security numbers, IP addresses, and common signs of spam; names, addresses of "
-    "houses, and whatever is meant but not said escape them."
+    "numbers, IBANs, social security numbers, IP addresses, and common signs of spam; names, street "
+    "addresses, and whatever is only meant escape them."
 )
 _NO_TELEPHONES = " Telephone numbers were not looked for: install the extra `offline`."
 

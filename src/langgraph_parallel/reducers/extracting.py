@@ -1,6 +1,7 @@
 """The sentences of a text that stand for it. Pure: nothing is rewritten."""
 
 import math
+import re
 from collections.abc import Sequence
 
 from langgraph_parallel.reducers.sentences import Sentence, plain, sentences
@@ -8,6 +9,9 @@ from langgraph_parallel.reducers.similarity import Corpus, terms
 
 _LEAST = 4
 """Terms of a sentence that can stand for a text."""
+_WORD = re.compile(r"[^\W\d_]+")
+_SHORTEST = 4
+"""Letters of a word that can name a theme, in scripts with spaces."""
 _MOST = 300
 """Sentences that are compared; of more, the longest."""
 _ALIKE = 0.5
@@ -51,11 +55,11 @@ def common_terms(texts: Sequence[tuple[str, str]], most: int) -> list[tuple[str,
     holding: dict[str, list[int]] = {}
     wording: dict[str, str] = {}
     for place, (_, text) in enumerate(texts):
-        for word in plain(text).replace("/", " ").split():
+        for word in _WORD.findall(plain(text)):
             for term in terms(word):
-                if term.isdigit():
+                if len(word) < _SHORTEST and word.isascii():
                     continue
-                wording.setdefault(term, word.strip(".,;:!?()[]\"'*_"))
+                wording.setdefault(term, word)
                 places = holding.setdefault(term, [])
                 if not places or places[-1] != place:
                     places.append(place)
