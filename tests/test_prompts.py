@@ -2,6 +2,7 @@
 
 import hashlib
 import re
+from importlib.resources import files
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -13,6 +14,7 @@ from hypothesis import strategies as st
 from langgraph_parallel.errors import PromptError
 from langgraph_parallel.prompts import Prompt, boundary, compose, fence, load, names, prompt_of
 
+HELD = Path(str(files("langgraph_parallel.prompts")))
 few = settings(max_examples=60, deadline=None)
 
 VARIABLES = {
@@ -27,10 +29,49 @@ VARIABLES = {
     "section": {"title", "instructions", "content", "earlier"},
     "summarise": {"title", "content"},
     "synthesize": {"missing", "results"},
+    "best_of/compare": {"task", "first", "second"},
+    "best_of/draft": {"approach", "task"},
+    "best_of/merge": {"task", "drafts"},
+    "best_of/score": {"criteria", "task", "result"},
+    "brainstorm/choose": {"persona", "topic", "ideas"},
+    "brainstorm/propose": {"most", "persona", "topic"},
+    "briefing/briefing": {"language", "missing", "points"},
+    "briefing/condense": {"most", "language", "points"},
+    "briefing/digest": {"most", "language", "document", "content"},
+    "debate/open": {"question"},
+    "debate/revise": {"question", "own", "others"},
+    "feedback/entities": {"texts"},
+    "feedback/sentiment": {"texts"},
+    "feedback/topics": {"texts"},
+    "feedback/urgency": {"texts"},
+    "guarded/answer": {"message"},
+    "guarded/check": {"criteria", "message"},
+    "labeling/label": {"guidelines", "question"},
+    "map_reduce/reduce": {"earlier"},
+    "market_study/forecast": {"question"},
+    "market_study/report": {"missing", "subject", "sections", "forecasts"},
+    "market_study/section": {"title", "brief", "material"},
+    "moderation/check": {"criteria", "text"},
+    "research/gaps": {"most", "question", "findings"},
+    "research/plan": {"most", "question"},
+    "research/report": {"language", "missing", "question", "findings"},
+    "research/step": {"question", "topic", "tools", "found", "left"},
 }
+FOLDERS = sorted({name.rpartition("/")[0] for name in VARIABLES} - {""})
 ASPECTS = ["correctness", "documentation", "performance", "security", "style", "tests"]
 READERS = ["1-caller", "2-line-by-line", "3-failure", "4-maintainer", "5-data"]
-TEXTS = [*(f"aspects/{name}" for name in ASPECTS), *(f"readers/{name}" for name in READERS)]
+TEXTS = [
+    f"{folder}/{name}"
+    for folder in (
+        "aspects",
+        "readers",
+        "best_of/approaches",
+        "brainstorm/personas",
+        "guarded/checks",
+        "moderation/checks",
+    )
+    for name in names(folder)
+]
 
 
 def prompt(text: str) -> Prompt:
@@ -134,7 +175,12 @@ def test_aspects_and_readers_are_texts_without_variables(name: str) -> None:
 
 def test_these_are_all_prompts_that_ship() -> None:
     """None is left out of the tests above."""
-    assert names(".") == sorted(VARIABLES)
+    assert names(".") == sorted(name for name in VARIABLES if "/" not in name)
+    assert sorted(f"{f}/{name}" for f in FOLDERS for name in names(f)) == sorted(
+        v for v in VARIABLES if "/" in v
+    )
+    shipped = {path.relative_to(HELD).with_suffix("").as_posix() for path in HELD.rglob("*.md")}
+    assert shipped == {*VARIABLES, *TEXTS}
     assert (names("aspects"), names("readers")) == (ASPECTS, READERS)
 
 

@@ -82,6 +82,28 @@ def test_the_review_runs_through_the_server(client: SyncLangGraphClient) -> None
     assert set(out) >= {"findings", "review", "markdown", "report"}
 
 
+@pytest.mark.parametrize(
+    ("graph", "given", "key"),
+    [
+        (
+            "briefing",
+            {"documents": {"a": "The old bridge was closed.", "b": "The bridge is old."}},
+            "briefing",
+        ),
+        ("moderation", {"text": "Write to ann@example.org."}, "moderation"),
+        ("feedback", {"texts": ["I love it", "Terrible!"]}, "feedback"),
+        ("research", {"question": "Why?", "files": {"a": "Why not."}}, "research"),
+    ],
+)
+def test_graphs_with_engines_run_through_the_server(
+    client: SyncLangGraphClient, graph: str, given: dict[str, Any], key: str
+) -> None:
+    """Without a key, labelled, and without a call that blocks the server."""
+    out: Any = client.runs.wait(None, graph, input=given)
+    assert "model" in out[key]["notice"]
+    assert out["report"]["failures"] == {}
+
+
 def test_the_context_reaches_the_run(client: SyncLangGraphClient) -> None:
     """Aspects that are set for one run are the only ones in it."""
     context: Any = {"aspects": ["security"]}

@@ -1,17 +1,49 @@
 """The graphs as LangGraph Studio and `langgraph dev` open them: with defaults, and without a checkpointer.
 
-None needs a key to be loaded. The review runs without one, on static engines; the others need a model,
-from the runtime context or the environment.
+None needs a key to be loaded. The review, the briefing, the moderation, the feedback analysis and the
+research run without one, on engines; the others need a model, from the runtime context or the environment.
 """
 
+from langgraph_parallel.graphs.best_of import create_best_of
+from langgraph_parallel.graphs.brainstorm import create_brainstorm
+from langgraph_parallel.graphs.briefing import create_briefing
+from langgraph_parallel.graphs.debate import create_debate
+from langgraph_parallel.graphs.feedback import create_feedback_analysis
+from langgraph_parallel.graphs.guarded import create_guarded
+from langgraph_parallel.graphs.labeling import create_labeling
+from langgraph_parallel.graphs.map_reduce import create_map_reduce
+from langgraph_parallel.graphs.market_study import create_market_study
+from langgraph_parallel.graphs.moderation import create_moderation
+from langgraph_parallel.graphs.research import create_research
 from langgraph_parallel.graphs.review import create_review
+from langgraph_parallel.graphs.scatter_gather import create_scatter_gather
 from langgraph_parallel.graphs.sectioning import create_sectioning
 from langgraph_parallel.graphs.voting import create_voting
 from langgraph_parallel.nodes import split, synthesize
 from langgraph_parallel.nodes.ask import Ask
 
+best_of = create_best_of()
+brainstorm = create_brainstorm(vote=True)
+briefing = create_briefing()
+debate = create_debate()
+feedback = create_feedback_analysis()
+guarded = create_guarded(stream=True)
+labeling = create_labeling(labels=["praise", "complaint", "question", "other"])
+map_reduce = create_map_reduce(
+    worker=Ask.shipped("summarise"), reducer=Ask.shipped("map_reduce/reduce"), max_tokens=6000
+)
+market_study = create_market_study()
+moderation = create_moderation()
+research = create_research()
 review = create_review()
-voting = create_voting()
+scatter_gather = create_scatter_gather(
+    sources={
+        name: Ask.shipped("question", temperature=temperature, role=f"You are the {name} source.")
+        for name, temperature in (("cool", 0.0), ("warm", 0.7), ("hot", 1.0))
+    },
+    combine=synthesize.by_model(),
+)
 sectioning = create_sectioning(
     planner=split.by_heading(), worker=Ask.shipped("summarise"), synthesizer=synthesize.by_model()
 )
+voting = create_voting()
