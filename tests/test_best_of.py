@@ -77,6 +77,13 @@ async def test_models_draft_in_ways_of_their_own(model: str, server: ModelServer
     assert (await aestimate(graph, TASK)).calls == 9
 
 
+async def test_approaches_may_be_ones_own(model: str, server: ModelServer) -> None:
+    """Dealt out over the drafts."""
+    server.on("Do the task.", Reply(text="same"))
+    await create_best_of(model=model, approaches=["in verse"], drafts=2).ainvoke(TASK)
+    assert len(server.asked("in verse")) == 2
+
+
 async def test_a_rubric_scores_each_by_itself(model: str, server: ModelServer) -> None:
     """The mean of the criteria that are known; the reasons say what for."""
 

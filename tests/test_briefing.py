@@ -125,6 +125,43 @@ async def test_a_document_longer_than_any_prompt_is_read_in_parts(model: str, se
     assert len(server.requests) > 3
 
 
+async def test_each_document_has_a_digest_of_a_few_points(model: str, server: ModelServer) -> None:
+    """A long one is condensed by itself, before all are put together; its places go along."""
+    text = "".join(
+        f"Fact {i} is that the value was {i * 7} then.\n" + "filler of words\n" * 60 for i in range(9)
+    )
+
+    def is_part(number: int) -> Any:
+        return lambda request: "Read a part" in request.prompt and f"Fact {number} is" in request.prompt
+
+    for i in range(9):
+        point = {"point": f"Value {i * 7}.", "quote": f"the value was {i * 7} then"}
+        server.on(is_part(i), Reply(json={"points": [point]}))
+    pairs = [{"point": f"Pair {i}.", "of": [2 * i + 1, 2 * i + 2]} for i in range(9)]
+    server.on("Make fewer of them", Reply(json={"points": pairs}))
+    server.on("Write a briefing", written())
+    graph = create_briefing(model=model, points=3, limits=Limits(section_tokens=400))
+    made = (await graph.ainvoke({"documents": {"long.txt": text}}))["briefing"]
+    (digest,) = made.digests
+    assert 1 <= len(digest.points) <= 3
+    assert [text[c.start : c.end] for c in digest.citations] == [c.quote for c in digest.citations]
+    assert server.asked("Make fewer of them")
+
+
+async def test_condensing_that_fails_ends_and_says_what_was_left_out(model: str, server: ModelServer) -> None:
+    """As much as fits is written about; no round follows that could not do better."""
+    documents = {f"d{i}": f"The value of place {i} was {i * 7} in this year." for i in range(30)}
+    for name, text in documents.items():
+        digests(server, name, (text, text))
+    server.on("Make fewer of them", Reply(status=401))
+    server.on("Write a briefing", written())
+    graph = create_briefing(model=model, limits=Limits(section_tokens=220))
+    out = await graph.ainvoke({"documents": documents})
+    assert max(section.round for section in out["sections"]) == 1
+    assert "d29 (too much to be written about)" in out["briefing"].missing
+    assert len(server.asked("Write a briefing")[0].prompt) < 4000
+
+
 async def test_a_writer_that_fails_loses_no_reading(model: str, server: ModelServer) -> None:
     """The points are in the branches, and the report says why there is no briefing."""
     digests(server, "north.md", ("Sales rose.", "Sales rose by 4%"))

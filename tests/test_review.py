@@ -419,3 +419,14 @@ async def test_without_a_key_a_named_model_is_an_error_and_none_means_engines() 
         await create_review(engines=False).ainvoke({"files": FILES})
     out = await create_review().ainvoke({"files": FILES})
     assert "not a language model" in out["review"].notice
+
+
+async def test_its_prompts_can_be_replaced(model: str, server: ModelServer) -> None:
+    """One by one; a name that is none is an error."""
+    review = create_review(
+        model=model, aspects=["security"], prompts={"review": "Look for {aspect}:\n\n{files}"}
+    )
+    await review.ainvoke({"files": {"a.py": "x = 1\n"}})
+    assert server.asked("Look for Security")
+    with pytest.raises(errors.PromptError, match="it has review, reconcile"):
+        create_review(prompts={"revew": "x"})

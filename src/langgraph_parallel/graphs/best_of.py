@@ -50,6 +50,7 @@ def create_best_of(
     models: Sequence[ModelLike] = (),
     temperatures: Sequence[float] = (),
     drafts: int | None = None,
+    approaches: Sequence[str] | None = None,
     drafters: Mapping[str, WorkerLike] | None = None,
     judge: ModelLike | None = None,
     method: Method = "pairs",
@@ -71,6 +72,7 @@ def create_best_of(
         models: several models for the drafts, dealt out.
         temperatures: dealt out likewise.
         drafts: how many; by default 3, or one for each model or temperature. Each has an approach of its own.
+        approaches: ways to do it, dealt out; by default five that ship.
         drafters: workers of your own instead, by name; each gets the task.
         judge: the model that judges; by default `model`, else what the environment names.
         method: `pairs`: each draft against each other one, in both orders, so that no place is favoured;
@@ -92,13 +94,13 @@ def create_best_of(
     texts, panel = prompts_of("best_of", prompts), Models(model, models, temperatures)
     if drafters is None:
         size = panel.size(drafts, 3, "drafts")
-        approaches = [load(f"best_of/approaches/{one}").text for one in names("best_of/approaches")]
+        ways = list(approaches or _shipped())
         makers: dict[str, WorkerLike] = {
             f"draft {i + 1}": panel.ask(
                 texts["draft"],
                 i,
                 f"You are the writer of draft {i + 1}.",
-                given=texts["draft"].fitting({"approach": approaches[i % len(approaches)]}),
+                given=texts["draft"].fitting({"approach": ways[i % len(ways)]}),
             )
             for i in range(size)
         }
@@ -123,6 +125,10 @@ def create_best_of(
         gives=["best", "reasons", "drafts"],
     )
     return flow_graph(flow, BestOfInput, BestOfOutput, takes=lambda title, text: {"task": text}, **options)
+
+
+def _shipped() -> list[str]:
+    return [load(f"best_of/approaches/{one}").text for one in names("best_of/approaches")]
 
 
 def _drafting(makers: Sequence[str]) -> Any:

@@ -12,7 +12,7 @@ from langgraph_parallel.errors import UsageError
 from langgraph_parallel.graphs.flow import Options, flow_graph
 from langgraph_parallel.nodes.ask import Ask
 from langgraph_parallel.nodes.briefing import DIGEST, EXTRACT, Briefer
-from langgraph_parallel.nodes.citing import CONDENSE, Digest, Fewer
+from langgraph_parallel.nodes.citing import CONDENSE, Digested, Fewer
 from langgraph_parallel.nodes.flow import Flow
 from langgraph_parallel.nodes.workers import Workers
 from langgraph_parallel.prompts import Prompt, prompts_of
@@ -59,9 +59,9 @@ def create_briefing(
 ) -> CompiledStateGraph[Any, Any, Any, Any]:
     """Make a graph that reads many documents at once, and writes one briefing that says where it stands.
 
-    Input: `documents`, text by name, or a list. Output: `briefing` (`Briefing`: a summary, themes,
-    contradictions between documents with both quotes, and a citation for each: document, line, characters,
-    quote), `markdown`, `sections`, `branches`, `report`.
+    Input: `documents`, text by name, or a list. Output: `briefing` (`Briefing`: a digest of each document, a
+    summary, themes, contradictions between documents with both quotes, and a citation for each: document,
+    line, characters, quote), `markdown`, `sections`, `branches`, `report`.
 
     Documents of any length are read in parts, all at the same time (`Limits.section_tokens` is the ceiling
     of a prompt). Their points are condensed, level by level, until they fit into one prompt; what a point
@@ -74,7 +74,7 @@ def create_briefing(
 
     Args:
         model: by default, what the environment names.
-        points: that are taken from one part of a document, at most.
+        points: of a document, and of any part of it, at most.
         language: of the briefing; quotes stay in their own.
         offline: use no model, whatever the environment names.
         prompts: your own instead of those that ship: `digest`, `condense`, `briefing`.
@@ -92,7 +92,7 @@ def create_briefing(
     texts = prompts_of("briefing", prompts)
     briefer = Briefer(texts, model, offline=offline, points=points, language=language)
     words = {"language": language, "most": str(points)}
-    digest = Ask(texts["digest"], model=model, schema=Digest, given=texts["digest"].fitting(words))
+    digest = Ask(texts["digest"], model=model, schema=Digested, given=texts["digest"].fitting(words))
     condense = Ask(
         texts["condense"],
         model=model,

@@ -1,8 +1,9 @@
 """Review: sectioning over aspects, whose worker is a vote, whose voters are models and static engines."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from fractions import Fraction
 from operator import attrgetter
+from pathlib import Path
 from typing import Annotated, Any
 
 from langgraph.graph import END, START, StateGraph
@@ -29,6 +30,7 @@ from langgraph_parallel.nodes.review import (
 )
 from langgraph_parallel.nodes.scatter import scatter_to
 from langgraph_parallel.nodes.shapes import BRANCHES, RUN_REPORT
+from langgraph_parallel.prompts import Prompt, load, replaced
 from langgraph_parallel.records import Aspect, Call, Finding, Review, ReviewQuestion, Skipped
 from langgraph_parallel.reducers import merge_calls, union
 from langgraph_parallel.reducers.completion import Completion, completion_of
@@ -104,6 +106,7 @@ def create_review(
     offline: bool = False,
     reconcile: bool = False,
     confirm: float = 2 / 3,
+    prompts: Mapping[str, str | Path | Prompt] | None = None,
     limits: Limits | None = None,
     completion: str | Completion | None = None,
     checkpointer: Checkpointer = None,
@@ -128,6 +131,7 @@ def create_review(
         offline: use no model, whatever the environment names.
         reconcile: have a model look at near misses among the findings, and unite what is the same.
         confirm: share of support from which a finding is confirmed.
+        prompts: your own instead of those that ship: `review`, `reconcile`.
         limits: bounds of calls and of the work, budget and deadline of a run.
         completion: when there are enough votes, such as `tolerated_failures(0.1)`; their ids are
             `security/1` and so on. By default all are waited for, and what fails is in the report.
@@ -149,6 +153,7 @@ def create_review(
         offline=offline,
         reconcile=reconcile,
         confirm=Fraction(confirm).limit_denominator(1000),
+        prompts=replaced({name: load(name) for name in ("review", "reconcile")}, prompts, "review"),
     )
     return review_graph(settings, limits, completion, checkpointer=checkpointer, store=store, name=name)
 
@@ -162,7 +167,7 @@ def review_graph(
     """Compile a review; `options` are those of `StateGraph.compile`."""
     if not settings.offline:
         check_prices(merged([limits, limits_from_environment()]), [settings.model])
-    voters = ReviewVoters(settings.model)
+    voters = ReviewVoters(settings.model, settings.prompts.get("review"))
     governing = Governing(
         "plan",
         "reconcile" if settings.reconcile else "unite",

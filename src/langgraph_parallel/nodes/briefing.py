@@ -7,11 +7,19 @@ from pydantic import BaseModel, Field
 
 from langgraph_parallel.errors import InputError
 from langgraph_parallel.nodes.ask import Ask
-from langgraph_parallel.nodes.citing import Point, chosen, condensing, listed, points_of
+from langgraph_parallel.nodes.citing import (
+    Point,
+    chosen,
+    condensing,
+    documents_condensed,
+    fitting,
+    listed,
+    points_of,
+)
 from langgraph_parallel.nodes.gather import Gathered
 from langgraph_parallel.nodes.pieces import cut
 from langgraph_parallel.prompts import Prompt
-from langgraph_parallel.records import Briefing, Citation, Conflict, Section, Theme
+from langgraph_parallel.records import Briefing, Citation, Conflict, Digest, Section, Theme
 from langgraph_parallel.reducers.extracting import central, common_terms
 from langgraph_parallel.report.briefing import briefing_markdown
 from langgraph_parallel.runtime.context import Context
@@ -132,18 +140,28 @@ class Briefer:
         """Condense, until the points fit into one prompt."""
         if any(section.worker == EXTRACT for section in gathered.sections):
             return []
-        ceiling = current_run().limits.section_tokens
-        return condensing(points_of(gathered), gathered.last_round + 1, ceiling)
+        points, number = points_of(gathered), gathered.last_round
+        if number and len(points) >= len(points_of(gathered, number - 1)):
+            return []  # condensing has failed: more of it would, too
+        return condensing(points, number + 1, current_run().limits.section_tokens, self._points)
 
     async def close(self, gathered: Gathered) -> Mapping[str, Any]:
         """Write, and keep what rests on something."""
         documents = documents_of(gathered.given)
-        points = points_of(gathered)
+        every = points_of(gathered)
+        points = fitting(every, current_run().limits.section_tokens)
         read = {str(section.data["document"]) for section, _ in gathered.of_round(0)}
         planned = {str(s.data["document"]) for s in gathered.sections if s.round == 0}
         empty = [f"{name} (empty)" for name in documents if name not in planned]
-        missing = [*gathered.missing, *empty]
-        common = {"documents": [name for name in documents if name in read], "missing": missing}
+        left = {name for point in every for name in point.documents}
+        left -= {name for point in points for name in point.documents}
+        lost = [f"{name} (too much to be written about)" for name in documents if name in left]
+        missing = [*gathered.missing, *empty, *lost]
+        common = {
+            "documents": [name for name in documents if name in read],
+            "digests": _digests(points_of(gathered, documents_condensed(gathered))),
+            "missing": missing,
+        }
         if any(section.worker == EXTRACT for section in gathered.sections):
             made: Briefing | None = _selected(points, common)
         elif not points:
@@ -184,6 +202,17 @@ def documents_of(given: Mapping[str, Any]) -> dict[str, str]:
     ):
         raise InputError("there are no documents; pass {'documents': {name: text}}, or a list of texts")
     return dict(documents)
+
+
+def _digests(points: Sequence[Point]) -> list[Digest]:
+    """The points of each document, with a place of each."""
+    held: dict[str, list[Point]] = {}
+    for point in points:
+        held.setdefault(point.documents[0], []).append(point)
+    return [
+        Digest(document=name, points=[p.text for p in said], citations=[p.citations[0] for p in said])
+        for name, said in held.items()
+    ]
 
 
 def _checked(written: Written, points: Sequence[Point], common: Mapping[str, Any]) -> Briefing:

@@ -18,17 +18,17 @@ _LONGEST = 1000
 """Characters of a point."""
 
 
-class Noted(BaseModel):
+class Quoted(BaseModel):
     """One point, and the words that say it."""
 
     point: str
     quote: str
 
 
-class Digest(BaseModel):
+class Digested(BaseModel):
     """The points of a part of a document."""
 
-    points: list[Noted]
+    points: list[Quoted]
 
 
 class Condensed(BaseModel):
@@ -81,15 +81,15 @@ def noted(gathered: Gathered) -> list[Point]:
     return [
         Point(one.point.strip()[:_LONGEST], (citation,))
         for section, value in gathered.of_round(0)
-        for one in Digest.model_validate(value).points
+        for one in Digested.model_validate(value).points
         if one.point.strip() and (citation := cite(one.quote, section))
     ]
 
 
-def points_of(gathered: Gathered) -> list[Point]:
-    """The points as they are now: of the last level that they were condensed in."""
+def points_of(gathered: Gathered, last: int | None = None) -> list[Point]:
+    """The points as they are after some levels of condensing; by default after all of them."""
     points = noted(gathered)
-    for number in range(1, gathered.last_round + 1):
+    for number in range(1, (gathered.last_round if last is None else last) + 1):
         level = [section for section in gathered.sections if section.round == number]
         values = gathered.values
         fewer: list[Point] = []
@@ -104,31 +104,81 @@ def points_of(gathered: Gathered) -> list[Point]:
     return points
 
 
-def condensing(points: Sequence[Point], number: int, ceiling: int) -> list[Section]:
+def documents_condensed(gathered: Gathered) -> int:
+    """The last level in which points of single documents were condensed."""
+    alone = [section.round for section in gathered.sections if section.data.get("alone")]
+    return max(alone, default=0)
+
+
+def condensing(points: Sequence[Point], number: int, ceiling: int, most: int) -> list[Section]:
     """The sections of the next level; none where all points fit into one prompt.
+
+    First each document by itself, until it has no more than `most` points: that is its digest. Then all
+    together.
 
     Args:
         points: as they are now.
         number: of the level, from 1.
         ceiling: tokens of the points in one prompt.
+        most: points of a document.
     """
-    shown = [listed([point], first=i) for i, point in enumerate(points, 1)]
-    sizes = [estimate_tokens(text) for text in shown]
-    if sum(sizes) <= ceiling or len(points) < 2:
+    sizes = [estimate_tokens(listed([point], first=i)) for i, point in enumerate(points, 1)]
+    long = [span for span in _spans(points) if len(span) > most]
+    if long:
+        parts = [
+            range(span.start + part.start, span.start + part.stop)
+            for span in long
+            for part in groups(sizes[span.start : span.stop], len(span), ceiling)
+        ]
+    elif sum(sizes) <= ceiling:
         return []
-    count = max(1, sum(sizes) // max(1, ceiling))
-    fan_in = max(2, -(-len(points) // count))
-    parts = [part for part in groups(sizes, fan_in, ceiling) if len(part) > 1]
+    else:
+        count = max(1, sum(sizes) // max(1, ceiling))
+        parts = groups(sizes, max(2, -(-len(points) // count)), ceiling)
     return [
         Section(
             id=f"{CONDENSE}/{number}/{i}",
             title=f"{CONDENSE} {number}.{i}",
             worker=CONDENSE,
             content=listed(points[part.start : part.stop]),
-            data={"first": part.start, "last": part.stop, "most": len(part) // 2},
+            data={
+                "first": part.start,
+                "last": part.stop,
+                "most": max(len(part) // 2, min(most, len(part) - 1) if long else 1),
+                "alone": bool(long),
+            },
         )
-        for i, part in enumerate(parts, 1)
+        for i, part in enumerate((part for part in parts if len(part) > 1), 1)
     ]
+
+
+def _spans(points: Sequence[Point]) -> list[range]:
+    """The places of the points of each document, which stand together."""
+    made: list[range] = []
+    for place, point in enumerate(points):
+        if made and points[made[-1].start].documents == point.documents:
+            made[-1] = range(made[-1].start, place + 1)
+        else:
+            made.append(range(place, place + 1))
+    return made
+
+
+def fitting(points: Sequence[Point], ceiling: int) -> list[Point]:
+    """As many points as fit into one prompt: of each document one, before any has two."""
+    seen: dict[str, int] = {}
+    ranked = []
+    for place, point in enumerate(points):
+        name = point.documents[0]
+        seen[name] = seen.get(name, 0) + 1
+        ranked.append((seen[name], place))
+    kept: list[int] = []
+    held = 0
+    for _, place in sorted(ranked):
+        held += estimate_tokens(listed([points[place]], first=place + 1))
+        if held > ceiling and kept:
+            break
+        kept.append(place)
+    return [points[place] for place in sorted(kept)]
 
 
 def listed(points: Sequence[Point], first: int = 1) -> str:

@@ -92,7 +92,9 @@ class Reader:
                 self._prompt,
                 model=self._model,
                 schema=_Answer,
-                given={"aspect": aspect.title, "criteria": aspect.criteria, "reader": self._way},
+                given=self._prompt.fitting(
+                    {"aspect": aspect.title, "criteria": aspect.criteria, "reader": self._way}
+                ),
                 role=f"You are reviewer {self._number} of a panel; its members work independently.",
             )
         return self._asks[key]

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from pydantic import BaseModel, Field
 
 from langgraph_parallel.nodes.ask import Ask
-from langgraph_parallel.prompts import load
+from langgraph_parallel.prompts import Prompt, load
 from langgraph_parallel.records import Finding
 from langgraph_parallel.reducers import near_misses
 from langgraph_parallel.runtime.models import ModelLike
@@ -20,8 +20,8 @@ class _Same(BaseModel):
 class Reconciler:
     """Finds near misses among findings, and asks a model which of them are the same defect."""
 
-    def __init__(self, model: ModelLike | None = None) -> None:
-        self.ask = Ask(load("reconcile"), model=model, schema=_Same)
+    def __init__(self, model: ModelLike | None = None, prompt: Prompt | None = None) -> None:
+        self.ask = Ask(prompt or load("reconcile"), model=model, schema=_Same)
 
     async def same(self, findings: Sequence[Finding]) -> list[list[str]]:
         """Ids of findings that are the same, in pairs; no call where there is no near miss.

@@ -1,7 +1,7 @@
 """The nodes of a review: what it asks, who votes, and how it closes."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import Any
 
@@ -22,6 +22,7 @@ from langgraph_parallel.nodes.review_plan import STATIC, ReviewPlan, plan_review
 from langgraph_parallel.nodes.voters import Vote
 from langgraph_parallel.nodes.workers import Worker, as_worker
 from langgraph_parallel.offline import BLIND_SPOTS, FAMILIES, StaticVoter, families_of, installed_engines
+from langgraph_parallel.prompts import Prompt
 from langgraph_parallel.records import Aspect, Ballot, Branch, Estimate, Review, ReviewQuestion, Skipped
 from langgraph_parallel.reducers.closing import Answered, close_review
 from langgraph_parallel.reducers.completion import check_completion
@@ -60,6 +61,8 @@ class ReviewSettings:
     offline: bool = False
     reconcile: bool = False
     confirm: Fraction = Fraction(2, 3)
+    prompts: Mapping[str, Prompt] = field(default_factory=dict)
+    """Those of the caller: `review`, `reconcile`."""
 
     def __post_init__(self) -> None:
         if self.model is not None:
@@ -101,8 +104,8 @@ class ReviewSettings:
 class ReviewVoters:
     """The electorate of a review: each question says who votes on it."""
 
-    def __init__(self, model: ModelLike | None) -> None:
-        self._model = model
+    def __init__(self, model: ModelLike | None, prompt: Prompt | None = None) -> None:
+        self._model, self._prompt = model, prompt
         self._made: dict[tuple[str, str], Worker] = {}
 
     def models(self) -> Sequence[ModelLike | None]:
@@ -132,7 +135,7 @@ class ReviewVoters:
         key = (voter, "" if number != voter else question.aspect.name)
         if key not in self._made:
             self._made[key] = (
-                Reader(int(number), model=self._model)
+                Reader(int(number), model=self._model, prompt=self._prompt)
                 if number != voter
                 else as_worker(StaticVoter(voter, _families(voter, question.aspect.name)), "question")
             )
@@ -198,7 +201,7 @@ def review_estimator(settings: ReviewSettings, voters: "ReviewVoters") -> Estima
                 if isinstance(worker, Reader):
                     total += worker.estimate(asked, run, context)
         if settings.reconcile:
-            ask = Reconciler(settings.model).ask
+            ask = Reconciler(settings.model, settings.prompts.get("reconcile")).ask
             total += ask.estimate({"pairs": ""}, run, context, more=run.limits.section_tokens)
         return total
 
@@ -225,7 +228,7 @@ def as_question(work: Any) -> dict[str, Any]:
 
 def reconciling(settings: ReviewSettings) -> Node:
     """Make the node that has a model look at near misses; when that fails, all findings stay apart."""
-    reconciler = Reconciler(settings.model)
+    reconciler = Reconciler(settings.model, settings.prompts.get("reconcile"))
 
     async def reconcile(state: Any) -> dict[str, Any]:
         """Find out which findings are the same."""

@@ -115,15 +115,26 @@ def prompts_of(graph: str, given: "Mapping[str, str | Path | Prompt] | None" = N
     Raises:
         PromptError: a name that is none, or a prompt with other variables.
     """
-    shipped = {name: load(f"{graph}/{name}") for name in names(graph)}
+    return replaced({name: load(f"{graph}/{name}") for name in names(graph)}, given, graph)
+
+
+def replaced(
+    shipped: Mapping[str, Prompt], given: "Mapping[str, str | Path | Prompt] | None", graph: str
+) -> dict[str, Prompt]:
+    """Prompts, those that the caller has replaced among them.
+
+    Raises:
+        PromptError: as `prompts_of`.
+    """
+    made = dict(shipped)
     for name, own in (given or {}).items():
-        if name not in shipped:
-            raise PromptError(f"{graph} has no prompt {name!r}; it has {', '.join(shipped)}")
+        if name not in made:
+            raise PromptError(f"{graph} has no prompt {name!r}; it has {', '.join(made)}")
         known = shipped[name].variables
-        shipped[name] = prompt_of(own, f"{graph}/{name}").check(known)
-        if known and not shipped[name].variables:
+        made[name] = prompt_of(own, f"{graph}/{name}").check(known)
+        if known and not made[name].variables:
             raise PromptError(f"prompt {name!r} uses none of its variables: {_braced(known)}")
-    return shipped
+    return made
 
 
 def prompt_of(prompt: "str | Path | Prompt", name: str = "prompt") -> Prompt:

@@ -3,7 +3,7 @@
 from langgraph_parallel.records.ballot import Ballot, BallotStatus, Tally
 from langgraph_parallel.records.base import Record
 from langgraph_parallel.records.branch import STATUSES, Below, Branch, EndedBy, Status
-from langgraph_parallel.records.briefing import Briefing, Citation, Conflict, Theme
+from langgraph_parallel.records.briefing import Briefing, Citation, Conflict, Digest, Theme
 from langgraph_parallel.records.call import Call, Usage
 from langgraph_parallel.records.contest import Draft, Idea, Label, Turn
 from langgraph_parallel.records.escalation import Answer, Escalation
@@ -71,6 +71,7 @@ __all__ = [
     "Count",
     "Coverage",
     "DecidedBy",
+    "Digest",
     "Dissent",
     "Draft",
     "EndedBy",

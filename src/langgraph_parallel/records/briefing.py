@@ -31,6 +31,15 @@ class Conflict(Record):
     second: Citation
 
 
+class Digest(Record):
+    """What one document says, in a few points, each with its place."""
+
+    document: str
+    points: list[str]
+    citations: list[Citation]
+    """The place of each point, in the same order."""
+
+
 class Briefing(Record):
     """What the documents say together."""
 
@@ -38,6 +47,8 @@ class Briefing(Record):
     themes: list[Theme]
     """Each rests on at least one citation."""
     conflicts: list[Conflict]
+    digests: list[Digest]
+    """One for each document that says anything of weight."""
     documents: list[str]
     """Those that were read."""
     missing: list[str]

@@ -19,6 +19,13 @@ def briefing_markdown(briefing: Briefing) -> str:
     for conflict in briefing.conflicts:
         lines += [f"**{escaped(conflict.about)}**: {escaped(conflict.explanation)}", ""]
         lines += [f"- {_cited(conflict.first)}", f"- {_cited(conflict.second)}", ""]
+    for digest in briefing.digests:
+        lines += [f"## {escaped(digest.document)}", ""]
+        lines += [
+            f"- {escaped(point)} (line {citation.line})"
+            for point, citation in zip(digest.points, digest.citations, strict=True)
+        ]
+        lines.append("")
     lines += ["## Sources", "", f"Read: {_names(briefing.documents)}.", ""]
     for title, names in (
         ("Missing", briefing.missing),
