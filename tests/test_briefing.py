@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from langgraph_parallel import Briefing, Limits, aestimate, create_briefing, errors
-from langgraph_parallel.reducers.extracting import central, common_terms, nearest
+from langgraph_parallel.reducers.extracting import central, common_terms, same_words
 from tests.server import ModelServer, Reply, Request
 
 NORTH = "# North\n\nSales rose by 4% in spring.\nThe shop in Oslo was closed in May.\n"
@@ -213,7 +213,7 @@ def test_central_sentences_are_those_that_are_like_the_others() -> None:
     assert found == sorted(found, key=text.index)
     assert len(set(found)) == len(found)
     assert central("", 3) == []
-    assert nearest("nothing like it", text) is None
+    assert same_words("cats bark", text) is None
     assert common_terms([("a", "one two"), ("a", "one two")], 5) == []
 
 

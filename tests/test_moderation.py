@@ -93,7 +93,12 @@ async def test_offline_uses_no_model(
 async def test_long_texts_are_checked_in_parts_with_spans_of_the_whole() -> None:
     """Each part by every check; the spans count from the beginning of the text."""
     text = "filler words here\n" * 200 + "mail bob@example.org\n" + "and more of it\n" * 200
-    graph = create_moderation(checks=["personal_data"], offline=True, limits=Limits(section_tokens=200))
+
+    def mails(part: str) -> Any:
+        place = part.find("bob@example.org")
+        return {"flagged": place >= 0, "spans": [[place, place + 15]]}
+
+    graph = create_moderation(checks={"mail": mails}, limits=Limits(section_tokens=200))
     out = await graph.ainvoke({"text": text})
     (span,) = out["moderation"].outcomes[0].spans
     assert text[span.start : span.end] == "bob@example.org"
@@ -103,7 +108,7 @@ async def test_long_texts_are_checked_in_parts_with_spans_of_the_whole() -> None
 async def test_parts_beyond_the_limit_leave_a_gap() -> None:
     """What was not looked at is not clean."""
     limits = Limits(section_tokens=200, sections=2)
-    graph = create_moderation(checks=["personal_data"], offline=True, limits=limits)
+    graph = create_moderation(checks={"own": lambda part: False}, limits=limits)
     out = await graph.ainvoke({"text": "filler words here\n" * 500})
     assert (out["status"], out["moderation"].outcomes[0].status) == ("needs_review", "not_run")
 
@@ -143,6 +148,9 @@ async def test_checks_of_ones_own(model: str, server: ModelServer) -> None:
         ("not@mail", []),
         ("@handle and a@b.c@d.e", []),
         ("the year 2024-2025", []),
+        ("card 4111 1111 1111 1111 12/27 123", ["card number"]),
+        ("the server is 192.168.0.1.", ["IP address"]),
+        ("AT61 1904 3002 3457 3201 BIC X", ["IBAN"]),
     ],
 )
 def test_patterns_find_what_has_the_right_check_digits(text: str, kinds: list[str]) -> None:
@@ -154,6 +162,30 @@ def test_one_link_is_no_spam_and_bait_with_shouting_is() -> None:
     """It takes two signs."""
     assert spam_signs("See https://example.org and act now") == []
     assert {span.kind for span in spam_signs("ACT NOW!!! click here, free money")} == {"bait", "shouting"}
+
+
+async def test_a_pattern_is_found_where_parts_would_meet() -> None:
+    """Patterns look at the whole text."""
+    text = "a " * 143 + "a someone.important@example.com " + "b" * 400
+    limits = Limits(section_tokens=200)
+    out = await create_moderation(checks=["personal_data"], offline=True, limits=limits).ainvoke(
+        {"text": text}
+    )
+    assert out["moderation"].outcomes[0].spans[0].text == "someone.important@example.com"
+
+
+async def test_a_check_with_any_name_and_any_answer(model: str, server: ModelServer) -> None:
+    """The name of the engine is free; what is no judgement was not run, and takes no other check along."""
+    server.always(judged("flag"))
+    inner = create_moderation(checks={"x": lambda text: True})
+    checks: Any = {
+        "patterns": "mentions sewing",
+        "odd": lambda text: {"verdict": {"safe": True}},
+        "quotes": lambda text: {"flagged": True, "quotes": 5},
+        "inner": Check(worker=inner),
+    }
+    out = await create_moderation(model=model, checks=checks).ainvoke({"text": "sewing"})
+    assert [o.status for o in out["moderation"].outcomes] == ["flagged", "not_run", "flagged", "flagged"]
 
 
 @given(st.text(max_size=300))

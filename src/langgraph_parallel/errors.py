@@ -19,6 +19,7 @@
     ├── NotStarted                          a call was not made, because the run starts no more of them
     │   ├── BudgetSpent                     its budget has too little left
     │   └── RunDrained                      somebody stops it gracefully
+    ├── KeptBack                            an answer may not be seen: a check of it has not passed
     ├── DeadlineExceeded (also a TimeoutError)  the run's time is over
     └── CompletionError                     too few branches of a fan-out succeeded for its policy
 
@@ -126,6 +127,10 @@ class BudgetSpent(NotStarted):
 
 class RunDrained(NotStarted):
     """The run is being stopped gracefully: what runs may finish, and nothing new begins."""
+
+
+class KeptBack(ParallelError):
+    """A guarded answer may not be seen: a check has not passed, or not yet."""
 
 
 class DeadlineExceeded(ParallelError, TimeoutError):

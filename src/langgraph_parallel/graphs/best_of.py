@@ -106,6 +106,8 @@ def create_best_of(
         }
     elif model or models or temperatures or drafts is not None or not drafters:
         raise UsageError("drafters are given as workers: pass at least one, and no model for them")
+    elif reserved := [one for one in drafters if one.startswith("judge/")]:
+        raise UsageError(f"a drafter is named {reserved[0]!r}; names that begin with judge/ are taken")
     else:
         makers = dict(drafters)
     contest = Contest(texts, judge if judge is not None else model, Scores.of(rubric), merge=merge)

@@ -108,6 +108,7 @@ def create_briefing(
             inputs={DIGEST: briefer.digest_input, CONDENSE: briefer.condense_input},
         ),
         further=briefer.further,
+        most=briefer.most,
         needs_model=briefer.uses_model,
         close=briefer.close,
         closes=[briefer.writer],

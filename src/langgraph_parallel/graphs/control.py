@@ -45,7 +45,8 @@ async def aredrive(graph: object, config: RunnableConfig, *, context: Any = None
     What ended ok is kept and not asked again. The report adds up over all runs: calls, tokens, dollars.
     Budget and deadline begin anew, since it is somebody's decision to spend more. A run that was interrupted
     is finished first. When everything had ended ok, nothing is run. A vote that a person has decided stays
-    decided.
+    decided. Where a graph works in rounds (a tree that is reduced, drafts that are compared), the rounds
+    behind the first one with a failure are planned by what comes of it, and run anew.
 
     Args:
         graph: made by one of the factories, with a checkpointer.

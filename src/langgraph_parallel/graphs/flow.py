@@ -135,6 +135,7 @@ def flow_graph(
             completion_of(completion),
             again=again,
             escalates=escalates,
+            fills=flow.takes,
             asks=flow.all_asks,
             takes=takes,
         ),

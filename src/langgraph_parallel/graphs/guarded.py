@@ -14,7 +14,7 @@ from langgraph_parallel.graphs.flow import Options, flow_graph
 from langgraph_parallel.nodes.ask import Ask
 from langgraph_parallel.nodes.checks import CheckLike, check_of
 from langgraph_parallel.nodes.flow import Flow
-from langgraph_parallel.nodes.guarding import ANSWER, Guard, HeldAnswer, Policy
+from langgraph_parallel.nodes.guarding import ANSWER, LATE, Guard, HeldAnswer, Policy
 from langgraph_parallel.nodes.workers import WorkerLike, Workers, as_worker
 from langgraph_parallel.prompts import Prompt, load, prompts_of
 from langgraph_parallel.records import CheckOutcome, Section
@@ -103,11 +103,16 @@ def create_guarded(
         takes=["message"],
         plan=guard.plan,
         workers=Workers(
-            {ANSWER: HeldAnswer(own, guard, stream=stream), **workers},
+            {
+                ANSWER: HeldAnswer(own, guard, stream=stream),
+                LATE: HeldAnswer(own, guard, stream=stream, late=True),
+                **workers,
+            },
             foreign=lambda section: section.content,
             inputs={one: _as_message for one, worker in workers.items() if isinstance(worker, Ask)},
         ),
         watch=guard.watch,
+        further=guard.further,
         quiet=True,
         close=guard.close,
         closes_with="release",

@@ -9,6 +9,7 @@ from typing_extensions import TypedDict, Unpack
 
 from langgraph_parallel.errors import InputError, UsageError
 from langgraph_parallel.graphs.flow import Options, flow_graph
+from langgraph_parallel.nodes.ending import as_json
 from langgraph_parallel.nodes.flow import Flow
 from langgraph_parallel.nodes.gather import Gathered
 from langgraph_parallel.nodes.reducing import REDUCE, Tree, frontier, lost
@@ -97,7 +98,7 @@ def _one_for_each(given: Mapping[str, Any], context: Context) -> Sequence[Sectio
         items.items() if isinstance(items, dict) else ((f"item {i}", item) for i, item in enumerate(items, 1))
     )
     return [
-        Section(id=str(i), title=title, content=as_text(item), worker="map", data={"item": item})
+        Section(id=str(i), title=title, content=as_text(item), worker="map", data={"item": as_json(item)})
         for i, (title, item) in enumerate(named, 1)
     ]
 

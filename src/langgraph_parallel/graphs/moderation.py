@@ -14,7 +14,7 @@ from langgraph_parallel.graphs.flow import Options, flow_graph
 from langgraph_parallel.nodes.ask import Ask
 from langgraph_parallel.nodes.checks import Check, CheckLike, check_of
 from langgraph_parallel.nodes.flow import Flow
-from langgraph_parallel.nodes.moderating import ENGINES, Moderating
+from langgraph_parallel.nodes.moderating import ENGINES, Moderating, checked
 from langgraph_parallel.nodes.workers import WorkerLike, Workers
 from langgraph_parallel.prompts import Prompt, load, names, prompts_of
 from langgraph_parallel.records import Moderation, Section
@@ -85,7 +85,7 @@ def create_moderation(
     held = _checks(checks)
     prompt = prompts_of("moderation", prompts)["check"]
     workers: dict[str, WorkerLike] = {
-        one: check_worker(one, check, prompt, model, "text") for one, check in held.items()
+        checked(one): check_worker(one, check, prompt, model, "text") for one, check in held.items()
     }
     moderating = Moderating(held, model, offline=offline, region=region)
     flow = Flow(

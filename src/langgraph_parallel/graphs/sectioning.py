@@ -120,7 +120,7 @@ def create_sectioning(
 
 def _dividing(planner: Planner, dependencies: Dependencies) -> Plan:
     async def divide(given: Mapping[str, Any], context: Context) -> Sequence[Section]:
-        if "content" not in given:
+        if given.get("content") is None:
             raise InputError("sectioning has no content; pass {'content': ...}")
         made = planner(given["content"])
         sections = list(await made if inspect.isawaitable(made) else made)

@@ -67,7 +67,9 @@ class Brainstorm:
 
     def most(self, sections: Sequence[Section]) -> Sequence[Section]:
         """The second round, as far as it can be known before."""
-        return [_ballot(section.id, section.content, []) for section in sections] if self._vote else []
+        needs = {"needs": [section.id for section in sections]}
+        ballots = [_ballot(section.id, section.content, []) for section in sections]
+        return [ballot.model_copy(update=needs) for ballot in ballots] if self._vote else []
 
     def rank(self, gathered: Gathered) -> Mapping[str, Any]:
         """The ideas, by votes where there are any."""

@@ -3,11 +3,12 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, Field, JsonValue
 
 from langgraph_parallel.errors import InputError
 from langgraph_parallel.nodes.ask import Ask
 from langgraph_parallel.nodes.citing import (
+    CONDENSE,
     Point,
     chosen,
     condensing,
@@ -27,6 +28,8 @@ from langgraph_parallel.runtime.models import ModelLike, in_reach
 from langgraph_parallel.runtime.run import current_run
 
 DIGEST, EXTRACT = "digest", "extract"
+_TOKENS = 60
+"""Tokens of a point, as an estimate takes it."""
 _CITED = 5
 """Citations of a theme, at most."""
 _SENTENCES = 3
@@ -109,7 +112,7 @@ class Briefer:
             offset = 0
             for number, part in enumerate(parts, 1):
                 many = f" ({number}/{len(parts)})" if len(parts) > 1 else ""
-                data = {"document": document, "offset": offset, "line": part.first}
+                data = {"document": document, "offset": offset, "line": part.first, "most": self._points}
                 if part.text.strip():
                     sections.append(
                         Section(
@@ -144,6 +147,19 @@ class Briefer:
         if number and len(points) >= len(points_of(gathered, number - 1)):
             return []  # condensing has failed: more of it would, too
         return condensing(points, number + 1, current_run().limits.section_tokens, self._points)
+
+    def most(self, sections: Sequence[Section]) -> Sequence[Section]:
+        """The sections in which points are condensed, if every part brings as many as it may."""
+        if any(section.worker == EXTRACT for section in sections):
+            return []
+        ceiling, left = current_run().limits.section_tokens, len(sections) * self._points
+        made = 0
+        while left * _TOKENS > ceiling and left > self._points:
+            made += -(-left * _TOKENS // ceiling)
+            left = max(self._points, left // 2)
+        text = "x" * (3 * ceiling)  # as much as one prompt holds
+        data: dict[str, JsonValue] = {"most": 1}
+        return [Section(id=f"{i}", title="", content=text, worker=CONDENSE, data=data) for i in range(made)]
 
     async def close(self, gathered: Gathered) -> Mapping[str, Any]:
         """Write, and keep what rests on something."""

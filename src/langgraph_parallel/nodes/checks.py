@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from pydantic import BaseModel, Field, JsonValue
+from pydantic import BaseModel, Field, JsonValue, ValidationError
 
 from langgraph_parallel.errors import UsageError
 from langgraph_parallel.nodes.workers import WorkerLike
@@ -18,8 +18,11 @@ from langgraph_parallel.records import (
     Support,
     Verdict,
 )
+from langgraph_parallel.reducers.extracting import same_words
+from langgraph_parallel.reducers.similarity import terms
 
 FLAG, CLEAN = "flag", "clean"
+_LEAST = 2
 
 
 class Noted(BaseModel):
@@ -87,15 +90,23 @@ def read_check(name: str, branch: Branch | None, text: str, offset: int = 0) -> 
         why = "never begun" if branch is None else branch.error or branch.status
         return CheckOutcome(check=name, status="not_run", error=why)
     by = sorted({call.target for call in branch.calls if call.kind == "model"})
-    value = branch.value
+    try:
+        return _judged(name, branch.value, text, offset).model_copy(update={"by": by})
+    except (ValidationError, TypeError, ValueError, KeyError, AttributeError):
+        return CheckOutcome(check=name, status="not_run", error="its answer is no judgement", by=by)
+
+
+def _judged(name: str, value: Any, text: str, offset: int) -> CheckOutcome:
+    if isinstance(value, dict) and isinstance(value.get("moderation"), dict):
+        return _of_moderation(name, Moderation.model_validate(value["moderation"]))
     if isinstance(value, dict) and isinstance(value.get("verdict"), dict):
-        return _of_vote(name, value, text, offset).model_copy(update={"by": by})
+        return _of_vote(name, value, text, offset)
     held = value if isinstance(value, dict) else {"flagged": value}
     flagged = held.get("choice") == FLAG if held.get("choice") in (FLAG, CLEAN) else held.get("flagged")
     if "choice" in held and held["choice"] is None:
-        return CheckOutcome(check=name, status="undecided", reasons=_reasons(held), by=by)
+        return CheckOutcome(check=name, status="undecided", reasons=_reasons(held))
     if not isinstance(flagged, bool):
-        return CheckOutcome(check=name, status="not_run", error="its answer is no judgement", by=by)
+        return CheckOutcome(check=name, status="not_run", error="its answer is no judgement")
     confidence = held.get("confidence")
     return CheckOutcome(
         check=name,
@@ -103,7 +114,6 @@ def read_check(name: str, branch: Branch | None, text: str, offset: int = 0) -> 
         confidence=confidence if isinstance(confidence, int | float) and 0 <= confidence <= 1 else None,
         reasons=_reasons(held),
         spans=_spans(name, held, text, offset) if flagged else [],
-        by=by,
     )
 
 
@@ -139,6 +149,17 @@ def moderation_of(outcomes: Iterable[CheckOutcome], notice: str = "") -> Moderat
     return Moderation(status=status, outcomes=held, notice=notice)
 
 
+def _of_moderation(name: str, made: Moderation) -> CheckOutcome:
+    """A moderation as a check: what it leaves open is undecided."""
+    statuses: Mapping[str, CheckStatus] = {"flagged": "flagged", "clean": "clean"}
+    return CheckOutcome(
+        check=name,
+        status=statuses.get(made.status, "undecided"),
+        reasons=[f"{one.check}: {' '.join(one.reasons) or one.status}" for one in made.flags],
+        spans=[span for one in made.flags for span in one.spans],
+    )
+
+
 def _of_vote(name: str, value: Mapping[str, Any], text: str, offset: int) -> CheckOutcome:
     verdict = Verdict.model_validate(value["verdict"])
     if not verdict.decided or verdict.choice not in (FLAG, CLEAN):
@@ -164,7 +185,8 @@ def _reasons(held: Mapping[str, Any]) -> list[str]:
 
 def _spans(kind: str, held: Mapping[str, Any], text: str, offset: int) -> list[Span]:
     notes = held.get("notes") if isinstance(held.get("notes"), dict) else {}
-    quotes = held.get("quotes") or (notes or {}).get("quotes") or []
+    quotes = held.get("quotes") or (notes or {}).get("quotes")
+    quotes = quotes if isinstance(quotes, list) else []
     found = [span for quote in quotes if isinstance(quote, str) for span in locate(quote, text)]
     given = held.get("spans") if isinstance(held.get("spans"), list) else []
     found += [place for pair in given or [] if (place := _pair(pair, len(text))) is not None]
@@ -189,6 +211,19 @@ def _pair(given: JsonValue, length: int) -> tuple[int, int] | None:
     return start, end
 
 
+def said_at(quote: str, text: str) -> tuple[int, int] | None:
+    """Where a text says what is quoted: word for word, or in a sentence with the same words and numbers.
+
+    A quote of less than two words that mean something is none: it could stand anywhere.
+    """
+    if len(set(terms(quote))) < _LEAST:
+        return None
+    place = next(iter(locate(quote, text)), None)
+    if place is None and (sentence := same_words(quote, text)):
+        place = (sentence.start, sentence.end)
+    return place
+
+
 def locate(quote: str, text: str) -> list[tuple[int, int]]:
     """Where a quote stands in a text, white space and case aside; nowhere if it is not in it.
 
@@ -199,4 +234,6 @@ def locate(quote: str, text: str) -> list[tuple[int, int]]:
     if not words:
         return []
     pattern = r"\s+".join(map(re.escape, words))
+    pattern = (r"(?<!\w)" if words[0][0].isascii() and words[0][0].isalnum() else "") + pattern
+    pattern += r"(?!\w)" if words[-1][-1].isascii() and words[-1][-1].isalnum() else ""
     return [match.span() for match in re.finditer(pattern, text, re.IGNORECASE)]

@@ -6,10 +6,9 @@ from typing import Any
 
 from pydantic import BaseModel, Field
 
-from langgraph_parallel.nodes.checks import locate
+from langgraph_parallel.nodes.checks import said_at
 from langgraph_parallel.nodes.gather import Gathered
 from langgraph_parallel.records import Citation, Section
-from langgraph_parallel.reducers.extracting import nearest
 from langgraph_parallel.reducers.trees import groups
 from langgraph_parallel.runtime.tokens import estimate_tokens
 
@@ -60,10 +59,7 @@ class Point:
 def cite(quote: str, section: Section) -> Citation | None:
     """Look a quote up in a part of a document; the sentence most like it, where it is not word for word."""
     text, offset = section.content, _number(section, "offset")
-    place = next(iter(locate(quote, text)), None)
-    if place is None:
-        sentence = nearest(quote, text)
-        place = (sentence.start, sentence.end) if sentence else None
+    place = said_at(quote, text)
     if place is None:
         return None
     start, end = place
@@ -81,7 +77,7 @@ def noted(gathered: Gathered) -> list[Point]:
     return [
         Point(one.point.strip()[:_LONGEST], (citation,))
         for section, value in gathered.of_round(0)
-        for one in Digested.model_validate(value).points
+        for one in Digested.model_validate(value).points[: _number(section, "most")]
         if one.point.strip() and (citation := cite(one.quote, section))
     ]
 
@@ -137,7 +133,7 @@ def condensing(points: Sequence[Point], number: int, ceiling: int, most: int) ->
         parts = groups(sizes, max(2, -(-len(points) // count)), ceiling)
     return [
         Section(
-            id=f"{CONDENSE}/{number}/{i}",
+            id=f"({CONDENSE}) {number}.{i}",
             title=f"{CONDENSE} {number}.{i}",
             worker=CONDENSE,
             content=listed(points[part.start : part.stop]),
@@ -200,7 +196,7 @@ def _condensed(value: Any, group: Sequence[Point], most: int) -> list[Point]:
         citations = tuple({c: None for point in held for c in point.citations})
         if citations and one.point.strip():
             made.append(Point(one.point.strip()[:_LONGEST], citations))
-    return made
+    return made or list(group)  # an answer that keeps nothing is none
 
 
 def _number(section: Section, name: str) -> int:

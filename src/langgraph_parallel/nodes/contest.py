@@ -123,13 +123,18 @@ class Contest:
     def _judging(self, names: Sequence[str], data: dict[str, JsonValue]) -> Sequence[Section]:
         if self._rubric is not None:
             return [
-                Section(id=f"score {one}", title=f"score {one}", worker=SCORE, needs=[one], data=data)
+                Section(id=f"{SCORE}/{one}", title=f"score {one}", worker=SCORE, needs=[one], data=data)
                 for one in names
             ]
         return [
-            Section(id=title, title=title, worker=COMPARE, needs=[first, second], data=data)
-            for first, second in pairings(names)
-            for title in [f"{first} or {second}"]
+            Section(
+                id=f"judge/pair/{i}",
+                title=f"{first} or {second}",
+                worker=COMPARE,
+                needs=[first, second],
+                data=data,
+            )
+            for i, (first, second) in enumerate(pairings(names), 1)
         ]
 
     def close(self, gathered: Gathered) -> Mapping[str, Any]:
@@ -159,7 +164,7 @@ class Contest:
 
     def _scored(self, gathered: Gathered, id: str) -> tuple[float, int, list[str]]:
         assert self._rubric is not None
-        given = gathered.values.get(f"score {id}")
+        given = gathered.values.get(f"{SCORE}/{id}")
         held = _Scored.model_validate(given).scores if given is not None else []
         known = {one.criterion: one for one in held if one.criterion in self._rubric.criteria}
         mean = sum(one.score for one in known.values()) / len(known) if known else 0.0

@@ -56,7 +56,9 @@ class Debate:
         """All later rounds."""
         texts = [section.content for section in sections[:1]]
         return [
-            self._section(one, number, text, "revise", "", "")
+            self._section(one, number, text, "revise", "", "").model_copy(
+                update={"needs": [f"{other}/{number - 1}" for other in self._debaters]}
+            )
             for text in texts
             for number in range(2, self._rounds + 1)
             for one in self._debaters

@@ -12,6 +12,7 @@ from langgraph_parallel.records import Below, Branch, Call, EndedBy, RunReport, 
 from langgraph_parallel.runtime.bound import Bound
 from langgraph_parallel.runtime.redact import describe
 from langgraph_parallel.runtime.retry import is_timeout
+from langgraph_parallel.runtime.run_report import failures_of
 
 _JSON: TypeAdapter[Any] = TypeAdapter(Any)
 
@@ -38,16 +39,16 @@ class Ending:
         if isinstance(returned, BaseMessage):
             self.value = returned.text
         elif ours and isinstance(returned, Mapping):
-            self.value = _as_json({key: value for key, value in returned.items() if key not in _FOR_US})
+            self.value = as_json({key: value for key, value in returned.items() if key not in _FOR_US})
             report, verdict = returned["report"], returned.get("verdict")
             vote = verdict if isinstance(verdict, Verdict) else None
             self._look_below(report, returned)
-            if vote and vote.decided_by == "person":
+            if vote and (vote.decided_by != "rule" or (vote.decided and self._all_whole(returned))):
                 self.below = None  # it is settled, whoever has failed before
             if not report.escalations and not (vote and vote.decided):
                 self._nothing_below(report)
         else:
-            self.value = _as_json(returned)
+            self.value = as_json(returned)
 
     def failed(self, error: Exception, *, begun: bool) -> None:
         """Say what an exception means for the branch."""
@@ -81,6 +82,10 @@ class Ending:
             )
         ]
 
+    @staticmethod
+    def _all_whole(inner: Mapping[str, Any]) -> bool:
+        return all(branch.whole for branch in inner["branches"].values())
+
     def _nothing_below(self, report: RunReport) -> None:
         """A graph in which no branch ended ok has not done its work, though it has closed."""
         if not report.branches or "ok" in report.branches:
@@ -94,14 +99,15 @@ class Ending:
         """Keep what a redrive needs, where not everything below ended ok."""
         self.report = report
         branches: Mapping[str, Branch] = inner["branches"]
-        if report.escalations or not all(branch.whole for branch in branches.values()):
+        closed_badly = report.failures.keys() - failures_of(branches.values()).keys()
+        if report.escalations or closed_badly or not all(branch.whole for branch in branches.values()):
             self.below = Below(sections=inner.get("sections"), branches=dict(branches))
 
 
 _FOR_US = frozenset({"report", "branches", "sections"})
 
 
-def _as_json(value: object) -> JsonValue:
+def as_json(value: object) -> JsonValue:
     """Dump records; what JSON has no form for becomes its text, so that nothing paid for is lost."""
     data: JsonValue = _JSON.dump_python(value, mode="json", fallback=str)
     return _in_64_bits(data)

@@ -13,7 +13,7 @@ from langgraph_parallel.nodes.workers import Worker
 from langgraph_parallel.records import Estimate
 from langgraph_parallel.runtime.context import Context, VotingContext, context_of
 from langgraph_parallel.runtime.graph import ParallelGraph
-from langgraph_parallel.runtime.run import Run
+from langgraph_parallel.runtime.run import Run, supposing
 
 Estimator = Callable[[Any, Run, Context], Awaitable[Estimate]]
 _UNKNOWN = Estimate(notes=["calls that functions and foreign Runnables make are not in it"])
@@ -59,12 +59,15 @@ def flow_estimator(flow: Flow) -> Estimator:
         given = {key: input[key] for key in flow.takes if isinstance(input, Mapping) and key in input}
         total = Estimate()
         if flow.draft is None:
-            sections = await planned(flow, given, context)
+            with supposing(run):
+                sections = await planned(flow, given, context)
         else:
             asked, drafted = flow.draft(given, run, context)
             total, sections = total + asked, list(drafted)
         sections = sections[: run.limits.sections]
-        for section in [*sections, *flow.most(sections)]:
+        with supposing(run):
+            later = flow.most(sections)
+        for section in [*sections, *later]:
             worker, work = flow.workers.select(section)
             earlier = len(section.needs) * run.limits.answer_tokens
             total += await estimate_worker(worker, work, run, context, more=earlier)

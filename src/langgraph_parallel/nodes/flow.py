@@ -84,7 +84,7 @@ class Flow:
 
 def given_of(flow: Flow, state: Mapping[str, Any]) -> dict[str, Any]:
     """The input, as far as it was given."""
-    return {key: state[key] for key in flow.takes if key in state}
+    return {key: state[key] for key in flow.takes if state.get(key) is not None}
 
 
 def text_of(given: Mapping[str, Any], key: str, graph: str) -> str:
@@ -223,7 +223,7 @@ def _is_over(run: Run, branches: Mapping[str, Branch]) -> bool:
     """Whether no further round begins: a person is waited for, or nobody answers any more."""
     if run.starts_no_more() or escalated(branches.values()):
         return True
-    return any(branch.ended_by in {"budget", "drain", "deadline"} for branch in branches.values())
+    return any(branch.ended_by in {"budget", "drain"} for branch in branches.values())
 
 
 async def _next_round(flow: Flow, state: Any, branches: Mapping[str, Branch]) -> dict[str, Any]:

@@ -25,6 +25,11 @@ _NOTICE = (
 _NO_TELEPHONES = " Telephone numbers were not looked for: install the extra `offline`."
 
 
+def checked(name: str) -> str:
+    """The name of the worker of a check."""
+    return f"check/{name}"
+
+
 class Moderating:
     """What is the same in all runs of a moderation.
 
@@ -56,22 +61,30 @@ class Moderating:
         parts = cut(text, current_run().limits.section_tokens)
         for number, part in enumerate(parts, 1):
             many = f" ({number}/{len(parts)})" if len(parts) > 1 else ""
-            for one, check in self._checks.items():
-                workers = [one] if check.worker is not None or uses_model else []
-                workers += [ENGINES] if one in _FINDS and check.worker is None else []
-                for worker in workers:
-                    tail = ", patterns" if worker == ENGINES else ""
-                    sections.append(
-                        Section(
-                            id=f"{one}/{number}{tail}",
-                            title=f"{one}{many}{tail}",
-                            content=part.text,
-                            worker=worker,
-                            data={"check": one, "offset": offset},
-                        )
-                    )
+            sections += [
+                Section(
+                    id=f"{one}/{number}",
+                    title=f"{one}{many}",
+                    content=part.text,
+                    worker=checked(one),
+                    data={"check": one, "offset": offset},
+                )
+                for one, check in self._checks.items()
+                if check.worker is not None or uses_model
+            ]
             offset += len(part.text)
-        return sections
+        whole = [one for one, check in self._checks.items() if one in _FINDS and check.worker is None]
+        patterns = [
+            Section(
+                id=f"{one}, {ENGINES}",
+                title=f"{one}, {ENGINES}",
+                content=text,
+                worker=ENGINES,
+                data={"check": one, "offset": 0},
+            )
+            for one in whole
+        ]
+        return [*sections, *patterns]
 
     def patterns(self, section: Section) -> dict[str, Any]:
         """Look for the patterns of a check."""

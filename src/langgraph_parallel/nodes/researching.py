@@ -6,7 +6,7 @@ from typing import Any
 
 from pydantic import BaseModel, JsonValue
 
-from langgraph_parallel.errors import NoModelError
+from langgraph_parallel.errors import InputError, NoModelError
 from langgraph_parallel.nodes.ask import Ask
 from langgraph_parallel.nodes.flow import text_of
 from langgraph_parallel.nodes.gather import Gathered
@@ -20,8 +20,10 @@ from langgraph_parallel.runtime.models import ModelLike, in_reach
 from langgraph_parallel.runtime.run import Run
 
 RESEARCH, SEARCH_ONLY = "research", "search"
-_CITED = re.compile(r"\[(\d+)\]")
+_CITED = re.compile(r"\[\s*(\d+(?:\s*[,;\u2013-]\s*\d+)*)\s*\]")
 _PASSAGES = 8
+_RANGE = 50
+"""References that are cited as a range, at most."""
 _NOTICE = (
     "Passages of the given files were selected by the words that they share with the question; nothing was "
     "concluded from them, and no language model took part."
@@ -133,7 +135,9 @@ class Inquiry:
     async def close(self, gathered: Gathered) -> Mapping[str, Any]:
         """Write the report, and keep the references that it cites."""
         question, found = str(gathered.given["question"]), _references(gathered)
-        by_topic = {s.title: _findings(value) for s, value in gathered.results}
+        by_topic: dict[str, list[dict[str, str]]] = {}
+        for section, value in gathered.results:
+            by_topic.setdefault(section.title, []).extend(_findings(value))
         nothing = [title for title, findings in by_topic.items() if not findings]
         missing = [*gathered.missing, *(f"{title} (nothing found)" for title in nothing)]
         if gathered.by(SEARCH_ONLY) or not found:
@@ -151,7 +155,7 @@ class Inquiry:
             if written is None:
                 return {"research": None, "markdown": None}
             text, notice = _checked(str(written), len(found)), ""
-        cited = {int(number) for number in _CITED.findall(text)}
+        cited = {number for match in _CITED.finditer(text) for number in _numbers(match[1])}
         used = [one for one in found if one.number in cited]
         claims = {(one.claim, one.source, one.quote) for one in used}
         made = Research(
@@ -190,7 +194,10 @@ class Inquiry:
 
 
 def _files(given: Mapping[str, Any]) -> dict[str, str]:
-    return dict(given.get("files") or {})
+    files = given.get("files") or {}
+    if not isinstance(files, Mapping) or not all(isinstance(text, str) for text in files.values()):
+        raise InputError("files has to be a mapping of name to text")
+    return dict(files)
 
 
 def _named(ask: Ask, **values: str) -> dict[str, str]:
@@ -224,5 +231,18 @@ def _topics(gathered: Gathered) -> str:
 
 
 def _checked(text: str, most: int) -> str:
-    """The report without numbers that stand for nothing."""
-    return _CITED.sub(lambda match: match[0] if 1 <= int(match[1]) <= most else "", text)
+    """The report with each number in brackets of its own, and without those that stand for nothing."""
+
+    def kept(match: re.Match[str]) -> str:
+        return "".join(f"[{number}]" for number in _numbers(match[1]) if 1 <= number <= most)
+
+    return _CITED.sub(kept, text)
+
+
+def _numbers(cited: str) -> list[int]:
+    """The numbers of `1, 3-5`."""
+    made: list[int] = []
+    for part in re.split(r"[,;]", cited):
+        ends = [int(number) for number in re.findall(r"\d+", part)]
+        made += range(ends[0], min(ends[-1], ends[0] + _RANGE) + 1)
+    return made

@@ -68,6 +68,7 @@ class Http:
         if method not in ("GET", "POST"):
             raise UsageError(f"method is {method!r}; choose GET or POST")
         self._url, self._method, self._headers, self._name = url, method, dict(headers or {}), name
+        self._host = urlsplit(url).netloc.rpartition("@")[2]  # as errors show it: without a password in it
 
     async def ainvoke(self, input: Any, config: RunnableConfig | None = None) -> Any:
         """Send one request.
@@ -94,11 +95,11 @@ class Http:
             ) as answer:
                 body = await answer.content.read(LARGEST + 1)
                 if answer.status >= 300:
-                    raise ConnectionError(f"{urlsplit(self._url).netloc} answered {answer.status}")
+                    raise ConnectionError(f"{self._host} answered {answer.status}")
         except aiohttp.ClientError as error:
-            raise ConnectionError(f"{urlsplit(self._url).netloc}: {type(error).__name__}") from None
+            raise ConnectionError(f"{self._host}: {type(error).__name__}") from None
         if len(body) > LARGEST:
-            raise ConnectionError(f"{urlsplit(self._url).netloc} answered more than {LARGEST:,} bytes")
+            raise ConnectionError(f"{self._host} answered more than {LARGEST:,} bytes")
         text = body.decode(errors="replace")
         try:
             return json.loads(text)

@@ -42,9 +42,19 @@ class Study:
             raise InputError("regions has to be a list of texts")
         if len(set(regions)) < len(regions):
             raise InputError("regions holds a name twice; each needs its own forecast")
-        material = "\n\n".join([subject, *(f"{k}:\n\n{v}" for k, v in (given.get("material") or {}).items())])
+        held = given.get("material") or {}
+        if not isinstance(held, Mapping) or not all(isinstance(text, str) for text in held.values()):
+            raise InputError("material has to be a mapping of name to text")
+        material = "\n\n".join([subject, *(f"{k}:\n\n{v}" for k, v in held.items())])
         made = [
-            Section(id=title, title=title, content=material, worker=SECTION, data={"brief": brief})
+            Section(
+                id=title,
+                title=title,
+                content=material,
+                instructions=f"Write the section {title!r} of a market study. It covers: {brief}.",
+                worker=SECTION,
+                data={"brief": brief},
+            )
             for title, brief in self._sections.items()
         ]
         for region in regions if self._quantity else []:

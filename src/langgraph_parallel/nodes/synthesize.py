@@ -4,6 +4,7 @@ A synthesizer gets a `Gathered`: what succeeded, in the order of the plan, and w
 texts are not in it as results, so none can be passed on as an answer.
 """
 
+from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -132,7 +133,12 @@ def rank(key: str | None = None, *, k: int = K, most: int | None = None) -> Synt
     def synthesize_by_rank(gathered: Gathered) -> JsonValue:
         if strange := [s.title for s, value in gathered.results if not isinstance(value, list)]:
             raise UsageError(f"{strange[0]!r} gave no list, which a ranking is")
-        lists = {section.title: value for section, value in gathered.results if isinstance(value, list)}
+        counts = Counter(section.title for section, _ in gathered.results)
+        lists = {
+            section.title if counts[section.title] == 1 else section.id: value
+            for section, value in gathered.results
+            if isinstance(value, list)
+        }
         return list(fuse(lists, key=key, k=k)[:most])
 
     return synthesize_by_rank

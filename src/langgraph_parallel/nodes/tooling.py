@@ -7,15 +7,15 @@ from typing import Any
 
 from langchain_core.runnables import RunnableConfig
 from langchain_core.tools import BaseTool, tool
+from langgraph.errors import GraphBubbleUp
 from pydantic import BaseModel, Field
 
 from langgraph_parallel.errors import UsageError
 from langgraph_parallel.nodes.ask import Ask
-from langgraph_parallel.nodes.checks import locate
+from langgraph_parallel.nodes.checks import said_at
 from langgraph_parallel.nodes.retrieving import Passages
 from langgraph_parallel.nodes.workers import Composed
 from langgraph_parallel.records import Estimate, Section
-from langgraph_parallel.reducers.extracting import nearest
 from langgraph_parallel.runtime.context import Context
 from langgraph_parallel.runtime.redact import describe
 from langgraph_parallel.runtime.run import Run, current_run
@@ -51,6 +51,8 @@ class Step(BaseModel):
 class _Found(BaseModel):
     label: str
     text: str
+    failed: bool = False
+    """It says only why there is nothing."""
 
 
 class Toolbox:
@@ -91,8 +93,10 @@ class Toolbox:
         try:
             given = _arguments(held, called.input)
             result = await held.ainvoke(given, config)
+        except GraphBubbleUp:
+            raise
         except Exception as error:
-            return [_Found(label=label, text=f"(the tool failed: {describe(error)})")]
+            return [_Found(label=label, text=f"(the tool failed: {describe(error)})", failed=True)]
         text = result if isinstance(result, str) else json.dumps(result, ensure_ascii=False, default=str)
         return [_Found(label=label, text=text[:_LONGEST])] if text.strip() else []
 
@@ -128,7 +132,12 @@ class Researcher(Composed):
         claims: list[_Claimed] = []
         asked: set[tuple[str, str]] = set()
         for left in range(self._steps - 1, -1, -1):
-            step: Step = await self._ask.ainvoke(self._given(section, files, found, left))
+            try:
+                step: Step = await self._ask.ainvoke(self._given(section, files, found, left))
+            except Exception as error:
+                if not claims:
+                    raise
+                return _supported(claims, found) | {"ended": describe(error)}  # what is there is paid for
             claims += step.findings
             calls = [one for one in step.calls if (one.tool, one.input) not in asked]
             if not calls or not left:
@@ -176,9 +185,7 @@ def _supported(claims: Sequence[_Claimed], found: Sequence[_Found]) -> dict[str,
     findings, lost = [], 0
     for one in claims:
         source = found[one.source - 1] if 1 <= one.source <= len(found) else None
-        place = next(iter(locate(one.quote, source.text)), None) if source else None
-        if source is not None and place is None and (sentence := nearest(one.quote, source.text)):
-            place = (sentence.start, sentence.end)
+        place = said_at(one.quote, source.text) if source and not source.failed else None
         if source is None or place is None or not one.claim.strip():
             lost += 1
             continue

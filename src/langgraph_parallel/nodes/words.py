@@ -12,8 +12,9 @@ def as_text(value: JsonValue) -> str:
     """A result as a text; of a vote, what it decided."""
     if isinstance(value, dict) and isinstance(verdict := value.get("verdict"), dict):
         return _decision(verdict)
-    if isinstance(value, dict) and isinstance(made := value.get("result"), str):
-        return made
+    for key in ("markdown", "result") if isinstance(value, dict) else ():
+        if isinstance(value, dict) and isinstance(made := value.get(key), str):
+            return made
     return value if isinstance(value, str) else canonical(value)
 
 

@@ -8,10 +8,10 @@ from typing import Any
 from langgraph_parallel.records import Span
 
 _EMAIL = re.compile(r"(?<![\w.+-])[\w.+-]{1,64}@(?:[\w-]{1,63}\.)+[^\W\d_]{2,24}(?![\w@])")
-_CARD = re.compile(r"(?<![\d.-])(?:\d[ -]?){12,18}\d(?![\d-])")
+_DIGITS = re.compile(r"(?<![\d.-])\d(?:[ -]?\d){12,}")
 _SSN = re.compile(r"(?<![\d-])(?!000|666|9\d\d)\d{3}-(?!00)\d{2}-(?!0000)\d{4}(?![\d-])")
 _IBAN = re.compile(r"(?<![A-Z0-9])[A-Z]{2}\d{2}(?: ?[A-Z0-9]{4}){2,7}(?: ?[A-Z0-9]{1,3})?(?![A-Z0-9])")
-_ADDRESS = re.compile(r"(?<![\d.])(?:(?:25[0-5]|2[0-4]\d|1?\d?\d)\.){3}(?:25[0-5]|2[0-4]\d|1?\d?\d)(?![\d.])")
+_ADDRESS = re.compile(r"(?<![\d.])(?:(?:25[0-5]|2[0-4]\d|1?\d?\d)\.){3}(?:25[0-5]|2[0-4]\d|1?\d?\d)(?!\.?\d)")
 _LINK = re.compile(r"(?:https?://|www\.)[^\s<>\"']+", re.I)
 _BAIT = re.compile(
     r"\b(?:click (?:here|below|now)|act now|limited time|100% (?:free|guaranteed)|free money|risk[- ]free|"
@@ -46,9 +46,9 @@ def personal_data(text: str, region: str | None = None) -> list[Span]:
     """
     found = [
         *_spans(_EMAIL, text, "e-mail address"),
-        *_spans(_CARD, text, "card number", is_card),
+        *_cards(text),
         *_spans(_SSN, text, "social security number"),
-        *_spans(_IBAN, text, "IBAN", is_iban),
+        *_ibans(text),
         *_spans(_ADDRESS, text, "IP address"),
         *_telephones(text, region),
     ]
@@ -96,6 +96,39 @@ def _spans(
     for match in pattern.finditer(text):
         if check(match[0]):
             yield Span(start=match.start(), end=match.end(), text=match[0], kind=kind)
+
+
+def _cards(text: str) -> Iterator[Span]:
+    """Rows of 13 to 19 digits with the check digit of a card; what follows it (a date, say) is not of it."""
+    for match in _DIGITS.finditer(text):
+        places = [match.start() + i for i, char in enumerate(match[0]) if char.isdigit()]
+        start = 0
+        while start + 13 <= len(places):
+            ends = range(min(19, len(places) - start), 12, -1) if _begins_group(text, places[start]) else ()
+            fits = [n for n in ends if _is_group_end(text, places[start + n - 1])]
+            size = next((n for n in fits if is_card(text[places[start] : places[start + n - 1] + 1])), 0)
+            if size:
+                first, last = places[start], places[start + size - 1] + 1
+                yield Span(start=first, end=last, text=text[first:last], kind="card number")
+            start += size or 1
+
+
+def _begins_group(text: str, place: int) -> bool:
+    return place == 0 or not text[place - 1].isdigit()
+
+
+def _is_group_end(text: str, place: int) -> bool:
+    return place + 1 == len(text) or not text[place + 1].isdigit()
+
+
+def _ibans(text: str) -> Iterator[Span]:
+    """The longest row of groups with the check digits of an IBAN; words behind it are not of it."""
+    for match in _IBAN.finditer(text):
+        held = match[0]
+        while held and not is_iban(held):
+            held = held.rpartition(" ")[0]
+        if held:
+            yield Span(start=match.start(), end=match.start() + len(held), text=held, kind="IBAN")
 
 
 def _telephones(text: str, region: str | None) -> Iterator[Span]:

@@ -10,6 +10,10 @@ from langgraph_parallel.reducers.similarity import Corpus, terms
 _LEAST = 4
 """Terms of a sentence that can stand for a text."""
 _WORD = re.compile(r"[^\W\d_]+")
+_DENIES = re.compile(
+    r"\b(?:not|no|never|none|nobody|nothing|without|nicht|kein\w*|pas|jamais|nunca)\b|n['\u2019]t\b", re.I
+)
+_AUXILIARY = frozenset(terms("were been being had having did"))
 _SHORTEST = 4
 """Letters of a word that can name a theme, in scripts with spaces."""
 _MOST = 300
@@ -37,12 +41,17 @@ def central(text: str, most: int) -> list[Sentence]:
     return [held[i] for i in sorted(chosen)]
 
 
-def nearest(quote: str, text: str, least: float = _ALIKE) -> Sentence | None:
-    """The sentence of a text that is most like a quote; None where none is like it at all."""
-    held = sentences(text)
-    corpus = Corpus([*(plain(sentence.text) for sentence in held), quote])
-    best = max(range(len(held)), key=lambda i: (corpus.cosine(i, len(held)), -i), default=None)
-    return held[best] if best is not None and corpus.cosine(best, len(held)) >= least else None
+def same_words(quote: str, text: str) -> Sentence | None:
+    """The first sentence of a text that has all terms of a quote, and denies no more and no less."""
+    wanted = set(terms(quote)) - _AUXILIARY
+    for sentence in sentences(text):
+        if wanted <= set(terms(sentence.text)) and _denials(sentence.text) == _denials(quote):
+            return sentence
+    return None
+
+
+def _denials(text: str) -> int:
+    return len(_DENIES.findall(text))
 
 
 def common_terms(texts: Sequence[tuple[str, str]], most: int) -> list[tuple[str, list[int]]]:

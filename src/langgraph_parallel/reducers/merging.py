@@ -40,7 +40,7 @@ def merge_objects(named: Named, how: How | None = None) -> Merged:
     for field, said in values.items():
         items = [value for _, value in said if value is not None]
         if field in chosen:
-            fields[field] = chosen[field]([value for _, value in said])
+            fields[field] = chosen[field](items)
         elif items and all(isinstance(item, list) for item in items):
             fields[field] = distinct(one for item in items for one in item)
         else:
@@ -65,7 +65,8 @@ def merge_rows(
         how: as in `merge_objects`.
 
     Returns:
-        The rows in the order in which they are first seen, and the conflicts, each with the row's `key`.
+        The rows in the order in which they are first seen, and the conflicts, each with the row's `key`. A
+        field of theirs that is called `sources` becomes `own_sources`.
 
     Raises:
         KeyError: a row lacks a field of the key.
@@ -78,7 +79,8 @@ def merge_rows(
         first = {field: group[0][1][field] for field in key}
         alike = [(source, {**row, **first}) for source, row in group]
         fields, apart = merge_objects(alike, how)
-        merged.append({**fields, "sources": distinct(source for source, _ in group)})
+        own = {"own_sources": fields["sources"]} if "sources" in fields else {}
+        merged.append({**fields, **own, "sources": distinct(source for source, _ in group)})
         conflicts += [{"key": first, **conflict} for conflict in apart if isinstance(conflict, dict)]
     return merged, conflicts
 

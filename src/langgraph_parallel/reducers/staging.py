@@ -105,6 +105,7 @@ def earliest_round(sections: Sequence[Section], branches: Mapping[str, Branch]) 
 
 
 def _titles(sections: Sequence[Section]) -> dict[str, str]:
-    """Titles by id; ids instead where two titles are the same."""
-    counts = Counter(section.title for section in sections)
-    return {s.id: s.title if counts[s.title] == 1 else s.id for s in sections}
+    """Titles by id; the ids themselves, where a title is not one section's alone."""
+    counts = Counter([*(section.title for section in sections), *(section.id for section in sections)])
+    alone = {s.id: s.title for s in sections if counts[s.title] - (s.title == s.id) == 1}
+    return {s.id: alone.get(s.id, s.id) for s in sections}

@@ -41,6 +41,8 @@ class Governing:
     """What a redrive writes to the state before it goes on."""
     escalates: bool = False
     """Whether it may wait for a person."""
+    fills: Sequence[str] = ()
+    """Keys of the input that are None where they are left out."""
     asks: Sequence[Any] = ()
     """What asks models in it, so that a graph around it can make sure of them before any call."""
     takes: Callable[[str, str], Any] | None = None
@@ -66,6 +68,8 @@ class ParallelGraph(CompiledStateGraph):  # type: ignore[type-arg]
         """Stream as LangGraph does, in a run of its own; `ainvoke` is built on this."""
         run = self.run(config, context)
         self._check_can_wait(config, run)
+        if isinstance(input, Mapping):  # what is left out must not be what an earlier run was given
+            input = {**dict.fromkeys(self.governing.fills), **input}
         stream = super().astream(input, run.within(config), context=context, **kwargs)
         with run.active():
             async with aclosing(cast("Any", stream)) as chunks:

@@ -10,6 +10,7 @@ import threading
 import time
 import weakref
 from collections.abc import Iterator
+from contextvars import ContextVar
 
 from langchain_core.runnables import RunnableConfig
 from langgraph.config import get_config
@@ -177,9 +178,22 @@ _active: "weakref.WeakSet[Run]" = weakref.WeakSet()
 _lock = threading.Lock()
 
 
+_supposed: ContextVar[Run | None] = ContextVar("supposed", default=None)
+
+
+@contextlib.contextmanager
+def supposing(run: Run) -> Iterator[None]:
+    """Have code take a run for its own that is not one: for an estimate."""
+    token = _supposed.set(run)
+    try:
+        yield
+    finally:
+        _supposed.reset(token)
+
+
 def current_run() -> Run:
     """The run that this code is part of; outside of any, one that bounds nothing but single calls."""
-    return run_of(None) or Run(given=current_context().limits)
+    return _supposed.get() or run_of(None) or Run(given=current_context().limits)
 
 
 def run_of(config: RunnableConfig | None) -> Run | None:
