@@ -161,6 +161,7 @@ def test_points_do_not_depend_on_order_and_add_up(held: list[str], chance: Any) 
         ({"rubric": {"a": "b"}}, "go together"),
         ({"method": "rubric", "rubric": {"a": 1}}, "both texts"),
         ({"drafts": 0}, "drafts is 0"),
+        ({"drafters": {"judge/compare": len}}, "names that begin with judge/ are taken"),
         ({"drafters": {}}, "pass at least one"),
         ({"model": "openai:a", "models": ["openai:b"]}, "not both"),
         ({"models": ["openai:a", "openai:b"], "drafts": 1}, "some would never be asked"),

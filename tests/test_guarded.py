@@ -5,8 +5,18 @@ from typing import Any
 
 import pytest
 from langgraph.checkpoint.memory import InMemorySaver
+from langgraph.types import Command
 
-from langgraph_parallel import aestimate, aredrive, create_guarded, create_voting, errors
+from langgraph_parallel import (
+    Check,
+    Limits,
+    aestimate,
+    aredrive,
+    create_guarded,
+    create_voting,
+    errors,
+    majority,
+)
 from tests.server import Gate, ModelServer, Reply
 
 MESSAGE = {"message": "How do I mend a tube?"}
@@ -162,3 +172,81 @@ def test_wrong_arguments_are_refused(arguments: dict[str, Any], message: str) ->
     """When the graph is made."""
     with pytest.raises(errors.UsageError, match=message):
         create_guarded(**arguments)
+
+
+async def test_a_check_that_trips_ends_a_stream_too(model: str, server: ModelServer) -> None:
+    """Whichever comes first, and however often it is tried."""
+    server.on("Answer the message", Reply(text=SECRET))
+    server.on("Decide whether", judged("flag"))
+    graph = create_guarded(model=model, stream=True)
+    for _ in range(5):
+        out = await asyncio.wait_for(graph.ainvoke(MESSAGE), 10)
+        assert (out["answer"], out["released"]) == (None, False)
+
+
+async def test_it_ends_where_only_one_branch_runs_at_a_time() -> None:
+    """The checks come before the answer that waits for them."""
+    graph = create_guarded(answer=lambda message: SECRET, checks={"own": flags})
+    config: Any = {"max_concurrency": 1}
+    out = await asyncio.wait_for(graph.ainvoke(MESSAGE, config), 10)
+    assert out["answer"] == SECRET
+
+
+async def test_a_check_beyond_the_limit_keeps_the_answer_back() -> None:
+    """It was never made, so nothing has passed."""
+    limits = Limits(sections=2)
+    graph = create_guarded(
+        answer=lambda m: SECRET, checks={"a": flags, "b": flags, "c": flags}, limits=limits
+    )
+    out = await asyncio.wait_for(graph.ainvoke(MESSAGE), 10)
+    assert (out["answer"], out["released"]) == (None, False)
+
+
+@pytest.mark.parametrize("mode", ["messages", "events"])
+async def test_no_other_stream_tells_the_answer(model: str, server: ModelServer, mode: str) -> None:
+    """Neither LangGraph's messages nor LangChain's events."""
+    server.on("Answer the message", Reply(text=SECRET))
+    server.on("Decide whether", judged("flag"))
+    graph = create_guarded(model=model)
+    stream: Any = (
+        graph.astream(MESSAGE, stream_mode="messages")
+        if mode == "messages"
+        else graph.astream_events(MESSAGE, version="v2")
+    )
+    seen = [str(event) async for event in stream]
+    assert not any(SECRET in one for one in seen)
+
+
+async def test_redriven_again_and_again_the_answer_is_seen_when_the_check_has_passed(
+    model: str, server: ModelServer
+) -> None:
+    """In no checkpoint before that; the answer is asked for behind the check, once."""
+    server.on("Answer the message", Reply(text=SECRET))
+    server.on("Decide whether", Reply(status=401))
+    graph = create_guarded(model=model, checkpointer=InMemorySaver())
+    assert (await graph.ainvoke(MESSAGE, CONFIG))["released"] is False
+    assert (await aredrive(graph, CONFIG))["released"] is False
+    assert all(SECRET not in str(state) for state in [s async for s in graph.aget_state_history(CONFIG)])
+    server.on("Decide whether", judged("clean"))
+    before = len(server.asked("Answer the message"))
+    out = await aredrive(graph, CONFIG)
+    assert (out["answer"], out["released"]) == (SECRET, True)
+    assert len(server.asked("Answer the message")) == before + 1
+
+
+async def test_a_person_may_decide_a_check() -> None:
+    """Once they have called it clean, the answer comes."""
+    vote = create_voting(
+        voters={"a": lambda q: "flag", "b": lambda q: "clean"},
+        choices=["flag", "clean"],
+        rule=majority(ties="none"),
+        on_undecided="escalate",
+    )
+    graph = create_guarded(
+        answer=lambda message: SECRET, checks={"own": Check(worker=vote)}, checkpointer=InMemorySaver()
+    )
+    out = await graph.ainvoke(MESSAGE, CONFIG)
+    assert "__interrupt__" in out
+    clean = {"type": "edit", "edited_action": {"name": "decide_vote", "args": {"choice": "clean"}}}
+    out = await graph.ainvoke(Command(resume={"decisions": [clean]}), CONFIG)
+    assert (out["answer"], out["released"]) == (SECRET, True)

@@ -4,6 +4,8 @@ from typing import Any
 
 import pytest
 from langchain_core.tools import tool
+from langgraph.checkpoint.memory import InMemorySaver
+from langgraph.types import interrupt
 
 from langgraph_parallel import Limits, aestimate, create_research, errors
 from langgraph_parallel.nodes.retrieving import Passages
@@ -136,6 +138,48 @@ async def test_tools_are_langchain_tools_and_functions(model: str, server: Model
     assert "weather: Oslo" in prompt
     assert "- price: The price of an item in a year." in prompt
     assert "search_files" not in prompt
+
+
+async def test_what_was_found_before_a_failure_is_kept(model: str, server: ModelServer) -> None:
+    """Two steps have brought something, the third one fails."""
+    plans(server, "Shops")
+    server.on("about Shops", Reply(json={"calls": search("shops"), "findings": []}))
+    claims = [finding("Closed.", 1, "two shops were closed")]
+    more = Reply(json={"calls": search("more"), "findings": claims})
+    server.on(lambda r: "about Shops" in r.prompt and "Nothing yet." not in r.prompt, more)
+    server.on(lambda r: "about Shops" in r.prompt and "your last step" in r.prompt, Reply(status=401))
+    server.on("with a coherent report", Reply(text="Closed [1, 99]. [2-3]"))
+    out = await create_research(model=model, steps=3, rounds=1).ainvoke(GIVEN)
+    assert "401" in out["branches"]["1"].value["ended"]
+    assert (out["research"].text, len(out["research"].references)) == ("Closed [1]. ", 1)
+
+
+async def test_no_quote_is_bent_until_it_fits(model: str, server: ModelServer) -> None:
+    """Another number, a denial, a single letter: none is what the source says."""
+    plans(server, "Shops")
+    claims = [
+        finding("Forty.", 1, "Sales fell by 40% in spring"),
+        finding("Not.", 1, "two shops were not closed"),
+        finding("E.", 1, "e"),
+        finding("Fine.", 1, "in spring, two shops closed"),
+    ]
+    looks(server, "Shops", search("shops"), claims)
+    out = await create_research(model=model, rounds=1).ainvoke(GIVEN)
+    assert [one["claim"] for one in out["branches"]["1"].value["findings"]] == ["Fine."]
+
+
+async def test_a_tool_may_ask_a_person(model: str, server: ModelServer) -> None:
+    """LangGraph's own signals are not failures of a tool."""
+
+    def approve(what: str) -> str:
+        """Ask whether it may be looked up."""
+        return str(interrupt(what))
+
+    plans(server, "Shops")
+    looks(server, "Shops", [{"tool": "approve", "input": "ledger"}], [])
+    graph = create_research(model=model, tools=[approve], rounds=1, checkpointer=InMemorySaver())
+    out = await graph.ainvoke(GIVEN, {"configurable": {"thread_id": "1"}})
+    assert out["__interrupt__"][0].value == "ledger"
 
 
 async def test_a_worker_stops_asking_after_its_steps(model: str, server: ModelServer) -> None:

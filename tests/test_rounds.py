@@ -9,9 +9,16 @@ from langgraph.types import Command
 
 from langgraph_parallel import (
     Ask,
+    Limits,
     Section,
     aestimate,
     aredrive,
+    create_briefing,
+    create_debate,
+    create_map_reduce,
+    create_market_study,
+    create_moderation,
+    create_research,
     create_sectioning,
     create_voting,
     errors,
@@ -219,3 +226,79 @@ async def test_a_vote_on_a_section_sees_its_instructions_and_what_it_needs() -> 
         {"content": ""}
     )
     assert questions == ["first", "Is it so?\n\nsecond\n\n### One\n\nyes (1/1)"]
+
+
+async def test_a_second_run_has_nothing_of_the_inputs_of_the_first() -> None:
+    """What is left out is not what was given before."""
+    graph = create_research(offline=True, checkpointer=InMemorySaver())
+    files = {"private.md": "Sales fell in spring."}
+    await graph.ainvoke({"question": "spring sales", "files": files}, CONFIG)
+    with pytest.raises(errors.NoModelError):
+        await graph.ainvoke({"question": "spring sales"}, CONFIG)
+
+
+async def test_later_rounds_follow_a_fan_out_that_its_policy_has_ended() -> None:
+    """A deadline of the first round is not one of the run."""
+
+    async def work(item: int) -> int:
+        if item == 3:
+            await asyncio.Event().wait()
+        return item
+
+    graph = create_map_reduce(worker=work, reducer=sum, completion="deadline(0.2)")
+    out = await graph.ainvoke({"items": [1, 2, 3, 4]})
+    assert (out["result"], out["missing"]) == (7, ["item 3"])
+
+
+async def test_a_nested_graph_whose_close_has_failed_is_redriven(model: str, server: ModelServer) -> None:
+    """Only its close: what was read is not read again."""
+    server.on("Read a part", Reply(json={"points": [{"point": "Sales rose.", "quote": "Sales rose by 4%"}]}))
+    server.on("Write a briefing", Reply(status=401))
+    graph = create_sectioning(
+        planner=planner(Section(id="1", title="One", content="Sales rose by 4% in spring.")),
+        worker=create_briefing(model=model),
+        checkpointer=InMemorySaver(),
+    )
+    await graph.ainvoke({"content": ""}, CONFIG)
+    written: Any = {"summary": "Up.", "themes": [], "contradictions": []}
+    server.on("Write a briefing", Reply(json=written))
+    out = await aredrive(graph, CONFIG)
+    assert out["branches"]["1"].value["briefing"]["summary"] == "Up."
+    assert (len(server.asked("Read a part")), out["report"].failures) == (1, {})
+
+
+async def test_titles_that_are_ids_lose_no_result() -> None:
+    """Each earlier result has a name of its own."""
+    sections = [
+        Section(id="1", title="Intro"),
+        Section(id="2", title="Intro"),
+        Section(id="3", title="1"),
+        Section(id="4", title="End", needs=["1", "2", "3"]),
+    ]
+    graph = create_sectioning(planner=planner(*sections), worker=lambda s: sorted(s.earlier) or s.id)
+    out = await graph.ainvoke({"content": ""})
+    assert out["branches"]["4"].value == ["1", "2", "3"]
+
+
+async def test_every_worker_of_a_market_study_knows_its_section(model: str, server: ModelServer) -> None:
+    """A graph of this package gets the brief with its text."""
+    inner = create_voting(voters=[lambda question: question])
+    study = create_market_study(model=model, worker=inner, sections={"A": "who", "B": "where"}, quantity="")
+    out = await study.ainvoke({"subject": "Bikes"})
+    said = [branch.value["verdict"]["choice"] for branch in out["branches"].values()]
+    assert ["who" in said[0], "where" in said[1]] == [True, True]
+
+
+async def test_estimates_go_by_the_limits_of_the_graph(model: str) -> None:
+    """Smaller prompts are more calls; points that have to be condensed are in it."""
+    limits = Limits(section_tokens=200)
+    moderation = create_moderation(model=model, checks={"own": "anything"}, limits=limits)
+    assert (await aestimate(moderation, {"text": "some words here\n" * 100})).calls > 2
+    briefing = create_briefing(model=model, limits=limits)
+    documents = {f"d{i}": "Sales rose in spring." for i in range(10)}
+    assert (await aestimate(briefing, {"documents": documents})).calls > 11
+    debate = create_debate(model=model, debaters=8)
+    alone = create_debate(model=model, debaters=8, rounds=1)
+    question = {"question": "Is it?"}
+    more, less = await aestimate(debate, question), await aestimate(alone, question)
+    assert more.input_tokens > 10 * less.input_tokens

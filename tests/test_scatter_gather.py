@@ -125,13 +125,14 @@ async def test_http_sources_send_the_request_and_take_json(server: ModelServer) 
     body = {"model": "m", "messages": [{"role": "user", "content": "hi"}]}
     good = Http(f"{server.url}/chat/completions", headers={"Authorization": "Bearer key"})
     bad = Http(f"{server.url}/secret-path", method="GET")
-    gone = Http("http://127.0.0.1:9/x")
+    gone = Http("http://user:hunter2@127.0.0.1:9/x")
     out = await create_scatter_gather(sources={"good": good, "bad": bad, "gone": gone}).ainvoke(
         {"request": body, "correlation_id": "c1"}
     )
     assert out["results"]["good"]["choices"][0]["message"]["content"] == "hello"
     assert out["missing"] == ["bad", "gone"]
     assert "secret-path" not in str(out["report"].failures)
+    assert "hunter2" not in str(out["branches"])
 
 
 async def test_wrong_arguments_and_input_are_refused() -> None:

@@ -7,7 +7,7 @@ from typing import Any, cast
 from langchain_core.messages import BaseMessage
 from pydantic import JsonValue, TypeAdapter
 
-from langgraph_parallel.errors import BudgetSpent, CompletionError, DeadlineExceeded, NotStarted
+from langgraph_parallel.errors import BudgetSpent, CompletionError, DeadlineExceeded, KeptBack, NotStarted
 from langgraph_parallel.records import Below, Branch, Call, EndedBy, RunReport, Status, Verdict
 from langgraph_parallel.runtime.bound import Bound
 from langgraph_parallel.runtime.redact import describe
@@ -56,6 +56,8 @@ class Ending:
         if isinstance(error, NotStarted):
             self.status = "cancelled" if begun else "skipped"
             self.by = "budget" if isinstance(error, BudgetSpent) else "drain"
+        elif isinstance(error, KeptBack):
+            self.status, self.by = "cancelled", "completion"
         elif isinstance(error, DeadlineExceeded):
             self.by = "deadline"
         elif isinstance(error, CompletionError):
