@@ -127,6 +127,6 @@ async def test_wrong_arguments_and_input_are_refused() -> None:
         with pytest.raises(errors.UsageError, match=message):
             create_feedback_analysis(**arguments)
     for wrong in ({}, {"texts": "text"}, {"texts": [1]}):
-        with pytest.raises(errors.InputError, match="there is no feedback"):
+        with pytest.raises(errors.InputError, match="there are no texts"):
             await create_feedback_analysis(offline=True).ainvoke(wrong)
     assert Analysis(["topics"], None, offline=True, batch=1).plan({"texts": []}, None) == []  # type: ignore[arg-type]

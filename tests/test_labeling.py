@@ -140,5 +140,5 @@ def test_wrong_arguments_are_refused(arguments: dict[str, Any], message: str) ->
 async def test_wrong_input_is_refused() -> None:
     """Before anybody is asked."""
     for wrong in ({}, {"items": "text"}, {"items": [1]}):
-        with pytest.raises(errors.InputError, match="labeling has no items"):
+        with pytest.raises(errors.InputError, match="there are no items"):
             await create_labeling(labels=LABELS, voters=VOTERS).ainvoke(wrong)

@@ -5,13 +5,13 @@ from pathlib import Path
 from typing import Annotated, Any
 
 from langgraph.graph.state import CompiledStateGraph
-from pydantic import Field, JsonValue
+from pydantic import Field
 from typing_extensions import TypedDict, Unpack
 
-from langgraph_parallel.errors import InputError, UsageError
+from langgraph_parallel.errors import UsageError
 from langgraph_parallel.graphs.flow import Options, flow_graph
 from langgraph_parallel.graphs.voting import create_voting
-from langgraph_parallel.nodes.flow import Flow
+from langgraph_parallel.nodes.flow import Flow, texts_of
 from langgraph_parallel.nodes.labels import labelled
 from langgraph_parallel.nodes.panel import answer_schema
 from langgraph_parallel.nodes.several import Models
@@ -126,10 +126,5 @@ def create_labeling(
 
 
 def _one_for_each(given: Mapping[str, Any], context: Context) -> Sequence[Section]:
-    items: Any = given.get("items")
-    named: Mapping[str, JsonValue] = (
-        {f"item {i}": item for i, item in enumerate(items, 1)} if isinstance(items, list) else items
-    )
-    if not isinstance(named, Mapping) or not all(isinstance(item, str) for item in named.values()):
-        raise InputError("labeling has no items; pass {'items': ['text', ...]}, or {'items': {name: text}}")
-    return [Section(id=title, title=title, content=str(item)) for title, item in named.items()]
+    items = texts_of(given, "items", "item")
+    return [Section(id=title, title=title, content=item) for title, item in items.items()]

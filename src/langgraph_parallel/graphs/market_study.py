@@ -65,6 +65,7 @@ def create_market_study(
     forecasters: int | Mapping[str, WorkerLike] | None = None,
     models: Sequence[ModelLike] = (),
     temperatures: Sequence[float] = (),
+    views: Sequence[str | Path | Prompt] = (),
     rule: str | Rule = "median",
     prompts: Mapping[str, str | Path | Prompt] | None = None,
     name: str = "market_study",
@@ -89,6 +90,7 @@ def create_market_study(
             of your own, by name.
         models: of the forecasters, dealt out.
         temperatures: dealt out likewise.
+        views: prompts of the forecasters instead of one for all, with `{question}`, dealt out likewise.
         rule: what makes one number of several: `median`, `trimmed_mean(0.2)`, `mode`.
         prompts: your own instead of those that ship: `section`, `forecast`, `report`.
         name: shown in traces: `market_study[Customers]`.
@@ -112,7 +114,9 @@ def create_market_study(
         workers=Workers(
             {
                 SECTION: writes,
-                FORECAST: _forecast(model, models, temperatures, forecasters, rule, texts["forecast"]),
+                FORECAST: _forecast(
+                    model, models, temperatures, forecasters, rule, list(views) or [texts["forecast"]]
+                ),
             },
             inputs={SECTION: study.section_input} if worker is None else None,
         ),
@@ -132,7 +136,7 @@ def _forecast(
     temperatures: Sequence[float],
     forecasters: int | Mapping[str, WorkerLike] | None,
     rule: str | Rule,
-    prompt: Prompt,
+    views: Sequence[str | Path | Prompt],
 ) -> CompiledStateGraph[Any, Any, Any, Any]:
     """A numeric vote in which everybody is heard: an interval needs them all."""
     common: Any = {"rule": rule, "stop": "all_votes", "name": FORECAST}
@@ -142,7 +146,7 @@ def _forecast(
         model=None if models else model,
         models=models,
         temperatures=temperatures,
-        prompt=prompt,
+        prompts=views,
         voters=forecasters if forecasters is not None or models else 7,
         **common,
     )

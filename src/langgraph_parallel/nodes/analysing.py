@@ -7,8 +7,8 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, Field
 
-from langgraph_parallel.errors import InputError
 from langgraph_parallel.nodes.checks import locate
+from langgraph_parallel.nodes.flow import texts_of
 from langgraph_parallel.nodes.gather import Gathered
 from langgraph_parallel.nodes.pieces import cut
 from langgraph_parallel.offline import feedback as engines
@@ -118,7 +118,7 @@ class Analysis:
 
     def plan(self, given: Mapping[str, Any], context: Context) -> Sequence[Section]:
         """Each dimension of each batch; engines get all texts at once."""
-        texts = list(texts_of(given).values())
+        texts = list(texts_of(given, "texts", "text").values())
         if not self.uses_model(context):
             data: Any = {"texts": texts, "items": list(range(len(texts)))}
             return [
@@ -151,7 +151,7 @@ class Analysis:
 
     def close(self, gathered: Gathered) -> Mapping[str, Any]:
         """The table, and what it comes to."""
-        texts = texts_of(gathered.given)
+        texts = texts_of(gathered.given, "texts", "text")
         said: list[dict[str, list[Any]]] = [{} for _ in texts]
         for section, value in gathered.results:
             _read(section, value, said)
@@ -160,20 +160,6 @@ class Analysis:
         notice = engines.NOTICE + ("" if engines.has_lexicon() else engines.NO_LEXICON) if alone else ""
         made = _sum(rows, said, self._dimensions, notice)
         return {"feedback": made, "csv": as_csv(_plain(rows)), "markdown": feedback_markdown(made)}
-
-
-def texts_of(given: Mapping[str, Any]) -> dict[str, str]:
-    """The texts by name.
-
-    Raises:
-        InputError: there are none, or something else.
-    """
-    texts = given.get("texts")
-    if isinstance(texts, list):
-        texts = {f"text {i}": text for i, text in enumerate(texts, 1)}
-    if not isinstance(texts, Mapping) or not all(isinstance(text, str) for text in texts.values()):
-        raise InputError("there is no feedback; pass {'texts': ['...']}, or {'texts': {name: text}}")
-    return dict(texts)
 
 
 def _batches(texts: Sequence[str], size: int, ceiling: int) -> list[list[tuple[int, str]]]:

@@ -5,7 +5,6 @@ from typing import Any
 
 from pydantic import BaseModel, Field, JsonValue
 
-from langgraph_parallel.errors import InputError
 from langgraph_parallel.nodes.ask import Ask
 from langgraph_parallel.nodes.citing import (
     CONDENSE,
@@ -17,6 +16,7 @@ from langgraph_parallel.nodes.citing import (
     listed,
     points_of,
 )
+from langgraph_parallel.nodes.flow import texts_of
 from langgraph_parallel.nodes.gather import Gathered
 from langgraph_parallel.nodes.pieces import cut
 from langgraph_parallel.prompts import Prompt
@@ -107,7 +107,7 @@ class Briefer:
         """A section for each part of each document."""
         worker = DIGEST if self.uses_model(context) else EXTRACT
         sections = []
-        for document, text in documents_of(given).items():
+        for document, text in texts_of(given, "documents", "document", some=True).items():
             parts = cut(text, current_run().limits.section_tokens)
             offset = 0
             for number, part in enumerate(parts, 1):
@@ -163,7 +163,7 @@ class Briefer:
 
     async def close(self, gathered: Gathered) -> Mapping[str, Any]:
         """Write, and keep what rests on something."""
-        documents = documents_of(gathered.given)
+        documents = texts_of(gathered.given, "documents", "document", some=True)
         every = points_of(gathered)
         points = fitting(every, current_run().limits.section_tokens)
         read = {str(section.data["document"]) for section, _ in gathered.of_round(0)}
@@ -200,24 +200,6 @@ class Briefer:
             {name: given[name] for name in self.writer.variables if name in given}
         )
         return written
-
-
-def documents_of(given: Mapping[str, Any]) -> dict[str, str]:
-    """The documents by name.
-
-    Raises:
-        InputError: there are none, or something else.
-    """
-    documents = given.get("documents")
-    if isinstance(documents, list):
-        documents = {f"document {i}": text for i, text in enumerate(documents, 1)}
-    if (
-        not isinstance(documents, Mapping)
-        or not documents
-        or not all(isinstance(text, str) for text in documents.values())
-    ):
-        raise InputError("there are no documents; pass {'documents': {name: text}}, or a list of texts")
-    return dict(documents)
 
 
 def _digests(points: Sequence[Point]) -> list[Digest]:

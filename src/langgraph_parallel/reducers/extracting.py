@@ -16,7 +16,7 @@ _DENIES = re.compile(
 _AUXILIARY = frozenset(terms("were been being had having did"))
 _SHORTEST = 4
 """Letters of a word that can name a theme, in scripts with spaces."""
-_MOST = 300
+_MOST = 200
 """Sentences that are compared; of more, the longest."""
 _ALIKE = 0.5
 """Cosine from which a sentence says what a chosen one has said."""

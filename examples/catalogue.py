@@ -1,0 +1,108 @@
+"""Every workflow of the catalogue, on a small input of its own.
+
+    uv run python examples/catalogue.py            # all of them
+    uv run python examples/catalogue.py debate     # some of them
+
+Needs a model: `OPENAI_API_KEY`, or `OPENAI_BASE_URL` for any compatible server, or
+`LANGGRAPH_PARALLEL_MODEL`. Without one, those run that have engines of their own, and say what these are.
+"""
+
+import asyncio
+import sys
+from collections.abc import Callable
+from typing import Any
+
+import langgraph_parallel as parallel
+from langgraph_parallel import Ask, errors, synthesize
+
+NORTH = "Sales rose by 4% in spring. The shop in Oslo was closed in May, and will open again in autumn."
+SOUTH = "In spring, sales fell by 2%. Nine people were hired, and the shop in Oslo stays closed."
+REPORTS = {"north.md": NORTH, "south.md": SOUTH}
+POSTS = {"1": "Great bike, but three weeks late!", "2": "Where is my refund? Order #4711."}
+
+Shown = Callable[[dict[str, Any]], object]
+CATALOGUE: dict[str, tuple[Callable[[], Any], dict[str, Any], Shown]] = {
+    "scatter_gather": (
+        lambda: parallel.create_scatter_gather(
+            sources={
+                "north": lambda request: {"item": request, "price": 12},
+                "south": lambda request: {"item": request, "price": 9},
+                "guess": Ask("What does this cost, in euros? Answer in a few words.\n\n{question}"),
+            },
+            combine=synthesize.best_by("price"),
+            timeout=60,
+        ),
+        {"request": "a bicycle bell"},
+        lambda out: (out["result"], out["results"], out["missing"]),
+    ),
+    "map_reduce": (
+        lambda: parallel.create_map_reduce(
+            worker=Ask("Say in one sentence what this is about:\n\n{content}"),
+            reducer=Ask("Make one sentence of these:\n\n{earlier}"),
+            fan_in=2,
+        ),
+        {"items": [*REPORTS.values(), *POSTS.values()]},
+        lambda out: out["result"],
+    ),
+    "briefing": (parallel.create_briefing, {"documents": REPORTS}, lambda out: out["markdown"]),
+    "research": (
+        parallel.create_research,
+        {"question": "What happened to the shop in Oslo?", "files": REPORTS},
+        lambda out: out["markdown"],
+    ),
+    "market_study": (
+        lambda: parallel.create_market_study(sections={"Customers": "who buys, and why"}, forecasters=3),
+        {"subject": "Cargo bicycles for families", "regions": ["Norway", "Spain"]},
+        lambda out: out["markdown"],
+    ),
+    "moderation": (
+        lambda: parallel.create_moderation(region="US"),
+        {"text": "Call 202 456 1111 or write to ann@example.org!"},
+        lambda out: out["markdown"],
+    ),
+    "guarded": (
+        parallel.create_guarded,
+        {"message": "How do I mend a bicycle tube?"},
+        lambda out: out["answer"] if out["released"] else out["reason"],
+    ),
+    "feedback": (parallel.create_feedback_analysis, {"texts": POSTS}, lambda out: out["markdown"]),
+    "labeling": (
+        lambda: parallel.create_labeling(labels=["praise", "complaint", "question"]),
+        {"items": POSTS},
+        lambda out: [(label.item, label.label, str(label.support)) for label in out["labels"]],
+    ),
+    "best_of": (
+        parallel.create_best_of,
+        {"task": "Write a headline for a shop of used bicycles."},
+        lambda out: (out["best"], out["reasons"]),
+    ),
+    "brainstorm": (
+        lambda: parallel.create_brainstorm(ideas=2, vote=True),
+        {"topic": "A library without books"},
+        lambda out: [(idea.title, idea.by, str(idea.votes)) for idea in out["ideas"]],
+    ),
+    "debate": (
+        lambda: parallel.create_debate(choices=["yes", "no"], rounds=2),
+        {"question": "Is a hot dog a sandwich?"},
+        lambda out: (out["verdict"].choice, [(t.round, t.debater, t.choice) for t in out["transcript"]]),
+    ),
+}
+
+
+async def main(names: list[str]) -> None:
+    """Run those that are named, one after another; each is parallel inside."""
+    for name in names or CATALOGUE:
+        make, given, shown = CATALOGUE[name]
+        print(f"== {name}")
+        try:
+            out = await make().ainvoke(given)
+        except errors.NoModelError as error:
+            print(error)
+            continue
+        print(shown(out))
+        report = out["report"]
+        print(f"({report.branches}, {len(report.calls)} calls, {report.wall_seconds:.1f} s)\n")
+
+
+if __name__ == "__main__":
+    asyncio.run(main(sys.argv[1:]))
