@@ -5,8 +5,9 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from langgraph.checkpoint.memory import InMemorySaver
 
-from langgraph_parallel import aestimate, create_best_of, errors
+from langgraph_parallel import aestimate, aredrive, create_best_of, errors
 from langgraph_parallel.reducers.contests import Comparison, pairings, points
 from tests.server import ModelServer, Reply, Request
 
@@ -119,6 +120,29 @@ async def test_the_winner_may_take_in_what_is_better_in_others(model: str, serve
     prompt = server.asked("Write one result")[0].prompt
     assert prompt.index("<b>") < prompt.index("<a>")
     assert out["drafts"][0].text == "<b>"
+
+
+async def test_a_redrive_judges_no_pair_twice(model: str, server: ModelServer) -> None:
+    """The draft that had failed is compared; the others have been compared already."""
+    prefers(server, "dabc")
+    broken = True
+
+    def late(task: str) -> str:
+        if broken:
+            raise ValueError("not yet")
+        return "<d>"
+
+    config: Any = {"configurable": {"thread_id": "1"}}
+    makers = {"d": late, **drafters(a="<a>", b="<b>", c="<c>")}
+    graph = create_best_of(drafters=makers, judge=model, checkpointer=InMemorySaver())
+    out = await graph.ainvoke(TASK, config)
+    assert (out["best"], len(server.requests)) == ("<a>", 6)
+    assert (await aredrive(graph, config))["best"] == "<a>"
+    assert len(server.requests) == 6
+    broken = False
+    out = await aredrive(graph, config)
+    assert (out["best"], len(server.requests)) == ("<d>", 12)
+    assert len([call for call in out["report"].calls if call.kind == "model"]) == 12
 
 
 async def test_equal_drafts_are_judged_once_and_one_needs_no_judge(model: str, server: ModelServer) -> None:

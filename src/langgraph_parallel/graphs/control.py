@@ -46,7 +46,8 @@ async def aredrive(graph: object, config: RunnableConfig, *, context: Any = None
     Budget and deadline begin anew, since it is somebody's decision to spend more. A run that was interrupted
     is finished first. When everything had ended ok, nothing is run. A vote that a person has decided stays
     decided. Where a graph works in rounds (a tree that is reduced, drafts that are compared), the rounds
-    behind the first one with a failure are planned by what comes of it, and run anew.
+    behind the first one with a failure are planned anew, by what comes of it; of them, what is the same work
+    on the same results is not done again.
 
     Args:
         graph: made by one of the factories, with a checkpointer.

@@ -23,7 +23,7 @@ from langgraph_parallel.nodes.flow import (
 )
 from langgraph_parallel.nodes.scatter import answered_to, scatter_to
 from langgraph_parallel.nodes.shapes import BRANCHES, RUN_REPORT, typed_dict
-from langgraph_parallel.records import Answer, Call, Section
+from langgraph_parallel.records import Answer, Branch, Call, Section
 from langgraph_parallel.reducers import merge_calls
 from langgraph_parallel.reducers.completion import Completion, completion_of
 from langgraph_parallel.runtime.context import Context
@@ -61,6 +61,8 @@ class _Inner(FlowOutput):
     calls: Annotated[dict[str, Call], merge_calls]
     answers: list[Answer]
     """What a person has decided of votes in the sections."""
+    spare: dict[str, Branch]
+    """What a run before has done of later rounds, by what it was done on."""
     problems: dict[str, str]
     """Steps beside the branches that have failed, and why."""
 

@@ -22,7 +22,7 @@ from langgraph_parallel.nodes.gather import Gathered
 from langgraph_parallel.nodes.workers import Workers
 from langgraph_parallel.records import Branch, Call, Estimate, Section
 from langgraph_parallel.reducers.completion import check_completion
-from langgraph_parallel.reducers.staging import check_plan, earliest_round, handed, stage
+from langgraph_parallel.reducers.staging import check_plan, earliest_round, fingerprint, handed, stage
 from langgraph_parallel.runtime.context import Context, context_of
 from langgraph_parallel.runtime.fan_out import IsOver
 from langgraph_parallel.runtime.models import require_model
@@ -146,6 +146,7 @@ def planning(flow: Flow) -> Callable[..., Any]:
             "branches": Overwrite(skipped),
             "calls": Overwrite(dict(calls)),
             "problems": {},
+            "spare": {},
             "answers": [],
             "wave": stage(kept, skipped).ready,
         }
@@ -249,27 +250,48 @@ def _is_over(run: Run, branches: Mapping[str, Branch]) -> bool:
 
 
 async def _next_round(flow: Flow, state: Any, branches: Mapping[str, Branch]) -> dict[str, Any]:
-    """Plan the next round; when that fails, the graph closes on what there is."""
+    """Plan the next round; when that fails, the graph closes on what there is.
+
+    What a run before has done of it is not done again, and the round behind it is planned then.
+    """
     assert flow.further is not None
     sections: list[Section] = state["sections"]
-    new: list[Section] = []
-    with closing("next round") as closed:
-        made = flow.further(Gathered.of(sections, branches, given_of(flow, state)))
-        number = max((section.round for section in sections), default=0) + 1
-        new = [
-            section.model_copy(update={"round": number})
-            for section in (await made if inspect.isawaitable(made) else made)
-        ]
-        check_plan([*sections, *new], flow.workers.names)
-        if len(new) > (most := current_run().limits.sections):
-            raise PlanError(f"the next round has {len(new)} sections; the limit is {most}")
-    every = sections if closed.problems else [*sections, *new]
+    held, spare = dict(branches), dict(state.get("spare") or {})
+    calls: dict[str, Call] = {}
+    problems: dict[str, str] = dict(state["problems"])
+    ready: list[str] = []
+    while not ready and not escalated(held.values()):
+        new: list[Section] = []
+        with closing("next round") as closed:
+            made = flow.further(Gathered.of(sections, held, given_of(flow, state)))
+            new = _of_next_round(sections, await made if inspect.isawaitable(made) else made)
+            check_plan([*sections, *new], flow.workers.names)
+            if len(new) > (most := current_run().limits.sections):
+                raise PlanError(f"the next round has {len(new)} sections; the limit is {most}")
+        calls |= closed.calls
+        problems |= closed.problems
+        if closed.problems or not new:
+            break
+        for order, section in enumerate(new, len(sections)):
+            done = spare.get(fingerprint(section, held))
+            if done is not None:
+                named = f"{flow.name}[{section.title}]"
+                held[section.id] = done.model_copy(update={"id": section.id, "name": named, "order": order})
+        sections = [*sections, *new]
+        ready = stage(sections, held).ready
+    reused = {key: branch for key, branch in held.items() if key not in branches}
     return {
-        "sections": every,
-        "wave": stage(every, branches).ready,
-        "calls": closed.calls,
-        "problems": {**state["problems"], **closed.problems},
+        "sections": sections,
+        "branches": {**{key: held[key] for key in branches if key not in state["branches"]}, **reused},
+        "wave": ready,
+        "calls": calls,
+        "problems": problems,
     }
+
+
+def _of_next_round(sections: Sections, made: Sections) -> list[Section]:
+    number = max((section.round for section in sections), default=0) + 1
+    return [section.model_copy(update={"round": number}) for section in made]
 
 
 async def asking(state: Any, config: RunnableConfig) -> dict[str, Any]:
@@ -305,7 +327,8 @@ def restaged(
     """Where a run goes on that has ended before: with what is not done, and nothing that followed from it.
 
     Later rounds were planned by what came of the earlier ones, so they are planned anew; what they have
-    called stays in the report.
+    called stays in the report, and what is the same work on the same results as before is not done again
+    (`spare`).
 
     Args:
         sections: the plan, with all its rounds.
@@ -319,10 +342,12 @@ def restaged(
             "sections": list(sections),
             "branches": Overwrite(dict(branches)),
             "calls": {},
+            "spare": {},
             "answers": answers,
             "wave": [section.id for section in sections if section.id in asked],
         }
     last = earliest_round(sections, branches)
+    later = [s for s in sections if s.round > last and s.id in branches and branches[s.id].whole]
     kept = [section for section in sections if section.round <= last]
     wave = stage(kept, {key: branch for key, branch in branches.items() if branch.whole}).ready
     dropped = {section.id for section in sections} - {section.id for section in kept}
@@ -334,6 +359,7 @@ def restaged(
         "calls": calls,
         "answers": [],
         "wave": wave,
+        "spare": {fingerprint(section, branches): branches[section.id] for section in later},
     }
 
 

@@ -1,11 +1,15 @@
 """Which sections can be worked on next: those that need nothing, or whose needs are there. Pure."""
 
+import hashlib
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
+from pydantic import JsonValue
+
 from langgraph_parallel.errors import PlanError
 from langgraph_parallel.records import Branch, Section
+from langgraph_parallel.reducers.counting import canonical
 
 
 class Stage(NamedTuple):
@@ -102,6 +106,13 @@ def earliest_round(sections: Sequence[Section], branches: Mapping[str, Branch]) 
     rounds = {section.id: section.round for section in sections}
     left = [rounds[key] for key in rounds if key not in branches or not branches[key].whole]
     return min(left, default=max(rounds.values(), default=0) + 1)
+
+
+def fingerprint(section: Section, branches: Mapping[str, Branch]) -> str:
+    """What tells work apart: what is to be done by whom, and which records of others it is done on."""
+    needed: list[JsonValue] = [branches[need].ended for need in section.needs if need in branches]
+    work: list[JsonValue] = [section.worker, section.content, section.instructions, section.data, needed]
+    return hashlib.sha256(canonical(work).encode(errors="surrogatepass")).hexdigest()
 
 
 def _titles(sections: Sequence[Section]) -> dict[str, str]:
