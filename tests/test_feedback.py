@@ -121,7 +121,7 @@ async def test_wrong_arguments_and_input_are_refused() -> None:
     for arguments, message in (
         ({"dimensions": ["mood"]}, "some of sentiment, topics, urgency, entities"),
         ({"dimensions": []}, "at least one dimension"),
-        ({"batch": 0}, "a batch of at least 1"),
+        ({"batch": 0}, "batch is 0; pass at least 1"),
         ({"offline": True, "model": "openai:m"}, "offline=True uses no model"),
     ):
         with pytest.raises(errors.UsageError, match=message):

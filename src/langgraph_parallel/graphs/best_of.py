@@ -10,14 +10,16 @@ from typing_extensions import TypedDict, Unpack
 
 from langgraph_parallel.errors import UsageError
 from langgraph_parallel.graphs.flow import Options, flow_graph
+from langgraph_parallel.nodes.arguments import check_named
 from langgraph_parallel.nodes.contest import Contest, Scores
-from langgraph_parallel.nodes.flow import Flow, text_of
+from langgraph_parallel.nodes.flow import Flow, Plan, text_of
 from langgraph_parallel.nodes.several import Models
 from langgraph_parallel.nodes.workers import WorkerLike, Workers
 from langgraph_parallel.prompts import Prompt, load, names, prompts_of
 from langgraph_parallel.records import Draft, Section
 from langgraph_parallel.runtime.context import Context
 from langgraph_parallel.runtime.models import ModelLike
+from langgraph_parallel.runtime.run import current_run
 
 Method = Literal["pairs", "rubric"]
 
@@ -91,6 +93,8 @@ def create_best_of(
         raise UsageError(f"method is {method!r}; choose pairs or rubric")
     if (method == "rubric") != bool(rubric):
         raise UsageError("method='rubric' and rubric={'criterion': 'what it means'} go together")
+    if drafters is not None:
+        check_named(drafters, "drafters")
     texts, panel = prompts_of("best_of", prompts), Models(model, models, temperatures)
     if drafters is None:
         size = panel.size(drafts, 3, "drafts")
@@ -114,7 +118,7 @@ def create_best_of(
     flow = Flow(
         name=name,
         takes=["task"],
-        plan=_drafting(list(makers)),
+        plan=_drafting(list(makers), by_pairs=method == "pairs"),
         workers=Workers(
             {**makers, **contest.workers},
             foreign=lambda section: section.content,
@@ -133,9 +137,14 @@ def _shipped() -> list[str]:
     return [load(f"best_of/approaches/{one}").text for one in names("best_of/approaches")]
 
 
-def _drafting(makers: Sequence[str]) -> Any:
+def _drafting(makers: Sequence[str], *, by_pairs: bool) -> Plan:
     def plan(given: Mapping[str, Any], context: Context) -> Sequence[Section]:
         task = text_of(given, "task", "best_of")
+        pairs, most = len(makers) * (len(makers) - 1), current_run().limits.sections
+        if pairs > most and by_pairs:
+            raise UsageError(
+                f"{len(makers)} drafts are {pairs} comparisons, and a round has {most} at most; use a rubric"
+            )
         return [
             Section(id=maker, title=maker, content=task, worker=maker, data={"task": task})
             for maker in makers

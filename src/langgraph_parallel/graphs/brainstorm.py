@@ -10,6 +10,7 @@ from typing_extensions import TypedDict, Unpack
 
 from langgraph_parallel.errors import UsageError
 from langgraph_parallel.graphs.flow import Options, flow_graph
+from langgraph_parallel.nodes.arguments import at_least, check_named
 from langgraph_parallel.nodes.brainstorming import SCHEMAS, Brainstorm
 from langgraph_parallel.nodes.flow import Flow
 from langgraph_parallel.nodes.several import Models
@@ -72,8 +73,9 @@ def create_brainstorm(
         UsageError: arguments that contradict each other, or are out of range.
         PromptError: a prompt with other variables.
     """
-    if ideas < 1:
-        raise UsageError(f"ideas is {ideas}; pass at least 1")
+    at_least(ideas, "ideas")
+    if personas is not None:
+        check_named(personas, "personas")
     if not 0 < similar <= 1:
         raise UsageError(f"similar is {similar:g}; pass more than 0 and at most 1")
     given = _shipped() if personas is None else dict(personas)

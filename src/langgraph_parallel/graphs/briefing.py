@@ -10,6 +10,7 @@ from typing_extensions import TypedDict, Unpack
 
 from langgraph_parallel.errors import UsageError
 from langgraph_parallel.graphs.flow import Options, flow_graph
+from langgraph_parallel.nodes.arguments import at_least
 from langgraph_parallel.nodes.ask import Ask
 from langgraph_parallel.nodes.briefing import DIGEST, EXTRACT, Briefer
 from langgraph_parallel.nodes.citing import CONDENSE, Digested, Fewer
@@ -87,8 +88,7 @@ def create_briefing(
     """
     if offline and model is not None:
         raise UsageError("offline=True uses no model; leave out model=, or offline=")
-    if points < 1:
-        raise UsageError(f"points is {points}; pass at least 1")
+    at_least(points, "points")
     texts = prompts_of("briefing", prompts)
     briefer = Briefer(texts, model, offline=offline, points=points, language=language)
     words = {"language": language, "most": str(points)}

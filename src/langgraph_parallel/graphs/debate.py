@@ -10,6 +10,7 @@ from typing_extensions import TypedDict, Unpack
 
 from langgraph_parallel.errors import UsageError
 from langgraph_parallel.graphs.flow import Options, flow_graph
+from langgraph_parallel.nodes.arguments import at_least, check_named
 from langgraph_parallel.nodes.debating import Debate
 from langgraph_parallel.nodes.flow import Flow, text_of
 from langgraph_parallel.nodes.gather import Reading
@@ -87,8 +88,9 @@ def create_debate(
         UnknownRule: a rule that does not exist.
         PromptError: a prompt with other variables.
     """
-    if rounds < 1:
-        raise UsageError(f"rounds is {rounds}; pass at least 1")
+    at_least(rounds, "rounds")
+    if isinstance(debaters, Mapping):
+        check_named(debaters, "debaters")
     if choices is not None:
         check_choices(choices)
     decide = among(rule_of(rule), choices)

@@ -11,6 +11,7 @@ from typing_extensions import TypedDict, Unpack
 from langgraph_parallel.errors import UsageError
 from langgraph_parallel.graphs.flow import Options, flow_graph
 from langgraph_parallel.nodes.analysing import ENGINES, SCHEMAS, Analysis
+from langgraph_parallel.nodes.arguments import at_least
 from langgraph_parallel.nodes.ask import Ask
 from langgraph_parallel.nodes.flow import Flow
 from langgraph_parallel.nodes.workers import WorkerLike, Workers
@@ -79,8 +80,9 @@ def create_feedback_analysis(
         raise UsageError("offline=True uses no model; leave out model=, or offline=")
     if unknown := [one for one in dimensions if one not in SCHEMAS] or isinstance(dimensions, str):
         raise UsageError(f"dimensions has {unknown!r}; pass a list of some of {', '.join(SCHEMAS)}")
-    if not dimensions or batch < 1:
-        raise UsageError("pass at least one dimension, and a batch of at least 1")
+    if not dimensions:
+        raise UsageError("pass at least one dimension")
+    at_least(batch, "batch")
     texts = prompts_of("feedback", prompts)
     analysis = Analysis(list(dimensions), model, offline=offline, batch=batch)
     workers: dict[str, WorkerLike] = {

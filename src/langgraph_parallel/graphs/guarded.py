@@ -11,6 +11,7 @@ from typing_extensions import TypedDict, Unpack
 from langgraph_parallel.errors import UsageError
 from langgraph_parallel.graphs.checking import check_worker
 from langgraph_parallel.graphs.flow import Options, flow_graph
+from langgraph_parallel.nodes.arguments import check_named
 from langgraph_parallel.nodes.ask import Ask
 from langgraph_parallel.nodes.checks import CheckLike, check_of
 from langgraph_parallel.nodes.flow import Flow
@@ -81,6 +82,8 @@ def create_guarded(
         raise UsageError(f"policy is {policy!r}; choose closed or open")
     if options.get("completion") is not None:
         raise UsageError("a guarded answer waits for all of its checks; leave out completion=")
+    if checks is not None:
+        check_named(checks, "checks")
     texts = prompts_of("guarded", prompts)
     shipped = {"safety": load("guarded/checks/safety").text}
     held = {one: check_of(check) for one, check in (shipped if checks is None else checks).items()}

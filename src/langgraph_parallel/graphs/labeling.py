@@ -11,6 +11,7 @@ from typing_extensions import TypedDict, Unpack
 from langgraph_parallel.errors import UsageError
 from langgraph_parallel.graphs.flow import Options, flow_graph
 from langgraph_parallel.graphs.voting import create_voting
+from langgraph_parallel.nodes.arguments import check_named
 from langgraph_parallel.nodes.flow import Flow, texts_of
 from langgraph_parallel.nodes.labels import labelled
 from langgraph_parallel.nodes.panel import answer_schema
@@ -18,9 +19,10 @@ from langgraph_parallel.nodes.several import Models
 from langgraph_parallel.nodes.workers import WorkerLike, Workers
 from langgraph_parallel.prompts import Prompt, prompts_of
 from langgraph_parallel.records import Label, Section
-from langgraph_parallel.reducers import Rule, Stop
+from langgraph_parallel.reducers import Rule, Stop, rule_of
 from langgraph_parallel.reducers.agreement import Agreement
 from langgraph_parallel.reducers.counting import check_choices
+from langgraph_parallel.reducers.rules import form_of
 from langgraph_parallel.reducers.waves import Wave
 from langgraph_parallel.runtime.context import Context
 from langgraph_parallel.runtime.models import ModelLike
@@ -95,6 +97,10 @@ def create_labeling(
         PromptError: a prompt with other variables.
     """
     check_choices(labels)
+    if form_of(rule_of(rule)) != "one":
+        raise UsageError(f"{rule!r} wants lists, rankings or numbers, and an item has one label")
+    if isinstance(voters, Mapping):
+        check_named(voters, "voters")
     if not 0 <= contested <= 1:
         raise UsageError(f"contested is {contested:g}; pass a share from 0 to 1")
     if isinstance(voters, Mapping):

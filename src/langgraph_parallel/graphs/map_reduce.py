@@ -7,8 +7,9 @@ from langgraph.graph.state import CompiledStateGraph
 from pydantic import Field, JsonValue
 from typing_extensions import TypedDict, Unpack
 
-from langgraph_parallel.errors import InputError, UsageError
+from langgraph_parallel.errors import InputError
 from langgraph_parallel.graphs.flow import Options, flow_graph
+from langgraph_parallel.nodes.arguments import as_plain, at_least
 from langgraph_parallel.nodes.ending import as_json
 from langgraph_parallel.nodes.flow import Flow
 from langgraph_parallel.nodes.gather import Gathered
@@ -64,8 +65,9 @@ def create_map_reduce(
     Raises:
         UsageError: `fan_in` is less than 2, or something is no worker.
     """
-    if fan_in < 2:
-        raise UsageError(f"fan_in is {fan_in}; a reducer needs at least 2 results")
+    at_least(fan_in, "fan_in", 2)
+    if max_tokens is not None:
+        at_least(max_tokens, "max_tokens")
     tree = Tree(fan_in, max_tokens)
     flow = Flow(
         name=name,
@@ -94,12 +96,15 @@ def _one_for_each(given: Mapping[str, Any], context: Context) -> Sequence[Sectio
     items = given.get("items")
     if not isinstance(items, list | dict):
         raise InputError("map_reduce has no items; pass {'items': [...]}, or {'items': {name: item}}")
+    if isinstance(items, dict) and not all(isinstance(name, str) for name in items):
+        raise InputError("items has names that are no texts")
     named = (
         items.items() if isinstance(items, dict) else ((f"item {i}", item) for i, item in enumerate(items, 1))
     )
+    plain = [(title, as_json(as_plain(item, title))) for title, item in named]
     return [
-        Section(id=str(i), title=title, content=as_text(item), worker="map", data={"item": as_json(item)})
-        for i, (title, item) in enumerate(named, 1)
+        Section(id=str(i), title=title, content=as_text(item), worker="map", data={"item": item})
+        for i, (title, item) in enumerate(plain, 1)
     ]
 
 

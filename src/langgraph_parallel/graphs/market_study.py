@@ -11,6 +11,7 @@ from typing_extensions import TypedDict, Unpack
 from langgraph_parallel.errors import UsageError
 from langgraph_parallel.graphs.flow import Options, flow_graph
 from langgraph_parallel.graphs.voting import create_voting
+from langgraph_parallel.nodes.arguments import check_named
 from langgraph_parallel.nodes.ask import Ask
 from langgraph_parallel.nodes.flow import Flow
 from langgraph_parallel.nodes.studying import FORECAST, SECTION, Study
@@ -100,6 +101,7 @@ def create_market_study(
         UsageError: arguments that contradict each other.
         PromptError: a prompt with other variables.
     """
+    check_named(SECTIONS if sections is None else sections, "sections")
     covers = SECTIONS if sections is None else dict(sections)
     if not covers and not quantity:
         raise UsageError("there are no sections and no forecasts; pass at least one of them")

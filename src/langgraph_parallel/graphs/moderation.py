@@ -11,6 +11,7 @@ from typing_extensions import TypedDict, Unpack
 from langgraph_parallel.errors import UnknownCheck, UsageError
 from langgraph_parallel.graphs.checking import check_worker
 from langgraph_parallel.graphs.flow import Options, flow_graph
+from langgraph_parallel.nodes.arguments import check_named
 from langgraph_parallel.nodes.ask import Ask
 from langgraph_parallel.nodes.checks import Check, CheckLike, check_of
 from langgraph_parallel.nodes.flow import Flow
@@ -115,6 +116,8 @@ def _checks(given: Sequence[str] | Mapping[str, CheckLike] | None) -> dict[str, 
     shipped = names("moderation/checks")
     if isinstance(given, str):
         raise UsageError(f"checks is {given!r}; pass a list of names, or a mapping")
+    if isinstance(given, Mapping):
+        check_named(given, "checks")
     chosen: Mapping[str, CheckLike] = (
         given if isinstance(given, Mapping) else dict.fromkeys(shipped if given is None else given, "")
     )

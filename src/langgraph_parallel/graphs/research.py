@@ -10,6 +10,7 @@ from typing_extensions import TypedDict, Unpack
 
 from langgraph_parallel.errors import UsageError
 from langgraph_parallel.graphs.flow import Options, flow_graph
+from langgraph_parallel.nodes.arguments import at_least
 from langgraph_parallel.nodes.flow import Flow
 from langgraph_parallel.nodes.researching import RESEARCH, SEARCH_ONLY, Inquiry
 from langgraph_parallel.nodes.tooling import Researcher, Toolbox
@@ -89,8 +90,7 @@ def create_research(
     if offline and model is not None:
         raise UsageError("offline=True uses no model; leave out model=, or offline=")
     for what, number in (("topics", topics), ("rounds", rounds), ("steps", steps)):
-        if number < 1:
-            raise UsageError(f"{what} is {number}; pass at least 1")
+        at_least(number, what)
     texts, toolbox = prompts_of("research", prompts), Toolbox(tools)
     inquiry = Inquiry(texts, model, toolbox, most=topics, rounds=rounds, offline=offline, language=language)
     flow = Flow(

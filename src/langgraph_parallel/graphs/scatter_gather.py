@@ -10,6 +10,8 @@ from typing_extensions import TypedDict, Unpack
 
 from langgraph_parallel.errors import InputError, UsageError
 from langgraph_parallel.graphs.flow import Options, flow_graph
+from langgraph_parallel.nodes.arguments import as_plain, check_named
+from langgraph_parallel.nodes.ending import as_json
 from langgraph_parallel.nodes.flow import Flow
 from langgraph_parallel.nodes.gather import Gathered
 from langgraph_parallel.nodes.sources import Source, SourceLike, source_of
@@ -73,6 +75,7 @@ def create_scatter_gather(
     Raises:
         UsageError: there is no source, or something is none.
     """
+    check_named(sources, "sources")
     if not sources:
         raise UsageError("there is no source; pass {'name': worker}")
     held = {source: source_of(given) for source, given in sources.items()}
@@ -83,7 +86,7 @@ def create_scatter_gather(
         if given.get("request") is None:
             raise InputError("there is no request; pass {'request': ...}")
         correlation = given.get("correlation_id") or str(uuid.uuid4())
-        request = given["request"]
+        request = as_json(as_plain(given["request"], "the request"))
         data = {"request": request, "question": as_text(request), "correlation_id": correlation}
         return [
             Section(id=source, title=source, content=as_text(request), worker=source, data=data)

@@ -1,7 +1,7 @@
 """Sectioning: a planner divides the work, workers do it at the same time, a synthesizer joins it."""
 
 import inspect
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Annotated, Any, Literal
 
 from langgraph.graph.state import CompiledStateGraph
@@ -123,7 +123,10 @@ def _dividing(planner: Planner, dependencies: Dependencies) -> Plan:
         if given.get("content") is None:
             raise InputError("sectioning has no content; pass {'content': ...}")
         made = planner(given["content"])
-        sections = list(await made if inspect.isawaitable(made) else made)
+        sections = await made if inspect.isawaitable(made) else made
+        if isinstance(sections, str | Mapping) or not isinstance(sections, Iterable):
+            raise PlanError(f"planner {planner.name} gave {type(sections).__name__}, no list of sections")
+        sections = list(sections)
         if strange := [section for section in sections if not isinstance(section, Section)]:
             raise PlanError(f"planner {planner.name} gave {type(strange[0]).__name__} where a Section is due")
         waiting = [section for section in sections if section.needs]

@@ -181,7 +181,7 @@ def _batches(texts: Sequence[str], size: int, ceiling: int) -> list[list[tuple[i
 
 def _unnumbered(text: str) -> str:
     """A text in which no line looks like the number of another text."""
-    return "".join(re.sub(r"^(\s*)\[(\d+)\]", r"\1(\2)", line) for line in text.splitlines(keepends=True))
+    return "".join(re.sub(r"^([ \t]*)\[(\d+)\]", r"\1(\2)", line) for line in text.splitlines(keepends=True))
 
 
 def _read(section: Section, value: Any, said: list[dict[str, list[Any]]]) -> None:

@@ -114,7 +114,9 @@ def texts_of(given: Mapping[str, Any], key: str, noun: str, *, some: bool = Fals
     texts = given.get(key)
     if isinstance(texts, list):
         texts = {f"{noun} {i}": text for i, text in enumerate(texts, 1)}
-    if not isinstance(texts, Mapping) or not all(isinstance(text, str) for text in texts.values()):
+    if not isinstance(texts, Mapping) or not all(
+        isinstance(text, str) for pair in texts.items() for text in pair
+    ):
         raise InputError(f"there are no {key}; pass {{{key!r}: {{name: text}}}}, or a list of texts")
     if some and not texts:
         raise InputError(f"there are no {key}; pass at least one")
@@ -162,7 +164,10 @@ async def planned(flow: Flow, given: Mapping[str, Any], context: Context) -> lis
         PlanError: the sections cannot be worked on.
     """
     made = flow.plan(given, context)
-    sections = list(await made if inspect.isawaitable(made) else made)
+    given_back = await made if inspect.isawaitable(made) else made
+    if isinstance(given_back, str) or not isinstance(given_back, Sequence):
+        raise PlanError(f"the planner gave {type(given_back).__name__} where a list of sections is due")
+    sections = list(given_back)
     check_plan(sections, flow.workers.names)
     _check_earlier(flow, sections)
     return sections

@@ -18,6 +18,7 @@ from langgraph_parallel.records import Branch, CheckOutcome, EndedBy, Estimate, 
 from langgraph_parallel.runtime.bound import current_bound
 from langgraph_parallel.runtime.context import Context
 from langgraph_parallel.runtime.fan_out import IsOver
+from langgraph_parallel.runtime.graph import ParallelGraph
 from langgraph_parallel.runtime.run import Run, current_run
 from langgraph_parallel.runtime.structured import telling
 
@@ -208,6 +209,9 @@ class HeldAnswer(Composed):
         token = telling.set(gate.tell if told else None)
         try:
             answer = await self._worker.ainvoke(_given(self._worker, input), _unheard(config))
+        except Exception:  # whose text may be of the answer
+            await gate.opened()
+            raise
         finally:
             telling.reset(token)
         if self._stream and not told:
@@ -244,6 +248,8 @@ def _streams(handler: object) -> bool:
 
 
 def _given(worker: Worker, section: Section) -> object:
+    if isinstance(worker, ParallelGraph) and worker.governing.takes is not None:
+        return worker.governing.takes(section.title, section.content)
     return {"message": section.content} if isinstance(worker, Ask) else section.content
 
 

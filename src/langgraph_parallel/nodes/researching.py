@@ -20,7 +20,7 @@ from langgraph_parallel.runtime.models import ModelLike, in_reach
 from langgraph_parallel.runtime.run import Run
 
 RESEARCH, SEARCH_ONLY = "research", "search"
-_CITED = re.compile(r"\[\s*(\d+(?:\s*[,;\u2013-]\s*\d+)*)\s*\]")
+_CITED = re.compile(r"\[\s*(\d{1,6}(?:\s*[,;\u2013-]\s*\d{1,6})*)\s*\]")
 _PASSAGES = 8
 _RANGE = 50
 """References that are cited as a range, at most."""

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pydantic import BaseModel
 
 from langgraph_parallel.errors import UsageError
+from langgraph_parallel.nodes.arguments import at_least
 from langgraph_parallel.nodes.ask import Ask
 from langgraph_parallel.prompts import Prompt
 from langgraph_parallel.runtime.models import ModelLike
@@ -55,8 +56,7 @@ class Models:
         """
         longest = max(len(self.models), len(self.temperatures))
         size = wanted if wanted is not None else longest or usual
-        if size < 1:
-            raise UsageError(f"{what} is {size}; pass at least 1")
+        at_least(size, what)
         if longest > size:
             raise UsageError(f"{longest} models or temperatures for {what}={size}: some would never be asked")
         return size

@@ -63,7 +63,12 @@ class Http:
     def __init__(
         self, url: str, *, method: str = "POST", headers: Mapping[str, str] | None = None, name: str = "q"
     ) -> None:
-        if urlsplit(url).scheme not in ("http", "https") or not urlsplit(url).netloc:
+        try:
+            parts = urlsplit(url)
+            known = parts.scheme in ("http", "https") and bool(parts.netloc)
+        except ValueError:
+            known = False
+        if not known:
             raise UsageError(f"{url!r} is no address of HTTP; write https://host/path")
         if method not in ("GET", "POST"):
             raise UsageError(f"method is {method!r}; choose GET or POST")
@@ -93,13 +98,15 @@ class Http:
             async with session.request(
                 self._method, self._url, headers=headers, allow_redirects=False, **sent
             ) as answer:
-                body = await answer.content.read(LARGEST + 1)
+                body = b""
+                async for part in answer.content.iter_chunked(65_536):
+                    body += part
+                    if len(body) > LARGEST:
+                        raise ConnectionError(f"{self._host} answered more than {LARGEST:,} bytes")
                 if answer.status >= 300:
                     raise ConnectionError(f"{self._host} answered {answer.status}")
         except aiohttp.ClientError as error:
             raise ConnectionError(f"{self._host}: {type(error).__name__}") from None
-        if len(body) > LARGEST:
-            raise ConnectionError(f"{self._host} answered more than {LARGEST:,} bytes")
         text = body.decode(errors="replace")
         try:
             return json.loads(text)

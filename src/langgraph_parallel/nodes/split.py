@@ -15,7 +15,7 @@ from langgraph_parallel.records import Section
 from langgraph_parallel.runtime.tokens import CountTokens, estimate_tokens
 
 MAX_TOKENS = 3000
-_HEADING = re.compile(r" {0,3}(#{1,6})(?:\s+(.*?))??(?:\s+#+)?\s*$")
+_HEADING = re.compile(r" {0,3}(#{1,6})(?:[ \t]+(\S.*)?)?$")
 _FENCE = re.compile(r" {0,3}(?P<mark>`{3,}(?=[^`]*$)|~{3,})(?P<info>.*)$", re.DOTALL)
 
 
@@ -221,13 +221,20 @@ def _headed(text: str, level: int) -> Iterator[tuple[str, str]]:
             fence = "" if closes else fence
         elif mark:
             fence = mark["mark"]
-        elif (heading := _HEADING.match(line)) and len(heading[1]) <= level:
+        elif (heading := _HEADING.match(line.rstrip())) and len(heading[1]) <= level:
             if body.strip():
                 yield title, body
-            title, body = heading[2] or "Untitled", ""
+            title, body = _title(heading[2] or ""), ""
         body += line
     if body.strip():
         yield title, body
+
+
+def _title(text: str) -> str:
+    """What a heading says, without the marks that may close it."""
+    held = text.rstrip("#")
+    closed = held != text and (not held or held[-1].isspace())
+    return (held if closed else text).strip() or "Untitled"
 
 
 def _tail(text: str, most: int, count: CountTokens) -> str:

@@ -38,7 +38,7 @@ class Study:
         """The sections, and a forecast for each region."""
         subject = text_of(given, "subject", "the market study")
         regions = given.get("regions") or []
-        if isinstance(regions, str) or not all(isinstance(r, str) and r.strip() for r in regions):
+        if not isinstance(regions, list) or not all(isinstance(r, str) and r.strip() for r in regions):
             raise InputError("regions has to be a list of texts")
         if len(set(regions)) < len(regions):
             raise InputError("regions holds a name twice; each needs its own forecast")

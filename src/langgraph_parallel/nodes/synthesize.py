@@ -66,11 +66,11 @@ def merge_fields(
             named.append((section.title, value))
         fields, conflicts = merge_objects(named, how)
         _fit(fields, schema)
-        return {
-            **fields,
+        said: dict[str, JsonValue] = {
             **({"contradictions": conflicts} if conflicts else {}),
             **({"missing": list(gathered.missing)} if gathered.missing else {}),
         }
+        return _beside(fields, said)
 
     return synthesize_by_merging
 
@@ -128,7 +128,12 @@ def rank(key: str | None = None, *, k: int = K, most: int | None = None) -> Synt
         most: how many are kept.
 
     The result is a list of `{"item", "score", "sources"}`, the best first.
+
+    Raises:
+        UsageError: a number that is out of range.
     """
+    if k < 0 or (most is not None and most < 1):
+        raise UsageError(f"k is {k} and most is {most}; pass k from 0, and most from 1")
 
     def synthesize_by_rank(gathered: Gathered) -> JsonValue:
         if strange := [s.title for s, value in gathered.results if not isinstance(value, list)]:
@@ -151,7 +156,8 @@ def best_by(key: str, *, highest: bool = False) -> Synthesizer:
         key: the field; offers without a number there are left out.
         highest: take the highest instead.
 
-    The result is the offer, with its `source`; of equals the earliest source's. None where there is none.
+    The result is the offer, with its `source` (one of its own becomes `own_source`); of equals the earliest
+    source's. None where there is none.
     """
 
     def synthesize_by_best(gathered: Gathered) -> JsonValue:
@@ -164,11 +170,16 @@ def best_by(key: str, *, highest: bool = False) -> Synthesizer:
                     and isinstance(number, int | float)
                     and not isinstance(number, bool)
                 ):
-                    offers.append((number, {**offer, "source": section.title}))
+                    offers.append((number, _beside(offer, {"source": section.title})))
         best = max if highest else min
         return best(offers, key=lambda pair: pair[0])[1] if offers else None
 
     return synthesize_by_best
+
+
+def _beside(fields: Mapping[str, JsonValue], said: Mapping[str, JsonValue]) -> dict[str, JsonValue]:
+    """Fields, and what we say of them; a field of theirs with the same name becomes `own_...`."""
+    return {**{f"own_{name}" if name in said else name: value for name, value in fields.items()}, **said}
 
 
 def _fit(fields: Mapping[str, JsonValue], schema: type[BaseModel] | None) -> None:

@@ -22,6 +22,8 @@ from langgraph_parallel.runtime.run import Run, current_run
 from langgraph_parallel.runtime.tokens import estimate_tokens
 
 SEARCH = "search_files"
+_CALLS = 8
+"""Calls of tools in one step, at most."""
 _LONGEST = 6000
 """Characters of one result of a tool that are read."""
 
@@ -139,7 +141,7 @@ class Researcher(Composed):
                     raise
                 return _supported(claims, found) | {"ended": describe(error)}  # what is there is paid for
             claims += step.findings
-            calls = [one for one in step.calls if (one.tool, one.input) not in asked]
+            calls = [one for one in step.calls if (one.tool, one.input) not in asked][:_CALLS]
             if not calls or not left:
                 break
             asked |= {(one.tool, one.input) for one in calls}

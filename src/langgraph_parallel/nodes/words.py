@@ -7,13 +7,22 @@ from pydantic import JsonValue
 
 from langgraph_parallel.reducers import canonical
 
+_VERDICT = frozenset(("rule", "status", "choice", "support", "counts"))
+"""Fields by which a verdict of ours is known."""
+_SECTIONING = frozenset(("result", "missing", "unreferenced"))
+_REPORTS = frozenset(("briefing", "research", "study", "moderation", "feedback", "review"))
+"""What our graphs give beside a text to be read."""
+
 
 def as_text(value: JsonValue) -> str:
     """A result as a text; of a vote, what it decided."""
-    if isinstance(value, dict) and isinstance(verdict := value.get("verdict"), dict):
-        return _decision(verdict)
-    for key in ("markdown", "result") if isinstance(value, dict) else ():
-        if isinstance(value, dict) and isinstance(made := value.get(key), str):
+    if isinstance(value, dict):
+        verdict, made = value.get("verdict"), value.get("markdown")
+        if isinstance(verdict, dict) and verdict.keys() >= _VERDICT:
+            return _decision(verdict)
+        if value.keys() == _SECTIONING and isinstance(value["result"], str):
+            return value["result"]
+        if isinstance(made, str) and value.keys() & _REPORTS:
             return made
     return value if isinstance(value, str) else canonical(value)
 

@@ -18,6 +18,8 @@ NOTICE = (
 NO_LEXICON = " The sentiment was not judged: install the extra `offline`."
 _CLEAR = 0.05
 """VADER's own threshold for its compound score."""
+_PART = 200
+"""Words that are scored together; of a longer text the score is the mean of its parts."""
 _URGENT = re.compile(
     r"\b(?:urgent(?:ly)?|asap|immediately|right now|emergency|at once|dangerous|unsafe|fire|injur\w+|lawyer|"
     r"legal action|sue|fraud|stolen|hacked|locked out|cannot (?:access|log ?in)|can't (?:access|log ?in)|"
@@ -32,8 +34,8 @@ _WAITING = re.compile(
 )
 _NAMED: Mapping[str, re.Pattern[str]] = {
     "money": re.compile(
-        r"[$\u20ac\u00a3\u00a5]\s?\d[\d,]*(?:\.\d+)?|"
-        r"\b\d[\d,]*(?:\.\d+)?\s?(?:dollars|euros?|EUR|USD|GBP)\b"
+        r"[$\u20ac\u00a3\u00a5]\s?\d[\d,]{0,20}(?:\.\d{1,4})?|"
+        r"(?<![\d,.])\d[\d,]{0,20}(?:\.\d{1,4})?\s?(?:dollars|euros?|EUR|USD|GBP)\b"
     ),
     "date": re.compile(
         r"\b(?:\d{4}-\d{2}-\d{2}|\d{1,2}[./]\d{1,2}[./]\d{2,4}|\d{1,2}(?:st|nd|rd|th)? (?:January|February|"
@@ -54,7 +56,9 @@ def sentiments(texts: Sequence[str]) -> list[dict[str, Any]]:
         ):
             made.append({})
             continue
-        score = analyser.polarity_scores(text)["compound"]
+        words = text.split()
+        parts = [" ".join(words[i : i + _PART]) for i in range(0, len(words), _PART)]
+        score = sum(analyser.polarity_scores(part)["compound"] for part in parts) / len(parts)
         label = "positive" if score >= _CLEAR else "negative" if score <= -_CLEAR else "neutral"
         made.append({"sentiment": label})
     return made

@@ -130,6 +130,8 @@ def replaced(
     for name, own in (given or {}).items():
         if name not in made:
             raise PromptError(f"{graph} has no prompt {name!r}; it has {', '.join(made)}")
+        if not isinstance(own, str | Path | Prompt):
+            raise PromptError(f"prompt {name!r} is {own!r}; pass a text, a path, or a Prompt")
         known = shipped[name].variables
         made[name] = prompt_of(own, f"{graph}/{name}").check(known)
         if known and not made[name].variables:

@@ -10,8 +10,10 @@ _END = re.compile(
     r"(?<=[.!?\u2026])[\"'\u201d\u2019\u00bb)\]]*\s+|(?<=[\u3002\uff01\uff1f])\s*|\n\s*\n|\n(?=\s*[-*#|\d])"
 )
 _ABBREVIATION = re.compile(
-    r"(?:\b(?:[A-Z]|Mr|Mrs|Ms|Dr|Prof|St|vs|etc|approx|ca|cf|Fig|No|Inc|Ltd|e\.g|i\.e|z\.B|bzw)|^\s*\d+)\.$"
+    r"\b(?:[A-Z]|Mr|Mrs|Ms|Dr|Prof|St|vs|etc|approx|ca|cf|Fig|No|Inc|Ltd|e\.g|i\.e|z\.B|bzw)\.$"
 )
+_SHORT = 12
+"""Characters before a full stop that say what it is."""
 _MARK = re.compile(r"^\s*(?:[-*>]+|#{1,6}|\d+[.)])\s+")
 REFERS = 0.2
 """Cosine from which one sentence is about what another one says."""
@@ -37,7 +39,7 @@ def sentences(text: str) -> list[Sentence]:
     found, start = [], 0
     for gap in [*_END.finditer(text), None]:
         end = gap.start() if gap else len(text)
-        if gap and "\n" not in gap[0] and _ABBREVIATION.search(text[start:end]):
+        if gap and "\n" not in gap[0] and _goes_on(text, start, end):
             continue
         held = text[start:end]
         kept = held.strip()
@@ -46,6 +48,12 @@ def sentences(text: str) -> list[Sentence]:
             found.append(Sentence(first, first + len(kept), kept))
         start = gap.end() if gap else end
     return found
+
+
+def _goes_on(text: str, start: int, end: int) -> bool:
+    """Whether a full stop is that of an abbreviation, or of the number of an item."""
+    number = end - start < _SHORT and text[start:end].strip(" \t")[:-1].isdigit()
+    return number or bool(_ABBREVIATION.search(text, max(start, end - _SHORT), end))
 
 
 def plain(sentence: str) -> str:

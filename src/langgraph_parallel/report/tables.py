@@ -80,12 +80,12 @@ def plain(value: JsonValue) -> str:
 
 def _cell(value: JsonValue) -> str:
     text = plain(value)
-    return f"'{text}" if isinstance(value, str | list) and text.startswith(_FORMULA) else text
+    return f"'{text}" if isinstance(value, str | list) and text.lstrip().startswith(_FORMULA) else text
 
 
 def escaped(value: JsonValue) -> str:
     """A value in Markdown as it is, without markup or HTML in it being obeyed."""
     text = " ".join(plain(value).split())
-    for mark in "\\`*_[]<>|":
+    for mark in "\\`*_[]<>|~#":
         text = text.replace(mark, f"\\{mark}" if mark not in "<>" else {"<": "&lt;", ">": "&gt;"}[mark])
     return text
