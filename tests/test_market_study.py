@@ -81,7 +81,12 @@ async def test_a_forecast_that_nobody_makes_is_no_number(model: str, server: Mod
 async def test_a_research_may_write_the_sections(model: str, server: ModelServer) -> None:
     """Any graph of this package can be the worker of a section."""
     server.on("coherent market study", Reply(text="Done."))
-    research = create_research(model=model, rounds=1, topics=1)
+
+    def look(what: str) -> str:
+        """Look something up."""
+        return what
+
+    research = create_research(model=model, tools=[look], rounds=1, topics=1)
     graph = create_market_study(model=model, worker=research, sections={"Shops": "who"}, quantity="")
     out = await graph.ainvoke({"subject": "Bikes"})
     assert (out["study"].text, out["study"].forecasts) == ("Done.", [])

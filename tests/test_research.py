@@ -202,6 +202,13 @@ async def test_without_a_model_it_is_search_in_the_files() -> None:
     assert (nothing.text, nothing.references) == ("Nothing was found.", [])
 
 
+async def test_without_files_and_tools_there_is_nothing_to_look_into(model: str, server: ModelServer) -> None:
+    """It is said before anybody is asked."""
+    with pytest.raises(errors.InputError, match="pass files with the question"):
+        await create_research(model=model).ainvoke({"question": "Why?"})
+    assert server.requests == []
+
+
 def test_passages_know_their_lines() -> None:
     """The best first; none that shares no term."""
     held = Passages({"a": "one\n" * 300 + "the zebra sleeps\n", "b": "a zebra"})

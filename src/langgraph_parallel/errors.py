@@ -130,7 +130,15 @@ class RunDrained(NotStarted):
 
 
 class KeptBack(ParallelError):
-    """A guarded answer may not be seen: a check has not passed, or not yet."""
+    """A guarded answer may not be seen: a check has not passed, or not yet.
+
+    Attributes:
+        final: whether it never will.
+    """
+
+    def __init__(self, message: str, *, final: bool = False) -> None:
+        super().__init__(message)
+        self.final = final
 
 
 class DeadlineExceeded(ParallelError, TimeoutError):

@@ -57,7 +57,7 @@ class Ending:
             self.status = "cancelled" if begun else "skipped"
             self.by = "budget" if isinstance(error, BudgetSpent) else "drain"
         elif isinstance(error, KeptBack):
-            self.status, self.by = "cancelled", "completion"
+            self.status, self.by = "cancelled", "stop" if error.final else "completion"
         elif isinstance(error, DeadlineExceeded):
             self.by = "deadline"
         elif isinstance(error, CompletionError):

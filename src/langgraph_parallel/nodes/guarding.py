@@ -37,7 +37,7 @@ class Gate:
     def __init__(self, checks: Collection[str]) -> None:
         self._left = set(checks)
         self._settled = asyncio.Event()
-        self._tripped = ""
+        self._tripped, self._final = "", False
         self._held: list[str] = []
         self._told = False
         self._write: Any = None
@@ -48,9 +48,10 @@ class Gate:
         self._left.discard(check)
         self._settle()
 
-    def trips(self, why: str) -> None:
+    def trips(self, why: str, *, final: bool = False) -> None:
         """A check has not passed: nothing is told any more."""
         self._tripped = self._tripped or why
+        self._final = self._final or final
         self._held = []
         self._settled.set()
 
@@ -81,7 +82,7 @@ class Gate:
         """
         await self._settled.wait()
         if self._tripped:
-            raise KeptBack(self._tripped)
+            raise KeptBack(self._tripped, final=self._final)
 
     def _settle(self) -> None:
         if not self._left and not self._tripped:
@@ -123,7 +124,7 @@ class Guard:
             if self._passes(outcome):
                 gate.passes(branch.id)
                 return ""
-            gate.trips(f"{branch.id} has not passed")
+            gate.trips(f"{branch.id} has not passed", final=outcome.status == "flagged")
             if outcome.status == "flagged":
                 return f"not needed any more: {branch.id} has tripped"
             return (

@@ -94,6 +94,10 @@ class Inquiry:
                     "no model, and no files to search: without a model research is search in files, no more"
                 )
             return [self._section("passages", "", question, files, SEARCH_ONLY, "1")]
+        if not files and not len(self._tools):
+            raise InputError(
+                "there is nothing to look into: pass files with the question, or make it with tools="
+            )
         made: Topics = await self.planner.ainvoke(_named(self.planner, question=question))
         return self._sections(made, question, files, 1)
 
