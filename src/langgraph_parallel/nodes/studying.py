@@ -7,9 +7,10 @@ from langgraph_parallel.errors import InputError
 from langgraph_parallel.nodes.ask import Ask
 from langgraph_parallel.nodes.flow import text_of
 from langgraph_parallel.nodes.gather import Gathered
-from langgraph_parallel.nodes.words import titled
+from langgraph_parallel.nodes.words import as_text, titled
 from langgraph_parallel.records import Ballot, Branch, Forecast, MarketStudy, Section, Verdict
 from langgraph_parallel.reducers.rules.numeric import outliers
+from langgraph_parallel.reducers.sentences import unreferenced
 from langgraph_parallel.report.market import forecast_rows, study_markdown
 from langgraph_parallel.report.tables import as_markdown
 from langgraph_parallel.runtime.context import Context
@@ -97,7 +98,9 @@ class Study:
         }
         asked = {name: given[name] for name in self._writer.variables}
         text = await gathered.attempt("write", lambda _: self._writer.ainvoke(asked))
-        made = study.model_copy(update={"text": text or given["sections"]})
+        said = [(section.title, as_text(value)) for section, value in gathered.by(SECTION)]
+        left_out = unreferenced(said, str(text)) if text else []
+        made = study.model_copy(update={"text": text or given["sections"], "unreferenced": left_out})
         return {"study": made, "markdown": study_markdown(made)}
 
 

@@ -30,3 +30,5 @@ class MarketStudy(Record):
     unit: str
     missing: list[str]
     """Sections without a result."""
+    unreferenced: list[str] = []
+    """Sections whose result no sentence of the text refers to."""

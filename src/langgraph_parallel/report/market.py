@@ -14,8 +14,8 @@ def study_markdown(study: MarketStudy) -> str:
     if study.forecasts:
         table = as_markdown(forecast_rows(study))
         lines += ["## Forecasts", "", f"Median of independent forecasts, {escaped(study.unit)}.", "", table]
-    if study.missing:
-        lines += [f"Missing: {', '.join(map(escaped, study.missing))}.", ""]
+    for title, names in (("Missing", study.missing), ("Written, and not referred to", study.unreferenced)):
+        lines += [f"{title}: {', '.join(map(escaped, names))}.", ""] if names else []
     return "\n".join(lines)
 
 
