@@ -225,7 +225,7 @@ class HeldAnswer(Composed):
         return (
             self._worker.estimate(_given(self._worker, input), run, context)
             if isinstance(self._worker, Ask)
-            else Estimate()
+            else Estimate(notes=["what a worker of one's own calls for the answer is not in it"])
         )
 
 
