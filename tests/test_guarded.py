@@ -44,9 +44,13 @@ async def test_the_answer_is_released_once_the_check_has_passed(model: str, serv
 
 async def test_a_tripped_check_closes_the_connection_of_the_answer(model: str, server: ModelServer) -> None:
     """The answer would never have come; the reason does, and the report counts what was wasted."""
+    gate = Gate()
     server.on("Answer the message", Reply(hang=True))
-    server.on("Decide whether", judged("flag"))
-    out = await create_guarded(model=model).ainvoke(MESSAGE)
+    server.on("Decide whether", Reply(json=judged("flag").json, gate=gate))
+    running = asyncio.ensure_future(create_guarded(model=model).ainvoke(MESSAGE))
+    await asyncio.to_thread(server.wait, lambda s: len(s.requests) == 2)
+    gate.open()
+    out = await running
     await asyncio.to_thread(server.wait, lambda s: s.in_flight == 0)
     assert (out["answer"], out["released"], out["reason"]) == (None, False, "because")
     assert (out["branches"]["answer"].status, server.cut_off) == ("cancelled", 1)
