@@ -111,9 +111,7 @@ async def test_the_rest_of_a_wave_is_cancelled_once_it_is_decided(model: str, se
 
 
 async def test_voters_in_line_when_it_is_decided_are_never_asked(model: str, server: ModelServer) -> None:
-    """One is in flight at a time, and the first answer decides: those behind the next are skipped, and
-    saved.
-    """
+    """With one in flight at a time the first answer decides: those behind the next are skipped, and saved."""
     server.always(Reply(hang=True))
     says(server, v1=YES)
     graph = create_voting(model=model, voters=5, wave="all", stop="ahead_by(1)", limits=Limits(concurrency=1))
