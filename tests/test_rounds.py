@@ -245,7 +245,7 @@ async def test_later_rounds_follow_a_fan_out_that_its_policy_has_ended() -> None
             await asyncio.Event().wait()
         return item
 
-    graph = create_map_reduce(worker=work, reducer=sum, completion="deadline(0.2)")
+    graph = create_map_reduce(worker=work, reducer=sum, completion="deadline(1)")
     out = await graph.ainvoke({"items": [1, 2, 3, 4]})
     assert (out["result"], out["missing"]) == (7, ["item 3"])
 
