@@ -10,9 +10,9 @@ from typing_extensions import TypedDict, Unpack
 
 from langgraph_parallel.errors import UsageError
 from langgraph_parallel.graphs.flow import Options, flow_graph
-from langgraph_parallel.nodes.arguments import at_least, check_named
+from langgraph_parallel.nodes.arguments import at_least, check_named, text_of
 from langgraph_parallel.nodes.debating import Debate
-from langgraph_parallel.nodes.flow import Flow, text_of
+from langgraph_parallel.nodes.flow import Flow
 from langgraph_parallel.nodes.gather import Reading
 from langgraph_parallel.nodes.panel import answer_schema
 from langgraph_parallel.nodes.several import Models

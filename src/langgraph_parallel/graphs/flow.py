@@ -11,9 +11,8 @@ from typing_extensions import TypedDict
 
 from langgraph_parallel.nodes.branch import branch_node, task_of
 from langgraph_parallel.nodes.estimating import flow_estimator
-from langgraph_parallel.nodes.flow import (
-    Flow,
-    again,
+from langgraph_parallel.nodes.flow import Flow
+from langgraph_parallel.nodes.flowing import (
     asking,
     closing_with,
     gathering,
@@ -21,6 +20,7 @@ from langgraph_parallel.nodes.flow import (
     planning,
     section_tasks,
 )
+from langgraph_parallel.nodes.rounds import again
 from langgraph_parallel.nodes.scatter import answered_to, scatter_to
 from langgraph_parallel.nodes.shapes import BRANCHES, RUN_REPORT, typed_dict
 from langgraph_parallel.records import Answer, Branch, Call, Section

@@ -11,8 +11,8 @@ from typing_extensions import TypedDict, Unpack
 from langgraph_parallel.errors import UsageError
 from langgraph_parallel.graphs.flow import Options, flow_graph
 from langgraph_parallel.graphs.voting import create_voting
-from langgraph_parallel.nodes.arguments import check_named
-from langgraph_parallel.nodes.flow import Flow, texts_of
+from langgraph_parallel.nodes.arguments import check_named, texts_of
+from langgraph_parallel.nodes.flow import Flow
 from langgraph_parallel.nodes.labels import labelled
 from langgraph_parallel.nodes.panel import answer_schema
 from langgraph_parallel.nodes.several import Models

@@ -7,8 +7,8 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, Field
 
+from langgraph_parallel.nodes.arguments import texts_of
 from langgraph_parallel.nodes.checks import locate
-from langgraph_parallel.nodes.flow import texts_of
 from langgraph_parallel.nodes.gather import Gathered
 from langgraph_parallel.nodes.pieces import cut
 from langgraph_parallel.offline import feedback as engines

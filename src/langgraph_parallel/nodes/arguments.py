@@ -42,3 +42,39 @@ def as_plain(value: Any, what: str) -> JsonValue:
         return _JSON.validate_python(value)
     except (ValidationError, RecursionError):
         raise InputError(f"{what} is {type(value).__name__}, which is no JSON data") from None
+
+
+def text_of(given: Mapping[str, Any], key: str, graph: str) -> str:
+    """What a graph works on, where that is a text.
+
+    Raises:
+        InputError: it is none, or there is nothing in it.
+    """
+    text = given.get(key)
+    if not isinstance(text, str) or not text.strip():
+        raise InputError(f"{graph} has no {key}; pass {{{key!r}: '...'}}")
+    return text
+
+
+def texts_of(given: Mapping[str, Any], key: str, noun: str, *, some: bool = False) -> dict[str, str]:
+    """What a graph works on, where that is a list of texts, or a mapping of name to text: by name.
+
+    Args:
+        given: the input.
+        key: of the texts.
+        noun: what texts without a name are called: `text 1`, `text 2`.
+        some: whether there has to be at least one.
+
+    Raises:
+        InputError: they are something else.
+    """
+    texts = given.get(key)
+    if isinstance(texts, list):
+        texts = {f"{noun} {i}": text for i, text in enumerate(texts, 1)}
+    if not isinstance(texts, Mapping) or not all(
+        isinstance(text, str) for pair in texts.items() for text in pair
+    ):
+        raise InputError(f"there are no {key}; pass {{{key!r}: {{name: text}}}}, or a list of texts")
+    if some and not texts:
+        raise InputError(f"there are no {key}; pass at least one")
+    return dict(texts)

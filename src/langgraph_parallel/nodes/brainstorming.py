@@ -6,7 +6,7 @@ from typing import Any
 
 from pydantic import BaseModel, Field
 
-from langgraph_parallel.nodes.flow import text_of
+from langgraph_parallel.nodes.arguments import text_of
 from langgraph_parallel.nodes.gather import Gathered
 from langgraph_parallel.records import Idea, Section, Support
 from langgraph_parallel.reducers.ideas import Proposal, unite_ideas

@@ -5,6 +5,7 @@ from typing import Any
 
 from pydantic import BaseModel, Field, JsonValue
 
+from langgraph_parallel.nodes.arguments import texts_of
 from langgraph_parallel.nodes.ask import Ask
 from langgraph_parallel.nodes.citing import (
     CONDENSE,
@@ -16,7 +17,6 @@ from langgraph_parallel.nodes.citing import (
     listed,
     points_of,
 )
-from langgraph_parallel.nodes.flow import texts_of
 from langgraph_parallel.nodes.gather import Gathered
 from langgraph_parallel.nodes.pieces import cut
 from langgraph_parallel.prompts import Prompt

@@ -5,7 +5,8 @@ from typing import Any, Protocol, runtime_checkable
 
 from langgraph_parallel.errors import InputError
 from langgraph_parallel.nodes.ask import Ask
-from langgraph_parallel.nodes.flow import Flow, planned
+from langgraph_parallel.nodes.flow import Flow
+from langgraph_parallel.nodes.flowing import planned
 from langgraph_parallel.nodes.judge import Judge
 from langgraph_parallel.nodes.polling import VoteSettings
 from langgraph_parallel.nodes.voters import Vote, asked

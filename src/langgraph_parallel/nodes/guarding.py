@@ -9,9 +9,9 @@ from langchain_core.runnables import RunnableConfig
 from langgraph.config import get_stream_writer
 
 from langgraph_parallel.errors import KeptBack
+from langgraph_parallel.nodes.arguments import text_of
 from langgraph_parallel.nodes.ask import Ask
 from langgraph_parallel.nodes.checks import read_check
-from langgraph_parallel.nodes.flow import text_of
 from langgraph_parallel.nodes.gather import Gathered
 from langgraph_parallel.nodes.workers import Composed, Worker, asks_in
 from langgraph_parallel.records import Branch, CheckOutcome, EndedBy, Estimate, Section

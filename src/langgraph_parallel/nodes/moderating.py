@@ -3,8 +3,8 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from langgraph_parallel.nodes.arguments import text_of
 from langgraph_parallel.nodes.checks import Check, joined, moderation_of, read_check
-from langgraph_parallel.nodes.flow import text_of
 from langgraph_parallel.nodes.gather import Gathered
 from langgraph_parallel.nodes.pieces import cut
 from langgraph_parallel.offline.patterns import finds_telephones, personal_data, spam_signs

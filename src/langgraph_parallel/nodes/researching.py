@@ -7,8 +7,8 @@ from typing import Any
 from pydantic import BaseModel, JsonValue
 
 from langgraph_parallel.errors import InputError, NoModelError
+from langgraph_parallel.nodes.arguments import text_of
 from langgraph_parallel.nodes.ask import Ask
-from langgraph_parallel.nodes.flow import text_of
 from langgraph_parallel.nodes.gather import Gathered
 from langgraph_parallel.nodes.retrieving import Passages
 from langgraph_parallel.nodes.tooling import Step, Toolbox

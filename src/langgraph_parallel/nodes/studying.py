@@ -4,8 +4,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from langgraph_parallel.errors import InputError
+from langgraph_parallel.nodes.arguments import text_of
 from langgraph_parallel.nodes.ask import Ask
-from langgraph_parallel.nodes.flow import text_of
 from langgraph_parallel.nodes.gather import Gathered
 from langgraph_parallel.nodes.words import as_text, titled
 from langgraph_parallel.records import Ballot, Branch, Forecast, MarketStudy, Section, Verdict
