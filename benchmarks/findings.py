@@ -21,8 +21,8 @@ from itertools import combinations
 from pathlib import Path
 from typing import Any
 
-from langgraph_parallel.reducers.similarity import Corpus
-from langgraph_parallel.reducers.uniting import ALIKE
+from langgraph_parallel.reducers.findings.unite import ALIKE
+from langgraph_parallel.reducers.text.similarity import Corpus
 
 WORDS = """
     query user input cache lock thread null index bound loop file path token header price order total

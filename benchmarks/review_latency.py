@@ -11,7 +11,7 @@ import os
 import time
 
 from langgraph_parallel import create_review
-from tests.server import ModelServer, Reply
+from tests.support.server import ModelServer, Reply
 
 ASPECTS = ["security", "correctness", "performance", "style"]
 CODE = "def run(name):\n    return name.lenght\n"

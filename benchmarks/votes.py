@@ -20,13 +20,15 @@ from benchmarks.answering import answering
 from benchmarks.recorded_votes import VoteSet, generated, recorded
 from benchmarks.votes_plot import plot
 from langgraph_parallel import create_voting
-from langgraph_parallel.cli.votes import RecordedVote, Replaying
+from langgraph_parallel.cli.replaying import RecordedVote, Replaying
 from langgraph_parallel.errors import UsageError
 from langgraph_parallel.records import Ballot, Tally, Trial
-from langgraph_parallel.reducers import all_votes, canonical, confident, decided, majority
-from langgraph_parallel.reducers.calibrating import calibrate
-from langgraph_parallel.reducers.replaying import replay
-from langgraph_parallel.reducers.rules.dawid_skene import fit_dawid_skene
+from langgraph_parallel.reducers.canonical import canonical
+from langgraph_parallel.reducers.votes.calibration import calibrate
+from langgraph_parallel.reducers.votes.replay import replay
+from langgraph_parallel.reducers.votes.rules import majority
+from langgraph_parallel.reducers.votes.rules.dawid_skene import fit_dawid_skene
+from langgraph_parallel.reducers.votes.stops import all_votes, confident, decided
 
 STOPS = {
     3: ["decided"],

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import settings
 
 from langgraph_parallel.runtime import limiter
-from tests.server import ModelServer
+from tests.support.server import ModelServer
 
 settings.register_profile("project", deadline=None, max_examples=60, derandomize=True)
 settings.load_profile("project")

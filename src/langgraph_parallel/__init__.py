@@ -13,10 +13,10 @@ time; one that fails is a record with its cause, not an exception; pure reducers
 from importlib.metadata import version
 
 from langgraph_parallel import errors
+from langgraph_parallel.control import aestimate, aredrive, estimate, redrive
 from langgraph_parallel.graphs.best_of import create_best_of
 from langgraph_parallel.graphs.brainstorm import create_brainstorm
 from langgraph_parallel.graphs.briefing import create_briefing
-from langgraph_parallel.graphs.control import aestimate, aredrive, estimate, redrive
 from langgraph_parallel.graphs.debate import create_debate
 from langgraph_parallel.graphs.feedback import create_feedback_analysis
 from langgraph_parallel.graphs.guarded import create_guarded
@@ -29,11 +29,11 @@ from langgraph_parallel.graphs.review import create_review
 from langgraph_parallel.graphs.scatter_gather import create_scatter_gather
 from langgraph_parallel.graphs.sectioning import create_sectioning
 from langgraph_parallel.graphs.voting import create_voting
-from langgraph_parallel.nodes import plan, split, synthesize
-from langgraph_parallel.nodes.ask import Ask
-from langgraph_parallel.nodes.checks import Check
-from langgraph_parallel.nodes.judge import Judge
-from langgraph_parallel.nodes.sources import Http, Source
+from langgraph_parallel.nodes.catalogue.checks import Check
+from langgraph_parallel.nodes.catalogue.scatter_gather import Http, Source
+from langgraph_parallel.nodes.flow import plan, split, synthesize
+from langgraph_parallel.nodes.vote.judge import Judge
+from langgraph_parallel.nodes.work.ask import Ask
 from langgraph_parallel.prompts import Prompt
 from langgraph_parallel.records import (
     Aspect,
@@ -51,45 +51,50 @@ from langgraph_parallel.records import (
     Trial,
     Verdict,
 )
+from langgraph_parallel.records.best_of import Draft
+from langgraph_parallel.records.brainstorm import Idea
 from langgraph_parallel.records.briefing import Briefing, Citation
-from langgraph_parallel.records.contest import Draft, Idea, Label, Turn
+from langgraph_parallel.records.debate import Turn
 from langgraph_parallel.records.feedback import Feedback
-from langgraph_parallel.records.market import Forecast, MarketStudy
+from langgraph_parallel.records.labeling import Label
+from langgraph_parallel.records.market_study import Forecast, MarketStudy
 from langgraph_parallel.records.moderation import CheckOutcome, Moderation, Span
 from langgraph_parallel.records.research import Reference, Research
-from langgraph_parallel.reducers import (
-    adaptive,
-    ahead_by,
-    all_votes,
+from langgraph_parallel.reducers.completion import deadline, min_success, required, tolerated_failures
+from langgraph_parallel.reducers.votes.agreement import Agreement, agreement
+from langgraph_parallel.reducers.votes.calibration import Calibration, calibrate
+from langgraph_parallel.reducers.votes.rules import (
     approval,
     borda,
-    confident,
-    decided,
     first_valid,
     instant_runoff,
     majority,
     median,
     mode,
     most_similar,
-    no_new_findings,
     schulze,
     threshold,
     trimmed_mean,
     unanimous,
     union,
     weighted,
+)
+from langgraph_parallel.reducers.votes.rules.dawid_skene import fit_dawid_skene
+from langgraph_parallel.reducers.votes.stops import (
+    adaptive,
+    ahead_by,
+    all_votes,
+    confident,
+    decided,
+    no_new_findings,
     window,
 )
-from langgraph_parallel.reducers.agreement import Agreement, agreement
-from langgraph_parallel.reducers.calibrating import Calibration, calibrate
-from langgraph_parallel.reducers.completion import deadline, min_success, required, tolerated_failures
-from langgraph_parallel.reducers.rules.dawid_skene import fit_dawid_skene
 from langgraph_parallel.runtime.context import Context, ReviewContext, VotingContext
+from langgraph_parallel.runtime.langchain_limiter import PacedRateLimiter
 from langgraph_parallel.runtime.limiter import Limiter, Rates
 from langgraph_parallel.runtime.limits import Limits
-from langgraph_parallel.runtime.pacing import PacedRateLimiter
+from langgraph_parallel.runtime.redis_limits import share_limits
 from langgraph_parallel.runtime.run import drain
-from langgraph_parallel.runtime.shared import share_limits
 
 __version__ = version("langgraph-parallel")
 

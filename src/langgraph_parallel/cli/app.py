@@ -251,7 +251,7 @@ def runs(
 ) -> int:
     """List the reviews of this user, the latest first; what is not done can be resumed."""
     from langgraph_parallel.cli.listing import as_json, as_text
-    from langgraph_parallel.cli.runs import RunStore
+    from langgraph_parallel.cli.run_store import RunStore
 
     store = RunStore()
     if forget is not None:
@@ -295,7 +295,7 @@ def replay(
     A line of the file is a vote, as JSON: "ballots" (the output of a vote), "votes" (choices by voter) or
     "samples" (a list of answers); and "gold", the true answer, where it is known.
     """
-    from langgraph_parallel.cli.votes import Replaying, as_json, as_text, read_votes
+    from langgraph_parallel.cli.replaying import Replaying, as_json, as_text, read_votes
 
     replaying = Replaying.of(
         rule, stop, wave, voters=voters, orders=orders, seed=seed, normalise=normalise, abstain=abstain or ()
@@ -327,7 +327,8 @@ def _given(paths: list[str], revision: str | None, include: list[str], exclude: 
 
 
 def _write(result: Review, run: RunReport, format: Format, output: Path | None, summary: Summary) -> None:
-    from langgraph_parallel.report.text import WIDTH, run_summary
+    from langgraph_parallel.report.console import WIDTH
+    from langgraph_parallel.report.run import run_summary
 
     color = output is None and sys.stdout.isatty() and "NO_COLOR" not in os.environ
     width = shutil.get_terminal_size((WIDTH, 24)).columns if output is None and sys.stdout.isatty() else WIDTH
@@ -344,8 +345,10 @@ def _write(result: Review, run: RunReport, format: Format, output: Path | None, 
 
 
 def _render(format: Format, width: int, color: bool) -> Callable[[Review, RunReport | None], str]:
-    from langgraph_parallel.report import json_report, markdown_report, sarif_report
-    from langgraph_parallel.report.text import text_report
+    from langgraph_parallel.report.review.json import json_report
+    from langgraph_parallel.report.review.markdown import markdown_report
+    from langgraph_parallel.report.review.sarif import sarif_report
+    from langgraph_parallel.report.review.text import text_report
 
     renderers: dict[Format, Callable[[Review, RunReport | None], str]] = {
         Format.text: lambda review, run: text_report(review, run, width=width, color=color),

@@ -15,7 +15,7 @@ from langgraph_parallel.cli.running import stoppable
 from langgraph_parallel.cli.writing import check_output, write_text
 from langgraph_parallel.errors import UsageError
 from langgraph_parallel.records import Branch, RunReport
-from langgraph_parallel.report.words import visible
+from langgraph_parallel.report.wording import visible
 from langgraph_parallel.runtime.limits import Limits
 
 OK, FOUND = 0, 1
@@ -183,7 +183,7 @@ def vote(
 ) -> int:
     """Put a question to several models, and decide by a rule; exit with 1 where it is undecided."""
     from langgraph_parallel.graphs.voting import create_voting
-    from langgraph_parallel.report.verdict import verdict_markdown
+    from langgraph_parallel.report.voting import verdict_markdown
 
     check_output(output)
     named = None if choices is None else [name.strip() for name in choices.split(",")]
@@ -269,7 +269,7 @@ def _tell(branch: Branch) -> None:
 
 
 def _summarise(report: RunReport) -> None:
-    from langgraph_parallel.report.text import run_summary
+    from langgraph_parallel.report.run import run_summary
 
     sys.stderr.write("\n" + run_summary(report))
 

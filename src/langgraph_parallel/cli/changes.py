@@ -6,7 +6,7 @@ from pathlib import Path
 
 from langgraph_parallel.cli.files import keep, read_inside
 from langgraph_parallel.errors import UsageError
-from langgraph_parallel.nodes.diff import plain_path, read_diff
+from langgraph_parallel.nodes.text.diff import plain_path, read_diff
 from langgraph_parallel.records import Skipped
 
 _GIT = ("git", "-c", "core.quotepath=off", "diff", "--no-color", "--no-ext-diff", "--no-textconv",

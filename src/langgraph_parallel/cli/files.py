@@ -8,7 +8,7 @@ from typing import NamedTuple
 from pathspec import GitIgnoreSpec
 
 from langgraph_parallel.errors import UsageError
-from langgraph_parallel.nodes.diff import readable
+from langgraph_parallel.nodes.text.diff import readable
 from langgraph_parallel.records import Skipped
 
 SOURCE_SUFFIXES = frozenset(

@@ -6,10 +6,10 @@ import time
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from langgraph_parallel.report.words import visible
+from langgraph_parallel.report.wording import visible
 
 if TYPE_CHECKING:
-    from langgraph_parallel.cli.runs import KeptRun
+    from langgraph_parallel.cli.run_store import KeptRun
 
 
 def as_text(runs: "Sequence[KeptRun]") -> str:

@@ -8,7 +8,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 
 from langgraph_parallel.records import Branch, ReviewQuestion
-from langgraph_parallel.report.words import count, visible
+from langgraph_parallel.report.wording import count, visible
 
 
 class ShownProgress:

@@ -13,15 +13,16 @@ from langgraph.graph.state import CompiledStateGraph
 from pydantic import ValidationError
 
 from langgraph_parallel.cli.progress import ShownProgress
+from langgraph_parallel.cli.run_store import RunStore
 from langgraph_parallel.cli.running import resume_review, run_review
-from langgraph_parallel.cli.runs import RunStore
+from langgraph_parallel.control import aestimate
 from langgraph_parallel.errors import CompletionError, UsageError
-from langgraph_parallel.graphs.control import aestimate
 from langgraph_parallel.graphs.review import review_graph
-from langgraph_parallel.nodes.aspects import aspects_of
-from langgraph_parallel.nodes.review import ReviewSettings
+from langgraph_parallel.nodes.review.aspects import aspects_of
+from langgraph_parallel.nodes.review.nodes import ReviewSettings
 from langgraph_parallel.records import Estimate, Review, RunReport
-from langgraph_parallel.report.words import count, headline
+from langgraph_parallel.report.review.wording import headline
+from langgraph_parallel.report.wording import count
 from langgraph_parallel.runtime.context import ReviewContext
 from langgraph_parallel.runtime.limits import Limits
 

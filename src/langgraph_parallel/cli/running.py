@@ -10,8 +10,8 @@ from typing import Any, Protocol, TypeVar, cast
 from langchain_core.runnables import RunnableConfig
 from langgraph.graph.state import CompiledStateGraph
 
-from langgraph_parallel.graphs.control import is_unfinished, to_redrive
-from langgraph_parallel.nodes.branch import BranchEvent
+from langgraph_parallel.control import is_unfinished, to_redrive
+from langgraph_parallel.nodes.fan_out.branch import BranchEvent
 from langgraph_parallel.records import Branch, Review, ReviewQuestion, RunReport
 from langgraph_parallel.runtime.run import drain
 

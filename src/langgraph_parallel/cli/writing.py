@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 
 from langgraph_parallel.errors import UsageError
-from langgraph_parallel.report.words import visible
+from langgraph_parallel.report.wording import visible
 
 WIDTH = 100
 

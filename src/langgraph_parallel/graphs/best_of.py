@@ -10,11 +10,11 @@ from typing_extensions import TypedDict, Unpack
 
 from langgraph_parallel.errors import UsageError
 from langgraph_parallel.graphs.flow import Options, flow_graph
-from langgraph_parallel.nodes.arguments import check_named, text_of
-from langgraph_parallel.nodes.contest import Contest, Scores
-from langgraph_parallel.nodes.flow import Flow, Plan
-from langgraph_parallel.nodes.several import Models
-from langgraph_parallel.nodes.workers import WorkerLike, Workers
+from langgraph_parallel.nodes.catalogue.best_of import Contest, Scores
+from langgraph_parallel.nodes.flow.spec import Flow, Plan
+from langgraph_parallel.nodes.work.arguments import check_named, text_of
+from langgraph_parallel.nodes.work.roster import Models
+from langgraph_parallel.nodes.work.workers import WorkerLike, Workers
 from langgraph_parallel.prompts import Prompt, load, names, prompts_of
 from langgraph_parallel.records import Draft, Section
 from langgraph_parallel.runtime.context import Context

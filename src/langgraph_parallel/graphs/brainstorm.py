@@ -10,14 +10,14 @@ from typing_extensions import TypedDict, Unpack
 
 from langgraph_parallel.errors import UsageError
 from langgraph_parallel.graphs.flow import Options, flow_graph
-from langgraph_parallel.nodes.arguments import at_least, check_named
-from langgraph_parallel.nodes.brainstorming import SCHEMAS, Brainstorm
-from langgraph_parallel.nodes.flow import Flow
-from langgraph_parallel.nodes.several import Models
-from langgraph_parallel.nodes.workers import WorkerLike, Workers
+from langgraph_parallel.nodes.catalogue.brainstorm import SCHEMAS, Brainstorm
+from langgraph_parallel.nodes.flow.spec import Flow
+from langgraph_parallel.nodes.work.arguments import at_least, check_named
+from langgraph_parallel.nodes.work.roster import Models
+from langgraph_parallel.nodes.work.workers import WorkerLike, Workers
 from langgraph_parallel.prompts import Prompt, load, names, prompts_of
 from langgraph_parallel.records import Idea
-from langgraph_parallel.reducers.ideas import SIMILAR
+from langgraph_parallel.reducers.joins.ideas import SIMILAR
 from langgraph_parallel.runtime.models import ModelLike
 
 

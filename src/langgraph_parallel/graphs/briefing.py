@@ -10,12 +10,12 @@ from typing_extensions import TypedDict, Unpack
 
 from langgraph_parallel.errors import UsageError
 from langgraph_parallel.graphs.flow import Options, flow_graph
-from langgraph_parallel.nodes.arguments import at_least
-from langgraph_parallel.nodes.ask import Ask
-from langgraph_parallel.nodes.briefing import DIGEST, EXTRACT, Briefer
-from langgraph_parallel.nodes.citing import CONDENSE, Digested, Fewer
-from langgraph_parallel.nodes.flow import Flow
-from langgraph_parallel.nodes.workers import Workers
+from langgraph_parallel.nodes.catalogue.briefing import DIGEST, EXTRACT, Briefer
+from langgraph_parallel.nodes.catalogue.citations import CONDENSE, Digested, Fewer
+from langgraph_parallel.nodes.flow.spec import Flow
+from langgraph_parallel.nodes.work.arguments import at_least
+from langgraph_parallel.nodes.work.ask import Ask
+from langgraph_parallel.nodes.work.workers import Workers
 from langgraph_parallel.prompts import Prompt, prompts_of
 from langgraph_parallel.records import Briefing
 from langgraph_parallel.runtime.models import ModelLike

@@ -3,10 +3,10 @@
 from collections.abc import Iterator, Sequence
 
 from langgraph_parallel.graphs.voting import create_voting
-from langgraph_parallel.nodes.ask import Ask
-from langgraph_parallel.nodes.checks import CLEAN, FLAG, Check, Judged
-from langgraph_parallel.nodes.several import Models
-from langgraph_parallel.nodes.workers import Worker, as_worker
+from langgraph_parallel.nodes.catalogue.checks import CLEAN, FLAG, Check, Judged
+from langgraph_parallel.nodes.work.ask import Ask
+from langgraph_parallel.nodes.work.roster import Models
+from langgraph_parallel.nodes.work.workers import Worker, as_worker
 from langgraph_parallel.prompts import Prompt
 from langgraph_parallel.runtime.models import ModelLike
 
@@ -22,7 +22,7 @@ def check_worker(name: str, check: Check, prompt: Prompt, model: ModelLike | Non
         variable: what the prompt calls the text.
     """
     if check.worker is not None:
-        return as_worker(check.worker, "question")
+        return as_worker(check.worker, "voting/question")
     prompt.check(["criteria", variable], needs=[variable])
     panel, given = Models(model), prompt.fitting({"criteria": check.criteria})
     asks = [

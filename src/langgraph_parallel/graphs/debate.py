@@ -10,19 +10,18 @@ from typing_extensions import TypedDict, Unpack
 
 from langgraph_parallel.errors import UsageError
 from langgraph_parallel.graphs.flow import Options, flow_graph
-from langgraph_parallel.nodes.arguments import at_least, check_named, text_of
-from langgraph_parallel.nodes.debating import Debate
-from langgraph_parallel.nodes.flow import Flow
-from langgraph_parallel.nodes.gather import Reading
-from langgraph_parallel.nodes.panel import answer_schema
-from langgraph_parallel.nodes.several import Models
-from langgraph_parallel.nodes.workers import WorkerLike, Workers
+from langgraph_parallel.nodes.catalogue.debate import Debate
+from langgraph_parallel.nodes.flow.spec import Flow
+from langgraph_parallel.nodes.vote.ballots import Reading
+from langgraph_parallel.nodes.vote.panel import answer_schema
+from langgraph_parallel.nodes.work.arguments import at_least, check_named, text_of
+from langgraph_parallel.nodes.work.roster import Models
+from langgraph_parallel.nodes.work.workers import WorkerLike, Workers
 from langgraph_parallel.prompts import Prompt, prompts_of
 from langgraph_parallel.records import Ballot, Section, Turn, Verdict
-from langgraph_parallel.reducers import Rule, rule_of
-from langgraph_parallel.reducers.counting import check_choices
-from langgraph_parallel.reducers.normalising import NormaliserLike, normaliser_of
-from langgraph_parallel.reducers.rules import among, form_of
+from langgraph_parallel.reducers.canonical import check_choices
+from langgraph_parallel.reducers.votes.normalise import NormaliserLike, normaliser_of
+from langgraph_parallel.reducers.votes.rules import Rule, among, form_of, rule_of
 from langgraph_parallel.runtime.context import Context
 from langgraph_parallel.runtime.models import ModelLike
 

@@ -9,10 +9,11 @@ from langgraph.types import Checkpointer
 from pydantic import Field
 from typing_extensions import TypedDict
 
-from langgraph_parallel.nodes.branch import branch_node, task_of
-from langgraph_parallel.nodes.estimating import flow_estimator
-from langgraph_parallel.nodes.flow import Flow
-from langgraph_parallel.nodes.flowing import (
+from langgraph_parallel.nodes.fan_out.branch import branch_node, task_of
+from langgraph_parallel.nodes.fan_out.scatter import answered_to, scatter_to
+from langgraph_parallel.nodes.fan_out.state import BRANCHES, RUN_REPORT, typed_dict
+from langgraph_parallel.nodes.flow.estimate import flow_estimator
+from langgraph_parallel.nodes.flow.nodes import (
     asking,
     closing_with,
     gathering,
@@ -20,11 +21,10 @@ from langgraph_parallel.nodes.flowing import (
     planning,
     section_tasks,
 )
-from langgraph_parallel.nodes.rounds import again
-from langgraph_parallel.nodes.scatter import answered_to, scatter_to
-from langgraph_parallel.nodes.shapes import BRANCHES, RUN_REPORT, typed_dict
+from langgraph_parallel.nodes.flow.rounds import again
+from langgraph_parallel.nodes.flow.spec import Flow
 from langgraph_parallel.records import Answer, Branch, Call, Section
-from langgraph_parallel.reducers import merge_calls
+from langgraph_parallel.reducers.channels import merge_calls
 from langgraph_parallel.reducers.completion import Completion, completion_of
 from langgraph_parallel.runtime.context import Context
 from langgraph_parallel.runtime.graph import Governing, governed

@@ -11,12 +11,12 @@ from typing_extensions import TypedDict, Unpack
 from langgraph_parallel.errors import UsageError
 from langgraph_parallel.graphs.checking import check_worker
 from langgraph_parallel.graphs.flow import Options, flow_graph
-from langgraph_parallel.nodes.arguments import check_named
-from langgraph_parallel.nodes.ask import Ask
-from langgraph_parallel.nodes.checks import CheckLike, check_of
-from langgraph_parallel.nodes.flow import Flow
-from langgraph_parallel.nodes.guarding import ANSWER, LATE, Guard, HeldAnswer, Policy
-from langgraph_parallel.nodes.workers import WorkerLike, Workers, as_worker
+from langgraph_parallel.nodes.catalogue.checks import CheckLike, check_of
+from langgraph_parallel.nodes.catalogue.guarded import ANSWER, LATE, Guard, HeldAnswer, Policy
+from langgraph_parallel.nodes.flow.spec import Flow
+from langgraph_parallel.nodes.work.arguments import check_named
+from langgraph_parallel.nodes.work.ask import Ask
+from langgraph_parallel.nodes.work.workers import WorkerLike, Workers, as_worker
 from langgraph_parallel.prompts import Prompt, load, prompts_of
 from langgraph_parallel.records import CheckOutcome, Section
 from langgraph_parallel.runtime.limits import Limits

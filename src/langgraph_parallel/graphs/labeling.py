@@ -11,19 +11,19 @@ from typing_extensions import TypedDict, Unpack
 from langgraph_parallel.errors import UsageError
 from langgraph_parallel.graphs.flow import Options, flow_graph
 from langgraph_parallel.graphs.voting import create_voting
-from langgraph_parallel.nodes.arguments import check_named, texts_of
-from langgraph_parallel.nodes.flow import Flow
-from langgraph_parallel.nodes.labels import labelled
-from langgraph_parallel.nodes.panel import answer_schema
-from langgraph_parallel.nodes.several import Models
-from langgraph_parallel.nodes.workers import WorkerLike, Workers
+from langgraph_parallel.nodes.catalogue.labeling import labelled
+from langgraph_parallel.nodes.flow.spec import Flow
+from langgraph_parallel.nodes.vote.panel import answer_schema
+from langgraph_parallel.nodes.work.arguments import check_named, texts_of
+from langgraph_parallel.nodes.work.roster import Models
+from langgraph_parallel.nodes.work.workers import WorkerLike, Workers
 from langgraph_parallel.prompts import Prompt, prompts_of
 from langgraph_parallel.records import Label, Section
-from langgraph_parallel.reducers import Rule, Stop, rule_of
-from langgraph_parallel.reducers.agreement import Agreement
-from langgraph_parallel.reducers.counting import check_choices
-from langgraph_parallel.reducers.rules import form_of
-from langgraph_parallel.reducers.waves import Wave
+from langgraph_parallel.reducers.canonical import check_choices
+from langgraph_parallel.reducers.votes.agreement import Agreement
+from langgraph_parallel.reducers.votes.rules import Rule, form_of, rule_of
+from langgraph_parallel.reducers.votes.stops import Stop
+from langgraph_parallel.reducers.votes.waves import Wave
 from langgraph_parallel.runtime.context import Context
 from langgraph_parallel.runtime.models import ModelLike
 

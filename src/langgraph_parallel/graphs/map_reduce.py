@@ -9,13 +9,13 @@ from typing_extensions import TypedDict, Unpack
 
 from langgraph_parallel.errors import InputError
 from langgraph_parallel.graphs.flow import Options, flow_graph
-from langgraph_parallel.nodes.arguments import as_plain, at_least
-from langgraph_parallel.nodes.ending import as_json
-from langgraph_parallel.nodes.flow import Flow
-from langgraph_parallel.nodes.gather import Gathered
-from langgraph_parallel.nodes.reducing import REDUCE, Tree, frontier, lost
-from langgraph_parallel.nodes.words import as_text
-from langgraph_parallel.nodes.workers import WorkerLike, Workers, as_worker
+from langgraph_parallel.nodes.catalogue.map_reduce import REDUCE, Tree, frontier, lost
+from langgraph_parallel.nodes.fan_out.gathered import Gathered
+from langgraph_parallel.nodes.fan_out.outcome import as_json
+from langgraph_parallel.nodes.flow.spec import Flow
+from langgraph_parallel.nodes.work.arguments import as_plain, at_least
+from langgraph_parallel.nodes.work.render import as_text
+from langgraph_parallel.nodes.work.workers import WorkerLike, Workers, as_worker
 from langgraph_parallel.records import Section
 from langgraph_parallel.runtime.context import Context
 
@@ -74,7 +74,7 @@ def create_map_reduce(
         takes=["items"],
         plan=_one_for_each,
         workers=Workers(
-            {"map": as_worker(worker, "section"), REDUCE: as_worker(reducer, "map_reduce/reduce")},
+            {"map": as_worker(worker, "sectioning/section"), REDUCE: as_worker(reducer, "map_reduce/reduce")},
             foreign=_item_or_results,
         ),
         further=tree.next_level,

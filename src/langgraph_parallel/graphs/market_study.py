@@ -11,14 +11,14 @@ from typing_extensions import TypedDict, Unpack
 from langgraph_parallel.errors import UsageError
 from langgraph_parallel.graphs.flow import Options, flow_graph
 from langgraph_parallel.graphs.voting import create_voting
-from langgraph_parallel.nodes.arguments import check_named
-from langgraph_parallel.nodes.ask import Ask
-from langgraph_parallel.nodes.flow import Flow
-from langgraph_parallel.nodes.studying import FORECAST, SECTION, Study
-from langgraph_parallel.nodes.workers import WorkerLike, Workers, as_worker
+from langgraph_parallel.nodes.catalogue.market_study import FORECAST, SECTION, Study
+from langgraph_parallel.nodes.flow.spec import Flow
+from langgraph_parallel.nodes.work.arguments import check_named
+from langgraph_parallel.nodes.work.ask import Ask
+from langgraph_parallel.nodes.work.workers import WorkerLike, Workers, as_worker
 from langgraph_parallel.prompts import Prompt, prompts_of
 from langgraph_parallel.records import MarketStudy
-from langgraph_parallel.reducers import Rule
+from langgraph_parallel.reducers.votes.rules import Rule
 from langgraph_parallel.runtime.models import ModelLike
 
 SECTIONS = {
@@ -108,7 +108,9 @@ def create_market_study(
     texts = prompts_of("market_study", prompts)
     writer = Ask(texts["report"], model=model)
     study = Study(covers, writer, quantity=quantity, horizon=horizon, unit=unit)
-    writes = as_worker(worker, "section") if worker is not None else Ask(texts["section"], model=model)
+    writes = (
+        as_worker(worker, "sectioning/section") if worker is not None else Ask(texts["section"], model=model)
+    )
     flow = Flow(
         name=name,
         takes=["subject", "regions", "material"],

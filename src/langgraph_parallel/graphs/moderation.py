@@ -11,12 +11,12 @@ from typing_extensions import TypedDict, Unpack
 from langgraph_parallel.errors import UnknownCheck, UsageError
 from langgraph_parallel.graphs.checking import check_worker
 from langgraph_parallel.graphs.flow import Options, flow_graph
-from langgraph_parallel.nodes.arguments import check_named
-from langgraph_parallel.nodes.ask import Ask
-from langgraph_parallel.nodes.checks import Check, CheckLike, check_of
-from langgraph_parallel.nodes.flow import Flow
-from langgraph_parallel.nodes.moderating import ENGINES, Moderating, checked
-from langgraph_parallel.nodes.workers import WorkerLike, Workers
+from langgraph_parallel.nodes.catalogue.checks import Check, CheckLike, check_of
+from langgraph_parallel.nodes.catalogue.moderation import ENGINES, Moderating, checked
+from langgraph_parallel.nodes.flow.spec import Flow
+from langgraph_parallel.nodes.work.arguments import check_named
+from langgraph_parallel.nodes.work.ask import Ask
+from langgraph_parallel.nodes.work.workers import WorkerLike, Workers
 from langgraph_parallel.prompts import Prompt, load, names, prompts_of
 from langgraph_parallel.records import Moderation, Section
 from langgraph_parallel.runtime.models import ModelLike

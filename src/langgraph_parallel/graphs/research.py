@@ -10,11 +10,11 @@ from typing_extensions import TypedDict, Unpack
 
 from langgraph_parallel.errors import UsageError
 from langgraph_parallel.graphs.flow import Options, flow_graph
-from langgraph_parallel.nodes.arguments import at_least
-from langgraph_parallel.nodes.flow import Flow
-from langgraph_parallel.nodes.researching import RESEARCH, SEARCH_ONLY, Inquiry
-from langgraph_parallel.nodes.tooling import Researcher, Toolbox
-from langgraph_parallel.nodes.workers import Workers
+from langgraph_parallel.nodes.catalogue.research import RESEARCH, SEARCH_ONLY, Inquiry
+from langgraph_parallel.nodes.catalogue.tools import Researcher, Toolbox
+from langgraph_parallel.nodes.flow.spec import Flow
+from langgraph_parallel.nodes.work.arguments import at_least
+from langgraph_parallel.nodes.work.workers import Workers
 from langgraph_parallel.prompts import Prompt, prompts_of
 from langgraph_parallel.records import Research
 from langgraph_parallel.runtime.models import ModelLike

@@ -14,11 +14,11 @@ from pydantic import Field
 from typing_extensions import TypedDict
 
 from langgraph_parallel.graphs.voting import voting_builder, voting_governing
-from langgraph_parallel.nodes.aspects import AspectLike, aspects_of
-from langgraph_parallel.nodes.branch import branch_node, task_of
-from langgraph_parallel.nodes.gather import Reading
-from langgraph_parallel.nodes.polling import VoteSettings
-from langgraph_parallel.nodes.review import (
+from langgraph_parallel.nodes.fan_out.branch import branch_node, task_of
+from langgraph_parallel.nodes.fan_out.scatter import scatter_to
+from langgraph_parallel.nodes.fan_out.state import BRANCHES, RUN_REPORT
+from langgraph_parallel.nodes.review.aspects import AspectLike, aspects_of
+from langgraph_parallel.nodes.review.nodes import (
     ReviewSettings,
     ReviewVoters,
     as_question,
@@ -28,12 +28,13 @@ from langgraph_parallel.nodes.review import (
     uniting,
     vote_tasks,
 )
-from langgraph_parallel.nodes.scatter import scatter_to
-from langgraph_parallel.nodes.shapes import BRANCHES, RUN_REPORT
-from langgraph_parallel.prompts import Prompt, load, replaced
+from langgraph_parallel.nodes.vote.ballots import Reading
+from langgraph_parallel.nodes.vote.poll import VoteSettings
+from langgraph_parallel.prompts import Prompt, prompts_of
 from langgraph_parallel.records import Aspect, Call, Finding, Review, ReviewQuestion, Skipped
-from langgraph_parallel.reducers import merge_calls, union
+from langgraph_parallel.reducers.channels import merge_calls
 from langgraph_parallel.reducers.completion import Completion, completion_of
+from langgraph_parallel.reducers.votes.rules import union
 from langgraph_parallel.runtime.context import ReviewContext
 from langgraph_parallel.runtime.graph import Governing, governed
 from langgraph_parallel.runtime.limits import Limits, limits_from_environment, merged
@@ -153,7 +154,7 @@ def create_review(
         offline=offline,
         reconcile=reconcile,
         confirm=Fraction(confirm).limit_denominator(1000),
-        prompts=replaced({name: load(name) for name in ("review", "reconcile")}, prompts, "review"),
+        prompts=prompts_of("review", prompts),
     )
     return review_graph(settings, limits, completion, checkpointer=checkpointer, store=store, name=name)
 

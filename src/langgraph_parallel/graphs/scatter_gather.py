@@ -10,14 +10,14 @@ from typing_extensions import TypedDict, Unpack
 
 from langgraph_parallel.errors import InputError, UsageError
 from langgraph_parallel.graphs.flow import Options, flow_graph
-from langgraph_parallel.nodes.arguments import as_plain, check_named
-from langgraph_parallel.nodes.ending import as_json
-from langgraph_parallel.nodes.flow import Flow
-from langgraph_parallel.nodes.gather import Gathered
-from langgraph_parallel.nodes.sources import Source, SourceLike, source_of
-from langgraph_parallel.nodes.synthesize import Synthesizer
-from langgraph_parallel.nodes.words import as_text
-from langgraph_parallel.nodes.workers import Workers, as_worker, asks_in
+from langgraph_parallel.nodes.catalogue.scatter_gather import Source, SourceLike, source_of
+from langgraph_parallel.nodes.fan_out.gathered import Gathered
+from langgraph_parallel.nodes.fan_out.outcome import as_json
+from langgraph_parallel.nodes.flow.spec import Flow
+from langgraph_parallel.nodes.flow.synthesize import Synthesizer
+from langgraph_parallel.nodes.work.arguments import as_plain, check_named
+from langgraph_parallel.nodes.work.render import as_text
+from langgraph_parallel.nodes.work.workers import Workers, as_worker, asks_in
 from langgraph_parallel.records import Section
 from langgraph_parallel.runtime.context import Context
 
@@ -109,7 +109,7 @@ def create_scatter_gather(
         takes=["request", "correlation_id"],
         plan=one_for_each,
         workers=Workers(
-            {source: as_worker(one.worker, "question") for source, one in held.items()},
+            {source: as_worker(one.worker, "voting/question") for source, one in held.items()},
             foreign=lambda section: section.data["request"],
         ),
         timeout=lambda section: held[section.worker].timeout,

@@ -12,17 +12,17 @@ from typing_extensions import TypedDict
 
 from langgraph_parallel.errors import InputError, PlanError, UsageError
 from langgraph_parallel.graphs.flow import flow_graph
-from langgraph_parallel.nodes.ask import Ask
-from langgraph_parallel.nodes.flow import Close, Flow, Plan
-from langgraph_parallel.nodes.gather import Gathered
-from langgraph_parallel.nodes.plan import Planner, PlannerLike, as_planner
-from langgraph_parallel.nodes.shapes import typed_dict
-from langgraph_parallel.nodes.synthesize import Synthesizer, concatenate
-from langgraph_parallel.nodes.words import as_text
-from langgraph_parallel.nodes.workers import WorkerLike, Workers, asks_in
+from langgraph_parallel.nodes.fan_out.gathered import Gathered
+from langgraph_parallel.nodes.fan_out.state import typed_dict
+from langgraph_parallel.nodes.flow.plan import Planner, PlannerLike, as_planner
+from langgraph_parallel.nodes.flow.spec import Close, Flow, Plan
+from langgraph_parallel.nodes.flow.synthesize import Synthesizer, concatenate
+from langgraph_parallel.nodes.work.ask import Ask
+from langgraph_parallel.nodes.work.render import as_text
+from langgraph_parallel.nodes.work.workers import WorkerLike, Workers, asks_in
 from langgraph_parallel.records import Estimate, Section
 from langgraph_parallel.reducers.completion import Completion
-from langgraph_parallel.reducers.sentences import unreferenced
+from langgraph_parallel.reducers.text.sentences import unreferenced
 from langgraph_parallel.runtime.context import Context
 from langgraph_parallel.runtime.limits import Limits
 from langgraph_parallel.runtime.run import Run

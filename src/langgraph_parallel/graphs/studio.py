@@ -19,8 +19,8 @@ from langgraph_parallel.graphs.review import create_review
 from langgraph_parallel.graphs.scatter_gather import create_scatter_gather
 from langgraph_parallel.graphs.sectioning import create_sectioning
 from langgraph_parallel.graphs.voting import create_voting
-from langgraph_parallel.nodes import split, synthesize
-from langgraph_parallel.nodes.ask import Ask
+from langgraph_parallel.nodes.flow import split, synthesize
+from langgraph_parallel.nodes.work.ask import Ask
 
 best_of = create_best_of()
 brainstorm = create_brainstorm(vote=True)
@@ -30,7 +30,7 @@ feedback = create_feedback_analysis()
 guarded = create_guarded(stream=True)
 labeling = create_labeling(labels=["praise", "complaint", "question", "other"])
 map_reduce = create_map_reduce(
-    worker=Ask.shipped("summarise"), reducer=Ask.shipped("map_reduce/reduce"), max_tokens=6000
+    worker=Ask.shipped("sectioning/summarise"), reducer=Ask.shipped("map_reduce/reduce"), max_tokens=6000
 )
 market_study = create_market_study()
 moderation = create_moderation()
@@ -38,12 +38,12 @@ research = create_research()
 review = create_review()
 scatter_gather = create_scatter_gather(
     sources={
-        name: Ask.shipped("question", temperature=temperature, role=f"You are the {name} source.")
+        name: Ask.shipped("voting/question", temperature=temperature, role=f"You are the {name} source.")
         for name, temperature in (("cool", 0.0), ("warm", 0.7), ("hot", 1.0))
     },
     combine=synthesize.by_model(),
 )
 sectioning = create_sectioning(
-    planner=split.by_heading(), worker=Ask.shipped("summarise"), synthesizer=synthesize.by_model()
+    planner=split.by_heading(), worker=Ask.shipped("sectioning/summarise"), synthesizer=synthesize.by_model()
 )
 voting = create_voting()

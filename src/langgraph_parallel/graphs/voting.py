@@ -12,27 +12,35 @@ from pydantic import BaseModel, Field
 from typing_extensions import TypedDict
 
 from langgraph_parallel.errors import UsageError
-from langgraph_parallel.nodes.branch import branch_node, task_of
-from langgraph_parallel.nodes.escalate import check_no_waiting, escalating
-from langgraph_parallel.nodes.estimating import voting_estimator
-from langgraph_parallel.nodes.gather import Reading
-from langgraph_parallel.nodes.judge import Judge
-from langgraph_parallel.nodes.panel import panel_of
-from langgraph_parallel.nodes.polling import VoteSettings, shadow_of
-from langgraph_parallel.nodes.scatter import scatter_to
-from langgraph_parallel.nodes.shapes import BRANCHES, RUN_REPORT, typed_dict
-from langgraph_parallel.nodes.undecided import asks_of, check_fallback, falling_back, on_undecided_of
-from langgraph_parallel.nodes.voters import Electorate, GivenVoters
-from langgraph_parallel.nodes.voting import all_voters, deciding, opening, reopening, tallying, voter_tasks
-from langgraph_parallel.nodes.workers import WorkerLike
+from langgraph_parallel.nodes.fan_out.branch import branch_node, task_of
+from langgraph_parallel.nodes.fan_out.scatter import scatter_to
+from langgraph_parallel.nodes.fan_out.state import BRANCHES, RUN_REPORT, typed_dict
+from langgraph_parallel.nodes.vote.ballots import Reading
+from langgraph_parallel.nodes.vote.electorate import Electorate, GivenVoters
+from langgraph_parallel.nodes.vote.escalate import check_no_waiting, escalating
+from langgraph_parallel.nodes.vote.estimate import voting_estimator
+from langgraph_parallel.nodes.vote.fallback import asks_of, check_fallback, falling_back, on_undecided_of
+from langgraph_parallel.nodes.vote.judge import Judge
+from langgraph_parallel.nodes.vote.nodes import (
+    all_voters,
+    deciding,
+    opening,
+    reopening,
+    tallying,
+    voter_tasks,
+)
+from langgraph_parallel.nodes.vote.panel import panel_of
+from langgraph_parallel.nodes.vote.poll import VoteSettings, shadow_of
+from langgraph_parallel.nodes.work.workers import WorkerLike
 from langgraph_parallel.prompts import Prompt
 from langgraph_parallel.records import Ballot, Call, Verdict
-from langgraph_parallel.reducers import Rule, Stop, merge_calls, rule_of, stop_of
+from langgraph_parallel.reducers.canonical import check_choices
+from langgraph_parallel.reducers.channels import merge_calls
 from langgraph_parallel.reducers.completion import Completion, completion_of
-from langgraph_parallel.reducers.counting import check_choices
-from langgraph_parallel.reducers.normalising import NormaliserLike, normaliser_of
-from langgraph_parallel.reducers.rules import among, form_of
-from langgraph_parallel.reducers.waves import Wave, wave_of
+from langgraph_parallel.reducers.votes.normalise import NormaliserLike, normaliser_of
+from langgraph_parallel.reducers.votes.rules import Rule, among, form_of, rule_of
+from langgraph_parallel.reducers.votes.stops import Stop, stop_of
+from langgraph_parallel.reducers.votes.waves import Wave, wave_of
 from langgraph_parallel.runtime.context import VotingContext
 from langgraph_parallel.runtime.graph import Governing, governed
 from langgraph_parallel.runtime.limits import Limits, limits_from_environment, merged

@@ -7,7 +7,7 @@ from functools import cache
 from typing import Any
 
 from langgraph_parallel.offline.patterns import personal_data
-from langgraph_parallel.reducers.similarity import terms
+from langgraph_parallel.reducers.text.similarity import terms
 
 NOTICE = (
     "A lexicon, patterns and term counts did this work, not a language model. The sentiment is VADER's, for "

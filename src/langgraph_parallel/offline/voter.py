@@ -18,7 +18,7 @@ from langgraph_parallel.offline.engines import Hit, Unread
 from langgraph_parallel.offline.families import Family, Seat
 from langgraph_parallel.offline.rules import RULES, severity_of
 from langgraph_parallel.records import Call, Claim, Lines, Part, ReviewQuestion
-from langgraph_parallel.reducers import canonical_rule
+from langgraph_parallel.reducers.findings.aliases import canonical_rule
 from langgraph_parallel.runtime.loops import loop_local
 from langgraph_parallel.runtime.recording import record
 from langgraph_parallel.runtime.redact import describe, mask_secrets

@@ -2,10 +2,12 @@
 
 from langgraph_parallel.records.ballot import Ballot, BallotStatus, Tally
 from langgraph_parallel.records.base import Record
+from langgraph_parallel.records.best_of import Draft
+from langgraph_parallel.records.brainstorm import Idea
 from langgraph_parallel.records.branch import STATUSES, Below, Branch, EndedBy, Status
 from langgraph_parallel.records.briefing import Briefing, Citation, Conflict, Digest, Theme
 from langgraph_parallel.records.call import Call, Usage
-from langgraph_parallel.records.contest import Draft, Idea, Label, Turn
+from langgraph_parallel.records.debate import Turn
 from langgraph_parallel.records.escalation import Answer, Escalation
 from langgraph_parallel.records.estimate import Estimate
 from langgraph_parallel.records.feedback import Entity, Feedback, FeedbackRow, Quote, Sentiment, Urgency
@@ -18,11 +20,12 @@ from langgraph_parallel.records.finding import (
     Position,
     Severity,
 )
-from langgraph_parallel.records.market import Forecast, MarketStudy
+from langgraph_parallel.records.labeling import Label
+from langgraph_parallel.records.market_study import Forecast, MarketStudy
 from langgraph_parallel.records.moderation import CheckOutcome, CheckStatus, Moderation, Span
-from langgraph_parallel.records.question import Aspect, Part, ReviewQuestion
 from langgraph_parallel.records.research import Reference, Research
 from langgraph_parallel.records.review import AspectOutcome, Coverage, Review, Skipped
+from langgraph_parallel.records.review_question import Aspect, Part, ReviewQuestion
 from langgraph_parallel.records.run_report import RunReport
 from langgraph_parallel.records.section import Section
 from langgraph_parallel.records.trial import Trial

@@ -16,7 +16,7 @@ from fractions import Fraction
 
 from langgraph_parallel.errors import UsageError
 from langgraph_parallel.records import Branch
-from langgraph_parallel.reducers.reading import Unreadable, read_policy
+from langgraph_parallel.reducers.policy_text import Unreadable, read_policy
 
 
 class State(Enum):

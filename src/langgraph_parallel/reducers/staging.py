@@ -9,7 +9,7 @@ from pydantic import JsonValue
 
 from langgraph_parallel.errors import PlanError
 from langgraph_parallel.records import Branch, Section
-from langgraph_parallel.reducers.counting import canonical
+from langgraph_parallel.reducers.canonical import canonical
 
 
 class Stage(NamedTuple):

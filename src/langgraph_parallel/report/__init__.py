@@ -1,12 +1,13 @@
-"""Reports: a review as text, Markdown, JSON or SARIF, and tables. Each escapes what it shows.
+"""Reports: results as text, Markdown, JSON, SARIF and tables. Each escapes what it shows.
 
-`text_report` needs rich, from the extra `cli`, and is therefore in `langgraph_parallel.report.text`.
+`text_report` needs rich, from the extra `cli`, and is therefore in `langgraph_parallel.report.review.text`.
 """
 
-from langgraph_parallel.report.json import ReviewDocument, json_report, json_schema
-from langgraph_parallel.report.markdown import markdown_report
-from langgraph_parallel.report.sarif import sarif_report
-from langgraph_parallel.report.tables import as_csv, as_jsonl, as_markdown, labels_csv, labels_jsonl
+from langgraph_parallel.report.labeling import labels_csv, labels_jsonl
+from langgraph_parallel.report.review.json import ReviewDocument, json_report, json_schema
+from langgraph_parallel.report.review.markdown import markdown_report
+from langgraph_parallel.report.review.sarif import sarif_report
+from langgraph_parallel.report.tables import as_csv, as_jsonl, as_markdown
 
 __all__ = [
     "ReviewDocument",

@@ -4,11 +4,8 @@ import csv
 import io
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
 
 from pydantic import JsonValue
-
-from langgraph_parallel.records import Label
 
 Row = Mapping[str, JsonValue]
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
@@ -42,31 +39,6 @@ def as_markdown(rows: Sequence[Row]) -> str:
         *([escaped(row.get(name)) for name in columns] for row in rows),
     ]
     return "".join(f"| {' | '.join(line)} |\n" for line in lines) if columns else ""
-
-
-def label_rows(labels: Iterable[Label]) -> list[dict[str, Any]]:
-    """Labels as rows of plain values."""
-    return [
-        {
-            "item": one.item,
-            "label": one.label,
-            "status": one.status,
-            "support": str(one.support),
-            "contested": one.contested,
-            "votes": "; ".join(f"{voter}: {choice}" for voter, choice in one.votes.items()),
-        }
-        for one in labels
-    ]
-
-
-def labels_csv(labels: Iterable[Label]) -> str:
-    """Labels as CSV."""
-    return as_csv(label_rows(labels))
-
-
-def labels_jsonl(labels: Iterable[Label]) -> str:
-    """Labels as JSON lines."""
-    return as_jsonl(json.loads(one.model_dump_json()) for one in labels)
 
 
 def plain(value: JsonValue) -> str:

@@ -26,9 +26,9 @@ from langgraph_parallel.runtime.limiter import Limiter, Rates, Slot, asking
 from langgraph_parallel.runtime.limits import Limits
 from langgraph_parallel.runtime.prices import Priced
 from langgraph_parallel.runtime.recording import record, usage_of
+from langgraph_parallel.runtime.redis_limits import Shared
 from langgraph_parallel.runtime.retry import is_overloaded, is_throttled, retry_after, retrying
 from langgraph_parallel.runtime.run import Run
-from langgraph_parallel.runtime.shared import Shared
 from langgraph_parallel.runtime.stragglers import Running
 from langgraph_parallel.runtime.structured import BoundModel
 from langgraph_parallel.runtime.tokens import estimate_tokens

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 
 from langgraph_parallel.records import Branch, Call, Escalation, RunReport, Trial, Usage
 from langgraph_parallel.reducers.channels import merge_calls
-from langgraph_parallel.reducers.replaying import add_trials
+from langgraph_parallel.reducers.votes.replay import add_trials
 
 
 def measure(

@@ -1,0 +1,1 @@
+"""The other patterns, one module each."""

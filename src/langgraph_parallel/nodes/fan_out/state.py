@@ -1,0 +1,31 @@
+"""State types that depend on a factory's arguments."""
+
+from collections.abc import Mapping
+from typing import Annotated, Any, get_type_hints
+
+from pydantic import Field
+from typing_extensions import TypedDict
+
+from langgraph_parallel.records import Branch, RunReport
+from langgraph_parallel.reducers.channels import merge_branches
+
+BRANCHES = Annotated[
+    dict[str, Branch],
+    Field(title="Branches", description="What came of each branch, by its id."),
+    merge_branches,
+]
+RUN_REPORT = Annotated[
+    RunReport, Field(title="Run report", description="What the run cost, and what its parallelism brought.")
+]
+
+
+def typed_dict(name: str, *parts: type | Mapping[str, Any]) -> Any:
+    """Make a TypedDict of the fields of others, and of fields given by name.
+
+    LangGraph reads a graph's channels, and what a checkpoint may load, off the annotations, so they have
+    to name the real types.
+    """
+    fields: dict[str, Any] = {}
+    for part in parts:
+        fields |= dict(part) if isinstance(part, Mapping) else get_type_hints(part, include_extras=True)
+    return TypedDict(name, fields)  # type: ignore[operator]

@@ -1,0 +1,1 @@
+"""A flow: plan, workers, rounds, close."""

@@ -1,0 +1,247 @@
+"""Planners that need no model: they divide what is there.
+
+Each is made with its settings, and called with the content: `split.by_heading(max_tokens=3000)(text)`.
+All keep sections under a ceiling of tokens and lose nothing: what does not fit is cut at line ends into
+sections that follow one another, `overlap` tokens of which are shown twice where that helps the reader.
+"""
+
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+from langgraph_parallel.errors import UsageError
+from langgraph_parallel.nodes.flow.plan import Planner
+from langgraph_parallel.nodes.text.chunks import Piece, check_ceiling, cut, split_lines
+from langgraph_parallel.records import Section
+from langgraph_parallel.runtime.tokens import CountTokens, estimate_tokens
+
+MAX_TOKENS = 3000
+_HEADING = re.compile(r" {0,3}(#{1,6})(?:[ \t]+(\S.*)?)?$")
+_FENCE = re.compile(r" {0,3}(?P<mark>`{3,}(?=[^`]*$)|~{3,})(?P<info>.*)$", re.DOTALL)
+
+
+def by_heading(
+    max_tokens: int = MAX_TOKENS, *, level: int = 2, overlap: int = 0, count: CountTokens = estimate_tokens
+) -> Planner:
+    """Divide a Markdown text at its headings.
+
+    Args:
+        max_tokens: ceiling for a section; a longer one becomes several, numbered in their titles.
+        level: the deepest heading that begins a section: 2 divides at `#` and `##`.
+        overlap: tokens repeated between the parts of one long section.
+        count: tokens of a text.
+
+    Text before the first heading is a section of its own. Headings inside code fences are text.
+    """
+    check_ceiling(max_tokens, overlap)
+
+    def divide(text: str) -> list[Section]:
+        parts = [
+            (title, piece)
+            for title, body in _headed(text, level)
+            for title, piece in _titled(title, cut(body, max_tokens, overlap=overlap, count=count))
+        ]
+        return [
+            Section(id=str(i), title=title, content=piece.text) for i, (title, piece) in enumerate(parts, 1)
+        ]
+
+    return Planner("by_heading", str, divide)
+
+
+def by_file(
+    max_tokens: int = MAX_TOKENS, *, overlap: int = 0, count: CountTokens = estimate_tokens
+) -> Planner:
+    """One section for each file of a mapping of path to text; a long file becomes several.
+
+    Sections are named by path, with a number where a file is cut. Empty files give none.
+    """
+    check_ceiling(max_tokens, overlap)
+
+    def divide(files: Mapping[str, str]) -> list[Section]:
+        return _with_unique_ids(
+            Section(id=title, title=title, content=piece.text)
+            for path in sorted(files)
+            for title, piece in _titled(path, cut(files[path], max_tokens, overlap=overlap, count=count))
+        )
+
+    return Planner("by_file", dict[str, str], divide)
+
+
+def by_criterion(
+    criteria: Mapping[str, str],
+    max_tokens: int = MAX_TOKENS,
+    *,
+    overlap: int = 0,
+    count: CountTokens = estimate_tokens,
+) -> Planner:
+    """The whole text once for each criterion, which becomes the section's instructions.
+
+    Args:
+        criteria: what to look for, by name: `{"tone": "Is it polite?"}`.
+        max_tokens: ceiling for the text; a longer text is cut, for each criterion.
+        overlap: tokens repeated between the parts of a long text.
+        count: tokens of a text.
+
+    Raises:
+        UsageError: there are no criteria.
+    """
+    check_ceiling(max_tokens, overlap)
+    if not criteria:
+        raise UsageError("by_criterion needs at least one criterion: {'name': 'what to look for'}")
+
+    def divide(text: str) -> list[Section]:
+        pieces = cut(text, max_tokens, overlap=overlap, count=count)
+        return _with_unique_ids(
+            Section(id=title, title=title, content=piece.text, instructions=instructions)
+            for name, instructions in criteria.items()
+            for title, piece in _titled(name, pieces)
+        )
+
+    return Planner("by_criterion", str, divide)
+
+
+def by_pages(
+    pages: int = 1,
+    max_tokens: int = MAX_TOKENS,
+    *,
+    overlap: int = 0,
+    count: CountTokens = estimate_tokens,
+) -> Planner:
+    r"""Divide a text at its form feeds (`\f`), which end a page in what PDF tools extract.
+
+    Args:
+        pages: pages in a section.
+        max_tokens: ceiling for a section; longer ones are cut.
+        overlap: tokens of the page before that are shown again.
+        count: tokens of a text.
+
+    Raises:
+        UsageError: `pages` is less than 1.
+    """
+    check_ceiling(max_tokens, overlap)
+    if pages < 1:
+        raise UsageError(f"pages is {pages}; it must be at least 1")
+
+    def divide(text: str) -> list[Section]:
+        leaves = text.removesuffix("\f").split("\f") if text else []
+        sections = []
+        for start in range(0, len(leaves), pages):
+            last = min(start + pages, len(leaves))
+            title = f"page {start + 1}" if last == start + 1 else f"pages {start + 1}-{last}"
+            body = "\f".join(leaves[start:last])
+            if start and body.strip():
+                body = _tail(leaves[start - 1], overlap, count) + body
+            sections += _titled(title, cut(body, max_tokens, overlap=overlap, count=count))
+        return [
+            Section(id=str(i), title=title, content=piece.text)
+            for i, (title, piece) in enumerate(sections, 1)
+        ]
+
+    return Planner("by_pages", str, divide)
+
+
+def in_batches(
+    size: int = 20, max_tokens: int = MAX_TOKENS, *, count: CountTokens = estimate_tokens
+) -> Planner:
+    """Put a list of short texts into batches, each item behind its number: `[17] text`.
+
+    Args:
+        size: items in a batch, at the most.
+        max_tokens: ceiling for a batch; an item that is longer by itself is cut into batches of its own.
+        count: tokens of a text.
+
+    Raises:
+        UsageError: `size` is less than 1.
+    """
+    check_ceiling(max_tokens)
+    if size < 1:
+        raise UsageError(f"size is {size}; it must be at least 1")
+
+    def divide(items: Sequence[str]) -> list[Section]:
+        batches = list(
+            _batches([f"[{i}] {item}\n" for i, item in enumerate(items, 1)], size, max_tokens, count)
+        )
+        sections = [
+            part
+            for first, last, text in batches
+            for part in _titled(
+                f"item {first}" if first == last else f"items {first}-{last}",
+                cut(text, max_tokens, count=count),
+            )
+        ]
+        return [
+            Section(id=str(i), title=title, content=piece.text)
+            for i, (title, piece) in enumerate(sections, 1)
+        ]
+
+    return Planner("in_batches", list[str], divide)
+
+
+def _batches(
+    items: Sequence[str], size: int, max_tokens: int, count: CountTokens
+) -> Iterator[tuple[int, int, str]]:
+    """First item, last item and text of each batch."""
+    first, held, tokens = 1, "", 0
+    for number, item in enumerate(items, 1):
+        more = count(item)
+        if held and (number - first >= size or tokens + more > max_tokens):
+            yield first, number - 1, held
+            first, held, tokens = number, "", 0
+        held += item
+        tokens += more
+    if held:
+        yield first, len(items), held
+
+
+def _with_unique_ids(sections: Iterable[Section]) -> list[Section]:
+    """Sections as they are, but for an id that an earlier one has: it gets a tail."""
+    held: dict[str, Section] = {}
+    for section in sections:
+        name = section.id
+        while name in held:
+            name += "'"
+        held[name] = section.model_copy(update={"id": name})
+    return list(held.values())
+
+
+def _titled(title: str, pieces: Sequence[Piece]) -> list[tuple[str, Piece]]:
+    """Number the titles of a text that had to be cut; leave out what is only white space."""
+    kept = [piece for piece in pieces if piece.text.strip()]
+    if len(kept) == 1:
+        return [(title, kept[0])]
+    return [(f"{title} ({i}/{len(kept)})", piece) for i, piece in enumerate(kept, 1)]
+
+
+def _headed(text: str, level: int) -> Iterator[tuple[str, str]]:
+    """Titles and bodies; a body begins with its own heading."""
+    title, body, fence = "Start", "", ""
+    for line in split_lines(text):
+        mark = _FENCE.match(line)
+        if fence:
+            closes = mark and mark["mark"].startswith(fence) and not mark["info"].strip()
+            fence = "" if closes else fence
+        elif mark:
+            fence = mark["mark"]
+        elif (heading := _HEADING.match(line.rstrip())) and len(heading[1]) <= level:
+            if body.strip():
+                yield title, body
+            title, body = _title(heading[2] or ""), ""
+        body += line
+    if body.strip():
+        yield title, body
+
+
+def _title(text: str) -> str:
+    """What a heading says, without the marks that may close it."""
+    held = text.rstrip("#")
+    closed = held != text and (not held or held[-1].isspace())
+    return (held if closed else text).strip() or "Untitled"
+
+
+def _tail(text: str, most: int, count: CountTokens) -> str:
+    """The last lines of a text, of at most so many tokens."""
+    kept = ""
+    for line in reversed(split_lines(text)):
+        if count(line + kept) > most:
+            break
+        kept = line + kept
+    return kept if not kept or kept.endswith("\n") else f"{kept}\n"

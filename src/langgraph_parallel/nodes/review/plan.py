@@ -1,0 +1,195 @@
+"""Plan a review: from files to questions, each of which one vote can answer."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from langgraph_parallel.nodes.text.chunks import cut
+from langgraph_parallel.offline import StaticVoter, families_of
+from langgraph_parallel.records import Aspect, Part, ReviewQuestion, Skipped
+from langgraph_parallel.records.review import UNREAD_BY_ENGINES
+from langgraph_parallel.runtime.tokens import estimate_tokens
+
+STATIC = "static"
+"""The voter that stands for all engines, where models vote too."""
+_ENGINE_TOKENS = 300_000
+"""Engines know no context window; this only keeps one process from taking minutes."""
+
+
+@dataclass(frozen=True)
+class ReviewPlan:
+    """Questions, and what no question covers."""
+
+    questions: list[ReviewQuestion]
+    skipped: list[Skipped]
+    """Files that nobody will look at."""
+    left_out: list[Skipped]
+    """Parts that a limit leaves out of an aspect."""
+    idle: dict[str, str]
+    """Aspects without a question, and why."""
+
+
+def plan_review(
+    parts: Sequence[Part],
+    aspects: Sequence[Aspect],
+    *,
+    readers: int,
+    engines: bool,
+    max_tokens: int,
+    most: int,
+) -> ReviewPlan:
+    """Divide parts into questions: one for each aspect of each batch of parts.
+
+    Small files share a batch, long ones are cut, and every line that is under review is in some question
+    of every aspect that somebody can judge, or is listed as left out.
+
+    Args:
+        parts: what is under review.
+        aspects: what to look for.
+        readers: how many model voters; 0 for a review by engines alone.
+        engines: whether static engines vote.
+        max_tokens: ceiling for the code in one prompt, numbered as it will be shown.
+        most: how many questions may be asked.
+    """
+    empty = [Skipped(path=part.path, reason="empty") for part in parts if not part.text.strip()]
+    parts = [part for part in parts if part.text.strip()]
+    if readers:
+        batches = _batches([piece for part in parts for piece in _pieces(part, max_tokens)], max_tokens)
+        cut_up = [part for part in parts if part.whole and _tokens(part) > max_tokens]
+        unseen: list[Skipped] = []
+    else:
+        readable = [part for part in parts if _readable(part)]
+        batches, cut_up = _batches(readable, _ENGINE_TOKENS), []
+        unseen = [Skipped(path=part.path, reason=_unreadable(part)) for part in parts if not _readable(part)]
+    questions, idle = [], {}
+    for aspect in aspects:
+        asked = [
+            *_questions(aspect, batches, readers, engines),
+            *_questions(aspect, _batches(cut_up, _ENGINE_TOKENS), 0, engines, joint=True, start=len(batches)),
+        ]
+        questions += asked
+        if not asked:
+            idle[aspect.name] = _why_idle(aspect, readers, parts)
+    questions.sort(key=lambda question: int(question.id.rpartition("/")[2]))
+    left_out = [
+        Skipped(
+            path=part.path,
+            lines=part.span,
+            reason=f"beyond the limit of {most} sections",
+            by=question.aspect.name,
+        )
+        for question in questions[most:]
+        for part in question.parts
+    ]
+    return ReviewPlan(questions[:most], _once([*empty, *unseen]), left_out, idle)
+
+
+def numbered(part: Part) -> str:
+    """A part as a model sees it: the path, then each line behind its number, `+` where it has changed."""
+    changed = {n for lines in part.changed or [] for n in range(lines.first, lines.last + 1)}
+    rows = [f"{n:>5}{'+' if n in changed else ' '}| {line}" for n, line in enumerate(part.lines, part.first)]
+    return "\n".join([f"=== {' '.join(part.path.split())}", *rows])
+
+
+def _questions(
+    aspect: Aspect,
+    batches: Iterable[list[Part]],
+    readers: int,
+    engines: bool,
+    *,
+    joint: bool = False,
+    start: int = 0,
+) -> list[ReviewQuestion]:
+    asked = []
+    for number, batch in enumerate(batches, start + 1):
+        voters = [f"model#{i}" for i in range(1, readers + 1)]
+        if engines:
+            voters += _engine_voters(aspect, batch, joint=joint or readers > 0)
+        if voters:
+            asked.append(
+                ReviewQuestion(
+                    id=f"{aspect.name}/{number}",
+                    title=_title(batch),
+                    aspect=aspect,
+                    parts=batch,
+                    voters=voters,
+                )
+            )
+    return asked
+
+
+def _engine_voters(aspect: Aspect, batch: Sequence[Part], *, joint: bool) -> list[str]:
+    able = [family for family in families_of(aspect.name) if StaticVoter.readable(batch, [family])]
+    return [STATIC] if able and joint else [family.name for family in able]
+
+
+def _pieces(part: Part, max_tokens: int) -> list[Part]:
+    """A part, or what its lines have to be cut into; pieces without a changed line are not needed."""
+    if _tokens(part) <= max_tokens:
+        return [part]
+    pieces = [
+        Part(
+            path=part.path,
+            first=part.first + piece.first - 1,
+            text=piece.text,
+            whole=False,
+            changed=part.changed,
+        )
+        for piece in cut(part.text, max_tokens, count=_count)
+    ]
+    return [piece for piece in pieces if piece.text.strip() and piece.under_review(piece.span)]
+
+
+def _batches(parts: Iterable[Part], max_tokens: int) -> list[list[Part]]:
+    """Put parts together, in order, up to the ceiling."""
+    batches: list[list[Part]] = []
+    held = 0
+    for part in parts:
+        more = _tokens(part)
+        if batches and held + more <= max_tokens:
+            batches[-1].append(part)
+            held += more
+        else:
+            batches.append([part])
+            held = more
+    return batches
+
+
+def _count(text: str) -> int:
+    """Tokens of lines with their numbers before them."""
+    return estimate_tokens(text) + 3 * (text.count("\n") or 1)
+
+
+def _tokens(part: Part) -> int:
+    return _count(part.text) + estimate_tokens(part.path) + 2
+
+
+def _title(batch: Sequence[Part]) -> str:
+    first = batch[0]
+    place = first.path if first.whole else f"{first.path}:{first.span}"
+    return place if len(batch) == 1 else f"{place} +{len(batch) - 1}"
+
+
+def _readable(part: Part) -> bool:
+    return part.whole and part.path.endswith((".py", ".pyi"))
+
+
+def _unreadable(part: Part) -> str:
+    if not part.whole:
+        return "only fragments of it are at hand, and engines need the whole file"
+    return f"{UNREAD_BY_ENGINES}; a model would"
+
+
+def _why_idle(aspect: Aspect, readers: int, parts: Sequence[Part]) -> str:
+    if not parts:
+        return "there was nothing to review"
+    if readers:
+        return "there was nothing to ask about"
+    return (
+        "no static engine can judge it here"
+        if families_of(aspect.name)
+        else "no static engine judges this aspect"
+    )
+
+
+def _once(skipped: Iterable[Skipped]) -> list[Skipped]:
+    return list(dict.fromkeys(sorted(skipped, key=lambda item: item.path)))

@@ -1,0 +1,137 @@
+"""A reader: a model as a voter of a review."""
+
+from collections.abc import Sequence
+from typing import Any, Literal
+
+from langchain_core.runnables import RunnableConfig
+from pydantic import BaseModel, Field, JsonValue
+
+from langgraph_parallel.nodes.review.aspects import readers
+from langgraph_parallel.nodes.review.plan import numbered
+from langgraph_parallel.nodes.work.ask import Ask
+from langgraph_parallel.prompts import Prompt, load
+from langgraph_parallel.records import Claim, Estimate, Lines, Part, ReviewQuestion
+from langgraph_parallel.reducers.findings.anchor import anchor
+from langgraph_parallel.runtime.context import Context
+from langgraph_parallel.runtime.models import ModelLike
+from langgraph_parallel.runtime.redact import mask_secrets, redact
+from langgraph_parallel.runtime.run import Run
+
+
+class _Reported(BaseModel):
+    """One defect."""
+
+    path: str = Field(description="The file, as it stands behind ===.")
+    line: int = Field(description="The number of the line.")
+    quote: str = Field(description="The line of code, copied exactly.")
+    severity: Literal["high", "medium", "low"]
+    message: str
+    explanation: str
+    suggestion: str
+
+
+class _Answer(BaseModel):
+    """What a reviewer found."""
+
+    findings: list[_Reported]
+
+
+class Reader:
+    """A voter that reads code with one model in one way, for whatever aspect the question names.
+
+    Args:
+        number: from 1; it chooses the way of reading, and makes the request unlike any other reader's.
+        model: by default, what the environment names.
+        prompt: with the variables `{aspect}`, `{criteria}`, `{reader}` and `{files}`.
+    """
+
+    def __init__(
+        self,
+        number: int,
+        *,
+        model: ModelLike | None = None,
+        prompt: Prompt | None = None,
+    ) -> None:
+        self.name = f"model#{number}"
+        self._number = number
+        ways = readers()
+        self._way = ways[(number - 1) % len(ways)].text
+        self._model = model
+        self._prompt = prompt or load("review/review")
+        self._asks: dict[tuple[str, str], Ask] = {}
+
+    async def ainvoke(self, input: Any, config: RunnableConfig | None = None) -> dict[str, JsonValue]:
+        """Review the parts of a question.
+
+        Returns:
+            `choice`: claims, each anchored to the line that it quotes, or in doubt; `notes`: `judges`,
+            `paths`.
+
+        Raises:
+            Exception: as `Ask.ainvoke`.
+        """
+        question: ReviewQuestion = input
+        ask = self._ask(question)
+        answer: _Answer = await ask.ainvoke(_shown(question), config)
+        source = f"{self.name} ({ask.model_in_use()})"
+        claims = [self._claim(reported, question, source) for reported in answer.findings]
+        return {
+            "choice": [claim.model_dump(mode="json") for claim in claims],
+            "notes": {"judges": [ask.model_in_use()], "paths": [part.path for part in question.parts]},
+        }
+
+    def estimate(self, input: Any, run: Run, context: Context) -> Estimate:
+        """What reading takes at most; see `Ask.estimate`."""
+        return self._ask(input).estimate(_shown(input), run, context)
+
+    def _ask(self, question: ReviewQuestion) -> Ask:
+        aspect = question.aspect
+        key = (aspect.name, aspect.criteria)
+        if key not in self._asks:
+            self._asks[key] = Ask(
+                self._prompt,
+                model=self._model,
+                schema=_Answer,
+                given=self._prompt.fitting(
+                    {"aspect": aspect.title, "criteria": aspect.criteria, "reader": self._way}
+                ),
+                role=f"You are reviewer {self._number} of a panel; its members work independently.",
+            )
+        return self._asks[key]
+
+    def _claim(self, reported: _Reported, question: ReviewQuestion, source: str) -> Claim:
+        lines, quote, doubt = _place(reported, question.parts)
+        return Claim(
+            voter=self.name,
+            source=source,
+            aspect=question.aspect.name,
+            path=reported.path,
+            lines=lines,
+            severity=reported.severity,
+            message=redact(reported.message.strip()),
+            explanation=redact(reported.explanation.strip()),
+            suggestion=redact(reported.suggestion.strip()),
+            quote=mask_secrets(quote),
+            doubt=doubt,
+        )
+
+
+def _shown(question: ReviewQuestion) -> dict[str, str]:
+    return {"files": "\n\n".join(map(numbered, question.parts))}
+
+
+def _place(reported: _Reported, parts: Sequence[Part]) -> tuple[Lines, str, str | None]:
+    """Where a reported defect is: by its quote, in the file that it names."""
+    said = Lines(first=max(1, reported.line), last=max(1, reported.line))
+    named = [part for part in parts if part.path == reported.path]
+    if not named:
+        return said, reported.quote.strip(), "the file that it names was not under review"
+    places = [
+        (found, part)
+        for part in named
+        if (found := anchor(reported.quote, reported.line, part.lines, first=part.first))
+    ]
+    if not places:
+        return said, reported.quote.strip(), "the line that it quotes is not in the file"
+    found, part = min(places, key=lambda place: abs(place[0].first - reported.line))
+    return found, part.line(found.first), None

@@ -1,0 +1,1 @@
+"""A vote: who is asked, when it stops, and who decides."""

@@ -1,0 +1,1 @@
+"""Workers: what does a piece of work, and what it takes."""

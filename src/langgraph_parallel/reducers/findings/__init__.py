@@ -1,0 +1,1 @@
+"""Claims of reviewers, united into findings."""

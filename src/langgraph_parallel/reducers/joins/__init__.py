@@ -1,0 +1,1 @@
+"""Results of branches, joined into one."""

@@ -1,0 +1,1 @@
+"""Ballots: counted, compared, and decided."""

@@ -1,0 +1,112 @@
+"""Debate: arguments are seen without names, revisions are bounded, and failures count for nobody."""
+
+from typing import Any
+
+import pytest
+
+from langgraph_parallel import Section, aestimate, create_debate, errors, majority
+from tests.support.ids import readable
+from tests.support.server import ModelServer, Reply
+
+QUESTION = {"question": "Is a hot dog a sandwich?"}
+
+
+def says(*answers: Any) -> Any:
+    """A debater that gives one answer after another, by the round; the last one for ever."""
+
+    def debater(section: Section) -> Any:
+        number = int(section.id.rpartition("/")[2])
+        answer = answers[min(number, len(answers)) - 1]
+        if isinstance(answer, Exception):
+            raise answer
+        return {"choice": answer, "rationale": f"because {answer}"}
+
+    return debater
+
+
+async def debated(**debaters: Any) -> dict[str, Any]:
+    """A debate of these."""
+    out: dict[str, Any] = await create_debate(debaters=debaters).ainvoke(QUESTION)
+    return out
+
+
+async def test_it_ends_when_nobody_changes() -> None:
+    """Two rounds: in the second all keep their answer."""
+    out = await debated(ann=says("yes"), ben=says("no"), cas=says("yes"))
+    assert (out["verdict"].choice, str(out["verdict"].support)) == ("yes", "2/3")
+    assert [turn.round for turn in out["transcript"]] == [1, 1, 1, 2, 2, 2]
+    assert not any(turn.changed for turn in out["transcript"])
+
+
+async def test_it_ends_at_once_when_all_agree() -> None:
+    """There is nothing to argue about."""
+    out = await debated(ann=says("yes"), ben=says("yes"))
+    assert len(out["transcript"]) == 2
+
+
+async def test_who_is_convinced_changes_and_the_rounds_are_bounded() -> None:
+    """The transcript says who has changed; with three rounds nobody is asked a fourth time."""
+    out = await debated(ann=says("yes"), ben=says("no", "yes"), cas=says("no"))
+    changed = [(turn.debater, turn.round) for turn in out["transcript"] if turn.changed]
+    assert changed == [("ben", 2)]
+    assert (out["verdict"].choice, len(out["transcript"])) == ("yes", 9)
+    for_ever = await debated(ann=says("a", "b", "c", "d"), ben=says("b", "c", "d", "e"))
+    assert len(for_ever["transcript"]) == 6
+
+
+async def test_who_fails_keeps_the_last_ballot_that_was_cast() -> None:
+    """And who never answered is counted as failed, for nobody."""
+    out = await debated(
+        ann=says("yes", ValueError("down")), ben=says("no"), cas=says("yes"), dee=says(ValueError("down"))
+    )
+    assert (out["verdict"].choice, str(out["verdict"].support)) == ("yes", "2/3")
+    assert (out["verdict"].failed, [ballot.voter for ballot in out["ballots"]]) == (
+        1,
+        ["ann", "ben", "cas", "dee"],
+    )
+    assert [turn.choice for turn in out["transcript"] if turn.debater == "dee"] == [None] * 2
+
+
+async def test_one_alone_has_nobody_to_argue_with() -> None:
+    """One round; where nobody answers there is no choice."""
+    assert len((await debated(ann=says("yes")))["transcript"]) == 1
+    out = await debated(ann=says(ValueError("x")), ben=says(ValueError("x")))
+    assert (out["verdict"].status, out["verdict"].choice) == ("no_quorum", None)
+
+
+async def test_models_see_the_arguments_of_others_without_their_names(
+    model: str, server: ModelServer
+) -> None:
+    """Under letters, as data; their own answer stands apart."""
+    for number, answer in ((1, "yes"), (2, "no"), (3, "no")):
+        said = {"rationale": f"argument {number}", "choice": answer, "confidence": 0.5}
+        server.on(f"You are participant {number} ", Reply(json=said))
+    graph = create_debate(model=model, choices=["yes", "no"], rounds=2, rule=majority(quorum=3))
+    out = await graph.ainvoke(QUESTION)
+    assert (out["verdict"].choice, len(server.requests)) == ("no", 6)
+    (prompt,) = [r.prompt for r in server.asked("You are participant 1 ") if "Your last answer" in r.prompt]
+    own, others = prompt.split("Your last answer:")[1].split("The answers of the others:")
+    assert "argument 1" in own
+    assert "argument 1" not in others
+    assert "Participant A" in others
+    assert "#2" not in prompt
+    assert (await aestimate(graph, QUESTION)).calls == 6
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"rounds": 0}, "rounds is 0"),
+        ({"rule": "borda"}, "debaters choose one answer"),
+        ({"rule": "most"}, "is not a rule"),
+        ({"debaters": {}}, "pass at least one"),
+        ({"debaters": 0}, "debaters is 0"),
+        ({"debaters": {"a": len}, "model": "openai:m"}, "no model for them"),
+        ({"choices": []}, "choices"),
+    ],
+    ids=readable,
+)
+def test_wrong_arguments_are_refused(arguments: dict[str, Any], message: str) -> None:
+    """When the graph is made."""
+    with pytest.raises(errors.UsageError, match=message):
+        create_debate(**arguments)

@@ -1,0 +1,257 @@
+"""Guarded: nobody sees an answer before its checks have passed, and a tripped check cuts it off."""
+
+import asyncio
+from typing import Any
+
+import pytest
+from langgraph.checkpoint.memory import InMemorySaver
+from langgraph.types import Command
+
+from langgraph_parallel import (
+    Check,
+    Limits,
+    aestimate,
+    aredrive,
+    create_guarded,
+    create_voting,
+    errors,
+    majority,
+)
+from tests.support.ids import readable
+from tests.support.server import Gate, ModelServer, Reply
+
+MESSAGE = {"message": "How do I mend a tube?"}
+CONFIG: Any = {"configurable": {"thread_id": "1"}}
+SECRET = "here is how"
+
+
+def judged(choice: str | None) -> Reply:
+    """What the check says."""
+    notes: dict[str, Any] = {"quotes": []}
+    return Reply(json={"rationale": "because", "choice": choice, "confidence": 1, "notes": notes})
+
+
+async def test_the_answer_is_released_once_the_check_has_passed(model: str, server: ModelServer) -> None:
+    """Both are on their way at the same time."""
+    together = Gate(opens_at=2)
+    server.on("Answer the message", Reply(text=SECRET, gate=together))
+    server.on("Decide whether", Reply(json=judged("clean").json, gate=together))
+    graph = create_guarded(model=model)
+    out = await graph.ainvoke(MESSAGE)
+    assert (out["answer"], out["released"], out["reason"]) == (SECRET, True, "")
+    assert [(check.check, check.status) for check in out["checks"]] == [("safety", "clean")]
+    assert (await aestimate(graph, MESSAGE)).calls == 2
+
+
+async def test_a_tripped_check_closes_the_connection_of_the_answer(model: str, server: ModelServer) -> None:
+    """The answer would never have come; the reason does, and the report counts what was wasted."""
+    gate = Gate()
+    server.on("Answer the message", Reply(hang=True))
+    server.on("Decide whether", Reply(json=judged("flag").json, gate=gate))
+    running = asyncio.ensure_future(create_guarded(model=model).ainvoke(MESSAGE))
+    await asyncio.to_thread(server.wait, lambda s: len(s.requests) == 2)
+    gate.open()
+    out = await running
+    await asyncio.to_thread(server.wait, lambda s: s.in_flight == 0)
+    assert (out["answer"], out["released"], out["reason"]) == (None, False, "because")
+    assert (out["branches"]["answer"].status, server.cut_off) == ("cancelled", 1)
+    assert out["report"].failures == {}
+
+
+async def test_an_answer_that_came_first_is_in_no_output_when_a_check_trips(
+    model: str, server: ModelServer
+) -> None:
+    """Nor in any event, or in a checkpoint."""
+    gate = Gate()
+    server.on("Answer the message", Reply(text=SECRET))
+    server.on("Decide whether", Reply(json=judged("flag").json, gate=gate))
+    graph = create_guarded(model=model, stream=True, checkpointer=InMemorySaver())
+    seen: list[Any] = []
+
+    async def run() -> None:
+        modes: Any = ["custom", "updates", "values"]
+        seen.extend([chunk async for chunk in graph.astream(MESSAGE, CONFIG, stream_mode=modes)])
+
+    running = asyncio.ensure_future(run())
+    await asyncio.to_thread(server.wait, lambda s: s.in_flight == 1 and len(s.requests) == 2)
+    gate.open()
+    await running
+    assert SECRET not in str(seen)
+    assert all(SECRET not in str(state) for state in [s async for s in graph.aget_state_history(CONFIG)])
+
+
+async def test_a_stream_is_told_only_after_the_checks(model: str, server: ModelServer) -> None:
+    """What was made before comes at once, in order; its tokens are counted."""
+    gate = Gate()
+    text = "a long answer that comes in many parts"
+    server.on("Answer the message", Reply(text=text))
+    server.on("Decide whether", Reply(json=judged("clean").json, gate=gate))
+    graph = create_guarded(model=model, stream=True)
+    told: list[str] = []
+    out: Any = None
+
+    async def run() -> None:
+        nonlocal out
+        modes: Any = ["custom", "values"]
+        shown: Any = graph.astream(MESSAGE, stream_mode=modes)
+        async for mode, chunk in shown:
+            if mode == "values":
+                out = chunk
+            elif chunk["event"] == "token":
+                told.append(chunk["text"])
+
+    running = asyncio.ensure_future(run())
+    await asyncio.to_thread(server.wait, lambda s: len(s.requests) == 2)
+    assert told == []
+    gate.open()
+    await running
+    assert ("".join(told), out["answer"]) == (text, text)
+    assert len(told) > 2
+    streamed = next(r for r in server.requests if "Answer the message" in r.prompt)
+    assert streamed.body["stream"] is True
+
+
+def flags(message: str) -> Any:
+    """A check of one's own."""
+    return {"flagged": "bomb" in message, "reason": "not about bombs"}
+
+
+def fails(message: str) -> Any:
+    """A check that is down."""
+    raise ConnectionError("down")
+
+
+async def test_a_check_that_could_not_be_run_keeps_the_answer_back_or_lets_it_through() -> None:
+    """By the policy; one that cannot decide keeps it back in any case."""
+    arguments: Any = {"answer": lambda message: SECRET, "checks": {"down": fails, "own": flags}}
+    out = await create_guarded(**arguments).ainvoke(MESSAGE)
+    assert (out["answer"], out["reason"]) == (None, "down could not be decided")
+    out = await create_guarded(**arguments, policy="open").ainvoke(MESSAGE)
+    assert (out["answer"], out["released"]) == (SECRET, True)
+    tie = create_voting(voters=[lambda q: "flag", lambda q: "clean"], choices=["flag", "clean"])
+    out = await create_guarded(**arguments | {"checks": {"tie": tie}}, policy="open").ainvoke(MESSAGE)
+    assert out["answer"] is None
+    out = await create_guarded(**arguments | {"checks": {"own": flags}}).ainvoke({"message": "a bomb"})
+    assert (out["answer"], out["reason"]) == (None, "not about bombs")
+
+
+async def test_redriven_a_check_that_was_down_lets_the_answer_through() -> None:
+    """Both run again: the answer had been cut off."""
+    down = True
+    asked: list[str] = []
+
+    def check(message: str) -> bool:
+        if down:
+            raise ConnectionError("down")
+        return False
+
+    def answer(message: str) -> str:
+        asked.append(message)
+        return SECRET
+
+    graph = create_guarded(answer=answer, checks={"own": check}, checkpointer=InMemorySaver())
+    assert (await graph.ainvoke(MESSAGE, CONFIG))["released"] is False
+    down = False
+    out = await aredrive(graph, CONFIG)
+    assert (out["answer"], out["released"]) == (SECRET, True)
+
+
+async def test_an_answer_that_fails_is_no_answer() -> None:
+    """The check has passed, and there is nothing to release."""
+    out = await create_guarded(answer=fails, checks={"own": flags}).ainvoke(MESSAGE)
+    assert (out["answer"], out["released"], out["reason"]) == (None, False, "there is no answer")
+    assert "ConnectionError" in str(out["report"].failures)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"policy": "ajar"}, "choose closed or open"),
+        ({"checks": {}}, "there is no check"),
+        ({"completion": "min_success(1)"}, "leave out completion"),
+        ({"prompts": {"answr": "x"}}, "guarded has no prompt 'answr'; it has answer, check"),
+    ],
+    ids=readable,
+)
+def test_wrong_arguments_are_refused(arguments: dict[str, Any], message: str) -> None:
+    """When the graph is made."""
+    with pytest.raises(errors.UsageError, match=message):
+        create_guarded(**arguments)
+
+
+async def test_a_check_that_trips_ends_a_stream_too(model: str, server: ModelServer) -> None:
+    """Whichever comes first, and however often it is tried."""
+    server.on("Answer the message", Reply(text=SECRET))
+    server.on("Decide whether", judged("flag"))
+    graph = create_guarded(model=model, stream=True)
+    for _ in range(5):
+        out = await asyncio.wait_for(graph.ainvoke(MESSAGE), 10)
+        assert (out["answer"], out["released"]) == (None, False)
+
+
+async def test_it_ends_where_only_one_branch_runs_at_a_time() -> None:
+    """The checks come before the answer that waits for them."""
+    graph = create_guarded(answer=lambda message: SECRET, checks={"own": flags})
+    config: Any = {"max_concurrency": 1}
+    out = await asyncio.wait_for(graph.ainvoke(MESSAGE, config), 10)
+    assert out["answer"] == SECRET
+
+
+async def test_a_check_beyond_the_limit_keeps_the_answer_back() -> None:
+    """It was never made, so nothing has passed."""
+    limits = Limits(sections=2)
+    graph = create_guarded(
+        answer=lambda m: SECRET, checks={"a": flags, "b": flags, "c": flags}, limits=limits
+    )
+    out = await asyncio.wait_for(graph.ainvoke(MESSAGE), 10)
+    assert (out["answer"], out["released"]) == (None, False)
+
+
+@pytest.mark.parametrize("mode", ["messages", "events"])
+async def test_no_other_stream_tells_the_answer(model: str, server: ModelServer, mode: str) -> None:
+    """Neither LangGraph's messages nor LangChain's events."""
+    server.on("Answer the message", Reply(text=SECRET))
+    server.on("Decide whether", judged("flag"))
+    graph = create_guarded(model=model)
+    stream: Any = (
+        graph.astream(MESSAGE, stream_mode="messages")
+        if mode == "messages"
+        else graph.astream_events(MESSAGE, version="v2")
+    )
+    seen = [str(event) async for event in stream]
+    assert not any(SECRET in one for one in seen)
+
+
+async def test_redriven_again_and_again_the_answer_is_seen_when_the_check_has_passed(
+    model: str, server: ModelServer
+) -> None:
+    """In no checkpoint before that; the answer is asked for behind the check, once."""
+    server.on("Answer the message", Reply(text=SECRET))
+    server.on("Decide whether", Reply(status=401))
+    graph = create_guarded(model=model, checkpointer=InMemorySaver())
+    assert (await graph.ainvoke(MESSAGE, CONFIG))["released"] is False
+    assert (await aredrive(graph, CONFIG))["released"] is False
+    assert all(SECRET not in str(state) for state in [s async for s in graph.aget_state_history(CONFIG)])
+    server.on("Decide whether", judged("clean"))
+    before = len(server.asked("Answer the message"))
+    out = await aredrive(graph, CONFIG)
+    assert (out["answer"], out["released"]) == (SECRET, True)
+    assert len(server.asked("Answer the message")) == before + 1
+
+
+async def test_a_person_may_decide_a_check() -> None:
+    """Once they have called it clean, the answer comes."""
+    vote = create_voting(
+        voters={"a": lambda q: "flag", "b": lambda q: "clean"},
+        choices=["flag", "clean"],
+        rule=majority(ties="none"),
+        on_undecided="escalate",
+    )
+    graph = create_guarded(
+        answer=lambda message: SECRET, checks={"own": Check(worker=vote)}, checkpointer=InMemorySaver()
+    )
+    out = await graph.ainvoke(MESSAGE, CONFIG)
+    assert "__interrupt__" in out
+    clean = {"type": "edit", "edited_action": {"name": "decide_vote", "args": {"choice": "clean"}}}
+    out = await graph.ainvoke(Command(resume={"decisions": [clean]}), CONFIG)
+    assert (out["answer"], out["released"]) == (SECRET, True)

@@ -1,0 +1,110 @@
+"""Market study: sections and forecasts at once, and a table that says who sees it otherwise."""
+
+from typing import Any
+
+import pytest
+
+from langgraph_parallel import aestimate, create_market_study, create_research, errors
+from tests.support.server import ModelServer, Reply
+
+GIVEN = {"subject": "Cargo bicycles", "regions": ["Norway", "Spain"]}
+
+
+def forecaster(**growth: Any) -> Any:
+    """A forecaster that knows the growth of each region."""
+
+    def forecast(question: str) -> Any:
+        number = next(value for region, value in growth.items() if f"in {region}," in question)
+        if isinstance(number, Exception):
+            raise number
+        return number
+
+    return forecast
+
+
+FORECASTERS: Any = {
+    "ann": forecaster(Norway=4, Spain=2),
+    "ben": forecaster(Norway=6, Spain=ValueError("down")),
+    "cas": forecaster(Norway=5, Spain="a lot"),
+    "dee": forecaster(Norway=40, Spain=3),
+    "eve": forecaster(Norway=5, Spain=2.5),
+    "fay": forecaster(Norway=5.5, Spain=None),
+}
+
+
+async def test_each_region_has_the_median_of_independent_forecasts(model: str, server: ModelServer) -> None:
+    """With its interval, every number, and what failed counted as that."""
+    server.on("Write one section", Reply(text="They sell bikes."))
+    server.on("coherent market study", Reply(text="It grows."))
+    graph = create_market_study(model=model, forecasters=FORECASTERS)
+    out = await graph.ainvoke(GIVEN)
+    norway, spain = out["study"].forecasts
+    assert (norway.value, norway.asked, len(norway.forecasts)) == (5.25, 6, 6)
+    assert norway.interval is not None
+    assert (norway.dissent, spain.interval) == (["dee"], None)
+    assert (spain.value, spain.forecasts) == (2.5, {"ann": 2.0, "dee": 3.0, "eve": 2.5})
+    assert "| Spain | 2.5 |" in out["markdown"]
+    assert "3 of 6" in out["markdown"]
+    assert out["study"].text == "It grows."
+    assert out["study"].unreferenced == ["Competitors", "Customers", "Regions"]
+    report = server.asked("coherent market study")[0].prompt
+    assert "### Competitors" in report
+    assert "Norway" in report
+    assert out["report"].branches == {"failed": 1, "ok": 14}
+
+
+async def test_models_forecast_as_numbers(model: str, server: ModelServer) -> None:
+    """Seven of them for each region; the estimate counts them all."""
+    server.on("Make a forecast", Reply(json={"rationale": "", "choice": 3.5, "confidence": 1}))
+    graph = create_market_study(model=model, sections={"Prices": "what it costs"})
+    out = await graph.ainvoke(GIVEN | {"material": {"notes": "Bikes cost 4,000 euros."}})
+    assert [one.value for one in out["study"].forecasts] == [3.5, 3.5]
+    assert all("Bikes cost 4,000 euros." in request.prompt for request in server.asked("Make a forecast"))
+    assert (len(server.requests), (await aestimate(graph, GIVEN)).calls) == (16, 16)
+
+
+async def test_a_forecast_that_nobody_makes_is_no_number(model: str, server: ModelServer) -> None:
+    """It is missing, by name; without the report's writer the sections stand in its place."""
+    server.on("coherent market study", Reply(status=401))
+    server.on("Write one section", Reply(text="Nine shops."))
+
+    def down(question: str) -> float:
+        raise ValueError("down")
+
+    graph = create_market_study(model=model, forecasters={"a": down}, sections={"Shops": "who"})
+    out = await graph.ainvoke({"subject": "Bikes", "regions": ["Mars"]})
+    assert out["study"].missing == ["forecast Mars"]
+    assert (out["study"].forecasts[0].value, "down" in out["study"].forecasts[0].note) == (None, True)
+    assert "Nine shops." in out["study"].text
+    assert "401" in out["report"].failures["write"]
+
+
+async def test_a_research_may_write_the_sections(model: str, server: ModelServer) -> None:
+    """Any graph of this package can be the worker of a section."""
+    server.on("coherent market study", Reply(text="Done."))
+
+    def look(what: str) -> str:
+        """Look something up."""
+        return what
+
+    research = create_research(model=model, tools=[look], rounds=1, topics=1)
+    graph = create_market_study(model=model, worker=research, sections={"Shops": "who"}, quantity="")
+    out = await graph.ainvoke({"subject": "Bikes"})
+    assert (out["study"].text, out["study"].forecasts) == ("Done.", [])
+    assert server.asked("Divide a question")
+
+
+async def test_wrong_arguments_and_input_are_refused(model: str) -> None:
+    """Before any call."""
+    with pytest.raises(errors.UsageError, match="no sections and no forecasts"):
+        create_market_study(sections={}, quantity="")
+    with pytest.raises(errors.InputError, match="holds a name twice"):
+        await create_market_study(model=model).ainvoke({"subject": "x", "regions": ["a", "a"]})
+    with pytest.raises(errors.InputError, match="has to be a list"):
+        await create_market_study(model=model).ainvoke({"subject": "x", "regions": "a"})
+
+
+async def test_without_a_model_there_is_nothing_that_could_do_it() -> None:
+    """One line says so."""
+    with pytest.raises(errors.NoModelError, match="no model"):
+        await create_market_study().ainvoke(GIVEN)

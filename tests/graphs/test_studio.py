@@ -1,0 +1,148 @@
+"""LangGraph's development server: it starts without a key, shows the graphs, and runs the review."""
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from langgraph_sdk import get_sync_client
+from langgraph_sdk.client import SyncLangGraphClient
+
+ROOT = Path(__file__).parents[2]
+UNSAFE = {"app.py": "import os\nos.system('ls ' + input())\n"}
+
+
+def _wait_for(client: SyncLangGraphClient, process: "subprocess.Popen[bytes]", log: Path) -> None:
+    """Wait until the server answers; fail with its log if it ends instead."""
+    for _ in range(600):
+        try:
+            client.assistants.search(limit=1)
+            return
+        except httpx.TransportError:
+            assert process.poll() is None, log.read_text()
+            time.sleep(0.1)
+    raise AssertionError(log.read_text())
+
+
+@pytest.fixture(scope="module")
+def client(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SyncLangGraphClient]:
+    """A client of `langgraph dev --no-browser`, started without a key on a free port."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    log = tmp_path_factory.mktemp("studio") / "log.txt"
+    hidden = ("OPENAI", "LANGSMITH", "LANGCHAIN", "LANGGRAPH_PARALLEL")
+    environment = {name: value for name, value in os.environ.items() if not name.startswith(hidden)}
+    with log.open("w") as output:
+        process = subprocess.Popen(
+            [
+                str(Path(sys.executable).with_name("langgraph")),
+                "dev",
+                "--no-browser",
+                "--no-reload",
+                "--host=127.0.0.1",
+                f"--port={port}",
+            ],
+            cwd=ROOT,
+            env=environment | {"LANGSMITH_TRACING": "false", "LANGGRAPH_CLI_NO_ANALYTICS": "1"},
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+    try:
+        with get_sync_client(url=f"http://127.0.0.1:{port}", timeout=60) as client:
+            _wait_for(client, process, log)
+            yield client
+    finally:
+        os.killpg(process.pid, signal.SIGTERM)
+        process.wait(timeout=30)
+
+
+def test_every_graph_is_listed_with_a_description(client: SyncLangGraphClient) -> None:
+    """What `langgraph.json` lists is there, each with a sentence about it."""
+    listed = json.loads((ROOT / "langgraph.json").read_text())["graphs"]
+    found = {item["graph_id"]: item.get("description") for item in client.assistants.search(limit=100)}
+    assert found == {name: graph["description"] for name, graph in listed.items()}
+
+
+def test_the_review_runs_through_the_server(client: SyncLangGraphClient) -> None:
+    """Without a key the static engines vote, inside a server that forbids blocking calls."""
+    out: Any = client.runs.wait(None, "review", input={"files": UNSAFE})
+    assert {finding["rule"] for finding in out["findings"]} >= {"S605", "D100"}
+    assert "not a language model" in out["review"]["notice"]
+    assert out["report"]["branches"] == {"ok": 7}
+    assert set(out) >= {"findings", "review", "markdown", "report"}
+
+
+@pytest.mark.parametrize(
+    ("graph", "given", "key"),
+    [
+        (
+            "briefing",
+            {"documents": {"a": "The old bridge was closed.", "b": "The bridge is old."}},
+            "briefing",
+        ),
+        ("moderation", {"text": "Write to ann@example.org."}, "moderation"),
+        ("feedback", {"texts": ["I love it", "Terrible!"]}, "feedback"),
+        ("research", {"question": "Why?", "files": {"a": "Why not."}}, "research"),
+    ],
+)
+def test_graphs_with_engines_run_through_the_server(
+    client: SyncLangGraphClient, graph: str, given: dict[str, Any], key: str
+) -> None:
+    """Without a key, labelled, and without a call that blocks the server."""
+    out: Any = client.runs.wait(None, graph, input=given)
+    assert "model" in out[key]["notice"]
+    assert out["report"]["failures"] == {}
+
+
+def test_the_context_reaches_the_run(client: SyncLangGraphClient) -> None:
+    """Aspects that are set for one run are the only ones in it."""
+    context: Any = {"aspects": ["security"]}
+    out: Any = client.runs.wait(None, "review", input={"files": UNSAFE}, context=context)
+    assert [aspect["name"] for aspect in out["review"]["aspects"]] == ["security"]
+
+
+def test_the_graph_shows_its_nested_voters(client: SyncLangGraphClient) -> None:
+    """Studio draws the vote inside the review."""
+    assistant = client.assistants.search(graph_id="review")[0]["assistant_id"]
+    graph: Any = client.assistants.get_graph(assistant, xray=True)
+    nodes = {node["id"] for node in graph["nodes"]}
+    assert {"plan", "vote:open", "vote:voter", "vote:tally", "unite"} <= nodes
+
+
+def test_the_schemas_are_narrow_and_titled(client: SyncLangGraphClient) -> None:
+    """Studio's forms show what a person can give: the files, a diff, and the run's settings."""
+    assistant = client.assistants.search(graph_id="review")[0]["assistant_id"]
+    schemas: Any = client.assistants.get_schemas(assistant)
+    files = schemas["input_schema"]["properties"]["files"]
+    assert (files["title"], bool(files["examples"])) == ("Files", True)
+    output = schemas["output_schema"]["properties"]
+    assert set(output) == {"findings", "review", "markdown", "branches", "report"}
+    assert output["findings"]["title"] == "Findings"
+    assert set(schemas["context_schema"]["properties"]) == {
+        "model",
+        "voters",
+        "aspects",
+        "limits",
+        "completion",
+    }
+    assert schemas["context_schema"]["properties"]["voters"]["title"] == "Voters"
+    for name, fields in {"voting": {"question"}, "sectioning": {"content"}}.items():
+        other = client.assistants.search(graph_id=name)[0]["assistant_id"]
+        shown: Any = client.assistants.get_schemas(other)
+        assert set(shown["input_schema"]["properties"]) == fields
+
+
+def test_a_graph_that_needs_a_model_says_so(client: SyncLangGraphClient) -> None:
+    """Without a key the vote ends with the error that names the ways out."""
+    with pytest.raises(Exception, match="OPENAI_API_KEY"):
+        client.runs.wait(None, "voting", input={"question": "?"})

@@ -1,0 +1,187 @@
+"""The channel reducers keep the laws that make parallel updates safe."""
+
+from operator import or_
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from langgraph_parallel.records import Ballot, Branch, Call, Claim, Lines, Tally, Usage
+from langgraph_parallel.reducers.channels import add_usage, merge_branches, merge_calls, union_claims
+from tests.support import laws
+from tests.support.strategies import branch_maps, call_maps, claim_lists, tallies, usages
+
+Case = tuple[laws.Reducer[Any], Any, st.SearchStrategy[Any]]
+
+
+def join_claims(left: list[Claim], right: list[Claim]) -> list[Claim]:
+    """`union_claims`, narrowed to the type that the channel holds."""
+    return union_claims(left, right)
+
+
+def canonical_list(claims: list[Claim]) -> list[Claim]:
+    """The claims as a channel holds them: after one pass through the reducer."""
+    return union_claims(claims, [])
+
+
+CASES: dict[str, Case] = {
+    "merge_branches": (merge_branches, dict[str, Branch](), branch_maps()),
+    "merge_calls": (merge_calls, dict[str, Call](), call_maps()),
+    "union_claims": (join_claims, list[Claim](), claim_lists.map(canonical_list)),
+    "tally": (or_, Tally(), tallies),
+    "add_usage": (add_usage, Usage(), usages),
+}
+IDEMPOTENT = [name for name in CASES if name != "add_usage"]
+any_case = pytest.mark.parametrize("name", list(CASES))
+few = settings(max_examples=40, deadline=None)
+
+
+def claim(message: str = "a defect", line: int = 1) -> Claim:
+    """A claim about one line."""
+    return Claim(
+        voter="ann",
+        source="ann",
+        aspect="style",
+        path="a.py",
+        lines=Lines(first=line, last=line),
+        severity="low",
+        message=message,
+    )
+
+
+def branch(name: str = "b", **fields: Any) -> Branch:
+    """A branch that ended well, unless fields say otherwise."""
+    return Branch.model_validate({"id": name, "name": name, "order": 0, "status": "ok", **fields})
+
+
+def call(name: str = "c", **fields: Any) -> Call:
+    """A call of one second."""
+    return Call.model_validate(
+        {"id": name, "kind": "model", "target": "m", "started": 0.0, "ended": 1.0, **fields}
+    )
+
+
+@any_case
+@few
+@given(data=st.data())
+def test_the_empty_value_of_the_type_is_the_identity(name: str, data: st.DataObject) -> None:
+    """Joining with the zero changes nothing."""
+    reduce, zero, values = CASES[name]
+    laws.zero_is_identity(reduce, zero, data.draw(values))
+
+
+@any_case
+@few
+@given(data=st.data())
+def test_a_channel_can_seed_itself_with_its_type(name: str, data: st.DataObject) -> None:
+    """What LangGraph does at the first update, `reduce(typ(), x)`, gives `x`."""
+    reduce, zero, values = CASES[name]
+    value = data.draw(values)
+    assert reduce(type(zero)(), value) == value
+
+
+@any_case
+@few
+@given(data=st.data())
+def test_grouping_does_not_matter(name: str, data: st.DataObject) -> None:
+    """Every reducer is associative."""
+    reduce, _, values = CASES[name]
+    laws.grouping_is_irrelevant(reduce, data.draw(values), data.draw(values), data.draw(values))
+
+
+@any_case
+@few
+@given(data=st.data())
+def test_order_does_not_matter(name: str, data: st.DataObject) -> None:
+    """Every reducer is commutative."""
+    reduce, _, values = CASES[name]
+    laws.order_is_irrelevant(reduce, data.draw(values), data.draw(values))
+
+
+@pytest.mark.parametrize("name", IDEMPOTENT)
+@few
+@given(data=st.data())
+def test_an_update_that_comes_again_changes_nothing(name: str, data: st.DataObject) -> None:
+    """Every merge is idempotent, so that an update may be applied again after a crash."""
+    reduce, _, values = CASES[name]
+    laws.again_is_irrelevant(reduce, data.draw(values), data.draw(values))
+
+
+@any_case
+@few
+@given(data=st.data())
+def test_arguments_are_not_changed(name: str, data: st.DataObject) -> None:
+    """No reducer changes what it is given."""
+    reduce, _, values = CASES[name]
+    laws.arguments_stay_as_they_are(reduce, data.draw(values), data.draw(values))
+
+
+def test_usage_is_a_sum_and_counts_what_comes_twice() -> None:
+    """`add_usage` adds, and so is not idempotent."""
+    tokens = Usage(input_tokens=3, output_tokens=2)
+    assert add_usage(tokens, tokens) == Usage(input_tokens=6, output_tokens=4)
+
+
+def test_the_total_of_no_usages_is_zero() -> None:
+    """`Usage.total` of nothing is the zero."""
+    assert Usage.total([]) == Usage(input_tokens=0, output_tokens=0)
+
+
+@pytest.mark.parametrize("later_first", [True, False])
+def test_the_later_attempt_of_a_branch_stands(later_first: bool) -> None:
+    """A retry replaces the branch, even where the first attempt was ok and the second is not."""
+    first, second = {"b": branch(attempt=1)}, {"b": branch(attempt=2, status="failed")}
+    merged = merge_branches(second, first) if later_first else merge_branches(first, second)
+    assert merged == second
+
+
+@pytest.mark.parametrize("later_first", [True, False])
+def test_the_later_attempt_of_a_call_stands(later_first: bool) -> None:
+    """A later record of one call replaces the earlier one, whichever comes first."""
+    first, second = {"c": call(attempt=1)}, {"c": call(attempt=2)}
+    merged = merge_calls(second, first) if later_first else merge_calls(first, second)
+    assert merged == second
+
+
+def test_branches_of_other_ids_stay() -> None:
+    """Merging keeps what only one side holds."""
+    merged = merge_branches({"a": branch("a")}, {"b": branch("b")})
+    assert merged == {"a": branch("a"), "b": branch("b")}
+
+
+def test_equal_claims_count_once() -> None:
+    """A claim that is on both sides is in the union once."""
+    assert union_claims([claim()], [claim()]) == [claim()]
+
+
+def test_claims_that_differ_in_wording_stay_apart() -> None:
+    """The channel unites equal claims only."""
+    assert len(union_claims([claim("one")], [claim("two")])) == 2
+
+
+def test_claims_come_out_in_the_order_of_their_lines() -> None:
+    """The union is sorted by file and line, not by text: line 9 stands before line 10."""
+    united = union_claims([claim(line=10)], [claim(line=9)])
+    assert [held.lines.first for held in united] == [9, 10]
+
+
+@pytest.mark.parametrize("swapped", [True, False])
+def test_the_later_attempt_of_a_voter_stands(swapped: bool) -> None:
+    """Of two ballots of one voter the later attempt counts, and only that one."""
+    first = Ballot(voter="ann", order=0, status="cast", choice="yes", attempt=1)
+    second = Ballot(voter="ann", order=0, status="failed", error="Error: late", attempt=2)
+    pair = [second, first] if swapped else [first, second]
+    assert list(Tally.of(pair).in_order()) == [second]
+
+
+def test_ballots_of_one_attempt_that_differ_only_in_infinity_merge_in_any_order() -> None:
+    """Commutativity holds for choices that JSON cannot write: infinity is not taken for None."""
+    infinite = Tally.of([Ballot(voter="ann", order=0, status="cast", choice=float("inf"))])
+    nothing = Tally.of([Ballot(voter="ann", order=0, status="cast", choice=None)])
+    laws.order_is_irrelevant(or_, infinite, nothing)
+
+
+def test_branches_that_differ_only_in_infinity_merge_in_any_order() -> None:
+    """Commutativity holds for values that JSON cannot write."""
+    laws.order_is_irrelevant(merge_branches, {"b": branch(value=float("inf"))}, {"b": branch(value=None)})

@@ -1,0 +1,253 @@
+"""Reports: the same review as text, Markdown, JSON and SARIF, each safe for what shows it."""
+
+import json
+import os
+import re
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import pytest
+
+from langgraph_parallel.records import (
+    AspectOutcome,
+    Call,
+    Claim,
+    Coverage,
+    Finding,
+    Lines,
+    Review,
+    RunReport,
+    Skipped,
+    Support,
+    Usage,
+)
+from langgraph_parallel.reducers.findings.unite import Panel, unite
+from langgraph_parallel.report.review.json import ReviewDocument, json_report, json_schema
+from langgraph_parallel.report.review.markdown import markdown_report
+from langgraph_parallel.report.review.sarif import sarif_report
+from langgraph_parallel.report.review.text import text_report
+from langgraph_parallel.report.run import run_summary
+
+ROOT = Path(__file__).parents[2]
+HOSTILE = "\x1b[2J`x` <img src=x onerror=1> [a](http://evil) @team | **b** \u202e[bold]x[/bold] ```"
+
+
+def finding(**changes: Any) -> Finding:
+    """A finding that two of three make."""
+    claim = {
+        "voter": "model#1",
+        "source": "model#1 (m)",
+        "aspect": "security",
+        "path": "app.py",
+        "lines": Lines(first=3, last=4),
+        "severity": "high",
+        "message": "A message",
+        "explanation": "An explanation",
+        "suggestion": "A suggestion",
+        "quote": "x = 1",
+    }
+    second = {"voter": "model#2", "source": "model#2 (m)"}
+    claims = [Claim.model_validate(claim | changes), Claim.model_validate(claim | changes | second)]
+    seats = [Panel("security", f"model#{i}", str(changes.get("path", "app.py"))) for i in (1, 2, 3)]
+    return unite(claims, seats)[0]
+
+
+def review(*findings: Finding, **changes: Any) -> Review:
+    """A review with these findings."""
+    outcome = AspectOutcome(
+        name="security", status="partly judged", voters=["model#1"], asked=3, cast=2, abstained=0, failed=1,
+        reasons=["TimeoutError: no answer"],
+    )  # fmt: skip
+    coverage = Coverage(
+        files=["app.py"],
+        lines=10,
+        skipped=[Skipped(path="logo.png", reason="binary")],
+        not_reviewed=[],
+        unread=[],
+    )
+    return Review.model_validate(
+        {"judged_by": ["m"], "findings": list(findings), "aspects": [outcome], "coverage": coverage} | changes
+    )
+
+
+def run() -> RunReport:
+    """The numbers of some run."""
+    call = Call(
+        id="1", kind="model", target="m", started=0, ended=2, usage=Usage(input_tokens=1200, output_tokens=30)
+    )
+    return RunReport(
+        wall_seconds=2,
+        sequential_seconds=6,
+        speedup=3,
+        critical_path_seconds=2,
+        call_p50_seconds=2,
+        call_p95_seconds=2,
+        branches={"failed": 1, "ok": 2},
+        failures={"vote[security#3]": "TimeoutError"},
+        retries=1,
+        throttled_share=0.25,
+        usage=call.usage,
+        wasted=Usage(),
+        calls=[call],
+    )
+
+
+def test_the_text_report_has_all_that_a_reader_needs() -> None:
+    """Severity, aspect, place, support, who, quote, why, fix, dissent, coverage and aspects are there."""
+    text = text_report(review(finding()))
+    for expected in (
+        "1 finding: 1 high.",
+        "app.py",
+        "high    security, line 3-4, 2/3 said by model#1 (m), model#2 (m)",
+        "A message",
+        "│ x = 1",
+        "why: An explanation",
+        "fix: A suggestion",
+        "not reported by model#3",
+        "Read 1 file, 10 lines; skipped 1: logo.png (binary).",
+        "security: partly judged, 2 of 3 ballots, 1 failed (TimeoutError: no answer)",
+    ):
+        assert expected in text
+
+
+def test_the_text_report_is_in_order() -> None:
+    """Confirmed findings by file, then the unconfirmed ones, then coverage, then the run."""
+    doubtful = finding(path="b.py", message="Doubtful", doubt="the line that it quotes is not in the file")
+    text = text_report(review(finding(), doubtful), run())
+    places = [
+        text.index(word)
+        for word in ("A message", "Unconfirmed", "Doubtful", "(in doubt: ", "Coverage", "Run")
+    ]
+    assert places == sorted(places)
+
+
+def test_the_run_summary_leads_with_what_parallelism_brought() -> None:
+    """Time, time one after another, speed-up, branches, calls, retries, tokens and failures."""
+    assert run_summary(run()).splitlines() == [
+        "2.0 s; one after another 6.0 s: 3.0 times as fast.",
+        "3 branches (1 failed, 2 ok); 1 model call; 1 retry; 25% of calls throttled.",
+        "1,200 tokens in, 30 out.",
+        "Failed: vote[security#3]: TimeoutError",
+    ]
+
+
+def test_without_the_runs_numbers_no_report_holds_a_time() -> None:
+    """The same review gives the same bytes, with or without a run behind it."""
+    for render in (text_report, markdown_report, json_report, sarif_report):
+        assert render(review(finding())) == render(review(finding()))
+        assert render(review(finding()), run()) != render(review(finding()))
+
+
+def test_a_terminal_cannot_be_driven_by_what_is_shown() -> None:
+    """Escape sequences and direction marks are shown as text; markup stays text."""
+    hostile = finding(message=HOSTILE, quote=HOSTILE, suggestion=HOSTILE, path="a\x1b[31m.py")
+    for color in (False, True):
+        text = text_report(review(hostile), color=color)
+        assert "\\x1b[2J" in text
+        assert "\x1b[2J" not in text
+        assert "\u202e" not in text
+        assert "[bold]x[/bold]" in text
+
+
+def test_markdown_cannot_be_driven_by_what_is_shown() -> None:
+    """No HTML, no links, no mentions, no table cells, and a fence that the code cannot close."""
+    hostile = finding(message=HOSTILE, quote=HOSTILE, suggestion=HOSTILE)
+    text = markdown_report(review(hostile))
+    outside = text.split("````")[0] + text.split("````")[2]
+    assert "<img" not in outside
+    assert not re.search(r"(?<!\\)\]\(", outside)
+    assert "@team" not in outside
+    assert "http://" not in outside
+    assert "**b**" not in outside
+    assert "````\n" in text
+
+
+@pytest.mark.parametrize("start", ["# head", "- item", "+ item", "1. item", "=== line", "> quote"])
+def test_markdown_text_never_starts_a_block(start: str) -> None:
+    """What a voter says stays a paragraph, whatever it begins with; words with underscores stay readable."""
+    text = markdown_report(review(finding(explanation=f"{start} with a_name_in_it")))
+    line = next(line for line in text.splitlines() if line.endswith("with a_name_in_it"))
+    assert not re.match(r"\s*([#>+=-]|\d+[.)])", line)
+
+
+def test_json_reads_back_and_fits_its_documented_schema() -> None:
+    """The schema in the docs is the records' own, and a report validates against it."""
+    written = json.loads((ROOT / "docs" / "review.schema.json").read_text())
+    assert written == json_schema()
+    text = json_report(review(finding()), run())
+    jsonschema.validate(json.loads(text), written, cls=jsonschema.Draft202012Validator)
+    assert ReviewDocument.model_validate_json(text).findings == [finding()]
+
+
+def sarif(*findings: Finding) -> dict[str, Any]:
+    """A SARIF log of these findings, with everything in it that can be."""
+    coverage = Coverage(
+        files=["app.py"], lines=1, skipped=[Skipped(path="a b.png", reason="binary")],
+        not_reviewed=[Skipped(path="c.py", reason="limit", by="style")],
+        unread=[Skipped(path="/abs/d.py", reason="syntax", by="ruff")],
+    )  # fmt: skip
+    log: dict[str, Any] = json.loads(sarif_report(review(*findings, coverage=coverage), run()))
+    return log
+
+
+def test_sarif_says_what_code_hosts_show() -> None:
+    """Level, rule, place, fingerprint and support are where SARIF wants them."""
+    log = sarif(finding(rule="S602"), finding(path="dir/b c.py", severity="low", doubt="no such line"))
+    (first, second) = log["runs"][0]["results"]
+    assert (first["level"], first["ruleId"], first["rank"]) == ("error", "S602", 66.7)
+    place = first["locations"][0]["physicalLocation"]
+    assert place["artifactLocation"]["uri"] == "app.py"
+    assert (place["region"]["startLine"], place["region"]["endLine"]) == (3, 4)
+    assert first["partialFingerprints"] == {"finding/v1": finding(rule="S602").id}
+    assert (second["level"], second["properties"]["confirmed"]) == ("note", False)
+    assert second["locations"][0]["physicalLocation"]["artifactLocation"]["uri"] == "dir/b%20c.py"
+    rules = log["runs"][0]["tool"]["driver"]["rules"]
+    assert [rules[result["ruleIndex"]]["id"] for result in (first, second)] == ["S602", "review/security"]
+    notes = [
+        note["message"]["text"] for note in log["runs"][0]["invocations"][0]["toolExecutionNotifications"]
+    ]
+    assert notes[1:] == [
+        "not reviewed by style: limit",
+        "could not be read by ruff: syntax",
+        "skipped: binary",
+    ]
+
+
+@pytest.mark.needs_schema
+@pytest.mark.skipif(
+    "SARIF_SCHEMA" not in os.environ, reason="SARIF_SCHEMA does not name the official schema; CI has it"
+)
+@pytest.mark.parametrize("count", [0, 2])
+def test_sarif_is_valid_by_the_official_schema(count: int) -> None:
+    """A log with findings, and one without, fit the schema of SARIF 2.1.0."""
+    schema = json.loads(Path(os.environ["SARIF_SCHEMA"]).read_text())
+    log = sarif(*[finding(rule="S602"), finding(path="b.py", message=HOSTILE)][:count])
+    validator = jsonschema.validators.validator_for(schema)(schema)
+    assert [error.message for error in validator.iter_errors(log)] == []
+    broken = log | {"version": "1.0"}
+    assert not validator.is_valid(broken)  # the schema does look
+
+
+def test_an_empty_review_is_a_report_too() -> None:
+    """No findings, nobody judged: every format says so and none breaks."""
+    empty = review(
+        judged_by=[], aspects=[], coverage=Coverage(files=[], lines=0, skipped=[], not_reviewed=[], unread=[])
+    )
+    assert "No findings." in text_report(empty)
+    assert "Judged by nobody." in markdown_report(empty)
+    assert json.loads(json_report(empty))["findings"] == []
+    assert json.loads(sarif_report(empty))["runs"][0]["results"] == []
+
+
+def test_an_interrupted_review_says_so() -> None:
+    """A reader must not take half a review for a whole one."""
+    cut = review(finding(), interrupted=True)
+    assert "was stopped" in text_report(cut)
+    assert "was stopped" in markdown_report(cut)
+    assert json.loads(sarif_report(cut))["runs"][0]["invocations"][0]["executionSuccessful"] is False
+
+
+def test_support_prints_as_a_fraction() -> None:
+    """2/3, and a share that is 0 where nobody could have."""
+    assert (str(Support(k=2, n=3)), Support(k=0, n=0).share) == ("2/3", 0.0)

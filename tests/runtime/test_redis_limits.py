@@ -1,0 +1,137 @@
+"""Limits that several processes share through Redis."""
+
+import asyncio
+import logging
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from langgraph_parallel import Ask, Limits, share_limits
+from langgraph_parallel.errors import UsageError
+from tests.support.fans import GIVEN, flat
+from tests.support.server import Gate, ModelServer, Reply
+
+ROOT = Path(__file__).parents[2]
+REDIS = os.environ.get("REDIS", "")
+PROCESS = """
+import asyncio, sys
+from langgraph_parallel import Limits
+from tests.support.fans import GIVEN, flat
+limits = Limits.model_validate_json(sys.argv[2])
+out = asyncio.run(flat(int(sys.argv[1]), "openai:test-model", limits=limits).ainvoke(GIVEN))
+print(out["report"].branches["ok"], out["report"].throttled_share)
+"""
+
+
+@pytest.fixture(autouse=True)
+def nothing_shared() -> Iterator[None]:
+    """Each test says what is shared, and leaves it unshared."""
+    yield
+    share_limits(None)
+
+
+def both(n: int, limits: Limits) -> list[str]:
+    """Run a fan-out in two processes at a time; gives what they print."""
+    given = limits.model_dump_json(exclude_unset=True)
+    running = [
+        subprocess.Popen(
+            [sys.executable, "-c", PROCESS, str(n), given],
+            cwd=ROOT,
+            env=os.environ | {"LANGGRAPH_PARALLEL_REDIS_URL": REDIS},
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        for _ in range(2)
+    ]
+    return [process.communicate(timeout=60)[0].strip() for process in running]
+
+
+@pytest.mark.needs_redis
+@pytest.mark.skipif(not REDIS, reason="REDIS does not name a server; CI has one")
+def test_one_ceiling_holds_over_processes(model: str, server: ModelServer) -> None:
+    """Two processes with 30 calls each: never more than 5 in flight together."""
+    server.always(Reply(delay=0.02))
+    assert both(30, Limits(concurrency=5)) == ["30 0.0"] * 2
+    assert len(server.requests) == 60
+    assert 2 <= server.most_in_flight <= 5
+
+
+@pytest.mark.needs_redis
+@pytest.mark.skipif(not REDIS, reason="REDIS does not name a server; CI has one")
+def test_a_rate_that_is_told_holds_over_processes(model: str, server: ModelServer) -> None:
+    """The endpoint allows 50 a second, and refuses none of what two processes send."""
+    server.limit(50)
+    assert both(60, Limits(requests_per_minute=3000)) == ["60 0.0"] * 2
+    assert len(server.requests) == 120
+
+
+@pytest.mark.needs_redis
+@pytest.mark.skipif(not REDIS, reason="REDIS does not name a server; CI has one")
+async def test_a_pause_reaches_other_processes(model: str, server: ModelServer) -> None:
+    """What one of them is told by the endpoint, all obey."""
+    share_limits(REDIS)
+    server.on("Number 0:", Reply(status=429, headers={"retry-after": "3"}), times=1)
+    first = asyncio.ensure_future(flat(1, model).ainvoke(GIVEN))
+    await asyncio.to_thread(server.wait, lambda s: any(r.status == 429 for r in s.requests))
+    await asyncio.sleep(0.2)
+    assert (await asyncio.to_thread(both, 2, Limits()))[0].startswith("2 ")
+    await first
+    refused, *later = server.requests
+    assert refused.ended is not None
+    assert min(request.started for request in later) - refused.ended >= 2.9
+
+
+@pytest.mark.needs_redis
+@pytest.mark.skipif(not REDIS, reason="REDIS does not name a server; CI has one")
+async def test_what_is_cancelled_gives_its_lease_back(model: str, server: ModelServer) -> None:
+    """The next one does not wait for it to expire."""
+    share_limits(REDIS)
+    gate = Gate()
+    server.on("alpha", Reply(gate=gate))
+    ask = Ask("{text}", model=model, limits=Limits(concurrency=1))
+    first = asyncio.ensure_future(ask.ainvoke("alpha"))
+    await asyncio.to_thread(server.wait, lambda s: s.in_flight == 1)
+    first.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await first
+    assert await asyncio.wait_for(ask.ainvoke("omega"), 5) == "ok"
+
+
+async def test_without_redis_each_process_goes_on_alone(
+    model: str, server: ModelServer, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A warning, without the address and its password, and the answer."""
+    monkeypatch.setattr("langgraph_parallel.runtime.redis_limits._complained_at", time.monotonic() - 100)
+    share_limits("redis://:hunter2@127.0.0.1:9/0")
+    with caplog.at_level(logging.WARNING, "langgraph_parallel"):
+        assert await Ask("{text}", model=model).ainvoke("x") == "ok"
+        assert await Ask("{text}", model=model).ainvoke("x") == "ok"
+    assert [record.getMessage() for record in caplog.records] == [
+        "limits are not shared: Redis cannot be reached (ConnectionError)"
+    ]
+
+
+async def test_an_address_that_is_none_is_an_error(
+    model: str, server: ModelServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where it is set, or before any call."""
+    with pytest.raises(UsageError, match="the address of Redis is none"):
+        share_limits("localhost")
+    monkeypatch.setenv("LANGGRAPH_PARALLEL_REDIS_URL", "localhost")
+    with pytest.raises(UsageError, match="the address of Redis is none"):
+        await Ask("{text}", model=model).ainvoke("x")
+    assert server.requests == []
+
+
+def test_without_the_extra_the_error_names_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What to install."""
+    missing: Any = None
+    monkeypatch.setitem(sys.modules, "redis.asyncio.connection", missing)
+    with pytest.raises(UsageError, match=r"pip install 'langgraph-parallel\[redis\]'"):
+        share_limits("redis://127.0.0.1")
