@@ -143,12 +143,12 @@ async def tutorial_nested(n: int) -> None:
 
     inner = _tutorial(ask)
 
-    async def middle_of(question: str) -> str:
+    async def exact_median(question: str) -> str:
         return " ".join(
             (await inner.ainvoke({"questions": [f"{question} {i}" for i in range(side)]}))["answers"]
         )
 
-    middle = _tutorial(middle_of)
+    middle = _tutorial(exact_median)
 
     async def outer_of(question: str) -> str:
         return " ".join(

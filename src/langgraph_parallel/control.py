@@ -9,7 +9,7 @@ from langchain_core.runnables import RunnableConfig
 from langgraph_parallel.errors import CompletionError, UsageError
 from langgraph_parallel.records import Branch, Estimate, Verdict
 from langgraph_parallel.runtime.graph import ParallelGraph
-from langgraph_parallel.runtime.run_report import failures_of
+from langgraph_parallel.runtime.run_report import collect_failures
 
 
 async def aestimate(graph: object, input: Any, *, context: Any = None) -> Estimate:
@@ -30,7 +30,7 @@ async def aestimate(graph: object, input: Any, *, context: Any = None) -> Estima
     """
     ours = _ours(graph)
     run = ours.run(None, context)
-    return await ours.governing.estimate(input, run, ours.context_of(context))
+    return await ours.governing.estimate(input, run, ours.as_context(context))
 
 
 def estimate(graph: object, input: Any, *, context: Any = None) -> Estimate:
@@ -104,7 +104,7 @@ async def to_redrive(graph: object, config: RunnableConfig, context: Any = None)
     state = await ours.aget_state(config)
     if not state.next and not _has_failed(state.values):
         return False
-    again = ours.governing.again(state.values, ours.context_of(context))
+    again = ours.governing.again(state.values, ours.as_context(context))
     await ours.aupdate_state(config, again, as_node=ours.governing.scatter)
     return True
 
@@ -116,7 +116,7 @@ def _has_failed(values: Mapping[str, Any]) -> bool:
     branches: Mapping[str, Branch] = values.get("branches") or {}
     beyond_limits = [b for b in branches.values() if b.status == "skipped" and b.ended_by is None]
     again = [branch for branch in branches.values() if not branch.whole and branch not in beyond_limits]
-    return bool(again) or bool(values["report"].failures.keys() - failures_of(branches.values()).keys())
+    return bool(again) or bool(values["report"].failures.keys() - collect_failures(branches.values()).keys())
 
 
 def redrive(graph: object, config: RunnableConfig, *, context: Any = None) -> dict[str, Any]:

@@ -10,7 +10,7 @@ import pytest
 from langgraph_parallel import create_voting
 from langgraph_parallel.cli.app import run
 from langgraph_parallel.records import Trial
-from langgraph_parallel.reducers.votes.replay import add_trials, replay, trials_of
+from langgraph_parallel.reducers.votes.replay import add_trials, replay, run_trials
 from langgraph_parallel.reducers.votes.rules import majority
 from langgraph_parallel.reducers.votes.stops import ahead_by, all_votes, decided
 from tests.reducers.test_stops import cast
@@ -154,8 +154,8 @@ def test_a_replay_is_a_vote_as_it_would_have_gone() -> None:
 def test_trials_add_up() -> None:
     """By stop; a sum of which one truth is not known has none; no vote has saved nothing."""
     ballots = [cast(i, choice) for i, choice in enumerate("aabb")]
-    known = trials_of(ballots, majority(), [ahead_by(2), decided()], truth='"a"')
-    unknown = trials_of(ballots, majority(), [ahead_by(2)])
+    known = run_trials(ballots, majority(), [ahead_by(2), decided()], truth='"a"')
+    unknown = run_trials(ballots, majority(), [ahead_by(2)])
     first, second = add_trials([*known, *unknown])
     assert (first.stop, first.votes, first.right) == ("ahead_by(2)", 2, None)
     assert (second.stop, second.right) == ("decided()", 1)

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import pytest
 
 from langgraph_parallel.errors import InputError
-from langgraph_parallel.nodes.text.diff import parts_of, ranges, read_diff
+from langgraph_parallel.nodes.text.diff import parts_under_review, ranges, read_diff
 from langgraph_parallel.records import Lines, Part
 
 MODIFIED = """\
@@ -99,7 +99,7 @@ def shown(parts: Sequence[Part]) -> list[tuple[str, int, str, bool, list[str]]]:
 
 def reviewed(diff: str, **files: str) -> list[tuple[str, int, str, bool, list[str]]]:
     """What a diff puts under review; keywords are the files at hand, `app` for `app.py`."""
-    parts, _ = parts_of({f"{name}.py": text for name, text in files.items()}, diff)
+    parts, _ = parts_under_review({f"{name}.py": text for name, text in files.items()}, diff)
     return shown(parts)
 
 
@@ -134,7 +134,7 @@ def test_a_file_that_differs_from_the_diff_is_reviewed_in_fragments(other: str) 
 
 def test_lines_of_a_fragment_are_found_by_their_number() -> None:
     """A fragment's lines and changes are numbered as in the file."""
-    parts, _ = parts_of({}, MODIFIED)
+    parts, _ = parts_under_review({}, MODIFIED)
     assert (parts[1].line(12), str(parts[1].span)) == ("added", "11-13")
     assert parts[1].under_review(Lines(first=12, last=12))
     assert not parts[1].under_review(Lines(first=11, last=11))
@@ -184,7 +184,7 @@ def test_files_of_one_diff_are_told_apart() -> None:
     changes, skipped = read_diff(MODIFIED + DELETED + ADDED + BINARY)
     assert [change.path for change in changes] == ["app.py", "new.py"]
     assert [item.path for item in skipped] == ["old.py", "logo.png"]
-    parts, _ = parts_of({"app.py": AFTER}, ADDED + MODIFIED)
+    parts, _ = parts_under_review({"app.py": AFTER}, ADDED + MODIFIED)
     assert [part.path for part in parts] == ["app.py", "new.py"]
 
 
@@ -237,7 +237,7 @@ def test_a_blank_line_that_the_file_lacks_is_a_difference() -> None:
 def test_an_empty_diff_changes_nothing(empty: str) -> None:
     """It is a diff, of no files."""
     assert read_diff(empty) == ([], [])
-    assert parts_of({"app.py": "x\n"}, empty) == ([], [])
+    assert parts_under_review({"app.py": "x\n"}, empty) == ([], [])
 
 
 @pytest.mark.parametrize(
@@ -259,7 +259,7 @@ def test_what_is_no_diff_is_refused(text: str) -> None:
 
 def test_without_a_diff_whole_files_are_reviewed() -> None:
     """By path, with every line under review."""
-    parts, skipped = parts_of({"b.py": "b\n", "a.py": "a\n"}, None)
+    parts, skipped = parts_under_review({"b.py": "b\n", "a.py": "a\n"}, None)
     assert parts == [Part(path="a.py", text="a\n"), Part(path="b.py", text="b\n")]
     assert skipped == []
     assert parts[0].under_review(Lines(first=1, last=1))

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from langgraph_parallel import create_review
-from langgraph_parallel.offline import engines, families_of
+from langgraph_parallel.offline import engines, families_for
 from langgraph_parallel.offline.engines import Engine
 from langgraph_parallel.offline.families import Family, Seat
 from langgraph_parallel.offline.process import EngineError, run_module
@@ -231,15 +231,15 @@ async def test_an_engine_that_breaks_is_reported_and_its_family_still_votes(
 ) -> None:
     """Of two engines in a family one fails: the ballot is cast on the other, and the failure is listed."""
     broken = Engine("broken", "no_such_module_at_all", lambda *_: [], lambda _: iter(()))
-    good = families_of("security")[0].seats[0]
+    good = families_for("security")[0].seats[0]
     family = Family("bandit", (Seat(broken), good), ("S",))
-    monkeypatch.setattr("langgraph_parallel.nodes.review.nodes.families_of", lambda _: [family])
-    monkeypatch.setattr("langgraph_parallel.nodes.review.plan.families_of", lambda _: [family])
+    monkeypatch.setattr("langgraph_parallel.nodes.review.nodes.families_for", lambda _: [family])
+    monkeypatch.setattr("langgraph_parallel.nodes.review.plan.families_for", lambda _: [family])
     out = await create_review(aspects=["security"]).ainvoke({"files": {"a.py": UNSAFE}})
     assert {claim.source for finding in out["findings"] for claim in finding.provenance} == {"bandit"}
     assert [item.by for item in out["review"].coverage.unread] == ["broken"]
     only = Family("bandit", (Seat(broken),), ("S",))
-    monkeypatch.setattr("langgraph_parallel.nodes.review.nodes.families_of", lambda _: [only])
+    monkeypatch.setattr("langgraph_parallel.nodes.review.nodes.families_for", lambda _: [only])
     out = await create_review(aspects=["security"]).ainvoke({"files": {"a.py": UNSAFE}})
     assert out["review"].aspects[0].status == "not judged"
     assert "EngineError" in out["report"].failures["vote[security#bandit] in review[security] a.py"]

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from langgraph_parallel.errors import PromptError
-from langgraph_parallel.prompts import Prompt, boundary, compose, fence, load, names, prompt_of
+from langgraph_parallel.prompts import Prompt, as_prompt, boundary, compose, fence, load, names
 
 HELD = Path(str(files("langgraph_parallel.prompts")))
 few = settings(max_examples=60, deadline=None)
@@ -200,9 +200,9 @@ def test_a_prompt_may_be_a_text_a_file_or_a_prompt(tmp_path: Path) -> None:
     """A file is named by its stem, and stripped."""
     file = tmp_path / "short.md"
     file.write_text("\nJudge {x}\n\n", encoding="utf-8")
-    assert prompt_of("Judge {x}", "named") == Prompt("named", "Judge {x}")
-    assert prompt_of(file) == Prompt("short", "Judge {x}")
-    assert prompt_of(prompt("text"), "named") == prompt("text")
+    assert as_prompt("Judge {x}", "named") == Prompt("named", "Judge {x}")
+    assert as_prompt(file) == Prompt("short", "Judge {x}")
+    assert as_prompt(prompt("text"), "named") == prompt("text")
 
 
 @pytest.mark.parametrize("text", ["", " \n"])
@@ -211,9 +211,9 @@ def test_an_empty_prompt_is_refused(text: str, tmp_path: Path) -> None:
     file = tmp_path / "blank.md"
     file.write_text(text, encoding="utf-8")
     with pytest.raises(PromptError, match="'named' is empty"):
-        prompt_of(text, "named")
+        as_prompt(text, "named")
     with pytest.raises(PromptError, match="'blank' is empty"):
-        prompt_of(file)
+        as_prompt(file)
 
 
 def test_a_file_that_cannot_be_read_is_named(tmp_path: Path) -> None:
@@ -222,7 +222,7 @@ def test_a_file_that_cannot_be_read_is_named(tmp_path: Path) -> None:
     binary.write_bytes(b"\xff\xfe\xff")
     for path in (tmp_path / "absent.md", tmp_path, binary):
         with pytest.raises(PromptError, match=re.escape(str(path))):
-            prompt_of(path)
+            as_prompt(path)
 
 
 # the boundary

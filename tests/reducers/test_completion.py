@@ -18,7 +18,7 @@ from langgraph_parallel import (
     tolerated_failures,
 )
 from langgraph_parallel.errors import CompletionError, UsageError
-from langgraph_parallel.reducers.completion import Completion, Progress, State, completion_of
+from langgraph_parallel.reducers.completion import Completion, Progress, State, as_completion
 from tests.support.fans import GIVEN, YES, flat, nested, numbered
 from tests.support.server import Gate, ModelServer, Reply
 
@@ -80,7 +80,7 @@ def test_a_policy_joined_with_itself_is_itself(policy: Completion, ends: Any) ->
 @given(policies)
 def test_a_policy_is_read_back_from_its_text(policy: Completion) -> None:
     """What is written in a form or on a command line means the same."""
-    read = completion_of(str(policy))
+    read = as_completion(str(policy))
     assert str(read) == str(policy)
 
 
@@ -124,7 +124,7 @@ def test_policies_say_what_they_say(policy: Completion, progress: Progress, stat
 def test_a_text_that_is_no_policy_is_refused_and_not_run(text: str) -> None:
     """The error lists the policies that there are."""
     with pytest.raises(UsageError, match=r"write min_success, tolerated_failures, required, deadline"):
-        completion_of(text)
+        as_completion(text)
 
 
 @pytest.mark.parametrize(
@@ -134,7 +134,7 @@ def test_a_text_that_is_no_policy_is_refused_and_not_run(text: str) -> None:
 def test_policies_out_of_range_are_refused(text: str) -> None:
     """When they are made, however they are written."""
     with pytest.raises(UsageError, match="pass"):
-        completion_of(text)
+        as_completion(text)
 
 
 def test_what_is_no_policy_at_all_is_refused() -> None:
@@ -142,7 +142,7 @@ def test_what_is_no_policy_at_all_is_refused() -> None:
     with pytest.raises(UsageError, match="names no branch"):
         required()
     with pytest.raises(UsageError, match="7 is no completion policy"):
-        completion_of(7)  # type: ignore[arg-type]
+        as_completion(7)  # type: ignore[arg-type]
 
 
 async def opened_at(server: ModelServer, number: int, gate: Gate, graph: Any) -> Any:

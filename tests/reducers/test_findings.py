@@ -14,7 +14,7 @@ from pydantic import ValidationError
 from langgraph_parallel.records import Claim, Finding, Lines, Support
 from langgraph_parallel.reducers.findings.aliases import canonical_rule
 from langgraph_parallel.reducers.findings.anchor import anchor
-from langgraph_parallel.reducers.findings.unite import Panel, near_misses, unite
+from langgraph_parallel.reducers.findings.unite import VoterScope, near_misses, unite
 from langgraph_parallel.reducers.text.similarity import Corpus, terms
 from tests.support.strategies import claim_lists, claims
 
@@ -47,12 +47,12 @@ def hit(
     return claim("engines", message, line, source=engine, rule=rule, **fields)
 
 
-def panel(voter: str, aspect: str = "security", **fields: Any) -> Panel:
+def panel(voter: str, aspect: str = "security", **fields: Any) -> VoterScope:
     """A seat for the whole of `a.py`."""
-    return Panel(aspect=aspect, voter=voter, path=fields.pop("path", "a.py"), **fields)
+    return VoterScope(aspect=aspect, voter=voter, path=fields.pop("path", "a.py"), **fields)
 
 
-def seats(*voters: str, aspect: str = "security") -> list[Panel]:
+def seats(*voters: str, aspect: str = "security") -> list[VoterScope]:
     """A seat for each voter."""
     return [panel(voter, aspect) for voter in voters]
 
@@ -604,10 +604,10 @@ def test_near_misses_are_the_likest_and_bounded() -> None:
 
 
 @st.composite
-def panels(draw: st.DrawFn) -> Panel:
+def panels(draw: st.DrawFn) -> VoterScope:
     """Any seat of the voters in the strategies."""
     first = draw(st.integers(1, 12))
-    return Panel(
+    return VoterScope(
         aspect=draw(st.sampled_from(["security", "style"])),
         voter=draw(st.sampled_from(["model#1", "model#2", "model#3", "engines"])),
         path=draw(st.sampled_from(["a.py", "b.py"])),
@@ -627,7 +627,7 @@ def test_no_claim_is_lost_and_none_is_in_two_findings(said: list[Claim]) -> None
 @few
 @given(data=st.data(), said=claim_lists, sat=st.lists(panels(), max_size=6))
 def test_the_order_of_arrival_does_not_matter(
-    data: st.DataObject, said: list[Claim], sat: list[Panel]
+    data: st.DataObject, said: list[Claim], sat: list[VoterScope]
 ) -> None:
     """Claims and seats in any order, and any number of times, give the same report."""
     shuffled = data.draw(st.permutations(said + said[:2]))
@@ -637,7 +637,7 @@ def test_the_order_of_arrival_does_not_matter(
 
 @few
 @given(said=claim_lists, sat=st.lists(panels(), max_size=6))
-def test_support_is_voters_of_the_leading_aspect(said: list[Claim], sat: list[Panel]) -> None:
+def test_support_is_voters_of_the_leading_aspect(said: list[Claim], sat: list[VoterScope]) -> None:
     """`k` is who claims it there, `n` adds those who kept silent, and nobody is on both sides."""
     for found in unite(said, sat):
         for_it = {one.voter for one in found.provenance if one.aspect == found.aspect}
@@ -647,7 +647,7 @@ def test_support_is_voters_of_the_leading_aspect(said: list[Claim], sat: list[Pa
 
 @settings(max_examples=400, deadline=None)
 @given(said=claim_lists, sat=st.lists(panels(), max_size=6))
-def test_no_aspect_alone_would_have_more_support(said: list[Claim], sat: list[Panel]) -> None:
+def test_no_aspect_alone_would_have_more_support(said: list[Claim], sat: list[VoterScope]) -> None:
     """Uniting a finding over aspects never lowers the support that its claims have in one of them."""
     for found in unite(said, sat):
         for aspect in found.aspects:

@@ -12,13 +12,13 @@ from langgraph_parallel.records import Ballot, Tally
 from langgraph_parallel.reducers.votes.rules import (
     Rule,
     approval,
+    as_rule,
     borda,
     first_valid,
     instant_runoff,
     median,
     mode,
     most_similar,
-    rule_of,
     schulze,
     trimmed_mean,
 )
@@ -239,18 +239,18 @@ def test_dawid_skene_needs_ballots_and_few_choices() -> None:
     ("text", "rule"),
     [
         ("borda", borda()),
-        ("threshold(0.7)", rule_of("threshold(share=0.7)")),
+        ("threshold(0.7)", as_rule("threshold(share=0.7)")),
         ("trimmed_mean(0.1)", trimmed_mean(0.1)),
         ("schulze(candidates=['a', 'b'], ties='none')", schulze(candidates=["a", "b"], ties="none")),
     ],
 )
 def test_rules_are_read_from_text(text: str, rule: Rule) -> None:
     """With literals as arguments."""
-    assert rule_of(text) == rule
+    assert as_rule(text) == rule
 
 
 @pytest.mark.parametrize("text", ["threshold", "borda(", "open('x')", "majority()()", "majority(3)", "", "1"])
 def test_what_is_no_rule_is_refused(text: str) -> None:
     """And nothing in it is executed."""
     with pytest.raises(UnknownRule, match="is not a rule; choose one of approval, borda"):
-        rule_of(text)
+        as_rule(text)

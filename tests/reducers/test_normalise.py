@@ -10,9 +10,9 @@ from langgraph.checkpoint.memory import InMemorySaver
 from langgraph_parallel import create_voting
 from langgraph_parallel.errors import UsageError
 from langgraph_parallel.reducers.votes.normalise import (
+    as_normaliser,
     boxed,
     find_choice,
-    normaliser_of,
     number,
     option,
     text,
@@ -121,7 +121,7 @@ def test_the_last_box_holds_the_answer(said: Any, read: Any) -> None:
 
 
 def test_text_is_compared_without_case_space_and_edges() -> None:
-    """Inside of the text nothing is lost."""
+    """Handover of the text nothing is lost."""
     assert text("  \u201cThe  Moon.\u201d ") == "the moon"
     assert text("Stra\u00dfe") == text("STRASSE")
     assert text("a.b") == "a.b"
@@ -141,13 +141,13 @@ def test_normalising_twice_is_normalising_once(said: str) -> None:
 
 def test_normalisers_are_chained_and_may_be_functions() -> None:
     """None anywhere ends the chain; an unknown name is an error."""
-    chain = normaliser_of(["boxed", "number", lambda value: value * 2])  # type: ignore[operator]
+    chain = as_normaliser(["boxed", "number", lambda value: value * 2])  # type: ignore[operator]
     assert chain is not None
     assert (chain(r"\boxed{21}"), chain("21"), chain(r"\boxed{x}")) == (42, None, None)
-    assert normaliser_of(None) is None
+    assert as_normaliser(None) is None
     for wrong in ("words", ["number", "words"], []):
         with pytest.raises(UsageError, match=r"is no way to normalise|is empty"):
-            normaliser_of(wrong)
+            as_normaliser(wrong)
 
 
 def test_a_choice_is_found_by_its_text_if_it_is_one() -> None:

@@ -17,6 +17,7 @@ from langgraph_parallel.reducers.votes.rules import (
     RULES,
     Rule,
     approval,
+    as_rule,
     borda,
     first_valid,
     instant_runoff,
@@ -24,7 +25,6 @@ from langgraph_parallel.reducers.votes.rules import (
     median,
     mode,
     most_similar,
-    rule_of,
     schulze,
     threshold,
     trimmed_mean,
@@ -257,7 +257,7 @@ def test_the_best_supported_choice_is_counted_first(rule: Rule, held: list[Ballo
 @pytest.mark.parametrize("name", ["majority", "unanimous", "weighted"])
 def test_a_cast_ballot_without_a_choice_does_not_count(name: str) -> None:
     """None is no choice: the ballot stands among those who abstained."""
-    verdict = rule_of(name)(tally("a", None))
+    verdict = as_rule(name)(tally("a", None))
     assert (verdict.choice, verdict.support, verdict.cast, verdict.abstained) == (
         "a",
         Support(k=1, n=1),
@@ -607,24 +607,24 @@ def test_a_tie_of_numbers_goes_to_the_earliest_voter() -> None:
     assert (verdict.status, verdict.choice) == ("tied", 5)
 
 
-# rule_of
+# as_rule
 
 
 @pytest.mark.parametrize("name", [name for name in RULES if name != "threshold"])
 def test_a_rule_is_found_by_its_name(name: str) -> None:
     """The verdict carries the same name."""
-    assert rule_of(name)(Tally()).rule == name
+    assert as_rule(name)(Tally()).rule == name
 
 
 def test_a_rule_is_taken_as_it_is() -> None:
     """Rules of one's own are welcome."""
     rule = threshold(0.7)
-    assert rule_of(rule) is rule
+    assert as_rule(rule) is rule
 
 
 @pytest.mark.parametrize("bad", ["plurality", "", "threshold", majority, 3, None])
 def test_what_is_no_rule_is_refused_with_the_choices(bad: Any) -> None:
     """The error names the bad value and what is there; a class is no rule yet."""
     with pytest.raises(UnknownRule, match=r"majority.*threshold\(share\)") as error:
-        rule_of(bad)
+        as_rule(bad)
     assert repr(bad) in str(error.value)

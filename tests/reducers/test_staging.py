@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from langgraph_parallel.errors import PlanError
 from langgraph_parallel.records import Branch, Section
-from langgraph_parallel.reducers.staging import check_plan, cycle_of, earliest_round, handed, stage
+from langgraph_parallel.reducers.staging import check_plan, earliest_round, find_cycle, handed, stage
 
 
 def section(name: str, *needs: str, **more: Any) -> Section:
@@ -79,7 +79,7 @@ needs = st.dictionaries(st.sampled_from("abcdef"), st.sets(st.sampled_from("abcd
 def test_a_plan_without_a_circle_can_be_carried_out_to_its_end(drawn: Mapping[str, set[str]]) -> None:
     """In waves, each section once, after everything that it needs; else there is a circle, and it is one."""
     known = {name: sorted(wanted & drawn.keys()) for name, wanted in drawn.items()}
-    circle = cycle_of(known)
+    circle = find_cycle(known)
     if circle:
         assert circle[0] == circle[-1]
         assert all(after in known[before] for before, after in itertools.pairwise(circle))

@@ -16,10 +16,10 @@ from langgraph_parallel.records import Ballot, Tally
 from langgraph_parallel.reducers.votes.rules import (
     Rule,
     approval,
+    as_counting,
+    ballot_form,
     borda,
-    counting_of,
     first_valid,
-    form_of,
     instant_runoff,
     majority,
     median,
@@ -38,15 +38,15 @@ from langgraph_parallel.reducers.votes.stops import (
     adaptive,
     ahead_by,
     all_votes,
+    as_stop,
     confident,
     decided,
     no_new_findings,
-    stop_of,
     usual_stops,
     window,
 )
 from langgraph_parallel.reducers.votes.stops.chance import _is_greatest, _stays_ahead, _stays_so
-from langgraph_parallel.reducers.votes.waves import next_wave, wave_of
+from langgraph_parallel.reducers.votes.waves import as_wave, next_wave
 from tests.support.ids import readable
 
 WEIGHTS = {"v0": 1.5, "v1": 0.5, "v2": 1.0, "v3": 0.25, "v4": 1.0, "v5": 0.0, "v6": 3.0}
@@ -101,7 +101,7 @@ every_stop = pytest.mark.parametrize("stop", STOPS, ids=readable)
 
 def ballots_of(rule: Rule) -> Sequence[JsonValue]:
     """Everything that a voter may say under a rule, as far as it makes a difference; None is no answer."""
-    match form_of(rule):
+    match ballot_form(rule):
         case "one":
             return ["a", "b", "c", None]
         case "number":
@@ -159,7 +159,10 @@ def test_a_decided_vote_has_one_choice_whatever_comes(rule: Rule, data: st.DataO
 @given(data=st.data())
 def test_the_exact_stop_misses_no_certain_vote(rule: Rule, data: st.DataObject) -> None:
     """Where it does not fire, there are two ways to go on that end differently."""
-    said = [*ballots_of(rule), *([f"new {i}" for i in range(3)] if form_of(rule) == "one" else [0, 1.5, 9])]
+    said = [
+        *ballots_of(rule),
+        *([f"new {i}" for i in range(3)] if ballot_form(rule) == "one" else [0, 1.5, 9]),
+    ]
     heard, awaited = data.draw(votes(ballots_of(rule)))
     remaining = [Awaited(f"v{order}", order) for order in awaited]
     if not decided()(heard, remaining, rule):
@@ -189,7 +192,7 @@ def sequence(rule: Rule, seed: int, size: int = 7) -> list[Ballot]:
 
 def run(ballots: Sequence[Ballot], rule: Rule, stop: Stop, wave: Any) -> tuple[int, int]:
     """Calls and rounds of a vote in waves."""
-    standing = Standing(counting_of(rule), tuple(Awaited(b.voter, b.order) for b in ballots))
+    standing = Standing(as_counting(rule), tuple(Awaited(b.voter, b.order) for b in ballots))
     calls = rounds = 0
     while size := next_wave(wave, stop, standing):
         for ballot in ballots[calls : calls + size]:
@@ -232,10 +235,10 @@ def test_waves_of_a_number_and_of_all() -> None:
     five = Standing(majority(), tuple(Awaited(f"v{i}", i) for i in range(5)))
     assert [next_wave(wave, decided(), five) for wave in (2, 9, "all", "lossless")] == [2, 5, 5, 3]
     assert next_wave("all", decided(), Standing(majority())) == 0
-    assert [wave_of(wave) for wave in ("all", "lossless", 1)] == ["all", "lossless", 1]
+    assert [as_wave(wave) for wave in ("all", "lossless", 1)] == ["all", "lossless", 1]
     for wrong in (0, -1, "some", True, None, 1.5):
         with pytest.raises(UsageError, match="pass 'lossless', 'all', or a whole number"):
-            wave_of(wrong)
+            as_wave(wrong)
 
 
 @pytest.mark.parametrize(
@@ -438,16 +441,16 @@ def test_stops_compose() -> None:
     nested = (ahead_by(3) | window(2)) & confident(0.9)
     assert str(nested) == "(ahead_by(3) | window(2)) & confident(0.9)"
     for stop in [*STOPS, nested]:
-        assert str(stop_of(str(stop))) == str(stop)
+        assert str(as_stop(str(stop))) == str(stop)
 
 
 def test_a_stop_is_read_from_text() -> None:
     """By name, with literals; nothing in it is executed."""
-    assert isinstance(stop_of("decided"), decided)
-    assert str(stop_of("confident(p=0.9)|ahead_by(3)")) == "confident(0.9) | ahead_by(3)"
+    assert isinstance(as_stop("decided"), decided)
+    assert str(as_stop("confident(p=0.9)|ahead_by(3)")) == "confident(0.9) | ahead_by(3)"
     for wrong in ("decidd", "__import__('os')", "ahead_by(", "ahead_by(k)", "ahead_by()", "", 3):
         with pytest.raises(UnknownStop, match=r"is not a stop; choose one of adaptive, ahead_by"):
-            stop_of(wrong)  # type: ignore[arg-type]
+            as_stop(wrong)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(

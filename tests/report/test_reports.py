@@ -22,7 +22,7 @@ from langgraph_parallel.records import (
     Support,
     Usage,
 )
-from langgraph_parallel.reducers.findings.unite import Panel, unite
+from langgraph_parallel.reducers.findings.unite import VoterScope, unite
 from langgraph_parallel.report.review.json import ReviewDocument, json_report, json_schema
 from langgraph_parallel.report.review.markdown import markdown_report
 from langgraph_parallel.report.review.sarif import sarif_report
@@ -49,7 +49,7 @@ def finding(**changes: Any) -> Finding:
     }
     second = {"voter": "model#2", "source": "model#2 (m)"}
     claims = [Claim.model_validate(claim | changes), Claim.model_validate(claim | changes | second)]
-    seats = [Panel("security", f"model#{i}", str(changes.get("path", "app.py"))) for i in (1, 2, 3)]
+    seats = [VoterScope("security", f"model#{i}", str(changes.get("path", "app.py"))) for i in (1, 2, 3)]
     return unite(claims, seats)[0]
 
 

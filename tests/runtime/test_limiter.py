@@ -11,7 +11,7 @@ from langchain_openai import ChatOpenAI
 from langgraph_parallel import Ask, Limiter, Limits, PacedRateLimiter, Rates
 from langgraph_parallel.errors import EndpointPaused
 from langgraph_parallel.runtime.buckets import Bucket
-from langgraph_parallel.runtime.limiter import limiter_of
+from langgraph_parallel.runtime.limiter import get_limiter
 from langgraph_parallel.runtime.retry import reset_after
 from tests.support.server import Gate, ModelServer, Reply
 
@@ -164,7 +164,7 @@ async def test_failures_that_are_no_refusals_lower_nothing(model: str, server: M
     server.on("omega", Reply(disconnect=True), times=2)
     for text in ("alpha", "omega"):
         await Ask("{text}", model=model, limits=Limits(backoff=0)).ainvoke(text)
-    limiter = limiter_of(f"{server.url}/", "test-model")
+    limiter = get_limiter(f"{server.url}/", "test-model")
     assert limiter.ceiling == float("inf")
     assert not limiter._pace.learned
 
@@ -177,7 +177,7 @@ async def test_one_refusal_with_retry_after_pauses_every_leaf(model: str, server
     ask = Ask("{text}", model=model)
     first = asyncio.ensure_future(ask.ainvoke("first"))
     await asyncio.to_thread(server.wait, lambda s: any(r.ended for r in s.asked("first")))
-    while limiter_of(f"{server.url}/", "test-model")._paused_until < time.monotonic():  # noqa: ASYNC110
+    while get_limiter(f"{server.url}/", "test-model")._paused_until < time.monotonic():  # noqa: ASYNC110
         await asyncio.sleep(0.001)
     await ask.ainvoke("another")
     await first

@@ -15,11 +15,11 @@ from pydantic import JsonValue, ValidationError
 from langgraph_parallel.errors import UsageError
 from langgraph_parallel.records import Ballot, Trial
 from langgraph_parallel.reducers.canonical import canonical
-from langgraph_parallel.reducers.votes.normalise import Normaliser, normaliser_of, read_by
-from langgraph_parallel.reducers.votes.replay import add_trials, trials_of
-from langgraph_parallel.reducers.votes.rules import Rule, counting_of, rule_of
-from langgraph_parallel.reducers.votes.stops import Stop, all_votes, stop_of, usual_stops
-from langgraph_parallel.reducers.votes.waves import Wave, wave_of
+from langgraph_parallel.reducers.votes.normalise import Normaliser, as_normaliser, read_by
+from langgraph_parallel.reducers.votes.replay import add_trials, run_trials
+from langgraph_parallel.reducers.votes.rules import Rule, as_counting, as_rule
+from langgraph_parallel.reducers.votes.stops import Stop, all_votes, as_stop, usual_stops
+from langgraph_parallel.reducers.votes.waves import Wave, as_wave
 from langgraph_parallel.report.wording import count
 
 
@@ -79,18 +79,18 @@ class Replaying:
         Raises:
             UsageError: a rule, a stop, a wave or a normaliser that is none.
         """
-        decides = rule_of(rule)
-        tried = [stop_of(stop) for stop in stops] if stops else list(usual_stops(decides))
+        decides = as_rule(rule)
+        tried = [as_stop(stop) for stop in stops] if stops else list(usual_stops(decides))
         for stop in tried:
             stop.check(decides)
         return cls(
             rule=decides,
             stops=[all_votes(), *tried],
-            wave=wave_of(int(wave) if isinstance(wave, str) and wave.isascii() and wave.isdigit() else wave),
+            wave=as_wave(int(wave) if isinstance(wave, str) and wave.isascii() and wave.isdigit() else wave),
             voters=voters,
             orders=orders,
             seed=seed,
-            normalise=normaliser_of(normalise or None),
+            normalise=as_normaliser(normalise or None),
             abstain=frozenset(map(canonical, abstain)),
         )
 
@@ -103,7 +103,7 @@ class Replaying:
         read = [self._as_read(number, vote) for number, vote in enumerate(votes, 1)]
         if not read:
             raise UsageError("the file holds no votes")
-        counting = counting_of(self.rule)
+        counting = as_counting(self.rule)
         if all(counting.supports(ballot) is None for vote in read for ballot in vote.ballots):
             raise UsageError(
                 f"no ballot counts under {self.rule.name}: they hold something else than it needs; choose "
@@ -131,7 +131,7 @@ class Replaying:
         for _ in range(self.orders or 1):
             drawn = chance.sample(ballots, size) if self.orders else ballots[:size]
             asked = [ballot.model_copy(update={"order": place}) for place, ballot in enumerate(drawn)]
-            yield from trials_of(asked, self.rule, self.stops, self.wave, truth)
+            yield from run_trials(asked, self.rule, self.stops, self.wave, truth)
 
     def _read(self, ballot: Ballot) -> Ballot:
         if not ballot.cast:

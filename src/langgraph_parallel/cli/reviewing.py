@@ -18,7 +18,7 @@ from langgraph_parallel.cli.running import resume_review, run_review
 from langgraph_parallel.control import aestimate
 from langgraph_parallel.errors import CompletionError, UsageError
 from langgraph_parallel.graphs.review import review_graph
-from langgraph_parallel.nodes.review.aspects import aspects_of
+from langgraph_parallel.nodes.review.aspects import as_aspects
 from langgraph_parallel.nodes.review.nodes import ReviewSettings
 from langgraph_parallel.records import Estimate, Review, RunReport
 from langgraph_parallel.report.review.wording import headline
@@ -49,7 +49,7 @@ class Settings:
             UsageError: they contradict each other, or there is nobody to review.
         """
         made = ReviewSettings(
-            aspects=aspects_of(self.aspects),
+            aspects=as_aspects(self.aspects),
             model=self.model,
             voters=self.voters,
             engines=self.engines,

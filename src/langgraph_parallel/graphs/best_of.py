@@ -12,10 +12,10 @@ from langgraph_parallel.errors import UsageError
 from langgraph_parallel.graphs.flow import Options, flow_graph
 from langgraph_parallel.nodes.catalogue.best_of import Contest, Scores
 from langgraph_parallel.nodes.flow.spec import Flow, Plan
-from langgraph_parallel.nodes.work.arguments import check_named, text_of
+from langgraph_parallel.nodes.work.arguments import check_named, require_text
 from langgraph_parallel.nodes.work.roster import Models
 from langgraph_parallel.nodes.work.workers import WorkerLike, Workers
-from langgraph_parallel.prompts import Prompt, load, names, prompts_of
+from langgraph_parallel.prompts import Prompt, load, load_prompts, names
 from langgraph_parallel.records import Draft, Section
 from langgraph_parallel.runtime.context import Context
 from langgraph_parallel.runtime.models import ModelLike
@@ -95,7 +95,7 @@ def create_best_of(
         raise UsageError("method='rubric' and rubric={'criterion': 'what it means'} go together")
     if drafters is not None:
         check_named(drafters, "drafters")
-    texts, panel = prompts_of("best_of", prompts), Models(model, models, temperatures)
+    texts, panel = load_prompts("best_of", prompts), Models(model, models, temperatures)
     if drafters is None:
         size = panel.size(drafts, 3, "drafts")
         ways = list(approaches or _shipped())
@@ -139,7 +139,7 @@ def _shipped() -> list[str]:
 
 def _drafting(makers: Sequence[str], *, by_pairs: bool) -> Plan:
     def plan(given: Mapping[str, Any], context: Context) -> Sequence[Section]:
-        task = text_of(given, "task", "best_of")
+        task = require_text(given, "task", "best_of")
         pairs, most = len(makers) * (len(makers) - 1), current_run().limits.sections
         if pairs > most and by_pairs:
             raise UsageError(

@@ -15,7 +15,7 @@ from langgraph_parallel.nodes.flow.spec import Flow
 from langgraph_parallel.nodes.work.arguments import at_least, check_named
 from langgraph_parallel.nodes.work.roster import Models
 from langgraph_parallel.nodes.work.workers import WorkerLike, Workers
-from langgraph_parallel.prompts import Prompt, load, names, prompts_of
+from langgraph_parallel.prompts import Prompt, load, load_prompts, names
 from langgraph_parallel.records import Idea
 from langgraph_parallel.reducers.joins.ideas import SIMILAR
 from langgraph_parallel.runtime.models import ModelLike
@@ -81,7 +81,7 @@ def create_brainstorm(
     given = _shipped() if personas is None else dict(personas)
     if not given:
         raise UsageError("there is no persona; pass {'name': 'point of view'}")
-    texts, panel = prompts_of("brainstorm", prompts), Models(model, models, temperatures)
+    texts, panel = load_prompts("brainstorm", prompts), Models(model, models, temperatures)
     panel.size(len(given), 1, "personas")
     storm = Brainstorm(list(given), ideas, similar, vote=vote)
     flow = Flow(

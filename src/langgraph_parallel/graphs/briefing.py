@@ -16,7 +16,7 @@ from langgraph_parallel.nodes.flow.spec import Flow
 from langgraph_parallel.nodes.work.arguments import at_least
 from langgraph_parallel.nodes.work.ask import Ask
 from langgraph_parallel.nodes.work.workers import Workers
-from langgraph_parallel.prompts import Prompt, prompts_of
+from langgraph_parallel.prompts import Prompt, load_prompts
 from langgraph_parallel.records import Briefing
 from langgraph_parallel.runtime.models import ModelLike
 
@@ -89,7 +89,7 @@ def create_briefing(
     if offline and model is not None:
         raise UsageError("offline=True uses no model; leave out model=, or offline=")
     at_least(points, "points")
-    texts = prompts_of("briefing", prompts)
+    texts = load_prompts("briefing", prompts)
     briefer = Briefer(texts, model, offline=offline, points=points, language=language)
     words = {"language": language, "most": str(points)}
     digest = Ask(texts["digest"], model=model, schema=Digested, given=texts["digest"].fitting(words))

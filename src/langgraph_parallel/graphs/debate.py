@@ -12,16 +12,16 @@ from langgraph_parallel.errors import UsageError
 from langgraph_parallel.graphs.flow import Options, flow_graph
 from langgraph_parallel.nodes.catalogue.debate import Debate
 from langgraph_parallel.nodes.flow.spec import Flow
-from langgraph_parallel.nodes.vote.ballots import Reading
+from langgraph_parallel.nodes.vote.ballots import BallotParser
 from langgraph_parallel.nodes.vote.panel import answer_schema
-from langgraph_parallel.nodes.work.arguments import at_least, check_named, text_of
+from langgraph_parallel.nodes.work.arguments import at_least, check_named, require_text
 from langgraph_parallel.nodes.work.roster import Models
 from langgraph_parallel.nodes.work.workers import WorkerLike, Workers
-from langgraph_parallel.prompts import Prompt, prompts_of
+from langgraph_parallel.prompts import Prompt, load_prompts
 from langgraph_parallel.records import Ballot, Section, Turn, Verdict
 from langgraph_parallel.reducers.canonical import check_choices
-from langgraph_parallel.reducers.votes.normalise import NormaliserLike, normaliser_of
-from langgraph_parallel.reducers.votes.rules import Rule, among, form_of, rule_of
+from langgraph_parallel.reducers.votes.normalise import NormaliserLike, as_normaliser
+from langgraph_parallel.reducers.votes.rules import Rule, among, as_rule, ballot_form
 from langgraph_parallel.runtime.context import Context
 from langgraph_parallel.runtime.models import ModelLike
 
@@ -92,11 +92,11 @@ def create_debate(
         check_named(debaters, "debaters")
     if choices is not None:
         check_choices(choices)
-    decide = among(rule_of(rule), choices)
-    if form_of(decide) not in ("one", "number"):
+    decide = among(as_rule(rule), choices)
+    if ballot_form(decide) not in ("one", "number"):
         raise UsageError(f"{decide.name} wants lists or rankings, and debaters choose one answer")
-    texts, panel = prompts_of("debate", prompts), Models(model, models, temperatures)
-    schema = answer_schema(None if choices is None else tuple(choices), form_of(decide))
+    texts, panel = load_prompts("debate", prompts), Models(model, models, temperatures)
+    schema = answer_schema(None if choices is None else tuple(choices), ballot_form(decide))
     workers: dict[str, WorkerLike] = {}
     if isinstance(debaters, Mapping):
         if not debaters or model is not None or models or temperatures:
@@ -113,11 +113,11 @@ def create_debate(
         }
     for one, (opens, revises) in held.items():
         workers |= {f"open/{one}": opens, f"revise/{one}": revises}
-    reading = Reading(choices, "choice", normaliser_of(normalise), form_of(decide))
+    reading = BallotParser(choices, "choice", as_normaliser(normalise), ballot_form(decide))
     debate = Debate(list(held), reading, decide, rounds)
 
     def begin(given: Mapping[str, Any], context: Context) -> Sequence[Section]:
-        return debate.opening(text_of(given, "question", "debate"))
+        return debate.opening(require_text(given, "question", "debate"))
 
     flow = Flow(
         name=name,

@@ -15,7 +15,7 @@ from langgraph_parallel.nodes.flow.spec import Flow
 from langgraph_parallel.nodes.work.arguments import at_least
 from langgraph_parallel.nodes.work.ask import Ask
 from langgraph_parallel.nodes.work.workers import WorkerLike, Workers
-from langgraph_parallel.prompts import Prompt, prompts_of
+from langgraph_parallel.prompts import Prompt, load_prompts
 from langgraph_parallel.records import Feedback, Section
 from langgraph_parallel.runtime.models import ModelLike
 
@@ -83,7 +83,7 @@ def create_feedback_analysis(
     if not dimensions:
         raise UsageError("pass at least one dimension")
     at_least(batch, "batch")
-    texts = prompts_of("feedback", prompts)
+    texts = load_prompts("feedback", prompts)
     analysis = Analysis(list(dimensions), model, offline=offline, batch=batch)
     workers: dict[str, WorkerLike] = {
         one: Ask(texts[one], model=model, schema=SCHEMAS[one]) for one in dimensions

@@ -9,23 +9,23 @@ from langgraph.types import Checkpointer
 from pydantic import Field
 from typing_extensions import TypedDict
 
-from langgraph_parallel.nodes.fan_out.branch import branch_node, task_of
+from langgraph_parallel.nodes.fan_out.branch import branch_node, task_type
 from langgraph_parallel.nodes.fan_out.scatter import answered_to, scatter_to
 from langgraph_parallel.nodes.fan_out.state import BRANCHES, RUN_REPORT, typed_dict
 from langgraph_parallel.nodes.flow.estimate import flow_estimator
 from langgraph_parallel.nodes.flow.nodes import (
     asking,
-    closing_with,
-    gathering,
+    close_node,
+    gather_node,
     of_first_round,
-    planning,
+    plan_node,
     section_tasks,
 )
 from langgraph_parallel.nodes.flow.rounds import again
 from langgraph_parallel.nodes.flow.spec import Flow
 from langgraph_parallel.records import Answer, Branch, Call, Section
 from langgraph_parallel.reducers.channels import merge_calls
-from langgraph_parallel.reducers.completion import Completion, completion_of
+from langgraph_parallel.reducers.completion import Completion, as_completion
 from langgraph_parallel.runtime.context import Context
 from langgraph_parallel.runtime.graph import Governing, governed
 from langgraph_parallel.runtime.limits import Limits, limits_from_environment, merged
@@ -105,16 +105,16 @@ def flow_graph(
     )
     end = flow.closes_with
     tasks = section_tasks(flow)
-    builder.add_node("plan", planning(flow))
+    builder.add_node("plan", plan_node(flow))
     only = flow.workers.only  # a graph that is the only worker shows in drawings
     branch = (
         branch_node(only, "section", into=flow.workers.into)
         if only
         else branch_node(flow.workers, "section", quiet=flow.quiet)
     )
-    builder.add_node("worker", branch, input_schema=task_of("SectionTask", Section))
-    builder.add_node("gather", gathering(flow))
-    builder.add_node(end, closing_with(flow))
+    builder.add_node("worker", branch, input_schema=task_type("SectionTask", Section))
+    builder.add_node("gather", gather_node(flow))
+    builder.add_node(end, close_node(flow))
     builder.add_edge(START, "plan")
     builder.add_conditional_edges("plan", *scatter_to("worker", tasks, join="gather", all_of=of_first_round))
     builder.add_edge("worker", "gather")
@@ -134,7 +134,7 @@ def flow_graph(
             flow_estimator(flow),
             context,
             limits,
-            completion_of(completion),
+            as_completion(completion),
             again=again,
             escalates=escalates,
             fills=flow.takes,

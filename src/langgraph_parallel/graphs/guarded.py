@@ -11,13 +11,13 @@ from typing_extensions import TypedDict, Unpack
 from langgraph_parallel.errors import UsageError
 from langgraph_parallel.graphs.checking import check_worker
 from langgraph_parallel.graphs.flow import Options, flow_graph
-from langgraph_parallel.nodes.catalogue.checks import CheckLike, check_of
+from langgraph_parallel.nodes.catalogue.checks import CheckLike, as_check
 from langgraph_parallel.nodes.catalogue.guarded import ANSWER, LATE, Guard, HeldAnswer, Policy
 from langgraph_parallel.nodes.flow.spec import Flow
 from langgraph_parallel.nodes.work.arguments import check_named
 from langgraph_parallel.nodes.work.ask import Ask
 from langgraph_parallel.nodes.work.workers import WorkerLike, Workers, as_worker
-from langgraph_parallel.prompts import Prompt, load, prompts_of
+from langgraph_parallel.prompts import Prompt, load, load_prompts
 from langgraph_parallel.records import CheckOutcome, Section
 from langgraph_parallel.runtime.limits import Limits
 from langgraph_parallel.runtime.models import ModelLike
@@ -84,9 +84,9 @@ def create_guarded(
         raise UsageError("a guarded answer waits for all of its checks; leave out completion=")
     if checks is not None:
         check_named(checks, "checks")
-    texts = prompts_of("guarded", prompts)
+    texts = load_prompts("guarded", prompts)
     shipped = {"safety": load("guarded/checks/safety").text}
-    held = {one: check_of(check) for one, check in (shipped if checks is None else checks).items()}
+    held = {one: as_check(check) for one, check in (shipped if checks is None else checks).items()}
     if not held:
         raise UsageError("there is no check; pass {'name': 'what must not be answered'}")
     judge = check_model if check_model is not None else model

@@ -14,14 +14,14 @@ from langgraph_parallel.graphs.voting import create_voting
 from langgraph_parallel.nodes.catalogue.labeling import labelled
 from langgraph_parallel.nodes.flow.spec import Flow
 from langgraph_parallel.nodes.vote.panel import answer_schema
-from langgraph_parallel.nodes.work.arguments import check_named, texts_of
+from langgraph_parallel.nodes.work.arguments import check_named, require_texts
 from langgraph_parallel.nodes.work.roster import Models
 from langgraph_parallel.nodes.work.workers import WorkerLike, Workers
-from langgraph_parallel.prompts import Prompt, prompts_of
+from langgraph_parallel.prompts import Prompt, load_prompts
 from langgraph_parallel.records import Label, Section
 from langgraph_parallel.reducers.canonical import check_choices
 from langgraph_parallel.reducers.votes.agreement import Agreement
-from langgraph_parallel.reducers.votes.rules import Rule, form_of, rule_of
+from langgraph_parallel.reducers.votes.rules import Rule, as_rule, ballot_form
 from langgraph_parallel.reducers.votes.stops import Stop
 from langgraph_parallel.reducers.votes.waves import Wave
 from langgraph_parallel.runtime.context import Context
@@ -97,7 +97,7 @@ def create_labeling(
         PromptError: a prompt with other variables.
     """
     check_choices(labels)
-    if form_of(rule_of(rule)) != "one":
+    if ballot_form(as_rule(rule)) != "one":
         raise UsageError(f"{rule!r} wants lists, rankings or numbers, and an item has one label")
     if isinstance(voters, Mapping):
         check_named(voters, "voters")
@@ -108,7 +108,7 @@ def create_labeling(
             raise UsageError("voters are given as workers, so model and temperature have nobody to go to")
         asked: Mapping[str, WorkerLike] = voters
     else:
-        prompt, panel = prompts_of("labeling", prompts)["label"], Models(model, models, temperatures)
+        prompt, panel = load_prompts("labeling", prompts)["label"], Models(model, models, temperatures)
         given = prompt.fitting({"guidelines": guidelines or "There are none."})
         asked = {
             f"#{i + 1}": panel.ask(
@@ -132,5 +132,5 @@ def create_labeling(
 
 
 def _one_for_each(given: Mapping[str, Any], context: Context) -> Sequence[Section]:
-    items = texts_of(given, "items", "item")
+    items = require_texts(given, "items", "item")
     return [Section(id=title, title=title, content=item) for title, item in items.items()]

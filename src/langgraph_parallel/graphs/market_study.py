@@ -16,7 +16,7 @@ from langgraph_parallel.nodes.flow.spec import Flow
 from langgraph_parallel.nodes.work.arguments import check_named
 from langgraph_parallel.nodes.work.ask import Ask
 from langgraph_parallel.nodes.work.workers import WorkerLike, Workers, as_worker
-from langgraph_parallel.prompts import Prompt, prompts_of
+from langgraph_parallel.prompts import Prompt, load_prompts
 from langgraph_parallel.records import MarketStudy
 from langgraph_parallel.reducers.votes.rules import Rule
 from langgraph_parallel.runtime.models import ModelLike
@@ -105,7 +105,7 @@ def create_market_study(
     covers = SECTIONS if sections is None else dict(sections)
     if not covers and not quantity:
         raise UsageError("there are no sections and no forecasts; pass at least one of them")
-    texts = prompts_of("market_study", prompts)
+    texts = load_prompts("market_study", prompts)
     writer = Ask(texts["report"], model=model)
     study = Study(covers, writer, quantity=quantity, horizon=horizon, unit=unit)
     writes = (

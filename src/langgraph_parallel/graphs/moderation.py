@@ -11,13 +11,13 @@ from typing_extensions import TypedDict, Unpack
 from langgraph_parallel.errors import UnknownCheck, UsageError
 from langgraph_parallel.graphs.checking import check_worker
 from langgraph_parallel.graphs.flow import Options, flow_graph
-from langgraph_parallel.nodes.catalogue.checks import Check, CheckLike, check_of
+from langgraph_parallel.nodes.catalogue.checks import Check, CheckLike, as_check
 from langgraph_parallel.nodes.catalogue.moderation import ENGINES, Moderating, checked
 from langgraph_parallel.nodes.flow.spec import Flow
 from langgraph_parallel.nodes.work.arguments import check_named
 from langgraph_parallel.nodes.work.ask import Ask
 from langgraph_parallel.nodes.work.workers import WorkerLike, Workers
-from langgraph_parallel.prompts import Prompt, load, names, prompts_of
+from langgraph_parallel.prompts import Prompt, load, load_prompts, names
 from langgraph_parallel.records import Moderation, Section
 from langgraph_parallel.runtime.models import ModelLike
 
@@ -84,7 +84,7 @@ def create_moderation(
     if offline and model is not None:
         raise UsageError("offline=True uses no model; leave out model=, or offline=")
     held = _checks(checks)
-    prompt = prompts_of("moderation", prompts)["check"]
+    prompt = load_prompts("moderation", prompts)["check"]
     workers: dict[str, WorkerLike] = {
         checked(one): check_worker(one, check, prompt, model, "text") for one, check in held.items()
     }
@@ -128,5 +128,5 @@ def _checks(given: Sequence[str] | Mapping[str, CheckLike] | None) -> dict[str, 
         if check == "" and one not in shipped:
             raise UnknownCheck.of(one, shipped)
         text = load(f"moderation/checks/{one}").text if check == "" else ""
-        made[one] = Check(text, voters=VOTERS.get(one, 1)) if check == "" else check_of(check)
+        made[one] = Check(text, voters=VOTERS.get(one, 1)) if check == "" else as_check(check)
     return made

@@ -15,7 +15,7 @@ from langgraph_parallel.nodes.catalogue.tools import Researcher, Toolbox
 from langgraph_parallel.nodes.flow.spec import Flow
 from langgraph_parallel.nodes.work.arguments import at_least
 from langgraph_parallel.nodes.work.workers import Workers
-from langgraph_parallel.prompts import Prompt, prompts_of
+from langgraph_parallel.prompts import Prompt, load_prompts
 from langgraph_parallel.records import Research
 from langgraph_parallel.runtime.models import ModelLike
 
@@ -91,7 +91,7 @@ def create_research(
         raise UsageError("offline=True uses no model; leave out model=, or offline=")
     for what, number in (("topics", topics), ("rounds", rounds), ("steps", steps)):
         at_least(number, what)
-    texts, toolbox = prompts_of("research", prompts), Toolbox(tools)
+    texts, toolbox = load_prompts("research", prompts), Toolbox(tools)
     inquiry = Inquiry(texts, model, toolbox, most=topics, rounds=rounds, offline=offline, language=language)
     flow = Flow(
         name=name,

@@ -14,10 +14,10 @@ from pydantic import Field
 from typing_extensions import TypedDict
 
 from langgraph_parallel.graphs.voting import voting_builder, voting_governing
-from langgraph_parallel.nodes.fan_out.branch import branch_node, task_of
+from langgraph_parallel.nodes.fan_out.branch import branch_node, task_type
 from langgraph_parallel.nodes.fan_out.scatter import scatter_to
 from langgraph_parallel.nodes.fan_out.state import BRANCHES, RUN_REPORT
-from langgraph_parallel.nodes.review.aspects import AspectLike, aspects_of
+from langgraph_parallel.nodes.review.aspects import AspectLike, as_aspects
 from langgraph_parallel.nodes.review.nodes import (
     ReviewSettings,
     ReviewVoters,
@@ -28,12 +28,12 @@ from langgraph_parallel.nodes.review.nodes import (
     uniting,
     vote_tasks,
 )
-from langgraph_parallel.nodes.vote.ballots import Reading
+from langgraph_parallel.nodes.vote.ballots import BallotParser
 from langgraph_parallel.nodes.vote.poll import VoteSettings
-from langgraph_parallel.prompts import Prompt, prompts_of
+from langgraph_parallel.prompts import Prompt, load_prompts
 from langgraph_parallel.records import Aspect, Call, Finding, Review, ReviewQuestion, Skipped
 from langgraph_parallel.reducers.channels import merge_calls
-from langgraph_parallel.reducers.completion import Completion, completion_of
+from langgraph_parallel.reducers.completion import Completion, as_completion
 from langgraph_parallel.reducers.votes.rules import union
 from langgraph_parallel.runtime.context import ReviewContext
 from langgraph_parallel.runtime.graph import Governing, governed
@@ -147,14 +147,14 @@ def create_review(
         UnknownPrice: a budget in dollars, and a model without a known price.
     """
     settings = ReviewSettings(
-        aspects=aspects_of(aspects),
+        aspects=as_aspects(aspects),
         model=model,
         voters=voters,
         engines=engines,
         offline=offline,
         reconcile=reconcile,
         confirm=Fraction(confirm).limit_denominator(1000),
-        prompts=prompts_of("review", prompts),
+        prompts=load_prompts("review", prompts),
     )
     return review_graph(settings, limits, completion, checkpointer=checkpointer, store=store, name=name)
 
@@ -175,7 +175,7 @@ def review_graph(
         review_estimator(settings, voters),
         ReviewContext,
         limits,
-        completion_of(completion),
+        as_completion(completion),
         takes=lambda title, text: {"files": {title: text}},
     )
     return governed(review_builder(settings, voters).compile(**options), governing)
@@ -183,7 +183,7 @@ def review_graph(
 
 def review_builder(settings: ReviewSettings, voters: ReviewVoters) -> StateGraph[Any, Any, Any, Any]:
     """Wire a review: plan -> votes -> (reconcile) -> unite."""
-    voting = VoteSettings(voters, union(), attrgetter("label"), Reading(form="list"))
+    voting = VoteSettings(voters, union(), attrgetter("label"), BallotParser(form="list"))
     vote = voting_builder(voting, question=ReviewQuestion).compile(name="vote")
     builder: StateGraph[Any, Any, Any, Any] = StateGraph(
         _State, context_schema=ReviewContext, input_schema=ReviewInput, output_schema=ReviewOutput
@@ -195,7 +195,7 @@ def review_builder(settings: ReviewSettings, voters: ReviewVoters) -> StateGraph
     builder.add_node(
         "vote",
         branch_node(worker, "section", into=as_question),
-        input_schema=task_of("ReviewTask", ReviewQuestion),
+        input_schema=task_type("ReviewTask", ReviewQuestion),
     )
     builder.add_node("unite", uniting(settings))
     builder.add_edge(START, "plan")

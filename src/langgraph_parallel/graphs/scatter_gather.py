@@ -10,7 +10,7 @@ from typing_extensions import TypedDict, Unpack
 
 from langgraph_parallel.errors import InputError, UsageError
 from langgraph_parallel.graphs.flow import Options, flow_graph
-from langgraph_parallel.nodes.catalogue.scatter_gather import Source, SourceLike, source_of
+from langgraph_parallel.nodes.catalogue.scatter_gather import Source, SourceLike, as_source
 from langgraph_parallel.nodes.fan_out.gathered import Gathered
 from langgraph_parallel.nodes.fan_out.outcome import as_json
 from langgraph_parallel.nodes.flow.spec import Flow
@@ -78,7 +78,7 @@ def create_scatter_gather(
     check_named(sources, "sources")
     if not sources:
         raise UsageError("there is no source; pass {'name': worker}")
-    held = {source: source_of(given) for source, given in sources.items()}
+    held = {source: as_source(given) for source, given in sources.items()}
     if timeout is not None:
         held = {key: Source(one.worker, one.timeout or timeout) for key, one in held.items()}
 

@@ -12,35 +12,40 @@ from pydantic import BaseModel, Field
 from typing_extensions import TypedDict
 
 from langgraph_parallel.errors import UsageError
-from langgraph_parallel.nodes.fan_out.branch import branch_node, task_of
+from langgraph_parallel.nodes.fan_out.branch import branch_node, task_type
 from langgraph_parallel.nodes.fan_out.scatter import scatter_to
 from langgraph_parallel.nodes.fan_out.state import BRANCHES, RUN_REPORT, typed_dict
-from langgraph_parallel.nodes.vote.ballots import Reading
+from langgraph_parallel.nodes.vote.ballots import BallotParser
 from langgraph_parallel.nodes.vote.electorate import Electorate, GivenVoters
-from langgraph_parallel.nodes.vote.escalate import check_no_waiting, escalating
+from langgraph_parallel.nodes.vote.escalate import check_no_waiting, escalate_node
 from langgraph_parallel.nodes.vote.estimate import voting_estimator
-from langgraph_parallel.nodes.vote.fallback import asks_of, check_fallback, falling_back, on_undecided_of
+from langgraph_parallel.nodes.vote.fallback import (
+    as_on_undecided,
+    check_fallback,
+    deciding_asks,
+    fallback_node,
+)
 from langgraph_parallel.nodes.vote.judge import Judge
 from langgraph_parallel.nodes.vote.nodes import (
     all_voters,
-    deciding,
-    opening,
-    reopening,
-    tallying,
+    close_node,
+    open_node,
+    redrive_vote,
+    tally_node,
     voter_tasks,
 )
-from langgraph_parallel.nodes.vote.panel import panel_of
-from langgraph_parallel.nodes.vote.poll import VoteSettings, shadow_of
+from langgraph_parallel.nodes.vote.panel import build_panel
+from langgraph_parallel.nodes.vote.poll import VoteSettings, as_shadow_stops
 from langgraph_parallel.nodes.work.workers import WorkerLike
 from langgraph_parallel.prompts import Prompt
 from langgraph_parallel.records import Ballot, Call, Verdict
 from langgraph_parallel.reducers.canonical import check_choices
 from langgraph_parallel.reducers.channels import merge_calls
-from langgraph_parallel.reducers.completion import Completion, completion_of
-from langgraph_parallel.reducers.votes.normalise import NormaliserLike, normaliser_of
-from langgraph_parallel.reducers.votes.rules import Rule, among, form_of, rule_of
-from langgraph_parallel.reducers.votes.stops import Stop, stop_of
-from langgraph_parallel.reducers.votes.waves import Wave, wave_of
+from langgraph_parallel.reducers.completion import Completion, as_completion
+from langgraph_parallel.reducers.votes.normalise import NormaliserLike, as_normaliser
+from langgraph_parallel.reducers.votes.rules import Rule, among, as_rule, ballot_form
+from langgraph_parallel.reducers.votes.stops import Stop, as_stop
+from langgraph_parallel.reducers.votes.waves import Wave, as_wave
 from langgraph_parallel.runtime.context import VotingContext
 from langgraph_parallel.runtime.graph import Governing, governed
 from langgraph_parallel.runtime.limits import Limits, limits_from_environment, merged
@@ -165,12 +170,21 @@ def create_voting(
     """
     if choices is not None:
         check_choices(choices)
-    decide_by = rule if isinstance(rule, Judge) else among(rule_of(rule), choices)
-    if form_of(decide_by) == "number" and any(isinstance(choice, str) for choice in choices or []):
+    decide_by = rule if isinstance(rule, Judge) else among(as_rule(rule), choices)
+    if ballot_form(decide_by) == "number" and any(isinstance(choice, str) for choice in choices or []):
         raise UsageError(f"{decide_by.name} decides among numbers, and the choices are texts; leave them out")
     if isinstance(voters, int | None):
-        electorate: Electorate = panel_of(
-            model, models, prompt, prompts, temperatures, voters, choices, schema, ballot, form_of(decide_by)
+        electorate: Electorate = build_panel(
+            model,
+            models,
+            prompt,
+            prompts,
+            temperatures,
+            voters,
+            choices,
+            schema,
+            ballot,
+            ballot_form(decide_by),
         )
     elif model is not None or models or prompt is not None or prompts or temperatures or schema is not None:
         raise UsageError(
@@ -183,22 +197,22 @@ def create_voting(
         electorate,
         decide_by,
         lambda _: name,
-        Reading(choices, ballot, normaliser_of(normalise), form_of(decide_by)),
-        stop=stop_of(stop),
-        wave=wave_of(wave),
+        BallotParser(choices, ballot, as_normaliser(normalise), ballot_form(decide_by)),
+        stop=as_stop(stop),
+        wave=as_wave(wave),
         race=race,
-        on_undecided=among(on_undecided_of(on_undecided), choices),
-        shadow=shadow_of(shadow, stop_of(stop), decide_by),
+        on_undecided=among(as_on_undecided(on_undecided), choices),
+        shadow=as_shadow_stops(shadow, as_stop(stop), decide_by),
     )
     settings.stop.check(settings.rule)
     check_fallback(settings.rule, settings.on_undecided)
     check_no_waiting({"the fallback": settings.on_undecided})
-    asked = [ask.model for ask in asks_of(settings)]
+    asked = [ask.model for ask in deciding_asks(settings)]
     check_prices(merged([limits, limits_from_environment()]), [*electorate.models(), *asked])
     builder = voting_builder(settings, question=str)
     return governed(
         builder.compile(checkpointer=checkpointer, store=store, name=name),
-        voting_governing(settings, limits, completion_of(completion)),
+        voting_governing(settings, limits, as_completion(completion)),
     )
 
 
@@ -213,9 +227,9 @@ def voting_governing(
         VotingContext,
         limits,
         completion,
-        again=reopening(settings),
+        again=redrive_vote(settings),
         escalates=settings.on_undecided == "escalate",
-        asks=[*settings.electorate.asks, *asks_of(settings)],
+        asks=[*settings.electorate.asks, *deciding_asks(settings)],
         takes=lambda title, text: {"question": text},
     )
 
@@ -237,10 +251,10 @@ def voting_builder(settings: VoteSettings, *, question: Any) -> StateGraph[Any, 
         output_schema=VotingOutput,
     )
     router, paths = scatter_to("voter", voter_tasks(settings), join="close", all_of=all_voters)
-    builder.add_node("open", opening(settings))
+    builder.add_node("open", open_node(settings))
     builder.add_node("voter", branch_node(settings.electorate, "voter"), input_schema=_task_on(asked))
-    builder.add_node("tally", tallying(settings))
-    builder.add_node("close", deciding(settings))
+    builder.add_node("tally", tally_node(settings))
+    builder.add_node("close", close_node(settings))
     builder.add_edge(START, "open")
     builder.add_conditional_edges("open", router, paths)
     builder.add_edge("voter", "tally")
@@ -254,7 +268,7 @@ def _add_undecided(builder: StateGraph[Any, Any, Any, Any], settings: VoteSettin
         builder.add_edge("close", END)
         return
     name = "escalate" if settings.on_undecided == "escalate" else "fallback"
-    make = escalating if settings.on_undecided == "escalate" else falling_back
+    make = escalate_node if settings.on_undecided == "escalate" else fallback_node
 
     def if_undecided(state: Any) -> str:
         return END if state["verdict"].decided else name
@@ -266,4 +280,4 @@ def _add_undecided(builder: StateGraph[Any, Any, Any, Any], settings: VoteSettin
 
 def _task_on(asked: Mapping[str, Any]) -> Any:
     """What is sent to a voter's branch."""
-    return task_of("VoteTask", typed_dict("Vote", {"voter": str}, asked))
+    return task_type("VoteTask", typed_dict("Vote", {"voter": str}, asked))

@@ -66,7 +66,7 @@ BLIND_SPOTS = (
 )
 
 
-def families_of(aspect: str) -> list[Family]:
+def families_for(aspect: str) -> list[Family]:
     """The families that judge an aspect, with the engines of them that are installed."""
     held = []
     for family in FAMILIES.get(aspect, ()):

@@ -33,7 +33,7 @@ _FAMILY: tuple[tuple[str, Severity], ...] = (
 )
 
 
-def severity_of(rule: str) -> Severity:
+def severity_for(rule: str) -> Severity:
     """The severity of a canonical rule; of one that is not listed, that of its family."""
     if rule in RULES:
         return RULES[rule].severity

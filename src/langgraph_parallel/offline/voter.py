@@ -16,7 +16,7 @@ from pydantic import JsonValue
 
 from langgraph_parallel.offline.engines import Hit, Unread
 from langgraph_parallel.offline.families import Family, Seat
-from langgraph_parallel.offline.rules import RULES, severity_of
+from langgraph_parallel.offline.rules import RULES, severity_for
 from langgraph_parallel.records import Call, Claim, Lines, Part, ReviewQuestion
 from langgraph_parallel.reducers.findings.aliases import canonical_rule
 from langgraph_parallel.runtime.loops import loop_local
@@ -144,7 +144,7 @@ class StaticVoter:
             aspect=aspect,
             path=part.path,
             lines=Lines(first=hit.first, last=hit.last),
-            severity=hit.severity or severity_of(rule),
+            severity=hit.severity or severity_for(rule),
             message=message,
             explanation=known.explanation if known else "",
             suggestion=known.suggestion if known else hit.fix,

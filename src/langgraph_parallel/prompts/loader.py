@@ -104,7 +104,7 @@ def names(folder: str) -> list[str]:
     return sorted(Path(item.name).stem for item in held.iterdir() if item.name.endswith(".md"))
 
 
-def prompts_of(graph: str, given: "Mapping[str, str | Path | Prompt] | None" = None) -> dict[str, Prompt]:
+def load_prompts(graph: str, given: "Mapping[str, str | Path | Prompt] | None" = None) -> dict[str, Prompt]:
     """The prompts of a graph by name, those that the caller has replaced among them.
 
     Args:
@@ -124,7 +124,7 @@ def replaced(
     """Prompts, those that the caller has replaced among them.
 
     Raises:
-        PromptError: as `prompts_of`.
+        PromptError: as `load_prompts`.
     """
     made = dict(shipped)
     for name, own in (given or {}).items():
@@ -133,13 +133,13 @@ def replaced(
         if not isinstance(own, str | Path | Prompt):
             raise PromptError(f"prompt {name!r} is {own!r}; pass a text, a path, or a Prompt")
         known = shipped[name].variables
-        made[name] = prompt_of(own, f"{graph}/{name}").check(known)
+        made[name] = as_prompt(own, f"{graph}/{name}").check(known)
         if known and not made[name].variables:
             raise PromptError(f"prompt {name!r} uses none of its variables: {_braced(known)}")
     return made
 
 
-def prompt_of(prompt: "str | Path | Prompt", name: str = "prompt") -> Prompt:
+def as_prompt(prompt: "str | Path | Prompt", name: str = "prompt") -> Prompt:
     """Take a prompt, a Markdown file, or the text itself.
 
     Raises:

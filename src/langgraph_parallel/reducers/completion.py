@@ -266,13 +266,13 @@ _POLICIES: Mapping[str, type[Completion]] = {
 }
 
 
-def completion_of(policy: Completion | str | None) -> Completion | None:
+def as_completion(policy: Completion | str | None) -> Completion | None:
     """Read a policy as it is written in Python; an empty text is none. Nothing in the text is executed.
 
     Raises:
         UsageError: it is no policy.
 
-    >>> str(completion_of("min_success(3) & required('a') | deadline(30)"))
+    >>> str(as_completion("min_success(3) & required('a') | deadline(30)"))
     "min_success(3) & required('a') | deadline(30)"
     """
     if policy is None or isinstance(policy, Completion):

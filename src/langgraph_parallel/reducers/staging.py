@@ -43,14 +43,14 @@ def check_plan(sections: Sequence[Section], workers: Iterable[str] = ()) -> None
             )
         if strange := [need for need in section.needs if need not in counts]:
             raise PlanError(f"section {section.id!r} needs {strange[0]!r}, which is not in the plan")
-    if circle := cycle_of({section.id: section.needs for section in sections}):
+    if circle := find_cycle({section.id: section.needs for section in sections}):
         raise PlanError(f"sections need each other in a circle: {' -> '.join(circle)}")
 
 
-def cycle_of(needs: Mapping[str, Sequence[str]]) -> list[str]:
+def find_cycle(needs: Mapping[str, Sequence[str]]) -> list[str]:
     """Some names that need each other in a circle, the first again at the end; none where nothing does.
 
-    >>> cycle_of({"a": ["b"], "b": ["c"], "c": ["a"]})
+    >>> find_cycle({"a": ["b"], "b": ["c"], "c": ["a"]})
     ['a', 'b', 'c', 'a']
     """
     left = {name: set(wanted) for name, wanted in needs.items()}

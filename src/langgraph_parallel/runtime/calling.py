@@ -22,10 +22,10 @@ from langgraph_parallel.errors import DeadlineExceeded, RunDrained
 from langgraph_parallel.records import Call, Usage
 from langgraph_parallel.runtime.bound import Bound, BranchEnded, current_bound
 from langgraph_parallel.runtime.budget import Amount
-from langgraph_parallel.runtime.limiter import Limiter, Rates, Slot, asking
+from langgraph_parallel.runtime.limiter import Limiter, Rates, Slot, current_limiter
 from langgraph_parallel.runtime.limits import Limits
 from langgraph_parallel.runtime.prices import Priced
-from langgraph_parallel.runtime.recording import record, usage_of
+from langgraph_parallel.runtime.recording import read_usage, record
 from langgraph_parallel.runtime.redis_limits import Shared
 from langgraph_parallel.runtime.retry import is_overloaded, is_throttled, retry_after, retrying
 from langgraph_parallel.runtime.run import Run
@@ -117,7 +117,7 @@ class Calling:
             if not racing[0].done() and (second := self._second(request)) is not None:
                 racing.append(second)
             answer = await _first_answer(racing)
-            request.cut_off = usage_of(answer)
+            request.cut_off = read_usage(answer)
             return answer
         finally:
             stragglers.finished(late, answered=answer is not None)
@@ -178,7 +178,7 @@ class _Request:
         calling, limits, limiter = self._calling, self._calling.limits, self._calling.limiter
         id, started = uuid.uuid4(), time.time()
         usage, ok, throttled = Usage(), False, False
-        token = asking.set(limiter)
+        token = current_limiter.set(limiter)
         try:
             if calling.shared is None:
                 answer = await self._answer(id)
@@ -186,7 +186,7 @@ class _Request:
                 async with calling.shared.lease(calling.rates, self.tokens, limits.call_timeout):
                     started = time.time()
                     answer = await self._answer(id)
-            usage, ok = usage_of(answer), True
+            usage, ok = read_usage(answer), True
             return answer
         except asyncio.CancelledError:
             usage = self.cut_off
@@ -205,7 +205,7 @@ class _Request:
                 await calling.shared.pause(min(pause, limits.retry_after_ceiling))
             raise
         finally:
-            asking.reset(token)
+            current_limiter.reset(token)
             used = usage.input_tokens + usage.output_tokens
             if ok and used:
                 limiter.release(slot, answered=True, tokens=used, answer=usage.output_tokens)

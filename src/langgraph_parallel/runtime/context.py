@@ -73,7 +73,7 @@ class ReviewContext(PanelContext):
 ContextT = TypeVar("ContextT", bound=Context)
 
 
-def context_of(given: object, kind: type[ContextT]) -> ContextT:
+def as_context(given: object, kind: type[ContextT]) -> ContextT:
     """Take a graph's context, or an empty one.
 
     A graph that runs inside a foreign graph sees that graph's context. It may be anything, so what is
@@ -94,4 +94,4 @@ def current_context() -> Context:
         runtime = get_runtime(Context)
     except (RuntimeError, KeyError):
         return Context()
-    return context_of(getattr(runtime, "context", None), Context)  # None inside of other Runnables
+    return as_context(getattr(runtime, "context", None), Context)  # None inside of other Runnables

@@ -85,11 +85,11 @@ class Direct:
         except httpx2.TransportError as error:
             raise APIConnectionError(request=request) from error
         if response.status_code >= 300:
-            raise _error_of(response)
+            raise _api_error(response)
         return _read(response.json())
 
 
-def _error_of(response: Any) -> Exception:
+def _api_error(response: Any) -> Exception:
     """The SDK's error for an answer that is none."""
     import openai
 

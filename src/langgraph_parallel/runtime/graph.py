@@ -13,10 +13,10 @@ from pydantic import ValidationError
 
 from langgraph_parallel.errors import UsageError
 from langgraph_parallel.records import Estimate
-from langgraph_parallel.reducers.completion import Completion, completion_of
-from langgraph_parallel.runtime.context import Context, context_of, current_context
+from langgraph_parallel.reducers.completion import Completion, as_completion
+from langgraph_parallel.runtime.context import Context, as_context, current_context
 from langgraph_parallel.runtime.limits import PREFIX, Limits
-from langgraph_parallel.runtime.run import Run, run_of
+from langgraph_parallel.runtime.run import Run, find_run
 
 _CHECKPOINTER = "__pregel_checkpointer"
 """Under which LangGraph hands a checkpointer down to the graphs inside a graph."""
@@ -82,14 +82,14 @@ class ParallelGraph(CompiledStateGraph):  # type: ignore[type-arg]
         Raises:
             UsageError: the runtime context or the environment has something that is no limit or policy.
         """
-        around, built = run_of(config), self.governing
+        around, built = find_run(config), self.governing
         if around is not None:
             return Run(built.limits, completion=built.completion, around=around)
-        given = self.context_of(context)
+        given = self.as_context(context)
         completion = (
-            completion_of(given.completion)
+            as_completion(given.completion)
             or built.completion
-            or completion_of(os.environ.get(f"{PREFIX}COMPLETION", ""))
+            or as_completion(os.environ.get(f"{PREFIX}COMPLETION", ""))
         )
         return Run(built.limits, given.limits, completion)
 
@@ -103,7 +103,7 @@ class ParallelGraph(CompiledStateGraph):  # type: ignore[type-arg]
                 "checkpointer=..., or the graph around it"
             )
 
-    def context_of(self, context: Any) -> Context:
+    def as_context(self, context: Any) -> Context:
         """Read a runtime context; without one, that of the code around.
 
         Raises:
@@ -118,7 +118,7 @@ class ParallelGraph(CompiledStateGraph):  # type: ignore[type-arg]
                 problem = error.errors()[0]
                 place = ".".join(map(str, problem["loc"])) or "context"
                 raise UsageError(f"the runtime context has a wrong {place}: {problem['msg']}") from None
-        return context_of(context, Context)
+        return as_context(context, Context)
 
     def stream(self, input: Any, config: Any = None, **kwargs: Any) -> Iterator[Any]:
         """Stream as `astream` does; `invoke` is built on this."""

@@ -352,14 +352,14 @@ class Limiter:
             self._serve()
 
 
-asking: ContextVar[Limiter | None] = ContextVar("asking", default=None)
+current_limiter: ContextVar[Limiter | None] = ContextVar("current_limiter", default=None)
 """The limiter of the request that this code is part of: what its response's headers say is for it."""
 
 _limiters: dict[Hashable, Limiter] = {}
 _making = threading.Lock()
 
 
-def limiter_of(endpoint: str, model: str) -> Limiter:
+def get_limiter(endpoint: str, model: str) -> Limiter:
     """The limiter of one model of one endpoint: the same one for the whole process."""
     with _making:
         return _limiters.setdefault((endpoint, model), Limiter())

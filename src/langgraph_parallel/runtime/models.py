@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any, cast
 from langchain_core.language_models import BaseChatModel
 
 from langgraph_parallel.errors import ModelError, NoModelError
-from langgraph_parallel.runtime.limiter import asking
+from langgraph_parallel.runtime.limiter import current_limiter
 from langgraph_parallel.runtime.loops import close_with_loop, loop_local_async
 from langgraph_parallel.runtime.retry import reset_after
 
@@ -126,7 +126,7 @@ def model_name(model: ModelLike) -> str:
     return str(getattr(model, "model_name", None) or getattr(model, "model", None) or type(model).__name__)
 
 
-def endpoint_of(model: BaseChatModel) -> str:
+def get_endpoint(model: BaseChatModel) -> str:
     """What tells one endpoint from another: the address of an OpenAI-compatible one, else the provider."""
     if is_openai(model):
         client = cast("BaseChatOpenAI", model).root_async_client
@@ -167,7 +167,7 @@ def _http_client() -> Any:
 
 async def _heed(response: Any) -> None:
     """Pause where an answer's headers say that nothing is left."""
-    limiter = asking.get()
+    limiter = current_limiter.get()
     if limiter is not None and (seconds := reset_after(response.headers)) is not None:
         limiter.exhausted(min(seconds, _LONGEST_RESET))
 

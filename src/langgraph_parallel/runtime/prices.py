@@ -31,7 +31,7 @@ class Priced:
     @classmethod
     def of(cls, model: ModelLike) -> "Priced":
         """Name a model."""
-        return cls(provider_of(model), model_name(model))
+        return cls(get_provider(model), model_name(model))
 
     def at(self, limits: Limits) -> "Priced":
         """The same, with the prices that the limits give."""
@@ -93,7 +93,7 @@ def _listed(provider: str | None, model: str, input_tokens: int, output_tokens: 
         return None
 
 
-def provider_of(model: ModelLike) -> str | None:
+def get_provider(model: ModelLike) -> str | None:
     """The provider as the price list names it; None has the list look for the model's name."""
     if isinstance(model, BaseChatModel):
         named = model._get_ls_params().get("ls_provider")

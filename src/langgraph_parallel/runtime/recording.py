@@ -38,7 +38,7 @@ def record(call: Call) -> None:
         calls[call.id] = call
 
 
-def usage_of(message: BaseMessage) -> Usage:
+def read_usage(message: BaseMessage) -> Usage:
     """Tokens of an answer, as the provider counts them; zero where it does not say."""
     counted = message.usage_metadata if isinstance(message, AIMessage) else None
     if not counted:
@@ -73,7 +73,7 @@ class CallRecorder(AsyncCallbackHandler):
     async def on_llm_end(self, response: LLMResult, *, run_id: UUID, **kwargs: Any) -> None:
         """Note a call that was answered."""
         usage = Usage.total(
-            usage_of(generation.message)
+            read_usage(generation.message)
             for batch in response.generations
             for generation in batch
             if isinstance(generation, ChatGeneration)

@@ -36,7 +36,7 @@ def mask_secrets(code: str) -> str:
     return redact(_GIVEN.sub(r"\1'***'", code))
 
 
-def root_of(error: BaseException) -> BaseException:
+def root_cause(error: BaseException) -> BaseException:
     """The error that an error comes from, by its chain of causes."""
     seen = {id(error)}
     while (cause := error.__cause__ or error.__context__) is not None and id(cause) not in seen:
@@ -47,7 +47,7 @@ def root_of(error: BaseException) -> BaseException:
 
 def describe(error: BaseException) -> str:
     """`Type: message` on one line, masked and cut to 300 characters."""
-    root = root_of(error)
+    root = root_cause(error)
     words = f"{error} ({root})" if root is not error and isinstance(root, OSError) else str(error)
     message = redact(" ".join(words.split()))
     text = f"{type(error).__name__}: {message}" if message else type(error).__name__

@@ -150,7 +150,7 @@ class Shared:
         return bucket
 
 
-async def shared_of(endpoint: str, model: str) -> Shared | None:
+async def get_shared(endpoint: str, model: str) -> Shared | None:
     """What is shared of one model of one endpoint, where anything is shared.
 
     Raises:

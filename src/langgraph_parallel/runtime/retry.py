@@ -13,7 +13,7 @@ from datetime import UTC
 from tenacity import AsyncRetrying, RetryCallState, retry_if_exception
 
 from langgraph_parallel.runtime.limits import Limits
-from langgraph_parallel.runtime.redact import root_of
+from langgraph_parallel.runtime.redact import root_cause
 
 TRANSIENT_STATUS = frozenset({408, 409, 425, 429})
 """HTTP answers below 500 that a second request may not get: time-outs, conflicts, throttling. Of those
@@ -108,7 +108,7 @@ def is_timeout(error: BaseException) -> bool:
     """Whether an answer did not come in time, by our limit or by a client's own."""
     if isinstance(error, TimeoutError):
         return True
-    root = root_of(error)
+    root = root_cause(error)
     refused = isinstance(root, OSError) and not isinstance(
         root, TimeoutError
     )  # some clients call that a timeout

@@ -182,7 +182,7 @@ _supposed: ContextVar[Run | None] = ContextVar("supposed", default=None)
 
 
 @contextlib.contextmanager
-def supposing(run: Run) -> Iterator[None]:
+def pretend_run(run: Run) -> Iterator[None]:
     """Have code take a run for its own that is not one: for an estimate."""
     token = _supposed.set(run)
     try:
@@ -193,10 +193,10 @@ def supposing(run: Run) -> Iterator[None]:
 
 def current_run() -> Run:
     """The run that this code is part of; outside of any, one that bounds nothing but single calls."""
-    return _supposed.get() or run_of(None) or Run(given=current_context().limits)
+    return _supposed.get() or find_run(None) or Run(given=current_context().limits)
 
 
-def run_of(config: RunnableConfig | None) -> Run | None:
+def find_run(config: RunnableConfig | None) -> Run | None:
     """The run that a config hands down, else that of the code around, if any."""
     held: Run | None = ((config or {}).get("configurable") or {}).get(_KEY)
     if held is None:

@@ -54,7 +54,7 @@ def measure(
         call_p50_seconds=percentile(seconds, 0.5),
         call_p95_seconds=percentile(seconds, 0.95),
         branches=leaves(branches),
-        failures=failures_of(branches),
+        failures=collect_failures(branches),
         retries=sum(call.attempt > 1 for call in made),
         throttled_share=sum(call.throttled for call in made) / len(made) if made else 0.0,
         hedges=sum(call.hedge for call in made),
@@ -100,7 +100,7 @@ def covered(spans: Iterable[tuple[float, float]]) -> float:
     return total
 
 
-def failures_of(branches: Iterable[Branch]) -> dict[str, str]:
+def collect_failures(branches: Iterable[Branch]) -> dict[str, str]:
     """Causes by name, and by the names of the branches around them; a name that comes again is numbered."""
     causes: dict[str, str] = {}
     for branch in branches:

@@ -21,7 +21,7 @@ from langgraph_parallel.prompts import load
 from langgraph_parallel.runtime.direct import Direct
 from langgraph_parallel.runtime.models import is_openai
 
-telling: ContextVar[Callable[[str | None], None] | None] = ContextVar("telling", default=None)
+stream_listener: ContextVar[Callable[[str | None], None] | None] = ContextVar("stream_listener", default=None)
 """Gets the parts of an answer in text as they come; where it is set, the model is asked for a stream."""
 
 Schema = TypeVar("Schema", bound=BaseModel)
@@ -47,7 +47,7 @@ class BoundModel:
             InvalidAnswer: what came back is no message.
             Exception: whatever the provider raises.
         """
-        tell = telling.get()
+        tell = stream_listener.get()
         if tell is None and self.direct is not None and self.direct.is_unheard(config):
             return await self.direct.ainvoke(messages)
         asked = list(messages)

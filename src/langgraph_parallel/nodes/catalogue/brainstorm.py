@@ -7,7 +7,7 @@ from typing import Any
 from pydantic import BaseModel, Field
 
 from langgraph_parallel.nodes.fan_out.gathered import Gathered
-from langgraph_parallel.nodes.work.arguments import text_of
+from langgraph_parallel.nodes.work.arguments import require_text
 from langgraph_parallel.records import Idea, Section, Support
 from langgraph_parallel.reducers.joins.ideas import Proposal, unite_ideas
 from langgraph_parallel.runtime.context import Context
@@ -52,7 +52,7 @@ class Brainstorm:
 
     def propose(self, given: Mapping[str, Any], context: Context) -> Sequence[Section]:
         """Everybody proposes."""
-        topic = text_of(given, "topic", "brainstorm")
+        topic = require_text(given, "topic", "brainstorm")
         return [
             Section(id=one, title=one, content=topic, worker=f"propose/{one}", data={"topic": topic})
             for one in self._personas

@@ -9,15 +9,15 @@ from langgraph_parallel.nodes.catalogue.citations import (
     CONDENSE,
     Point,
     chosen,
+    collect_points,
     condensing,
     documents_condensed,
     fitting,
     listed,
-    points_of,
 )
 from langgraph_parallel.nodes.fan_out.gathered import Gathered
 from langgraph_parallel.nodes.text.chunks import cut
-from langgraph_parallel.nodes.work.arguments import texts_of
+from langgraph_parallel.nodes.work.arguments import require_texts
 from langgraph_parallel.nodes.work.ask import Ask
 from langgraph_parallel.prompts import Prompt
 from langgraph_parallel.records import Briefing, Citation, Conflict, Digest, Section, Theme
@@ -107,7 +107,7 @@ class Briefer:
         """A section for each part of each document."""
         worker = DIGEST if self.uses_model(context) else EXTRACT
         sections = []
-        for document, text in texts_of(given, "documents", "document", some=True).items():
+        for document, text in require_texts(given, "documents", "document", some=True).items():
             parts = cut(text, current_run().limits.section_tokens)
             offset = 0
             for number, part in enumerate(parts, 1):
@@ -143,8 +143,8 @@ class Briefer:
         """Condense, until the points fit into one prompt."""
         if any(section.worker == EXTRACT for section in gathered.sections):
             return []
-        points, number = points_of(gathered), gathered.last_round
-        if number and len(points) >= len(points_of(gathered, number - 1)):
+        points, number = collect_points(gathered), gathered.last_round
+        if number and len(points) >= len(collect_points(gathered, number - 1)):
             return []  # condensing has failed: more of it would, too
         return condensing(points, number + 1, current_run().limits.section_tokens, self._points)
 
@@ -163,8 +163,8 @@ class Briefer:
 
     async def close(self, gathered: Gathered) -> Mapping[str, Any]:
         """Write, and keep what rests on something."""
-        documents = texts_of(gathered.given, "documents", "document", some=True)
-        every = points_of(gathered)
+        documents = require_texts(gathered.given, "documents", "document", some=True)
+        every = collect_points(gathered)
         points = fitting(every, current_run().limits.section_tokens)
         read = {str(section.data["document"]) for section, _ in gathered.of_round(0)}
         planned = {str(s.data["document"]) for s in gathered.sections if s.round == 0}
@@ -175,7 +175,7 @@ class Briefer:
         missing = [*gathered.missing, *empty, *lost]
         common = {
             "documents": [name for name in documents if name in read],
-            "digests": _digests(points_of(gathered, documents_condensed(gathered))),
+            "digests": _digests(collect_points(gathered, documents_condensed(gathered))),
             "missing": missing,
         }
         if any(section.worker == EXTRACT for section in gathered.sections):

@@ -65,7 +65,7 @@ class Check:
 CheckLike = str | Check | WorkerLike
 
 
-def check_of(given: CheckLike) -> Check:
+def as_check(given: CheckLike) -> Check:
     """Take a check, or make one of criteria or of a worker."""
     if isinstance(given, Check):
         return given
@@ -136,7 +136,7 @@ def joined(outcomes: Sequence[CheckOutcome]) -> CheckOutcome:
     )
 
 
-def moderation_of(outcomes: Iterable[CheckOutcome], notice: str = "") -> Moderation:
+def build_moderation(outcomes: Iterable[CheckOutcome], notice: str = "") -> Moderation:
     """Any flag flags; nothing is clean that was not wholly checked."""
     held = list(outcomes)
     statuses = {outcome.status for outcome in held}

@@ -82,7 +82,7 @@ def noted(gathered: Gathered) -> list[Point]:
     ]
 
 
-def points_of(gathered: Gathered, last: int | None = None) -> list[Point]:
+def collect_points(gathered: Gathered, last: int | None = None) -> list[Point]:
     """The points as they are after some levels of condensing; by default after all of them."""
     points = noted(gathered)
     for number in range(1, (gathered.last_round if last is None else last) + 1):

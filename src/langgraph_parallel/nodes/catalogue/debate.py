@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from langgraph_parallel.nodes.fan_out.gathered import Gathered
-from langgraph_parallel.nodes.vote.ballots import Reading
+from langgraph_parallel.nodes.vote.ballots import BallotParser
 from langgraph_parallel.nodes.work.render import as_text
 from langgraph_parallel.records import Ballot, Branch, Section, Tally, Turn
 from langgraph_parallel.reducers.canonical import canonical
@@ -25,7 +25,7 @@ class Debate:
         rounds: how many there are at most.
     """
 
-    def __init__(self, debaters: Sequence[str], reading: Reading, rule: Rule, rounds: int) -> None:
+    def __init__(self, debaters: Sequence[str], reading: BallotParser, rule: Rule, rounds: int) -> None:
         self._debaters, self._reading, self._rule, self._rounds = debaters, reading, rule, rounds
 
     def opening(self, question: str) -> list[Section]:

@@ -10,7 +10,7 @@ from pydantic import BaseModel, Field
 from langgraph_parallel.nodes.fan_out.gathered import Gathered
 from langgraph_parallel.nodes.text.chunks import cut
 from langgraph_parallel.nodes.text.quotes import locate
-from langgraph_parallel.nodes.work.arguments import texts_of
+from langgraph_parallel.nodes.work.arguments import require_texts
 from langgraph_parallel.offline import feedback as engines
 from langgraph_parallel.records import Entity, Feedback, FeedbackRow, Quote, Section
 from langgraph_parallel.report.feedback import feedback_markdown
@@ -118,7 +118,7 @@ class Analysis:
 
     def plan(self, given: Mapping[str, Any], context: Context) -> Sequence[Section]:
         """Each dimension of each batch; engines get all texts at once."""
-        texts = list(texts_of(given, "texts", "text").values())
+        texts = list(require_texts(given, "texts", "text").values())
         if not self.uses_model(context):
             data: Any = {"texts": texts, "items": list(range(len(texts)))}
             return [
@@ -151,7 +151,7 @@ class Analysis:
 
     def close(self, gathered: Gathered) -> Mapping[str, Any]:
         """The table, and what it comes to."""
-        texts = texts_of(gathered.given, "texts", "text")
+        texts = require_texts(gathered.given, "texts", "text")
         said: list[dict[str, list[Any]]] = [{} for _ in texts]
         for section, value in gathered.results:
             _read(section, value, said)

@@ -11,7 +11,7 @@ from langgraph.config import get_stream_writer
 from langgraph_parallel.errors import KeptBack
 from langgraph_parallel.nodes.catalogue.checks import read_check
 from langgraph_parallel.nodes.fan_out.gathered import Gathered
-from langgraph_parallel.nodes.work.arguments import text_of
+from langgraph_parallel.nodes.work.arguments import require_text
 from langgraph_parallel.nodes.work.ask import Ask
 from langgraph_parallel.nodes.work.workers import Composed, Worker, asks_in
 from langgraph_parallel.records import Branch, CheckOutcome, EndedBy, Estimate, Section
@@ -20,7 +20,7 @@ from langgraph_parallel.runtime.context import Context
 from langgraph_parallel.runtime.fan_out import IsOver
 from langgraph_parallel.runtime.graph import ParallelGraph
 from langgraph_parallel.runtime.run import Run, current_run
-from langgraph_parallel.runtime.structured import telling
+from langgraph_parallel.runtime.structured import stream_listener
 
 ANSWER, LATE = "answer", "answer, behind the checks"
 Policy = Literal["closed", "open"]
@@ -106,7 +106,7 @@ class Guard:
 
     def plan(self, given: Mapping[str, Any], context: Context) -> Sequence[Section]:
         """Every check, and then the answer: where few run at once, it must not be in their way."""
-        message = text_of(given, "message", "the guarded graph")
+        message = require_text(given, "message", "the guarded graph")
         names = (*map(_named, self._checks), ANSWER)
         return [Section(id=one, title=one, content=message, worker=one) for one in names]
 
@@ -207,14 +207,14 @@ class HeldAnswer(Composed):
         if self._stream:
             gate.listen(get_stream_writer())
         told = self._stream and isinstance(self._worker, Ask)  # of other workers only the whole is known
-        token = telling.set(gate.tell if told else None)
+        token = stream_listener.set(gate.tell if told else None)
         try:
             answer = await self._worker.ainvoke(_given(self._worker, input), _unheard(config))
         except Exception:  # whose text may be of the answer
             await gate.opened()
             raise
         finally:
-            telling.reset(token)
+            stream_listener.reset(token)
         if self._stream and not told:
             gate.tell(answer if isinstance(answer, str) else str(getattr(answer, "text", answer)))
         await gate.opened()

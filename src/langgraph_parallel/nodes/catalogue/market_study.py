@@ -5,7 +5,7 @@ from typing import Any
 
 from langgraph_parallel.errors import InputError
 from langgraph_parallel.nodes.fan_out.gathered import Gathered
-from langgraph_parallel.nodes.work.arguments import text_of
+from langgraph_parallel.nodes.work.arguments import require_text
 from langgraph_parallel.nodes.work.ask import Ask
 from langgraph_parallel.nodes.work.render import as_text, titled
 from langgraph_parallel.records import Ballot, Branch, Forecast, MarketStudy, Section, Verdict
@@ -37,7 +37,7 @@ class Study:
 
     def plan(self, given: Mapping[str, Any], context: Context) -> Sequence[Section]:
         """The sections, and a forecast for each region."""
-        subject = text_of(given, "subject", "the market study")
+        subject = require_text(given, "subject", "the market study")
         regions = given.get("regions") or []
         if not isinstance(regions, list) or not all(isinstance(r, str) and r.strip() for r in regions):
             raise InputError("regions has to be a list of texts")

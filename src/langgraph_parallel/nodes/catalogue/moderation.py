@@ -3,10 +3,10 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from langgraph_parallel.nodes.catalogue.checks import Check, joined, moderation_of, read_check
+from langgraph_parallel.nodes.catalogue.checks import Check, build_moderation, joined, read_check
 from langgraph_parallel.nodes.fan_out.gathered import Gathered
 from langgraph_parallel.nodes.text.chunks import cut
-from langgraph_parallel.nodes.work.arguments import text_of
+from langgraph_parallel.nodes.work.arguments import require_text
 from langgraph_parallel.offline.patterns import finds_telephones, personal_data, spam_signs
 from langgraph_parallel.records import CheckOutcome, Section
 from langgraph_parallel.report.moderation import moderation_markdown
@@ -56,7 +56,7 @@ class Moderating:
 
     def plan(self, given: Mapping[str, Any], context: Context) -> Sequence[Section]:
         """Every check on every part of the text; patterns beside models, where there are any."""
-        text, uses_model = text_of(given, "text", "moderation"), self.uses_model(context)
+        text, uses_model = require_text(given, "text", "moderation"), self.uses_model(context)
         sections, offset = [], 0
         parts = cut(text, current_run().limits.section_tokens)
         for number, part in enumerate(parts, 1):
@@ -120,7 +120,7 @@ class Moderating:
         ]
         alone = any(check.criteria for check in self._checks.values()) and not modelled
         notice = _NOTICE + ("" if finds_telephones() else _NO_TELEPHONES) if alone else ""
-        made = moderation_of(outcomes, notice)
+        made = build_moderation(outcomes, notice)
         return {"moderation": made, "status": made.status, "markdown": moderation_markdown(made)}
 
     def _outcome(self, name: str, parts: Sequence[CheckOutcome], *, cut_off: bool) -> CheckOutcome:

@@ -10,7 +10,7 @@ from langgraph_parallel.errors import InputError, NoModelError
 from langgraph_parallel.nodes.catalogue.tools import Step, Toolbox
 from langgraph_parallel.nodes.fan_out.gathered import Gathered
 from langgraph_parallel.nodes.text.passages import Passages
-from langgraph_parallel.nodes.work.arguments import text_of
+from langgraph_parallel.nodes.work.arguments import require_text
 from langgraph_parallel.nodes.work.ask import Ask
 from langgraph_parallel.prompts import Prompt
 from langgraph_parallel.records import Estimate, Reference, Research, Section
@@ -87,7 +87,7 @@ class Inquiry:
 
     async def plan(self, given: Mapping[str, Any], context: Context) -> Sequence[Section]:
         """The topics; without a model, the question itself."""
-        question, files = text_of(given, "question", "research"), _files(given)
+        question, files = require_text(given, "question", "research"), _files(given)
         if not self.uses_model(context):
             if not files:
                 raise NoModelError(
@@ -105,7 +105,7 @@ class Inquiry:
         self, given: Mapping[str, Any], run: Run, context: Context
     ) -> tuple[Estimate, Sequence[Section]]:
         """For an estimate: as many topics as there may be."""
-        question, files = text_of(given, "question", "research"), _files(given)
+        question, files = require_text(given, "question", "research"), _files(given)
         if not self.uses_model(context):
             return Estimate(), []
         asked = self.planner.estimate(_named(self.planner, question=question), run, context)

@@ -40,7 +40,7 @@ class Source:
 SourceLike = Source | WorkerLike
 
 
-def source_of(given: SourceLike) -> Source:
+def as_source(given: SourceLike) -> Source:
     """Take a source, or make one of a worker."""
     return given if isinstance(given, Source) else Source(given)
 

@@ -21,13 +21,13 @@ from langgraph_parallel.runtime.bound import BranchEnded
 from langgraph_parallel.runtime.graph import ParallelGraph
 from langgraph_parallel.runtime.recording import CallRecorder, recording
 from langgraph_parallel.runtime.redact import describe
-from langgraph_parallel.runtime.run import current_run, run_of
+from langgraph_parallel.runtime.run import current_run, find_run
 
 _INSIDE = "__langgraph_parallel_inside"
 
 
 class Task(TypedDict):
-    """What a `Send` carries; each graph declares the type of its `work` by `task_of`."""
+    """What a `Send` carries; each graph declares the type of its `work` by `task_type`."""
 
     id: str
     name: str
@@ -47,7 +47,7 @@ class Task(TypedDict):
     """What traces show of it besides, and workers find in their config."""
 
 
-def task_of(name: str, work: Any) -> Any:
+def task_type(name: str, work: Any) -> Any:
     """The type of a task on work of one type: a checkpoint has to know it."""
     return typed_dict(name, {**get_type_hints(Task, include_extras=True), "work": work})
 
@@ -118,7 +118,7 @@ async def run_branch(worker: Worker | Dispatcher, task: Task, config: RunnableCo
         GraphBubbleUp: the worker interrupts; LangGraph has to see that.
         asyncio.CancelledError: the run is being cancelled.
     """
-    run, before = run_of(config) or current_run(), task.get("before")
+    run, before = find_run(config) or current_run(), task.get("before")
     end = Ending()
     started = time.time()
     with recording() as calls:
@@ -127,7 +127,7 @@ async def run_branch(worker: Worker | Dispatcher, task: Task, config: RunnableCo
                 worker.select(task["work"]) if isinstance(worker, Dispatcher) else (worker, task["work"])
             )
             ours = isinstance(chosen, ParallelGraph)
-            named = _named(config, task, kind, Inside.of(task) if ours else None)
+            named = _named(config, task, kind, Handover.of(task) if ours else None)
             if isinstance(chosen, Runnable) and not ours:
                 named = _listening(named, CallRecorder(calls))  # not ours: only callbacks see its calls
             planned, kept = task.get("planned", 0), task.get("kept", 0)
@@ -194,7 +194,7 @@ def _parent(config: RunnableConfig) -> str | None:
     return (config.get("metadata") or {}).get("branch")
 
 
-def _named(config: RunnableConfig, task: Task, kind: str, inside: "Inside | None") -> RunnableConfig:
+def _named(config: RunnableConfig, task: Task, kind: str, inside: "Handover | None") -> RunnableConfig:
     """The branch's own config: a name, tags and metadata that a person can read in a trace."""
     return {
         **config,
@@ -211,7 +211,7 @@ def _named(config: RunnableConfig, task: Task, kind: str, inside: "Inside | None
 
 
 @dataclass(frozen=True)
-class Inside:
+class Handover:
     """What a graph of ours is told, where it is itself the worker of a branch."""
 
     below: Below | None
@@ -220,21 +220,21 @@ class Inside:
     """What a person has decided of votes in it, seen from within it."""
 
     @classmethod
-    def of(cls, task: Task) -> "Inside":
+    def of(cls, task: Task) -> "Handover":
         """By what was sent to the branch."""
         before = task.get("before")
         return cls(before.below if before else None, task.get("answers") or [])
 
 
-def inside_of(config: RunnableConfig) -> Inside | None:
+def get_handover(config: RunnableConfig) -> Handover | None:
     """What a graph is told that is the worker of a branch; None where it is not."""
-    inside: Inside | None = (config.get("configurable") or {}).get(_INSIDE)
+    inside: Handover | None = (config.get("configurable") or {}).get(_INSIDE)
     return inside
 
 
-def below_of(config: RunnableConfig) -> Below | None:
+def get_earlier(config: RunnableConfig) -> Below | None:
     """What a graph goes on from, where it is the worker of a branch that is run again."""
-    inside = inside_of(config)
+    inside = get_handover(config)
     return inside.below if inside else None
 
 

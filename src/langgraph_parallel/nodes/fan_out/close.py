@@ -19,7 +19,7 @@ from langgraph_parallel.runtime.run_report import measure
 
 
 @dataclass
-class Closing:
+class ClosingStep:
     """The calls of one step outside of branches, and its failure, if it failed."""
 
     calls: dict[str, Call] = field(default_factory=dict)
@@ -42,7 +42,7 @@ class Closing:
             started=run.started,
             ended=time.time(),
             closing={**state["calls"], **self.calls}.values(),
-            reason=reason_of(branches, run.completion, self.over),
+            reason=why_ended(branches, run.completion, self.over),
             saved=self.saved,
             trials=self.trials,
             escalations=self.escalations,
@@ -51,13 +51,13 @@ class Closing:
 
 
 @contextmanager
-def closing(step: str) -> Iterator[Closing]:
+def closing_step(step: str) -> Iterator[ClosingStep]:
     """Run a step whose failure must not lose what the branches have brought, because that is paid for.
 
     Raises:
         GraphBubbleUp: the step interrupts; LangGraph has to see that.
     """
-    held = Closing()
+    held = ClosingStep()
     with recording() as held.calls:
         try:
             yield held
@@ -88,7 +88,7 @@ def require_completion(state: Mapping[str, Any], among: Collection[str] | None =
     raise CompletionError(
         f"{policy} is not met: {ended}; " + "; ".join(causes),
         {branch.id: branch for branch in branches},
-        Closing().report(state),
+        ClosingStep().report(state),
         state.get("sections"),
     )
 
@@ -100,7 +100,7 @@ def _with_those_below(branches: Iterable[Branch]) -> Iterator[Branch]:
             yield from _with_those_below(branch.below.branches.values())
 
 
-def reason_of(branches: list[Branch], policy: Completion | None, over: str = "") -> str:
+def why_ended(branches: list[Branch], policy: Completion | None, over: str = "") -> str:
     """Why a fan-out ended: that all branches finished, or what ended some of them, here or further down."""
     if over:
         return over

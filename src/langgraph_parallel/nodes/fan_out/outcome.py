@@ -12,7 +12,7 @@ from langgraph_parallel.records import Below, Branch, Call, EndedBy, RunReport, 
 from langgraph_parallel.runtime.bound import Bound
 from langgraph_parallel.runtime.redact import describe
 from langgraph_parallel.runtime.retry import is_timeout
-from langgraph_parallel.runtime.run_report import failures_of
+from langgraph_parallel.runtime.run_report import collect_failures
 
 _JSON: TypeAdapter[Any] = TypeAdapter(Any)
 
@@ -101,7 +101,7 @@ class Ending:
         """Keep what a redrive needs, where not everything below ended ok."""
         self.report = report
         branches: Mapping[str, Branch] = inner["branches"]
-        closed_badly = report.failures.keys() - failures_of(branches.values()).keys()
+        closed_badly = report.failures.keys() - collect_failures(branches.values()).keys()
         if report.escalations or closed_badly or not all(branch.whole for branch in branches.values()):
             self.below = Below(sections=inner.get("sections"), branches=dict(branches))
 

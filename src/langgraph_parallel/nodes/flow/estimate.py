@@ -8,7 +8,7 @@ from langgraph_parallel.nodes.flow.spec import Flow
 from langgraph_parallel.nodes.work.estimate import Estimator, estimate_worker
 from langgraph_parallel.records import Estimate
 from langgraph_parallel.runtime.context import Context
-from langgraph_parallel.runtime.run import Run, supposing
+from langgraph_parallel.runtime.run import Run, pretend_run
 
 
 def flow_estimator(flow: Flow) -> Estimator:
@@ -22,13 +22,13 @@ def flow_estimator(flow: Flow) -> Estimator:
         given = {key: input[key] for key in flow.takes if isinstance(input, Mapping) and key in input}
         total = Estimate()
         if flow.draft is None:
-            with supposing(run):
+            with pretend_run(run):
                 sections = await planned(flow, given, context)
         else:
             asked, drafted = flow.draft(given, run, context)
             total, sections = total + asked, list(drafted)
         sections = sections[: run.limits.sections]
-        with supposing(run):
+        with pretend_run(run):
             later = flow.most(sections)
         for section in [*sections, *later]:
             worker, work = flow.workers.select(section)

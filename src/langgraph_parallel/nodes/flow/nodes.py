@@ -13,17 +13,17 @@ from langgraph.runtime import Runtime
 from langgraph.types import Overwrite
 
 from langgraph_parallel.errors import PlanError, PromptError
-from langgraph_parallel.nodes.fan_out.branch import Task, inside_of
-from langgraph_parallel.nodes.fan_out.close import Closing, closing, require_completion
+from langgraph_parallel.nodes.fan_out.branch import Task, get_handover
+from langgraph_parallel.nodes.fan_out.close import ClosingStep, closing_step, require_completion
 from langgraph_parallel.nodes.fan_out.gathered import Gathered
-from langgraph_parallel.nodes.flow.rounds import next_round, restaged
-from langgraph_parallel.nodes.flow.spec import Flow, Sections, given_of
-from langgraph_parallel.nodes.vote.escalate import passing_on
+from langgraph_parallel.nodes.flow.rounds import next_round, restage
+from langgraph_parallel.nodes.flow.spec import Flow, Sections, known_input
+from langgraph_parallel.nodes.vote.escalate import escalate_all
 from langgraph_parallel.nodes.work.ask import Ask
 from langgraph_parallel.records import Branch, Section
 from langgraph_parallel.reducers.completion import check_completion
 from langgraph_parallel.reducers.staging import check_plan, handed, stage
-from langgraph_parallel.runtime.context import Context, context_of
+from langgraph_parallel.runtime.context import Context, as_context
 from langgraph_parallel.runtime.models import require_model
 from langgraph_parallel.runtime.prices import check_prices
 from langgraph_parallel.runtime.recording import recording
@@ -31,21 +31,21 @@ from langgraph_parallel.runtime.run import Run, current_run
 from langgraph_parallel.runtime.run_report import escalated
 
 
-def planning(flow: Flow) -> Callable[..., Any]:
+def plan_node(flow: Flow) -> Callable[..., Any]:
     """Make the node that divides the work, once it is sure that all models can be had."""
 
     async def plan(state: Any, runtime: Runtime[Context], config: RunnableConfig) -> dict[str, Any]:
         """Divide the work into sections, and forget what an earlier run on this thread has left."""
-        inside, run = inside_of(config), current_run()
+        inside, run = get_handover(config), current_run()
         if inside and inside.below is not None:
-            held = restaged(inside.below.sections or [], inside.below.branches, inside)
+            held = restage(inside.below.sections or [], inside.below.branches, inside)
             return {"problems": {}, **held, "calls": Overwrite(held["calls"])}
-        context = context_of(runtime.context, Context)
+        context = as_context(runtime.context, Context)
         for ask in flow.all_asks if flow.needs_model(context) else ():
             require_model(ask.chosen(context))
             check_prices(run.limits_for(ask.limits), [ask.chosen(context)])
         with recording() as calls:
-            sections = await planned(flow, given_of(flow, state), context)
+            sections = await planned(flow, known_input(flow, state), context)
         kept, left = sections[: run.limits.sections], sections[run.limits.sections :]
         check_completion(run.completion, [section.id for section in kept])
         if flow.watch is not None:
@@ -129,7 +129,7 @@ def of_first_round(state: Any) -> set[str]:
     return (planned | (state.get("branches") or {}).keys()) - later
 
 
-def gathering(flow: Flow) -> Callable[..., Any]:
+def gather_node(flow: Flow) -> Callable[..., Any]:
     """Make the node behind each wave: it says what is worked on next, if anything."""
 
     async def gather(state: Any) -> dict[str, Any]:
@@ -164,12 +164,12 @@ def _is_over(run: Run, branches: Mapping[str, Branch]) -> bool:
 
 async def asking(state: Any, config: RunnableConfig) -> dict[str, Any]:
     """Put all undecided votes before a person at once, then go on with the sections that they are in."""
-    update = await passing_on(state, config)
+    update = await escalate_all(state, config)
     asked = {answer.path[0] for answer in update["answers"]}
     return {**update, "wave": [section.id for section in state["sections"] if section.id in asked]}
 
 
-def closing_with(flow: Flow) -> Callable[..., Any]:
+def close_node(flow: Flow) -> Callable[..., Any]:
     """Make the closing node; when it fails, the sections come back without a result."""
 
     async def close(state: Any) -> dict[str, Any]:
@@ -177,10 +177,10 @@ def closing_with(flow: Flow) -> Callable[..., Any]:
         require_completion(state, among=of_first_round(state))
         nothing = dict.fromkeys(flow.gives)
         if escalated(state["branches"].values()):  # a graph around asks a person, and then comes back
-            return {**nothing, "report": Closing(problems=dict(state["problems"])).report(state)}
+            return {**nothing, "report": ClosingStep(problems=dict(state["problems"])).report(state)}
         made: Mapping[str, Any] = {}
-        gathered = Gathered.of(state["sections"], state["branches"], given_of(flow, state))
-        with closing(flow.closes_with) as closed:
+        gathered = Gathered.of(state["sections"], state["branches"], known_input(flow, state))
+        with closing_step(flow.closes_with) as closed:
             joined = flow.close(gathered)
             made = await joined if inspect.isawaitable(joined) else joined
         closed.problems = {**state["problems"], **gathered.problems, **closed.problems}

@@ -12,7 +12,7 @@ from langgraph_parallel.errors import InputError, UsageError
 from langgraph_parallel.nodes.work.ask import Ask
 from langgraph_parallel.prompts import Prompt, load
 from langgraph_parallel.records import Section
-from langgraph_parallel.reducers.staging import cycle_of
+from langgraph_parallel.reducers.staging import find_cycle
 from langgraph_parallel.runtime.limits import Limits
 from langgraph_parallel.runtime.models import ModelLike
 
@@ -81,7 +81,7 @@ class _Plan(BaseModel):
         for section in self.sections:
             if strange := [need for need in section.needs if need not in titles]:
                 raise ValueError(f"{section.title!r} needs {strange[0]!r}, which is no section of the plan")
-        if circle := cycle_of({section.title: section.needs for section in self.sections}):
+        if circle := find_cycle({section.title: section.needs for section in self.sections}):
             raise ValueError(f"sections need each other in a circle: {' -> '.join(circle)}")
         return self
 

@@ -7,10 +7,10 @@ from typing import Any
 from langgraph.types import Overwrite
 
 from langgraph_parallel.errors import PlanError
-from langgraph_parallel.nodes.fan_out.branch import Inside
-from langgraph_parallel.nodes.fan_out.close import closing
+from langgraph_parallel.nodes.fan_out.branch import Handover
+from langgraph_parallel.nodes.fan_out.close import closing_step
 from langgraph_parallel.nodes.fan_out.gathered import Gathered
-from langgraph_parallel.nodes.flow.spec import Flow, Sections, given_of
+from langgraph_parallel.nodes.flow.spec import Flow, Sections, known_input
 from langgraph_parallel.records import Branch, Call, Section
 from langgraph_parallel.reducers.staging import check_plan, earliest_round, fingerprint, stage
 from langgraph_parallel.runtime.context import Context
@@ -31,8 +31,8 @@ async def next_round(flow: Flow, state: Any, branches: Mapping[str, Branch]) -> 
     ready: list[str] = []
     while not ready and not escalated(held.values()):
         new: list[Section] = []
-        with closing("next round") as closed:
-            made = flow.further(Gathered.of(sections, held, given_of(flow, state)))
+        with closing_step("next round") as closed:
+            made = flow.further(Gathered.of(sections, held, known_input(flow, state)))
             new = _of_next_round(sections, await made if inspect.isawaitable(made) else made)
             check_plan([*sections, *new], flow.workers.names)
             if len(new) > (most := current_run().limits.sections):
@@ -63,8 +63,8 @@ def _of_next_round(sections: Sections, made: Sections) -> list[Section]:
     return [section.model_copy(update={"round": number}) for section in made]
 
 
-def restaged(
-    sections: Sections, branches: Mapping[str, Branch], inside: Inside | None = None
+def restage(
+    sections: Sections, branches: Mapping[str, Branch], inside: Handover | None = None
 ) -> dict[str, Any]:
     """Where a run goes on that has ended before: with what is not done, and nothing that followed from it.
 
@@ -107,4 +107,4 @@ def restaged(
 
 def again(state: Any, context: Context) -> dict[str, Any]:
     """What a redrive writes to the state before it goes on."""
-    return {**restaged(state["sections"], state["branches"]), "problems": {}}
+    return {**restage(state["sections"], state["branches"]), "problems": {}}

@@ -63,6 +63,6 @@ class Flow:
         return [*self.plans, *self.closes, *self.workers.asks]
 
 
-def given_of(flow: Flow, state: Mapping[str, Any]) -> dict[str, Any]:
+def known_input(flow: Flow, state: Mapping[str, Any]) -> dict[str, Any]:
     """The input, as far as it was given."""
     return {key: state[key] for key in flow.takes if state.get(key) is not None}

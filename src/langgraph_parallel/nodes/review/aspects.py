@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from langgraph_parallel.errors import UnknownAspect, UsageError
-from langgraph_parallel.prompts import Prompt, load, names, prompt_of
+from langgraph_parallel.prompts import Prompt, as_prompt, load, names
 from langgraph_parallel.records import Aspect
 
 ASPECTS = ("security", "correctness", "performance", "style", "tests", "documentation")
@@ -13,7 +13,7 @@ ASPECTS = ("security", "correctness", "performance", "style", "tests", "document
 AspectLike = str | Path | Prompt | Aspect
 
 
-def aspect_of(aspect: AspectLike) -> Aspect:
+def as_aspect(aspect: AspectLike) -> Aspect:
     """Take an aspect by name, or one's own as a Markdown file.
 
     Args:
@@ -31,20 +31,20 @@ def aspect_of(aspect: AspectLike) -> Aspect:
             raise UnknownAspect.of(aspect, [*ASPECTS, "a Markdown file of your own (path/to/aspect.md)"])
         prompt = load(f"review/aspects/{aspect}")
         return Aspect(name=aspect, title=prompt.title, criteria=prompt.text)
-    prompt = prompt_of(Path(aspect) if isinstance(aspect, str) else aspect)
+    prompt = as_prompt(Path(aspect) if isinstance(aspect, str) else aspect)
     return Aspect(name=prompt.name, title=prompt.title, criteria=prompt.text)
 
 
-def aspects_of(aspects: Sequence[AspectLike] | None) -> list[Aspect]:
+def as_aspects(aspects: Sequence[AspectLike] | None) -> list[Aspect]:
     """Take several aspects; None for all that ship.
 
     Raises:
         UsageError: the list is empty, or two have one name.
-        UnknownAspect, PromptError: as `aspect_of`.
+        UnknownAspect, PromptError: as `as_aspect`.
     """
     if isinstance(aspects, str):
         raise UsageError(f"aspects is the text {aspects!r}; pass a list of names")
-    chosen = [aspect_of(aspect) for aspect in (ASPECTS if aspects is None else aspects)]
+    chosen = [as_aspect(aspect) for aspect in (ASPECTS if aspects is None else aspects)]
     if not chosen:
         raise UsageError(f"aspects is empty; choose from {', '.join(ASPECTS)}, or give Markdown of your own")
     held = [aspect.name for aspect in chosen]

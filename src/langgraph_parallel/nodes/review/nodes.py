@@ -10,24 +10,24 @@ from langgraph.runtime import Runtime
 from langgraph.types import Overwrite
 
 from langgraph_parallel.errors import InputError, NoModelError, UnknownAspect, UsageError
-from langgraph_parallel.nodes.fan_out.branch import Task, below_of
-from langgraph_parallel.nodes.fan_out.close import Closing, closing, require_completion
-from langgraph_parallel.nodes.review.aspects import ASPECTS, aspects_of
+from langgraph_parallel.nodes.fan_out.branch import Task, get_earlier
+from langgraph_parallel.nodes.fan_out.close import ClosingStep, closing_step, require_completion
+from langgraph_parallel.nodes.review.aspects import ASPECTS, as_aspects
 from langgraph_parallel.nodes.review.plan import STATIC, ReviewPlan, plan_review
 from langgraph_parallel.nodes.review.reader import Reader
 from langgraph_parallel.nodes.review.reconcile import Reconciler
-from langgraph_parallel.nodes.text.diff import parts_of
+from langgraph_parallel.nodes.text.diff import parts_under_review
 from langgraph_parallel.nodes.vote.electorate import Vote
 from langgraph_parallel.nodes.work.ask import Ask
 from langgraph_parallel.nodes.work.estimate import Estimator
 from langgraph_parallel.nodes.work.workers import Worker, as_worker
-from langgraph_parallel.offline import BLIND_SPOTS, FAMILIES, StaticVoter, families_of, installed_engines
+from langgraph_parallel.offline import BLIND_SPOTS, FAMILIES, StaticVoter, families_for, installed_engines
 from langgraph_parallel.prompts import Prompt
 from langgraph_parallel.records import Aspect, Ballot, Branch, Estimate, Review, ReviewQuestion, Skipped
 from langgraph_parallel.reducers.completion import check_completion
 from langgraph_parallel.reducers.findings.close import Answered, close_review
 from langgraph_parallel.report.review.markdown import markdown_report
-from langgraph_parallel.runtime.context import Context, ReviewContext, context_of
+from langgraph_parallel.runtime.context import Context, ReviewContext, as_context
 from langgraph_parallel.runtime.models import ModelLike, check_model, default_model, require_model
 from langgraph_parallel.runtime.prices import check_prices
 from langgraph_parallel.runtime.run import Run, current_run
@@ -147,11 +147,11 @@ def planning(settings: ReviewSettings) -> Node:
 
     def plan(state: Any, runtime: Runtime[Context], config: RunnableConfig) -> dict[str, Any]:
         """Divide what is under review into questions, and forget what an earlier run has left."""
-        run, context = current_run(), context_of(runtime.context, ReviewContext)
+        run, context = current_run(), as_context(runtime.context, ReviewContext)
         made, aspects, skipped = _plan(settings, state, run, context)
         check_prices(run.limits, settings.models(context))
         check_completion(run.completion, [question.id for question in made.questions])
-        below = below_of(config)
+        below = get_earlier(config)
         return {
             "questions": made.questions,
             "aspects": aspects,
@@ -177,7 +177,7 @@ def _plan(
     if not isinstance(files, Mapping) or not all(isinstance(t, str) for pair in files.items() for t in pair):
         raise InputError("files has to be a mapping of path to text: {'app.py': 'print(1)'}")
     aspects = _aspects(settings.aspects, context.aspects)
-    parts, skipped = parts_of(files, diff)
+    parts, skipped = parts_under_review(files, diff)
     made = plan_review(
         parts,
         aspects,
@@ -193,7 +193,7 @@ def review_estimator(settings: ReviewSettings, voters: "ReviewVoters") -> Estima
     """Make the estimator of a review: every reader of every question; engines cost nothing."""
 
     async def estimate(input: Any, run: Run, context: Context) -> Estimate:
-        made, _, _ = _plan(settings, input, run, context_of(context, ReviewContext))
+        made, _, _ = _plan(settings, input, run, as_context(context, ReviewContext))
         total = Estimate()
         for question in made.questions:
             for voter in question.voters:
@@ -233,7 +233,7 @@ def reconciling(settings: ReviewSettings) -> Node:
     async def reconcile(state: Any) -> dict[str, Any]:
         """Find out which findings are the same."""
         same: list[list[str]] = []
-        with closing("reconcile") as closed:
+        with closing_step("reconcile") as closed:
             same = await reconciler.same(close(state, settings).findings)
         return {"same": same, "problems": closed.problems, "calls": closed.calls}
 
@@ -251,7 +251,7 @@ def uniting(settings: ReviewSettings) -> Node:
             "findings": review.findings,
             "review": review,
             "markdown": markdown_report(review),
-            "report": Closing(problems=state["problems"]).report(state),
+            "report": ClosingStep(problems=state["problems"]).report(state),
         }
 
     return unite
@@ -288,9 +288,9 @@ def _aspects(built: Sequence[Aspect], names: Sequence[str] | None) -> list[Aspec
     for name in names:  # whoever sets the context may be far away: a path is not for them to read
         if name not in own and name not in ASPECTS:
             raise UnknownAspect.of(name, {*own, *ASPECTS})
-    return aspects_of([own.get(name, name) for name in names])
+    return as_aspects([own.get(name, name) for name in names])
 
 
 def _families(voter: str, aspect: str) -> list[Any]:
-    families = families_of(aspect) if aspect in FAMILIES else []
+    families = families_for(aspect) if aspect in FAMILIES else []
     return [family for family in families if voter in {STATIC, family.name}]

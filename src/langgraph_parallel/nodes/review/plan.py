@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from langgraph_parallel.nodes.text.chunks import cut
-from langgraph_parallel.offline import StaticVoter, families_of
+from langgraph_parallel.offline import StaticVoter, families_for
 from langgraph_parallel.records import Aspect, Part, ReviewQuestion, Skipped
 from langgraph_parallel.records.review import UNREAD_BY_ENGINES
 from langgraph_parallel.runtime.tokens import estimate_tokens
@@ -118,7 +118,7 @@ def _questions(
 
 
 def _engine_voters(aspect: Aspect, batch: Sequence[Part], *, joint: bool) -> list[str]:
-    able = [family for family in families_of(aspect.name) if StaticVoter.readable(batch, [family])]
+    able = [family for family in families_for(aspect.name) if StaticVoter.readable(batch, [family])]
     return [STATIC] if able and joint else [family.name for family in able]
 
 
@@ -186,7 +186,7 @@ def _why_idle(aspect: Aspect, readers: int, parts: Sequence[Part]) -> str:
         return "there was nothing to ask about"
     return (
         "no static engine can judge it here"
-        if families_of(aspect.name)
+        if families_for(aspect.name)
         else "no static engine judges this aspect"
     )
 

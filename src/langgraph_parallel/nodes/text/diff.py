@@ -91,7 +91,7 @@ def plain_path(path: str) -> str:
     return path
 
 
-def parts_of(files: Mapping[str, str], diff: str | None) -> tuple[list[Part], list[Skipped]]:
+def parts_under_review(files: Mapping[str, str], diff: str | None) -> tuple[list[Part], list[Skipped]]:
     """Settle what is under review: whole files, or the changes that a diff makes.
 
     Raises:

@@ -18,7 +18,7 @@ _SHOWN = 80
 
 
 @dataclass(frozen=True)
-class Reading:
+class BallotParser:
     """How the ballots of a vote are read out of its branches.
 
     A voter may return its choice as it is, or an object that has it under `field`, and beside it

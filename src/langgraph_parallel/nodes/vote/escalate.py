@@ -8,8 +8,8 @@ from langgraph.types import interrupt
 from pydantic import BaseModel, Field, JsonValue, create_model, model_validator
 
 from langgraph_parallel.errors import UsageError
-from langgraph_parallel.nodes.fan_out.branch import Inside, inside_of
-from langgraph_parallel.nodes.fan_out.close import Closing
+from langgraph_parallel.nodes.fan_out.branch import Handover, get_handover
+from langgraph_parallel.nodes.fan_out.close import ClosingStep
 from langgraph_parallel.nodes.fan_out.gathered import in_order
 from langgraph_parallel.nodes.vote.fallback import reported
 from langgraph_parallel.nodes.vote.judge import shown
@@ -25,7 +25,7 @@ ACTION = "decide_vote"
 """What agent UIs call the action that a person reviews."""
 
 
-def escalating(settings: VoteSettings) -> Callable[..., Any]:
+def escalate_node(settings: VoteSettings) -> Callable[..., Any]:
     """Make the node that puts an undecided vote before a person."""
 
     async def escalate(state: Any, config: RunnableConfig) -> dict[str, Any]:
@@ -39,8 +39,8 @@ def escalating(settings: VoteSettings) -> Callable[..., Any]:
             choices=None if choices is None else list(choices),
             form=chooses(settings.rule),
         )
-        answer = _answered(inside_of(config), held)
-        closed = Closing()
+        answer = _answered(get_handover(config), held)
+        closed = ClosingStep()
         if answer is None:
             closed.escalations.append(held)
         elif answer.choice is None:
@@ -53,16 +53,16 @@ def escalating(settings: VoteSettings) -> Callable[..., Any]:
     return escalate
 
 
-def _answered(inside: Inside | None, held: Escalation) -> Answer | None:
+def _answered(inside: Handover | None, held: Escalation) -> Answer | None:
     if inside is None:
         return ask_person([held])[0]
     return next((answer for answer in inside.answers if not answer.path), None)
 
 
-async def passing_on(state: Any, config: RunnableConfig) -> dict[str, Any]:
+async def escalate_all(state: Any, config: RunnableConfig) -> dict[str, Any]:
     """Put all undecided votes of a fan-out before a person at once, or have the graph around do so."""
     held = escalated(in_order(state["branches"]))
-    if not held or inside_of(config) is not None:
+    if not held or get_handover(config) is not None:
         return {"answers": []}
     return {"answers": ask_person(held)}
 

@@ -10,7 +10,7 @@ from langgraph_parallel.nodes.vote.poll import VoteSettings
 from langgraph_parallel.nodes.work.estimate import Estimator, estimate_worker
 from langgraph_parallel.nodes.work.workers import Worker
 from langgraph_parallel.records import Estimate
-from langgraph_parallel.runtime.context import Context, VotingContext, context_of
+from langgraph_parallel.runtime.context import Context, VotingContext, as_context
 from langgraph_parallel.runtime.run import Run
 
 
@@ -19,7 +19,7 @@ def voting_estimator(settings: VoteSettings) -> Estimator:
 
     async def estimate(input: Any, run: Run, context: Context) -> Estimate:
         question, total = _of(input, "question"), Estimate()
-        voters = settings.electorate.voters(question, context_of(context, VotingContext).voters)
+        voters = settings.electorate.voters(question, as_context(context, VotingContext).voters)
         for voter in voters:
             worker, work = settings.electorate.select(Vote(voter=voter, question=question))
             total += await estimate_worker(worker, work, run, context)

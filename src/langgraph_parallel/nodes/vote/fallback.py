@@ -10,7 +10,7 @@ from pydantic import JsonValue
 
 from langgraph_parallel.errors import UnknownRule, UsageError
 from langgraph_parallel.nodes.fan_out.branch import Task, run_branch
-from langgraph_parallel.nodes.fan_out.close import Closing, closing
+from langgraph_parallel.nodes.fan_out.close import ClosingStep, closing_step
 from langgraph_parallel.nodes.vote.electorate import asked
 from langgraph_parallel.nodes.vote.judge import Judge, shown
 from langgraph_parallel.nodes.vote.poll import Undecided, VoteSettings
@@ -18,11 +18,11 @@ from langgraph_parallel.nodes.work.ask import Ask
 from langgraph_parallel.nodes.work.workers import Worker, WorkerLike, as_worker
 from langgraph_parallel.records import RunReport, Tally, Verdict
 from langgraph_parallel.reducers.votes.counting import overruled
-from langgraph_parallel.reducers.votes.rules import Rule, chooses, form_of, rule_of
+from langgraph_parallel.reducers.votes.rules import Rule, as_rule, ballot_form, chooses
 from langgraph_parallel.reducers.votes.rules.base import BaseRule
 
 
-def on_undecided_of(given: "str | Rule | Judge | WorkerLike") -> Undecided:
+def as_on_undecided(given: "str | Rule | Judge | WorkerLike") -> Undecided:
     """Take what a vote does when it ends undecided.
 
     Raises:
@@ -31,7 +31,7 @@ def on_undecided_of(given: "str | Rule | Judge | WorkerLike") -> Undecided:
     """
     if isinstance(given, str):
         try:
-            return given if given in ("return", "escalate") else rule_of(given)  # type: ignore[return-value]
+            return given if given in ("return", "escalate") else as_rule(given)  # type: ignore[return-value]
         except UnknownRule as error:
             raise UnknownRule(f"on_undecided is neither 'return' nor 'escalate': {error}") from None
     if isinstance(given, BaseRule | Judge):
@@ -54,13 +54,13 @@ def check_fallback(rule: Rule | Judge, fallback: Undecided) -> None:
             raise UsageError(
                 f"a judge chooses one answer, and {rule.name} a list; let a rule or a worker decide"
             )
-    elif form_of(fallback) != form_of(rule):
+    elif ballot_form(fallback) != ballot_form(rule):
         raise UsageError(
             f"{fallback.name} wants ballots of another kind than {rule.name}: it could never decide instead"
         )
 
 
-def asks_of(settings: VoteSettings) -> list[Ask]:
+def deciding_asks(settings: VoteSettings) -> list[Ask]:
     """Those parts of a vote beside its voters that ask a model."""
     parts = (settings.rule, settings.on_undecided)
     return [part.ask for part in parts if isinstance(part, Judge)] + [
@@ -68,7 +68,7 @@ def asks_of(settings: VoteSettings) -> list[Ask]:
     ]
 
 
-def falling_back(settings: VoteSettings) -> Callable[..., Any]:
+def fallback_node(settings: VoteSettings) -> Callable[..., Any]:
     """Make the node in which a fallback decides what the rule could not."""
     fallback = settings.on_undecided
 
@@ -78,7 +78,7 @@ def falling_back(settings: VoteSettings) -> Callable[..., Any]:
         ballots = Tally.of(state["ballots"])
         choice: JsonValue = None
         note = ""
-        with closing("fallback") as closed:
+        with closing_step("fallback") as closed:
             if isinstance(fallback, Judge):
                 choice, note = await fallback.choose(str(state["question"]), ballots, _candidates(verdict))
             elif isinstance(fallback, Worker):
@@ -104,7 +104,7 @@ def _candidates(verdict: Verdict) -> Sequence[Any]:
 
 
 async def _work(
-    settings: VoteSettings, worker: Worker, state: Any, config: RunnableConfig, closed: Closing
+    settings: VoteSettings, worker: Worker, state: Any, config: RunnableConfig, closed: ClosingStep
 ) -> tuple[JsonValue, str]:
     """What a worker answers, read as a voter's answer would be."""
     question = state["question"]
@@ -123,7 +123,7 @@ async def _work(
     return (ballot.choice if ballot.cast else None), ballot.rationale
 
 
-def reported(closed: Closing, state: Mapping[str, Any]) -> RunReport:
+def reported(closed: ClosingStep, state: Mapping[str, Any]) -> RunReport:
     """The report of a vote that has closed before, with what has come since: what was noted then stays so."""
     before: RunReport = state["report"]
     report = closed.report(state)

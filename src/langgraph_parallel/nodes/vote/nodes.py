@@ -8,59 +8,59 @@ from langgraph.runtime import Runtime
 from langgraph.types import Overwrite
 
 from langgraph_parallel.errors import InputError
-from langgraph_parallel.nodes.fan_out.branch import Inside, Task, below_of, inside_of
-from langgraph_parallel.nodes.fan_out.close import closing, require_completion
+from langgraph_parallel.nodes.fan_out.branch import Handover, Task, get_earlier, get_handover
+from langgraph_parallel.nodes.fan_out.close import closing_step, require_completion
 from langgraph_parallel.nodes.vote.electorate import Vote
-from langgraph_parallel.nodes.vote.fallback import asks_of
+from langgraph_parallel.nodes.vote.fallback import deciding_asks
 from langgraph_parallel.nodes.vote.judge import Judge, undecided
 from langgraph_parallel.nodes.vote.poll import Poll, VoteSettings
 from langgraph_parallel.records import Branch, Verdict
 from langgraph_parallel.reducers.completion import check_completion
 from langgraph_parallel.reducers.votes.agreement import too_perfect
-from langgraph_parallel.runtime.context import Context, VotingContext, context_of
+from langgraph_parallel.runtime.context import Context, VotingContext, as_context
 from langgraph_parallel.runtime.models import require_model
 from langgraph_parallel.runtime.prices import check_prices
 from langgraph_parallel.runtime.run import current_run
 
 
-def opening(settings: VoteSettings) -> Callable[..., Any]:
+def open_node(settings: VoteSettings) -> Callable[..., Any]:
     """Make the node that opens a vote."""
 
     async def open_vote(state: Any, runtime: Runtime[Context], config: RunnableConfig) -> dict[str, Any]:
         """Say who votes, and who first; forget what an earlier run on this thread has left."""
         if not state.get("question"):
             raise InputError("the vote has no question; pass {'question': ...}")
-        run, context = current_run(), context_of(runtime.context, VotingContext)
+        run, context = current_run(), as_context(runtime.context, VotingContext)
         settings.electorate.check(context.model, run)
-        for ask in asks_of(settings):
+        for ask in deciding_asks(settings):
             require_model(ask.chosen(context))
             check_prices(run.limits_for(ask.limits), [ask.chosen(context)])
         voters = list(settings.electorate.voters(state["question"], context.voters))
         check_completion(run.completion, voters)
-        below = below_of(config)
+        below = get_earlier(config)
         branches = below.branches if below else {}
         poll = Poll.of(settings, voters, context)
         return {
             "voters": voters,
             "branches": Overwrite(branches),
             "calls": Overwrite({}),
-            **_first_wave(poll, branches, inside_of(config)),
+            **_first_wave(poll, branches, get_handover(config)),
         }
 
     return open_vote
 
 
-def reopening(settings: VoteSettings) -> Callable[..., Any]:
+def redrive_vote(settings: VoteSettings) -> Callable[..., Any]:
     """Make the function that says who is asked when a vote on a thread is run again."""
 
     def reopen(state: Any, context: Context) -> dict[str, Any]:
-        poll = Poll.of(settings, state["voters"], context_of(context, VotingContext))
+        poll = Poll.of(settings, state["voters"], as_context(context, VotingContext))
         return _first_wave(poll, state["branches"], None)
 
     return reopen
 
 
-def _first_wave(poll: Poll, branches: Mapping[str, Branch], inside: Inside | None) -> dict[str, Any]:
+def _first_wave(poll: Poll, branches: Mapping[str, Branch], inside: Handover | None) -> dict[str, Any]:
     if inside and inside.answers:
         return {"wave": [], "pending": []}  # somebody has decided; there is nothing left to ask
     voters = [v for v in poll.in_asking_order() if not (v in branches and branches[v].whole)]
@@ -100,28 +100,28 @@ def all_voters(state: Any) -> Sequence[str]:
     return voters
 
 
-def tallying(settings: VoteSettings) -> Callable[..., Any]:
+def tally_node(settings: VoteSettings) -> Callable[..., Any]:
     """Make the node that counts after each wave, and says who is asked next."""
 
     async def tally(state: Any, runtime: Runtime[Context]) -> dict[str, Any]:
         """Ask the stop whether more ballots are needed."""
-        poll = Poll.of(settings, state["voters"], context_of(runtime.context, VotingContext))
+        poll = Poll.of(settings, state["voters"], as_context(runtime.context, VotingContext))
         return _wave(poll, state["branches"], state["pending"], state["wave"])
 
     return tally
 
 
-def deciding(settings: VoteSettings) -> Callable[..., Any]:
+def close_node(settings: VoteSettings) -> Callable[..., Any]:
     """Make the node that closes the vote."""
 
     async def decide(state: Any, runtime: Runtime[Context]) -> dict[str, Any]:
         """Apply the rule; a judge or a rule that fails leaves the vote undecided."""
         require_completion(state)
-        poll = Poll.of(settings, state["voters"], context_of(runtime.context, VotingContext))
+        poll = Poll.of(settings, state["voters"], as_context(runtime.context, VotingContext))
         branches = state["branches"]
         ballots = poll.tally(branches)
         verdict: Verdict | None = None
-        with closing(settings.rule.name) as closed:
+        with closing_step(settings.rule.name) as closed:
             if isinstance(settings.rule, Judge):
                 verdict = await settings.rule.decide(str(state["question"]), ballots)
             else:

@@ -11,7 +11,7 @@ from langgraph_parallel.errors import UsageError
 from langgraph_parallel.nodes.vote.electorate import Vote, asked
 from langgraph_parallel.nodes.work.ask import Ask
 from langgraph_parallel.nodes.work.workers import Worker
-from langgraph_parallel.prompts import Prompt, load, prompt_of
+from langgraph_parallel.prompts import Prompt, as_prompt, load
 from langgraph_parallel.reducers.votes.rules import Form
 from langgraph_parallel.runtime.models import ModelLike, require_model
 from langgraph_parallel.runtime.prices import check_prices
@@ -38,7 +38,7 @@ class ModelVoters:
         size: int,
     ) -> None:
         self._models = models
-        self._prompts = [prompt_of(prompt).check(["question"], needs=["question"]) for prompt in prompts]
+        self._prompts = [as_prompt(prompt).check(["question"], needs=["question"]) for prompt in prompts]
         self._temperatures = temperatures
         self._schema = schema
         self._size = size
@@ -96,7 +96,7 @@ class ModelVoters:
         return self._made[number]
 
 
-def panel_of(
+def build_panel(
     model: ModelLike | None,
     models: Sequence[ModelLike],
     prompt: str | Path | Prompt | None,

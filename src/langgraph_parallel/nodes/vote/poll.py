@@ -9,17 +9,17 @@ from pydantic import JsonValue
 
 from langgraph_parallel.errors import UsageError
 from langgraph_parallel.nodes.fan_out.gathered import in_order
-from langgraph_parallel.nodes.vote.ballots import Reading
+from langgraph_parallel.nodes.vote.ballots import BallotParser
 from langgraph_parallel.nodes.vote.electorate import Electorate
 from langgraph_parallel.nodes.vote.judge import Judge
 from langgraph_parallel.nodes.work.workers import Worker
 from langgraph_parallel.records import Branch, Tally, Trial
 from langgraph_parallel.reducers.completion import Progress, State
-from langgraph_parallel.reducers.votes.replay import trials_of
-from langgraph_parallel.reducers.votes.rules import Rule, counting_of, weighted
+from langgraph_parallel.reducers.votes.replay import run_trials
+from langgraph_parallel.reducers.votes.rules import Rule, as_counting, weighted
 from langgraph_parallel.reducers.votes.standing import Awaited, Standing
-from langgraph_parallel.reducers.votes.stops import Stop, all_votes, stop_of, usual_stops
-from langgraph_parallel.reducers.votes.waves import Wave, next_wave, wave_of
+from langgraph_parallel.reducers.votes.stops import Stop, all_votes, as_stop, usual_stops
+from langgraph_parallel.reducers.votes.waves import Wave, as_wave, next_wave
 from langgraph_parallel.runtime.context import VotingContext
 from langgraph_parallel.runtime.run import Run, current_run
 
@@ -35,7 +35,7 @@ class VoteSettings:
     rule: Rule | Judge
     label: Callable[[Any], str]
     """From a question to what its voters are called in traces: `vote[label#2]`."""
-    reading: Reading = field(default_factory=Reading)
+    reading: BallotParser = field(default_factory=BallotParser)
     stop: Stop = field(default_factory=all_votes)
     wave: Wave = "lossless"
     race: bool = True
@@ -50,7 +50,9 @@ class VoteSettings:
         return self.reading.choices
 
 
-def shadow_of(shadow: "bool | Sequence[str | Stop]", stop: Stop, rule: Rule | Judge) -> Sequence[Stop] | None:
+def as_shadow_stops(
+    shadow: "bool | Sequence[str | Stop]", stop: Stop, rule: Rule | Judge
+) -> Sequence[Stop] | None:
     """The stops to try in shadow mode; None where the vote is not in it.
 
     Raises:
@@ -61,7 +63,7 @@ def shadow_of(shadow: "bool | Sequence[str | Stop]", stop: Stop, rule: Rule | Ju
         return None
     if isinstance(rule, Judge):
         raise UsageError("shadow replays the rule on a part of the ballots, which a judge would be paid for")
-    tried = (stop, *usual_stops(rule)) if shadow is True else tuple(map(stop_of, shadow))
+    tried = (stop, *usual_stops(rule)) if shadow is True else tuple(map(as_stop, shadow))
     for one in tried:
         one.check(rule)
     return list({str(one): one for one in tried if not isinstance(one, all_votes)}.values())
@@ -86,9 +88,9 @@ class Poll:
         """
         if settings.shadow is not None:
             return cls(settings, voters, all_votes(), "all")
-        stop = stop_of(context.stop) if context.stop else settings.stop
+        stop = as_stop(context.stop) if context.stop else settings.stop
         stop.check(settings.rule)
-        return cls(settings, voters, stop, wave_of(context.wave) if context.wave else settings.wave)
+        return cls(settings, voters, stop, as_wave(context.wave) if context.wave else settings.wave)
 
     def in_asking_order(self) -> list[str]:
         """Voters as they are asked: those whose ballots are worth most first.
@@ -116,7 +118,7 @@ class Poll:
         return Standing.of(
             self.tally(heard),  # without the ballots of before of those who are asked again
             [Awaited(voter, order[voter]) for voter in left],
-            counting_of(self.settings.rule),
+            as_counting(self.settings.rule),
             ties_matter=self._ties_matter,
         )
 
@@ -175,7 +177,7 @@ class Poll:
         ballots = self.tally(branches).ballots
         asked = [ballots[voter] for voter in self.in_asking_order() if voter in ballots]
         rule, shadow, wave = self.settings.rule, self.settings.shadow, self.settings.wave
-        return trials_of(asked, rule, shadow, wave, ties_matter=self._ties_matter)
+        return run_trials(asked, rule, shadow, wave, ties_matter=self._ties_matter)
 
     @property
     def _ties_matter(self) -> bool:

@@ -44,7 +44,7 @@ def as_plain(value: Any, what: str) -> JsonValue:
         raise InputError(f"{what} is {type(value).__name__}, which is no JSON data") from None
 
 
-def text_of(given: Mapping[str, Any], key: str, graph: str) -> str:
+def require_text(given: Mapping[str, Any], key: str, graph: str) -> str:
     """What a graph works on, where that is a text.
 
     Raises:
@@ -56,7 +56,7 @@ def text_of(given: Mapping[str, Any], key: str, graph: str) -> str:
     return text
 
 
-def texts_of(given: Mapping[str, Any], key: str, noun: str, *, some: bool = False) -> dict[str, str]:
+def require_texts(given: Mapping[str, Any], key: str, noun: str, *, some: bool = False) -> dict[str, str]:
     """What a graph works on, where that is a list of texts, or a mapping of name to text: by name.
 
     Args:

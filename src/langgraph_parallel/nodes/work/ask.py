@@ -13,24 +13,24 @@ from pydantic import BaseModel
 
 from langgraph_parallel.errors import InputError, InvalidAnswer
 from langgraph_parallel.nodes.work.render import titled
-from langgraph_parallel.prompts import Prompt, compose, load, prompt_of
+from langgraph_parallel.prompts import Prompt, as_prompt, compose, load
 from langgraph_parallel.records import Estimate, Section, Usage
 from langgraph_parallel.runtime.calling import Calling
 from langgraph_parallel.runtime.context import Context, current_context
-from langgraph_parallel.runtime.limiter import Rates, limiter_of
+from langgraph_parallel.runtime.limiter import Rates, get_limiter
 from langgraph_parallel.runtime.limits import Limits
 from langgraph_parallel.runtime.loops import loop_local_async
 from langgraph_parallel.runtime.models import (
     ModelLike,
     check_model,
-    endpoint_of,
+    get_endpoint,
     get_model,
     model_name,
     nameable_model,
     require_model,
 )
 from langgraph_parallel.runtime.prices import Priced, check_budget
-from langgraph_parallel.runtime.redis_limits import shared_of
+from langgraph_parallel.runtime.redis_limits import get_shared
 from langgraph_parallel.runtime.run import Run, current_run
 from langgraph_parallel.runtime.structured import BoundModel, bind, validate
 from langgraph_parallel.runtime.tokens import estimate_tokens
@@ -85,7 +85,7 @@ class Ask:
     ) -> None:
         if model is not None:
             check_model(model)
-        self.prompt = prompt_of(prompt)
+        self.prompt = as_prompt(prompt)
         self.given = dict(given or {})
         self.instructing = frozenset(instructing)
         self.prompt.check(self.prompt.variables, needs=self.given)
@@ -182,20 +182,20 @@ class Ask:
         return Calling(
             bound=bound,
             target=priced.model,
-            limiter=limiter_of(endpoint, priced.model),
+            limiter=get_limiter(endpoint, priced.model),
             rates=Rates.of(limits),
             limits=limits,
             priced=priced,
             run=run,
             config=config,
-            shared=await shared_of(endpoint, priced.model),
+            shared=await get_shared(endpoint, priced.model),
         )
 
     async def _prepare(self, model: BaseChatModel) -> Prepared:
         """What all calls to one model have in common; made once for them."""
         priced = Priced.of(model)
         await asyncio.to_thread(priced.usd, Usage())  # the price list takes a while to read
-        return model, bind(model, self.schema, self.temperature), priced, endpoint_of(model)
+        return model, bind(model, self.schema, self.temperature), priced, get_endpoint(model)
 
     def _data(self, input: object) -> dict[str, str]:
         names = self.variables

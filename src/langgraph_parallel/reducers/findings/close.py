@@ -21,7 +21,7 @@ from langgraph_parallel.records import (
     ReviewQuestion,
     Skipped,
 )
-from langgraph_parallel.reducers.findings.unite import CONFIRM, Panel, unite
+from langgraph_parallel.reducers.findings.unite import CONFIRM, VoterScope, unite
 
 
 @dataclass(frozen=True)
@@ -103,7 +103,7 @@ def _claims(ballot: Ballot) -> list[Claim]:
     return [Claim.model_validate(claim) for claim in ballot.choice]
 
 
-def _panels(answer: Answered) -> Iterable[Panel]:
+def _panels(answer: Answered) -> Iterable[VoterScope]:
     """Who judged what: a voter that could not read a file has no seat there."""
     for ballot in answer.ballots:
         if not ballot.cast:
@@ -114,7 +114,7 @@ def _panels(answer: Answered) -> Iterable[Panel]:
         judges, paths = set(_list(ballot, "judges")), set(_list(ballot, "paths"))
         for part in answer.question.parts:
             if part.path in paths and not (judges and judges <= blind[part.path]):
-                yield Panel(
+                yield VoterScope(
                     aspect=answer.question.aspect.name,
                     voter=ballot.voter,
                     path=part.path,

@@ -45,7 +45,7 @@ Voices = Callable[[Iterable[Claim]], set[tuple[str, str]]]
 
 
 @dataclass(frozen=True)
-class Panel:
+class VoterScope:
     """A voter that cast a ballot on one file, for one aspect: who could have claimed something there."""
 
     aspect: str
@@ -68,7 +68,7 @@ class Panel:
 
 def unite(
     claims: Iterable[Claim],
-    panels: Iterable[Panel],
+    panels: Iterable[VoterScope],
     *,
     confirm: Fraction = CONFIRM,
     joined: Iterable[tuple[str, str]] = (),
@@ -211,7 +211,7 @@ def _finding(
     claims: Sequence[Claim],
     corpus: Corpus,
     indices: Sequence[int],
-    seats: dict[str, list[Panel]],
+    seats: dict[str, list[VoterScope]],
     confirm: Fraction,
 ) -> Finding:
     head = _most_typical(claims, corpus, indices)
@@ -254,7 +254,7 @@ def _most_typical(claims: Sequence[Claim], corpus: Corpus, indices: Sequence[int
     return claims[min(range(len(claims)), key=rank)]
 
 
-def _support(claims: Sequence[Claim], seats: Sequence[Panel]) -> tuple[str, Support, list[str]]:
+def _support(claims: Sequence[Claim], seats: Sequence[VoterScope]) -> tuple[str, Support, list[str]]:
     """The best supported aspect of a finding, its k/n there, and who of that aspect kept silent.
 
     An aspect that adds a weaker voice never lowers the support that another gives.

@@ -12,7 +12,7 @@ from langgraph_parallel.errors import UsageError
 from langgraph_parallel.records import Ballot, Tally
 from langgraph_parallel.records.base import Record
 from langgraph_parallel.reducers.canonical import canonical
-from langgraph_parallel.reducers.votes.counting import Ballots, is_number, number_of, tally_from, usable
+from langgraph_parallel.reducers.votes.counting import Ballots, as_tally, is_number, number_in, usable
 
 Level = Literal["nominal", "ordinal", "interval"]
 """What may be compared about two answers: whether they are the same, which is more, or by how much."""
@@ -51,7 +51,7 @@ def agreement(tallies: Iterable[Ballots], *, level: Level = "nominal") -> Agreem
     """
     if level not in ("nominal", "ordinal", "interval"):
         raise UsageError(f"level is {level!r}; choose nominal, ordinal or interval")
-    held = [tally_from(tally) for tally in tallies]
+    held = [as_tally(tally) for tally in tallies]
     counted = [_counted(tally, level) for tally in held]
     compared = [ballots for ballots in counted if len(ballots) > 1]
     units = [[canonical(ballot.choice) for ballot in ballots] for ballots in compared]
@@ -150,7 +150,7 @@ def _counted(tally: Tally, level: Level) -> list[Ballot]:
 
 
 def _value(ballot: Ballot, level: Level) -> JsonValue:
-    return ballot.choice if level == "nominal" else number_of(ballot)
+    return ballot.choice if level == "nominal" else number_in(ballot)
 
 
 def _pairs_alike(unit: Sequence[str]) -> Fraction:

@@ -11,7 +11,7 @@ from langgraph_parallel.errors import UsageError
 from langgraph_parallel.records import Tally
 from langgraph_parallel.records.base import Record
 from langgraph_parallel.reducers.canonical import canonical
-from langgraph_parallel.reducers.votes.counting import Ballots, tally_from, usable
+from langgraph_parallel.reducers.votes.counting import Ballots, as_tally, usable
 from langgraph_parallel.reducers.votes.rules import weighted
 
 FLOOR = 0.05
@@ -136,7 +136,7 @@ Graded = tuple[Mapping[str, bool], tuple[Tally, str]]
 def _graded(ballots: Ballots, truth: JsonValue) -> Graded:
     if truth is None:
         raise UsageError("the history has a truth of None, which stands for no answer")
-    tally = tally_from(ballots)
+    tally = as_tally(ballots)
     key = canonical(truth)
     return {b.voter: canonical(b.choice) == key for b in usable(tally)}, (tally, key)
 

@@ -18,7 +18,7 @@ Ballots = Tally | Sequence[Ballot] | Mapping[str, JsonValue]
 """The ballots on one question: a tally, ballots, or choices by voter, where None abstains."""
 
 
-def tally_from(ballots: Ballots) -> Tally:
+def as_tally(ballots: Ballots) -> Tally:
     """A tally of ballots in any of their forms.
 
     Raises:
@@ -84,19 +84,19 @@ def numeric(tally: Tally) -> list[Ballot]:
     return [ballot for ballot in tally.in_order() if is_number(ballot)]
 
 
-def number_of(ballot: Ballot) -> float:
+def number_in(ballot: Ballot) -> float:
     """The number that a ballot holds, once `numeric` has let it through."""
     assert isinstance(ballot.choice, int | float)
     return ballot.choice
 
 
-def middle_of(numbers: Sequence[float]) -> float:
+def exact_median(numbers: Sequence[float]) -> float:
     """The median of sorted numbers, exact: no sum of two of them overflows or loses a digit."""
     low, high = numbers[(len(numbers) - 1) // 2], numbers[len(numbers) // 2]
-    return low if low == high else mean_of([low, high])
+    return low if low == high else exact_mean([low, high])
 
 
-def mean_of(numbers: Sequence[float]) -> float:
+def exact_mean(numbers: Sequence[float]) -> float:
     """The mean, added exactly; an integer where it is one."""
     mean = sum(map(Fraction, numbers)) / Fraction(len(numbers))
     return int(mean) if mean.denominator == 1 else _float(mean)
@@ -115,7 +115,7 @@ def _float(value: int | Fraction) -> float:
         return sys.float_info.max if value > 0 else -sys.float_info.max
 
 
-def items_of(ballot: Ballot) -> Sequence[JsonValue]:
+def list_items(ballot: Ballot) -> Sequence[JsonValue]:
     """The list that a ballot holds, once `union` has let it through."""
     assert isinstance(ballot.choice, list)
     return ballot.choice
@@ -134,7 +134,7 @@ def group_by_choice(
     return sorted(groups.values(), key=lambda group: -group.weight)
 
 
-def verdict_of(
+def build_verdict(
     rule: str,
     tally: Tally,
     cast: Sequence[Ballot],

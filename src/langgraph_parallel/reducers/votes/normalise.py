@@ -122,7 +122,7 @@ NORMALISERS: Mapping[str, Normaliser] = {"text": text, "number": number, "option
 """Normalisers by name."""
 
 
-def normaliser_of(given: NormaliserLike | None) -> Normaliser | None:
+def as_normaliser(given: NormaliserLike | None) -> Normaliser | None:
     """Take a normaliser, its name, or several to be applied one after another.
 
     Raises:

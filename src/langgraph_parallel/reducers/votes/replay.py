@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from langgraph_parallel.records import Ballot, Tally, Trial, Verdict
 from langgraph_parallel.reducers.canonical import canonical
-from langgraph_parallel.reducers.votes.rules import Rule, counting_of
+from langgraph_parallel.reducers.votes.rules import Rule, as_counting
 from langgraph_parallel.reducers.votes.standing import Awaited, Standing
 from langgraph_parallel.reducers.votes.stops import Stop
 from langgraph_parallel.reducers.votes.waves import Wave, next_wave
@@ -38,7 +38,7 @@ def _asked(
 ) -> tuple[int, int]:
     """How many are asked, in how many waves."""
     awaited = tuple(Awaited(ballot.voter, ballot.order) for ballot in ballots)
-    standing = Standing(counting_of(rule), awaited, ties_matter=ties_matter)
+    standing = Standing(as_counting(rule), awaited, ties_matter=ties_matter)
     calls = rounds = 0
     while size := next_wave(wave, stop, standing):
         for ballot in ballots[calls : calls + size]:
@@ -47,7 +47,7 @@ def _asked(
     return calls, rounds
 
 
-def trials_of(
+def run_trials(
     ballots: Sequence[Ballot],
     rule: Rule,
     stops: Iterable[Stop],

@@ -11,7 +11,7 @@ Wave = int | Literal["lossless", "all"]
 a time would make; `all`: everybody at once; a number: so many."""
 
 
-def wave_of(wave: object) -> Wave:
+def as_wave(wave: object) -> Wave:
     """Take a wave.
 
     Raises:

@@ -23,9 +23,9 @@ from langgraph_parallel.reducers.votes.rules.base import (
     Form,
     GoesBy,
     Rule,
+    as_counting,
+    ballot_form,
     chooses,
-    counting_of,
-    form_of,
     goes_by,
 )
 from langgraph_parallel.reducers.votes.rules.lists import approval, union
@@ -61,7 +61,7 @@ RULES: Mapping[str, type[Rule]] = {
 _CHOOSE = [*(name for name in RULES if name != "threshold"), "threshold(share)"]
 
 
-def rule_of(rule: str | Rule) -> Rule:
+def as_rule(rule: str | Rule) -> Rule:
     """Take a rule, or read one as it is written in Python: `majority`, `threshold(0.7)`, `union(2)`.
 
     Raises:
@@ -93,18 +93,18 @@ __all__ = [
     "Rule",
     "among",
     "approval",
+    "as_counting",
+    "as_rule",
+    "ballot_form",
     "borda",
     "chooses",
-    "counting_of",
     "first_valid",
-    "form_of",
     "goes_by",
     "instant_runoff",
     "majority",
     "median",
     "mode",
     "most_similar",
-    "rule_of",
     "schulze",
     "threshold",
     "trimmed_mean",

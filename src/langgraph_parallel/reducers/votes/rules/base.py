@@ -74,7 +74,7 @@ class _Opaque(BaseRule):
     """A rule of somebody's own, of which nothing is known: it is settled when everybody has been heard."""
 
 
-def counting_of(rule: object) -> Counting:
+def as_counting(rule: object) -> Counting:
     """What a stop needs to know of a rule."""
     if hasattr(rule, "settled"):
         return cast("Counting", rule)
@@ -82,7 +82,7 @@ def counting_of(rule: object) -> Counting:
     return _Opaque(quorum=quorum if isinstance(quorum, int) and quorum > 0 else 1)
 
 
-def form_of(rule: object) -> Form:
+def ballot_form(rule: object) -> Form:
     """What a ballot holds under a rule; one choice, where the rule does not say."""
     form: Form = getattr(rule, "form", "one")
     return form

@@ -14,11 +14,11 @@ from langgraph_parallel.reducers.canonical import canonical
 from langgraph_parallel.reducers.votes.counting import (
     Ballots,
     Group,
+    as_tally,
+    build_verdict,
     group_by_choice,
     is_usable,
-    tally_from,
     usable,
-    verdict_of,
 )
 from langgraph_parallel.reducers.votes.rules.base import BaseRule
 from langgraph_parallel.reducers.votes.standing import Amount
@@ -63,7 +63,7 @@ class dawid_skene(BaseRule):  # noqa: N801 - rules read like functions where the
         order = sorted(made, key=lambda group: -chances[canonical(group.choice)])
         groups = [Group(g.choice, g.ballots, Fraction(chances[canonical(g.choice)])) for g in order]
         status: VerdictStatus = "decided" if len(cast) >= self.quorum else "no_quorum"
-        verdict = verdict_of(
+        verdict = build_verdict(
             self.name,
             tally,
             cast,
@@ -122,7 +122,7 @@ def fit_dawid_skene(tallies: Iterable[Ballots], *, iterations: int = 100) -> Daw
     """
     if iterations < 1:
         raise UsageError(f"iterations is {iterations}; it must be at least 1")
-    ballots = [usable(tally_from(tally)) for tally in tallies]
+    ballots = [usable(as_tally(tally)) for tally in tallies]
     made = [[(ballot.voter, canonical(ballot.choice)) for ballot in held] for held in ballots]
     choices = {canonical(ballot.choice): ballot.choice for held in ballots for ballot in held}
     if not choices:

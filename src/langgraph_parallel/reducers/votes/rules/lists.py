@@ -8,7 +8,7 @@ from typing import ClassVar
 from langgraph_parallel.errors import UsageError
 from langgraph_parallel.records import Ballot, Tally, Verdict
 from langgraph_parallel.reducers.canonical import canonical
-from langgraph_parallel.reducers.votes.counting import Group, is_usable, items_of, usable, verdict_of
+from langgraph_parallel.reducers.votes.counting import Group, build_verdict, is_usable, list_items, usable
 from langgraph_parallel.reducers.votes.rules.base import BaseRule, Form, Ties
 from langgraph_parallel.reducers.votes.rules.plurality import Plurality, plurality
 from langgraph_parallel.reducers.votes.standing import Amount, Standing
@@ -61,7 +61,7 @@ class union(BaseRule):  # noqa: N801
         cast, groups = _named(tally)
         kept = [group for group in groups if len(group.ballots) >= self.at_least]
         named = {ballot.voter for group in kept for ballot in group.ballots}
-        return verdict_of(
+        return build_verdict(
             self.name,
             tally,
             cast,
@@ -105,6 +105,6 @@ def _named(tally: Tally) -> tuple[Sequence[Ballot], list[Group]]:
     cast = [ballot for ballot in usable(tally) if isinstance(ballot.choice, list)]
     groups: dict[str, Group] = {}
     for ballot in cast:
-        for key, item in {canonical(item): item for item in items_of(ballot)}.items():
+        for key, item in {canonical(item): item for item in list_items(ballot)}.items():
             groups.setdefault(key, Group(item)).add(ballot, Fraction(1))
     return cast, list(groups.values())

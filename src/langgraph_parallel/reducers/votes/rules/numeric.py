@@ -13,13 +13,13 @@ from langgraph_parallel.errors import UsageError
 from langgraph_parallel.records import Ballot, Interval, Tally, Verdict, VerdictStatus
 from langgraph_parallel.reducers.canonical import canonical
 from langgraph_parallel.reducers.votes.counting import (
+    build_verdict,
+    exact_mean,
+    exact_median,
     group_by_choice,
     is_number,
-    mean_of,
-    middle_of,
-    number_of,
+    number_in,
     numeric,
-    verdict_of,
 )
 from langgraph_parallel.reducers.votes.rules.base import BaseRule, Form
 from langgraph_parallel.reducers.votes.rules.plurality import Plurality, plurality
@@ -38,7 +38,7 @@ class _Centre(BaseRule, ABC):
 
     def supports(self, ballot: Ballot) -> Mapping[str, Amount] | None:
         """Its number, if it is a finite one."""
-        return _number_of(ballot)
+        return _supported_number(ballot)
 
     @abstractmethod
     def centre(self, numbers: Sequence[float]) -> float:
@@ -51,11 +51,11 @@ class _Centre(BaseRule, ABC):
     def __call__(self, tally: Tally) -> Verdict:
         """Decide; see the class."""
         cast = numeric(tally)
-        numbers = sorted(map(number_of, cast))
+        numbers = sorted(map(number_in, cast))
         centre = self.centre(numbers) if numbers else None
         key = canonical(centre)
         status: VerdictStatus = "decided" if len(cast) >= self.quorum else "no_quorum"
-        verdict = verdict_of(
+        verdict = build_verdict(
             self.name,
             tally,
             cast,
@@ -79,7 +79,7 @@ class median(_Centre):  # noqa: N801
 
     def centre(self, numbers: Sequence[float]) -> float:
         """The median."""
-        return middle_of(numbers)
+        return exact_median(numbers)
 
     def interval(self, numbers: Sequence[float]) -> Interval | None:
         """Between the two order statistics that hold it with at least 95%."""
@@ -97,7 +97,7 @@ class median(_Centre):  # noqa: N801
         low, high = (cast + left - 1) // 2 - left, (cast + left) // 2
         if low < 0 or high >= cast:
             return False
-        numbers = sorted(number_of(heard.ballot) for heard in standing.heard)
+        numbers = sorted(number_in(heard.ballot) for heard in standing.heard)
         return numbers[low] == numbers[high]
 
     def fewest(self, standing: Standing) -> int:
@@ -118,7 +118,7 @@ class mode(Plurality):  # noqa: N801
 
     def supports(self, ballot: Ballot) -> Mapping[str, Amount] | None:
         """Its number, if it is a finite one."""
-        return _number_of(ballot)
+        return _supported_number(ballot)
 
     def __call__(self, tally: Tally) -> Verdict:
         """Decide; see the class."""
@@ -126,7 +126,7 @@ class mode(Plurality):  # noqa: N801
         verdict = plurality(self, tally, cast, group_by_choice(cast))
         if verdict.choice is None:
             return verdict
-        numbers, centre = sorted(map(number_of, cast)), verdict.choice
+        numbers, centre = sorted(map(number_in, cast)), verdict.choice
         return verdict.model_copy(update={"interval": _in_floats(lambda: _densest(numbers, centre))})
 
 
@@ -152,7 +152,7 @@ class trimmed_mean(_Centre):  # noqa: N801
     def centre(self, numbers: Sequence[float]) -> float:
         """The mean of those in the middle."""
         cut = self._cut(len(numbers))
-        return mean_of(numbers[cut : len(numbers) - cut])
+        return exact_mean(numbers[cut : len(numbers) - cut])
 
     def interval(self, numbers: Sequence[float]) -> Interval | None:
         """By the spread of the winsorized numbers."""
@@ -187,7 +187,7 @@ def outliers(numbers: Mapping[str, float]) -> list[str]:
     return [name for name, number in numbers.items() if abs(number - centre) > 3 * 1.4826 * spread]
 
 
-def _number_of(ballot: Ballot) -> Mapping[str, Amount] | None:
+def _supported_number(ballot: Ballot) -> Mapping[str, Amount] | None:
     return {canonical(ballot.choice): 1} if is_number(ballot) else None
 
 

@@ -9,7 +9,13 @@ from typing import ClassVar
 from langgraph_parallel.errors import UsageError
 from langgraph_parallel.records import Ballot, Tally, Verdict, VerdictStatus
 from langgraph_parallel.reducers.canonical import canonical
-from langgraph_parallel.reducers.votes.counting import Group, group_by_choice, is_usable, usable, verdict_of
+from langgraph_parallel.reducers.votes.counting import (
+    Group,
+    build_verdict,
+    group_by_choice,
+    is_usable,
+    usable,
+)
 from langgraph_parallel.reducers.votes.rules.base import BaseRule, GoesBy, Ties
 from langgraph_parallel.reducers.votes.standing import Amount, Awaited, Standing
 
@@ -137,7 +143,7 @@ def plurality(rule: Plurality, tally: Tally, cast: Sequence[Ballot], groups: Seq
     tied = len(groups) > 1 and groups[0].weight == groups[1].weight
     status: VerdictStatus = "tied" if tied else "decided" if groups else "below_threshold"
     leader = groups[0] if groups and not (tied and rule.ties == "none") else None
-    return verdict_of(
+    return build_verdict(
         rule.name,
         tally,
         cast,

@@ -16,7 +16,7 @@ from pydantic import JsonValue
 
 from langgraph_parallel.records import Ballot, Tally, Verdict, VerdictStatus
 from langgraph_parallel.reducers.canonical import canonical, check_choices
-from langgraph_parallel.reducers.votes.counting import Group, is_usable, items_of, verdict_of
+from langgraph_parallel.reducers.votes.counting import Group, build_verdict, is_usable, list_items
 from langgraph_parallel.reducers.votes.rules.base import BaseRule, Form, Ties
 from langgraph_parallel.reducers.votes.standing import Amount, Standing
 
@@ -75,7 +75,7 @@ class _Ranked(BaseRule, ABC):
         held = [(ballot, self._ranking(ballot)) for ballot in tally.in_order()]
         cast = [ballot for ballot, ranking in held if ranking is not None]
         rankings = [ranking for _, ranking in held if ranking is not None]
-        named = {canonical(item): item for ballot in cast for item in items_of(ballot)}
+        named = {canonical(item): item for ballot in cast for item in list_items(ballot)}
         named |= {canonical(item): item for item in self.candidates or []}
         scores = self.scores(list(named), rankings) if named and rankings else {}
         groups = {key: Group(named[key], weight=score) for key, score in scores.items()}
@@ -88,7 +88,7 @@ class _Ranked(BaseRule, ABC):
         voted = any(rankings)
         status: VerdictStatus = "below_threshold" if not voted else "tied" if tied else "decided"
         leader = groups[order[0]] if voted and not (tied and self.ties == "none") else None
-        return verdict_of(
+        return build_verdict(
             self.name,
             tally,
             cast,

@@ -6,7 +6,7 @@ from typing import ClassVar
 
 from langgraph_parallel.errors import UsageError
 from langgraph_parallel.records import Tally, Verdict, VerdictStatus
-from langgraph_parallel.reducers.votes.counting import group_by_choice, usable, verdict_of
+from langgraph_parallel.reducers.votes.counting import build_verdict, group_by_choice, usable
 from langgraph_parallel.reducers.votes.rules.base import BaseRule, GoesBy
 from langgraph_parallel.reducers.votes.standing import Standing
 
@@ -60,7 +60,7 @@ class _Share(BaseRule):
         else:
             status = "tied" if len(meeting) > 1 and meeting[0].weight == meeting[1].weight else "decided"
         chosen = meeting[0] if status == "decided" else None
-        return verdict_of(
+        return build_verdict(
             self.name,
             tally,
             cast,

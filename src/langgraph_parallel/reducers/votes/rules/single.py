@@ -8,7 +8,7 @@ from typing import ClassVar
 from langgraph_parallel.records import Ballot, Tally, Verdict
 from langgraph_parallel.reducers.canonical import canonical
 from langgraph_parallel.reducers.text.similarity import Corpus
-from langgraph_parallel.reducers.votes.counting import Group, group_by_choice, usable, verdict_of
+from langgraph_parallel.reducers.votes.counting import Group, build_verdict, group_by_choice, usable
 from langgraph_parallel.reducers.votes.rules.base import BaseRule, GoesBy
 from langgraph_parallel.reducers.votes.standing import Standing
 
@@ -40,7 +40,7 @@ class first_valid(BaseRule):  # noqa: N801
         """Decide; see the class."""
         cast = usable(tally)
         first = canonical(cast[0].choice) if cast else None
-        return verdict_of(
+        return build_verdict(
             self.name,
             tally,
             cast,
@@ -75,7 +75,7 @@ class most_similar(BaseRule):  # noqa: N801
             group.ballots.append(ballot)
             group.weight = likeness
         order = sorted(groups.values(), key=lambda group: -group.weight)
-        return verdict_of(
+        return build_verdict(
             self.name,
             tally,
             cast,

@@ -18,7 +18,7 @@ from collections.abc import Mapping
 
 from langgraph_parallel.errors import UnknownStop
 from langgraph_parallel.reducers.policy_text import Unreadable, read_policy
-from langgraph_parallel.reducers.votes.rules import form_of, goes_by
+from langgraph_parallel.reducers.votes.rules import ballot_form, goes_by
 from langgraph_parallel.reducers.votes.stops.base import CountingStop, Stop, all_votes
 from langgraph_parallel.reducers.votes.stops.chance import adaptive, confident
 from langgraph_parallel.reducers.votes.stops.exact import ahead_by, decided, no_new_findings, window
@@ -32,13 +32,13 @@ STOPS: Mapping[str, type[Stop]] = {
 
 def usual_stops(rule: object) -> tuple[Stop, ...]:
     """The stops that are tried where nobody says which: those that fit the rule."""
-    if form_of(rule) == "list":
+    if ballot_form(rule) == "list":
         return decided(), no_new_findings(1), no_new_findings(2)
     tried = decided(), confident(), adaptive(), ahead_by(2), ahead_by(3), window(3)
     return tuple(stop for stop in tried if not isinstance(stop, CountingStop) or goes_by(rule) in stop.fits)
 
 
-def stop_of(stop: str | Stop) -> Stop:
+def as_stop(stop: str | Stop) -> Stop:
     """Take a stop, or read one as it is written in Python: `decided`, `confident(0.95) | ahead_by(3)`.
 
     Raises:
@@ -61,10 +61,10 @@ __all__ = [
     "adaptive",
     "ahead_by",
     "all_votes",
+    "as_stop",
     "confident",
     "decided",
     "no_new_findings",
-    "stop_of",
     "usual_stops",
     "window",
 ]

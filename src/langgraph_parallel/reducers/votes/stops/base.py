@@ -6,7 +6,7 @@ from typing import ClassVar
 
 from langgraph_parallel.errors import UsageError
 from langgraph_parallel.records import Tally
-from langgraph_parallel.reducers.votes.rules import GoesBy, Rule, counting_of, goes_by, majority
+from langgraph_parallel.reducers.votes.rules import GoesBy, Rule, as_counting, goes_by, majority
 from langgraph_parallel.reducers.votes.standing import Remaining, Standing
 
 _MAJORITY = majority()
@@ -23,7 +23,7 @@ class Stop(ABC):
             remaining: how many are still to be heard, or who.
             rule: what will decide; it says what a ballot supports.
         """
-        return self.fires(Standing.of(tally, remaining, counting_of(rule)))
+        return self.fires(Standing.of(tally, remaining, as_counting(rule)))
 
     def fires(self, standing: Standing) -> bool:
         """Whether the vote may stop where it stands: never short of the rule's quorum."""

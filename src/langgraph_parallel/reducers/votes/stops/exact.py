@@ -1,7 +1,7 @@
 """Stops that count: each decides in integers or exact fractions."""
 
 from langgraph_parallel.errors import UsageError
-from langgraph_parallel.reducers.votes.rules import form_of
+from langgraph_parallel.reducers.votes.rules import ballot_form
 from langgraph_parallel.reducers.votes.standing import Standing
 from langgraph_parallel.reducers.votes.stops.base import CountingStop, Stop
 
@@ -104,7 +104,7 @@ class no_new_findings(Stop):  # noqa: N801
 
     def check(self, rule: object) -> None:
         """The rule has to be one over lists."""
-        if form_of(rule) != "list":
+        if ballot_form(rule) != "list":
             raise UsageError(f"{self} waits for lists that name nothing new: use it with union or approval")
 
     def is_enough(self, standing: Standing) -> bool:
