@@ -1,1 +1,1 @@
-"""Measurements that anyone can run; each prints ratios of one run."""
+"""Reproducible measurements; each prints ratios of one run."""

@@ -1,11 +1,11 @@
-"""A model server in a process of its own, for benchmarks.
+"""A model server for benchmarks, in its own process.
 
     python -m benchmarks.answering [--seconds 0.2] [--rate 50] [--spread 0.99]
 
-Prints its port, then answers every request after a fixed time, or after one that is drawn from a lognormal
-distribution; where the prompt holds `recorded(...)` with the seconds and the answer of each voter, as that
-says. With a rate it lets so many through in any second, and answers 429 with Retry-After to the others.
-`GET /stats` tells what it has seen since the last time.
+Prints its port, then answers every request after a fixed or a lognormally distributed time. A prompt may
+script time and answer of each voter: `recorded([[seconds, answer], ...])recorded`. With a rate it admits that
+many requests in any second, and answers 429 with Retry-After to the others. `GET /stats` returns counts since
+the last call.
 """
 
 import argparse
@@ -29,7 +29,7 @@ VOTER = re.compile(r"You are voter (\d+) ")
 
 
 def completion(choice: str) -> bytes:
-    """What an endpoint answers."""
+    """Return the body of an answer."""
     text = json.dumps({"choice": choice, "rationale": "It is so.", "confidence": 0.9})
     message = {"role": "assistant", "content": text, "refusal": None}
     return json.dumps(
@@ -48,72 +48,79 @@ BODY = completion("yes")
 
 
 def recorded(body: bytes) -> tuple[float, bytes] | None:
-    """The seconds and the answer that a prompt has recorded for its voter, if it has any."""
+    """Return the seconds and the answer that a prompt scripts for its voter; None if it scripts none."""
     if b"recorded(" not in body:
         return None
     prompt = "\n".join(str(message["content"]) for message in json.loads(body)["messages"])
-    held, voter = RECORDED.search(prompt), VOTER.search(prompt)
-    if held is None or voter is None:
+    script, voter = RECORDED.search(prompt), VOTER.search(prompt)
+    if script is None or voter is None:
         return None
-    seconds, choice = json.loads(held[1])[int(voter[1]) - 1]
+    seconds, choice = json.loads(script[1])[int(voter[1]) - 1]
     return seconds, completion(choice)
 
 
 class Seen:
-    """When requests came, and what they were answered."""
+    """Times of requests, admitted and refused."""
 
     def __init__(self) -> None:
-        self.came: list[float] = []
-        self.let_through: list[float] = []
+        self.arrivals: list[float] = []
+        self.admitted: list[float] = []
         self.refused: list[float] = []
         self.in_flight = self.most_in_flight = self.cut_off = 0
 
     def stats(self) -> dict[str, float]:
-        """Counts and times, in seconds since the first request."""
-        first = min(self.came, default=0.0)
+        """Return counts, and seconds since the first request."""
+        first = min(self.arrivals, default=0.0)
         return {
-            "requests": len(self.came),
+            "requests": len(self.arrivals),
             "refused": len(self.refused),
             "refused_later": sum(moment - first > 1 for moment in self.refused),
-            "seconds": max(self.let_through, default=first) - first,
+            "seconds": max(self.admitted, default=first) - first,
             "most_in_flight": self.most_in_flight,
             "cut_off": self.cut_off,
         }
 
 
 async def serve(seconds: float, rate: int | None, spread: float, seed: int) -> None:
-    """Serve until the process ends."""
+    """Serve until the process ends.
+
+    Args:
+        seconds: time of an answer; its median if `spread` is not 0.
+        rate: requests admitted in any second; None for all.
+        spread: standard deviation of the logarithm of the time.
+        seed: of the random times.
+    """
     seen, draw = Seen(), random.Random(seed)
 
     def is_refused(now: float) -> bool:
-        recent = seen.let_through[-rate] if rate and len(seen.let_through) >= rate else None
+        recent = seen.admitted[-rate] if rate and len(seen.admitted) >= rate else None
         return recent is not None and now - recent < 1
 
     async def answer(request: web.Request) -> web.Response:
-        said = recorded(await request.read())
+        scripted = recorded(await request.read())
         now = time.monotonic()
-        seen.came.append(now)
+        seen.arrivals.append(now)
         if is_refused(now):
             seen.refused.append(now)
             return web.Response(status=429, headers={"retry-after": "1"})
-        seen.let_through.append(now)
+        seen.admitted.append(now)
         seen.in_flight += 1
         seen.most_in_flight = max(seen.most_in_flight, seen.in_flight)
         try:
             usual = seconds * math.exp(draw.gauss(0, spread)) if spread else seconds
-            await asyncio.sleep(said[0] if said else usual)
+            await asyncio.sleep(scripted[0] if scripted else usual)
         except asyncio.CancelledError:
             seen.cut_off += 1
             raise
         finally:
             seen.in_flight -= 1
-        return web.Response(body=said[1] if said else BODY, content_type="application/json")
+        return web.Response(body=scripted[1] if scripted else BODY, content_type="application/json")
 
     async def stats(request: web.Request) -> web.Response:
-        found = seen.stats()
+        counts = seen.stats()
         seen.__init__()  # type: ignore[misc]
         draw.seed(seed)
-        return web.json_response(found)
+        return web.json_response(counts)
 
     app = web.Application()
     app.router.add_post("/v1/chat/completions", answer)
@@ -127,7 +134,12 @@ async def serve(seconds: float, rate: int | None, spread: float, seed: int) -> N
 
 @contextmanager
 def answering(seconds: float, *options: object) -> Iterator[str]:
-    """Start the server, and name its address as `OPENAI_BASE_URL`."""
+    """Run the server, and set `OPENAI_BASE_URL` to its address.
+
+    Args:
+        seconds: time of an answer.
+        options: further command line options.
+    """
     command = [sys.executable, "-m", "benchmarks.answering", "--seconds", seconds, *options]
     process = subprocess.Popen(list(map(str, command)), stdout=subprocess.PIPE, text=True)
     try:
@@ -147,17 +159,19 @@ def answering(seconds: float, *options: object) -> Iterator[str]:
 
 
 def stats(url: str) -> dict[str, float]:
-    """What the server has seen since the last time."""
+    """Return the counts of the server since the last call."""
     with urllib.request.urlopen(url.replace("/v1", "/stats")) as response:
-        found: dict[str, float] = json.load(response)
-        return found
+        counts: dict[str, float] = json.load(response)
+        return counts
 
 
 if __name__ == "__main__":
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--seconds", type=float, default=0.2)
-    parser.add_argument("--rate", type=int)
-    parser.add_argument("--spread", type=float, default=0.0)
-    parser.add_argument("--seed", type=int, default=0)
-    given = parser.parse_args()
-    asyncio.run(serve(given.seconds, given.rate, given.spread, given.seed))
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--seconds", type=float, default=0.2, help="time of an answer")
+    parser.add_argument("--rate", type=int, help="requests admitted in any second")
+    parser.add_argument("--spread", type=float, default=0.0, help="deviation of the logarithm of the time")
+    parser.add_argument("--seed", type=int, default=0, help="seed of the random times")
+    arguments = parser.parse_args()
+    asyncio.run(serve(arguments.seconds, arguments.rate, arguments.spread, arguments.seed))

@@ -1,10 +1,10 @@
-"""What a fan-out costs: wall time, CPU per call and peak memory, ours beside what else there is.
+"""The cost of a fan-out: wall time, CPU per call and peak memory, ours against alternatives.
 
     uv run python -m benchmarks.fanout [--calls 10 100 1000] [--only NAME ...]
 
-Every way makes the same calls, all at once, to one server on loopback that answers after 200 ms in a
-process of its own; every measurement has a process of its own too, which first warms up with a few calls.
-CPU is that of the client alone. Ours runs with everything on: limiter, budget, deadline, run report.
+Every way makes the same calls, all at once, to one server on loopback that answers after 200 ms in its own
+process. Every measurement has its own process, too, which first warms up with a few calls. CPU is that of the
+client. Ours runs with limiter, budget, deadline and run report.
 """
 
 import argparse
@@ -38,7 +38,7 @@ class Answer(BaseModel):
 
 
 async def raw(n: int) -> None:
-    """The floor: POSTs on one aiohttp session, and json.loads."""
+    """Send POSTs on one aiohttp session, and parse the JSON: the lower bound."""
     import aiohttp
 
     url = f"{os.environ['OPENAI_BASE_URL']}/chat/completions"
@@ -54,7 +54,7 @@ async def raw(n: int) -> None:
 
 
 async def sdk(n: int) -> None:
-    """The openai SDK as it comes."""
+    """Use the openai SDK with its defaults."""
     from openai import AsyncOpenAI
 
     async with AsyncOpenAI() as client:
@@ -69,7 +69,7 @@ async def sdk(n: int) -> None:
 
 
 async def abatch(n: int) -> None:
-    """`ChatOpenAI.abatch`."""
+    """Use `ChatOpenAI.abatch`."""
     from langchain_openai import ChatOpenAI
 
     await ChatOpenAI(model="test").abatch([QUESTION.format(i) for i in range(n)])
@@ -85,7 +85,7 @@ class _Work(TypedDict):
 
 
 def _tutorial(ask: Callable[[str], Awaitable[str]]) -> Any:
-    """LangGraph's map-reduce tutorial: a Send for each item, a list that is added to."""
+    """Build the graph of LangGraph's map-reduce tutorial: a Send for each item, a list as reducer."""
     from langgraph.graph import END, START, StateGraph
     from langgraph.types import Send
 
@@ -105,7 +105,7 @@ def _tutorial(ask: Callable[[str], Awaitable[str]]) -> Any:
 
 
 async def tutorial(n: int) -> None:
-    """LangGraph's tutorial fan-out."""
+    """Run LangGraph's tutorial fan-out."""
     from langchain_openai import ChatOpenAI
 
     model = ChatOpenAI(model="test")
@@ -118,7 +118,7 @@ async def tutorial(n: int) -> None:
 
 
 async def tutorial_structured(n: int) -> None:
-    """The same with `with_structured_output(PydanticModel)`."""
+    """Run the tutorial with `with_structured_output(PydanticModel)`."""
     from langchain_openai import ChatOpenAI
 
     model = ChatOpenAI(model="test").with_structured_output(Answer)
@@ -132,7 +132,7 @@ async def tutorial_structured(n: int) -> None:
 
 
 async def tutorial_nested(n: int) -> None:
-    """The tutorial's graph as a worker of itself, three levels of tenfold: n is 1,000."""
+    """Nest the tutorial's graph in itself, on three levels of the cube root of n each."""
     from langchain_openai import ChatOpenAI
 
     model = ChatOpenAI(model="test")
@@ -143,19 +143,19 @@ async def tutorial_nested(n: int) -> None:
 
     inner = _tutorial(ask)
 
-    async def exact_median(question: str) -> str:
+    async def middle_worker(question: str) -> str:
         return " ".join(
             (await inner.ainvoke({"questions": [f"{question} {i}" for i in range(side)]}))["answers"]
         )
 
-    middle = _tutorial(exact_median)
+    middle = _tutorial(middle_worker)
 
-    async def outer_of(question: str) -> str:
+    async def outer_worker(question: str) -> str:
         return " ".join(
             (await middle.ainvoke({"questions": [f"{question} {i}" for i in range(side)]}))["answers"]
         )
 
-    out = await _tutorial(outer_of).ainvoke({"questions": [QUESTION.format(i) for i in range(side)]})
+    out = await _tutorial(outer_worker).ainvoke({"questions": [QUESTION.format(i) for i in range(side)]})
     assert len(out["answers"]) == side
 
 
@@ -183,22 +183,22 @@ async def _ours(n: int, schema: type[BaseModel] | None) -> None:
         limits=_governed(n),
     )
     out = await graph.ainvoke({"content": QUESTION})
-    assert out["report"].branches == {"ok": n}, out["report"].failures
-    assert len(out["report"].calls) == n
+    assert out["run_report"].branches == {"ok": n}, out["run_report"].failures
+    assert len(out["run_report"].calls) == n
 
 
 async def ours(n: int) -> None:
-    """Ours, flat: one section for each call."""
+    """Run ours, flat: one section for each call."""
     await _ours(n, None)
 
 
 async def ours_structured(n: int) -> None:
-    """The same with a schema."""
+    """Run ours with a schema."""
     await _ours(n, Answer)
 
 
 async def ours_nested(n: int) -> None:
-    """Ours as a worker of itself, three levels of tenfold."""
+    """Nest ours in itself, on three levels of the cube root of n each."""
     from langgraph_parallel import Ask, create_sectioning
 
     side = round(n ** (1 / 3))
@@ -206,7 +206,7 @@ async def ours_nested(n: int) -> None:
     middle = create_sectioning(planner=_sections(side), worker=inner)
     outer = create_sectioning(planner=_sections(side), worker=middle, limits=_governed(n))
     out = await outer.ainvoke({"content": QUESTION})
-    assert out["report"].branches == {"ok": n}, out["report"].failures
+    assert out["run_report"].branches == {"ok": n}, out["run_report"].failures
 
 
 FLAT: dict[str, Way] = {
@@ -223,7 +223,7 @@ WAYS = FLAT | NESTED
 
 
 def measure(name: str, n: int) -> dict[str, float]:
-    """Measure one way in this process."""
+    """Measure one way in this process; `cpu_ms` is per call."""
 
     async def run() -> dict[str, float]:
         await WAYS[name](8)
@@ -237,38 +237,40 @@ def measure(name: str, n: int) -> dict[str, float]:
 
 
 def measured_apart(name: str, n: int) -> dict[str, float]:
-    """Measure one way in a process of its own."""
-    done = subprocess.run(
+    """Measure one way in a new process."""
+    process = subprocess.run(
         [sys.executable, "-m", "benchmarks.fanout", "--one", name, str(n)],
         capture_output=True,
         text=True,
         check=False,
     )
-    if done.returncode:
-        raise SystemExit(done.stderr)
-    result: dict[str, float] = json.loads(done.stdout.splitlines()[-1])
+    if process.returncode:
+        raise SystemExit(process.stderr)
+    result: dict[str, float] = json.loads(process.stdout.splitlines()[-1])
     return result
 
 
 def main() -> None:
-    """Measure all, and print the table and the ratios."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--calls", type=int, nargs="*", default=list(CALLS))
-    parser.add_argument("--only", nargs="*", default=list(WAYS))
-    parser.add_argument("--one", nargs=2)
-    given = parser.parse_args()
-    if given.one:
-        print(json.dumps(measure(given.one[0], int(given.one[1]))))
+    """Measure all ways, and print the table and the ratios."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--calls", type=int, nargs="*", default=list(CALLS), help="numbers of calls")
+    parser.add_argument("--only", nargs="*", default=list(WAYS), metavar="NAME", help="ways to measure")
+    parser.add_argument("--one", nargs=2, metavar=("NAME", "CALLS"), help="measure here, print JSON")
+    arguments = parser.parse_args()
+    if arguments.one:
+        print(json.dumps(measure(arguments.one[0], int(arguments.one[1]))))
         return
-    found: dict[tuple[str, int], dict[str, float]] = {}
+    results: dict[tuple[str, int], dict[str, float]] = {}
     with answering(0.2):
         print(f"{'':30}{'calls':>6}{'wall s':>9}{'CPU ms/call':>13}{'peak MB':>9}")
-        for n in given.calls:
-            for name in given.only:
+        for n in arguments.calls:
+            for name in arguments.only:
                 if name in NESTED and n != 1000:
                     continue
-                found[name, n] = measured_apart(name, n)
-                m = found[name, n]
+                results[name, n] = measured_apart(name, n)
+                m = results[name, n]
                 print(f"{name:30}{n:>6}{m['wall']:>9.2f}{m['cpu_ms']:>13.2f}{m['peak_mb']:>9.0f}", flush=True)
     for label, one, other, n, what in (
         ("CPU, ours to tutorial", "ours", "tutorial fan-out", 1000, "cpu_ms"),
@@ -278,8 +280,8 @@ def main() -> None:
         ("wall, nested", "ours, nested", "tutorial fan-out, nested", 1000, "wall"),
         ("wall, ours to raw", "ours", "raw aiohttp", 10, "wall"),
     ):
-        if (one, n) in found and (other, n) in found:
-            print(f"{label:28} at {n:>4} calls: {found[one, n][what] / found[other, n][what]:.2f}")
+        if (one, n) in results and (other, n) in results:
+            print(f"{label:28} at {n:>4} calls: {results[one, n][what] / results[other, n][what]:.2f}")
 
 
 if __name__ == "__main__":

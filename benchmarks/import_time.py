@@ -1,4 +1,4 @@
-"""How long `import langgraph_parallel` takes, against the imports that any LangGraph program has.
+"""Time of `import langgraph_parallel`, against the imports that any LangGraph program has.
 
 uv run python -m benchmarks.import_time
 """
@@ -13,14 +13,14 @@ ROUNDS = 9
 
 
 def seconds(statement: str) -> float:
-    """Import in a fresh interpreter, and take the time inside of it."""
+    """Return the seconds of an import in a fresh interpreter, measured inside it."""
     code = f"import time; t = time.perf_counter(); {statement}; print(time.perf_counter() - t)"
     return float(subprocess.run([sys.executable, "-c", code], capture_output=True, check=True).stdout)
 
 
 def main() -> None:
-    """Alternate between both, so that a slow moment meets both alike, and compare medians."""
-    seconds(BASE), seconds(OURS)  # once to fill the caches
+    """Alternate between both, so that a slow moment affects both, and compare medians."""
+    seconds(BASE), seconds(OURS)  # fill the caches
     pairs = [(seconds(BASE), seconds(OURS)) for _ in range(ROUNDS)]
     base, ours = (statistics.median(side) for side in zip(*pairs, strict=True))
     print(f"{BASE}: {base:.3f} s")

@@ -1,4 +1,4 @@
-"""Votes to replay: recorded ones, in the format of `benchmarks/README.md`, or generated ones."""
+"""Votes to replay: recorded (`benchmarks/README.md` documents the format) or generated."""
 
 import gzip
 import json
@@ -24,36 +24,35 @@ class VoteSet:
 
     @property
     def voters(self) -> int:
-        """How many each vote has at least."""
+        """The least number of voters in a vote."""
         return min(len(vote.ballots) for vote in self.votes)
 
 
 def recorded(folder: Path) -> list[VoteSet]:
-    """The sets in a folder: by file, and within it by model."""
+    """Return the sets in a folder: one for each file and model."""
     sets: dict[tuple[str, str], VoteSet] = {}
     for path in sorted((folder / "votes").glob("*.jsonl*")):
         for vote, line in zip(read_votes(path), _lines(path), strict=True):
             key = path.name.partition(".")[0], str(line.get("model", ""))
             is_panel = "panel" in key[1] or " x " in key[1]
-            held = sets.setdefault(key, VoteSet(f"{key[0]} {key[1]}", panel=is_panel))
-            held.votes.append(RecordedVote([_read(ballot) for ballot in vote.ballots], vote.gold))
-            held.tokens.append(line.get("tokens") or [])
+            vote_set = sets.setdefault(key, VoteSet(f"{key[0]} {key[1]}", panel=is_panel))
+            vote_set.votes.append(RecordedVote([_read(ballot) for ballot in vote.ballots], vote.gold))
+            vote_set.tokens.append(line.get("tokens") or [])
     return list(sets.values())
 
 
 def _read(ballot: Ballot) -> Ballot:
-    """A program that failed has given no answer."""
+    """Return the ballot; abstained if the program failed."""
     return ballot.model_copy(update={"status": "abstained"}) if ballot.choice == "ERROR" else ballot
 
 
 def _lines(path: Path) -> Iterator[dict[str, Any]]:
-
     with gzip.open(path, "rt") if path.suffix == ".gz" else path.open() as lines:
         yield from (json.loads(line) for line in lines if line.strip())
 
 
 def generated() -> list[VoteSet]:
-    """Voters who are right as often as a question is easy, and a panel of good and bad ones."""
+    """Return votes of voters that are right as often as a question is easy, and of a panel of mixed skill."""
     chance = random.Random(1)
     single, panel = VoteSet("generated voters"), VoteSet("generated panel", panel=True)
     skill = [chance.uniform(0.4, 0.9) for _ in range(15)]
@@ -65,10 +64,12 @@ def generated() -> list[VoteSet]:
     return [single, panel]
 
 
-def _add(held: VoteSet, answers: Sequence[str], abilities: Sequence[float], chance: random.Random) -> None:
-    """One vote: the first answer is right, the second the usual mistake."""
+def _add(
+    vote_set: VoteSet, answers: Sequence[str], abilities: Sequence[float], chance: random.Random
+) -> None:
+    """Add a vote; of the answers, the first is right, and the second is the most frequent mistake."""
     right, *wrong = answers
-    said = [right if chance.random() < able else chance.choices(wrong, [6, 2, 1])[0] for able in abilities]
-    ballots = [Ballot(voter=f"#{i + 1}", order=i, status="cast", choice=c) for i, c in enumerate(said)]
-    held.votes.append(RecordedVote(ballots, right))
-    held.tokens.append([round(chance.lognormvariate(9, 0.4)) for _ in said])
+    choices = [right if chance.random() < able else chance.choices(wrong, [6, 2, 1])[0] for able in abilities]
+    ballots = [Ballot(voter=f"#{i + 1}", order=i, status="cast", choice=c) for i, c in enumerate(choices)]
+    vote_set.votes.append(RecordedVote(ballots, right))
+    vote_set.tokens.append([round(chance.lognormvariate(9, 0.4)) for _ in choices])

@@ -1,9 +1,9 @@
-"""A review of 4 aspects x 3 voters by a model that takes one second for every answer.
+"""A review of 4 aspects x 3 voters with a model that takes one second per answer.
 
     uv run python -m benchmarks.review_latency
 
-The server is on loopback and answers each request after exactly one second, so all that is beyond it is
-ours: planning, requests, votes, the union of findings.
+The server on loopback answers each request after one second. The rest of the time is spent here: planning,
+requests, votes, the union of findings.
 """
 
 import asyncio
@@ -18,20 +18,20 @@ CODE = "def run(name):\n    return name.lenght\n"
 
 
 async def once(server: ModelServer) -> None:
-    """Run one review, and print what it took."""
+    """Run one review, and print its time."""
     graph = create_review(model="openai:test", aspects=ASPECTS, voters=3, engines=False)
     started = time.perf_counter()
     out = await graph.ainvoke({"files": {"app.py": CODE}})
     wall = time.perf_counter() - started
-    sequential = out["report"].sequential_seconds
+    sequential = out["run_report"].sequential_seconds
     print(
         f"{len(server.requests)} requests, {server.most_in_flight} in flight at once, {wall:.2f} s;", end=" "
     )
-    print(f"one after another {sequential:.1f} s: {sequential / wall:.1f} times as fast")
+    print(f"sequentially {sequential:.1f} s: {sequential / wall:.1f} times as fast")
 
 
 def main() -> None:
-    """Measure the first run, which loads the SDK, and a second one."""
+    """Measure a first run, which loads the SDK, and a second run."""
     with ModelServer() as server:
         os.environ |= {
             "OPENAI_API_KEY": "sk-none",

@@ -1,4 +1,4 @@
-"""Accuracy against calls, as a picture."""
+"""Plot of accuracy against calls."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
@@ -8,11 +8,11 @@ _MARKERS = "osD^v<>"
 _TICKS = [2, 3, 5, 10, 20, 40]
 
 Point = tuple[str, int, Mapping[str, float]]
-"""A stop, the number of voters, and the means over all votes."""
+"""A stop, the number of voters, and the means over all votes (`benchmarks.votes`)."""
 
 
 def plot(points: Sequence[Point], path: Path) -> None:
-    """Draw accuracy against calls."""
+    """Plot accuracy against calls into an SVG file."""
     import matplotlib
 
     matplotlib.use("svg")
@@ -26,7 +26,7 @@ def plot(points: Sequence[Point], path: Path) -> None:
         axes.plot([x for x, _, _ in shown], [y for _, y, _ in shown], color="#c9d6df", zorder=1)
         for number, (x, y, stop) in enumerate(shown):
             full, up = stop == "all_votes()", number % 2 == 0
-            fill, label = ("white", f"everybody of {size}") if full else (BLUE, stop)
+            fill, label = ("white", f"all {size} voters") if full else (BLUE, stop)
             axes.scatter(x, y, marker=marker, s=46, zorder=3, facecolors=fill, edgecolors=BLUE)
             axes.annotate(
                 label,
@@ -48,13 +48,13 @@ def plot(points: Sequence[Point], path: Path) -> None:
     axes.grid(color="#e5e5e5", zorder=0)
     axes.spines[["top", "right"]].set_visible(False)
     axes.legend(frameon=False, loc="lower right")
-    title = "What a vote costs, and how often it is right; hollow marks hear everybody"
+    title = "Cost and accuracy of votes; hollow marks hear all voters"
     axes.set_title(title, fontsize=11, loc="left")
     figure.savefig(path, metadata={"Date": None})
     print(f"\nwrote {path}")
 
 
 def _of_size(points: Iterable[Point], size: int) -> list[tuple[float, float, str]]:
-    """Calls, right answers in percent and the stop, from left to right; of two alike, one."""
+    """Return calls, right answers in percent, and the stop, by calls; without the Dirichlet variant."""
     shown = [(row["calls"], 100 * row["right"], stop) for stop, at, row in points if at == size]
     return sorted(point for point in shown if "dirichlet" not in point[2])

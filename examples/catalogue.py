@@ -1,10 +1,10 @@
-"""Every workflow of the catalogue, on a small input of its own.
+"""Every workflow of the catalogue, each on a small input.
 
-    uv run python examples/catalogue.py            # all of them
-    uv run python examples/catalogue.py debate     # some of them
+    uv run python examples/catalogue.py            # all
+    uv run python examples/catalogue.py debate     # those that are named
 
-Needs a model: `OPENAI_API_KEY`, or `OPENAI_BASE_URL` for any compatible server, or
-`LANGGRAPH_PARALLEL_MODEL`. Without one, those run that have engines of their own, and say what these are.
+Set `OPENAI_API_KEY`, `OPENAI_BASE_URL` (any compatible server) or `LANGGRAPH_PARALLEL_MODEL`. Without one,
+only the workflows with engines run, and their results name the engines.
 """
 
 import asyncio
@@ -20,8 +20,8 @@ SOUTH = "In spring, sales fell by 2%. Nine people were hired, and the shop in Os
 REPORTS = {"north.md": NORTH, "south.md": SOUTH}
 POSTS = {"1": "Great bike, but three weeks late!", "2": "Where is my refund? Order #4711."}
 
-Shown = Callable[[dict[str, Any]], object]
-CATALOGUE: dict[str, tuple[Callable[[], Any], dict[str, Any], Shown]] = {
+Render = Callable[[dict[str, Any]], object]
+CATALOGUE: dict[str, tuple[Callable[[], Any], dict[str, Any], Render]] = {
     "scatter_gather": (
         lambda: parallel.create_scatter_gather(
             sources={
@@ -29,7 +29,7 @@ CATALOGUE: dict[str, tuple[Callable[[], Any], dict[str, Any], Shown]] = {
                 "south": lambda request: {"item": request, "price": 9},
                 "guess": Ask("What does this cost, in euros? Answer in a few words.\n\n{question}"),
             },
-            combine=synthesize.best_by("price"),
+            synthesizer=synthesize.best_by("price"),
             timeout=60,
         ),
         {"request": "a bicycle bell"},
@@ -38,7 +38,7 @@ CATALOGUE: dict[str, tuple[Callable[[], Any], dict[str, Any], Shown]] = {
     "map_reduce": (
         lambda: parallel.create_map_reduce(
             worker=Ask("Say in one sentence what this is about:\n\n{content}"),
-            reducer=Ask("Make one sentence of these:\n\n{earlier}"),
+            synthesizer=Ask("Make one sentence of these:\n\n{results}"),
             fan_in=2,
         ),
         {"items": [*REPORTS.values(), *POSTS.values()]},
@@ -77,12 +77,12 @@ CATALOGUE: dict[str, tuple[Callable[[], Any], dict[str, Any], Shown]] = {
         lambda out: (out["best"], out["reasons"]),
     ),
     "brainstorm": (
-        lambda: parallel.create_brainstorm(ideas=2, vote=True),
+        lambda: parallel.create_brainstorm(ideas_per_proposer=2, vote=True),
         {"topic": "A library without books"},
         lambda out: [(idea.title, idea.by, str(idea.votes)) for idea in out["ideas"]],
     ),
     "debate": (
-        lambda: parallel.create_debate(choices=["yes", "no"], rounds=2),
+        lambda: parallel.create_debate(choices=["yes", "no"], max_rounds=2),
         {"question": "Is a hot dog a sandwich?"},
         lambda out: (out["verdict"].choice, [(t.round, t.debater, t.choice) for t in out["transcript"]]),
     ),
@@ -90,17 +90,17 @@ CATALOGUE: dict[str, tuple[Callable[[], Any], dict[str, Any], Shown]] = {
 
 
 async def main(names: list[str]) -> None:
-    """Run those that are named, one after another; each is parallel inside."""
+    """Run the named workflows, or all, one after another; each is parallel inside."""
     for name in names or CATALOGUE:
-        make, given, shown = CATALOGUE[name]
+        create, inputs, render = CATALOGUE[name]
         print(f"== {name}")
         try:
-            out = await make().ainvoke(given)
+            out = await create().ainvoke(inputs)
         except errors.NoModelError as error:
             print(error)
             continue
-        print(shown(out))
-        report = out["report"]
+        print(render(out))
+        report = out["run_report"]
         print(f"({report.branches}, {len(report.calls)} calls, {report.wall_seconds:.1f} s)\n")
 
 

@@ -1,9 +1,9 @@
-"""Put a review into an agent of your own: its state, its checkpointer, one node more.
+"""Embed a review in an agent of your own: its state, its checkpointer, one more node.
 
-    python examples/embedding.py
+    uv run python examples/embedding.py
 
-Runs without a key, on static engines; with OPENAI_API_KEY on models too. The second run of a thread that
-was killed half way does again only what had not finished.
+Runs without a key, on static engines; with OPENAI_API_KEY models vote too. If a run is killed, the next run
+of its thread repeats only what had not finished.
 """
 
 import asyncio
@@ -14,13 +14,14 @@ from langgraph.checkpoint.sqlite.aio import AsyncSqliteSaver
 from langgraph.graph import END, START, StateGraph
 from typing_extensions import TypedDict
 
-from langgraph_parallel import Finding, create_review
+from langgraph_parallel import create_review
+from langgraph_parallel.records import Finding
 
 STOREFRONT = Path(__file__).parent / "storefront" / "storefront"
 
 
 class Change(TypedDict, total=False):
-    """The agent's own state; `files` and `findings` are what it shares with the review."""
+    """The agent's state; it shares `files` and `findings` with the review."""
 
     author: str
     files: dict[str, str]
@@ -29,18 +30,19 @@ class Change(TypedDict, total=False):
 
 
 def check_out(state: Change) -> Change:
-    """Fetch the change; here, read a folder."""
+    """Fetch the change: here, read a folder."""
     return {"files": {path.name: path.read_text() for path in sorted(STOREFRONT.glob("*.py"))}}
 
 
 def decide(state: Change) -> Change:
-    """Do something with what was found."""
-    grave = [finding for finding in state["findings"] if finding.confirmed and finding.severity == "high"]
-    return {"decision": f"sent back to {state['author']}: {len(grave)} grave findings" if grave else "merged"}
+    """Decide on the findings."""
+    severe = [finding for finding in state["findings"] if finding.confirmed and finding.severity == "high"]
+    rejection = f"sent back to {state['author']}: {len(severe)} severe findings"
+    return {"decision": rejection if severe else "merged"}
 
 
 def agent() -> StateGraph[Change]:
-    """The agent: a review between two nodes of its own."""
+    """Build the agent: a review between two nodes of its own."""
     builder = StateGraph(Change)
     builder.add_node("check_out", check_out)
     builder.add_node("review", create_review(aspects=["security", "correctness"]))
@@ -53,13 +55,13 @@ def agent() -> StateGraph[Change]:
 
 
 async def main(database: str = ":memory:") -> str:
-    """Run the agent, and say what happens on every level of it."""
+    """Run the agent, print the updates of all levels, and return its decision."""
     config: RunnableConfig = {"configurable": {"thread_id": "change-1"}}
     decision = ""
     async with AsyncSqliteSaver.from_conn_string(database) as checkpointer:
         graph = agent().compile(checkpointer=checkpointer)
-        given: Change = {"author": "ada"}
-        async for place, update in graph.astream(given, config, stream_mode="updates", subgraphs=True):
+        inputs: Change = {"author": "ada"}
+        async for place, update in graph.astream(inputs, config, stream_mode="updates", subgraphs=True):
             print("  " * len(place) + ", ".join(update))
             if "decide" in update:
                 decision = update["decide"]["decision"]

@@ -1,12 +1,14 @@
-"""Fixtures: a clean environment, and the model server."""
+"""Fixtures: a clean environment and the model server."""
 
 import os
+import time
 from collections.abc import Iterator
 
 import pytest
 from hypothesis import settings
 
-from langgraph_parallel.runtime import limiter
+from langgraph_parallel.runtime.limiter_registry import reset_limits
+from tests.support.clock import Clock
 from tests.support.server import ModelServer
 
 settings.register_profile("project", deadline=None, max_examples=60, derandomize=True)
@@ -25,7 +27,7 @@ _VARIABLES = (
 
 @pytest.fixture(autouse=True)
 def clean_environment(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory) -> None:
-    """No key, no model, no limits and no tracing, whatever the machine has set; runs are kept elsewhere."""
+    """Hide keys, models, limits and tracing that the machine has set; keep runs in a temporary folder."""
     for name in [*_VARIABLES, *(name for name in os.environ if name.startswith("LANGGRAPH_PARALLEL_"))]:
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path_factory.mktemp("state")))
@@ -34,16 +36,24 @@ def clean_environment(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.
 
 @pytest.fixture
 def server() -> Iterator[ModelServer]:
-    """A model server of its own for each test."""
+    """Run a model server for one test."""
+    reset_limits()  # an earlier test's server may have had the same port
     with ModelServer() as running:
-        for endpoint in [key for key in limiter._limiters if f":{running.port}" in str(key)]:
-            del limiter._limiters[endpoint]  # of an earlier server that had the same port
         yield running
 
 
 @pytest.fixture
 def model(server: ModelServer, monkeypatch: pytest.MonkeyPatch) -> str:
-    """The environment of somebody who uses the server; gives the name of a model there."""
+    """Point the environment to the server, and return the name of a model there."""
     monkeypatch.setenv("OPENAI_API_KEY", "sk-test-not-a-real-key")
     monkeypatch.setenv("OPENAI_BASE_URL", server.url)
     return "openai:test-model"
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    """Replace the clock of the process by one that the test can stop and put forward."""
+    clock = Clock()
+    monkeypatch.setattr(time, "monotonic", clock.monotonic)
+    monkeypatch.setattr(time, "time", clock.time)
+    return clock

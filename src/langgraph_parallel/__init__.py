@@ -6,153 +6,124 @@
     out = await vote.ainvoke({"question": "Is 2027 a prime number?"})
     out["verdict"].choice, str(out["verdict"].support)
 
-Every graph follows one idea: plan -> scatter -> branches -> gather -> close. Branches run at the same
-time; one that fails is a record with its cause, not an exception; pure reducers join what comes back.
+Every graph follows one idea: plan -> scatter -> branches -> gather -> close. Branches run at the same time; a
+branch that fails is a record with its cause, not an exception; pure reducers join the results.
+
+Names are imported when they are first used, so that importing the package costs next to nothing.
 """
 
-from importlib.metadata import version
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
 
-from langgraph_parallel import errors
-from langgraph_parallel.control import aestimate, aredrive, estimate, redrive
-from langgraph_parallel.graphs.best_of import create_best_of
-from langgraph_parallel.graphs.brainstorm import create_brainstorm
-from langgraph_parallel.graphs.briefing import create_briefing
-from langgraph_parallel.graphs.debate import create_debate
-from langgraph_parallel.graphs.feedback import create_feedback_analysis
-from langgraph_parallel.graphs.guarded import create_guarded
-from langgraph_parallel.graphs.labeling import create_labeling
-from langgraph_parallel.graphs.map_reduce import create_map_reduce
-from langgraph_parallel.graphs.market_study import create_market_study
-from langgraph_parallel.graphs.moderation import create_moderation
-from langgraph_parallel.graphs.research import create_research
-from langgraph_parallel.graphs.review import create_review
-from langgraph_parallel.graphs.scatter_gather import create_scatter_gather
-from langgraph_parallel.graphs.sectioning import create_sectioning
-from langgraph_parallel.graphs.voting import create_voting
-from langgraph_parallel.nodes.catalogue.checks import Check
-from langgraph_parallel.nodes.catalogue.scatter_gather import Http, Source
-from langgraph_parallel.nodes.flow import plan, split, synthesize
-from langgraph_parallel.nodes.vote.judge import Judge
-from langgraph_parallel.nodes.work.ask import Ask
-from langgraph_parallel.prompts import Prompt
-from langgraph_parallel.records import (
-    Aspect,
-    Ballot,
-    Branch,
-    Claim,
-    Estimate,
-    Finding,
-    Interval,
-    Review,
-    RunReport,
-    Section,
-    Support,
-    Tally,
-    Trial,
-    Verdict,
-)
-from langgraph_parallel.records.best_of import Draft
-from langgraph_parallel.records.brainstorm import Idea
-from langgraph_parallel.records.briefing import Briefing, Citation
-from langgraph_parallel.records.debate import Turn
-from langgraph_parallel.records.feedback import Feedback
-from langgraph_parallel.records.labeling import Label
-from langgraph_parallel.records.market_study import Forecast, MarketStudy
-from langgraph_parallel.records.moderation import CheckOutcome, Moderation, Span
-from langgraph_parallel.records.research import Reference, Research
-from langgraph_parallel.reducers.completion import deadline, min_success, required, tolerated_failures
-from langgraph_parallel.reducers.votes.agreement import Agreement, agreement
-from langgraph_parallel.reducers.votes.calibration import Calibration, calibrate
-from langgraph_parallel.reducers.votes.rules import (
-    approval,
-    borda,
-    first_valid,
-    instant_runoff,
-    majority,
-    median,
-    mode,
-    most_similar,
-    schulze,
-    threshold,
-    trimmed_mean,
-    unanimous,
-    union,
-    weighted,
-)
-from langgraph_parallel.reducers.votes.rules.dawid_skene import fit_dawid_skene
-from langgraph_parallel.reducers.votes.stops import (
-    adaptive,
-    ahead_by,
-    all_votes,
-    confident,
-    decided,
-    no_new_findings,
-    window,
-)
-from langgraph_parallel.runtime.context import Context, ReviewContext, VotingContext
-from langgraph_parallel.runtime.langchain_limiter import PacedRateLimiter
-from langgraph_parallel.runtime.limiter import Limiter, Rates
-from langgraph_parallel.runtime.limits import Limits
-from langgraph_parallel.runtime.redis_limits import share_limits
-from langgraph_parallel.runtime.run import drain
+if TYPE_CHECKING:
+    from langgraph_parallel import (
+        completion,
+        errors,
+        limiting,
+        plan,
+        records,
+        rules,
+        split,
+        stops,
+        synthesize,
+        votes,
+    )
+    from langgraph_parallel.control import aestimate, aredrive, estimate, redrive
+    from langgraph_parallel.graphs.best_of import create_best_of
+    from langgraph_parallel.graphs.brainstorm import create_brainstorm
+    from langgraph_parallel.graphs.briefing import create_briefing
+    from langgraph_parallel.graphs.debate import create_debate
+    from langgraph_parallel.graphs.feedback import create_feedback_analysis
+    from langgraph_parallel.graphs.guarded import create_guarded
+    from langgraph_parallel.graphs.labeling import create_labeling
+    from langgraph_parallel.graphs.map_reduce import create_map_reduce
+    from langgraph_parallel.graphs.market_study import create_market_study
+    from langgraph_parallel.graphs.moderation import create_moderation
+    from langgraph_parallel.graphs.research import create_research
+    from langgraph_parallel.graphs.review import create_review
+    from langgraph_parallel.graphs.scatter_gather import create_scatter_gather
+    from langgraph_parallel.graphs.sectioning import create_sectioning
+    from langgraph_parallel.graphs.voting import create_voting
+    from langgraph_parallel.nodes.catalogue.checks import Check
+    from langgraph_parallel.nodes.catalogue.scatter_gather import Http, Source
+    from langgraph_parallel.nodes.vote.judge import Judge
+    from langgraph_parallel.nodes.work.ask import Ask
+    from langgraph_parallel.nodes.work.roster import Roster
+    from langgraph_parallel.prompts import Prompt
+    from langgraph_parallel.records import Section
+    from langgraph_parallel.runtime.context import Context, ReviewContext, VotingContext
+    from langgraph_parallel.runtime.limits import Limits
+    from langgraph_parallel.runtime.run import drain
 
-__version__ = version("langgraph-parallel")
+    __version__: str
+
+_MODULES = {
+    "Ask": "nodes.work.ask",
+    "Check": "nodes.catalogue.checks",
+    "Context": "runtime.context",
+    "Http": "nodes.catalogue.scatter_gather",
+    "Judge": "nodes.vote.judge",
+    "Limits": "runtime.limits",
+    "Prompt": "prompts",
+    "ReviewContext": "runtime.context",
+    "Roster": "nodes.work.roster",
+    "Section": "records",
+    "Source": "nodes.catalogue.scatter_gather",
+    "VotingContext": "runtime.context",
+    "aestimate": "control",
+    "aredrive": "control",
+    "create_best_of": "graphs.best_of",
+    "create_brainstorm": "graphs.brainstorm",
+    "create_briefing": "graphs.briefing",
+    "create_debate": "graphs.debate",
+    "create_feedback_analysis": "graphs.feedback",
+    "create_guarded": "graphs.guarded",
+    "create_labeling": "graphs.labeling",
+    "create_map_reduce": "graphs.map_reduce",
+    "create_market_study": "graphs.market_study",
+    "create_moderation": "graphs.moderation",
+    "create_research": "graphs.research",
+    "create_review": "graphs.review",
+    "create_scatter_gather": "graphs.scatter_gather",
+    "create_sectioning": "graphs.sectioning",
+    "create_voting": "graphs.voting",
+    "drain": "runtime.run",
+    "estimate": "control",
+    "redrive": "control",
+}
+"""For each public name, the module that defines it."""
+_NAMESPACES = frozenset(
+    (
+        "completion",
+        "errors",
+        "limiting",
+        "plan",
+        "records",
+        "rules",
+        "split",
+        "stops",
+        "synthesize",
+        "votes",
+    )
+)
 
 __all__ = [
-    "Agreement",
     "Ask",
-    "Aspect",
-    "Ballot",
-    "Branch",
-    "Briefing",
-    "Calibration",
     "Check",
-    "CheckOutcome",
-    "Citation",
-    "Claim",
     "Context",
-    "Draft",
-    "Estimate",
-    "Feedback",
-    "Finding",
-    "Forecast",
     "Http",
-    "Idea",
-    "Interval",
     "Judge",
-    "Label",
-    "Limiter",
     "Limits",
-    "MarketStudy",
-    "Moderation",
-    "PacedRateLimiter",
     "Prompt",
-    "Rates",
-    "Reference",
-    "Research",
-    "Review",
     "ReviewContext",
-    "RunReport",
+    "Roster",
     "Section",
     "Source",
-    "Span",
-    "Support",
-    "Tally",
-    "Trial",
-    "Turn",
-    "Verdict",
     "VotingContext",
     "__version__",
-    "adaptive",
     "aestimate",
-    "agreement",
-    "ahead_by",
-    "all_votes",
-    "approval",
     "aredrive",
-    "borda",
-    "calibrate",
-    "confident",
+    "completion",
     "create_best_of",
     "create_brainstorm",
     "create_briefing",
@@ -168,32 +139,36 @@ __all__ = [
     "create_scatter_gather",
     "create_sectioning",
     "create_voting",
-    "deadline",
-    "decided",
     "drain",
     "errors",
     "estimate",
-    "first_valid",
-    "fit_dawid_skene",
-    "instant_runoff",
-    "majority",
-    "median",
-    "min_success",
-    "mode",
-    "most_similar",
-    "no_new_findings",
+    "limiting",
     "plan",
+    "records",
     "redrive",
-    "required",
-    "schulze",
-    "share_limits",
+    "rules",
     "split",
+    "stops",
     "synthesize",
-    "threshold",
-    "tolerated_failures",
-    "trimmed_mean",
-    "unanimous",
-    "union",
-    "weighted",
-    "window",
+    "votes",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    """Import a public name when it is first used (PEP 562)."""
+    if name == "__version__":
+        from importlib.metadata import version
+
+        value: Any = version("langgraph-parallel")
+    elif name in _NAMESPACES:
+        value = import_module(f"{__name__}.{name}")
+    elif name in _MODULES:
+        value = getattr(import_module(f"{__name__}.{_MODULES[name]}"), name)
+    else:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

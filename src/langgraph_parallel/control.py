@@ -1,4 +1,4 @@
-"""What can be done with a graph besides running it: say what a run would take, and run again what failed."""
+"""What can be done with a graph besides running it: estimate a run, and run again what failed."""
 
 import contextlib
 from collections.abc import Awaitable, Callable, Mapping
@@ -13,126 +13,133 @@ from langgraph_parallel.runtime.run_report import collect_failures
 
 
 async def aestimate(graph: object, input: Any, *, context: Any = None) -> Estimate:
-    """Say what a run would take at most, without asking any model.
+    """Return the upper bounds of a run, without asking any model.
 
-    The input is planned as it would be, unless a model does the planning: then for as many sections as it
-    may make. Calls are what a run makes if every request is answered; requests, tokens and dollars are upper
-    bounds: every answer as long as `Limits.answer_tokens`, every one with a schema repaired once. Prompts are
-    estimated on the high side.
+    The input is planned as in a run, unless a model plans: then the plan counts as many sections as it may
+    have. `calls` are those of a run in which every request is answered. Requests, tokens and dollars are
+    upper
+    bounds: every answer as long as `Limits.answer_tokens`, every structured answer repaired once. Prompt
+    tokens are estimated on the high side.
 
     Args:
-        graph: made by one of the factories.
+        graph: from one of the factories.
         input: as for `ainvoke`.
         context: the runtime context, as for `ainvoke`.
 
     Raises:
-        UsageError: it is no graph of this package, or the input or the context cannot be used.
+        UsageError: the graph is not a langgraph_parallel graph, or the input or the context is not valid.
     """
-    ours = _ours(graph)
-    run = ours.run(None, context)
-    return await ours.governing.estimate(input, run, ours.as_context(context))
+    parallel = _require_parallel(graph)
+    run = parallel.run(None, context)
+    return await parallel.governing.estimate(input, run, parallel.as_context(context))
 
 
 def estimate(graph: object, input: Any, *, context: Any = None) -> Estimate:
-    """As `aestimate`, from code that is not async."""
-    made: Estimate = _wait(lambda: aestimate(graph, input, context=context))
-    return made
+    """Return the upper bounds of a run, as `aestimate`, from code that is not async."""
+    bounds: Estimate = _wait(lambda: aestimate(graph, input, context=context))
+    return bounds
 
 
 async def aredrive(graph: object, config: RunnableConfig, *, context: Any = None) -> dict[str, Any]:
-    """Run again what did not end ok in a run that has finished, at every level, and close the graph anew.
+    """Run again what did not end ok in a finished run, at every level, and close the graph again.
 
-    What ended ok is kept and not asked again. The report adds up over all runs: calls, tokens, dollars.
-    Budget and deadline begin anew, since it is somebody's decision to spend more. A run that was interrupted
-    is finished first. When everything had ended ok, nothing is run. A vote that a person has decided stays
-    decided. Where a graph works in rounds (a tree that is reduced, drafts that are compared), the rounds
-    behind the first one with a failure are planned anew, by what comes of it; of them, what is the same work
-    on the same results is not done again.
+    Branches that ended ok are kept. The run report adds up over all runs: calls, tokens, dollars. Budget and
+    deadline start afresh, since redriving is a decision to spend more. An interrupted run is finished first.
+    If everything ended ok, nothing is run. A vote that a person decided stays decided. In a graph with rounds
+    (a tree of reductions, compared drafts) the rounds after the first one with a failure are planned again;
+    work that is the same on the same results is not repeated.
 
     Args:
-        graph: made by one of the factories, with a checkpointer.
+        graph: from one of the factories, with a checkpointer.
         config: names the thread: `{"configurable": {"thread_id": ...}}`.
-        context: the runtime context. It is no part of a checkpoint, so give it again.
+        context: the runtime context. It is not part of a checkpoint, so pass it again.
 
     Returns:
         The graph's output.
 
     Raises:
-        UsageError: it is no graph of this package, it has no checkpointer, there is no run on the thread, or
-            the run waits for a person.
+        UsageError: the graph is not a langgraph_parallel graph, it has no checkpointer, the thread has no
+            run, or the run waits for a person.
         CompletionError: again too few branches succeeded.
     """
+    parallel = _require_parallel(graph)
     if await is_unfinished(graph, config):
         with contextlib.suppress(CompletionError):
-            await _ours(graph).ainvoke(None, config, context=context)
-    if await to_redrive(graph, config, context):
-        out: dict[str, Any] = await _ours(graph).ainvoke(None, config, context=context)
-        return out
-    ours = _ours(graph)
-    values = (await ours.aget_state(config)).values
-    return {key: values[key] for key in ours.output_channels if key in values}
+            await parallel.ainvoke(None, config, context=context)
+    if await rewind(graph, config, context):
+        output: dict[str, Any] = await parallel.ainvoke(None, config, context=context)
+        return output
+    values = (await parallel.aget_state(config)).values
+    return {key: values[key] for key in parallel.output_channels if key in values}
 
 
 async def is_unfinished(graph: object, config: RunnableConfig) -> bool:
-    """Whether a run was interrupted before its fan-out had ended: `ainvoke(None, config)` finishes it.
+    """Return whether a run was interrupted before its fan-out ended: `ainvoke(None, config)` finishes it.
 
     Raises:
         UsageError: as `aredrive`.
     """
-    ours = _ours(graph)
-    if not ours.checkpointer:
-        raise UsageError("redrive needs the checkpoints of the run; make the graph with checkpointer=...")
-    state = await ours.aget_state(config)
+    parallel = _require_parallel(graph)
+    if not parallel.checkpointer:
+        raise UsageError("redrive needs the checkpoints of the run; build the graph with checkpointer=")
+    state = await parallel.aget_state(config)
     if not state.values:
         thread = (config.get("configurable") or {}).get("thread_id")
-        raise UsageError(f"there is no run on thread {thread!r}; run the graph first")
+        raise UsageError(f"thread {thread!r} has no run; run the graph first")
     if state.interrupts:
-        raise UsageError("the run waits for a person; go on with ainvoke(Command(resume=...), config)")
-    return bool(state.next) and ours.governing.join not in state.next
+        raise UsageError("the run waits for a person; resume it with ainvoke(Command(resume=...), config)")
+    return bool(state.next) and parallel.governing.close_node not in state.next
 
 
-async def to_redrive(graph: object, config: RunnableConfig, context: Any = None) -> bool:
-    """Take a run back to its fan-out: `astream(None, config)` then runs again what did not end ok.
+async def rewind(graph: object, config: RunnableConfig, context: Any = None) -> bool:
+    """Take a run back to its fan-out, so that `astream(None, config)` runs again what did not end ok.
 
     Returns:
-        False if everything has ended ok; nothing is changed then.
+        False if everything ended ok; the run is unchanged then.
 
     Raises:
-        UsageError: it is no graph of this package.
+        UsageError: the graph is not a langgraph_parallel graph.
     """
-    ours = _ours(graph)
-    state = await ours.aget_state(config)
+    parallel = _require_parallel(graph)
+    state = await parallel.aget_state(config)
     if not state.next and not _has_failed(state.values):
         return False
-    again = ours.governing.again(state.values, ours.as_context(context))
-    await ours.aupdate_state(config, again, as_node=ours.governing.scatter)
+    update = parallel.governing.redrive(state.values, parallel.as_context(context))
+    await parallel.aupdate_state(config, update, as_node=parallel.governing.fan_out_node)
     return True
 
 
 def _has_failed(values: Mapping[str, Any]) -> bool:
-    """Whether a redrive could mend anything: a branch at some level, or a step of the closing."""
+    """Return whether a redrive has something to do: a branch at some level, or a step of the close."""
     if isinstance(verdict := values.get("verdict"), Verdict) and verdict.decided_by == "person":
         return False
     branches: Mapping[str, Branch] = values.get("branches") or {}
-    beyond_limits = [b for b in branches.values() if b.status == "skipped" and b.ended_by is None]
-    again = [branch for branch in branches.values() if not branch.whole and branch not in beyond_limits]
-    return bool(again) or bool(values["report"].failures.keys() - collect_failures(branches.values()).keys())
+    unfinished = [b for b in branches.values() if not b.whole and not _is_beyond_limit(b)]
+    failed_steps = values["run_report"].failures.keys() - collect_failures(branches.values()).keys()
+    return bool(unfinished or failed_steps)
+
+
+def _is_beyond_limit(branch: Branch) -> bool:
+    return branch.status == "skipped" and branch.ended_by is None
 
 
 def redrive(graph: object, config: RunnableConfig, *, context: Any = None) -> dict[str, Any]:
-    """As `aredrive`, from code that is not async; the checkpointer has to work there too."""
-    out: dict[str, Any] = _wait(lambda: aredrive(graph, config, context=context))
-    return out
+    """Run again what failed, as `aredrive`, from code that is not async.
+
+    The checkpointer has to work in any event loop, such as `InMemorySaver`.
+    """
+    output: dict[str, Any] = _wait(lambda: aredrive(graph, config, context=context))
+    return output
 
 
-def _ours(graph: object) -> ParallelGraph:
+def _require_parallel(graph: object) -> ParallelGraph:
     if not isinstance(graph, ParallelGraph):
-        raise UsageError(f"{graph!r} is no graph of this package; pass what one of the factories returned")
+        raise UsageError(f"{graph!r} is not a langgraph_parallel graph; pass the result of a factory")
     return graph
 
 
 def _wait(make: Callable[[], Awaitable[Any]]) -> Any:
-    """Run a coroutine in a loop of its own, where one may be running already."""
+    """Run a coroutine in an event loop of its own: one may be running already."""
     from anyio.from_thread import start_blocking_portal
 
     with start_blocking_portal() as portal:

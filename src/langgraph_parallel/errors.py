@@ -1,30 +1,30 @@
-"""What can go wrong, as one tree of exceptions.
+"""The exceptions of this package.
 
     ParallelError
-    ├── UsageError (also a ValueError)      the caller can mend it; raised before any call
-    │   ├── InputError                      the graph's input has nothing, or the wrong thing, in it
-    │   ├── ModelError                      a model string that means nothing, or a provider not installed
-    │   │   ├── NoModelError                no model was given and none can be had
-    │   │   └── UnknownPrice                a budget in dollars, and a model whose price nobody knows
-    │   ├── PlanError                       sections that cannot be worked on: a circle of needs, an id twice
-    │   ├── PromptError                     a prompt has a missing or an unknown variable
-    │   ├── UnknownAspect                   a review aspect that does not ship and is not a Markdown file
-    │   ├── UnknownCheck                    a check of a moderation that does not ship
-    │   ├── UnknownRule                     a voting rule that does not exist
-    │   └── UnknownStop                     a stop of a vote that does not exist
-    ├── AnswerError                         a model answered, but not with what was asked for
-    │   ├── InvalidAnswer                   the answer still does not fit the schema after one repair
-    │   └── RefusedAnswer                   the model declined to answer
-    ├── EndpointPaused                      the endpoint asks for a longer pause than the limits allow
-    ├── NotStarted                          a call was not made, because the run starts no more of them
-    │   ├── BudgetSpent                     its budget has too little left
-    │   └── RunDrained                      somebody stops it gracefully
-    ├── KeptBack                            an answer may not be seen: a check of it has not passed
-    ├── DeadlineExceeded (also a TimeoutError)  the run's time is over
-    └── CompletionError                     too few branches of a fan-out succeeded for its policy
+    ├── UsageError (also a ValueError)      the caller can fix it; raised before any call
+    │   ├── InputError                      the input of the graph is empty or malformed
+    │   ├── ModelError                      the model string is not valid, or its provider is not installed
+    │   │   ├── NoModelError                a model is required, and none is available
+    │   │   └── UnknownPrice                there is a budget in US dollars, and the model's price is unknown
+    │   ├── PlanError                       the sections cannot run: cyclic needs, duplicate ids
+    │   ├── PromptError                     a prompt is missing, empty, or has the wrong variables
+    │   ├── UnknownAspect                   a review aspect neither ships nor is a Markdown file
+    │   ├── UnknownCheck                    a moderation check does not ship
+    │   ├── UnknownRule                     a voting rule does not exist
+    │   └── UnknownStop                     a stop of a vote does not exist
+    ├── AnswerError                         a model answered, but the answer cannot be used
+    │   ├── InvalidAnswer                   the answer does not fit the schema, even after one repair
+    │   └── RefusedAnswer                   the model refused to answer
+    ├── EndpointPaused                      the endpoint asks for a longer pause than `retry_after_ceiling`
+    ├── NotStarted                          a call was not started, because the run starts no more calls
+    │   ├── BudgetSpent                     the budget does not cover another call
+    │   └── RunDrained                      the run is being stopped gracefully
+    ├── KeptBack                            a check of a guarded answer has not passed
+    ├── DeadlineExceeded (also a TimeoutError)  the deadline of the run has passed
+    └── CompletionError                     the completion policy of a fan-out is not met
 
 A branch that fails raises nothing: its `Branch` record carries the status and the cause. `CompletionError` is
-raised only by a graph that was given a completion policy, and carries all that succeeded.
+raised only by a graph with a completion policy, and carries the branches that succeeded.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -35,105 +35,110 @@ if TYPE_CHECKING:
 
 
 class ParallelError(Exception):
-    """Any error of this package."""
+    """Base class of all errors of this package."""
 
 
 class UsageError(ParallelError, ValueError):
-    """The caller asked for something that cannot be done; the message says what to do instead."""
+    """An argument or a setting is not valid; the message says what to do instead."""
 
 
 class InputError(UsageError):
-    """The graph was run with an input that it cannot work on."""
+    """The input of the graph is empty or malformed."""
 
 
 class ModelError(UsageError):
-    """A model was named that cannot be had."""
+    """The model string is not valid, or its provider is not installed."""
 
 
 class NoModelError(ModelError):
-    """A graph that needs a model was run without one."""
+    """A model is required, and none is available."""
 
 
 class UnknownPrice(ModelError):
-    """There is a budget in US dollars, and a model whose price is not known."""
+    """There is a budget in US dollars, and the price of the model is unknown."""
 
 
 class PlanError(UsageError):
-    """A plan cannot be carried out."""
+    """The planned sections cannot be run."""
 
 
 class PromptError(UsageError):
-    """A prompt and the values for its variables do not fit together."""
+    """A prompt is missing or empty, or its variables do not match the values for them."""
 
 
 class _UnknownName(UsageError):
-    """A name that is not one of the known ones."""
+    """A name is not one of the known names; `kind` says what it should name."""
 
-    kind = "name"
+    kind = "a known name"
 
     @classmethod
-    def of(cls, name: object, known: Iterable[str]) -> Self:
-        """Build the error that names the bad value and the valid choices."""
+    def for_name(cls, name: object, known: Iterable[str]) -> Self:
+        """Build the error for an unknown name.
+
+        Args:
+            name: the unknown name.
+            known: the valid names, in any order.
+        """
         return cls(f"{name!r} is not {cls.kind}; choose one of {', '.join(sorted(known))}")
 
 
 class UnknownAspect(_UnknownName):
-    """An aspect of a review that does not exist."""
+    """A review aspect neither ships nor is a Markdown file."""
 
     kind = "an aspect"
 
 
 class UnknownCheck(_UnknownName):
-    """A check of a moderation that does not exist."""
+    """A moderation check does not ship."""
 
     kind = "a check"
 
 
 class UnknownRule(_UnknownName):
-    """A voting rule that does not exist."""
+    """A voting rule does not exist."""
 
     kind = "a rule"
 
 
 class UnknownStop(_UnknownName):
-    """A stop of a vote that does not exist."""
+    """A stop of a vote does not exist."""
 
     kind = "a stop"
 
 
 class AnswerError(ParallelError):
-    """A model answered, but its answer cannot be used."""
+    """A model answered, but the answer cannot be used."""
 
 
 class InvalidAnswer(AnswerError):
-    """The answer does not fit the schema, and the one repair did not mend it."""
+    """The answer does not fit the schema, even after one repair."""
 
 
 class RefusedAnswer(AnswerError):
-    """The model declined to answer."""
+    """The model refused to answer."""
 
 
 class EndpointPaused(ParallelError):
-    """The endpoint asks to be left alone for longer than `retry_after_ceiling`."""
+    """The endpoint asks for a longer pause than `retry_after_ceiling`."""
 
 
 class NotStarted(ParallelError):
-    """A call was not made: the run makes no more of them. Its branch is `skipped`, or `cancelled`."""
+    """A call was not started, because the run starts no more; its branch is `skipped` or `cancelled`."""
 
 
 class BudgetSpent(NotStarted):
-    """The run's budget, or that of a run around it, has too little left for another call."""
+    """The budget of the run, or of a run around it, does not cover another call."""
 
 
 class RunDrained(NotStarted):
-    """The run is being stopped gracefully: what runs may finish, and nothing new begins."""
+    """The run is being stopped gracefully: running calls may finish, and no new ones start."""
 
 
 class KeptBack(ParallelError):
-    """A guarded answer may not be seen: a check has not passed, or not yet.
+    """A guarded answer is withheld, because a check has not passed.
 
     Attributes:
-        final: whether it never will.
+        final: True if a check has tripped; False if a check is still open.
     """
 
     def __init__(self, message: str, *, final: bool = False) -> None:
@@ -142,37 +147,36 @@ class KeptBack(ParallelError):
 
 
 class DeadlineExceeded(ParallelError, TimeoutError):
-    """The run's deadline has passed."""
+    """The deadline of the run has passed."""
 
 
 class CompletionError(ParallelError):
-    """Too few branches of a fan-out succeeded for its completion policy.
+    """The completion policy of a fan-out is not met: too few branches succeeded.
 
     Attributes:
-        branches: every branch of the fan-out by id: those that succeeded with their values, the others with
-            their causes.
-        report: the run's numbers.
-        sections: what was planned, where sections were.
+        branches: all branches of the fan-out by id, with their values or causes.
+        run_report: the run report.
+        sections: the planned sections; None for a graph that plans none.
     """
 
     def __init__(
         self,
         message: str,
         branches: "Mapping[str, Branch]",
-        report: "RunReport",
+        run_report: "RunReport",
         sections: "Sequence[Section] | None" = None,
     ) -> None:
         super().__init__(message)
         self.branches = dict(branches)
-        self.report = report
+        self.run_report = run_report
         self.sections = sections
 
     @property
     def succeeded(self) -> "dict[str, Branch]":
-        """The branches that ended ok."""
+        """The branches that ended `ok`, by id."""
         return {key: branch for key, branch in self.branches.items() if branch.ok}
 
     @property
     def failed(self) -> "dict[str, Branch]":
-        """The others."""
+        """The branches that did not end `ok`, by id."""
         return {key: branch for key, branch in self.branches.items() if not branch.ok}

@@ -23,20 +23,20 @@ VOTES = [
 
 @pytest.fixture
 def votes(tmp_path: Path) -> Path:
-    """Two votes of five."""
+    """Two votes of five voters."""
     path = tmp_path / "votes.jsonl"
     path.write_text("\n".join(map(json.dumps, VOTES)) + "\n\n")
     return path
 
 
 def replayed(path: Path, capsys: pytest.CaptureFixture[str], *options: str) -> dict[str, dict[str, Any]]:
-    """The trials by stop."""
+    """Run the command and return the trials by stop."""
     assert run(["replay", str(path), "--format", "json", *options]) == 0
     return {trial["stop"]: trial for trial in json.loads(capsys.readouterr().out)}
 
 
-def test_the_table_compares_stops_with_everybody(votes: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """In the recorded order: two ahead is enough to go wrong once, and the exact stop never does."""
+def test_the_table_compares_stops_with_the_full_vote(votes: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """In the recorded order, two ahead is wrong once, and the exact stop never is."""
     assert run(["replay", str(votes), "--orders", "0", "--stop", "decided", "--stop", "ahead_by(2)"]) == 0
     lines = capsys.readouterr().out.splitlines()
     assert lines[0] == "2 votes of 5 voters; calls and rounds are means"
@@ -49,7 +49,7 @@ def test_the_table_compares_stops_with_everybody(votes: Path, capsys: pytest.Cap
 
 
 def test_orders_are_drawn_by_the_seed(votes: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """The same seed gives the same, many orders add up, and fewer voters may be drawn."""
+    """The same seed gives the same result, orders add up, and fewer voters can be drawn."""
     first = replayed(votes, capsys, "--orders", "20", "--voters", "3")
     assert first == replayed(votes, capsys, "--orders", "20", "--voters", "3")
     assert first != replayed(votes, capsys, "--orders", "20", "--voters", "3", "--seed", "1")
@@ -59,7 +59,7 @@ def test_orders_are_drawn_by_the_seed(votes: Path, capsys: pytest.CaptureFixture
 
 
 def test_what_a_vote_returned_can_be_replayed(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """`ballots` as they come out of the graph, failures and all; without the truth nothing is right."""
+    """`ballots` as the graph returns them, with failures; without the true answer, `right` is None."""
     voters: Any = {"a": lambda q: "x", "b": _fails, "c": lambda q: "x", "d": lambda q: "y"}
     out = create_voting(voters=voters, stop="all_votes").invoke({"question": "?"})
     path = tmp_path / "own.jsonl.gz"
@@ -77,7 +77,7 @@ def _fails(question: str) -> str:
 
 
 def test_answers_are_normalised_and_may_abstain(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """`--normalise` for the ballots and the truth, `--abstain` for what stands for a failure."""
+    """`--normalise` applies to ballots and to the true answer, `--abstain` marks failures."""
     path = tmp_path / "votes.jsonl"
     path.write_text(json.dumps({"votes": {"p": "$7", "q": "ERROR", "r": "7.0", "s": None}, "gold": "7"}))
     options = ("--orders", "0", "--stop", "ahead_by(2)")
@@ -87,7 +87,7 @@ def test_answers_are_normalised_and_may_abstain(tmp_path: Path, capsys: pytest.C
 
 
 def test_a_normaliser_gives_the_same_in_a_replay(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """What is beyond any number abstains, as it would in a vote."""
+    """An answer that is not a finite number abstains, as it would in a vote."""
     path = tmp_path / "votes.jsonl"
     path.write_text(json.dumps({"samples": ["7", "1e999999", "nothing", "7"]}))
     trials = replayed(path, capsys, "--orders", "0", "--stop", "ahead_by(2)", "--normalise", "number")
@@ -95,7 +95,7 @@ def test_a_normaliser_gives_the_same_in_a_replay(tmp_path: Path, capsys: pytest.
 
 
 def test_lists_are_replayed_under_union(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """The usual stops for lists are those that wait for nothing new."""
+    """The default stops for lists are those that wait for nothing new."""
     path = tmp_path / "votes.jsonl"
     path.write_text(json.dumps({"samples": [["a"], ["a", "b"], ["b"], [], ["a"]]}))
     trials = replayed(path, capsys, "--orders", "0", "--rule", "union")
@@ -111,11 +111,15 @@ def test_lists_are_replayed_under_union(tmp_path: Path, capsys: pytest.CaptureFi
         ('{"gold": 1}', [], 'needs "ballots", "votes" or "samples"'),
         ('{"ballots": [{"voter": "a"}]}', [], "line 1: Field required"),
         ("", [], "holds no votes"),
-        ('{"samples": ["a"]}', ["--voters", "2"], "vote 1 has 1 ballots; --voters asks for 2"),
+        ('{"samples": ["a"]}', ["--voters", "2"], "vote 1 has 1 ballot; --voters asks for 2"),
         ('{"samples": ["a"]}', ["--stop", "never"], "'never' is not a stop"),
         ('{"samples": ["a"]}', ["--rule", "most"], "'most' is not a rule"),
-        ('{"samples": ["a"]}', ["--wave", "some"], "pass 'lossless', 'all', or a whole number"),
-        ('{"samples": ["a"]}', ["--normalise", "words"], "choose text, number"),
+        (
+            '{"samples": ["a"]}',
+            ["--wave", "some"],
+            "--wave is some; expected lossless, all, or",
+        ),
+        ('{"samples": ["a"]}', ["--normalise", "words"], "choose from text, number"),
         ('{"samples": ["a"]}', ["--rule", "median"], "no ballot counts under median"),
         ('{"samples": ["1"], "gold": "x"}', ["--normalise", "number"], "its gold 'x' cannot be normalised"),
         ('{"samples": [1]}', ["--rule", "median", "--stop", "window(2)"], "does not decide by that"),
@@ -125,7 +129,7 @@ def test_lists_are_replayed_under_union(tmp_path: Path, capsys: pytest.CaptureFi
 def test_bad_input_is_one_line_and_exit_code_2(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], content: str, options: list[str], message: str
 ) -> None:
-    """It names the line of the file, or what may be chosen."""
+    """The line names the line of the file, or the valid values."""
     path = tmp_path / "votes.jsonl"
     path.write_text(content)
     assert run(["replay", str(path), *options]) == 2
@@ -135,7 +139,7 @@ def test_bad_input_is_one_line_and_exit_code_2(
 
 
 def test_a_file_that_cannot_be_read_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """Missing, or no gzip."""
+    """The file is missing, or not a gzip file."""
     (tmp_path / "bad.jsonl.gz").write_text("plain")
     for name in ("missing.jsonl", "bad.jsonl.gz"):
         assert run(["replay", str(tmp_path / name)]) == 2
@@ -143,16 +147,16 @@ def test_a_file_that_cannot_be_read_is_named(tmp_path: Path, capsys: pytest.Capt
 
 
 def test_a_replay_is_a_vote_as_it_would_have_gone() -> None:
-    """Verdict, calls and rounds; a stop that hears everybody is the full vote."""
+    """Verdict, calls and rounds; a stop that hears all voters is the full vote."""
     ballots = [cast(i, choice) for i, choice in enumerate("aabab")]
-    held = replay(ballots, majority(), decided())
-    assert (held.verdict.choice, held.calls, held.rounds) == ("a", 4, 2)
+    stopped = replay(ballots, majority(), decided())
+    assert (stopped.verdict.choice, stopped.calls, stopped.rounds) == ("a", 4, 2)
     full = replay(ballots, majority(), all_votes())
     assert (full.calls, full.rounds, str(full.verdict.support)) == (5, 1, "3/5")
 
 
 def test_trials_add_up() -> None:
-    """By stop; a sum of which one truth is not known has none; no vote has saved nothing."""
+    """By stop; `right` is None if one true answer is unknown; a sum over no vote has saved nothing."""
     ballots = [cast(i, choice) for i, choice in enumerate("aabb")]
     known = run_trials(ballots, majority(), [ahead_by(2), decided()], truth='"a"')
     unknown = run_trials(ballots, majority(), [ahead_by(2)])

@@ -1,13 +1,13 @@
-"""Runs of the command line: bounded, kept on disk while they are not done, resumed and forgotten."""
+"""Runs of the command line: limited, kept on disk until they are done, resumed and forgotten."""
 
+import contextlib
 import json
-import os
 import re
 import signal
 import sqlite3
 import stat
 import subprocess
-import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +15,7 @@ import pytest
 
 from langgraph_parallel.cli.app import run
 from langgraph_parallel.cli.run_store import KEPT, RunStore
+from tests.cli.support import PATIENCE, read_line, started
 from tests.support.fans import prompts
 from tests.support.server import ModelServer, Reply
 
@@ -24,7 +25,7 @@ REVIEW = ["review", "app.py", "--aspects", "security,style", "--no-engines", "--
 
 @pytest.fixture(autouse=True)
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, server: ModelServer) -> Path:
-    """A folder with a file to review, and a quick answer to everything."""
+    """A folder with a file to review, and a server that answers every request at once."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("LANGGRAPH_PARALLEL_BACKOFF", "0")
     Path("app.py").write_text(CODE)
@@ -33,19 +34,31 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, server: ModelServer)
 
 
 def last() -> Any:
-    """The run that began last."""
+    """Return the run that began last."""
     return RunStore().all()[0]
 
 
 def stored() -> bytes:
-    """All that is on the disk of the runs."""
+    """Return everything that the disk holds of the runs."""
     return b"".join(path.read_bytes() for path in RunStore().path.parent.iterdir())
+
+
+def wait_for_checkpoints(process: "subprocess.Popen[str]", server: ModelServer) -> None:
+    """Wait until both first voters are on the disk, while both second voters are still asked."""
+    server.wait(lambda s: len(s.requests) == 4 and s.in_flight == 2, PATIENCE)
+    query = "SELECT COUNT(DISTINCT task_id) FROM writes WHERE channel = 'branches' AND checkpoint_ns != ''"
+    stored_branches = 0
+    while stored_branches < 4:  # two votes that were opened, and two voters that were heard
+        assert process.poll() is None
+        time.sleep(0.02)
+        with contextlib.closing(sqlite3.connect(RunStore().path, timeout=PATIENCE)) as connection:
+            stored_branches = int(connection.execute(query).fetchone()[0])
 
 
 def test_a_run_that_is_done_leaves_a_line_and_nothing_of_the_code(
     model: str, server: ModelServer, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """It is listed with what was found; there is nothing left to resume."""
+    """It is listed with its result; there is nothing left to resume."""
     assert run([*REVIEW, "--model", model]) == 0
     assert "--resume" not in capsys.readouterr().err
     assert last().state == "done"
@@ -59,7 +72,7 @@ def test_a_run_that_is_done_leaves_a_line_and_nothing_of_the_code(
 def test_what_failed_is_run_again_by_resume(
     model: str, server: ModelServer, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Only that, with the settings of the run, from wherever one is; the report adds up over both."""
+    """Only that, with the settings of the run, from any folder; the report adds up over both runs."""
     server.on("reviewer 2 ", Reply(status=401))
     assert run([*REVIEW, "--model", model]) == 0
     hint = re.search(r"langgraph-parallel (review --resume \S+)", capsys.readouterr().err)
@@ -80,29 +93,11 @@ def test_what_failed_is_run_again_by_resume(
 def test_a_killed_run_is_finished_by_resume(
     model: str, server: ModelServer, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Kill -9, and later the rest: who had answered is not asked again."""
+    """After kill -9, the rest is run; voters who had answered are not asked again."""
     server.on("reviewer 2 ", Reply(hang=True))
-    command = [sys.executable, "-c", "from langgraph_parallel.cli import main; main()"]
-    process = subprocess.Popen(
-        [*command, *REVIEW, "--model", model], stderr=subprocess.PIPE, stdout=subprocess.PIPE, env=os.environ
-    )
-    server.wait(lambda s: len(s.requests) == 4 and s.in_flight == 2)
-    database = RunStore().path
-
-    def voters() -> int:
-        query = (
-            "SELECT COUNT(DISTINCT task_id) FROM writes WHERE channel = 'branches' AND checkpoint_ns != ''"
-        )
-        connection = sqlite3.connect(database)
-        try:
-            return int(connection.execute(query).fetchone()[0])
-        finally:
-            connection.close()
-
-    while voters() < 4:  # two votes that were opened, and two voters that were heard
-        assert process.poll() is None
-    process.send_signal(signal.SIGKILL)
-    process.communicate()
+    with started(*REVIEW, "--model", model) as process:
+        wait_for_checkpoints(process, server)
+        process.send_signal(signal.SIGKILL)
     assert last().state == "running"
     server.on("reviewer 2 ", Reply(json={"findings": []}))
     assert run(["review", "--resume", last().id[:15]]) == 0
@@ -111,21 +106,14 @@ def test_a_killed_run_is_finished_by_resume(
 
 
 def test_a_stopped_run_is_resumed(model: str, server: ModelServer) -> None:
-    """Ctrl-C drains: what waits is skipped, and done later."""
+    """Ctrl-C drains the run: what waits is skipped, and run later."""
     server.on("reviewer 2 ", Reply(hang=True))
-    command = [sys.executable, "-c", "from langgraph_parallel.cli import main; main()"]
-    process = subprocess.Popen(
-        [*command, *REVIEW, "--model", model, "--grace", "0.1"],
-        stderr=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        env=os.environ,
-        text=True,
-    )
-    server.wait(lambda s: len(s.requests) == 4 and s.in_flight == 2)
-    process.send_signal(signal.SIGINT)
-    _, err = process.communicate(timeout=20)
+    with started(*REVIEW, "--model", model, "--grace", "0.1") as process:
+        wait_for_checkpoints(process, server)
+        process.send_signal(signal.SIGINT)
+        _, err = process.communicate(timeout=PATIENCE)
     assert process.returncode == 130
-    assert "stopping: what is running may finish" in err
+    assert "stopping: running calls may finish" in err
     assert last().state == "stopped"
     server.requests.clear()
     server.on("reviewer 2 ", Reply(json={"findings": []}))
@@ -134,26 +122,19 @@ def test_a_stopped_run_is_resumed(model: str, server: ModelServer) -> None:
 
 
 def test_a_second_signal_ends_it_at_once(model: str, server: ModelServer) -> None:
-    """And says how to go on."""
+    """The run is cancelled, and the command prints how to resume it."""
     server.always(Reply(hang=True))
-    command = [sys.executable, "-c", "from langgraph_parallel.cli import main; main()"]
-    process = subprocess.Popen(
-        [*command, *REVIEW, "--model", model, "--grace", "60"],
-        stderr=subprocess.PIPE,
-        env=os.environ,
-        text=True,
-    )
-    server.wait(lambda s: s.in_flight == 4)
-    process.send_signal(signal.SIGINT)
-    assert process.stderr is not None
-    while "stopping" not in process.stderr.readline():
-        assert process.poll() is None
-    process.send_signal(signal.SIGINT)
-    _, err = process.communicate(timeout=20)
+    with started(*REVIEW, "--model", model, "--grace", "600") as process:
+        server.wait(lambda s: s.in_flight == 4, PATIENCE)
+        process.send_signal(signal.SIGINT)
+        while "stopping" not in (line := read_line(process)):
+            assert line  # an empty line is the end of standard error
+        process.send_signal(signal.SIGINT)
+        _, err = process.communicate(timeout=PATIENCE)
     assert process.returncode == 130
     assert "Traceback" not in err
     assert f"review --resume {last().id}" in err
-    server.wait(lambda s: s.in_flight == 0)
+    server.wait(lambda s: s.in_flight == 0, PATIENCE)
 
 
 def test_runs_belong_to_their_owner(model: str) -> None:
@@ -165,7 +146,7 @@ def test_runs_belong_to_their_owner(model: str) -> None:
 
 
 def test_runs_can_be_forgotten(model: str, server: ModelServer, capsys: pytest.CaptureFixture[str]) -> None:
-    """One, or all; nothing of the code stays on the disk."""
+    """One run, or all; none of the code stays on the disk."""
     server.on("reviewer 2 ", Reply(status=401))
     for _ in range(2):
         assert run([*REVIEW, "--model", model]) == 0
@@ -179,7 +160,7 @@ def test_runs_can_be_forgotten(model: str, server: ModelServer, capsys: pytest.C
     assert b"xyzzy" not in RunStore().path.read_bytes()
 
 
-def test_runs_are_listed_for_programs(model: str, capsys: pytest.CaptureFixture[str]) -> None:
+def test_runs_are_listed_as_json(model: str, capsys: pytest.CaptureFixture[str]) -> None:
     """`--format json` is a list of objects."""
     assert run([*REVIEW, "--model", model]) == 0
     capsys.readouterr()
@@ -188,18 +169,18 @@ def test_runs_are_listed_for_programs(model: str, capsys: pytest.CaptureFixture[
     assert (listed["id"], listed["state"], listed["command"]) == (last().id, "done", "review app.py")
 
 
-def test_only_so_many_runs_are_kept() -> None:
-    """The oldest go first."""
+def test_the_number_of_kept_runs_is_limited() -> None:
+    """The oldest are deleted first."""
     store = RunStore()
     ids = [store.begin(f"review {number}", {}).id for number in range(KEPT + 3)]
-    kept = [held.id for held in store.all()]
+    kept = [kept_run.id for kept_run in store.all()]
     assert len(kept) == KEPT
     assert ids[-1] in kept
     assert ids[0] not in kept
 
 
-def test_nothing_is_kept_where_nobody_wants_it(model: str, capsys: pytest.CaptureFixture[str]) -> None:
-    """`--no-keep` writes nothing."""
+def test_no_keep_keeps_nothing(model: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """Not even the file exists."""
     assert run([*REVIEW, "--model", model, "--no-keep"]) == 0
     assert not RunStore().path.exists()
 
@@ -207,15 +188,15 @@ def test_nothing_is_kept_where_nobody_wants_it(model: str, capsys: pytest.Captur
 def test_bad_usage_is_one_line_and_leaves_no_run(
     model: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    """Unknown runs, paths beside --resume, what is no policy or limit, a state folder that is a file."""
+    """Unknown runs, paths beside --resume, an invalid policy or limit, a state folder that is a file."""
     for arguments, message in [
         (
             ["review", "--resume", "nowhere"],
             "there is no run 'nowhere'; `langgraph-parallel runs` lists them",
         ),
         (["review", "--resume", "x", "app.py"], "give no paths"),
-        ([*REVIEW, "--completion", "most"], "is no completion policy"),
-        ([*REVIEW, "--hedge", "often"], "--hedge: Input should be"),
+        ([*REVIEW, "--completion", "most"], "is not a completion policy"),
+        ([*REVIEW, "--hedge", "often"], "--hedge is often; expected off, p95, or a number of seconds > 0"),
         ([*REVIEW, "--model", model, "--budget-usd", "1"], "the price of test-model is not known"),
         ([*REVIEW, "--model", model, "--completion", "min_success(9)"], "can never be met"),
         (["runs", "--forget", "nowhere"], "there is no run"),
@@ -231,8 +212,28 @@ def test_bad_usage_is_one_line_and_leaves_no_run(
     assert "use --no-keep" in capsys.readouterr().err
 
 
-def test_an_estimate_asks_nobody(model: str, server: ModelServer, capsys: pytest.CaptureFixture[str]) -> None:
-    """`--estimate` says calls, tokens and dollars at most, and stops."""
+def test_bad_usage_of_resume_keeps_the_run(
+    model: str, server: ModelServer, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What was paid for is not lost to a typing error or a missing key."""
+    server.on("reviewer 2 ", Reply(status=401))
+    assert run([*REVIEW, "--model", model]) == 0
+    assert run(["review", "--resume", last().id, "--completion", "most"]) == 2
+    with monkeypatch.context() as without_key:
+        without_key.delenv("OPENAI_API_KEY")
+        without_key.delenv("OPENAI_BASE_URL")
+        assert run(["review", "--resume", last().id]) == 2
+    assert last().state == "partial"
+    server.always(Reply(json={"findings": []}))
+    server.requests.clear()
+    assert run(["review", "--resume", last().id]) == 0
+    assert len(server.requests) == 2
+
+
+def test_an_estimate_makes_no_call(
+    model: str, server: ModelServer, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """`--estimate` prints upper bounds of calls, tokens and dollars."""
     assert run([*REVIEW, "--model", "openai:gpt-5-mini", "--estimate"]) == 0
     out = capsys.readouterr().out
     assert re.match(
@@ -242,10 +243,10 @@ def test_an_estimate_asks_nobody(model: str, server: ModelServer, capsys: pytest
     assert (server.requests, RunStore().all()) == ([], [])
 
 
-def test_a_budget_bounds_a_review(
+def test_a_budget_limits_a_review(
     model: str, server: ModelServer, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """What was not asked is named, with the reason, and can be resumed."""
+    """Voters that were not asked are named, with the reason, and can be resumed."""
     assert run([*REVIEW, "--model", model, "--budget-calls", "3"]) == 0
     out, err = capsys.readouterr()
     assert len(server.requests) == 3
@@ -257,7 +258,7 @@ def test_a_budget_bounds_a_review(
 def test_a_policy_that_is_not_met_is_exit_code_1(
     model: str, server: ModelServer, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """With the failed votes and their causes, and the way to go on."""
+    """The error names the failed votes and their causes, and how to resume."""
     server.on("**Security**", Reply(status=401))
     options = ["--model", model, "--completion", "tolerated_failures(0)"]
     assert run([*REVIEW, *options]) == 1
@@ -269,12 +270,14 @@ def test_a_policy_that_is_not_met_is_exit_code_1(
     assert run(["review", "--resume", last().id]) == 0
 
 
-def test_the_other_bounds_reach_the_run(
+def test_the_other_limits_reach_the_run(
     model: str, server: ModelServer, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Deadline, rates, hedging and timeouts are those of the graph."""
+    """Deadline, rates, hedging and time-outs are those of the graph."""
+    assert run([*REVIEW, "--model", model]) == 0  # so that no import or connection is within the deadline
     server.on("reviewer 2 ", Reply(hang=True))
-    options = ["--deadline", "1.5", "--rpm", "60000", "--tpm", "9000000", "--hedge", "p95", "--timeout", "60"]
+    options = ["--deadline", "6", "--rpm", "60000", "--tpm", "9000000", "--hedge", "p95", "--timeout", "60"]
+    capsys.readouterr()
     assert run([*REVIEW, "--model", model, *options]) == 0
     out, err = capsys.readouterr()
     assert "2 ok, 2 timed out" in " ".join(err.split())

@@ -44,7 +44,7 @@ def prefers(server: ModelServer, order: str) -> None:
 async def test_the_best_draft_wins_whatever_its_place(model: str, server: ModelServer) -> None:
     """Each pair is read in both orders; all drafts come back, the best first."""
     prefers(server, "bca")
-    graph = create_best_of(drafters=drafters(a="<a>", b="<b>", c="<c>"), judge=model)
+    graph = create_best_of(drafters=drafters(a="<a>", b="<b>", c="<c>"), judge_model=model)
     out = await graph.ainvoke(TASK)
     assert out["best"] == "<b>"
     assert [(draft.id, draft.score, draft.judged) for draft in out["drafts"]] == [
@@ -61,7 +61,7 @@ async def test_a_judge_that_always_takes_the_first_place_decides_nothing(
 ) -> None:
     """Its preference cancels out: all have the same points, and the earliest stands."""
     server.always(Reply(json={"reason": "first", "better": 1}))
-    out = await create_best_of(drafters=drafters(a="<a>", b="<b>"), judge=model).ainvoke(TASK)
+    out = await create_best_of(drafters=drafters(a="<a>", b="<b>"), judge_model=model).ainvoke(TASK)
     assert [draft.score for draft in out["drafts"]] == [0.5, 0.5]
     assert out["best"] == "<a>"
 
@@ -74,7 +74,7 @@ async def test_models_draft_in_ways_of_their_own(model: str, server: ModelServer
     graph = create_best_of(model=model)
     out = await graph.ainvoke(TASK)
     prompts = [request.prompt for request in server.asked("Do the task.")]
-    assert len({prompt.split("do it whole:")[1].split("The task:")[0] for prompt in prompts}) == 3
+    assert len({prompt.split("with this approach:")[1].split("The task:")[0] for prompt in prompts}) == 3
     assert (out["best"], len(server.requests)) == ("text 1", 9)
     assert (await aestimate(graph, TASK)).calls == 9
 
@@ -82,7 +82,7 @@ async def test_models_draft_in_ways_of_their_own(model: str, server: ModelServer
 async def test_approaches_may_be_ones_own(model: str, server: ModelServer) -> None:
     """Dealt out over the drafts."""
     server.on("Do the task.", Reply(text="same"))
-    await create_best_of(model=model, approaches=["in verse"], drafts=2).ainvoke(TASK)
+    await create_best_of(model=model, approaches=["in verse"], drafters=2).ainvoke(TASK)
     assert len(server.asked("in verse")) == 2
 
 
@@ -101,7 +101,7 @@ async def test_a_rubric_scores_each_by_itself(model: str, server: ModelServer) -
     server.on("<b>", scored(9, 8))
     graph = create_best_of(
         drafters=drafters(a="<a>", b="<b>"),
-        judge=model,
+        judge_model=model,
         method="rubric",
         rubric={"short": "few words", "clear": "no doubt"},
     )
@@ -115,7 +115,7 @@ async def test_the_winner_may_take_in_what_is_better_in_others(model: str, serve
     """The merge sees the drafts by rank, without their authors."""
     prefers(server, "ba")
     server.on("Write one result", Reply(text="both"))
-    graph = create_best_of(drafters=drafters(a="<a>", b="<b>"), judge=model, merge=True)
+    graph = create_best_of(drafters=drafters(a="<a>", b="<b>"), judge_model=model, merge=True)
     out = await graph.ainvoke(TASK)
     assert out["best"] == "both"
     prompt = server.asked("Write one result")[0].prompt
@@ -135,7 +135,7 @@ async def test_a_redrive_judges_no_pair_twice(model: str, server: ModelServer) -
 
     config: Any = {"configurable": {"thread_id": "1"}}
     makers = {"d": late, **drafters(a="<a>", b="<b>", c="<c>")}
-    graph = create_best_of(drafters=makers, judge=model, checkpointer=InMemorySaver())
+    graph = create_best_of(drafters=makers, judge_model=model, checkpointer=InMemorySaver())
     out = await graph.ainvoke(TASK, config)
     assert (out["best"], len(server.requests)) == ("<a>", 6)
     assert (await aredrive(graph, config))["best"] == "<a>"
@@ -143,7 +143,7 @@ async def test_a_redrive_judges_no_pair_twice(model: str, server: ModelServer) -
     broken = False
     out = await aredrive(graph, config)
     assert (out["best"], len(server.requests)) == ("<d>", 12)
-    assert len([call for call in out["report"].calls if call.kind == "model"]) == 12
+    assert len([call for call in out["run_report"].calls if call.kind == "model"]) == 12
 
 
 async def test_equal_drafts_are_judged_once_and_one_needs_no_judge(model: str, server: ModelServer) -> None:
@@ -153,16 +153,16 @@ async def test_equal_drafts_are_judged_once_and_one_needs_no_judge(model: str, s
         raise ValueError("no")
 
     alike = {**drafters(a="same", b="same"), "c": fails}
-    out = await create_best_of(drafters=alike, judge=model).ainvoke(TASK)
+    out = await create_best_of(drafters=alike, judge_model=model).ainvoke(TASK)
     assert (out["best"], len(out["drafts"]), server.requests) == ("same", 2, [])
 
 
 async def test_without_a_judgement_all_drafts_come_back(model: str, server: ModelServer) -> None:
     """A judge that is down chooses none."""
     server.always(Reply(status=401))
-    out = await create_best_of(drafters=drafters(a="<a>", b="<b>"), judge=model).ainvoke(TASK)
+    out = await create_best_of(drafters=drafters(a="<a>", b="<b>"), judge_model=model).ainvoke(TASK)
     assert (out["best"], [draft.text for draft in out["drafts"]]) == (None, ["<a>", "<b>"])
-    assert len(out["report"].failures) == 2
+    assert len(out["run_report"].failures) == 2
 
 
 names = st.lists(st.sampled_from("abcde"), unique=True, max_size=5)

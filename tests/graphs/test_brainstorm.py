@@ -67,7 +67,7 @@ async def test_a_persona_that_fails_is_missing(model: str, server: ModelServer) 
     """The others' ideas come back; nothing more than was asked for is taken from one."""
     proposes(server, "reader", TOOLS, QUIET)
     server.on("the builder.", Reply(status=401))
-    out = await create_brainstorm(model=model, personas=PERSONAS, ideas=1).ainvoke(TOPIC)
+    out = await create_brainstorm(model=model, personas=PERSONAS, ideas_per_proposer=1).ainvoke(TOPIC)
     assert ([idea.title for idea in out["ideas"]], out["missing"]) == (["Tool library"], ["builder"])
 
 

@@ -4,7 +4,8 @@ from typing import Any
 
 import pytest
 
-from langgraph_parallel import Briefing, Limits, aestimate, create_briefing, errors
+from langgraph_parallel import Limits, aestimate, create_briefing, errors
+from langgraph_parallel.records import Briefing
 from langgraph_parallel.reducers.text.extract import central, common_terms, same_words
 from tests.support.server import ModelServer, Reply, Request
 
@@ -140,7 +141,7 @@ async def test_each_document_has_a_digest_of_a_few_points(model: str, server: Mo
     pairs = [{"point": f"Pair {i}.", "of": [2 * i + 1, 2 * i + 2]} for i in range(9)]
     server.on("Make fewer of them", Reply(json={"points": pairs}))
     server.on("Write a briefing", written())
-    graph = create_briefing(model=model, points=3, limits=Limits(section_tokens=400))
+    graph = create_briefing(model=model, max_points=3, limits=Limits(section_tokens=400))
     made = (await graph.ainvoke({"documents": {"long.txt": text}}))["briefing"]
     (digest,) = made.digests
     assert 1 <= len(digest.points) <= 3
@@ -169,7 +170,7 @@ async def test_a_writer_that_fails_loses_no_reading(model: str, server: ModelSer
     out = await create_briefing(model=model).ainvoke({"documents": {"north.md": NORTH}})
     assert (out["briefing"], out["markdown"]) == (None, None)
     assert out["branches"]["north.md/1"].value["points"][0]["point"] == "Sales rose."
-    assert "401" in out["report"].failures["write"]
+    assert "401" in out["run_report"].failures["write"]
 
 
 async def test_documents_with_nothing_to_say_need_no_writer(model: str, server: ModelServer) -> None:

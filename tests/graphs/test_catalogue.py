@@ -73,5 +73,7 @@ async def test_five_hundred_files_and_items() -> None:
     files = {f"f{i}": f"The pump of station {i} was replaced." for i in range(500)}
     out = await create_research(offline=True).ainvoke({"question": "station 77", "files": files})
     assert out["research"].references[0].source.startswith("f77,")
-    total: Any = await create_map_reduce(worker=lambda item: item, reducer=sum).ainvoke({"items": [1] * 500})
+    total: Any = await create_map_reduce(worker=lambda item: item, synthesizer=sum).ainvoke(
+        {"items": [1] * 500}
+    )
     assert total["result"] == 500

@@ -4,7 +4,8 @@ from typing import Any
 
 import pytest
 
-from langgraph_parallel import Section, aestimate, create_debate, errors, majority
+from langgraph_parallel import Section, aestimate, create_debate, errors
+from langgraph_parallel.rules import majority
 from tests.support.ids import readable
 from tests.support.server import ModelServer, Reply
 
@@ -81,7 +82,7 @@ async def test_models_see_the_arguments_of_others_without_their_names(
     for number, answer in ((1, "yes"), (2, "no"), (3, "no")):
         said = {"rationale": f"argument {number}", "choice": answer, "confidence": 0.5}
         server.on(f"You are participant {number} ", Reply(json=said))
-    graph = create_debate(model=model, choices=["yes", "no"], rounds=2, rule=majority(quorum=3))
+    graph = create_debate(model=model, choices=["yes", "no"], max_rounds=2, rule=majority(quorum=3))
     out = await graph.ainvoke(QUESTION)
     assert (out["verdict"].choice, len(server.requests)) == ("no", 6)
     (prompt,) = [r.prompt for r in server.asked("You are participant 1 ") if "Your last answer" in r.prompt]

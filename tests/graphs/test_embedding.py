@@ -160,17 +160,19 @@ async def test_a_second_change_on_the_same_thread_is_a_new_review(
         first = await graph.ainvoke({"task": "one"}, config)
         second = await graph.ainvoke({"task": "two"}, config)
     assert first["markdown"] == second["markdown"]
-    assert second["report"].branches == {"ok": 12}
+    assert second["run_report"].branches == {"ok": 12}
     assert len(server.requests) == 24
 
 
 async def test_it_is_a_runnable_like_any_other(model: str, server: ModelServer) -> None:
     """In a chain, in a batch, as a copy with a config, and as a stream of events."""
-    chain = RunnableLambda(lambda _: GIVEN) | nested(2, 2, model) | RunnableLambda(lambda out: out["report"])
+    chain = (
+        RunnableLambda(lambda _: GIVEN) | nested(2, 2, model) | RunnableLambda(lambda out: out["run_report"])
+    )
     assert (await chain.ainvoke(None)).branches == {"ok": 4}
     copy = nested(2, 2, model, limits=Limits(budget_calls=3)).with_config({"tags": ["mine"]})
     outs = await copy.abatch([GIVEN, GIVEN])
-    assert [out["report"].branches for out in outs] == [{"ok": 3, "skipped": 1}] * 2
+    assert [out["run_report"].branches for out in outs] == [{"ok": 3, "skipped": 1}] * 2
     events = [event["event"] async for event in copy.astream_events(GIVEN, version="v2")]
     assert events.count("on_chat_model_end") == 3
 
@@ -181,7 +183,7 @@ async def test_a_foreign_context_is_left_alone(
     """Whatever context the agent around it has, the review runs as it was built."""
     monkeypatch.setenv("LANGGRAPH_PARALLEL_MODEL", model)
     out = await build().compile().ainvoke({"task": "x"}, context={"model": 7, "colour": "blue"})
-    assert out["report"].branches == {"ok": 12}
+    assert out["run_report"].branches == {"ok": 12}
 
 
 async def test_cancelled_half_way_and_resumed_in_the_same_process(
@@ -206,7 +208,7 @@ async def test_cancelled_half_way_and_resumed_in_the_same_process(
         gate.open()
         out = await graph.ainvoke(None, config)
     assert sorted(_prompts(server).values()) == [1] * 8 + [2] * 4
-    assert (out["report"].branches, len(out["report"].calls)) == ({"ok": 12}, 12)
+    assert (out["run_report"].branches, len(out["run_report"].calls)) == ({"ok": 12}, 12)
 
 
 def test_the_example_runs(capsys: pytest.CaptureFixture[str]) -> None:
@@ -216,5 +218,5 @@ def test_the_example_runs(capsys: pytest.CaptureFixture[str]) -> None:
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
-    assert asyncio.run(module.main()).startswith("sent back to ada: 3 grave findings")
+    assert asyncio.run(module.main()).startswith("sent back to ada: 3 severe findings")
     assert "    voter" in capsys.readouterr().out

@@ -7,6 +7,8 @@ import pytest
 
 from langgraph_parallel import Limits, aestimate, create_feedback_analysis, errors
 from langgraph_parallel.nodes.catalogue.feedback import Analysis
+from langgraph_parallel.prompts import load_prompts
+from langgraph_parallel.runtime.context import Context
 from tests.support.server import ModelServer, Reply
 
 TEXTS = {"a": "Great bike, but three weeks late!", "b": "Where is my refund? Order #4711."}
@@ -26,8 +28,8 @@ def answers(server: ModelServer) -> None:
     urgency = [{"item": 1, "urgency": "low", "quote": ""}, {"item": 2, "urgency": "high", "quote": "refund"}]
     entities = [{"item": 2, "entities": [{"kind": "reference", "name": "#4711"}]}]
     for say, made in (
-        ("what it feels", sentiment),
-        ("which topics", topics),
+        ("Judge the sentiment", sentiment),
+        ("List the topics", topics),
         ("how soon", urgency),
         ("what each text names", entities),
     ):
@@ -119,14 +121,15 @@ async def test_a_text_cannot_speak_for_another(model: str, server: ModelServer) 
 async def test_wrong_arguments_and_input_are_refused() -> None:
     """Before any work."""
     for arguments, message in (
-        ({"dimensions": ["mood"]}, "some of sentiment, topics, urgency, entities"),
-        ({"dimensions": []}, "at least one dimension"),
-        ({"batch": 0}, "batch is 0; pass at least 1"),
-        ({"offline": True, "model": "openai:m"}, "offline=True uses no model"),
+        ({"dimensions": ["mood"]}, "choose from sentiment, topics, urgency, entities"),
+        ({"dimensions": []}, "expected a list of some of"),
+        ({"batch_size": 0}, "batch_size is 0; expected an integer of at least 1"),
+        ({"offline": True, "model": "openai:m"}, "offline=True and model= exclude"),
     ):
         with pytest.raises(errors.UsageError, match=message):
             create_feedback_analysis(**arguments)
     for wrong in ({}, {"texts": "text"}, {"texts": [1]}):
-        with pytest.raises(errors.InputError, match="there are no texts"):
+        with pytest.raises(errors.InputError, match="texts must be a list"):
             await create_feedback_analysis(offline=True).ainvoke(wrong)
-    assert Analysis(["topics"], None, offline=True, batch=1).plan({"texts": []}, None) == []  # type: ignore[arg-type]
+    analysis = Analysis(["topics"], None, load_prompts("feedback"), offline=True, batch_size=1)
+    assert analysis.plan({"texts": []}, Context()) == []

@@ -7,16 +7,8 @@ import pytest
 from langgraph.checkpoint.memory import InMemorySaver
 from langgraph.types import Command
 
-from langgraph_parallel import (
-    Check,
-    Limits,
-    aestimate,
-    aredrive,
-    create_guarded,
-    create_voting,
-    errors,
-    majority,
-)
+from langgraph_parallel import Check, Limits, aestimate, aredrive, create_guarded, create_voting, errors
+from langgraph_parallel.rules import majority
 from tests.support.ids import readable
 from tests.support.server import Gate, ModelServer, Reply
 
@@ -55,7 +47,7 @@ async def test_a_tripped_check_closes_the_connection_of_the_answer(model: str, s
     await asyncio.to_thread(server.wait, lambda s: s.in_flight == 0)
     assert (out["answer"], out["released"], out["reason"]) == (None, False, "because")
     assert (out["branches"]["answer"].status, server.cut_off) == ("cancelled", 1)
-    assert out["report"].failures == {}
+    assert out["run_report"].failures == {}
 
 
 async def test_an_answer_that_came_first_is_in_no_output_when_a_check_trips(
@@ -160,7 +152,7 @@ async def test_an_answer_that_fails_is_no_answer() -> None:
     """The check has passed, and there is nothing to release."""
     out = await create_guarded(answer=fails, checks={"own": flags}).ainvoke(MESSAGE)
     assert (out["answer"], out["released"], out["reason"]) == (None, False, "there is no answer")
-    assert "ConnectionError" in str(out["report"].failures)
+    assert "ConnectionError" in str(out["run_report"].failures)
 
 
 @pytest.mark.parametrize(

@@ -47,7 +47,7 @@ async def test_every_item_has_its_label_and_the_contested_ones_are_queued() -> N
 async def test_nobody_is_asked_who_is_not_needed() -> None:
     """Two of three agree on the first and second item; the report says what was saved."""
     out = await create_labeling(labels=LABELS, voters=VOTERS).ainvoke({"items": ITEMS})
-    assert out["report"].calls_saved == 2
+    assert out["run_report"].calls_saved == 2
     assert [one.label for one in out["labels"]] == ["praise", "complaint", "praise"]
 
 

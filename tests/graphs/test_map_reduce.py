@@ -10,6 +10,7 @@ from langgraph.checkpoint.memory import InMemorySaver
 
 from langgraph_parallel import Ask, aestimate, aredrive, create_map_reduce, create_voting, errors
 from langgraph_parallel.reducers.joins.tree import groups
+from langgraph_parallel.synthesize import Gathered
 from tests.support.server import ModelServer, Reply
 
 
@@ -36,7 +37,7 @@ async def test_results_are_reduced_in_order_level_by_level() -> None:
         await asyncio.wait_for(together.wait(), 10)
         return item * item
 
-    graph = create_map_reduce(worker=square, reducer=add, fan_in=3)
+    graph = create_map_reduce(worker=square, synthesizer=add, fan_in=3)
     out = await graph.ainvoke({"items": list(range(10))})
     assert out["result"] == "(((0+1)+(4+9+16))+((25+36)+(49+64+81)))"
     assert [section.round for section in out["sections"]].count(1) == 4
@@ -47,7 +48,7 @@ async def test_results_are_reduced_in_order_level_by_level() -> None:
 @pytest.mark.parametrize(("items", "result"), [([], None), ([7], 7), ({"a": 1, "b": 2}, "(1+2)")])
 async def test_few_items_need_few_reducers(items: Any, result: Any) -> None:
     """None of no item; one alone is the result as it is."""
-    graph = create_map_reduce(worker=lambda item: item, reducer=add)
+    graph = create_map_reduce(worker=lambda item: item, synthesizer=add)
     assert (await graph.ainvoke({"items": items}))["result"] == result
 
 
@@ -63,25 +64,25 @@ async def test_what_failed_is_in_no_result_and_comes_in_with_a_redrive() -> None
         return item
 
     config: Any = {"configurable": {"thread_id": "1"}}
-    graph = create_map_reduce(worker=work, reducer=add, fan_in=2, checkpointer=InMemorySaver())
+    graph = create_map_reduce(worker=work, synthesizer=add, fan_in=2, checkpointer=InMemorySaver())
     out = await graph.ainvoke({"items": {"A": "a", "B": "b", "C": "c"}}, config)
     assert (out["result"], out["missing"]) == ("(a+c)", ["B"])
     broken = False
     worked.clear()
     out = await aredrive(graph, config)
     assert (out["result"], out["missing"], worked) == ("(a+(b+c))", [], ["b"])
-    assert len(out["report"].calls) == 3 + 1 + 1 + 2  # the reduction of before stays in the report
+    assert len(out["run_report"].calls) == 3 + 1 + 1 + 2  # the reduction of before stays in the report
 
 
 async def test_a_reducer_that_fails_loses_what_is_below_it_by_name() -> None:
     """The others go on; where none is left there is no result, and the branches still hold everything."""
 
-    def picky(results: list[Any]) -> str:
+    def picky(results: Gathered) -> str:
         if "c" in results:
             raise ValueError("not c")
-        return str(add(results))
+        return str(add(list(results)))
 
-    graph = create_map_reduce(worker=lambda item: item, reducer=picky, fan_in=2)
+    graph = create_map_reduce(worker=lambda item: item, synthesizer=picky, fan_in=2)
     out = await graph.ainvoke({"items": ["a", "b", "c", "d"]})
     assert (out["result"], out["missing"]) == ("(a+b)", ["item 3", "item 4"])
     out = await graph.ainvoke({"items": ["c", "d"]})
@@ -90,12 +91,12 @@ async def test_a_reducer_that_fails_loses_what_is_below_it_by_name() -> None:
 
 
 async def test_models_and_votes_map_and_reduce(model: str, server: ModelServer) -> None:
-    """An `Ask` has the item as its content, and the results as `earlier`; the ceiling bounds a group."""
+    """An `Ask` gets the item as `content`, and a group as `results`; `max_tokens` bounds a group."""
     server.on("Shorten", Reply(text="short"))
     server.on("Join", Reply(text="joined"))
     graph = create_map_reduce(
         worker=Ask("Shorten {content}", model=model),
-        reducer=Ask("Join {earlier}", model=model),
+        synthesizer=Ask("Join {results}", model=model),
         fan_in=8,
         max_tokens=2,
     )
@@ -105,16 +106,16 @@ async def test_models_and_votes_map_and_reduce(model: str, server: ModelServer) 
     estimate = await aestimate(graph, {"items": ["one", "two", "three"]})
     assert estimate.calls == 5
     vote = create_voting(voters=[len, len])
-    out = await create_map_reduce(worker=vote, reducer=lambda r: len(r)).ainvoke({"items": ["ab", "c"]})
+    out = await create_map_reduce(worker=vote, synthesizer=lambda r: len(r)).ainvoke({"items": ["ab", "c"]})
     assert out["result"] == 2
 
 
 async def test_wrong_arguments_and_input_are_refused() -> None:
     """Before any work."""
     with pytest.raises(errors.UsageError, match="fan_in is 1"):
-        create_map_reduce(worker=len, reducer=len, fan_in=1)
-    with pytest.raises(errors.UsageError, match="is no worker"):
-        create_map_reduce(worker=len, reducer=3)  # type: ignore[arg-type]
+        create_map_reduce(worker=len, synthesizer=len, fan_in=1)
+    with pytest.raises(errors.UsageError, match="is not a synthesizer"):
+        create_map_reduce(worker=len, synthesizer=3)  # type: ignore[arg-type]
     for wrong in ({}, {"items": "text"}):
-        with pytest.raises(errors.InputError, match="map_reduce has no items"):
-            await create_map_reduce(worker=len, reducer=len).ainvoke(wrong)
+        with pytest.raises(errors.InputError, match="items must be a list"):
+            await create_map_reduce(worker=len, synthesizer=len).ainvoke(wrong)

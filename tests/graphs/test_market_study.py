@@ -50,7 +50,7 @@ async def test_each_region_has_the_median_of_independent_forecasts(model: str, s
     report = server.asked("coherent market study")[0].prompt
     assert "### Competitors" in report
     assert "Norway" in report
-    assert out["report"].branches == {"failed": 1, "ok": 14}
+    assert out["run_report"].branches == {"failed": 1, "ok": 14}
 
 
 async def test_models_forecast_as_numbers(model: str, server: ModelServer) -> None:
@@ -76,7 +76,7 @@ async def test_a_forecast_that_nobody_makes_is_no_number(model: str, server: Mod
     assert out["study"].missing == ["forecast Mars"]
     assert (out["study"].forecasts[0].value, "down" in out["study"].forecasts[0].note) == (None, True)
     assert "Nine shops." in out["study"].text
-    assert "401" in out["report"].failures["write"]
+    assert "401" in out["run_report"].failures["write"]
 
 
 async def test_a_research_may_write_the_sections(model: str, server: ModelServer) -> None:
@@ -87,7 +87,7 @@ async def test_a_research_may_write_the_sections(model: str, server: ModelServer
         """Look something up."""
         return what
 
-    research = create_research(model=model, tools=[look], rounds=1, topics=1)
+    research = create_research(model=model, tools=[look], max_rounds=1, max_topics=1)
     graph = create_market_study(model=model, worker=research, sections={"Shops": "who"}, quantity="")
     out = await graph.ainvoke({"subject": "Bikes"})
     assert (out["study"].text, out["study"].forecasts) == ("Done.", [])

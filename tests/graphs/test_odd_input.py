@@ -11,7 +11,8 @@ from langgraph_parallel import Http, Section, errors, split, synthesize
 from langgraph_parallel.nodes.text.quotes import locate
 from langgraph_parallel.offline.feedback import entities, sentiments
 from langgraph_parallel.reducers.text.sentences import sentences
-from langgraph_parallel.report.tables import as_csv, escaped
+from langgraph_parallel.report.markdown import escape
+from langgraph_parallel.report.tables import as_csv
 from tests.support.ids import readable
 from tests.support.server import ModelServer, Reply
 
@@ -71,7 +72,7 @@ async def test_data_that_looks_like_ours_is_data() -> None:
         graph = parallel.create_sectioning(planner=split.by_heading(), worker=lambda s, v=value: v)
         shown = (await graph.ainvoke({"content": "# A\n\none"}))["result"]
         assert all(str(part) in shown for part in value)
-    tree = parallel.create_map_reduce(worker=str, reducer=str)
+    tree = parallel.create_map_reduce(worker=str, synthesizer=str)
     assert (await tree.ainvoke({"items": [{"verdict": {"support": "x"}}]}))["result"]
 
 
@@ -79,7 +80,7 @@ async def test_fields_of_the_caller_are_kept_beside_ours() -> None:
     """Under another name."""
 
     async def combined(join: Any, **sources: Any) -> Any:
-        graph = parallel.create_scatter_gather(sources=sources, combine=join)
+        graph = parallel.create_scatter_gather(sources=sources, synthesizer=join)
         return (await graph.ainvoke({"request": "?"}))["result"]
 
     best = await combined(synthesize.best_by("price"), a=lambda r: {"price": 1, "source": "X"})
@@ -158,7 +159,7 @@ async def test_what_an_answer_raises_is_not_shown_before_the_checks_have_passed(
 
 async def test_a_guarded_answer_may_come_from_a_graph() -> None:
     """It gets the message as its text."""
-    inner = parallel.create_map_reduce(worker=str.upper, reducer=str)
+    inner = parallel.create_map_reduce(worker=str.upper, synthesizer=str)
     out = await parallel.create_guarded(answer=inner, checks={"own": lambda m: False}).ainvoke(
         {"message": "hi"}
     )
@@ -170,7 +171,7 @@ async def test_too_many_drafts_for_pairs_are_refused_before_they_are_paid_for(
 ) -> None:
     """With the way out."""
     with pytest.raises(errors.UsageError, match="1122 comparisons"):
-        await parallel.create_best_of(model=model, drafts=34).ainvoke({"task": "t"})
+        await parallel.create_best_of(model=model, drafters=34).ainvoke({"task": "t"})
     assert server.requests == []
 
 
@@ -181,7 +182,7 @@ async def test_a_report_with_an_absurd_number_is_a_report(model: str, server: Mo
     claims = [{"claim": "c", "source": 1, "quote": "northern sales fell"}]
     server.on("about T", Reply(json={"calls": calls, "findings": claims}))
     server.on("with a coherent report", Reply(text="It fell [1] [" + "9" * 5000 + "]."))
-    graph = parallel.create_research(model=model, rounds=1)
+    graph = parallel.create_research(model=model, max_rounds=1)
     out = await graph.ainvoke({"question": "sales?", "files": {"a": "northern sales fell"}})
     assert [one.number for one in out["research"].references] == [1]
 
@@ -198,6 +199,6 @@ def test_long_rows_of_one_thing_are_read_in_one_go() -> None:
 
 def test_reports_begin_nothing_that_they_quote() -> None:
     """No fence, no heading, no formula."""
-    assert escaped("~~~") == "\\~\\~\\~"
-    assert escaped("# x").startswith("\\#")
+    assert escape("~~~") == "\\~\\~\\~"
+    assert escape("# x").startswith("\\#")
     assert as_csv([{"a": "\n=1+1"}]) == 'a\n"\'\n=1+1"\n'

@@ -17,13 +17,12 @@ from langgraph_parallel import (
     create_sectioning,
     create_voting,
     drain,
-    min_success,
     plan,
     redrive,
     split,
     synthesize,
-    tolerated_failures,
 )
+from langgraph_parallel.completion import min_success, tolerated_failures
 from langgraph_parallel.errors import CompletionError, UsageError
 from langgraph_parallel.runtime.run_report import covered
 from tests.support.fans import GIVEN, YES, flat, nested, numbered, prompts
@@ -49,12 +48,12 @@ async def test_only_what_failed_runs_again_and_the_report_adds_up(model: str, se
     assert sorted("Number 1:" in request.prompt for request in server.requests) == [False, True]
     assert [branch.value for branch in out["branches"].values()] == ["ok", "second", "ok", "second"]
     assert [branch.attempt for branch in out["branches"].values()] == [1, 2, 1, 2]
-    assert out["report"].branches == {"ok": 4}
-    assert out["report"].failures == {}
-    assert len(out["report"].calls) == 6
-    assert out["report"].usage.input_tokens == first["report"].usage.input_tokens + 20
-    seconds = covered((call.started, call.ended) for call in first["report"].calls)
-    assert out["report"].wall_seconds > seconds
+    assert out["run_report"].branches == {"ok": 4}
+    assert out["run_report"].failures == {}
+    assert len(out["run_report"].calls) == 6
+    assert out["run_report"].usage.input_tokens == first["run_report"].usage.input_tokens + 20
+    seconds = covered((call.started, call.ended) for call in first["run_report"].calls)
+    assert out["run_report"].wall_seconds > seconds
 
 
 async def test_it_reaches_the_failed_leaves_of_every_level(model: str, server: ModelServer) -> None:
@@ -65,13 +64,13 @@ async def test_it_reaches_the_failed_leaves_of_every_level(model: str, server: M
         planner=numbered(2), worker=nested(3, 3, model), limits=QUICK, checkpointer=InMemorySaver()
     )
     first = await outer.ainvoke(GIVEN, CONFIG)
-    assert first["report"].branches == {"failed": 1, "ok": 17}
+    assert first["run_report"].branches == {"failed": 1, "ok": 17}
     again(server, Reply(json=YES))
     out = await aredrive(outer, CONFIG)
     assert len(server.requests) == 1
-    assert out["report"].branches == {"ok": 18}
-    assert len(out["report"].calls) == 19
-    assert out["report"].failures == {}
+    assert out["run_report"].branches == {"ok": 18}
+    assert len(out["run_report"].calls) == 19
+    assert out["run_report"].failures == {}
 
 
 @pytest.mark.parametrize("depth", [1, 2])
@@ -92,12 +91,12 @@ async def test_a_plan_that_a_model_made_is_not_made_again(
     if depth == 2:
         graph = create_sectioning(planner=split.by_heading(), worker=graph, **options)
     first = await graph.ainvoke({"content": "a book"}, CONFIG)
-    assert first["report"].branches == {"failed": 1, "ok": 1}
+    assert first["run_report"].branches == {"failed": 1, "ok": 1}
     server.requests.clear()
     out = await aredrive(graph, CONFIG)
     assert ["about beta" in request.prompt for request in server.requests] == [True]
-    assert len(out["report"].calls) == 4
-    assert out["report"].branches == {"ok": 2}
+    assert len(out["run_report"].calls) == 4
+    assert out["run_report"].branches == {"ok": 2}
 
 
 async def test_after_a_completion_error_it_goes_on_with_what_failed(model: str, server: ModelServer) -> None:
@@ -108,7 +107,7 @@ async def test_after_a_completion_error_it_goes_on_with_what_failed(model: str, 
         await graph.ainvoke(GIVEN, CONFIG)
     again(server, Reply(text="fine"))
     out = await aredrive(graph, CONFIG)
-    assert out["report"].branches == {"ok": 4}
+    assert out["run_report"].branches == {"ok": 4}
     assert len(server.requests) == len(raised.value.failed)
 
 
@@ -117,11 +116,11 @@ async def test_what_was_not_needed_can_be_wanted_after_all(model: str, server: M
     server.always(Reply(hang=True))
     server.on(lambda r: "Number 0:" in r.prompt or "Number 1:" in r.prompt, Reply(text="first"))
     graph = flat(4, model, completion=min_success(2), checkpointer=InMemorySaver())
-    assert (await graph.ainvoke(GIVEN, CONFIG))["report"].branches == {"cancelled": 2, "ok": 2}
+    assert (await graph.ainvoke(GIVEN, CONFIG))["run_report"].branches == {"cancelled": 2, "ok": 2}
     again(server, Reply(text="second", gate=Gate(opens_at=2)))
     out = await aredrive(graph, CONFIG)
-    assert out["report"].branches == {"ok": 4}
-    assert out["report"].completion_reason == "all 4 branches finished"
+    assert out["run_report"].branches == {"ok": 4}
+    assert out["run_report"].completion_reason == "all 4 branches finished"
 
 
 async def test_what_fails_again_can_be_run_again(model: str, server: ModelServer) -> None:
@@ -132,8 +131,8 @@ async def test_what_fails_again_can_be_run_again(model: str, server: ModelServer
     for attempt in (2, 3):
         out = await aredrive(graph, CONFIG)
         assert out["branches"]["0"].attempt == attempt
-        assert len(out["report"].calls) == 1 + attempt
-        assert out["report"].branches == {"failed": 1, "ok": 1}
+        assert len(out["run_report"].calls) == 1 + attempt
+        assert out["run_report"].branches == {"failed": 1, "ok": 1}
 
 
 async def test_with_nothing_to_do_nothing_is_run(model: str, server: ModelServer) -> None:
@@ -160,7 +159,7 @@ async def test_a_step_of_the_closing_that_failed_runs_again(model: str, server: 
     assert first["result"] is None
     again(server, Reply(text="all of it"))
     out = await aredrive(graph, CONFIG)
-    assert (out["result"], out["report"].failures, len(server.requests)) == ("all of it", {}, 1)
+    assert (out["result"], out["run_report"].failures, len(server.requests)) == ("all of it", {}, 1)
 
 
 async def test_a_drained_run_goes_on_where_it_was_stopped(model: str, server: ModelServer) -> None:
@@ -172,17 +171,17 @@ async def test_a_drained_run_goes_on_where_it_was_stopped(model: str, server: Mo
     await asyncio.to_thread(server.wait, lambda s: s.in_flight == 2)
     drain("stop")
     gate.open()
-    assert (await running)["report"].branches == {"ok": 2, "skipped": 4}
+    assert (await running)["run_report"].branches == {"ok": 2, "skipped": 4}
     out = await aredrive(graph, CONFIG)
-    assert out["report"].branches == {"ok": 6}
+    assert out["run_report"].branches == {"ok": 6}
     assert set(prompts(server).values()) == {1}
 
 
 async def test_a_spent_budget_begins_anew(model: str, server: ModelServer) -> None:
     """Each redrive may spend as much again."""
     graph = flat(5, model, limits=Limits(budget_calls=2), checkpointer=InMemorySaver())
-    seen = [(await graph.ainvoke(GIVEN, CONFIG))["report"].branches]
-    seen += [(await aredrive(graph, CONFIG))["report"].branches for _ in range(2)]
+    seen = [(await graph.ainvoke(GIVEN, CONFIG))["run_report"].branches]
+    seen += [(await aredrive(graph, CONFIG))["run_report"].branches for _ in range(2)]
     assert seen == [{"ok": 2, "skipped": 3}, {"ok": 4, "skipped": 1}, {"ok": 5}]
     assert set(prompts(server).values()) == {1}
 
@@ -201,7 +200,7 @@ async def test_a_run_that_was_cancelled_is_finished_first(model: str, server: Mo
         await running
     gate.open()
     out = await aredrive(graph, CONFIG)
-    assert out["report"].branches == {"ok": 3}
+    assert out["run_report"].branches == {"ok": 3}
     assert len(server.asked("Number 2:")) == 1
 
 
@@ -211,8 +210,8 @@ async def test_the_context_of_a_redrive_is_its_own(model: str, server: ModelServ
     graph = flat(1, "openai:test-model", limits=QUICK, checkpointer=InMemorySaver())
     await graph.ainvoke(GIVEN, CONFIG)
     out = await aredrive(graph, CONFIG, context=Context(model="openai:other"))
-    assert out["report"].branches == {"ok": 1}
-    assert [call.target for call in out["report"].calls] == ["test-model", "other"]
+    assert out["run_report"].branches == {"ok": 1}
+    assert [call.target for call in out["run_report"].calls] == ["test-model", "other"]
 
 
 def test_it_works_from_code_that_is_not_async(model: str, server: ModelServer) -> None:
@@ -220,7 +219,7 @@ def test_it_works_from_code_that_is_not_async(model: str, server: ModelServer) -
     server.on("Number 0:", Reply(status=500), times=1)
     graph = flat(2, model, limits=QUICK, checkpointer=InMemorySaver())
     graph.invoke(GIVEN, CONFIG)
-    assert redrive(graph, CONFIG)["report"].branches == {"ok": 2}
+    assert redrive(graph, CONFIG)["run_report"].branches == {"ok": 2}
 
 
 async def test_a_review_is_redriven_voter_by_voter(model: str, server: ModelServer) -> None:
@@ -235,10 +234,10 @@ async def test_a_review_is_redriven_voter_by_voter(model: str, server: ModelServ
         checkpointer=InMemorySaver(),
     )
     first = await graph.ainvoke({"files": {"a.py": "x = 1\n"}}, CONFIG)
-    assert first["report"].branches == {"failed": 1, "ok": 3}
+    assert first["run_report"].branches == {"failed": 1, "ok": 3}
     server.requests.clear()
     out = await aredrive(graph, CONFIG)
-    assert (len(server.requests), out["report"].branches) == (1, {"ok": 4})
+    assert (len(server.requests), out["run_report"].branches) == (1, {"ok": 4})
     assert [aspect.status for aspect in out["review"].aspects] == ["judged", "judged"]
 
 
@@ -254,7 +253,7 @@ async def test_what_cannot_be_redriven_is_said(model: str, server: ModelServer) 
     foreign: StateGraph[Any, Any, Any, Any] = StateGraph(Around)
     foreign.add_node("ours", flat(1, model))
     foreign.add_edge(START, "ours")
-    with pytest.raises(UsageError, match="is no graph of this package"):
+    with pytest.raises(UsageError, match="is not a langgraph_parallel graph"):
         await aredrive(foreign.compile(checkpointer=InMemorySaver()), CONFIG)
     with pytest.raises(UsageError, match="make the graph with checkpointer="):
         await aredrive(flat(1, model), CONFIG)

@@ -106,7 +106,7 @@ async def test_a_spent_budget_ends_the_rounds_and_says_so(model: str, server: Mo
     out = await create_research(model=model, limits=Limits(budget_calls=3)).ainvoke(GIVEN)
     assert len(server.requests) == 3
     assert out["branches"]["1"].value["findings"][0]["claim"] == "Closed."
-    assert "budget" in str(out["report"].failures).lower()
+    assert "budget" in str(out["run_report"].failures).lower()
 
 
 async def test_tools_are_langchain_tools_and_functions(model: str, server: ModelServer) -> None:
@@ -131,7 +131,7 @@ async def test_tools_are_langchain_tools_and_functions(model: str, server: Model
     plans(server, "Bread")
     looks(server, "Bread", calls, [finding("Nine euros.", 1, "bread cost 9 euros")])
     server.on("with a coherent report", Reply(text="Nine euros [1]."))
-    graph = create_research(model=model, tools=[price, weather], rounds=1)
+    graph = create_research(model=model, tools=[price, weather], max_rounds=1)
     out = await graph.ainvoke({"question": "What does bread cost?"})
     assert asked == [("bread", 2020)]
     assert out["research"].references[0].source.startswith("price: ")
@@ -150,7 +150,7 @@ async def test_what_was_found_before_a_failure_is_kept(model: str, server: Model
     server.on(lambda r: "about Shops" in r.prompt and "Nothing yet." not in r.prompt, more)
     server.on(lambda r: "about Shops" in r.prompt and "your last step" in r.prompt, Reply(status=401))
     server.on("with a coherent report", Reply(text="Closed [1, 99]. [2-3]"))
-    out = await create_research(model=model, steps=3, rounds=1).ainvoke(GIVEN)
+    out = await create_research(model=model, max_steps=3, max_rounds=1).ainvoke(GIVEN)
     assert "401" in out["branches"]["1"].value["ended"]
     assert (out["research"].text, len(out["research"].references)) == ("Closed [1]. ", 1)
 
@@ -165,7 +165,7 @@ async def test_no_quote_is_bent_until_it_fits(model: str, server: ModelServer) -
         finding("Fine.", 1, "in spring, two shops closed"),
     ]
     looks(server, "Shops", search("shops"), claims)
-    out = await create_research(model=model, rounds=1).ainvoke(GIVEN)
+    out = await create_research(model=model, max_rounds=1).ainvoke(GIVEN)
     assert [one["claim"] for one in out["branches"]["1"].value["findings"]] == ["Fine."]
 
 
@@ -178,7 +178,7 @@ async def test_a_tool_may_ask_a_person(model: str, server: ModelServer) -> None:
 
     plans(server, "Shops")
     looks(server, "Shops", [{"tool": "approve", "input": "ledger"}], [])
-    graph = create_research(model=model, tools=[approve], rounds=1, checkpointer=InMemorySaver())
+    graph = create_research(model=model, tools=[approve], max_rounds=1, checkpointer=InMemorySaver())
     out = await graph.ainvoke(GIVEN, {"configurable": {"thread_id": "1"}})
     assert out["__interrupt__"][0].value == "ledger"
 
@@ -187,7 +187,7 @@ async def test_a_worker_stops_asking_after_its_steps(model: str, server: ModelSe
     """Even if it would go on; the same call is not made twice."""
     plans(server, "Shops")
     server.on("about Shops", Reply(json={"calls": search("shops"), "findings": []}))
-    await create_research(model=model, steps=3, rounds=1).ainvoke(GIVEN)
+    await create_research(model=model, max_steps=3, max_rounds=1).ainvoke(GIVEN)
     assert len(server.asked("about Shops")) == 2
 
 

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from langgraph_parallel import Aspect, Limits, ReviewContext, create_review, errors
-from langgraph_parallel.records import Finding, Review
+from langgraph_parallel import Limits, ReviewContext, create_review, errors
+from langgraph_parallel.records import Aspect, Finding, Review
 from tests.support.server import Gate, ModelServer, Reply, Request
 
 ASPECTS = ["security", "correctness", "performance", "style"]
@@ -54,7 +54,7 @@ async def test_all_voters_of_all_aspects_are_in_flight_together(model: str, serv
     server.always(answer(gate=Gate(opens_at=12)))
     out = await create_review(model=model, aspects=ASPECTS, engines=False).ainvoke({"files": FILES})
     assert len(server.requests) == server.most_in_flight == 12
-    assert out["report"].branches == {"ok": 12}
+    assert out["run_report"].branches == {"ok": 12}
     assert [outcome(out["review"], name).status for name in ASPECTS] == ["judged"] * 4
 
 
@@ -70,11 +70,11 @@ async def test_one_voter_that_fails_for_ever_leaves_eleven_ballots(model: str, s
     server.on(about("security", 2), Reply(status=500))
     graph = create_review(model=model, aspects=ASPECTS, engines=False, limits=QUICK)
     out = await graph.ainvoke({"files": FILES})
-    assert out["report"].branches == {"failed": 1, "ok": 11}
+    assert out["run_report"].branches == {"failed": 1, "ok": 11}
     assert sum(aspect.cast for aspect in out["review"].aspects) == 11
     security = outcome(out["review"], "security")
     assert (security.status, security.cast, security.failed) == ("partly judged", 2, 1)
-    assert list(out["report"].failures) == ["vote[security#2] in review[security] app.py"]
+    assert list(out["run_report"].failures) == ["vote[security#2] in review[security] app.py"]
     assert "500" in security.reasons[0]
     only = next(f for f in out["findings"] if f.aspects == ASPECTS or "security" in f.aspects)
     assert str(only.support) in {"3/3", "2/2"}
@@ -306,7 +306,7 @@ async def test_a_model_may_unite_near_misses(
     server.on("Each numbered pair", Reply(status=400))
     kept = await create_review(**settings, reconcile=True).ainvoke({"files": FILES})
     assert len(kept["findings"]) == 2
-    assert "400" in kept["report"].failures["reconcile"]
+    assert "400" in kept["run_report"].failures["reconcile"]
 
 
 async def test_an_aspect_of_ones_own_is_a_markdown_file(

@@ -22,10 +22,10 @@ from langgraph_parallel import (
     create_sectioning,
     create_voting,
     errors,
-    majority,
     plan,
     split,
 )
+from langgraph_parallel.rules import majority
 from tests.support.server import ModelServer, Reply
 
 CONFIG: Any = {"configurable": {"thread_id": "1"}}
@@ -59,7 +59,7 @@ async def test_sections_wait_for_what_they_need_and_get_it() -> None:
     assert list(seen)[2:] == ["Walls", "Roof"]
     assert seen["Roof"] == {"Walls": "walls", "Ground": "ground"}
     assert out["result"].startswith("## Walls\n\nwalls\n\n## Ground")
-    assert out["report"].branches == {"ok": 4}
+    assert out["run_report"].branches == {"ok": 4}
 
 
 async def test_what_needs_a_failed_section_is_skipped_and_runs_in_a_redrive() -> None:
@@ -76,13 +76,13 @@ async def test_what_needs_a_failed_section_is_skipped_and_runs_in_a_redrive() ->
     graph = create_sectioning(planner=HOUSE, worker=work, checkpointer=InMemorySaver())
     out = await graph.ainvoke({"content": ""}, CONFIG)
     assert out["branches"]["roof"].status == "skipped"
-    assert out["branches"]["roof"].error == "it needs 'Ground': ValueError: mud"
+    assert out["branches"]["roof"].error == "unmet need 'Ground': ValueError: mud"
     assert out["result"] == "## Garden\n\nGarden\n\nMissing: Walls, Ground, Roof."
     broken = False
     worked.clear()
     out = await aredrive(graph, CONFIG)
     assert worked == ["ground", "walls", "roof"]
-    assert out["report"].branches == {"ok": 4}
+    assert out["run_report"].branches == {"ok": 4}
 
 
 async def test_a_model_says_which_sections_need_others(model: str, server: ModelServer) -> None:
@@ -142,7 +142,7 @@ async def test_each_section_has_the_worker_that_it_names() -> None:
     out = await create_sectioning(planner=planner(*sections), worker=workers).ainvoke({"content": ""})
     assert [branch.value for branch in out["branches"].values()] == ["A", "b"]
     lost = planner(Section(id="1", title="a"))
-    with pytest.raises(errors.PlanError, match="is for worker ''; choose one of down, up"):
+    with pytest.raises(errors.PlanError, match="has worker ''; expected one of down, up"):
         await create_sectioning(planner=lost, worker=workers).ainvoke({"content": ""})
     with pytest.raises(errors.UsageError, match="there is no worker"):
         create_sectioning(planner=lost, worker={})
@@ -178,8 +178,8 @@ async def test_three_levels_of_sections_and_votes() -> None:
     out = await graph.ainvoke({"content": "# Water\n\nx\n\n# Iron\n\ny\n"})
     assert [b.value["verdict"]["choice"] for b in out["branches"].values()] == ["warm", "warm"]
     assert out["result"] == "## Water\n\nwarm (2/2)\n\n## Iron\n\nwarm (2/2)"
-    assert out["report"].branches == {"ok": 6}
-    assert out["report"].calls_saved == 4
+    assert out["run_report"].branches == {"ok": 6}
+    assert out["run_report"].calls_saved == 4
 
 
 async def test_what_waits_for_an_undecided_vote_goes_on_once_a_person_has_answered() -> None:
@@ -247,7 +247,7 @@ async def test_later_rounds_follow_a_fan_out_that_its_policy_has_ended() -> None
             await asyncio.Event().wait()
         return item
 
-    graph = create_map_reduce(worker=work, reducer=sum, completion="deadline(1)")
+    graph = create_map_reduce(worker=work, synthesizer=sum, completion="deadline(1)")
     out = await graph.ainvoke({"items": [1, 2, 3, 4]})
     assert (out["result"], out["missing"]) == (7, ["item 3"])
 
@@ -266,7 +266,7 @@ async def test_a_nested_graph_whose_close_has_failed_is_redriven(model: str, ser
     server.on("Write a briefing", Reply(json=written))
     out = await aredrive(graph, CONFIG)
     assert out["branches"]["1"].value["briefing"]["summary"] == "Up."
-    assert (len(server.asked("Read a part")), out["report"].failures) == (1, {})
+    assert (len(server.asked("Read a part")), out["run_report"].failures) == (1, {})
 
 
 async def test_titles_that_are_ids_lose_no_result() -> None:
@@ -300,7 +300,7 @@ async def test_estimates_go_by_the_limits_of_the_graph(model: str) -> None:
     documents = {f"d{i}": "Sales rose in spring." for i in range(10)}
     assert (await aestimate(briefing, {"documents": documents})).calls > 11
     debate = create_debate(model=model, debaters=8)
-    alone = create_debate(model=model, debaters=8, rounds=1)
+    alone = create_debate(model=model, debaters=8, max_rounds=1)
     question = {"question": "Is it?"}
     more, less = await aestimate(debate, question), await aestimate(alone, question)
     assert more.input_tokens > 10 * less.input_tokens

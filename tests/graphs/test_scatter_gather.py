@@ -19,12 +19,12 @@ SHOPS: Any = {
 
 async def test_each_answer_stands_under_its_source() -> None:
     """All are asked at the same time; the cheapest wins, with its source."""
-    graph = create_scatter_gather(sources=SHOPS, combine=synthesize.best_by("price"))
+    graph = create_scatter_gather(sources=SHOPS, synthesizer=synthesize.best_by("price"))
     out = await graph.ainvoke({"request": "bike"})
     assert list(out["results"]) == ["north", "south", "east"]
     assert out["result"] == {"item": "bike", "price": 9, "source": "south"}
     assert (out["late"], out["missing"]) == ([], [])
-    dearest = create_scatter_gather(sources=SHOPS, combine=synthesize.best_by("price", highest=True))
+    dearest = create_scatter_gather(sources=SHOPS, synthesizer=synthesize.best_by("price", highest=True))
     assert (await dearest.ainvoke({"request": "bike"}))["result"]["source"] == "north"
 
 
@@ -93,7 +93,7 @@ async def test_sources_are_tools_models_and_graphs(model: str, server: ModelServ
         "model": Ask("Do you know {question}?", model=model),
         "vote": create_voting(voters=[lambda q: "yes"]),
     }
-    graph = create_scatter_gather(sources=sources, combine=synthesize.by_model(model))
+    graph = create_scatter_gather(sources=sources, synthesizer=synthesize.by_model(model))
     out = await graph.ainvoke({"request": "bike"})
     assert out["results"]["shop"] == "bike in stock"
     assert out["results"]["model"] == "I do."
@@ -103,16 +103,16 @@ async def test_sources_are_tools_models_and_graphs(model: str, server: ModelServ
 
 async def test_a_combination_that_fails_loses_no_answer() -> None:
     """The report says what went wrong with it."""
-    graph = create_scatter_gather(sources=SHOPS, combine=synthesize.rank())
+    graph = create_scatter_gather(sources=SHOPS, synthesizer=synthesize.rank())
     out = await graph.ainvoke({"request": "bike"})
     assert (out["result"], len(out["results"])) == (None, 3)
-    assert "'north' gave no list" in out["report"].failures["combine"]
+    assert "'north' gave no list" in out["run_report"].failures["combine"]
 
 
 async def test_rankings_are_fused_by_reciprocal_rank() -> None:
     """What several sources rank high comes first; who said so stands beside it."""
     sources: Any = {"x": lambda r: ["a", "b", "b"], "y": lambda r: [{"url": "b"}, {"url": "c"}]}
-    graph = create_scatter_gather(sources=sources, combine=synthesize.rank("url", most=2))
+    graph = create_scatter_gather(sources=sources, synthesizer=synthesize.rank("url", max_items=2))
     out = await graph.ainvoke({"request": "?"})
     assert [(held["item"], held["sources"]) for held in out["result"]] == [("b", ["x", "y"]), ("a", ["x"])]
     assert fuse({"x": ["a"]})[0]["score"] == 1 / 61
@@ -131,7 +131,7 @@ async def test_http_sources_send_the_request_and_take_json(server: ModelServer) 
     )
     assert out["results"]["good"]["choices"][0]["message"]["content"] == "hello"
     assert out["missing"] == ["bad", "gone"]
-    assert "secret-path" not in str(out["report"].failures)
+    assert "secret-path" not in str(out["run_report"].failures)
     assert "hunter2" not in str(out["branches"])
 
 

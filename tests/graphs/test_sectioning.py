@@ -59,7 +59,7 @@ async def test_a_section_that_fails_is_named_as_missing_and_takes_nobody_along()
     assert out["result"].endswith("Missing: Iron.")
     assert "too hot" not in out["result"]
     assert out["branches"]["2"].error == "RuntimeError: too hot, ***"
-    assert out["report"].branches == {"failed": 1, "ok": 2}
+    assert out["run_report"].branches == {"failed": 1, "ok": 2}
 
 
 async def test_no_sections_go_straight_to_the_join() -> None:
@@ -97,14 +97,14 @@ async def test_a_model_plans_works_and_writes(model: str, server: ModelServer) -
     final = server.asked("Write one coherent answer")[0].prompt
     assert "data-" in system
     assert final.index("cold") < final.index("warm")
-    assert len(out["report"].calls) == 4
+    assert len(out["run_report"].calls) == 4
 
 
 async def test_a_model_plan_is_bounded(model: str, server: ModelServer) -> None:
     """A model that plans twenty sections gets the first three done."""
     many = [{"title": f"S{i}", "brief": "b"} for i in range(20)]
     server.on("Divide the work", Reply(json={"sections": many}))
-    graph = create_sectioning(planner=plan.by_model(model, most=3), worker=lambda s: s.title)
+    graph = create_sectioning(planner=plan.by_model(model, max_sections=3), worker=lambda s: s.title)
     out = await graph.ainvoke({"content": "x"})
     assert [branch.value for branch in out["branches"].values()] == ["S0", "S1", "S2"]
 
@@ -130,7 +130,7 @@ async def test_a_synthesizer_that_fails_loses_nothing(model: str, server: ModelS
     out = await graph.ainvoke({"content": TEXT})
     assert out["result"] is None
     assert [branch.value for branch in out["branches"].values()] == ["Water", "Iron", "Wood"]
-    assert "401" in out["report"].failures["synthesize"]
+    assert "401" in out["run_report"].failures["synthesize"]
 
 
 async def test_a_synthesizer_may_interrupt() -> None:
@@ -195,7 +195,7 @@ async def test_a_vote_is_a_worker_and_its_calls_add_up(model: str, server: Model
     graph = create_sectioning(planner=split.by_heading(), worker=judge)
     out = await graph.ainvoke({"content": TEXT})
     assert [branch.value for branch in out["branches"].values()] == ["yes"] * 3
-    assert len(out["report"].calls) == len(server.requests) == 9
+    assert len(out["run_report"].calls) == len(server.requests) == 9
     assert "voter" in graph.get_graph(xray=True).draw_mermaid()
 
 
@@ -203,8 +203,8 @@ async def test_a_vote_may_be_the_worker_and_a_voter() -> None:
     """Graphs of ours fit into one another as they are."""
     inner = create_voting(voters=[lambda q: "yes", lambda q: "yes", lambda q: "no"])
     out = await create_sectioning(planner=split.by_heading(), worker=inner).ainvoke({"content": TEXT})
-    assert out["report"].branches == {"ok": 6}
-    assert out["report"].calls_saved == 3
+    assert out["run_report"].branches == {"ok": 6}
+    assert out["run_report"].calls_saved == 3
     assert [branch.value["verdict"]["choice"] for branch in out["branches"].values()] == ["yes"] * 3
     assert out["result"].startswith("## Water\n\nyes (2/2)\n\n## ")
     vote = create_voting(voters={"panel": inner, "single": lambda q: "no", "other": lambda q: "yes"})
@@ -221,8 +221,8 @@ async def test_a_graph_as_worker_brings_its_report(model: str, server: ModelServ
         return [Section(id=str(i), title=f"part {i}", content=content) for i in range(2)]
 
     out = await create_sectioning(planner=planner, worker=inner).ainvoke({"content": TEXT})
-    assert out["report"].branches == {"ok": 6}
-    assert len(out["report"].calls) == 6
+    assert out["run_report"].branches == {"ok": 6}
+    assert len(out["run_report"].calls) == 6
 
 
 async def test_workers_may_be_runnables_and_models() -> None:
@@ -248,8 +248,8 @@ async def test_a_foreign_models_calls_are_seen(model: str, server: ModelServer) 
         return (await own.ainvoke(section.content)).text
 
     out = await create_sectioning(planner=split.by_heading(), worker=work).ainvoke({"content": TEXT})
-    assert out["report"].failures == {}
-    assert (out["report"].usage.input_tokens, out["report"].usage.output_tokens) == (27, 9)
+    assert out["run_report"].failures == {}
+    assert (out["run_report"].usage.input_tokens, out["run_report"].usage.output_tokens) == (27, 9)
     await client.aclose()
 
 
@@ -284,15 +284,15 @@ async def test_a_thousand_sections_run_at_once(model: str, server: ModelServer) 
     ask = Ask("{content}", model=model, limits=Limits(concurrency=200))
     graph = create_sectioning(planner=split.in_batches(1), worker=ask)
     out = await graph.ainvoke({"content": [f"item {i}" for i in range(1000)]})
-    assert out["report"].branches == {"ok": 1000}
+    assert out["run_report"].branches == {"ok": 1000}
     assert server.most_in_flight == 200
 
 
 def test_wrong_arguments_fail_when_the_graph_is_made() -> None:
     """The error comes from the factory."""
-    with pytest.raises(errors.UsageError, match="is no planner"):
+    with pytest.raises(errors.UsageError, match="is not a planner"):
         create_sectioning(planner="by_heading", worker=shout)  # type: ignore[arg-type]
-    with pytest.raises(errors.UsageError, match="is no worker"):
+    with pytest.raises(errors.UsageError, match="is not a worker"):
         create_sectioning(planner=split.by_heading(), worker=3)  # type: ignore[arg-type]
     with pytest.raises(errors.PromptError, match=r"unknown variable \{colour\}"):
         create_sectioning(planner=split.by_heading(), worker=Ask("{content} {colour}"))
@@ -300,7 +300,7 @@ def test_wrong_arguments_fail_when_the_graph_is_made() -> None:
 
 async def test_wrong_input_fails_before_any_work() -> None:
     """The planner says what it divides; a plan that names two sections alike is refused."""
-    with pytest.raises(errors.InputError, match="by_heading divides a text, not dict"):
+    with pytest.raises(errors.InputError, match="content is dict; planner by_heading expects a text"):
         await create_sectioning(planner=split.by_heading(), worker=shout).ainvoke({"content": {"a": "b"}})
 
     def twins(content: str) -> list[Section]:
@@ -318,7 +318,7 @@ def test_the_sync_face_runs_all_branches_at_once(model: str, server: ModelServer
     ask = Ask("{content}", model=model)
     graph = create_sectioning(planner=split.in_batches(1), worker=ask)
     content = {"content": [f"item {i}" for i in range(40)]}
-    assert graph.invoke(content)["report"].branches == {"ok": 40}
+    assert graph.invoke(content)["run_report"].branches == {"ok": 40}
     assert server.most_in_flight == 40
     nodes = [name for update in graph.stream(content, stream_mode="updates") for name in update]
     assert (nodes[0], nodes[-1], nodes.count("worker")) == ("plan", "synthesize", 40)

@@ -78,7 +78,7 @@ def test_the_review_runs_through_the_server(client: SyncLangGraphClient) -> None
     out: Any = client.runs.wait(None, "review", input={"files": UNSAFE})
     assert {finding["rule"] for finding in out["findings"]} >= {"S605", "D100"}
     assert "not a language model" in out["review"]["notice"]
-    assert out["report"]["branches"] == {"ok": 7}
+    assert out["run_report"]["branches"] == {"ok": 7}
     assert set(out) >= {"findings", "review", "markdown", "report"}
 
 
@@ -101,7 +101,7 @@ def test_graphs_with_engines_run_through_the_server(
     """Without a key, labelled, and without a call that blocks the server."""
     out: Any = client.runs.wait(None, graph, input=given)
     assert "model" in out[key]["notice"]
-    assert out["report"]["failures"] == {}
+    assert out["run_report"]["failures"] == {}
 
 
 def test_the_context_reaches_the_run(client: SyncLangGraphClient) -> None:

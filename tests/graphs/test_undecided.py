@@ -20,10 +20,9 @@ from langgraph_parallel import (
     create_sectioning,
     create_voting,
     errors,
-    majority,
-    threshold,
 )
 from langgraph_parallel.nodes.flow.split import by_heading
+from langgraph_parallel.rules import majority, threshold
 from tests.support.server import ModelServer, Reply
 
 QUESTION = {"question": "Which colour?"}
@@ -83,7 +82,7 @@ async def test_a_judge_decides_a_tie_among_the_tied(model: str, server: ModelSer
     assert "green" not in prompt
     assert (out["verdict"].status, out["verdict"].decided_by) == ("decided", "fallback")
     assert (out["verdict"].choice in ("red", "blue"), out["verdict"].note) == (True, "it is warm")
-    assert sum(call.kind == "model" for call in out["report"].calls) == 1
+    assert sum(call.kind == "model" for call in out["run_report"].calls) == 1
     await create_voting(voters=voters("red", "red"), on_undecided=Judge(model)).ainvoke(QUESTION)
     assert len(server.requests) == 1
 
@@ -113,7 +112,7 @@ async def test_a_worker_may_decide(model: str, server: ModelServer) -> None:
     )
     out = await graph.ainvoke(QUESTION)
     assert (out["verdict"].choice, out["verdict"].decided_by) == ("blue", "fallback")
-    assert sum(call.kind == "model" for call in out["report"].calls) == 1
+    assert sum(call.kind == "model" for call in out["run_report"].calls) == 1
     assert (await aestimate(graph, QUESTION)).calls == 1
     graph = create_voting(voters=TIED, on_undecided=create_voting(voters=voters("green")))
     assert (await graph.ainvoke(QUESTION))["verdict"].choice == "green"
@@ -125,10 +124,10 @@ async def test_a_fallback_that_fails_leaves_the_vote_undecided(model: str, serve
     graph = create_voting(voters=TIED, on_undecided=Ask("{question}", model=model), limits=Limits(attempts=1))
     out = await graph.ainvoke(QUESTION)
     assert (out["verdict"].status, len(out["ballots"])) == ("tied", 4)
-    assert "401" in out["report"].failures["fallback"]
+    assert "401" in out["run_report"].failures["fallback"]
     graph = create_voting(voters=TIED, choices=["red", "blue"], on_undecided=lambda question: "mauve")
     out = await graph.ainvoke(QUESTION)
-    assert (out["verdict"].status, "mauve" in out["report"].failures["fallback"]) == ("tied", True)
+    assert (out["verdict"].status, "mauve" in out["run_report"].failures["fallback"]) == ("tied", True)
 
 
 async def test_where_ties_matter_the_stop_waits_for_them() -> None:
@@ -190,7 +189,7 @@ async def test_a_person_decides_by_one_interrupt(saver: AsyncSqliteSaver) -> Non
         ["ann"],
     )
     assert sorted(asked) == ["blue", "red"]
-    assert out["report"].branches == {"ok": 2}
+    assert out["run_report"].branches == {"ok": 2}
 
 
 @pytest.mark.parametrize(
@@ -212,10 +211,10 @@ async def test_a_person_may_approve_or_leave_it(decision: Any, status: str, choi
     [
         ([edit("green")], "green is not one of red, blue"),
         ([{"type": "edit"}], "needs edited_action.args.choice"),
-        ([], "1 decisions are due"),
-        ([edit("red"), edit("red")], "1 decisions are due"),
+        ([], "decisions for 1 action requests"),
+        ([edit("red"), edit("red")], "decisions for 1 action requests"),
         ([{"type": "ignore"}], "Input should be 'approve', 'edit' or 'reject'"),
-        ([{"type": "approve"}], "nothing is proposed"),
+        ([{"type": "approve"}], "no proposed choice to approve"),
     ],
     ids=["none of the choices", "nothing", "too few", "too many", "unknown", "approved nothing"],
 )
@@ -286,7 +285,7 @@ async def test_several_undecided_sections_are_one_interrupt(saver: AsyncSqliteSa
         "person",
         "rule",
     ]
-    assert out["report"].branches == {"ok": 6}
+    assert out["run_report"].branches == {"ok": 6}
     assert all(branch.whole for branch in out["branches"].values())
 
 
@@ -322,8 +321,8 @@ async def test_undecided_votes_two_levels_down_are_asked_about_at_the_top() -> N
     assert joined == [1]
     out = await graph.ainvoke(decisions(edit("green"), edit("grey")), CONFIG)
     assert (out["result"], joined) == ([["green", "grey"], ["fine"]], [1, 2])
-    assert (len(asked), out["report"].branches) == (6, {"ok": 6})
-    assert out["report"].escalations == []
+    assert (len(asked), out["run_report"].branches) == (6, {"ok": 6})
+    assert out["run_report"].escalations == []
 
 
 async def test_inside_of_a_foreign_graph_the_vote_asks_itself() -> None:
@@ -365,9 +364,15 @@ async def test_without_a_checkpointer_it_is_an_error_before_anybody_is_asked() -
 
 async def test_a_voter_may_not_wait_for_a_person() -> None:
     """That is refused when the graph is made, with the way out."""
-    with pytest.raises(errors.UsageError, match="voter 'panel' escalates what it cannot decide"):
+    with pytest.raises(
+        errors.UsageError,
+        match="voter 'panel' escalates, but a vote cannot wait for a person inside another vote",
+    ):
         create_voting(voters={"panel": torn([]), "other": len})
-    with pytest.raises(errors.UsageError, match="the fallback escalates what it cannot decide"):
+    with pytest.raises(
+        errors.UsageError,
+        match="the fallback escalates, but a vote cannot wait for a person inside another vote",
+    ):
         create_voting(voters=TIED, on_undecided=torn([]))
 
 
@@ -375,7 +380,7 @@ async def test_a_run_that_waits_for_a_person_is_not_redriven() -> None:
     """It has to be answered; afterwards there is nothing to redrive."""
     graph = create_voting(voters=TIED, on_undecided="escalate", checkpointer=InMemorySaver())
     await graph.ainvoke(QUESTION, CONFIG)
-    with pytest.raises(errors.UsageError, match=r"waits for a person; go on with .*Command\(resume="):
+    with pytest.raises(errors.UsageError, match=r"waits for a person; resume it with .*Command\(resume="):
         await aredrive(graph, CONFIG)
     await graph.ainvoke(decisions({"type": "approve"}), CONFIG)
     assert (await aredrive(graph, CONFIG))["verdict"].decided_by == "person"
@@ -400,7 +405,7 @@ async def test_a_rule_of_ones_own_that_fails_is_made_up_for_by_the_fallback() ->
     graph = create_voting(voters=voters("red", "blue", "red"), rule=Broken(), on_undecided="majority")
     out = await graph.ainvoke(QUESTION)
     assert (out["verdict"].choice, str(out["verdict"].support)) == ("red", "2/3")
-    assert out["report"].failures == {"broken": "ZeroDivisionError: oh"}
+    assert out["run_report"].failures == {"broken": "ZeroDivisionError: oh"}
 
 
 def fails(question: str) -> str:
@@ -459,7 +464,7 @@ async def test_of_a_union_a_person_chooses_a_list() -> None:
         checkpointer=InMemorySaver(),
     )
     await graph.ainvoke(QUESTION, CONFIG)
-    for wrong, message in (("x", "is no list"), (["x", "z"], "z is not one of x, y")):
+    for wrong, message in (("x", "is not a list"), (["x", "z"], "z is not one of x, y")):
         with pytest.raises(ValidationError, match=message):
             await graph.ainvoke(decisions(edit(wrong)), CONFIG)
     verdict = (await graph.ainvoke(decisions(edit(["X", "y"])), CONFIG))["verdict"]
@@ -467,7 +472,7 @@ async def test_of_a_union_a_person_chooses_a_list() -> None:
 
 
 async def test_of_a_list_a_person_supports_whoever_named_one_of_its_items() -> None:
-    """And nothing is proposed: the counts are of single items."""
+    """And no proposed choice to approve: the counts are of single items."""
     graph = create_voting(
         voters={"a": lambda q: ["x"], "b": lambda q: ["y"], "c": lambda q: ["z"], "d": fails},
         rule="union(2, quorum=4)",
@@ -492,7 +497,7 @@ async def test_of_numbers_a_person_chooses_a_number() -> None:
     first = (await graph.ainvoke(QUESTION, CONFIG))["__interrupt__"][0].value
     assert first["review_configs"][0]["args_schema"]["properties"]["choice"] == {"type": "number"}
     for wrong in ("four", True):
-        with pytest.raises(ValidationError, match="is no number, which the choice has to be"):
+        with pytest.raises(ValidationError, match="is not a number"):
             await graph.ainvoke(decisions(edit(wrong)), CONFIG)
     assert (await graph.ainvoke(decisions(edit(4)), CONFIG))["verdict"].choice == 4
 
@@ -518,6 +523,6 @@ async def test_a_rule_that_gives_no_verdict_is_reported() -> None:
             return 5
 
     out = await create_voting(voters=voters("red"), rule=Odd()).ainvoke(QUESTION)
-    assert out["report"].failures == {"odd": "TypeError: the rule gave int where a Verdict is due"}
+    assert out["run_report"].failures == {"odd": "TypeError: rule odd returned int; expected Verdict"}
     assert (out["verdict"].status, len(out["ballots"])) == ("below_threshold", 1)
     assert out["verdict"].rule == "odd"

@@ -13,8 +13,9 @@ from langgraph.errors import GraphInterrupt
 from langgraph.types import Command, interrupt
 from pydantic import BaseModel
 
-from langgraph_parallel import Ask, Judge, Limits, VotingContext, create_voting, errors, threshold, union
+from langgraph_parallel import Ask, Judge, Limits, Roster, VotingContext, create_voting, errors
 from langgraph_parallel.records import Verdict
+from langgraph_parallel.rules import threshold, union
 from tests.support.server import Gate, ModelServer, Reply
 
 everybody = partial(create_voting, stop="all_votes")
@@ -37,8 +38,8 @@ async def test_models_vote_and_the_majority_decides(model: str, server: ModelSer
     assert (verdict.choice, str(verdict.support), verdict.status) == ("yes", "2/3", "decided")
     assert [(d.voter, d.choice, d.rationale) for d in verdict.dissent] == [("#2", "no", "line 3")]
     assert verdict.confidence == pytest.approx(0.8)
-    assert out["report"].usage.input_tokens == 30
-    assert out["report"].branches == {"ok": 3}
+    assert out["run_report"].usage.input_tokens == 30
+    assert out["run_report"].branches == {"ok": 3}
 
 
 async def test_all_voters_are_asked_at_once(model: str, server: ModelServer) -> None:
@@ -57,8 +58,8 @@ async def test_a_voter_that_fails_for_ever_is_not_a_no(model: str, server: Model
     verdict: Verdict = out["verdict"]
     assert (str(verdict.support), verdict.asked, verdict.cast, verdict.failed) == ("3/3", 4, 3, 1)
     assert "500" in out["ballots"][2].error
-    assert list(out["report"].failures) == ["vote[voting#3]"]
-    assert out["report"].retries == 1
+    assert list(out["run_report"].failures) == ["vote[voting#3]"]
+    assert out["run_report"].retries == 1
 
 
 async def test_when_all_voters_fail_there_is_a_verdict_without_a_choice(
@@ -145,7 +146,7 @@ async def test_voters_may_be_functions_runnables_models_and_graphs(model: str, s
     }
     out = await everybody(voters=voters).ainvoke(QUESTION)
     assert str(out["verdict"].support) == "5/5"
-    assert sorted(call.kind for call in out["report"].calls) == [
+    assert sorted(call.kind for call in out["run_report"].calls) == [
         "model",
         "model",
         "worker",
@@ -157,7 +158,7 @@ async def test_voters_may_be_functions_runnables_models_and_graphs(model: str, s
 async def test_a_schema_of_ones_own_names_the_field_that_is_the_ballot(
     model: str, server: ModelServer
 ) -> None:
-    """`schema` and `ballot` replace the answer's shape."""
+    """`ballot` replaces the answer's shape."""
 
     class Risk(BaseModel):
         """How risky it is."""
@@ -166,17 +167,21 @@ async def test_a_schema_of_ones_own_names_the_field_that_is_the_ballot(
         why: str
 
     server.always(Reply(json={"level": 3, "why": "x"}))
-    out = await everybody(model=model, schema=Risk, ballot="level", rule="median").ainvoke(QUESTION)
+    out = await everybody(model=model, ballot={"schema": Risk, "field": "level"}, rule="median").ainvoke(
+        QUESTION
+    )
     assert out["verdict"].choice == 3
 
 
 async def test_voters_differ_by_model_prompt_and_temperature(model: str, server: ModelServer) -> None:
     """Lists are dealt out to the voters in turn."""
     graph = everybody(
-        models=["openai:a", "openai:b"],
-        prompts=["First: {question}", "Second: {question}"],
-        temperatures=[0.1, 0.9],
-        voters=4,
+        voters=Roster(
+            4,
+            models=["openai:a", "openai:b"],
+            wordings=["First: {question}", "Second: {question}"],
+            temperatures=[0.1, 0.9],
+        )
     )
     await graph.ainvoke(QUESTION)
     seen = {(r.body["model"], "First" in r.prompt, r.body["temperature"]) for r in server.requests}
@@ -189,7 +194,7 @@ async def test_the_runtime_context_sets_model_and_voters(model: str, server: Mod
     context = VotingContext(model="openai:other", voters=5)
     await everybody(model=model, voters=2).ainvoke(QUESTION, context=context)
     assert [r.body["model"] for r in server.requests] == ["other"] * 5
-    await everybody(models=["openai:a", "openai:b"]).ainvoke(QUESTION, context=context)
+    await everybody(voters=Roster(models=["openai:a", "openai:b"])).ainvoke(QUESTION, context=context)
     assert {r.body["model"] for r in server.requests[5:]} == {"a", "b"}
 
 
@@ -256,7 +261,7 @@ async def test_a_judge_reads_distinct_answers_without_their_votes(model: str, se
     assert prompt.count("crimson") == prompt.count("azure") == 1
     assert out["verdict"].choice == first
     assert str(out["verdict"].support) == ("2/3" if first == "crimson" else "1/3")
-    assert len(out["report"].calls) == 4
+    assert len(out["run_report"].calls) == 4
 
 
 async def test_a_judge_that_cannot_be_had_leaves_the_vote_undecided(model: str, server: ModelServer) -> None:
@@ -266,7 +271,7 @@ async def test_a_judge_that_cannot_be_had_leaves_the_vote_undecided(model: str, 
     out = await everybody(voters=voters, rule=Judge(model)).ainvoke(QUESTION)
     assert (out["verdict"].status, out["verdict"].choice) == ("below_threshold", None)
     assert len(out["ballots"]) == 2
-    assert "401" in out["report"].failures["judge"]
+    assert "401" in out["run_report"].failures["judge"]
 
 
 async def test_a_judge_may_defend_none_and_is_not_asked_about_one(model: str, server: ModelServer) -> None:
@@ -284,13 +289,13 @@ async def test_a_judge_may_defend_none_and_is_not_asked_about_one(model: str, se
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({"model": "nonsense"}, "write provider:model"),
-        ({"model": "openai:a", "models": ["openai:b"]}, "not both"),
+        ({"model": "nonsense"}, "expected provider:model"),
+        ({"model": "openai:a", "voters": Roster(models=["openai:b"])}, "not both"),
         ({"prompt": "no variable"}, "lacks the variable {question}"),
         ({"prompt": "{question} {colour}"}, "unknown variable {colour}"),
-        ({"voters": 0}, "at least one"),
-        ({"voters": 2.5}, "pass a whole number, or the voters themselves"),
-        ({"voters": {1: len}}, "names have to be texts"),
+        ({"voters": 0}, "voters is 0; expected an integer of at least 1"),
+        ({"voters": 2.5}, "expected a number, workers, or a Roster"),
+        ({"voters": {1: len}}, "voters has the key 1; expected non-empty strings"),
         ({"choices": ["yes", "yes"]}, "has 'yes' twice"),
         ({"choices": [1, 1.0]}, "has 1.0 twice"),
         ({"choices": {"yes", "no"}}, "pass a list of valid answers"),
@@ -298,17 +303,20 @@ async def test_a_judge_may_defend_none_and_is_not_asked_about_one(model: str, se
         ({"choices": ["yes", ""]}, "stands for no answer"),
         ({"rule": lambda tally: None}, "has no `name`"),
         ({"rule": "majority(quorum=2.5)"}, "a whole number"),
-        ({"rule": "union(1.5)"}, "a whole number from 1"),
-        ({"rule": "threshold(True)"}, "more than 0 and at most 1"),
+        ({"rule": "union(1.5)"}, "a whole number >= 1"),
+        ({"rule": "threshold(True)"}, "share must be in"),
         ({"rule": "weighted([1])"}, "is not a rule"),
         ({"rule": "borda(candidates=['a', 'a'])"}, "candidates has 'a' twice"),
         ({"rule": "borda(candidates=5)"}, "pass a list of valid answers"),
-        ({"voters": []}, "at least one"),
-        ({"voters": [len], "model": "openai:a"}, "nobody to go to"),
-        ({"voters": ["not callable"]}, "is no worker"),
+        ({"voters": []}, "voters is empty; pass at least one worker"),
+        ({"voters": [len], "model": "openai:a"}, "workers with models of their own; leave out model"),
+        ({"voters": ["not callable"]}, "is not a worker"),
         ({"rule": "majorty"}, "'majorty' is not a rule; choose one of"),
-        ({"models": ["openai:a", "openai:b"], "voters": 1}, "would never be asked"),
-        ({"schema": _Choice, "ballot": "level"}, "not a field of _Choice; it has choice"),
+        ({"model": "openai:a", "voter": 3}, "unknown argument 'voter'; options of every graph are limits"),
+        ({"limits": {"concurency": 3}}, "limits has the unknown key 'concurency'; known keys: call_timeout"),
+        ({"ballot": {"shema": _Choice}}, "ballot has the unknown key 'shema'; known keys: schema, field"),
+        ({"voters": 3, "ballot": {"field": "level"}}, "pass ballot.schema, which has this field"),
+        ({"ballot": {"schema": _Choice, "field": "level"}}, "expected a field of _Choice: choice"),
     ],
 )
 def test_wrong_arguments_fail_when_the_graph_is_made(arguments: dict[str, Any], message: str) -> None:

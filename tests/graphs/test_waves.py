@@ -15,9 +15,9 @@ from langgraph_parallel import (
     create_voting,
     drain,
     errors,
-    min_success,
-    weighted,
 )
+from langgraph_parallel.completion import min_success
+from langgraph_parallel.rules import weighted
 from tests.support.fans import GIVEN, numbered
 from tests.support.ids import readable
 from tests.support.server import Gate, ModelServer, Reply
@@ -43,7 +43,7 @@ async def test_nobody_is_asked_who_cannot_change_the_choice(model: str, server: 
     """Two of three agree: the third stays unasked, and the verdict and the report say so."""
     server.always(YES)
     out = await create_voting(model=model, choices=["yes", "no"]).ainvoke(QUESTION)
-    verdict, report = out["verdict"], out["report"]
+    verdict, report = out["verdict"], out["run_report"]
     assert sorted(asked(server)) == [1, 2]
     assert (verdict.choice, str(verdict.support), verdict.status) == ("yes", "2/2", "decided")
     assert (verdict.asked, verdict.not_asked, verdict.stopped) == (2, 1, "decided()")
@@ -59,7 +59,7 @@ async def test_where_they_disagree_the_next_wave_is_asked(model: str, server: Mo
     says(server, v2=Reply(json={"choice": "no"}, gate=gate))
     out = await create_voting(model=model, voters=5).ainvoke(QUESTION)
     assert (server.most_in_flight, sorted(asked(server))) == (3, [1, 2, 3, 4])
-    assert (str(out["verdict"].support), out["report"].calls_saved) == ("3/4", 1)
+    assert (str(out["verdict"].support), out["run_report"].calls_saved) == ("3/4", 1)
 
 
 async def test_everybody_heard_is_no_stop(model: str, server: ModelServer) -> None:
@@ -67,8 +67,8 @@ async def test_everybody_heard_is_no_stop(model: str, server: ModelServer) -> No
     server.always(YES)
     says(server, v1=NO)
     out = await create_voting(model=model).ainvoke(QUESTION)
-    assert (out["verdict"].stopped, out["verdict"].not_asked, out["report"].calls_saved) == ("", 0, 0)
-    assert out["report"].completion_reason == "all 3 branches finished"
+    assert (out["verdict"].stopped, out["verdict"].not_asked, out["run_report"].calls_saved) == ("", 0, 0)
+    assert out["run_report"].completion_reason == "all 3 branches finished"
 
 
 async def test_a_failure_is_made_up_for_by_the_next_voter(model: str, server: ModelServer) -> None:
@@ -77,7 +77,7 @@ async def test_a_failure_is_made_up_for_by_the_next_voter(model: str, server: Mo
     says(server, v1=Reply(status=500))
     out = await create_voting(model=model, voters=5, limits=QUICK).ainvoke(QUESTION)
     assert (str(out["verdict"].support), out["verdict"].failed, out["verdict"].not_asked) == ("2/2", 1, 2)
-    assert list(out["report"].failures) == ["vote[voting#1]"]
+    assert list(out["run_report"].failures) == ["vote[voting#1]"]
 
 
 @pytest.mark.parametrize(("wave", "most"), [(2, 2), (1, 1), ("all", 5), (9, 5)], ids=readable)
@@ -100,7 +100,7 @@ async def test_the_rest_of_a_wave_is_cancelled_once_it_is_decided(model: str, se
     server.on("You are voter 2 ", Reply(gate=everybody_is_there, hang=True))
     out = await create_voting(model=model, voters=5, wave="all").ainvoke(QUESTION)
     await asyncio.to_thread(server.wait, lambda s: s.in_flight == 0 and s.cut_off == 2)
-    verdict, report = out["verdict"], out["report"]
+    verdict, report = out["verdict"], out["run_report"]
     assert (verdict.choice, str(verdict.support), verdict.cancelled) == ("yes", "3/3", 2)
     assert (verdict.stopped, verdict.not_asked, report.calls_saved) == ("decided()", 0, 0)
     assert (report.branches, report.failures) == ({"cancelled": 2, "ok": 3}, {})
@@ -120,7 +120,7 @@ async def test_voters_in_line_when_it_is_decided_are_never_asked(model: str, ser
     skipped = {key for key, branch in out["branches"].items() if branch.status == "skipped"}
     assert skipped >= {"#3", "#4", "#5"}
     assert len(server.requests) <= 2
-    assert out["report"].calls_saved == len(skipped)
+    assert out["run_report"].calls_saved == len(skipped)
 
 
 async def test_without_a_race_everybody_of_a_wave_is_heard(model: str, server: ModelServer) -> None:
@@ -137,7 +137,7 @@ async def test_a_nested_vote_that_raced_is_whole(model: str, server: ModelServer
     vote = create_voting(model=model, voters=5, prompt="{question}", choices=["yes", "no"])
     graph = create_sectioning(planner=numbered(3), worker=vote, checkpointer=InMemorySaver())
     out = await graph.ainvoke(GIVEN, CONFIG)
-    assert (len(server.requests), out["report"].calls_saved) == (9, 6)
+    assert (len(server.requests), out["run_report"].calls_saved) == (9, 6)
     assert all(branch.whole and branch.saved == 2 for branch in out["branches"].values())
     await aredrive(graph, CONFIG)
     assert len(server.requests) == 9
@@ -150,7 +150,7 @@ async def test_voters_with_weights_are_asked_best_first(model: str, server: Mode
     out = await create_voting(model=model, voters=5, rule=rule).ainvoke(QUESTION)
     assert sorted(asked(server)) == [3, 5]
     assert [ballot.voter for ballot in out["ballots"]] == ["#3", "#5"]
-    with pytest.raises(errors.UsageError, match="the weights are those of ann; none of the voters is: #1"):
+    with pytest.raises(errors.UsageError, match="the weights name ann, and the voters are #1"):
         await create_voting(model=model, rule=weighted({"ann": 1.0})).ainvoke(QUESTION)
 
 
@@ -196,7 +196,7 @@ async def test_a_budget_that_is_spent_ends_the_waves(model: str, server: ModelSe
         says(server, **{f"v{number}": Reply(json={"choice": str(number)})})
     limits = Limits(budget_calls=3)
     out = await create_voting(model=model, voters=5, limits=limits).ainvoke(QUESTION)
-    assert (len(server.requests), out["report"].branches) == (3, {"ok": 3, "skipped": 2})
+    assert (len(server.requests), out["run_report"].branches) == (3, {"ok": 3, "skipped": 2})
     assert out["branches"]["#5"].ended_by == "budget"
 
 
@@ -211,7 +211,7 @@ async def test_a_run_that_is_stopped_asks_no_further_wave(model: str, server: Mo
     gate.open()
     out = await run
     assert (len(server.requests), out["branches"]["#3"].status) == (2, "skipped")
-    assert out["report"].completion_reason.endswith("closing time")
+    assert out["run_report"].completion_reason.endswith("closing time")
 
 
 async def test_cancelled_between_waves_it_resumes_without_asking_twice(
@@ -262,7 +262,7 @@ async def test_redriven_a_vote_asks_again_only_while_it_is_open(model: str, serv
     before = len(server.requests)
     out = await aredrive(graph, CONFIG)
     assert (out["verdict"].choice, len(server.requests) - before) == ("yes", 2)
-    assert out["report"].branches == {"failed": 2, "ok": 1}
+    assert out["run_report"].branches == {"failed": 2, "ok": 1}
 
 
 async def test_shadow_mode_hears_everybody_and_tries_the_stops(model: str, server: ModelServer) -> None:
@@ -272,13 +272,13 @@ async def test_shadow_mode_hears_everybody_and_tries_the_stops(model: str, serve
     vote = create_voting(model=model, voters=7, prompt="{question}", shadow=["decided", "ahead_by(2)"])
     out = await vote.ainvoke(QUESTION)
     assert (len(server.requests), out["verdict"].choice, out["verdict"].not_asked) == (7, "yes", 0)
-    tried = {trial.stop: (trial.calls, trial.rounds, trial.same) for trial in out["report"].trials}
+    tried = {trial.stop: (trial.calls, trial.rounds, trial.same) for trial in out["run_report"].trials}
     assert tried == {"decided()": (6, 2, 1), "ahead_by(2)": (2, 1, 0)}
     graph = create_sectioning(planner=numbered(3), worker=vote)
-    tried = {t.stop: (t.votes, t.voters, t.same) for t in (await graph.ainvoke(GIVEN))["report"].trials}
+    tried = {t.stop: (t.votes, t.voters, t.same) for t in (await graph.ainvoke(GIVEN))["run_report"].trials}
     assert tried == {"decided()": (3, 21, 3), "ahead_by(2)": (3, 21, 0)}
     usual = await create_voting(model=model, shadow=True).ainvoke(QUESTION)
-    assert {"decided()", "confident()", "adaptive(0.95)"} <= {t.stop for t in usual["report"].trials}
+    assert {"decided()", "confident()", "adaptive(0.95)"} <= {t.stop for t in usual["run_report"].trials}
 
 
 async def test_where_ties_matter_a_trial_that_hides_one_is_not_the_same() -> None:
@@ -287,7 +287,7 @@ async def test_where_ties_matter_a_trial_that_hides_one_is_not_the_same() -> Non
     stops = ["ahead_by(2)", "decided"]
     for given, same in (("return", 1), (lambda q: "x", 0)):
         vote = create_voting(voters=voters, shadow=stops, stop="all_votes", on_undecided=given)
-        tried = {t.stop: (t.calls, t.same) for t in (await vote.ainvoke(QUESTION))["report"].trials}
+        tried = {t.stop: (t.calls, t.same) for t in (await vote.ainvoke(QUESTION))["run_report"].trials}
         assert tried["ahead_by(2)"] == (2, same)
         assert tried["decided()"] == ((2 if same else 4), 1)
 
@@ -313,28 +313,28 @@ async def test_first_to_answer_wins_a_race(model: str, server: ModelServer) -> N
     [
         ({"stop": "never"}, "'never' is not a stop; choose one of"),
         ({"wave": 0}, "pass 'lossless', 'all', or a whole number"),
-        ({"normalise": "words"}, "choose text, number, option, boxed, or pass a function"),
+        ({"ballot": {"normalise": "words"}}, "choose text, number, option, boxed, or pass a function"),
         ({"on_undecided": "ask"}, "'ask' is not a rule; choose one of"),
-        ({"on_undecided": 3}, "is no worker"),
+        ({"on_undecided": 3}, "is not a worker"),
         ({"shadow": ["x"]}, "'x' is not a stop"),
-        ({"shadow": True, "rule": Judge("openai:m")}, "which a judge would be paid for"),
+        ({"shadow": True, "rule": Judge("openai:m")}, "a judge costs a call each time; use a rule"),
         ({"rule": "borda(3)"}, "is not a rule"),
         ({"rule": "median", "stop": "ahead_by(2)"}, "median does not decide by that"),
         ({"stop": "no_new_findings(2)"}, "use it with union or approval"),
         ({"rule": "weighted", "stop": "ahead_by(2)"}, "weighted does not decide by that"),
         (
             {"rule": "median", "choices": ["a", "b"]},
-            "median decides among numbers, and the choices are texts",
+            "median decides among numbers, but choices are texts",
         ),
         (
             {"rule": "union", "on_undecided": Judge("openai:m")},
-            "a judge chooses one answer, and union a list",
+            "a judge chooses one answer and union a list",
         ),
         (
             {"rule": "majority", "on_undecided": "median"},
-            "median wants ballots of another kind than majority",
+            "on_undecided=median reads other ballots than majority",
         ),
-        ({"on_undecided": "escalte"}, "neither 'return' nor 'escalate': 'escalte' is not a rule"),
+        ({"on_undecided": "escalte"}, "not 'return' or 'escalate', and 'escalte' is not a rule"),
     ],
     ids=readable,
 )

@@ -246,7 +246,7 @@ async def test_limits_of_a_run_replace_only_what_they_set(model: str, server: Mo
     graph = create_sectioning(planner=split.by_heading(), worker=ask)
     context = Context(limits=Limits(call_timeout=7))
     out = await graph.ainvoke({"content": "# a\nx"}, context=context)
-    assert out["report"].branches == {"failed": 1}
+    assert out["run_report"].branches == {"failed": 1}
     assert len(server.requests) == QUICK.attempts
 
 

@@ -1,11 +1,10 @@
-"""The review without a model: static engines as voters of the same graph."""
+"""The review without a model, by static engines."""
 
 import asyncio
 import os
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -24,12 +23,12 @@ UNSAFE = "import subprocess\n\n\ndef run(name):\n    subprocess.call('ls ' + nam
 
 
 def storefront() -> dict[str, str]:
-    """The example's Python files."""
+    """Return the Python files of the example by path."""
     return {str(path.relative_to(STOREFRONT)): path.read_text() for path in STOREFRONT.rglob("*.py")}
 
 
 async def test_the_storefront_has_findings_of_every_aspect() -> None:
-    """The example shows what each aspect can find without a model."""
+    """The example shows what each aspect finds without a model."""
     out = await create_review().ainvoke({"files": storefront()})
     aspects = {aspect for finding in out["findings"] for aspect in finding.aspects}
     assert aspects == {"security", "correctness", "performance", "style", "tests", "documentation"}
@@ -40,7 +39,7 @@ async def test_the_storefront_has_findings_of_every_aspect() -> None:
 
 
 async def test_the_same_tree_gives_the_same_report_byte_for_byte() -> None:
-    """Text, Markdown, JSON and SARIF of two runs are equal, though the files come in another order."""
+    """The reports of two runs are equal, even if the files come in another order."""
     files = storefront()
     graph = create_review()
     first = (await graph.ainvoke({"files": files}))["review"]
@@ -50,7 +49,7 @@ async def test_the_same_tree_gives_the_same_report_byte_for_byte() -> None:
 
 
 async def test_engines_of_one_family_have_one_vote() -> None:
-    """Bandit and ruff's S rules are one vote together, with both as provenance; dlint makes two."""
+    """Bandit and ruff's S rules are one vote, with both as provenance; dlint is another."""
     out = await create_review(aspects=["security"]).ainvoke({"files": {"a.py": UNSAFE}})
     shell = next(finding for finding in out["findings"] if finding.rule == "S602")
     assert [claim.source for claim in shell.provenance] == ["bandit", "ruff", "dlint"]
@@ -60,7 +59,7 @@ async def test_engines_of_one_family_have_one_vote() -> None:
 
 
 async def test_files_that_an_engine_cannot_parse_are_listed() -> None:
-    """Each engine that failed is named, the file is not counted as read, and the others are judged."""
+    """Each failed engine is named, the file does not count as read, and other files are judged."""
     out = await create_review(aspects=["security"]).ainvoke(
         {"files": {"a.py": UNSAFE, "old.py": "print 'x'\n"}}
     )
@@ -74,7 +73,7 @@ async def test_files_that_an_engine_cannot_parse_are_listed() -> None:
 
 
 async def test_what_no_engine_reads_is_skipped_with_the_reason() -> None:
-    """Other languages, and empty files, are named."""
+    """Other languages and empty files are listed."""
     out = await create_review().ainvoke({"files": {"a.py": "x = 1\n", "b.js": "let x", "c.py": "\n"}})
     assert [(item.path, item.reason) for item in out["review"].coverage.skipped] == [
         ("b.js", "no static engine reads such files; a model would"),
@@ -82,8 +81,8 @@ async def test_what_no_engine_reads_is_skipped_with_the_reason() -> None:
     ]
 
 
-async def test_text_that_utf8_has_no_form_for_is_reviewed_all_the_same() -> None:
-    """A lone surrogate in a text or a path ends nothing, and every report can be written."""
+async def test_text_that_utf8_cannot_encode_is_reviewed_too() -> None:
+    """A lone surrogate in a text or a path is replaced, and every report can be encoded."""
     out = await create_review(aspects=["security"]).ainvoke(
         {"files": {"a\udc80.py": UNSAFE + "x = '\ud800'\n"}}
     )
@@ -93,7 +92,7 @@ async def test_text_that_utf8_has_no_form_for_is_reviewed_all_the_same() -> None
 
 
 async def test_an_aspect_that_no_engine_judges_is_not_called_clean(tmp_path: Path) -> None:
-    """One's own aspect, and tests where there are none, are not judged, and the report says so."""
+    """A custom aspect, and tests if there are no test files, are reported as not judged."""
     (tmp_path / "tone.md").write_text("# Tone\n\nBe kind.\n")
     graph = create_review(aspects=["tests", tmp_path / "tone.md"])
     out = await graph.ainvoke({"files": {"a.py": "x = 1\n"}})
@@ -104,7 +103,7 @@ async def test_an_aspect_that_no_engine_judges_is_not_called_clean(tmp_path: Pat
 
 
 async def test_code_cannot_silence_a_finding_by_a_comment() -> None:
-    """A line marked noqa or nosec is found all the same, and shown apart as accepted by the code itself."""
+    """A line marked noqa or nosec is reported in doubt, as accepted by the code itself."""
     marked = UNSAFE.replace("shell=True)", "shell=True)  # nosec B602 # noqa: S602")
     out = await create_review(aspects=["security"]).ainvoke({"files": {"a.py": marked}})
     shell = next(finding for finding in out["findings"] if finding.rule == "S602")
@@ -125,7 +124,7 @@ async def test_code_cannot_silence_a_finding_by_a_comment() -> None:
     ],
 )
 async def test_a_comment_accepts_only_the_rules_that_it_names(comment: str, accepted: bool) -> None:
-    """`# noqa: E501` says nothing of a shell."""
+    """`# noqa: E501` does not accept S602."""
     marked = UNSAFE.replace("shell=True)", f"shell=True)  {comment}")
     out = await create_review(aspects=["security"]).ainvoke({"files": {"a.py": marked}})
     shell = next(finding for finding in out["findings"] if finding.rule == "S602")
@@ -133,7 +132,7 @@ async def test_a_comment_accepts_only_the_rules_that_it_names(comment: str, acce
 
 
 async def test_a_secret_in_the_source_does_not_reach_the_report() -> None:
-    """The finding names the line; quote and message hide the value."""
+    """The finding names the line; its quote and message mask the value."""
     code = (
         'PASSWORD = "correct horse"\nconnect(password="battery staple")\n'
         'def log_in(token="in the clear"):\n    l = 1\n'
@@ -147,7 +146,7 @@ async def test_a_secret_in_the_source_does_not_reach_the_report() -> None:
 
 
 async def test_the_reviewed_code_is_never_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Files named like modules of the engines, and code at their top, have no effect."""
+    """Files named like modules of the engines, and module-level code, have no effect."""
     mark = tmp_path / "ran"
     evil = f"open({str(mark)!r}, 'w').write('x')\n"
     files = dict.fromkeys(
@@ -191,34 +190,34 @@ async def test_an_engine_gets_no_secret_from_the_environment(
 
 
 async def test_an_engine_that_hangs_is_killed(tmp_path: Path) -> None:
-    """The time limit ends the process, and the caller gets a TimeoutError."""
+    """The caller gets a TimeoutError."""
     code = "import time; time.sleep(600)"
     with pytest.raises(TimeoutError, match=r"timeit did not finish within 0\.3 s"):
         await run_module("timeit", ["-n1", "-r1", code], tmp_path, timeout=0.3, codes=(0,))
 
 
 async def test_cancelling_a_review_ends_its_engines(tmp_path: Path) -> None:
-    """A process that is running when the run is cancelled does not outlive it."""
+    """A running process does not outlive a cancelled run."""
     marker = tmp_path / "pid"
     code = f"import os, time; open({str(marker)!r}, 'w').write(str(os.getpid())); time.sleep(600)"
     task = asyncio.ensure_future(
         run_module("timeit", ["-n1", "-r1", code], tmp_path, timeout=600, codes=(0,))
     )
-    await asyncio.to_thread(_until, lambda: marker.exists() and marker.read_text() != "")
+    await asyncio.to_thread(_wait_until, lambda: marker.exists() and marker.read_text() != "")
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task
-    await asyncio.to_thread(_until, lambda: not _runs(int(marker.read_text())))
+    await asyncio.to_thread(_wait_until, lambda: not _is_running(int(marker.read_text())))
 
 
-def _until(condition: Callable[[], bool]) -> None:
-    """Wait for something that nobody announces."""
+def _wait_until(condition: Callable[[], bool]) -> None:
+    """Wait for a condition by polling."""
     while not condition():
         time.sleep(0.005)
 
 
-def _runs(process: int) -> bool:
-    """Whether a process is there."""
+def _is_running(process: int) -> bool:
+    """Return whether a process exists."""
     try:
         os.kill(process, 0)
     except ProcessLookupError:
@@ -229,39 +228,38 @@ def _runs(process: int) -> bool:
 async def test_an_engine_that_breaks_is_reported_and_its_family_still_votes(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """Of two engines in a family one fails: the ballot is cast on the other, and the failure is listed."""
+    """If one of two engines fails, the family votes with the other, and the failure is listed."""
     broken = Engine("broken", "no_such_module_at_all", lambda *_: [], lambda _: iter(()))
     good = families_for("security")[0].seats[0]
     family = Family("bandit", (Seat(broken), good), ("S",))
-    monkeypatch.setattr("langgraph_parallel.nodes.review.nodes.families_for", lambda _: [family])
+    monkeypatch.setattr("langgraph_parallel.nodes.review.voters.families_for", lambda _: [family])
     monkeypatch.setattr("langgraph_parallel.nodes.review.plan.families_for", lambda _: [family])
     out = await create_review(aspects=["security"]).ainvoke({"files": {"a.py": UNSAFE}})
     assert {claim.source for finding in out["findings"] for claim in finding.provenance} == {"bandit"}
     assert [item.by for item in out["review"].coverage.unread] == ["broken"]
     only = Family("bandit", (Seat(broken),), ("S",))
-    monkeypatch.setattr("langgraph_parallel.nodes.review.nodes.families_for", lambda _: [only])
+    monkeypatch.setattr("langgraph_parallel.nodes.review.voters.families_for", lambda _: [only])
     out = await create_review(aspects=["security"]).ainvoke({"files": {"a.py": UNSAFE}})
     assert out["review"].aspects[0].status == "not judged"
-    assert "EngineError" in out["report"].failures["vote[security#bandit] in review[security] a.py"]
+    assert "EngineError" in out["run_report"].failures["vote[security#bandit] in review[security] a.py"]
 
 
-async def test_without_engines_and_model_nobody_can_review(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The error names both ways out."""
+async def test_without_engines_and_model_there_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The error names both solutions."""
     from langgraph_parallel.errors import NoModelError
 
-    monkeypatch.setattr("langgraph_parallel.nodes.review.nodes.installed_engines", list)
+    monkeypatch.setattr("langgraph_parallel.nodes.review.settings.installed_engines", list)
     with pytest.raises(NoModelError, match=r"OPENAI_API_KEY.*langgraph-parallel\[offline\]"):
         await create_review().ainvoke({"files": {"a.py": UNSAFE}})
 
 
 def test_every_rule_that_is_explained_says_why_and_what_to_do() -> None:
-    """The words for rules are complete sentences."""
+    """Explanations and suggestions are complete sentences."""
     for rule in RULES.values():
         assert rule.explanation.endswith(".")
         assert rule.suggestion.endswith(".")
 
 
 def test_all_engines_are_installed_here() -> None:
-    """The tests above mean something only if the engines are there."""
-    held: list[Any] = [engines.RUFF, engines.BANDIT, engines.DLINT, engines.VULTURE]
-    assert all(engine.installed for engine in held)
+    """Otherwise the tests above would test nothing."""
+    assert all(engine.installed for engine in (engines.RUFF, engines.BANDIT, engines.DLINT, engines.VULTURE))

@@ -29,9 +29,13 @@ def test_the_code_in_the_readme_runs(
     compiled = compile(code, "README.md", "exec", flags=ast.PyCF_ALLOW_TOP_LEVEL_AWAIT)
     running = eval(compiled, names)
     asyncio.run(running)
-    if "limiter" not in names:  # which asks nobody
+    if "limiter" not in names:  # a block that calls no model
         assert server.requests
-        assert names["out"]["report"].failures == {} if "report" in names["out"] else names["out"]["findings"]
+        assert (
+            names["out"]["run_report"].failures == {}
+            if "run_report" in names["out"]
+            else names["out"]["findings"]
+        )
 
 
 def test_the_output_in_the_readme_is_what_the_first_command_prints(

@@ -1,4 +1,4 @@
-"""The channel reducers keep the laws that make parallel updates safe."""
+"""Channel reducers obey the laws that make parallel updates safe."""
 
 from operator import or_
 from typing import Any
@@ -16,12 +16,12 @@ Case = tuple[laws.Reducer[Any], Any, st.SearchStrategy[Any]]
 
 
 def join_claims(left: list[Claim], right: list[Claim]) -> list[Claim]:
-    """`union_claims`, narrowed to the type that the channel holds."""
+    """Call `union_claims` with the type of a channel value."""
     return union_claims(left, right)
 
 
 def canonical_list(claims: list[Claim]) -> list[Claim]:
-    """The claims as a channel holds them: after one pass through the reducer."""
+    """Return the claims as a channel stores them, after one pass through the reducer."""
     return union_claims(claims, [])
 
 
@@ -38,7 +38,7 @@ few = settings(max_examples=40, deadline=None)
 
 
 def claim(message: str = "a defect", line: int = 1) -> Claim:
-    """A claim about one line."""
+    """Build a claim about one line."""
     return Claim(
         voter="ann",
         source="ann",
@@ -51,12 +51,12 @@ def claim(message: str = "a defect", line: int = 1) -> Claim:
 
 
 def branch(name: str = "b", **fields: Any) -> Branch:
-    """A branch that ended well, unless fields say otherwise."""
+    """Build a branch, ok by default."""
     return Branch.model_validate({"id": name, "name": name, "order": 0, "status": "ok", **fields})
 
 
 def call(name: str = "c", **fields: Any) -> Call:
-    """A call of one second."""
+    """Build a call of one second."""
     return Call.model_validate(
         {"id": name, "kind": "model", "target": "m", "started": 0.0, "ended": 1.0, **fields}
     )
@@ -66,7 +66,7 @@ def call(name: str = "c", **fields: Any) -> Call:
 @few
 @given(data=st.data())
 def test_the_empty_value_of_the_type_is_the_identity(name: str, data: st.DataObject) -> None:
-    """Joining with the zero changes nothing."""
+    """Merging with the empty value changes nothing."""
     reduce, zero, values = CASES[name]
     laws.zero_is_identity(reduce, zero, data.draw(values))
 
@@ -75,7 +75,7 @@ def test_the_empty_value_of_the_type_is_the_identity(name: str, data: st.DataObj
 @few
 @given(data=st.data())
 def test_a_channel_can_seed_itself_with_its_type(name: str, data: st.DataObject) -> None:
-    """What LangGraph does at the first update, `reduce(typ(), x)`, gives `x`."""
+    """The first update in LangGraph, `reduce(typ(), x)`, gives `x`."""
     reduce, zero, values = CASES[name]
     value = data.draw(values)
     assert reduce(type(zero)(), value) == value
@@ -103,7 +103,7 @@ def test_order_does_not_matter(name: str, data: st.DataObject) -> None:
 @few
 @given(data=st.data())
 def test_an_update_that_comes_again_changes_nothing(name: str, data: st.DataObject) -> None:
-    """Every merge is idempotent, so that an update may be applied again after a crash."""
+    """Every merge is idempotent: an update may be applied again after a crash."""
     reduce, _, values = CASES[name]
     laws.again_is_irrelevant(reduce, data.draw(values), data.draw(values))
 
@@ -112,25 +112,25 @@ def test_an_update_that_comes_again_changes_nothing(name: str, data: st.DataObje
 @few
 @given(data=st.data())
 def test_arguments_are_not_changed(name: str, data: st.DataObject) -> None:
-    """No reducer changes what it is given."""
+    """No reducer mutates its arguments."""
     reduce, _, values = CASES[name]
     laws.arguments_stay_as_they_are(reduce, data.draw(values), data.draw(values))
 
 
 def test_usage_is_a_sum_and_counts_what_comes_twice() -> None:
-    """`add_usage` adds, and so is not idempotent."""
+    """`add_usage` is not idempotent."""
     tokens = Usage(input_tokens=3, output_tokens=2)
     assert add_usage(tokens, tokens) == Usage(input_tokens=6, output_tokens=4)
 
 
 def test_the_total_of_no_usages_is_zero() -> None:
-    """`Usage.total` of nothing is the zero."""
+    """`Usage.total([])` is the identity."""
     assert Usage.total([]) == Usage(input_tokens=0, output_tokens=0)
 
 
 @pytest.mark.parametrize("later_first", [True, False])
 def test_the_later_attempt_of_a_branch_stands(later_first: bool) -> None:
-    """A retry replaces the branch, even where the first attempt was ok and the second is not."""
+    """A retry replaces the branch, even if the first attempt was ok and the second was not."""
     first, second = {"b": branch(attempt=1)}, {"b": branch(attempt=2, status="failed")}
     merged = merge_branches(second, first) if later_first else merge_branches(first, second)
     assert merged == second
@@ -138,37 +138,37 @@ def test_the_later_attempt_of_a_branch_stands(later_first: bool) -> None:
 
 @pytest.mark.parametrize("later_first", [True, False])
 def test_the_later_attempt_of_a_call_stands(later_first: bool) -> None:
-    """A later record of one call replaces the earlier one, whichever comes first."""
+    """A later record of a call replaces the earlier one, in any order of arrival."""
     first, second = {"c": call(attempt=1)}, {"c": call(attempt=2)}
     merged = merge_calls(second, first) if later_first else merge_calls(first, second)
     assert merged == second
 
 
 def test_branches_of_other_ids_stay() -> None:
-    """Merging keeps what only one side holds."""
+    """Branches that only one side has are kept."""
     merged = merge_branches({"a": branch("a")}, {"b": branch("b")})
     assert merged == {"a": branch("a"), "b": branch("b")}
 
 
 def test_equal_claims_count_once() -> None:
-    """A claim that is on both sides is in the union once."""
+    """A claim on both sides is in the union once."""
     assert union_claims([claim()], [claim()]) == [claim()]
 
 
 def test_claims_that_differ_in_wording_stay_apart() -> None:
-    """The channel unites equal claims only."""
+    """The channel unites only equal claims."""
     assert len(union_claims([claim("one")], [claim("two")])) == 2
 
 
 def test_claims_come_out_in_the_order_of_their_lines() -> None:
-    """The union is sorted by file and line, not by text: line 9 stands before line 10."""
+    """Lines are sorted as numbers: line 9 comes before line 10."""
     united = union_claims([claim(line=10)], [claim(line=9)])
-    assert [held.lines.first for held in united] == [9, 10]
+    assert [claim.lines.first for claim in united] == [9, 10]
 
 
 @pytest.mark.parametrize("swapped", [True, False])
 def test_the_later_attempt_of_a_voter_stands(swapped: bool) -> None:
-    """Of two ballots of one voter the later attempt counts, and only that one."""
+    """Of two ballots of one voter, only the later attempt counts."""
     first = Ballot(voter="ann", order=0, status="cast", choice="yes", attempt=1)
     second = Ballot(voter="ann", order=0, status="failed", error="Error: late", attempt=2)
     pair = [second, first] if swapped else [first, second]
@@ -176,12 +176,12 @@ def test_the_later_attempt_of_a_voter_stands(swapped: bool) -> None:
 
 
 def test_ballots_of_one_attempt_that_differ_only_in_infinity_merge_in_any_order() -> None:
-    """Commutativity holds for choices that JSON cannot write: infinity is not taken for None."""
+    """Infinity, which JSON cannot represent, is not confused with None."""
     infinite = Tally.of([Ballot(voter="ann", order=0, status="cast", choice=float("inf"))])
     nothing = Tally.of([Ballot(voter="ann", order=0, status="cast", choice=None)])
     laws.order_is_irrelevant(or_, infinite, nothing)
 
 
 def test_branches_that_differ_only_in_infinity_merge_in_any_order() -> None:
-    """Commutativity holds for values that JSON cannot write."""
+    """Infinity, which JSON cannot represent, is not confused with None."""
     laws.order_is_irrelevant(merge_branches, {"b": branch(value=float("inf"))}, {"b": branch(value=None)})

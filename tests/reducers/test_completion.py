@@ -1,4 +1,4 @@
-"""Completion policies: what they say, and what graphs do when they have said it."""
+"""Completion policies: the states that they return, and how graphs act on them."""
 
 import asyncio
 from typing import Any
@@ -7,16 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from langgraph_parallel import (
-    Ask,
-    Limits,
-    create_sectioning,
-    create_voting,
-    deadline,
-    min_success,
-    required,
-    tolerated_failures,
-)
+from langgraph_parallel import Ask, Limits, create_sectioning, create_voting
+from langgraph_parallel.completion import deadline, min_success, required, tolerated_failures
 from langgraph_parallel.errors import CompletionError, UsageError
 from langgraph_parallel.reducers.completion import Completion, Progress, State, as_completion
 from tests.support.fans import GIVEN, YES, flat, nested, numbered
@@ -43,19 +35,19 @@ ends = st.permutations(IDS).flatmap(
 
 
 def steps(ends: tuple[list[str], list[bool]]) -> list[Progress]:
-    """A fan-out of six branches, from its begin to its end."""
+    """Return the progress of a fan-out of six branches, from start to end."""
     ok: set[str] = set()
     failed: set[str] = set()
     seen = [Progress(6)]
-    for second, (branch, well) in enumerate(zip(*ends, strict=True), 1):
-        (ok if well else failed).add(branch)
+    for second, (branch, succeeded) in enumerate(zip(*ends, strict=True), 1):
+        (ok if succeeded else failed).add(branch)
         seen.append(Progress(6, frozenset(ok), frozenset(failed), elapsed=second, closed=second == 6))
     return seen
 
 
 @given(policies, ends)
 def test_what_can_never_be_met_stays_so(policy: Completion, ends: Any) -> None:
-    """At the end a policy is met or not, nothing is open; with deadlines, nothing comes after them."""
+    """NEVER is final for policies without a deadline, and no policy is OPEN at the end."""
     states = [policy.judge(progress) for progress in steps(ends)]
     if State.NEVER in states and not list(policy.expiries()):
         assert set(states[states.index(State.NEVER) :]) == {State.NEVER}
@@ -64,7 +56,7 @@ def test_what_can_never_be_met_stays_so(policy: Completion, ends: Any) -> None:
 
 @given(policies, policies, ends)
 def test_both_and_either_are_commutative(one: Completion, other: Completion, ends: Any) -> None:
-    """The order in which policies are joined does not matter."""
+    """The order of the sides of `&` and `|` does not matter."""
     for progress in steps(ends):
         assert (one & other).judge(progress) is (other & one).judge(progress)
         assert (one | other).judge(progress) is (other | one).judge(progress)
@@ -79,7 +71,7 @@ def test_a_policy_joined_with_itself_is_itself(policy: Completion, ends: Any) ->
 
 @given(policies)
 def test_a_policy_is_read_back_from_its_text(policy: Completion) -> None:
-    """What is written in a form or on a command line means the same."""
+    """The text of a policy, as written in a form or on a command line, parses to the same policy."""
     read = as_completion(str(policy))
     assert str(read) == str(policy)
 
@@ -112,8 +104,8 @@ def test_a_policy_is_read_back_from_its_text(policy: Completion) -> None:
         ),
     ],
 )
-def test_policies_say_what_they_say(policy: Completion, progress: Progress, state: State) -> None:
-    """Counts, shares, names and time, alone and joined."""
+def test_policies_return_their_state(policy: Completion, progress: Progress, state: State) -> None:
+    """Counts, shares, ids and deadlines, alone and joined."""
     assert policy.judge(progress) is state
 
 
@@ -121,8 +113,8 @@ def test_policies_say_what_they_say(policy: Completion, progress: Progress, stat
     "text",
     ["foo(1)", "min_success(1", "__import__('os')", "min_success(2) & 3", "min_success(x=1)", "1", "a.b(2)"],
 )
-def test_a_text_that_is_no_policy_is_refused_and_not_run(text: str) -> None:
-    """The error lists the policies that there are."""
+def test_a_text_that_is_not_a_policy_is_refused_and_not_evaluated(text: str) -> None:
+    """The error lists the policies; nothing in the text is evaluated."""
     with pytest.raises(UsageError, match=r"write min_success, tolerated_failures, required, deadline"):
         as_completion(text)
 
@@ -132,21 +124,21 @@ def test_a_text_that_is_no_policy_is_refused_and_not_run(text: str) -> None:
     ["min_success(0)", "min_success(1.5)", "min_success(True)", "tolerated_failures(-1)", "deadline(0)"],
 )
 def test_policies_out_of_range_are_refused(text: str) -> None:
-    """When they are made, however they are written."""
-    with pytest.raises(UsageError, match="pass"):
+    """The error states the expected range, also for policies given as text."""
+    with pytest.raises(UsageError, match="is not valid; expected"):
         as_completion(text)
 
 
-def test_what_is_no_policy_at_all_is_refused() -> None:
-    """Nothing that is required, and something that is neither text nor policy."""
-    with pytest.raises(UsageError, match="names no branch"):
+def test_what_is_not_a_policy_is_refused() -> None:
+    """`required` needs ids, and a policy is a `Completion` or text."""
+    with pytest.raises(UsageError, match=r"required\(\) is not valid; expected one or more branch ids"):
         required()
-    with pytest.raises(UsageError, match="7 is no completion policy"):
+    with pytest.raises(UsageError, match="7 is not a completion policy"):
         as_completion(7)  # type: ignore[arg-type]
 
 
 async def opened_at(server: ModelServer, number: int, gate: Gate, graph: Any) -> Any:
-    """Run a graph, and open a gate when so many requests are in flight."""
+    """Run a graph, and open the gate once `number` requests are in flight."""
     running = asyncio.ensure_future(graph.ainvoke(GIVEN))
     await asyncio.to_thread(server.wait, lambda s: s.in_flight == number)
     gate.open()
@@ -156,23 +148,23 @@ async def opened_at(server: ModelServer, number: int, gate: Gate, graph: Any) ->
 async def test_enough_ends_the_fan_out_and_the_connections_of_the_rest(
     model: str, server: ModelServer
 ) -> None:
-    """With two of five answered the others are cancelled: the server sees them go."""
+    """After two of five answers the other calls are cancelled, and the server sees them disconnect."""
     gate = Gate()
     server.always(Reply(hang=True))
     server.on(lambda r: "Number 1:" in r.prompt or "Number 3:" in r.prompt, Reply(text="yes", gate=gate))
     out = await opened_at(server, 5, gate, flat(5, model, completion=min_success(2)))
     await asyncio.to_thread(server.wait, lambda s: s.in_flight == 0, 1.0)
     assert server.cut_off == 3
-    assert out["report"].branches == {"cancelled": 3, "ok": 2}
-    assert out["report"].completion_reason == "min_success(2) was reached"
+    assert out["run_report"].branches == {"cancelled": 3, "ok": 2}
+    assert out["run_report"].completion_reason == "min_success(2) was reached"
     assert {b.error for b in out["branches"].values() if not b.ok} == {"not needed any more: min_success(2)"}
     assert {b.ended_by for b in out["branches"].values() if not b.ok} == {"completion"}
-    assert sum(call.ok for call in out["report"].calls) == 2
-    assert len(out["report"].calls) == 5
+    assert sum(call.ok for call in out["run_report"].calls) == 2
+    assert len(out["run_report"].calls) == 5
 
 
-async def test_what_waits_in_line_when_there_is_enough_is_skipped(model: str, server: ModelServer) -> None:
-    """It never began: no request was made for it."""
+async def test_queued_branches_are_skipped_once_there_is_enough(model: str, server: ModelServer) -> None:
+    """A queued branch never starts, and no request is made for it."""
     server.on("Number 0:", Reply(text="yes", gate=(gate := Gate())))
     running = asyncio.ensure_future(
         flat(4, model, completion=min_success(1), limits=Limits(concurrency=1)).ainvoke(GIVEN)
@@ -180,24 +172,26 @@ async def test_what_waits_in_line_when_there_is_enough_is_skipped(model: str, se
     await asyncio.to_thread(server.wait, lambda s: s.in_flight == 1)
     gate.open()
     out = await running
-    assert out["report"].branches["ok"] == 1
-    assert out["report"].branches["skipped"] >= 2
+    assert out["run_report"].branches["ok"] == 1
+    assert out["run_report"].branches["skipped"] >= 2
     assert len(server.requests) <= 2
 
 
 async def test_nested_graphs_are_cancelled_as_a_whole(model: str, server: ModelServer) -> None:
-    """Every call below a branch that is not needed any more is closed."""
+    """All calls below a branch that is not needed are closed."""
     gate = Gate()
     server.always(Reply(hang=True))
     server.on("Number 0:", Reply(json=YES, gate=gate))
     out = await opened_at(server, 6, gate, nested(3, 2, model, completion=min_success(1)))
     await asyncio.to_thread(server.wait, lambda s: s.in_flight == 0, 1.0)
-    assert (server.cut_off, out["report"].branches) == (4, {"cancelled": 2, "ok": 2})
-    assert len(out["report"].calls) == 6
+    assert (server.cut_off, out["run_report"].branches) == (4, {"cancelled": 2, "ok": 2})
+    assert len(out["run_report"].calls) == 6
 
 
-async def test_too_little_is_an_error_that_holds_everything(model: str, server: ModelServer) -> None:
-    """Each failed branch is named with its cause; what succeeded is attached, with the numbers."""
+async def test_too_few_results_are_an_error_that_carries_all_branches(
+    model: str, server: ModelServer
+) -> None:
+    """The error names each failed branch with its cause, and carries the results and the run report."""
     server.on(lambda r: "Number 1:" in r.prompt or "Number 2:" in r.prompt, Reply(status=500))
     graph = flat(4, model, completion=tolerated_failures(1), limits=QUICK)
     with pytest.raises(CompletionError) as raised:
@@ -209,11 +203,11 @@ async def test_too_little_is_an_error_that_holds_everything(model: str, server: 
     assert set(error.failed) >= {"1", "2"}
     assert error.branches.keys() == {"0", "1", "2", "3"}
     assert all(branch.value == "ok" for branch in error.succeeded.values())
-    assert len(error.report.calls) == 4
+    assert len(error.run_report.calls) == 4
 
 
 async def test_what_can_never_be_met_ends_early(model: str, server: ModelServer) -> None:
-    """With the required branch failed nobody waits for the others."""
+    """Once the required branch failed, the other branches are cancelled."""
     gate = Gate()
     server.always(Reply(hang=True))
     server.on("Number 1:", Reply(status=500, gate=gate))
@@ -223,20 +217,20 @@ async def test_what_can_never_be_met_ends_early(model: str, server: ModelServer)
     assert server.cut_off == 2
 
 
-async def test_a_deadline_of_the_fan_out_takes_what_is_there(model: str, server: ModelServer) -> None:
-    """What has not ended by then is timed_out; with `&` too little of it is an error."""
+async def test_a_deadline_of_the_fan_out_keeps_the_results_so_far(model: str, server: ModelServer) -> None:
+    """Branches that have not ended are timed_out; under `&`, too few results are an error."""
     await Ask("{text}", model=model).ainvoke("load the SDK")
     server.always(Reply(hang=True))
     server.on("Number 0:", Reply(text="yes"))
     out = await flat(3, model, completion=min_success(3) | deadline(0.3)).ainvoke(GIVEN)
-    assert out["report"].branches == {"ok": 1, "timed_out": 2}
-    assert "not finished in time" in out["report"].completion_reason
+    assert out["run_report"].branches == {"ok": 1, "timed_out": 2}
+    assert "not finished in time" in out["run_report"].completion_reason
     with pytest.raises(CompletionError):
         await flat(3, model, completion=min_success(3) & deadline(0.3)).ainvoke(GIVEN)
 
 
 async def test_a_policy_of_an_inner_graph_is_its_own(model: str, server: ModelServer) -> None:
-    """A vote that has too little is one failed branch of the graph around it."""
+    """A vote with too few ballots is one failed branch of the outer graph."""
     server.always(Reply(json=YES))
     server.on(lambda r: "Number 1:" in r.prompt and "voter 2" in r.prompt, Reply(status=500))
     vote = create_voting(
@@ -245,35 +239,37 @@ async def test_a_policy_of_an_inner_graph_is_its_own(model: str, server: ModelSe
     out = await create_sectioning(planner=numbered(2), worker=vote, limits=QUICK).ainvoke(GIVEN)
     assert [branch.status for branch in out["branches"].values()] == ["ok", "failed"]
     assert "CompletionError: min_success(2) is not met" in (out["branches"]["1"].error or "")
-    assert out["report"].branches == {"cancelled": 0, "ok": 3, "failed": 1} or out["report"].branches == {
+    assert out["run_report"].branches == {"cancelled": 0, "ok": 3, "failed": 1} or out[
+        "run_report"
+    ].branches == {
         "ok": 3,
         "failed": 1,
     }
-    assert len(out["report"].calls) == 4
+    assert len(out["run_report"].calls) == 4
 
 
 async def test_a_policy_can_be_set_for_one_run(
     model: str, server: ModelServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """By the context, which goes before the factory's, which goes before the environment's."""
+    """The context overrides the factory, which overrides the environment."""
     server.on("Number 0:", Reply(status=500))
     monkeypatch.setenv("LANGGRAPH_PARALLEL_COMPLETION", "tolerated_failures(0)")
     with pytest.raises(CompletionError):
         await flat(2, model, limits=QUICK).ainvoke(GIVEN)
     graph = flat(2, model, limits=QUICK, completion="tolerated_failures(1)")
-    assert (await graph.ainvoke(GIVEN))["report"].branches == {"failed": 1, "ok": 1}
+    assert (await graph.ainvoke(GIVEN))["run_report"].branches == {"failed": 1, "ok": 1}
     with pytest.raises(CompletionError):
         await graph.ainvoke(GIVEN, context={"completion": "min_success(2)"})
-    with pytest.raises(UsageError, match="is no completion policy"):
+    with pytest.raises(UsageError, match="is not a completion policy"):
         await graph.ainvoke(GIVEN, context={"completion": "most"})
 
 
 async def test_a_policy_that_no_plan_can_meet_is_an_error_before_any_call(
     model: str, server: ModelServer
 ) -> None:
-    """A branch that there is not, or more of them than there are."""
-    with pytest.raises(UsageError, match="requires 9, which is no branch; there are 0, 1"):
+    """An unknown branch, or more branches than are planned."""
+    with pytest.raises(UsageError, match="requires unknown branches: 9; planned: 0, 1"):
         await flat(2, model, completion=required("9")).ainvoke(GIVEN)
-    with pytest.raises(UsageError, match="can never be met: there are 2 branches"):
+    with pytest.raises(UsageError, match="can never be met by 2 branches"):
         await flat(2, model, completion=min_success(3)).ainvoke(GIVEN)
     assert server.requests == []

@@ -1,4 +1,4 @@
-"""From claims to findings: one name for one rule, quotes found again, and union without loss."""
+"""Findings: canonical rules, anchored quotes, and the union of claims without loss."""
 
 import re
 from collections import Counter
@@ -25,7 +25,7 @@ LEAK = "the file handle leaks on every exception"
 
 
 def claim(voter: str = "model#1", message: str = INJECTION, line: int = 10, **fields: Any) -> Claim:
-    """A claim of a model about one line; `source` is the voter unless given."""
+    """Build a claim of a model about one line; the source defaults to the voter."""
     return Claim.model_validate(
         {
             "voter": voter,
@@ -43,29 +43,29 @@ def claim(voter: str = "model#1", message: str = INJECTION, line: int = 10, **fi
 def hit(
     engine: str, rule: str | None = "S608", message: str = INJECTION, line: int = 10, **fields: Any
 ) -> Claim:
-    """A claim of a static engine; all engines are of one family, and so one voter."""
+    """Build a claim of a static engine; all engines are one family, and so one voter."""
     return claim("engines", message, line, source=engine, rule=rule, **fields)
 
 
-def panel(voter: str, aspect: str = "security", **fields: Any) -> VoterScope:
-    """A seat for the whole of `a.py`."""
+def scope_of(voter: str, aspect: str = "security", **fields: Any) -> VoterScope:
+    """Build a scope, for the whole of `a.py` by default."""
     return VoterScope(aspect=aspect, voter=voter, path=fields.pop("path", "a.py"), **fields)
 
 
-def seats(*voters: str, aspect: str = "security") -> list[VoterScope]:
-    """A seat for each voter."""
-    return [panel(voter, aspect) for voter in voters]
+def scopes_of(*voters: str, aspect: str = "security") -> list[VoterScope]:
+    """Build a scope for each voter."""
+    return [scope_of(voter, aspect) for voter in voters]
 
 
 def only(findings: Sequence[Finding]) -> Finding:
-    """The one finding there is."""
+    """Return the only finding."""
     assert len(findings) == 1, [finding.message for finding in findings]
     return findings[0]
 
 
-def keys(held: Sequence[Claim]) -> Counter[str]:
-    """Claims as a bag that can be compared."""
-    return Counter(one.model_dump_json() for one in held)
+def keys(claims: Sequence[Claim]) -> Counter[str]:
+    """Return claims as a multiset."""
+    return Counter(claim.model_dump_json() for claim in claims)
 
 
 # rules of several engines
@@ -90,19 +90,19 @@ def keys(held: Sequence[Claim]) -> Counter[str]:
     ],
 )
 def test_a_rule_has_one_name_whichever_engine_speaks(code: str, canonical: str) -> None:
-    """Codes of bandit, dlint and pylint become those of ruff."""
+    """Codes of bandit, dlint and pylint are mapped to those of ruff."""
     assert canonical_rule(code) == canonical
 
 
 @pytest.mark.parametrize("code", ["B006", "B904", "unused-import", "X999", "", "no rule 12"])
 def test_a_code_that_is_not_known_is_its_own(code: str) -> None:
-    """B0xx and B9xx are flake8-bugbear's, and stay; so do words."""
+    """B0xx and B9xx belong to flake8-bugbear, and are kept; so are words."""
     assert canonical_rule(code) == code
 
 
 @given(code=st.from_regex(re.compile(r"(B|S|DUO|W|C|E|F|R|PL)\d{3,4}"), fullmatch=True) | st.text(max_size=8))
 def test_a_canonical_rule_is_its_own_canonical_rule(code: str) -> None:
-    """Applying it again changes nothing."""
+    """The mapping is idempotent."""
     assert canonical_rule(canonical_rule(code)) == canonical_rule(code)
 
 
@@ -110,7 +110,7 @@ def test_a_canonical_rule_is_its_own_canonical_rule(code: str) -> None:
 
 
 def test_identifiers_come_apart_into_terms() -> None:
-    """Underscores and capitals divide; stop words and single letters go."""
+    """They are split at underscores and capitals; stop words and single letters are dropped."""
     assert terms("the user_name of a parseHTMLPage x") == terms("user name parse HTML page")
 
 
@@ -120,7 +120,7 @@ def test_identifiers_come_apart_into_terms() -> None:
     )
 )
 def test_likeness_is_symmetric_and_bounded(texts: list[str]) -> None:
-    """The cosine of two texts is the same both ways, from 0 to 1."""
+    """The cosine of two texts is the same both ways, and in [0, 1]."""
     corpus = Corpus(texts)
     assert corpus.cosine(0, 1) == corpus.cosine(1, 0)
     assert 0 <= corpus.cosine(0, 1) <= 1
@@ -130,12 +130,12 @@ def test_likeness_is_symmetric_and_bounded(texts: list[str]) -> None:
     "language", ["user input leaks", "ввод пользователя", "用户输入未转义", "entrée non échappée"]
 )
 def test_a_text_is_as_like_itself_as_can_be(language: str) -> None:
-    """Equal texts have all terms in common, in any language."""
+    """Equal texts have a cosine of 1, in any language."""
     assert Corpus([language, language]).cosine(0, 1) == pytest.approx(1)
 
 
 def test_texts_without_a_common_term_are_not_alike() -> None:
-    """Nothing in common is zero."""
+    """Their cosine is 0."""
     assert Corpus(["user input", "leak handle"]).cosine(0, 1) == 0
 
 
@@ -153,7 +153,7 @@ CODE = [
 
 
 @pytest.mark.parametrize(
-    ("quote", "near", "found"),
+    ("quote", "near", "expected"),
     [
         ("run(query)", 1, Lines(first=4, last=4)),
         ("run(query)", 6, Lines(first=6, last=6)),
@@ -173,48 +173,48 @@ CODE = [
         "short-whole-line",
     ],
 )
-def test_a_quote_is_found_where_it_stands(quote: str, near: int, found: Lines) -> None:
-    """The quote decides; the line number only chooses among several places."""
-    assert anchor(quote, near, CODE) == found
+def test_a_quote_is_found_where_it_stands(quote: str, near: int, expected: Lines) -> None:
+    """The quote decides; the line number only chooses between several matches."""
+    assert anchor(quote, near, CODE) == expected
 
 
 @pytest.mark.parametrize("quote", ["", "  \n ", "drop(table)", "{}", "run(query)\nrun(query)"])
-def test_a_quote_that_is_not_there_is_not_found(quote: str) -> None:
-    """Neither is an empty one, nor a short one that is only a part of a line."""
+def test_a_quote_that_is_not_in_the_text_is_not_found(quote: str) -> None:
+    """Nor is an empty quote, or a short quote that is only part of a line."""
     assert anchor(quote, 1, CODE) is None
 
 
 def test_lines_are_numbered_from_the_first_that_was_shown() -> None:
-    """A fragment's lines have the numbers of the file."""
+    """Lines of a fragment have their numbers in the file."""
     assert anchor("b = 2", 1, ["a = 1", "b = 2"], first=40) == Lines(first=41, last=41)
 
 
 def test_lines_cannot_end_before_they_start() -> None:
-    """A range that is upside down is no range."""
-    with pytest.raises(ValidationError, match="4-3"):
+    """The error names both lines."""
+    with pytest.raises(ValidationError, match="last line 3 is before first line 4"):
         Lines(first=4, last=3)
 
 
-# what is one finding, and what is not
+# which claims are one finding
 
 
 def test_the_same_rule_of_two_engines_on_overlapping_lines_is_one_finding() -> None:
-    """Whatever words the engines use for it."""
-    found = only(
+    """The wording of the engines does not matter."""
+    finding = only(
         unite([hit("ruff", "S608", "first words"), hit("bandit", "B608", "other text", 9, last=11)], [])
     )
-    assert {one.source for one in found.provenance} == {"ruff", "bandit"}
-    assert found.rule == "S608"
+    assert {claim.source for claim in finding.provenance} == {"ruff", "bandit"}
+    assert finding.rule == "S608"
 
 
 def test_two_engines_of_one_family_are_one_vote() -> None:
-    """What two engines say together still is the word of one voter."""
-    found = only(unite([hit("ruff"), hit("bandit", "B608")], seats("engines", "model#1", "model#2")))
-    assert (str(found.support), found.dissent) == ("1/3", ["model#1", "model#2"])
+    """Two engines of a family that agree are still one voter."""
+    finding = only(unite([hit("ruff"), hit("bandit", "B608")], scopes_of("engines", "model#1", "model#2")))
+    assert (str(finding.support), finding.dissent) == ("1/3", ["model#1", "model#2"])
 
 
 def test_the_same_rule_on_lines_apart_stays_two_findings() -> None:
-    """A rule that is broken twice is broken twice."""
+    """A rule that is violated twice gives two findings."""
     assert len(unite([hit("ruff", line=10), hit("bandit", line=11)], [])) == 2
 
 
@@ -225,36 +225,38 @@ def test_one_place_with_different_texts_stays_two_findings() -> None:
 
 @pytest.mark.parametrize("distance", [0, 1, 3])
 def test_near_and_alike_is_one_finding(distance: int) -> None:
-    """Two voters who say the same within three lines mean the same."""
-    found = only(unite([claim("model#1"), claim("model#2", line=10 + distance)], seats("model#1", "model#2")))
-    assert str(found.support) == "2/2"
+    """Similar claims of two voters within three lines describe one defect."""
+    finding = only(
+        unite([claim("model#1"), claim("model#2", line=10 + distance)], scopes_of("model#1", "model#2"))
+    )
+    assert str(finding.support) == "2/2"
 
 
 @pytest.mark.parametrize("distance", [4, 40])
 def test_alike_beyond_three_lines_stays_two_findings(distance: int) -> None:
-    """The same text elsewhere is about something else."""
+    """The same text about distant lines describes another defect."""
     assert len(unite([claim("model#1"), claim("model#2", line=10 + distance)], [])) == 2
 
 
 def test_distance_is_from_the_end_of_one_to_the_start_of_the_other() -> None:
-    """Lines 1 to 10 are near line 13."""
+    """Lines 1 to 10 are three lines from line 13."""
     assert len(unite([claim("model#1", line=1, last=10), claim("model#2", line=13)], [])) == 1
 
 
 def test_alike_in_another_file_stays_two_findings() -> None:
-    """Claims about different files are never one."""
+    """Claims about different files are never united."""
     assert len(unite([claim("model#1"), claim("model#2", path="b.py")], [])) == 2
 
 
 def test_alike_under_two_rules_stays_two_findings() -> None:
-    """Where both name a rule, the rules decide."""
+    """If both name a rule, the rules decide."""
     assert len(unite([hit("ruff", "S608"), claim("model#1", rule="S105")], [])) == 2
 
 
 def test_a_claim_without_a_rule_unites_with_one_that_has_it() -> None:
-    """A model that names no rule agrees with an engine that does, and the finding keeps the rule."""
-    found = only(unite([hit("ruff"), claim("model#1")], seats("engines", "model#1")))
-    assert (found.rule, str(found.support)) == ("S608", "2/2")
+    """A model that names no rule can agree with an engine that does; the finding keeps the rule."""
+    finding = only(unite([hit("ruff"), claim("model#1")], scopes_of("engines", "model#1")))
+    assert (finding.rule, str(finding.support)) == ("S608", "2/2")
 
 
 def test_two_hits_of_one_engine_on_one_line_stay_two() -> None:
@@ -266,8 +268,8 @@ def test_two_hits_of_one_engine_on_one_line_stay_two() -> None:
 
 
 def test_hits_of_two_engines_on_two_defects_of_one_line_pair_up_by_wording() -> None:
-    """Each of the two unused imports has the word of both engines."""
-    found = unite(
+    """Each of the two unused imports is claimed by both engines."""
+    findings = unite(
         [
             hit(engine, "F401", f"{name} imported but unused")
             for engine in ("ruff", "pyflakes")
@@ -275,60 +277,60 @@ def test_hits_of_two_engines_on_two_defects_of_one_line_pair_up_by_wording() -> 
         ],
         [],
     )
-    assert sorted(sorted(one.message for one in finding.provenance) for finding in found) == [
+    assert sorted(sorted(claim.message for claim in finding.provenance) for finding in findings) == [
         ["collections imported but unused"] * 2,
         ["requests imported but unused"] * 2,
     ]
 
 
 def test_two_claims_of_one_voter_stay_two() -> None:
-    """Whoever makes two claims means two things, however alike they are."""
+    """A voter that makes two claims means two defects, however similar the texts."""
     assert len(unite([claim(line=10), claim(line=11)], [])) == 2
 
 
 def test_two_engines_of_one_voter_are_united_by_their_rule_only() -> None:
-    """Claims of one ballot that are merely alike stay two, whichever engines say them."""
+    """Claims of one ballot that are only similar stay apart, also if two engines make them."""
     alike = [hit("ruff", line=10), hit("vulture", rule=None, line=11)]
     assert len(unite(alike, [])) == 2
 
 
 def test_one_voter_does_not_count_twice_through_a_third_claim() -> None:
-    """A claim that is like two claims of one voter unites with one of them only."""
-    found = unite([claim("model#1", line=10), claim("model#2", line=11), claim("model#1", line=12)], [])
-    assert sorted(len(finding.provenance) for finding in found) == [1, 2]
+    """A claim similar to two claims of one voter is united with only one of them."""
+    findings = unite([claim("model#1", line=10), claim("model#2", line=11), claim("model#1", line=12)], [])
+    assert sorted(len(finding.provenance) for finding in findings) == [1, 2]
 
 
 def test_exact_duplicates_count_once() -> None:
-    """The same claim again adds nothing."""
-    once = unite([claim()], seats("model#1"))
-    assert unite([claim(), claim()], seats("model#1")) == once
+    """A repeated claim changes nothing."""
+    once = unite([claim()], scopes_of("model#1"))
+    assert unite([claim(), claim()], scopes_of("model#1")) == once
     assert len(once[0].provenance) == 1
 
 
 def test_equal_claims_in_any_language_are_one_finding() -> None:
-    """Two voters who say the same about one line agree, whatever they write in."""
+    """Equal claims of two voters about one line agree, in any language."""
     message = "ввод пользователя попадает в запрос"
     assert len(unite([claim("model#1", message), claim("model#2", message)], [])) == 1
 
 
 def test_nothing_claimed_is_nothing_found() -> None:
-    """Seats alone make no finding."""
-    assert unite([], seats("model#1")) == []
+    """Scopes without claims give no finding."""
+    assert unite([], scopes_of("model#1")) == []
 
 
 # support, dissent, confirmation
 
 
 def test_support_is_of_those_who_could_have_claimed_it() -> None:
-    """Seats of other files, other lines and other aspects are not in n; silent ones are the dissent."""
+    """Scopes of other files, lines and aspects are not in n; eligible voters without a claim dissent."""
     could_not = [
-        panel("elsewhere", path="b.py"),
-        panel("below", lines=Lines(first=11, last=20)),
-        panel("stylist", "style"),
+        scope_of("elsewhere", path="b.py"),
+        scope_of("below", lines=Lines(first=11, last=20)),
+        scope_of("stylist", "style"),
     ]
-    could = [*seats("model#1", "model#2"), panel("near", lines=Lines(first=5, last=10))]
-    found = only(unite([claim("model#1")], [*could, *could_not]))
-    assert (found.support, found.dissent) == (Support(k=1, n=3), ["model#2", "near"])
+    could = [*scopes_of("model#1", "model#2"), scope_of("near", lines=Lines(first=5, last=10))]
+    finding = only(unite([claim("model#1")], [*could, *could_not]))
+    assert (finding.support, finding.dissent) == (Support(k=1, n=3), ["model#2", "near"])
 
 
 @pytest.mark.parametrize(
@@ -344,21 +346,23 @@ def test_support_is_of_those_who_could_have_claimed_it() -> None:
 def test_an_engine_without_a_rule_for_a_claim_is_not_asked(
     scope: list[str] | None, rule: str | None, support: str
 ) -> None:
-    """A voter is in n only where it has a rule for the claim; None is a voter that can judge anything."""
-    found = only(unite([claim("model#1", rule=rule)], [panel("model#1"), panel("engines", scope=scope)]))
-    assert str(found.support) == support
+    """A voter is in n only if it has a rule for the claim; a scope of None can judge anything."""
+    finding = only(
+        unite([claim("model#1", rule=rule)], [scope_of("model#1"), scope_of("engines", scope=scope)])
+    )
+    assert str(finding.support) == support
 
 
-def test_who_claims_it_is_in_n_without_a_seat() -> None:
-    """Support is never more than all."""
+def test_a_claimant_is_in_n_without_a_scope() -> None:
+    """Support never exceeds 1."""
     assert only(unite([claim()], [])).support == Support(k=1, n=1)
 
 
-def test_a_voter_with_several_seats_counts_once() -> None:
-    """Parts of one file are seats of one voter."""
+def test_a_voter_with_several_scopes_counts_once() -> None:
+    """The parts of one file give several scopes of one voter."""
     parts = [
-        panel("model#2", lines=Lines(first=1, last=10)),
-        panel("model#2", lines=Lines(first=10, last=20)),
+        scope_of("model#2", lines=Lines(first=1, last=10)),
+        scope_of("model#2", lines=Lines(first=10, last=20)),
     ]
     assert str(only(unite([claim("model#1")], parts)).support) == "1/2"
 
@@ -376,59 +380,63 @@ def test_a_voter_with_several_seats_counts_once() -> None:
 def test_a_finding_is_confirmed_from_the_least_share_on(
     k: int, n: int, confirm: Fraction, confirmed: bool
 ) -> None:
-    """The share is compared exactly, and a finding below it is kept."""
+    """The share is compared exactly; a finding with less support is kept."""
     voters = [f"model#{i}" for i in range(n)]
-    found = only(unite([claim(voter) for voter in voters[:k]], seats(*voters), confirm=confirm))
-    assert (str(found.support), found.confirmed) == (f"{k}/{n}", confirmed)
+    finding = only(unite([claim(voter) for voter in voters[:k]], scopes_of(*voters), confirm=confirm))
+    assert (str(finding.support), finding.confirmed) == (f"{k}/{n}", confirmed)
 
 
 def test_two_of_three_confirm_unless_set_otherwise() -> None:
-    """The default is two thirds."""
-    voters = seats("model#1", "model#2", "model#3")
+    """The default of `confirm` is two thirds."""
+    voters = scopes_of("model#1", "model#2", "model#3")
     assert only(unite([claim("model#1"), claim("model#2")], voters)).confirmed
     assert not only(unite([claim("model#1")], voters)).confirmed
 
 
 def test_a_claim_in_doubt_is_not_confirmed() -> None:
-    """Full support does not make up for a quote that is not in the file."""
-    found = only(unite([claim(doubt="no such line")], seats("model#1")))
-    assert (found.confirmed, found.doubt, str(found.support)) == (False, "no such line", "1/1")
+    """Full support does not outweigh a quote that is not in the file."""
+    finding = only(unite([claim(doubt="no such line")], scopes_of("model#1")))
+    assert (finding.confirmed, finding.doubt, str(finding.support)) == (False, "no such line", "1/1")
 
 
 def test_one_claim_without_doubt_settles_the_doubt_of_another() -> None:
-    """The finding is in doubt only where every claim is, and shows the words of the sure one."""
+    """A finding is in doubt only if all its claims are; it has the wording of a claim without doubt."""
     sure = claim("model#2", f"{INJECTION} string")
-    found = only(unite([claim("model#1", doubt="no such line"), sure], seats("model#1", "model#2")))
-    assert (found.confirmed, found.doubt, found.message) == (True, None, sure.message)
+    finding = only(unite([claim("model#1", doubt="no such line"), sure], scopes_of("model#1", "model#2")))
+    assert (finding.confirmed, finding.doubt, finding.message) == (True, None, sure.message)
 
 
 def test_a_weaker_voice_of_another_aspect_does_not_lower_the_support() -> None:
-    """Two of two for security stays so where one of three for style says it too."""
+    """Support of 2/2 for security stays, even if the same defect has 1/3 for style."""
     strong = [claim("model#1"), claim("model#2")]
     weak = [claim("model#1", aspect="style", line=11)]
-    panels = [*seats("model#1", "model#2"), *seats("model#1", "model#2", "model#3", aspect="style")]
-    found = only(unite([*strong, *weak], panels))
-    assert (found.aspect, found.aspects, str(found.support)) == ("security", ["security", "style"], "2/2")
+    scopes = [*scopes_of("model#1", "model#2"), *scopes_of("model#1", "model#2", "model#3", aspect="style")]
+    finding = only(unite([*strong, *weak], scopes))
+    assert (finding.aspect, finding.aspects, str(finding.support)) == (
+        "security",
+        ["security", "style"],
+        "2/2",
+    )
 
 
 def test_lines_of_another_aspects_claim_do_not_lower_the_support() -> None:
-    """Who did not see the lines that an aspect speaks of is no dissent in that aspect."""
+    """A voter that did not see the lines of an aspect's claims does not dissent in that aspect."""
     mine, theirs = claim("model#1", line=10), claim("model#1", aspect="style", line=12)
-    panels = [
-        panel("model#1"),
-        panel("model#2", lines=Lines(first=11, last=20)),
-        *seats("model#1", "model#2", "model#3", aspect="style"),
+    scopes = [
+        scope_of("model#1"),
+        scope_of("model#2", lines=Lines(first=11, last=20)),
+        *scopes_of("model#1", "model#2", "model#3", aspect="style"),
     ]
-    assert str(only(unite([mine], panels)).support) == "1/1"
-    assert str(only(unite([mine, theirs], panels)).support) == "1/1"
+    assert str(only(unite([mine], scopes)).support) == "1/1"
+    assert str(only(unite([mine, theirs], scopes)).support) == "1/1"
 
 
-# how a finding is told
+# the fields of a finding
 
 
-def test_the_gravest_severity_stands_and_the_others_are_shown() -> None:
-    """A contradiction says who gives which severity, the gravest first."""
-    found = only(
+def test_the_gravest_severity_counts_and_the_others_are_listed() -> None:
+    """The contradiction lists the sources of each severity, the gravest first."""
+    finding = only(
         unite(
             [
                 claim("model#1", severity="low"),
@@ -438,20 +446,21 @@ def test_the_gravest_severity_stands_and_the_others_are_shown() -> None:
             [],
         )
     )
-    assert found.severity == "high"
-    contradiction = only_contradiction(found)
+    assert finding.severity == "high"
+    contradiction = only_contradiction(finding)
     assert contradiction == ("severity", [("high", ["model#2"]), ("low", ["model#1", "model#3"])])
 
 
 def only_contradiction(finding: Finding) -> tuple[str, list[tuple[str, list[str]]]]:
-    """The one contradiction of a finding, as plain values."""
-    (found,) = finding.contradictions
-    return found.field, [(position.value, position.sources) for position in found.positions]
+    """Return the only contradiction of a finding, as plain values."""
+    (contradiction,) = finding.contradictions
+    positions = [(position.value, position.sources) for position in contradiction.positions]
+    return contradiction.field, positions
 
 
 def test_suggestions_with_nothing_in_common_contradict() -> None:
-    """The reader sees both, and who makes them."""
-    found = only(
+    """The contradiction lists both, with their sources."""
+    finding = only(
         unite(
             [
                 claim("model#1", suggestion="bind parameters"),
@@ -461,28 +470,28 @@ def test_suggestions_with_nothing_in_common_contradict() -> None:
             [],
         )
     )
-    name, positions = only_contradiction(found)
+    name, positions = only_contradiction(finding)
     assert name == "suggestion"
     assert sorted(positions) == [("bind parameters", ["model#1"]), ("escape quotes", ["model#2"])]
 
 
 @pytest.mark.parametrize("suggestion", ["bind parameters", "используйте параметры", "参数化", "{}", "of the"])
 def test_equal_suggestions_do_not_contradict(suggestion: str) -> None:
-    """Two voters who suggest the same agree, whatever they write in."""
-    found = only(unite([claim(voter, suggestion=suggestion) for voter in ("model#1", "model#2")], []))
-    assert found.contradictions == []
+    """Equal suggestions agree, in any language, and also without terms."""
+    finding = only(unite([claim(voter, suggestion=suggestion) for voter in ("model#1", "model#2")], []))
+    assert finding.contradictions == []
 
 
 def test_what_the_typical_claim_leaves_out_comes_from_the_others() -> None:
-    """Explanation, suggestion and quote are not lost where only one voter gives them."""
+    """Explanation, suggestion and quote are kept if only one voter gives them."""
     full = claim("model#2", explanation="a quote ends it", suggestion="bind", quote="run(q)", severity="low")
-    found = only(unite([claim("model#1"), full], []))
-    assert (found.suggestion, found.explanation, found.quote) == ("bind", "a quote ends it", "run(q)")
+    finding = only(unite([claim("model#1"), full], []))
+    assert (finding.suggestion, finding.explanation, finding.quote) == ("bind", "a quote ends it", "run(q)")
 
 
 def test_findings_come_by_file_then_severity_then_line() -> None:
-    """The report's order does not depend on support."""
-    found = unite(
+    """The order does not depend on support."""
+    findings = unite(
         [
             claim(path="b.py", line=1),
             claim(line=30, severity="low"),
@@ -492,7 +501,7 @@ def test_findings_come_by_file_then_severity_then_line() -> None:
         ],
         [],
     )
-    assert [(one.path, one.severity, one.lines.first) for one in found] == [
+    assert [(finding.path, finding.severity, finding.lines.first) for finding in findings] == [
         ("a.py", "high", 50),
         ("a.py", "high", 70),
         ("a.py", "medium", 9),
@@ -505,65 +514,67 @@ def test_findings_come_by_file_then_severity_then_line() -> None:
 
 
 def test_equal_findings_on_equal_lines_have_different_ids() -> None:
-    """The same rule broken twice by the same code gives two ids."""
-    found = unite([hit("ruff", line=line, quote="run(q)") for line in (10, 20, 30)], [])
-    assert len({one.id for one in found}) == 3
+    """The same rule violated repeatedly by the same code gives distinct ids."""
+    findings = unite([hit("ruff", line=line, quote="run(q)") for line in (10, 20, 30)], [])
+    assert len({finding.id for finding in findings}) == 3
 
 
 @few
-@given(said=claim_lists, moved=st.integers(1, 200))
-def test_ids_stay_when_lines_move(said: list[Claim], moved: int) -> None:
-    """Text put in above changes line numbers and nothing else."""
+@given(all_claims=claim_lists, moved=st.integers(1, 200))
+def test_ids_stay_when_lines_move(all_claims: list[Claim], moved: int) -> None:
+    """Lines inserted above change only line numbers."""
     later = [
-        one.model_copy(update={"lines": Lines(first=one.lines.first + moved, last=one.lines.last + moved)})
-        for one in said
+        claim.model_copy(
+            update={"lines": Lines(first=claim.lines.first + moved, last=claim.lines.last + moved)}
+        )
+        for claim in all_claims
     ]
-    before = {found.id: len(found.provenance) for found in unite(said, [])}
-    assert {found.id: len(found.provenance) for found in unite(later, [])} == before
+    before = {finding.id: len(finding.provenance) for finding in unite(all_claims, [])}
+    assert {finding.id: len(finding.provenance) for finding in unite(later, [])} == before
 
 
 def test_an_id_changes_with_the_code_that_is_meant() -> None:
-    """The same message about another line of code is another finding."""
+    """The same message about other code is another finding; white space does not matter."""
     ids = {only(unite([claim(quote=quote)], [])).id for quote in ("run(a)", "run(b)", " run( a )")}
     assert len(ids) == 2
 
 
-# a reader's word
+# pairs that a reader considers the same
 
 
 def test_a_pair_that_a_reader_calls_the_same_becomes_one_finding() -> None:
-    """`joined` unites what the measure kept apart, with the support of both."""
-    said = [claim("model#1", INJECTION), claim("model#2", LEAK)]
-    one, other = unite(said, [])
-    found = only(unite(said, seats("model#1", "model#2"), joined=[(other.id, one.id)]))
-    assert str(found.support) == "2/2"
+    """`joined` unites findings that the cosine kept apart, with the support of both."""
+    all_claims = [claim("model#1", INJECTION), claim("model#2", LEAK)]
+    first, second = unite(all_claims, [])
+    finding = only(unite(all_claims, scopes_of("model#1", "model#2"), joined=[(second.id, first.id)]))
+    assert str(finding.support) == "2/2"
 
 
 def test_a_chain_of_joined_pairs_becomes_one_finding() -> None:
-    """What is the same as the same is the same."""
-    said = [
+    """`joined` is transitive."""
+    all_claims = [
         claim(f"model#{i}", message) for i, message in enumerate((INJECTION, LEAK, "password in the log"))
     ]
-    first, second, third = unite(said, [])
-    found = only(unite(said, [], joined=[(first.id, second.id), (third.id, second.id)]))
-    assert len(found.provenance) == 3
+    first, second, third = unite(all_claims, [])
+    finding = only(unite(all_claims, [], joined=[(first.id, second.id), (third.id, second.id)]))
+    assert len(finding.provenance) == 3
 
 
 def test_joined_never_unites_two_claims_of_one_voter() -> None:
-    """A reader cannot make one voter's two claims one."""
-    said = [claim("model#1", INJECTION), claim("model#1", LEAK)]
-    one, other = unite(said, [])
-    assert len(unite(said, [], joined=[(one.id, other.id)])) == 2
+    """A reader cannot unite two claims of one voter."""
+    all_claims = [claim("model#1", INJECTION), claim("model#1", LEAK)]
+    first, second = unite(all_claims, [])
+    assert len(unite(all_claims, [], joined=[(first.id, second.id)])) == 2
 
 
-def test_joined_ids_that_are_not_there_change_nothing() -> None:
-    """An id of another run is no error."""
-    said = [claim("model#1")]
-    assert unite(said, [], joined=[("gone", unite(said, [])[0].id)]) == unite(said, [])
+def test_unknown_joined_ids_change_nothing() -> None:
+    """An id of another run is ignored."""
+    all_claims = [claim("model#1")]
+    assert unite(all_claims, [], joined=[("gone", unite(all_claims, [])[0].id)]) == unite(all_claims, [])
 
 
 def test_near_misses_are_pairs_a_reader_should_see() -> None:
-    """Same file, within ten lines, words in common, no voter in both."""
+    """They are in one file, within ten lines, have words in common, and share no voter."""
     findings = unite(
         [
             claim("model#1", "user input reaches the query", 10),
@@ -574,17 +585,17 @@ def test_near_misses_are_pairs_a_reader_should_see() -> None:
         ],
         [],
     )
-    pairs = [{one.provenance[0].voter, other.provenance[0].voter} for one, other in near_misses(findings)]
+    pairs = [{finding.provenance[0].voter for finding in pair} for pair in near_misses(findings)]
     assert pairs == [{"model#1", "model#2"}]
 
 
-def test_findings_of_one_voter_are_no_near_miss() -> None:
-    """Whoever makes two claims means two things."""
+def test_findings_of_one_voter_are_not_a_near_miss() -> None:
+    """A voter that makes two claims means two defects."""
     assert near_misses(unite([claim(line=10), claim(line=15)], [])) == []
 
 
 def test_near_misses_are_the_likest_and_bounded() -> None:
-    """Of many pairs the likest come first, as many as are asked for."""
+    """The most similar pairs come first, up to `most`."""
     message = "user input reaches the query"
     findings = unite(
         [
@@ -597,15 +608,15 @@ def test_near_misses_are_the_likest_and_bounded() -> None:
     everything, most = near_misses(findings), near_misses(findings, most=1)
     assert len(everything) > 1
     assert most == everything[:1]
-    assert {one.provenance[0].voter for one in most[0]} == {"model#1", "model#2"}
+    assert {finding.provenance[0].voter for finding in most[0]} == {"model#1", "model#2"}
 
 
-# what holds for any claims
+# properties of any claims
 
 
 @st.composite
-def panels(draw: st.DrawFn) -> VoterScope:
-    """Any seat of the voters in the strategies."""
+def any_scopes(draw: st.DrawFn) -> VoterScope:
+    """Draw any scope of the voters in the strategies."""
     first = draw(st.integers(1, 12))
     return VoterScope(
         aspect=draw(st.sampled_from(["security", "style"])),
@@ -617,67 +628,71 @@ def panels(draw: st.DrawFn) -> VoterScope:
 
 
 @few
-@given(said=claim_lists)
-def test_no_claim_is_lost_and_none_is_in_two_findings(said: list[Claim]) -> None:
-    """The provenance of all findings together is all that was said, each claim once."""
-    distinct = keys(list({one.model_dump_json(): one for one in said}.values()))
-    assert keys([one for found in unite(said, []) for one in found.provenance]) == distinct
+@given(all_claims=claim_lists)
+def test_no_claim_is_lost_and_none_is_in_two_findings(all_claims: list[Claim]) -> None:
+    """The provenance of all findings together is the set of distinct claims."""
+    distinct = keys(list({claim.model_dump_json(): claim for claim in all_claims}.values()))
+    assert keys([claim for finding in unite(all_claims, []) for claim in finding.provenance]) == distinct
 
 
 @few
-@given(data=st.data(), said=claim_lists, sat=st.lists(panels(), max_size=6))
+@given(data=st.data(), all_claims=claim_lists, scopes=st.lists(any_scopes(), max_size=6))
 def test_the_order_of_arrival_does_not_matter(
-    data: st.DataObject, said: list[Claim], sat: list[VoterScope]
+    data: st.DataObject, all_claims: list[Claim], scopes: list[VoterScope]
 ) -> None:
-    """Claims and seats in any order, and any number of times, give the same report."""
-    shuffled = data.draw(st.permutations(said + said[:2]))
-    seated = data.draw(st.permutations(sat))
-    assert unite(shuffled, seated) == unite(said, sat)
+    """Claims and scopes in any order, with repetitions, give the same findings."""
+    shuffled = data.draw(st.permutations(all_claims + all_claims[:2]))
+    shuffled_scopes = data.draw(st.permutations(scopes))
+    assert unite(shuffled, shuffled_scopes) == unite(all_claims, scopes)
 
 
 @few
-@given(said=claim_lists, sat=st.lists(panels(), max_size=6))
-def test_support_is_voters_of_the_leading_aspect(said: list[Claim], sat: list[VoterScope]) -> None:
-    """`k` is who claims it there, `n` adds those who kept silent, and nobody is on both sides."""
-    for found in unite(said, sat):
-        for_it = {one.voter for one in found.provenance if one.aspect == found.aspect}
-        assert found.support == Support(k=len(for_it), n=len(for_it) + len(found.dissent))
-        assert not for_it & set(found.dissent)
+@given(all_claims=claim_lists, scopes=st.lists(any_scopes(), max_size=6))
+def test_support_is_voters_of_the_leading_aspect(all_claims: list[Claim], scopes: list[VoterScope]) -> None:
+    """`k` counts its claimants, `n` adds the dissent, and no voter is in both."""
+    for finding in unite(all_claims, scopes):
+        claimants = {claim.voter for claim in finding.provenance if claim.aspect == finding.aspect}
+        assert finding.support == Support(k=len(claimants), n=len(claimants) + len(finding.dissent))
+        assert not claimants & set(finding.dissent)
 
 
 @settings(max_examples=400, deadline=None)
-@given(said=claim_lists, sat=st.lists(panels(), max_size=6))
-def test_no_aspect_alone_would_have_more_support(said: list[Claim], sat: list[VoterScope]) -> None:
-    """Uniting a finding over aspects never lowers the support that its claims have in one of them."""
-    for found in unite(said, sat):
-        for aspect in found.aspects:
-            alone = unite([one for one in found.provenance if one.aspect == aspect], sat)
+@given(all_claims=claim_lists, scopes=st.lists(any_scopes(), max_size=6))
+def test_no_aspect_alone_would_have_more_support(all_claims: list[Claim], scopes: list[VoterScope]) -> None:
+    """Uniting claims of several aspects never lowers the support of one of them."""
+    for finding in unite(all_claims, scopes):
+        for aspect in finding.aspects:
+            alone = unite([claim for claim in finding.provenance if claim.aspect == aspect], scopes)
             if len(alone) == 1:  # the claims of this aspect belong together without the others
-                assert found.support.share >= alone[0].support.share
+                assert finding.support.share >= alone[0].support.share
 
 
 @few
-@given(said=claim_lists)
-def test_ids_are_unique(said: list[Claim]) -> None:
-    """No two findings of a report share an id."""
-    found = unite(said, [])
-    assert len({one.id for one in found}) == len(found)
+@given(all_claims=claim_lists)
+def test_ids_are_unique(all_claims: list[Claim]) -> None:
+    """No two findings of a report have the same id."""
+    findings = unite(all_claims, [])
+    assert len({finding.id for finding in findings}) == len(findings)
 
 
 @few
-@given(said=claim_lists)
-def test_no_source_speaks_twice_in_one_finding(said: list[Claim]) -> None:
+@given(all_claims=claim_lists)
+def test_no_source_speaks_twice_in_one_finding(all_claims: list[Claim]) -> None:
     """Claims of one source for one aspect are never united."""
-    for found in unite(said, []):
-        speakers = [(one.aspect, one.source) for one in found.provenance]
-        assert len(speakers) == len(set(speakers))
+    for finding in unite(all_claims, []):
+        sources = [(claim.aspect, claim.source) for claim in finding.provenance]
+        assert len(sources) == len(set(sources))
 
 
 @few
-@given(one=claims())
-def test_a_claim_alone_is_told_as_it_is(one: Claim) -> None:
-    """A finding of one claim has its words, lines and severity, and no contradiction."""
-    found = only(unite([one], []))
-    assert (found.message, found.lines, found.severity) == (one.message, one.lines, one.severity)
-    assert (found.suggestion, found.rule, found.quote) == (one.suggestion, one.rule, one.quote)
-    assert (found.provenance, found.contradictions, found.dissent) == ([one], [], [])
+@given(single=claims())
+def test_a_single_claim_is_reported_as_it_is(single: Claim) -> None:
+    """A finding of one claim has the fields of the claim, and no contradiction."""
+    finding = only(unite([single], []))
+    assert (finding.message, finding.lines, finding.severity) == (
+        single.message,
+        single.lines,
+        single.severity,
+    )
+    assert (finding.suggestion, finding.rule, finding.quote) == (single.suggestion, single.rule, single.quote)
+    assert (finding.provenance, finding.contradictions, finding.dissent) == ([single], [], [])

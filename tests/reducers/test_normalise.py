@@ -1,4 +1,4 @@
-"""Answers as they are counted: what means the same is one answer, and what cannot be read is none."""
+"""Normalisers: answers that mean the same become one value, and unreadable answers abstain."""
 
 from typing import Any
 
@@ -21,7 +21,7 @@ from tests.support.ids import readable
 
 
 @pytest.mark.parametrize(
-    ("said", "read"),
+    ("answer", "value"),
     [
         ("42", 42),
         ("42.0", 42),
@@ -66,14 +66,14 @@ from tests.support.ids import readable
     ],
     ids=readable,
 )
-def test_a_number_is_read_however_it_is_written(said: Any, read: Any) -> None:
-    """Or not at all: what could be two numbers, or is written in another country's way, is none."""
-    assert number(said) == read
-    assert type(number(said)) is type(read)
+def test_a_number_is_read_in_any_notation(answer: Any, value: Any) -> None:
+    """Ambiguous texts, and other countries' separators, are not read as a number."""
+    assert number(answer) == value
+    assert type(number(answer)) is type(value)
 
 
 @pytest.mark.parametrize(
-    ("said", "read"),
+    ("answer", "value"),
     [
         ("B", "B"),
         ("(b)", "B"),
@@ -95,13 +95,13 @@ def test_a_number_is_read_however_it_is_written(said: Any, read: Any) -> None:
     ],
     ids=readable,
 )
-def test_an_option_is_its_letter(said: Any, read: Any) -> None:
-    """A word that begins with a letter is no option."""
-    assert option(said) == read
+def test_an_option_is_its_letter(answer: Any, value: Any) -> None:
+    """A word is not an option, whatever its first letter."""
+    assert option(answer) == value
 
 
 @pytest.mark.parametrize(
-    ("said", "read"),
+    ("answer", "value"),
     [
         (r"so \boxed{7}", "7"),
         (r"\boxed{1} no, \boxed{\frac{1}{2}}", r"\frac{1}{2}"),
@@ -115,13 +115,13 @@ def test_an_option_is_its_letter(said: Any, read: Any) -> None:
     ],
     ids=readable,
 )
-def test_the_last_box_holds_the_answer(said: Any, read: Any) -> None:
-    """Braces in it are matched."""
-    assert boxed(said) == read
+def test_the_last_box_holds_the_answer(answer: Any, value: Any) -> None:
+    """Braces inside the box are matched."""
+    assert boxed(answer) == value
 
 
 def test_text_is_compared_without_case_space_and_edges() -> None:
-    """Handover of the text nothing is lost."""
+    """Only case, white space and punctuation at the ends are ignored; a text never becomes empty."""
     assert text("  \u201cThe  Moon.\u201d ") == "the moon"
     assert text("Stra\u00dfe") == text("STRASSE")
     assert text("a.b") == "a.b"
@@ -132,57 +132,59 @@ def test_text_is_compared_without_case_space_and_edges() -> None:
 
 
 @given(st.text(max_size=30))
-def test_normalising_twice_is_normalising_once(said: str) -> None:
-    """Each is idempotent, and gives its kind of value or nothing."""
+def test_normalising_twice_is_normalising_once(answer: str) -> None:
+    """Every normaliser is idempotent, or returns None."""
     for normalise in (text, number, option):
-        once = normalise(said)
+        once = normalise(answer)
         assert once is None or normalise(once) == once
 
 
 def test_normalisers_are_chained_and_may_be_functions() -> None:
-    """None anywhere ends the chain; an unknown name is an error."""
+    """None at any step ends the chain; an unknown name is an error."""
     chain = as_normaliser(["boxed", "number", lambda value: value * 2])  # type: ignore[operator]
     assert chain is not None
     assert (chain(r"\boxed{21}"), chain("21"), chain(r"\boxed{x}")) == (42, None, None)
     assert as_normaliser(None) is None
-    for wrong in ("words", ["number", "words"], []):
-        with pytest.raises(UsageError, match=r"is no way to normalise|is empty"):
-            as_normaliser(wrong)
+    for invalid in ("words", ["number", "words"], []):
+        with pytest.raises(UsageError, match=r"'words' is not a normaliser; choose text, number|is empty"):
+            as_normaliser(invalid)
 
 
-def test_a_choice_is_found_by_its_text_if_it_is_one() -> None:
-    """Exactly before loosely; where two choices look alike, a third spelling is neither."""
+def test_a_choice_is_found_by_its_text() -> None:
+    """An exact match wins; a third spelling of two choices that look alike names neither."""
     assert find_choice("YES!", ["yes", "no"]) == "yes"
     assert find_choice("A", ["a", "A"]) == "A"
     assert find_choice("A.", ["a", "A"]) is None
     assert find_choice(1.0, [1, 2]) == 1
     assert find_choice("1", [1, 2]) is None
-    for said, choices in ((">", ["<", "="]), ("", ["?", "yes"]), (".5", ["5", "50"]), (None, ["a"])):
-        assert find_choice(said, choices) is None
+    for answer, choices in ((">", ["<", "="]), ("", ["?", "yes"]), (".5", ["5", "50"]), (None, ["a"])):
+        assert find_choice(answer, choices) is None
 
 
 async def test_ballots_are_normalised_before_they_are_counted() -> None:
-    """One answer in three spellings; what cannot be read abstains, and everybody's own words are kept."""
+    """Three spellings are one answer; an unreadable one abstains; `said` keeps the original answers."""
     voters: Any = {
         "a": lambda q: "The answer is 42.",
         "b": lambda q: "$42$",
         "c": lambda q: 42,
         "d": lambda q: "41 or 42",
     }
-    out = await create_voting(voters=voters, normalise="number", stop="all_votes").ainvoke({"question": "?"})
+    out = await create_voting(voters=voters, stop="all_votes", ballot={"normalise": "number"}).ainvoke(
+        {"question": "?"}
+    )
     verdict = out["verdict"]
     assert (verdict.choice, str(verdict.support), verdict.abstained) == (42, "3/3", 1)
-    said = {ballot.voter: (ballot.status, ballot.choice, ballot.said) for ballot in out["ballots"]}
-    assert said["a"] == ("cast", 42, "The answer is 42.")
-    assert said["c"] == ("cast", 42, None)
-    assert said["d"] == ("abstained", None, "41 or 42")
-    assert out["ballots"][3].error == "'41 or 42' could not be read as an answer"
+    ballots = {ballot.voter: (ballot.status, ballot.choice, ballot.said) for ballot in out["ballots"]}
+    assert ballots["a"] == ("cast", 42, "The answer is 42.")
+    assert ballots["c"] == ("cast", 42, None)
+    assert ballots["d"] == ("abstained", None, "41 or 42")
+    assert out["ballots"][3].error == "'41 or 42' cannot be read as an answer"
 
 
 async def test_choices_are_normalised_as_the_answers_are() -> None:
-    """Or no answer would ever be one of them."""
+    """Otherwise no normalised answer would ever be a valid choice."""
     voters: Any = {"a": lambda q: "$5", "b": lambda q: "five", "c": lambda q: 5.0}
-    graph = create_voting(voters=voters, choices=["5", "6"], normalise="number", stop="all_votes")
+    graph = create_voting(voters=voters, choices=["5", "6"], stop="all_votes", ballot={"normalise": "number"})
     verdict = (await graph.ainvoke({"question": "?"}))["verdict"]
     assert (verdict.choice, str(verdict.support), verdict.abstained) == ("5", "2/2", 1)
 
@@ -190,32 +192,34 @@ async def test_choices_are_normalised_as_the_answers_are() -> None:
 @pytest.mark.parametrize(
     ("rule", "message"),
     [
-        ("median", "'a' is no number, which the rule needs"),
-        ("borda", "'a' is no list"),
-        ("union", "'a' is no list"),
+        ("median", "'a' is not a number, which the rule needs"),
+        ("borda", "'a' is not a list"),
+        ("union", "'a' is not a list"),
     ],
 )
 async def test_a_ballot_of_another_kind_than_the_rule_needs_abstains(rule: str, message: str) -> None:
-    """The ballot says so, and the verdict counts it as that."""
+    """The ballot says why, and the verdict counts an abstention."""
     out = await create_voting(voters=[lambda q: "a"], rule=rule).ainvoke({"question": "?"})
     assert (out["verdict"].abstained, out["ballots"][0].status) == (1, "abstained")
     assert message in out["ballots"][0].error
 
 
 async def test_a_normaliser_that_fails_is_an_abstention() -> None:
-    """What the caller's function raises is the reason; items of lists are read one by one."""
+    """The reason is what the caller's function raises; items of lists are normalised one by one."""
 
     def strict(value: Any) -> Any:
         return {"ja": "yes", "nein": "no"}[value]
 
     voters: Any = {"a": lambda q: "ja", "b": lambda q: "vielleicht", "c": lambda q: "ja"}
-    out = await create_voting(voters=voters, normalise=strict, choices=["yes", "no"]).ainvoke(
+    out = await create_voting(voters=voters, choices=["yes", "no"], ballot={"normalise": strict}).ainvoke(
         {"question": "?"}
     )
     assert (out["verdict"].choice, out["verdict"].abstained) == ("yes", 1)
-    assert "could not be normalised: KeyError: 'vielleicht'" in out["ballots"][1].error
+    assert "cannot be normalised: KeyError: 'vielleicht'" in out["ballots"][1].error
     lists: Any = {"a": lambda q: ["Red", "blue."], "b": lambda q: ["RED"]}
-    out = await create_voting(voters=lists, normalise="text", rule="union").ainvoke({"question": "?"})
+    out = await create_voting(voters=lists, rule="union", ballot={"normalise": "text"}).ainvoke(
+        {"question": "?"}
+    )
     assert out["verdict"].choice == ["red", "blue"]
 
 
@@ -224,36 +228,41 @@ async def test_a_normaliser_that_fails_is_an_abstention() -> None:
     [lambda value: {value}, lambda value: (value,), lambda value: object(), lambda value: 10**5000],
     ids=["set", "tuple", "object", "huge"],
 )
-async def test_a_normaliser_that_gives_no_json_is_an_abstention(normalise: Any) -> None:
-    """The voters are paid for: their answers come back, and say what is wrong."""
-    out = await create_voting(voters=[lambda q: 1], normalise=normalise).ainvoke({"question": "?"})
+async def test_a_normaliser_that_returns_no_json_is_an_abstention(normalise: Any) -> None:
+    """The calls are paid for: the answers are returned, with the problem."""
+    out = await create_voting(voters=[lambda q: 1], ballot={"normalise": normalise}).ainvoke(
+        {"question": "?"}
+    )
     assert (out["verdict"].status, out["verdict"].abstained) == ("no_quorum", 1)
-    assert "could not be normalised" in out["ballots"][0].error
+    assert "cannot be normalised" in out["ballots"][0].error
 
 
 def test_an_async_normaliser_is_refused() -> None:
-    """When the graph is made, not with the first ballot."""
+    """The error is raised when the graph is built, not at the first ballot."""
 
-    async def wrong(value: Any) -> Any:
+    async def normalise(value: Any) -> Any:
         return value
 
     with pytest.raises(UsageError, match="is async"):
-        create_voting(voters=[len], normalise=wrong)  # type: ignore[arg-type]
+        create_voting(voters=[len], ballot={"normalise": normalise})
 
 
 async def test_integers_beyond_64_bits_survive_a_checkpoint() -> None:
-    """As floats, or as a text that says what they were; a checkpoint could not hold them otherwise."""
+    """They become floats, or a text with their size; a checkpoint could not hold them otherwise."""
     voters: Any = {"a": lambda q: 10**30, "b": lambda q: [10**5000], "c": lambda q: "1e30"}
     graph = create_voting(
-        voters=voters, normalise=lambda value: value, stop="all_votes", checkpointer=InMemorySaver()
+        voters=voters,
+        stop="all_votes",
+        checkpointer=InMemorySaver(),
+        ballot={"normalise": lambda value: value},
     )
     out = await graph.ainvoke({"question": "?"}, {"configurable": {"thread_id": "big"}})
     assert [ballot.choice for ballot in out["ballots"]] == [1e30, ["an integer of 16610 bits"], "1e30"]
 
 
 @pytest.mark.parametrize("weight", [-1, "0.1", 10**400, True], ids=lambda w: str(w)[:9])
-async def test_a_weight_that_is_none_is_worth_no_vote(weight: Any) -> None:
-    """It does not count as 1, which would be a guess."""
+async def test_a_ballot_with_an_invalid_weight_abstains(weight: Any) -> None:
+    """It does not count with weight 1, which would be a guess."""
     voters: Any = {
         "a": lambda q: {"choice": "y", "weight": weight},
         "b": lambda q: {"choice": "n", "weight": 0.5},
@@ -262,24 +271,24 @@ async def test_a_weight_that_is_none_is_worth_no_vote(weight: Any) -> None:
     assert (out["verdict"].choice, out["verdict"].abstained) == ("n", 1)
 
 
-async def test_a_weight_beside_another_field_is_none() -> None:
-    """An object that is itself the choice may have a field of that name."""
+async def test_a_weight_beside_other_fields_is_part_of_the_choice() -> None:
+    """An object that is itself the choice may have a field named `weight`."""
     parcel = {"weight": "2 kg", "to": "Rome"}
     verdict = (await create_voting(voters=[lambda q: parcel]).ainvoke({"question": "?"}))["verdict"]
     assert verdict.choice == parcel
 
 
-async def test_an_object_with_a_verdict_that_chose_nothing_is_the_choice() -> None:
-    """Only what has a choice in its verdict is a vote of ours."""
-    said = {"verdict": {"text": "guilty"}}
-    verdict = (await create_voting(voters=[lambda q: said]).ainvoke({"question": "?"}))["verdict"]
-    assert verdict.choice == said
+async def test_an_object_with_a_verdict_of_another_kind_is_the_choice() -> None:
+    """Only an object with a choice in its verdict is the output of a voting graph."""
+    answer = {"verdict": {"text": "guilty"}}
+    verdict = (await create_voting(voters=[lambda q: answer]).ainvoke({"question": "?"}))["verdict"]
+    assert verdict.choice == answer
 
 
-async def test_the_field_of_the_ballot_goes_before_a_verdict_beside_it() -> None:
-    """Only a vote of ours is read by its verdict, whatever the field is called."""
+async def test_the_ballot_field_takes_precedence_over_a_verdict() -> None:
+    """Only the output of a voting graph is read by its verdict, whatever the ballot field is called."""
     voters: Any = {"a": lambda q: {"choice": "yes", "verdict": {"a": 1}}}
     assert (await create_voting(voters=voters).ainvoke({"question": "?"}))["verdict"].choice == "yes"
     inner = create_voting(voters=[lambda q: "yes"])
-    outer = create_voting(voters={"inner": inner}, ballot="label")
+    outer = create_voting(voters={"inner": inner}, ballot={"field": "label"})
     assert (await outer.ainvoke({"question": "?"}))["verdict"].choice == "yes"

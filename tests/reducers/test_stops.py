@@ -1,4 +1,4 @@
-"""Stops: when a vote may end. The exact one is checked against every way in which a vote can go on."""
+"""Stops and waves. The exact stop is checked against every way in which a vote can go on."""
 
 import random
 from collections.abc import Iterator, Sequence
@@ -32,7 +32,7 @@ from langgraph_parallel.reducers.votes.rules import (
     union,
     weighted,
 )
-from langgraph_parallel.reducers.votes.standing import Awaited, Standing
+from langgraph_parallel.reducers.votes.standing import PendingVoter, Standing
 from langgraph_parallel.reducers.votes.stops import (
     Stop,
     adaptive,
@@ -41,11 +41,15 @@ from langgraph_parallel.reducers.votes.stops import (
     as_stop,
     confident,
     decided,
+    default_stops,
     no_new_findings,
-    usual_stops,
     window,
 )
-from langgraph_parallel.reducers.votes.stops.chance import _is_greatest, _stays_ahead, _stays_so
+from langgraph_parallel.reducers.votes.stops.probabilities import (
+    chance_of_greatest_share,
+    chance_to_keep_outcome,
+    chance_to_win,
+)
 from langgraph_parallel.reducers.votes.waves import as_wave, next_wave
 from tests.support.ids import readable
 
@@ -99,8 +103,8 @@ STOPS: list[Stop] = [
 every_stop = pytest.mark.parametrize("stop", STOPS, ids=readable)
 
 
-def ballots_of(rule: Rule) -> Sequence[JsonValue]:
-    """Everything that a voter may say under a rule, as far as it makes a difference; None is no answer."""
+def possible_answers(rule: Rule) -> Sequence[JsonValue]:
+    """Return the answers that make a difference under a rule; None is no answer."""
     match ballot_form(rule):
         case "one":
             return ["a", "b", "c", None]
@@ -113,43 +117,48 @@ def ballots_of(rule: Rule) -> Sequence[JsonValue]:
 
 
 def cast(order: int, choice: JsonValue) -> Ballot:
-    """The ballot of voter v<order>; None has failed."""
+    """Build the ballot of voter v<order>; None has failed."""
     status: Any = "failed" if choice is None else "cast"
     return Ballot(voter=f"v{order}", order=order, status=status, choice=choice)
 
 
 def tally(*choices: JsonValue) -> Tally:
-    """Ballots of v0, v1 and so on."""
+    """Build ballots of v0, v1 and so on; None has failed."""
     return Tally.of(cast(i, choice) for i, choice in enumerate(choices))
 
 
-def endings(heard: Tally, awaited: Sequence[int], said: Sequence[JsonValue]) -> Iterator[Tally]:
-    """Every way in which a vote can go on."""
-    for choices in product(said, repeat=len(awaited)):
-        yield heard | Tally.of(cast(order, c) for order, c in zip(awaited, choices, strict=True))
+def endings(heard: Tally, pending: Sequence[int], answers: Sequence[JsonValue]) -> Iterator[Tally]:
+    """Yield every way in which a vote can go on."""
+    for choices in product(answers, repeat=len(pending)):
+        yield heard | Tally.of(cast(order, c) for order, c in zip(pending, choices, strict=True))
+
+
+def pending_voters(orders: Sequence[int]) -> list[PendingVoter]:
+    """Return the voters v<order> as still to be heard."""
+    return [PendingVoter(f"v{order}", order) for order in orders]
 
 
 @st.composite
-def votes(draw: st.DrawFn, said: Sequence[JsonValue]) -> tuple[Tally, list[int]]:
-    """A vote in progress: who was heard, in any order of the voters, and at most three who were not."""
+def votes(draw: st.DrawFn, answers: Sequence[JsonValue]) -> tuple[Tally, list[int]]:
+    """Draw a vote in progress: the ballots so far, of any voters, and at most three voters to come."""
     size = draw(st.integers(1, 7))
     order = draw(st.permutations(range(size)))
-    left = draw(st.integers(0, min(3, size)))
-    heard = Tally.of(cast(voter, draw(st.sampled_from(said))) for voter in order[left:])
-    return heard, sorted(order[:left])
+    to_come = draw(st.integers(0, min(3, size)))
+    heard = Tally.of(cast(voter, draw(st.sampled_from(answers))) for voter in order[to_come:])
+    return heard, sorted(order[:to_come])
 
 
 @every_rule
 @settings(max_examples=120)
 @given(data=st.data())
 def test_a_decided_vote_has_one_choice_whatever_comes(rule: Rule, data: st.DataObject) -> None:
-    """Whenever the exact stop fires, asking everyone gives the same choice, and so do failures."""
-    said = ballots_of(rule)
-    heard, awaited = data.draw(votes(said))
-    remaining = [Awaited(f"v{order}", order) for order in awaited]
+    """Whenever the exact stop fires, every further ballot or failure leaves the choice unchanged."""
+    answers = possible_answers(rule)
+    heard, pending = data.draw(votes(answers))
+    remaining = pending_voters(pending)
     if decided()(heard, remaining, rule):
         choice = rule(heard).choice
-        assert all(rule(ending).choice == choice for ending in endings(heard, awaited, said))
+        assert all(rule(ending).choice == choice for ending in endings(heard, pending, answers))
 
 
 @pytest.mark.parametrize(
@@ -158,41 +167,41 @@ def test_a_decided_vote_has_one_choice_whatever_comes(rule: Rule, data: st.DataO
 @settings(max_examples=120)
 @given(data=st.data())
 def test_the_exact_stop_misses_no_certain_vote(rule: Rule, data: st.DataObject) -> None:
-    """Where it does not fire, there are two ways to go on that end differently."""
-    said = [
-        *ballots_of(rule),
+    """Where it does not fire, two ways to go on end differently."""
+    answers = [
+        *possible_answers(rule),
         *([f"new {i}" for i in range(3)] if ballot_form(rule) == "one" else [0, 1.5, 9]),
     ]
-    heard, awaited = data.draw(votes(ballots_of(rule)))
-    remaining = [Awaited(f"v{order}", order) for order in awaited]
+    heard, pending = data.draw(votes(possible_answers(rule)))
+    remaining = pending_voters(pending)
     if not decided()(heard, remaining, rule):
-        reached = {repr(rule(ending).choice) for ending in endings(heard, awaited, said)}
-        worthless = isinstance(rule, weighted) and not any(WEIGHTS[one.voter] for one in remaining)
+        reached = {repr(rule(ending).choice) for ending in endings(heard, pending, answers)}
+        worthless = isinstance(rule, weighted) and not any(WEIGHTS[voter.voter] for voter in remaining)
         assert len(reached) > 1 or worthless or not rule(heard).cast
 
 
 @settings(max_examples=150)
 @given(data=st.data())
 def test_where_ties_matter_a_decided_vote_cannot_end_in_one(data: st.DataObject) -> None:
-    """Then the status is certain as well as the choice."""
-    said = ballots_of(majority())
-    heard, awaited = data.draw(votes(said))
-    remaining = [Awaited(f"v{order}", order) for order in awaited]
+    """The status is certain as well as the choice."""
+    answers = possible_answers(majority())
+    heard, pending = data.draw(votes(answers))
+    remaining = pending_voters(pending)
     if remaining and decided().fires(Standing.of(heard, remaining, majority(), ties_matter=True)):
-        assert {majority()(ending).status for ending in endings(heard, awaited, said)} == {"decided"}
+        assert {majority()(ending).status for ending in endings(heard, pending, answers)} == {"decided"}
 
 
 def sequence(rule: Rule, seed: int, size: int = 7) -> list[Ballot]:
-    """What seven voters say, one after another, most of them alike."""
+    """Return the ballots of seven voters, of which most agree."""
     chance = random.Random(seed)
-    said = list(ballots_of(rule))
-    favourite = chance.choice(said)
-    return [cast(i, favourite if chance.random() < 0.5 else chance.choice(said)) for i in range(size)]
+    answers = list(possible_answers(rule))
+    favourite = chance.choice(answers)
+    return [cast(i, favourite if chance.random() < 0.5 else chance.choice(answers)) for i in range(size)]
 
 
 def run(ballots: Sequence[Ballot], rule: Rule, stop: Stop, wave: Any) -> tuple[int, int]:
-    """Calls and rounds of a vote in waves."""
-    standing = Standing(as_counting(rule), tuple(Awaited(b.voter, b.order) for b in ballots))
+    """Return the calls and rounds of a vote in waves."""
+    standing = Standing(as_counting(rule), tuple(PendingVoter(b.voter, b.order) for b in ballots))
     calls = rounds = 0
     while size := next_wave(wave, stop, standing):
         for ballot in ballots[calls : calls + size]:
@@ -203,8 +212,8 @@ def run(ballots: Sequence[Ballot], rule: Rule, stop: Stop, wave: Any) -> tuple[i
 
 @every_stop
 @every_rule
-def test_lossless_waves_make_the_calls_of_one_at_a_time(rule: Rule, stop: Stop) -> None:
-    """Under every rule and every stop, over 150 votes; and in no more rounds."""
+def test_lossless_waves_make_the_calls_of_one_voter_at_a_time(rule: Rule, stop: Stop) -> None:
+    """This holds under every rule and stop, over 150 votes, in at most as many rounds."""
     for seed in range(150):
         ballots = sequence(rule, seed)
         calls, rounds = run(ballots, rule, stop, "lossless")
@@ -219,9 +228,9 @@ def test_lossless_waves_make_the_calls_of_one_at_a_time(rule: Rule, stop: Stop) 
     ids=readable,
 )
 def test_a_wave_is_as_large_as_can_be(stop: Stop, waves: list[int]) -> None:
-    """Nine voters, of whom the third and fourth disagree with the rest."""
+    """Of nine voters, the third and fourth disagree with the rest."""
     ballots = [cast(i, choice) for i, choice in enumerate("aabbaaaaa")]
-    standing = Standing(majority(), tuple(Awaited(b.voter, b.order) for b in ballots))
+    standing = Standing(majority(), tuple(PendingVoter(b.voter, b.order) for b in ballots))
     sizes: list[int] = []
     while size := next_wave("lossless", stop, standing):
         for ballot in ballots[sum(sizes) : sum(sizes) + size]:
@@ -231,30 +240,30 @@ def test_a_wave_is_as_large_as_can_be(stop: Stop, waves: list[int]) -> None:
 
 
 def test_waves_of_a_number_and_of_all() -> None:
-    """A number is as it is, up to those who are left; `all` is all of them; nobody left is none."""
-    five = Standing(majority(), tuple(Awaited(f"v{i}", i) for i in range(5)))
+    """A number is capped by the voters to come; `all` is all of these; without any, the wave is 0."""
+    five = Standing(majority(), tuple(PendingVoter(f"v{i}", i) for i in range(5)))
     assert [next_wave(wave, decided(), five) for wave in (2, 9, "all", "lossless")] == [2, 5, 5, 3]
     assert next_wave("all", decided(), Standing(majority())) == 0
     assert [as_wave(wave) for wave in ("all", "lossless", 1)] == ["all", "lossless", 1]
-    for wrong in (0, -1, "some", True, None, 1.5):
-        with pytest.raises(UsageError, match="pass 'lossless', 'all', or a whole number"):
-            as_wave(wrong)
+    for invalid in (0, -1, "some", True, None, 1.5):
+        with pytest.raises(UsageError, match="pass 'lossless', 'all', or a whole number >= 1"):
+            as_wave(invalid)
 
 
 @pytest.mark.parametrize(
-    ("stop", "votes", "left", "fires"),
+    ("stop", "votes", "to_come", "fires"),
     [
         (decided(), "aa", 1, True),
-        (decided(), "aa", 2, True),  # a new choice could only draw level, and the earlier one stands
+        (decided(), "aa", 2, True),  # a new choice could only draw level, and would lose the tie
         (decided(), "ab", 1, False),
         (decided(), "aab", 1, True),
-        (decided(), "baa", 1, False),  # b was there first, and would win the tie
+        (decided(), "baa", 1, False),  # b has the earlier voter, and would win the tie
         (decided(), "aaab", 2, True),
         (decided(), "", 3, False),
         (confident(0.98), "aaa", 6, False),
         (confident(0.95), "aaa", 6, True),
         (confident(0.98), "aaaaaaabb", 11, True),  # in a final draw the earlier a would win
-        (confident(0.98), "baaaaaaab", 11, False),  # and here it would lose
+        (confident(0.98), "baaaaaaab", 11, False),  # here it would lose
         (confident(), "aaa", 6, True),  # 0.95 by default, of nine
         (confident(), "aaaa", 36, False),  # 0.98 by default, of forty
         (adaptive(), "aaa", 30, False),
@@ -269,21 +278,21 @@ def test_waves_of_a_number_and_of_all() -> None:
         (ahead_by(2), "aaba", 9, True),
         (window(3), "abbb", 9, False),  # the second window is not complete
         (window(3), "abcbbb", 9, True),
-        (window(2), "aab", 9, True),  # the first window was of one mind, whenever it is looked at
+        (window(2), "aab", 9, True),  # the first window stays equal, whenever the stop is asked
         (all_votes(), "aaaa", 1, False),
     ],
     ids=readable,
 )
-def test_each_stop_fires_where_its_source_says(stop: Stop, votes: str, left: int, fires: bool) -> None:
-    """The leader needs 4 votes against 0, 6 against 1, 8 against 2 and 9 against 3 to be adaptive at 0.95."""
-    assert stop(tally(*votes), left) is fires
+def test_each_stop_fires_where_its_source_says(stop: Stop, votes: str, to_come: int, fires: bool) -> None:
+    """For `adaptive` at 0.95 the leader needs 4 votes against 0, 6 against 1, 8 against 2, 9 against 3."""
+    assert stop(tally(*votes), to_come) is fires
 
 
 @given(st.integers(0, 6), st.integers(0, 6), st.integers(0, 6), st.sampled_from([0, Fraction(1, 2), 1]))
 def test_the_chance_to_stay_ahead_is_that_of_polyas_urn(
-    lead: int, behind: int, left: int, draw: Fraction
+    lead: int, behind: int, to_come: int, draw: Fraction
 ) -> None:
-    """The beta-binomial, once more, by drawing the ballots one after another."""
+    """The beta-binomial equals drawing the ballots one after another."""
 
     def chance(a: int, b: int, m: int) -> Fraction:
         if not m:
@@ -292,23 +301,23 @@ def test_the_chance_to_stay_ahead_is_that_of_polyas_urn(
             a + b + 2
         )
 
-    assert _stays_ahead(lead, behind, left, Fraction(draw)) == chance(lead, behind, left)
+    assert chance_to_win(lead, behind, to_come, Fraction(draw)) == chance(lead, behind, to_come)
 
 
 def test_the_dirichlet_criterion_is_that_of_simulated_shares() -> None:
-    """Against gamma variables that were drawn, and the beta criterion where there are two choices."""
+    """It matches samples of gamma variables, and the beta criterion for two choices."""
     chance = random.Random(7)
     for counts in [(3, 1), (4, 2, 2), (2, 2, 1, 1), (9, 5, 1)]:
-        drawn = [[chance.gammavariate(count + 1, 1) for count in counts] for _ in range(20_000)]
-        share = sum(max(one) == one[0] for one in drawn) / len(drawn)
-        assert _is_greatest(counts) == pytest.approx(share, abs=0.015)
+        samples = [[chance.gammavariate(count + 1, 1) for count in counts] for _ in range(20_000)]
+        share = sum(max(sample) == sample[0] for sample in samples) / len(samples)
+        assert chance_of_greatest_share(counts) == pytest.approx(share, abs=0.015)
     assert adaptive(0.95, "dirichlet")(tally(*"aaaa"), 9)
     assert not adaptive(0.95, "dirichlet")(tally(*"aaa"), 9)
     assert not adaptive(0.95, "dirichlet")(tally(), 9)
 
 
 def test_union_stops_when_nothing_new_is_named() -> None:
-    """Ballots in a row, in the voters' order; one that failed is not one of them."""
+    """It looks at ballots in a row, in the voters' order; failed ones are skipped."""
     stop, rule = no_new_findings(2), union()
     assert not stop(tally(["a"], ["b"], ["a"]), 5, rule)
     assert stop(tally(["a"], ["b"], ["a"], []), 5, rule)
@@ -317,18 +326,18 @@ def test_union_stops_when_nothing_new_is_named() -> None:
 
 
 def test_weights_tell_a_confident_stop_what_is_still_to_come() -> None:
-    """Two heavy voters of one mind outweigh seven light ones; without weights they do not."""
-    light = [Awaited(f"light{i}", i + 2) for i in range(7)]
-    heavy = weighted({"v0": 5.0, "v1": 5.0} | {one.voter: 0.5 for one in light})
+    """Two heavy voters that agree outweigh seven light ones to come; without weights they do not."""
+    light = [PendingVoter(f"light{i}", i + 2) for i in range(7)]
+    heavy = weighted({"v0": 5.0, "v1": 5.0} | {voter.voter: 0.5 for voter in light})
     assert confident(0.95)(tally("a", "a"), light, heavy)
     assert not confident(0.95)(tally("a", "a"), light)
     assert not confident(0.95)(tally("a", "b"), light, heavy)
 
 
 def test_weights_measure_the_lead_even_where_all_to_come_weigh_one() -> None:
-    """What was heard may weigh ten, or a tenth: ballots alone would mislead."""
-    ones = [Awaited(f"w{i}", i + 3) for i in range(5)]
-    rule = weighted({"v0": 10.0, "v1": 0.1, "v2": 0.1} | {one.voter: 1.0 for one in ones})
+    """A ballot so far may weigh ten or a tenth, so that the number of ballots would mislead."""
+    ones = [PendingVoter(f"w{i}", i + 3) for i in range(5)]
+    rule = weighted({"v0": 10.0, "v1": 0.1, "v2": 0.1} | {voter.voter: 1.0 for voter in ones})
     assert confident(0.95)(tally("a", "b", "b"), ones, rule)
     assert not confident(0.95)(tally(None, "b", "b"), ones, rule)
 
@@ -337,14 +346,14 @@ def test_weights_measure_the_lead_even_where_all_to_come_weigh_one() -> None:
 @settings(max_examples=40)
 @given(data=st.data())
 def test_confident_fires_wherever_the_vote_is_decided(rule: Rule, data: st.DataObject) -> None:
-    """It bets on what is open, and never waits for what is certain."""
-    heard, awaited = data.draw(votes(ballots_of(rule)))
-    remaining = [Awaited(f"v{order}", order) for order in awaited]
+    """It never waits for a choice that is certain."""
+    heard, pending = data.draw(votes(possible_answers(rule)))
+    remaining = pending_voters(pending)
     assert confident(0.99)(heard, remaining, rule) or not decided()(heard, remaining, rule)
 
 
 def test_failures_are_never_evidence() -> None:
-    """A stop that looks at the leader sees the same with any number of failures beside it."""
+    """Any number of failures leaves a stop that looks at the leader unchanged."""
     for stop in (confident(0.8), adaptive(0.8), ahead_by(2), window(2)):
         assert stop(tally("a", "a", None, None), 9) == stop(tally("a", "a"), 9)
         assert not stop(tally(None, None, None), 9)
@@ -352,7 +361,7 @@ def test_failures_are_never_evidence() -> None:
 
 @every_stop
 def test_no_stop_fires_short_of_the_quorum(stop: Stop) -> None:
-    """A vote that ended there would have no choice; a lossless wave reaches the quorum at once."""
+    """A vote that ended there would have no choice. A lossless wave reaches the quorum at once."""
     rule = majority(quorum=6)
     assert not stop(tally(*"aaaaa"), 1, rule)
     assert stop.fewest(Standing.of(tally("a"), 9, rule)) >= 5
@@ -363,9 +372,9 @@ small = st.integers(0, 5)
 
 @given(small, small, small, small, st.sampled_from(["1", "0.7", "0.5"]))
 def test_confident_of_a_share_is_certain_of_the_outcome(
-    lead: int, behind: int, others: int, left: int, share: str
+    lead: int, behind: int, others: int, to_come: int, share: str
 ) -> None:
-    """Drawing ballots for the two leading choices one after another, and applying the rule in the end."""
+    """It equals drawing ballots for the two leading choices, and applying the rule at the end."""
     least, lead, behind = Fraction(share), max(lead, behind), min(lead, behind)
     cast = lead + behind + min(others, behind)
 
@@ -374,16 +383,16 @@ def test_confident_of_a_share_is_certain_of_the_outcome(
 
     def chance(a: int, b: int, m: int) -> Fraction:
         if not m:
-            return Fraction(outcome(a, b, cast + left) == (outcome(lead, behind, cast) == 1))
+            return Fraction(outcome(a, b, cast + to_come) == (outcome(lead, behind, cast) == 1))
         first, second = chance(a + 1, b, m - 1), chance(a, b + 1, m - 1)
         return ((a + 1) * first + (b + 1) * second) / (a + b + 2)
 
     if cast:
-        assert _stays_so(lead, behind, cast, left, least) == chance(lead, behind, left)
+        assert chance_to_keep_outcome(lead, behind, cast, to_come, least) == chance(lead, behind, to_come)
 
 
-def test_a_leader_without_its_share_is_no_outcome() -> None:
-    """Four of four are not yet seven tenths of nine; nor is a lead what a threshold goes by."""
+def test_confident_goes_by_the_share_under_a_threshold() -> None:
+    """Four of four may not become seven tenths of nine; and a threshold does not go by a lead."""
     rule = threshold(0.7)
     assert confident(0.95)(tally(*"aaaa"), 5)
     assert not confident(0.95)(tally(*"aaaa"), 5, rule)
@@ -396,8 +405,8 @@ def test_a_leader_without_its_share_is_no_outcome() -> None:
 
 
 @pytest.mark.parametrize("rule", [union(), median(), trimmed_mean(), borda()], ids=lambda rule: rule.name)
-def test_what_counts_votes_does_not_fit_rules_that_do_not(rule: Rule) -> None:
-    """The most frequent number is not the median: such a stop would change the answer."""
+def test_stops_that_count_votes_do_not_fit_rules_that_do_not(rule: Rule) -> None:
+    """The most frequent number is not the median, so that such a stop would change the answer."""
     for stop in (confident(), adaptive(), ahead_by(2), window(2), decided() | ahead_by(2)):
         with pytest.raises(UsageError, match=f"{rule.name} does not decide by that"):
             stop.check(rule)
@@ -405,21 +414,21 @@ def test_what_counts_votes_does_not_fit_rules_that_do_not(rule: Rule) -> None:
         stop.check(rule)
     with pytest.raises(UsageError, match="use it with union or approval"):
         no_new_findings(2).check(majority())
-    for fitting in usual_stops(rule):
+    for fitting in default_stops(rule):
         fitting.check(rule)
 
 
 def test_weights_are_not_counted_as_votes() -> None:
-    """Three light voters of one mind are three ballots ahead, and may weigh less than the next one."""
+    """Three light voters that agree are three ballots ahead, and may weigh less than the next one."""
     rule = weighted(WEIGHTS)
     for stop in (adaptive(), ahead_by(2), window(2)):
         with pytest.raises(UsageError, match=r"weighted does not decide by that; .* with weights"):
             stop.check(rule)
-    assert [str(stop) for stop in usual_stops(rule)] == ["decided()", "confident()"]
+    assert [str(stop) for stop in default_stops(rule)] == ["decided()", "confident()"]
 
 
-def test_of_a_rule_of_ones_own_everybody_is_heard_up_to_its_quorum() -> None:
-    """It has no say in when it is settled; a quorum that it names is kept by every stop."""
+def test_every_stop_keeps_the_quorum_of_a_callers_rule() -> None:
+    """A rule without `settled` may still have a quorum."""
 
     class Own:
         name = "own"
@@ -434,7 +443,7 @@ def test_of_a_rule_of_ones_own_everybody_is_heard_up_to_its_quorum() -> None:
 
 
 def test_stops_compose() -> None:
-    """`|` fires with either, `&` with both; brackets are kept in the text, which reads back."""
+    """`|` fires with either, `&` with both; the text keeps brackets, and can be read back."""
     either, both = ahead_by(3) | window(2), ahead_by(3) & window(2)
     assert (either(tally("a", "a"), 9), both(tally("a", "a"), 9)) == (True, False)
     assert both(tally("a", "a", "a", "a"), 9)
@@ -445,18 +454,18 @@ def test_stops_compose() -> None:
 
 
 def test_a_stop_is_read_from_text() -> None:
-    """By name, with literals; nothing in it is executed."""
+    """Names and literals are read; nothing in the text is executed."""
     assert isinstance(as_stop("decided"), decided)
     assert str(as_stop("confident(p=0.9)|ahead_by(3)")) == "confident(0.9) | ahead_by(3)"
-    for wrong in ("decidd", "__import__('os')", "ahead_by(", "ahead_by(k)", "ahead_by()", "", 3):
+    for invalid in ("decidd", "__import__('os')", "ahead_by(", "ahead_by(k)", "ahead_by()", "", 3):
         with pytest.raises(UnknownStop, match=r"is not a stop; choose one of adaptive, ahead_by"):
-            as_stop(wrong)  # type: ignore[arg-type]
+            as_stop(invalid)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(
     ("make", "arguments", "message"),
     [
-        (ahead_by, (0,), r"ahead_by\(0\): pass a whole number from 1"),
+        (ahead_by, (0,), r"ahead_by\(0\): expected a whole number >= 1"),
         (window, (1.5,), r"window\(1.5\)"),
         (no_new_findings, (-1,), r"no_new_findings\(-1\)"),
         (confident, (0.5,), "above 0.5 and below 1"),
@@ -467,13 +476,13 @@ def test_a_stop_is_read_from_text() -> None:
     ids=readable,
 )
 def test_a_number_out_of_range_is_an_error(make: Any, arguments: tuple[Any, ...], message: str) -> None:
-    """When the stop is made, and it says what may be passed."""
+    """The error is raised at construction, and says what is expected."""
     with pytest.raises(UsageError, match=message):
         make(*arguments)
 
 
-def test_a_rule_of_ones_own_is_heard_to_the_end() -> None:
-    """Nothing is known of it, so nobody is left out; other stops count its choices as a majority would."""
+def test_all_voters_are_heard_under_a_callers_rule() -> None:
+    """A rule without `settled` may change until the end; other stops count its ballots as `majority` does."""
 
     class Last:
         name = "last"

@@ -1,4 +1,4 @@
-"""Reports: the same review as text, Markdown, JSON and SARIF, each safe for what shows it."""
+"""Reports: a review as text, Markdown, JSON and SARIF, each escaped for its format."""
 
 import json
 import os
@@ -34,7 +34,7 @@ HOSTILE = "\x1b[2J`x` <img src=x onerror=1> [a](http://evil) @team | **b** \u202
 
 
 def finding(**changes: Any) -> Finding:
-    """A finding that two of three make."""
+    """Return a finding that two of three voters report."""
     claim = {
         "voter": "model#1",
         "source": "model#1 (m)",
@@ -54,7 +54,7 @@ def finding(**changes: Any) -> Finding:
 
 
 def review(*findings: Finding, **changes: Any) -> Review:
-    """A review with these findings."""
+    """Return a review with these findings."""
     outcome = AspectOutcome(
         name="security", status="partly judged", voters=["model#1"], asked=3, cast=2, abstained=0, failed=1,
         reasons=["TimeoutError: no answer"],
@@ -72,7 +72,7 @@ def review(*findings: Finding, **changes: Any) -> Review:
 
 
 def run() -> RunReport:
-    """The numbers of some run."""
+    """Return a run report."""
     call = Call(
         id="1", kind="model", target="m", started=0, ended=2, usage=Usage(input_tokens=1200, output_tokens=30)
     )
@@ -93,13 +93,13 @@ def run() -> RunReport:
     )
 
 
-def test_the_text_report_has_all_that_a_reader_needs() -> None:
-    """Severity, aspect, place, support, who, quote, why, fix, dissent, coverage and aspects are there."""
+def test_the_text_report_is_complete() -> None:
+    """It shows severity, aspect, place, support, sources, quote, why, fix, dissent, coverage and aspects."""
     text = text_report(review(finding()))
     for expected in (
         "1 finding: 1 high.",
         "app.py",
-        "high    security, line 3-4, 2/3 said by model#1 (m), model#2 (m)",
+        "high    security, line 3-4, 2/3 reported by model#1 (m), model#2 (m)",
         "A message",
         "│ x = 1",
         "why: An explanation",
@@ -112,7 +112,7 @@ def test_the_text_report_has_all_that_a_reader_needs() -> None:
 
 
 def test_the_text_report_is_in_order() -> None:
-    """Confirmed findings by file, then the unconfirmed ones, then coverage, then the run."""
+    """Confirmed findings come first, then unconfirmed ones, coverage and the run."""
     doubtful = finding(path="b.py", message="Doubtful", doubt="the line that it quotes is not in the file")
     text = text_report(review(finding(), doubtful), run())
     places = [
@@ -122,25 +122,25 @@ def test_the_text_report_is_in_order() -> None:
     assert places == sorted(places)
 
 
-def test_the_run_summary_leads_with_what_parallelism_brought() -> None:
-    """Time, time one after another, speed-up, branches, calls, retries, tokens and failures."""
+def test_the_run_summary_starts_with_the_speedup() -> None:
+    """It shows wall time, sequential time, speed-up, branches, calls, retries, tokens and failures."""
     assert run_summary(run()).splitlines() == [
-        "2.0 s; one after another 6.0 s: 3.0 times as fast.",
+        "2.0 s; sequentially 6.0 s: 3.0 times as fast.",
         "3 branches (1 failed, 2 ok); 1 model call; 1 retry; 25% of calls throttled.",
         "1,200 tokens in, 30 out.",
         "Failed: vote[security#3]: TimeoutError",
     ]
 
 
-def test_without_the_runs_numbers_no_report_holds_a_time() -> None:
-    """The same review gives the same bytes, with or without a run behind it."""
+def test_reports_without_a_run_report_are_reproducible() -> None:
+    """The same review gives the same bytes; with a run report they differ."""
     for render in (text_report, markdown_report, json_report, sarif_report):
         assert render(review(finding())) == render(review(finding()))
         assert render(review(finding()), run()) != render(review(finding()))
 
 
-def test_a_terminal_cannot_be_driven_by_what_is_shown() -> None:
-    """Escape sequences and direction marks are shown as text; markup stays text."""
+def test_content_cannot_control_the_terminal() -> None:
+    """Escape sequences, direction marks and rich markup are shown as text."""
     hostile = finding(message=HOSTILE, quote=HOSTILE, suggestion=HOSTILE, path="a\x1b[31m.py")
     for color in (False, True):
         text = text_report(review(hostile), color=color)
@@ -150,8 +150,8 @@ def test_a_terminal_cannot_be_driven_by_what_is_shown() -> None:
         assert "[bold]x[/bold]" in text
 
 
-def test_markdown_cannot_be_driven_by_what_is_shown() -> None:
-    """No HTML, no links, no mentions, no table cells, and a fence that the code cannot close."""
+def test_content_is_not_active_in_markdown() -> None:
+    """It contains no HTML, links, mentions or table cells, and code cannot close its fence."""
     hostile = finding(message=HOSTILE, quote=HOSTILE, suggestion=HOSTILE)
     text = markdown_report(review(hostile))
     outside = text.split("````")[0] + text.split("````")[2]
@@ -165,14 +165,14 @@ def test_markdown_cannot_be_driven_by_what_is_shown() -> None:
 
 @pytest.mark.parametrize("start", ["# head", "- item", "+ item", "1. item", "=== line", "> quote"])
 def test_markdown_text_never_starts_a_block(start: str) -> None:
-    """What a voter says stays a paragraph, whatever it begins with; words with underscores stay readable."""
+    """Text from a voter stays a paragraph, and underscores inside words are not escaped."""
     text = markdown_report(review(finding(explanation=f"{start} with a_name_in_it")))
     line = next(line for line in text.splitlines() if line.endswith("with a_name_in_it"))
     assert not re.match(r"\s*([#>+=-]|\d+[.)])", line)
 
 
 def test_json_reads_back_and_fits_its_documented_schema() -> None:
-    """The schema in the docs is the records' own, and a report validates against it."""
+    """The schema in `docs` is up to date, and a report validates against it."""
     written = json.loads((ROOT / "docs" / "review.schema.json").read_text())
     assert written == json_schema()
     text = json_report(review(finding()), run())
@@ -181,7 +181,7 @@ def test_json_reads_back_and_fits_its_documented_schema() -> None:
 
 
 def sarif(*findings: Finding) -> dict[str, Any]:
-    """A SARIF log of these findings, with everything in it that can be."""
+    """Return a SARIF log of these findings, with all optional parts."""
     coverage = Coverage(
         files=["app.py"], lines=1, skipped=[Skipped(path="a b.png", reason="binary")],
         not_reviewed=[Skipped(path="c.py", reason="limit", by="style")],
@@ -191,8 +191,8 @@ def sarif(*findings: Finding) -> dict[str, Any]:
     return log
 
 
-def test_sarif_says_what_code_hosts_show() -> None:
-    """Level, rule, place, fingerprint and support are where SARIF wants them."""
+def test_sarif_contains_what_code_hosts_show() -> None:
+    """Level, rule, place, fingerprint and support are in their SARIF properties."""
     log = sarif(finding(rule="S602"), finding(path="dir/b c.py", severity="low", doubt="no such line"))
     (first, second) = log["runs"][0]["results"]
     assert (first["level"], first["ruleId"], first["rank"]) == ("error", "S602", 66.7)
@@ -220,28 +220,28 @@ def test_sarif_says_what_code_hosts_show() -> None:
 )
 @pytest.mark.parametrize("count", [0, 2])
 def test_sarif_is_valid_by_the_official_schema(count: int) -> None:
-    """A log with findings, and one without, fit the schema of SARIF 2.1.0."""
+    """A log with findings and a log without fit the schema of SARIF 2.1.0."""
     schema = json.loads(Path(os.environ["SARIF_SCHEMA"]).read_text())
     log = sarif(*[finding(rule="S602"), finding(path="b.py", message=HOSTILE)][:count])
     validator = jsonschema.validators.validator_for(schema)(schema)
     assert [error.message for error in validator.iter_errors(log)] == []
     broken = log | {"version": "1.0"}
-    assert not validator.is_valid(broken)  # the schema does look
+    assert not validator.is_valid(broken)  # the schema is not vacuous
 
 
-def test_an_empty_review_is_a_report_too() -> None:
-    """No findings, nobody judged: every format says so and none breaks."""
+def test_an_empty_review_is_rendered() -> None:
+    """Without findings and voters, every format renders, and says so."""
     empty = review(
         judged_by=[], aspects=[], coverage=Coverage(files=[], lines=0, skipped=[], not_reviewed=[], unread=[])
     )
     assert "No findings." in text_report(empty)
-    assert "Judged by nobody." in markdown_report(empty)
+    assert "Not judged by any voter." in markdown_report(empty)
     assert json.loads(json_report(empty))["findings"] == []
     assert json.loads(sarif_report(empty))["runs"][0]["results"] == []
 
 
 def test_an_interrupted_review_says_so() -> None:
-    """A reader must not take half a review for a whole one."""
+    """A reader must not mistake a partial review for a complete one."""
     cut = review(finding(), interrupted=True)
     assert "was stopped" in text_report(cut)
     assert "was stopped" in markdown_report(cut)
@@ -249,5 +249,5 @@ def test_an_interrupted_review_says_so() -> None:
 
 
 def test_support_prints_as_a_fraction() -> None:
-    """2/3, and a share that is 0 where nobody could have."""
+    """It prints as `2/3`; the share is 0 if no voter could support it."""
     assert (str(Support(k=2, n=3)), Support(k=0, n=0).share) == ("2/3", 0.0)

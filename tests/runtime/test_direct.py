@@ -1,4 +1,4 @@
-"""The short way to an endpoint: the same requests as on the long one, taken only where nobody listens."""
+"""The short way to an endpoint: the same requests as on the long way, if nothing listens to the call."""
 
 from typing import Any
 
@@ -29,16 +29,16 @@ class Listener(AsyncCallbackHandler):
         self.heard = 0
 
     async def on_chat_model_start(self, *args: Any, **kwargs: Any) -> None:
-        """Count."""
+        """Count a call."""
         self.heard += 1
 
 
 @pytest.mark.parametrize("schema", [None, Mood], ids=["text", "schema"])
 @pytest.mark.parametrize("temperature", [None, 0.5], ids=["default", "warm"])
-async def test_it_says_the_same_as_the_long_way(
+async def test_it_sends_the_same_as_the_long_way(
     model: str, server: ModelServer, schema: type[BaseModel] | None, temperature: float | None
 ) -> None:
-    """The body of the request and the answer do not depend on whether somebody listens."""
+    """Neither the request nor the answer depends on whether anything listens."""
     server.always(Reply(json={"mood": "calm"}))
     own = ChatOpenAI(model="own", max_completion_tokens=77, seed=3, model_kwargs={"user": "me"})
     for each in (model, own):
@@ -51,14 +51,15 @@ async def test_it_says_the_same_as_the_long_way(
         first, second = (request.body for request in server.requests)
         assert {**first, "stream": False} == {**second, "stream": False}
         headers = [{k.lower(): v for k, v in request.headers.items()} for request in server.requests]
-        apart = ("x-stainless-", "content-length", "connection")
+        ignored = ("x-stainless-", "content-length", "connection")
         assert (
-            len({str(sorted(h for h in held.items() if not h[0].startswith(apart))) for held in headers}) == 1
+            len({str(sorted(h for h in sent.items() if not h[0].startswith(ignored))) for sent in headers})
+            == 1
         )
 
 
-async def test_who_listens_hears_every_call(model: str, server: ModelServer) -> None:
-    """Callbacks, token counters of LangChain and message streams see what they would see."""
+async def test_listeners_hear_every_call(model: str, server: ModelServer) -> None:
+    """Callbacks, LangChain's token counters and message streams miss nothing."""
     listener = Listener()
     await flat(3, model).ainvoke(GIVEN, {"callbacks": [listener]})
     assert listener.heard == 3
@@ -85,15 +86,15 @@ async def test_who_listens_hears_every_call(model: str, server: ModelServer) -> 
     ],
     ids=["cache", "streaming", "several answers", "responses", "extra body", "subclass", "azure"],
 )
-async def test_what_is_no_plain_chat_model_takes_the_long_way(model: str, make: Any) -> None:
-    """Whatever changes more than the parameters of a request."""
+async def test_a_model_with_special_settings_takes_the_long_way(model: str, make: Any) -> None:
+    """A setting may change more than the parameters of a request."""
     assert Direct.of(await get_model(make()), {}) is None
     assert Direct.of(await get_model(ChatOpenAI(model="x")), {}) is not None
 
 
 @pytest.mark.parametrize("status", [400, 401, 403, 404, 409, 418, 422, 429, 500, 503])
 async def test_errors_are_those_of_the_sdk(model: str, server: ModelServer, status: int) -> None:
-    """LangChain derives its own from them; status, code and message are the same on both ways."""
+    """LangChain derives its own errors from them; status, code and message are the same on both ways."""
     server.always(Reply(status=status, headers={"retry-after": "0"}))
     ask = Ask("{text}", model=model, limits=Limits(attempts=1, patience=0))
     ends: list[Any] = []
@@ -119,14 +120,14 @@ async def test_errors_are_those_of_the_sdk(model: str, server: ModelServer, stat
         {"choices": [{"message": "x"}]},
     ],
 )
-def test_a_body_that_is_no_answer_is_an_error(body: Any) -> None:
-    """As the SDK has it for bodies that it cannot read."""
+def test_a_body_that_is_not_an_answer_is_an_error(body: Any) -> None:
+    """The SDK raises the same for bodies that it cannot read."""
     with pytest.raises(ValueError, match="not a chat completion"):
-        direct._read(body)
+        direct._parse(body)
 
 
 def test_an_answer_without_counts_has_none() -> None:
-    """Nothing is made up."""
-    message = direct._read({"choices": [{"message": {"content": None, "refusal": "no"}}]})
+    """A missing count is not a zero."""
+    message = direct._parse({"choices": [{"message": {"content": None, "refusal": "no"}}]})
     assert (message.text, message.usage_metadata) == ("", None)
     assert message.additional_kwargs == {"refusal": "no"}

@@ -1,4 +1,4 @@
-"""Limits: where they can be set, and which setting counts."""
+"""Limits: where they can be set, and which setting wins."""
 
 import pytest
 
@@ -11,7 +11,7 @@ from tests.support.server import ModelServer, Reply
 
 
 async def attempts_of(graph: object, server: ModelServer, **options: object) -> int:
-    """How many requests a graph makes for one question that is never answered."""
+    """Return the number of requests that a graph makes for one question that is never answered."""
     before = len(server.requests)
     await graph.ainvoke(GIVEN, **options)  # type: ignore[attr-defined]
     return len(server.requests) - before
@@ -20,7 +20,7 @@ async def attempts_of(graph: object, server: ModelServer, **options: object) -> 
 async def test_the_order_of_precedence(
     model: str, server: ModelServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Context, worker, graph, environment, default: the first that sets a field counts."""
+    """Context, worker, graph, environment, default: the first that sets a field wins."""
     server.always(Reply(status=500))
     monkeypatch.setenv(f"{PREFIX}BACKOFF", "0")
     plain = flat(1, model)
@@ -37,7 +37,7 @@ async def test_the_order_of_precedence(
 
 
 async def test_an_inner_graph_goes_before_the_one_around_it(model: str, server: ModelServer) -> None:
-    """What the inner one does not set is as in the outer one."""
+    """The outer graph's limits apply where the inner graph sets none."""
     server.always(Reply(status=500))
     vote = create_voting(model=model, voters=1, limits=Limits(attempts=2))
     outer = create_sectioning(planner=numbered(1), worker=vote, limits=Limits(attempts=3, backoff=0))
@@ -48,10 +48,10 @@ async def test_an_inner_graph_goes_before_the_one_around_it(model: str, server: 
     ("name", "value"),
     [("ATTEMPTS", "many"), ("ATTEMPTS", "0"), ("DEADLINE", "-1"), ("HEDGE", "often"), ("DEADLINE", "inf")],
 )
-async def test_a_variable_that_is_no_limit_is_named(
+async def test_a_variable_that_is_not_a_valid_limit_is_named(
     model: str, server: ModelServer, monkeypatch: pytest.MonkeyPatch, name: str, value: str
 ) -> None:
-    """Before any call, with the variable and its value."""
+    """The error comes before any call, with the variable and its value."""
     monkeypatch.setenv(f"{PREFIX}{name}", value)
     with pytest.raises(UsageError, match=f"{PREFIX}{name}='{value}'"):
         await flat(1, model).ainvoke(GIVEN)
@@ -59,8 +59,8 @@ async def test_a_variable_that_is_no_limit_is_named(
 
 
 def test_every_limit_has_a_variable() -> None:
-    """Numbers and words are read as such; an empty one sets nothing."""
-    read = limits_from_environment(
+    """Numbers and words are parsed; an empty variable sets nothing."""
+    limits = limits_from_environment(
         {
             f"{PREFIX}HEDGE": "p95",
             f"{PREFIX}BUDGET_USD": "2.5",
@@ -68,13 +68,13 @@ def test_every_limit_has_a_variable() -> None:
             f"{PREFIX}GRACE": "",
         }
     )
-    assert (read.hedge, read.budget_usd, read.concurrency) == ("p95", 2.5, 8)
-    assert read.model_fields_set == {"hedge", "budget_usd", "concurrency"}
+    assert (limits.hedge, limits.budget_usd, limits.concurrency) == ("p95", 2.5, 8)
+    assert limits.model_fields_set == {"hedge", "budget_usd", "concurrency"}
     assert limits_from_environment({f"{PREFIX}HEDGE": "2.5"}).hedge == 2.5
 
 
-async def test_a_context_that_makes_no_sense_is_named(model: str, server: ModelServer) -> None:
-    """The field and what is wrong with it."""
+async def test_a_context_that_is_not_valid_is_named(model: str, server: ModelServer) -> None:
+    """The error names the field and the problem."""
     with pytest.raises(UsageError, match=r"a wrong limits\.attempts: .*greater than or equal to 1"):
         await flat(1, model).ainvoke(GIVEN, context={"limits": {"attempts": 0}})
     with pytest.raises(UsageError, match="a wrong colour"):
@@ -86,13 +86,13 @@ async def test_a_context_that_makes_no_sense_is_named(model: str, server: ModelS
     "field", ["call_timeout", "deadline", "requests_per_minute", "budget_calls", "hedge", "concurrency"]
 )
 def test_limits_out_of_range_are_refused(field: str) -> None:
-    """When they are made."""
+    """The error comes when the limits are built."""
     with pytest.raises(ValueError, match=field):
         Limits.model_validate({field: -1})
 
 
 def test_a_run_inside_another_shares_its_root_and_not_its_budget() -> None:
-    """Fairness counts by roots; budgets and deadlines are those of all runs around."""
+    """Turns are per root; the budgets and deadlines of all runs around apply."""
     outer = Run(Limits(budget_calls=5, attempts=2), Limits(attempts=1))
     inner = Run(Limits(budget_calls=3, attempts=7), around=outer)
     assert inner.root is outer

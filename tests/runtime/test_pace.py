@@ -1,4 +1,4 @@
-"""The pace that is learned: against endpoints of several kinds, on a clock that is simulated."""
+"""The learned pace, against several kinds of endpoints on a simulated clock."""
 
 import heapq
 import math
@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from langgraph_parallel.runtime.pace import MARGIN, Pace
+from langgraph_parallel.runtime.pace import MARGIN, Launch, Pace
 
 Ask = Callable[[float], float | None]
 """An endpoint: None lets a request through, a number refuses it with that Retry-After."""
@@ -16,14 +16,14 @@ Ask = Callable[[float], float | None]
 
 @dataclass
 class Sliding:
-    """So many in any second."""
+    """A limit of requests in any second."""
 
     limit: int = 50
     rounded: Callable[[float], float] = math.ceil
     seen: list[float] = field(default_factory=list)
 
     def __call__(self, now: float) -> float | None:
-        """Let through, or refuse."""
+        """Let a request through, or refuse it."""
         self.seen = [moment for moment in self.seen if moment > now - 1]
         if len(self.seen) < self.limit:
             self.seen.append(now)
@@ -33,7 +33,7 @@ class Sliding:
 
 @dataclass
 class Fixed:
-    """So many in each second of the clock; the first one has begun before."""
+    """A limit of requests in each second of the clock; the first second has begun earlier."""
 
     limit: int = 50
     rounded: Callable[[float], float] = math.ceil
@@ -41,7 +41,7 @@ class Fixed:
     count: int = 0
 
     def __call__(self, now: float) -> float | None:
-        """Let through, or refuse."""
+        """Let a request through, or refuse it."""
         if (second := math.floor(now + 0.7)) != self.second:
             self.second, self.count = second, 0
         if self.count < self.limit:
@@ -52,7 +52,7 @@ class Fixed:
 
 @dataclass
 class Bucket:
-    """A bucket of so many, refilled at 50 a second."""
+    """A token bucket, refilled at 50 a second."""
 
     size: int = 50
     rounded: Callable[[float], float] = math.ceil
@@ -60,7 +60,7 @@ class Bucket:
     when: float = 0.0
 
     def __call__(self, now: float) -> float | None:
-        """Let through, or refuse."""
+        """Let a request through, or refuse it."""
         self.level = min(self.size, self.level + (now - self.when) * 50)
         self.when = now
         if self.level >= 1:
@@ -70,47 +70,53 @@ class Bucket:
 
 
 def exactly(seconds: float) -> float:
-    """A Retry-After in fractions."""
+    """Return a Retry-After in fractions of a second."""
     return seconds
 
 
 def simulate(ask: Ask, calls: int, *, latency: float, concurrency: int = 500) -> tuple[float, float, int]:
-    """Make calls at the learned pace; gives seconds, the share refused after the first, and all refused."""
+    """Make calls at the learned pace.
+
+    Returns:
+        The seconds that they took, the share refused after the first second, and the number refused.
+    """
     draw, pace = random.Random(7), Pace()
     now, waiting, done, in_flight, number = 0.0, calls, 0, 0, 0
     paused_from = paused_until = -1.0
     asked = 0.0
-    events: list[tuple[float, int, str, object, float]] = []
+    events: list[tuple[float, int, str, Launch, float]] = []
     refused: list[float] = []
     while done < calls:
         while now >= paused_until and waiting and in_flight < concurrency:
             if asked:
-                pace.learn(now, asked)
+                pace.lower_after_refusals(now, asked)
                 asked = 0.0
             if pace.free_at() > now:
                 break
             launch, number = pace.launch(now), number + 1
             waiting, in_flight = waiting - 1, in_flight + 1
-            heapq.heappush(events, (now + 0.002 + draw.random() * 0.004, number, "comes", launch, 0.0))
+            heapq.heappush(events, (now + 0.002 + draw.random() * 0.004, number, "arrives", launch, 0.0))
         later = [events[0][0]] if events else []
         if waiting and in_flight < concurrency:
             later.append(max(paused_until, pace.free_at()))
         if not events or min(later) < events[0][0]:
             now = min(later)
             continue
-        now, order, what, held, pause = heapq.heappop(events)
-        if what == "comes":
+        now, order, event, launch, pause = heapq.heappop(events)
+        if event == "arrives":
             answer = ask(now)
             ends = now + (latency if answer is None else 0.002)
-            heapq.heappush(events, (ends, order, "ok" if answer is None else "no", held, answer or 0.0))
+            heapq.heappush(
+                events, (ends, order, "ok" if answer is None else "refused", launch, answer or 0.0)
+            )
             continue
         in_flight -= 1
-        if what == "ok":
+        if event == "ok":
             done += 1
             continue
         refused.append(now)
-        held.refused, waiting = True, waiting + 1  # type: ignore[attr-defined]
-        if held.when > paused_from:  # type: ignore[attr-defined]
+        launch.refused, waiting = True, waiting + 1
+        if launch.when > paused_from:
             paused_from = now
         paused_until, asked = max(paused_until, paused_from + pause), max(asked, pause)
     return now - latency, sum(moment > 1 for moment in refused) / number, len(refused)
@@ -133,7 +139,7 @@ def simulate(ask: Ask, calls: int, *, latency: float, concurrency: int = 500) ->
 def test_what_an_endpoint_allows_is_learned_from_its_first_refusals(
     endpoint: Callable[[], Ask], latency: float
 ) -> None:
-    """500 calls at once to an endpoint of 50 a second: 92% of what it allows, under 3% refused later."""
+    """500 calls at once to an endpoint of 50 a second reach 92% of its rate, with under 3% refused later."""
     seconds, refused_later, refused = simulate(endpoint(), 500, latency=latency)
     assert refused
     assert 500 / 50 / seconds >= 0.92
@@ -141,18 +147,18 @@ def test_what_an_endpoint_allows_is_learned_from_its_first_refusals(
 
 
 def test_an_endpoint_that_never_refuses_is_never_paced() -> None:
-    """Without a refusal requests leave at once."""
+    """Without a refusal all requests leave at once."""
     seconds, _, refused = simulate(lambda now: None, 500, latency=0.2)
     assert (refused, round(seconds, 1)) == (0, 0.0)
 
 
 def test_the_pace_is_flat_where_it_was_too_much_and_steep_far_from_it() -> None:
-    """From a share of the refused rate it grows back to it in a while, and beyond it quickly."""
+    """It grows back to the refused rate slowly, and beyond it quickly."""
     pace = Pace()
     for _ in range(50):
         pace.launch(0.0)
     pace.launch(0.0).refused = True
-    pace.learn(1.0, asked=1.0)
+    pace.lower_after_refusals(1.0, seconds_asked=1.0)
     assert pace.rate(1.0) == pytest.approx(50 * MARGIN)
     assert pace.rate(7.0) < 50
     assert pace.rate(13.0) == pytest.approx(50)
@@ -160,36 +166,36 @@ def test_the_pace_is_flat_where_it_was_too_much_and_steep_far_from_it() -> None:
 
 
 def test_a_second_lesson_within_a_second_teaches_nothing() -> None:
-    """The endpoint still pays for the burst that came before."""
+    """The endpoint is still paying for the burst before it."""
     pace = Pace()
     for _ in range(50):
         pace.launch(0.0)
     pace.launch(0.0).refused = True
-    pace.learn(0.1, asked=0.1)
+    pace.lower_after_refusals(0.1, seconds_asked=0.1)
     learned = pace.rate(0.1)
     pace.launch(0.2).refused = True
-    pace.learn(0.3, asked=0.1)
+    pace.lower_after_refusals(0.3, seconds_asked=0.1)
     assert pace.rate(0.1) == learned
 
 
 def test_without_a_refusal_there_is_nothing_to_learn() -> None:
-    """A pause that something else has brought leaves the pace as it is."""
+    """A pause with another cause leaves the pace as it is."""
     pace = Pace()
     pace.launch(0.0)
-    pace.learn(1.0, asked=1.0)
+    pace.lower_after_refusals(1.0, seconds_asked=1.0)
     assert not pace.learned
 
 
-def test_refusals_that_have_nothing_to_do_with_the_pace_do_not_stop_everything() -> None:
-    """An endpoint that refuses now and then whatever it is asked: one request for each pause is the least."""
+def test_refusals_at_random_do_not_stop_all_requests() -> None:
+    """If an endpoint refuses at random, one request for each pause is the lowest pace."""
     pace, now = Pace(), 0.0
     for _ in range(50):
         pace.launch(now).refused = True
         now += 2.0
-        pace.learn(now, asked=0.1)
+        pace.lower_after_refusals(now, seconds_asked=0.1)
     assert pace.rate(now) >= 9.6
     for _ in range(50):
         pace.launch(now).refused = True
         now += 2.0
-        pace.learn(now, asked=0.0)
+        pace.lower_after_refusals(now, seconds_asked=0.0)
     assert pace.rate(now) >= 0.96

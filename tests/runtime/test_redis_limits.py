@@ -12,8 +12,9 @@ from typing import Any
 
 import pytest
 
-from langgraph_parallel import Ask, Limits, share_limits
+from langgraph_parallel import Ask, Limits
 from langgraph_parallel.errors import UsageError
+from langgraph_parallel.limiting import share_limits
 from tests.support.fans import GIVEN, flat
 from tests.support.server import Gate, ModelServer, Reply
 
@@ -25,23 +26,23 @@ from langgraph_parallel import Limits
 from tests.support.fans import GIVEN, flat
 limits = Limits.model_validate_json(sys.argv[2])
 out = asyncio.run(flat(int(sys.argv[1]), "openai:test-model", limits=limits).ainvoke(GIVEN))
-print(out["report"].branches["ok"], out["report"].throttled_share)
+print(out["run_report"].branches["ok"], out["run_report"].throttled_share)
 """
 
 
 @pytest.fixture(autouse=True)
-def nothing_shared() -> Iterator[None]:
-    """Each test says what is shared, and leaves it unshared."""
+def stop_sharing() -> Iterator[None]:
+    """Stop sharing after each test."""
     yield
     share_limits(None)
 
 
 def both(n: int, limits: Limits) -> list[str]:
-    """Run a fan-out in two processes at a time; gives what they print."""
-    given = limits.model_dump_json(exclude_unset=True)
+    """Run a fan-out in two processes at the same time; return what they print."""
+    settings = limits.model_dump_json(exclude_unset=True)
     running = [
         subprocess.Popen(
-            [sys.executable, "-c", PROCESS, str(n), given],
+            [sys.executable, "-c", PROCESS, str(n), settings],
             cwd=ROOT,
             env=os.environ | {"LANGGRAPH_PARALLEL_REDIS_URL": REDIS},
             stdout=subprocess.PIPE,
@@ -64,8 +65,8 @@ def test_one_ceiling_holds_over_processes(model: str, server: ModelServer) -> No
 
 @pytest.mark.needs_redis
 @pytest.mark.skipif(not REDIS, reason="REDIS does not name a server; CI has one")
-def test_a_rate_that_is_told_holds_over_processes(model: str, server: ModelServer) -> None:
-    """The endpoint allows 50 a second, and refuses none of what two processes send."""
+def test_a_rate_that_is_set_holds_over_processes(model: str, server: ModelServer) -> None:
+    """The endpoint allows 50 requests a second, and refuses none of two processes."""
     server.limit(50)
     assert both(60, Limits(requests_per_minute=3000)) == ["60 0.0"] * 2
     assert len(server.requests) == 120
@@ -74,7 +75,7 @@ def test_a_rate_that_is_told_holds_over_processes(model: str, server: ModelServe
 @pytest.mark.needs_redis
 @pytest.mark.skipif(not REDIS, reason="REDIS does not name a server; CI has one")
 async def test_a_pause_reaches_other_processes(model: str, server: ModelServer) -> None:
-    """What one of them is told by the endpoint, all obey."""
+    """The endpoint tells one process, and all obey."""
     share_limits(REDIS)
     server.on("Number 0:", Reply(status=429, headers={"retry-after": "3"}), times=1)
     first = asyncio.ensure_future(flat(1, model).ainvoke(GIVEN))
@@ -89,8 +90,8 @@ async def test_a_pause_reaches_other_processes(model: str, server: ModelServer) 
 
 @pytest.mark.needs_redis
 @pytest.mark.skipif(not REDIS, reason="REDIS does not name a server; CI has one")
-async def test_what_is_cancelled_gives_its_lease_back(model: str, server: ModelServer) -> None:
-    """The next one does not wait for it to expire."""
+async def test_a_cancelled_call_returns_its_lease(model: str, server: ModelServer) -> None:
+    """The next call does not wait for the lease to expire."""
     share_limits(REDIS)
     gate = Gate()
     server.on("alpha", Reply(gate=gate))
@@ -106,8 +107,8 @@ async def test_what_is_cancelled_gives_its_lease_back(model: str, server: ModelS
 async def test_without_redis_each_process_goes_on_alone(
     model: str, server: ModelServer, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A warning, without the address and its password, and the answer."""
-    monkeypatch.setattr("langgraph_parallel.runtime.redis_limits._complained_at", time.monotonic() - 100)
+    """It logs a warning without the URL and its password, and returns the answer."""
+    monkeypatch.setattr("langgraph_parallel.runtime.redis_limits._warned_at", time.monotonic() - 100)
     share_limits("redis://:hunter2@127.0.0.1:9/0")
     with caplog.at_level(logging.WARNING, "langgraph_parallel"):
         assert await Ask("{text}", model=model).ainvoke("x") == "ok"
@@ -117,20 +118,20 @@ async def test_without_redis_each_process_goes_on_alone(
     ]
 
 
-async def test_an_address_that_is_none_is_an_error(
+async def test_a_url_that_is_not_valid_is_an_error(
     model: str, server: ModelServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Where it is set, or before any call."""
-    with pytest.raises(UsageError, match="the address of Redis is none"):
+    """The error comes when the URL is set, or before any call."""
+    with pytest.raises(UsageError, match="the URL of Redis is not valid"):
         share_limits("localhost")
     monkeypatch.setenv("LANGGRAPH_PARALLEL_REDIS_URL", "localhost")
-    with pytest.raises(UsageError, match="the address of Redis is none"):
+    with pytest.raises(UsageError, match="the URL of Redis is not valid"):
         await Ask("{text}", model=model).ainvoke("x")
     assert server.requests == []
 
 
 def test_without_the_extra_the_error_names_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What to install."""
+    """The error says what to install."""
     missing: Any = None
     monkeypatch.setitem(sys.modules, "redis.asyncio.connection", missing)
     with pytest.raises(UsageError, match=r"pip install 'langgraph-parallel\[redis\]'"):

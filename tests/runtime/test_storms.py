@@ -1,44 +1,67 @@
-"""Many calls, and an endpoint that limits, fails, hangs and breaks: what is promised of a run."""
+"""Many calls to an endpoint that limits, fails, hangs and disconnects."""
 
 import asyncio
 import gc
+import socket
 import zlib
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import partial
+from typing import Any
 
 import pytest
 
-from langgraph_parallel import Context, Limits
+from langgraph_parallel import Ask, Context, Limits
+from langgraph_parallel.limiting import Limiter
+from langgraph_parallel.runtime.limiter_registry import get_limiter
+from langgraph_parallel.runtime.recording import recording
+from tests.support.clock import Clock, play, until
 from tests.support.fans import GIVEN, YES, flat, nested
 from tests.support.server import Gate, ModelServer, Reply, Request
 
 QUICK = Limits(backoff=0.001)
 
 
+def limiter_of(server: ModelServer) -> Limiter:
+    """Return the limiter of the test model."""
+    return get_limiter(f"{server.url}/", "test-model")
+
+
 async def test_the_ceiling_holds_over_all_levels(model: str, server: ModelServer) -> None:
     """10 sections x 5 voters with a ceiling of 8: never more than 8 in flight, and all 50 finish."""
-    server.always(Reply(json=YES, delay=0.01))
+    server.always(Reply(json=YES, delay=0.01, gate=Gate(opens_at=8)))
     out = await nested(10, 5, model, limits=Limits(concurrency=8)).ainvoke(GIVEN)
-    assert out["report"].branches == {"ok": 50}
+    assert out["run_report"].branches == {"ok": 50}
     assert server.most_in_flight == 8
 
 
 async def test_the_ceiling_holds_over_runs_side_by_side(model: str, server: ModelServer) -> None:
     """Two graphs that run at the same time share the endpoint's ceiling."""
-    server.always(Reply(json=YES, delay=0.01))
+    server.always(Reply(json=YES, delay=0.01, gate=Gate(opens_at=8)))
     graphs = [nested(10, 5, model, limits=Limits(concurrency=8)) for _ in range(2)]
     outs = await asyncio.gather(*(graph.ainvoke(GIVEN) for graph in graphs))
-    assert [out["report"].branches for out in outs] == [{"ok": 50}] * 2
+    assert [out["run_report"].branches for out in outs] == [{"ok": 50}] * 2
     assert server.most_in_flight == 8
 
 
-async def test_a_limit_that_nobody_told_is_kept_after_the_first_refusals(
-    model: str, server: ModelServer
+async def run_settled(clock: Clock, server: ModelServer, limits: Limits, calls: int, model: str) -> Any:
+    """Run a fan-out on a clock that stands still while a request is in flight.
+
+    So each request reaches the server at the time at which the limiter let it leave, on a slow machine too.
+    """
+    limiter = limiter_of(server)
+    running = asyncio.ensure_future(flat(calls, model, limits=limits).ainvoke(GIVEN))
+    return await play(clock, running, lambda: limiter.in_flight == 0)
+
+
+async def test_an_unknown_limit_is_kept_after_the_first_refusals(
+    model: str, server: ModelServer, clock: Clock
 ) -> None:
     """The endpoint lets 50 requests through in any second: all calls succeed, and few more are refused."""
     server.limit(50, retry_after="1")
-    out = await flat(130, model, limits=Limits(concurrency=130)).ainvoke(GIVEN)
-    assert out["report"].branches == {"ok": 130}
+    out = await run_settled(clock, server, Limits(concurrency=130), 130, model)
+    assert out["run_report"].branches == {"ok": 130}
     first = min(request.started for request in server.requests)
     late = [r for r in server.requests if r.status == 429 and r.started - first > 1]
     assert len(late) <= 0.03 * len(server.requests)
@@ -46,38 +69,44 @@ async def test_a_limit_that_nobody_told_is_kept_after_the_first_refusals(
     assert len([request for request in server.requests if request.status == 200]) == 130
 
 
-async def test_a_limit_that_is_told_is_never_reached(model: str, server: ModelServer) -> None:
-    """No request at all is refused."""
+async def test_a_limit_that_the_user_sets_is_never_reached(
+    model: str, server: ModelServer, clock: Clock
+) -> None:
+    """No request is refused."""
     server.limit(50, retry_after="1")
     limits = Limits(concurrency=100, requests_per_minute=3000)
-    out = await flat(100, model, limits=limits).ainvoke(GIVEN)
-    assert out["report"].branches == {"ok": 100}
-    assert out["report"].throttled_share == 0
+    out = await run_settled(clock, server, limits, 100, model)
+    assert out["run_report"].branches == {"ok": 100}
+    assert out["run_report"].throttled_share == 0
     assert len(server.requests) == 100
 
 
-async def test_a_thousand_calls_through_faults_all_end_as_data(model: str, server: ModelServer) -> None:
+async def test_a_thousand_calls_through_faults_all_end_as_data(
+    model: str, server: ModelServer, clock: Clock
+) -> None:
     """5% of answers 500, 1% hang, 1% disconnect, 1% malformed: none is lost, none is counted twice."""
-    came: Counter[str] = Counter()
+    attempts: Counter[str] = Counter()
 
-    def lot(low: int, high: int) -> Callable[[Request], bool]:
-        """Whether the lot of a prompt's nth request is in a range of percents."""
+    def draws(low: int, high: int) -> Callable[[Request], bool]:
+        """Match requests whose prompt and attempt hash to a range of percents."""
         return lambda request: (
-            low <= zlib.crc32(f"{request.prompt}{came[request.prompt]}".encode()) % 100 < high
+            low <= zlib.crc32(f"{request.prompt}{attempts[request.prompt]}".encode()) % 100 < high
         )
 
-    def noted(request: Request) -> bool:
-        came[request.prompt] += 1
+    def count(request: Request) -> bool:
+        attempts[request.prompt] += 1
         return False
 
-    server.on(lot(0, 5), Reply(status=500))
-    server.on(lot(5, 6), Reply(hang=True))
-    server.on(lot(6, 7), Reply(disconnect=True))
-    server.on(lot(7, 8), Reply(malformed=True))
-    server.on(noted, Reply())  # the last rule is asked first
-    limits = Limits(backoff=0.001, call_timeout=2.0, attempts=6, concurrency=200)
+    server.on(draws(0, 5), Reply(status=500))
+    server.on(draws(5, 6), Reply(hang=True))
+    server.on(draws(6, 7), Reply(disconnect=True))
+    server.on(draws(7, 8), Reply(malformed=True))
+    server.on(count, Reply())  # the last rule is asked first
+    limits = Limits(backoff=0.001, call_timeout=500, attempts=6, concurrency=200)
+    expiring = asyncio.ensure_future(expire_hanging(clock, server, limits.call_timeout))
     out = await flat(1000, model, limits=limits).ainvoke(GIVEN)
-    report = out["report"]
+    expiring.cancel()
+    report = out["run_report"]
     assert report.branches == {"ok": 1000}
     assert len({branch.id for branch in out["branches"].values()}) == 1000
     ok = [request.prompt for request in server.requests if request.status == 200]
@@ -88,16 +117,59 @@ async def test_a_thousand_calls_through_faults_all_end_as_data(model: str, serve
     assert set(ok) == {request.prompt for request in server.requests}
 
 
-async def test_dead_branches_take_nobody_along(model: str, server: ModelServer) -> None:
-    """2% of the branches fail for ever; the other 98% are delivered."""
+async def expire_hanging(clock: Clock, server: ModelServer, call_timeout: float) -> None:
+    """Put the clock forward whenever all requests in flight hang, so that no other request times out.
+
+    The report counts calls as the client makes them, the server as it receives them. Here they agree, because
+    no call times out on its way: see `test_a_call_that_times_out_on_its_way_is_a_call`.
+    """
+    limiter = limiter_of(server)
+    while True:
+        await until(lambda: 0 < limiter.in_flight == server.hanging)
+        expired = server.hanging
+        clock.advance(call_timeout)
+        await until(partial(_has_cut_off, server, server.cut_off + expired))
+
+
+def _has_cut_off(server: ModelServer, number: int) -> bool:
+    """Return whether the server has noticed, later than the client, that clients are gone."""
+    return server.cut_off >= number
+
+
+@contextmanager
+def deaf_endpoint() -> Iterator[str]:
+    """Open a port that connects and never reads; yield its URL."""
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        yield f"http://127.0.0.1:{listening.getsockname()[1]}/v1"
+
+
+async def test_a_call_that_times_out_on_its_way_is_a_call(
+    model: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The timeout covers the way to the endpoint, which then never counted what the report counts.
+
+    The client cannot tell whether a request arrived. So the report is an upper bound of what the endpoint
+    counted, and the prompt counts as used: a budget that forgot such calls would be exceeded.
+    """
+    limits = Limits(call_timeout=0.05, attempts=2, backoff=0)
+    with deaf_endpoint() as url, recording() as calls:
+        monkeypatch.setenv("OPENAI_BASE_URL", url)
+        with pytest.raises(TimeoutError, match="no answer from test-model within"):
+            await Ask("{text}", model=model, limits=limits).ainvoke("hello")
+    assert [(call.ok, call.usage.output_tokens) for call in calls.values()] == [(False, 0)] * 2
+    assert all(call.usage.input_tokens > 0 for call in calls.values())
+
+
+async def test_branches_that_fail_do_not_affect_the_others(model: str, server: ModelServer) -> None:
+    """2% of the branches always fail; the other 98% succeed."""
     server.on(lambda r: "Number 7:" in r.prompt or "Number 42:" in r.prompt, Reply(status=500))
     out = await flat(100, model, limits=QUICK).ainvoke(GIVEN)
-    assert out["report"].branches == {"failed": 2, "ok": 98}
-    assert sorted(out["report"].failures) == ["sectioning[42]", "sectioning[7]"]
+    assert out["run_report"].branches == {"failed": 2, "ok": 98}
+    assert sorted(out["run_report"].failures) == ["sectioning[42]", "sectioning[7]"]
 
 
-async def test_who_is_cancelled_closes_all_connections(model: str, server: ModelServer) -> None:
-    """Cancelling the outer task closes every connection within a second, and leaves no task behind."""
+async def test_a_cancelled_run_closes_all_connections(model: str, server: ModelServer) -> None:
+    """Cancelling the outer task closes every connection, and leaves no task behind."""
     server.always(Reply(hang=True))
     before = asyncio.all_tasks()
     running = asyncio.ensure_future(nested(4, 3, model).ainvoke(GIVEN))
@@ -105,13 +177,13 @@ async def test_who_is_cancelled_closes_all_connections(model: str, server: Model
     running.cancel()
     with pytest.raises(asyncio.CancelledError):
         await running
-    await asyncio.to_thread(server.wait, lambda s: s.in_flight == 0, 1.0)
+    await asyncio.to_thread(server.wait, lambda s: s.in_flight == 0)
     gc.collect()
     assert asyncio.all_tasks() - before == set()
 
 
-async def test_a_stream_that_is_left_in_the_middle_is_closed(model: str, server: ModelServer) -> None:
-    """Breaking out of `astream` while calls are on their way closes their connections within a second."""
+async def test_a_stream_that_is_abandoned_is_closed(model: str, server: ModelServer) -> None:
+    """Breaking out of `astream` closes the connections of requests in flight."""
     gate = Gate()
     server.always(Reply(hang=True))
     server.on("Number 0:", Reply(json=YES, gate=gate))
@@ -128,18 +200,17 @@ async def test_a_stream_that_is_left_in_the_middle_is_closed(model: str, server:
     gate.open()
     await leaving
     gc.collect()
-    await asyncio.to_thread(server.wait, lambda s: s.in_flight == 0, 1.0)
+    await asyncio.to_thread(server.wait, lambda s: s.in_flight == 0)
     assert server.cut_off >= 9
-    await asyncio.sleep(0.05)
-    assert not [task for task in asyncio.all_tasks() - before if not task.done()]
+    await until(lambda: not [task for task in asyncio.all_tasks() - before if not task.done()])
 
 
 async def test_a_limit_of_one_run_is_not_that_of_another(model: str, server: ModelServer) -> None:
-    """The context of a run sets its limits, at every level, and no other run's."""
+    """The context of a run sets its limits at every level, and those of no other run."""
     server.always(Reply(status=500))
     graph = nested(1, 2, model, limits=QUICK)
     out = await graph.ainvoke(GIVEN, context=Context(limits=Limits(attempts=1)))
     assert len(server.requests) == 2
-    assert out["report"].branches == {"failed": 2}
+    assert out["run_report"].branches == {"failed": 2}
     await graph.ainvoke(GIVEN)
     assert len(server.requests) == 2 + 2 * 4

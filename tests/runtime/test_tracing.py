@@ -1,4 +1,4 @@
-"""Traces: every branch has a name that a person can read, at every level."""
+"""Traces: every branch has a readable name, at every level."""
 
 import os
 import subprocess
@@ -71,7 +71,7 @@ def test_engines_have_named_runs_too(tmp_path: Path) -> None:
 
 
 def test_a_dead_endpoint_does_not_fail_the_run(tmp_path: Path) -> None:
-    """Tracing is a courtesy: a review goes through when nobody receives it."""
+    """A review succeeds although no server receives its trace."""
     sink = TraceSink()
     sink._server.server_close()
     _review(sink, tmp_path, "--offline", "--aspects", "style")

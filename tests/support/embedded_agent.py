@@ -14,7 +14,8 @@ from langgraph.checkpoint.sqlite.aio import AsyncSqliteSaver
 from langgraph.graph import END, START, StateGraph
 from typing_extensions import TypedDict
 
-from langgraph_parallel import Finding, RunReport, create_review
+from langgraph_parallel import create_review
+from langgraph_parallel.records import Finding, RunReport
 
 ASPECTS = ["security", "correctness", "performance", "style"]
 
@@ -31,7 +32,7 @@ class Agent(TypedDict, total=False):
     files: dict[str, str]
     findings: list[Finding]
     markdown: str
-    report: RunReport
+    run_report: RunReport
 
 
 def start(state: Agent) -> Agent:
@@ -64,7 +65,7 @@ async def main(database: str) -> None:
         config: Any = {"configurable": {"thread_id": "1"}}
         begun = (await graph.aget_state(config)).next
         out = await graph.ainvoke(None if begun else {"task": "review"}, config)
-    report = out["report"]
+    report = out["run_report"]
     print(
         json.dumps(
             {

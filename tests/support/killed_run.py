@@ -46,7 +46,7 @@ async def run(address: str, *, redrive: bool) -> dict[str, Any]:
         else:
             begun = (await graph.aget_state(config)).next
             out = await graph.ainvoke(None if begun else GIVEN, config)
-    report = out["report"]
+    report = out["run_report"]
     return {
         "result": out["result"],
         "branches": report.branches,

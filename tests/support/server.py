@@ -1,4 +1,4 @@
-"""An OpenAI-compatible server on loopback that answers, delays, throttles and breaks on command.
+"""An OpenAI-compatible server on loopback that answers, delays, throttles and fails on command.
 
     with ModelServer() as server:
         server.on("Is it safe?", Reply(json={"choice": "yes"}))
@@ -6,7 +6,7 @@
         ...
         assert server.most_in_flight == 3
 
-Answers are chosen by what the prompt says, never by the order in which requests come in. A structured
+Answers are chosen by the text of the prompt, never by the order in which requests arrive. A structured
 request that no rule matches gets the smallest object that fits its schema.
 """
 
@@ -24,30 +24,34 @@ from aiohttp import web
 
 @dataclass(frozen=True)
 class Reply:
-    """What the server does with a request."""
+    """The server's reaction to a request."""
 
     text: str | None = None
     json: Any = None
-    """Sent as the answer's text, or as the arguments of the tool that the request names."""
+    """Answer as JSON, in the text or in the arguments of the tool that the request names."""
     delay: float = 0.0
     """Seconds before the answer."""
     status: int = 200
     headers: dict[str, str] = field(default_factory=dict)
     malformed: bool = False
-    """A body that is cut off in the middle of its JSON."""
+    """Send a body that is cut off in the middle of its JSON."""
     refusal: str | None = None
     disconnect: bool = False
     """Close the connection without an answer."""
     hang: bool = False
-    """Never answer; the client has to give up."""
+    """Never answer; the client must give up."""
     usage: tuple[int, int] | None = (10, 5)
     """Tokens in and out."""
     gate: "Gate | None" = None
-    """Answer only when it is open."""
+    """Answer only once the gate is open."""
 
 
 class Gate:
-    """Holds answers back until it is opened, or until enough requests wait at it."""
+    """Holds answers back until it is opened.
+
+    Args:
+        opens_at: number of waiting requests at which the gate opens by itself; None for never.
+    """
 
     def __init__(self, opens_at: int | None = None) -> None:
         self._opens_at = opens_at
@@ -56,7 +60,7 @@ class Gate:
         self._waiting: list[tuple[asyncio.AbstractEventLoop, asyncio.Event]] = []
 
     def open(self) -> None:
-        """Let everybody pass, now and later."""
+        """Let all requests pass, now and later."""
         with self._lock:
             self._is_open = True
             waiting, self._waiting = self._waiting, []
@@ -78,14 +82,14 @@ class Gate:
 
 @dataclass
 class Request:
-    """A request as the server saw it."""
+    """A request, as the server received it."""
 
     body: dict[str, Any]
     headers: dict[str, str]
     started: float
     ended: float | None = None
     status: int | None = None
-    """None while it runs, and for a client that went away."""
+    """None while the request is in flight, and if its client went away."""
 
     @property
     def prompt(self) -> str:
@@ -101,12 +105,17 @@ class _Rule:
 
 
 class ModelServer:
-    """The server, in a thread of its own, so that sync code, subprocesses and any event loop can call it."""
+    """The server, in a thread of its own: sync code, subprocesses and any event loop can call it.
+
+    It counts a request once its body has arrived. A client that gives up earlier is not in `requests`.
+    """
 
     def __init__(self) -> None:
         self.requests: list[Request] = []
         self.in_flight = 0
         self.most_in_flight = 0
+        self.hanging = 0
+        """Requests in flight that are never answered."""
         self.cut_off = 0
         """Requests whose client went away before the answer."""
         self._rules: list[_Rule] = []
@@ -118,24 +127,27 @@ class ModelServer:
 
     @property
     def url(self) -> str:
-        """What `OPENAI_BASE_URL` has to be."""
+        """The value for `OPENAI_BASE_URL`."""
         return f"http://127.0.0.1:{self.port}/v1"
 
     def on(self, when: str | Callable[[Request], bool], reply: Reply, *, times: int | None = None) -> None:
-        """Answer requests whose prompt holds a text, or for which a function holds; the last rule wins.
+        """Add a rule; the last rule that matches a request wins.
 
-        With `times` the rule is used up after so many requests, and earlier rules apply again.
+        Args:
+            when: text in the prompt, or a function of the request.
+            reply: the answer.
+            times: number of requests after which the rule no longer applies; None for all.
         """
         matches = (lambda request: when in request.prompt) if isinstance(when, str) else when
         with self._changed:
             self._rules.append(_Rule(matches, reply, times))
 
     def always(self, reply: Reply) -> None:
-        """Answer every request so, where no later rule says otherwise."""
+        """Add a rule for all requests."""
         self.on(lambda _: True, reply)
 
     def limit(self, per_second: int, *, retry_after: str | None = "1") -> None:
-        """Let so many requests through in any second, and answer 429 to the others."""
+        """Let a number of requests through in any second, and answer 429 to the others."""
         let_through: list[float] = []
         headers = {} if retry_after is None else {"retry-after": retry_after}
 
@@ -148,15 +160,15 @@ class ModelServer:
         self.on(is_refused, Reply(status=429, headers=headers))
 
     def asked(self, text: str) -> list[Request]:
-        """Requests whose prompt holds a text."""
+        """Return the requests whose prompt contains a text."""
         return [request for request in self.requests if text in request.prompt]
 
     def wait(self, condition: Callable[["ModelServer"], bool], seconds: float = 30.0) -> None:
-        """Wait until something is true of the server; fail if it does not become true."""
+        """Wait until a condition holds; fail if it does not within some seconds."""
         with self._changed:
             if not self._changed.wait_for(lambda: condition(self), seconds):
                 raise AssertionError(
-                    f"it never came true: {len(self.requests)} requests, {self.in_flight} in flight"
+                    f"the condition never held: {len(self.requests)} requests, {self.in_flight} in flight"
                 )
 
     def __enter__(self) -> Self:
@@ -189,7 +201,8 @@ class ModelServer:
             if reply.gate is not None:
                 await reply.gate.passed()
             if reply.hang:
-                await asyncio.Event().wait()
+                with self._counting_as_hanging():
+                    await asyncio.Event().wait()
             if reply.delay:
                 await asyncio.sleep(reply.delay)
             if reply.disconnect:
@@ -225,13 +238,25 @@ class ModelServer:
         try:
             yield
         except asyncio.CancelledError:
-            self.cut_off += 1
+            with self._changed:
+                self.cut_off += 1
             raise
         finally:
             with self._changed:
                 self.in_flight -= 1
                 request.ended = time.time()
                 self._changed.notify_all()
+
+    @contextmanager
+    def _counting_as_hanging(self) -> Iterator[None]:
+        with self._changed:
+            self.hanging += 1
+            self._changed.notify_all()
+        try:
+            yield
+        finally:
+            with self._changed:
+                self.hanging -= 1
 
     async def _stream(self, raw: web.Request, request: Request, reply: Reply) -> web.StreamResponse:
         response = web.StreamResponse(headers={"Content-Type": "text/event-stream"})
@@ -281,7 +306,7 @@ def _text(body: dict[str, Any], reply: Reply) -> str:
 
 
 def smallest(schema: dict[str, Any], root: dict[str, Any] | None = None) -> Any:
-    """The smallest value that fits a JSON schema."""
+    """Return the smallest value that fits a JSON schema."""
     root = root or schema
     if "$ref" in schema:
         return smallest(root["$defs"][schema["$ref"].rpartition("/")[2]], root)

@@ -1,7 +1,7 @@
-"""Hypothesis strategies for the records.
+"""Hypothesis strategies for records.
 
-Names come from small sets, so that records collide: laws about merging mean nothing where no two records
-share a key. Numbers are finite, so that equal records compare equal.
+Names come from small sets, so that records share keys; otherwise the merge laws would test nothing. Numbers
+are finite, so that equal records compare equal.
 """
 
 from typing import get_args
@@ -44,7 +44,7 @@ def ballots(
     voter: st.SearchStrategy[str] = voters,
     status: st.SearchStrategy[BallotStatus] = statuses,
 ) -> Ballot:
-    """Any ballot, cast or not; one that is not cast may still hold a choice."""
+    """Draw a ballot of any status; one that is not cast may still hold a choice."""
     name = draw(voter)
     return Ballot(
         voter=name,
@@ -58,9 +58,9 @@ def ballots(
 
 
 def ballot_lists(status: BallotStatus | None = None) -> st.SearchStrategy[list[Ballot]]:
-    """Lists of ballots, at most one of each voter."""
-    one = ballots(status=st.just(status)) if status else ballots()
-    return st.lists(one, max_size=5, unique_by=lambda ballot: ballot.voter)
+    """Return a strategy for lists of ballots, at most one for each voter."""
+    any_ballot = ballots(status=st.just(status)) if status else ballots()
+    return st.lists(any_ballot, max_size=5, unique_by=lambda ballot: ballot.voter)
 
 
 tallies: st.SearchStrategy[Tally] = st.lists(ballots(), max_size=6).map(Tally.of)
@@ -72,7 +72,7 @@ usages: st.SearchStrategy[Usage] = st.builds(
 
 @st.composite
 def calls(draw: st.DrawFn, call_id: str | None = None) -> Call:
-    """Any call, of few ids."""
+    """Draw a call with one of few ids."""
     started = draw(seconds)
     return Call(
         id=call_id or draw(st.sampled_from(["c1", "c2", "c3"])),
@@ -89,7 +89,7 @@ def calls(draw: st.DrawFn, call_id: str | None = None) -> Call:
 
 @st.composite
 def branches(draw: st.DrawFn, branch_id: str | None = None) -> Branch:
-    """Any branch, of few ids."""
+    """Draw a branch with one of few ids."""
     name = branch_id or draw(st.sampled_from(["b1", "b2", "b3"]))
     return Branch(
         id=name,
@@ -107,21 +107,21 @@ def branches(draw: st.DrawFn, branch_id: str | None = None) -> Branch:
 
 @st.composite
 def call_maps(draw: st.DrawFn) -> dict[str, Call]:
-    """Calls by id, as a channel holds them."""
+    """Draw calls by id, as stored in a channel."""
     ids = draw(st.sets(st.sampled_from(["c1", "c2", "c3"])))
     return {name: draw(calls(name)) for name in sorted(ids)}
 
 
 @st.composite
 def branch_maps(draw: st.DrawFn) -> dict[str, Branch]:
-    """Branches by id, as a channel holds them."""
+    """Draw branches by id, as stored in a channel."""
     ids = draw(st.sets(st.sampled_from(["b1", "b2", "b3"])))
     return {name: draw(branches(name)) for name in sorted(ids)}
 
 
 @st.composite
 def claims(draw: st.DrawFn) -> Claim:
-    """Any claim, of few voters, files, lines and words, so that some of them mean the same."""
+    """Draw a claim from few voters, files, lines and words, so that some claims mean the same."""
     voter, source = draw(
         st.sampled_from(
             [

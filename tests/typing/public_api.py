@@ -11,51 +11,30 @@ from typing_extensions import TypedDict
 
 from langgraph_parallel import (
     Ask,
-    Aspect,
-    Branch,
-    Calibration,
     Context,
-    Estimate,
-    Interval,
     Judge,
-    Limiter,
     Limits,
-    PacedRateLimiter,
-    Rates,
-    RunReport,
+    Roster,
     Section,
-    Support,
-    Tally,
-    Verdict,
     aestimate,
-    agreement,
-    ahead_by,
     aredrive,
-    borda,
-    calibrate,
-    confident,
     create_review,
     create_sectioning,
     create_voting,
-    deadline,
-    decided,
     drain,
     errors,
     estimate,
-    fit_dawid_skene,
-    majority,
-    min_success,
     plan,
     redrive,
-    required,
-    share_limits,
     split,
     synthesize,
-    threshold,
-    trimmed_mean,
-    weighted,
-    window,
 )
+from langgraph_parallel.completion import deadline, min_success, required
+from langgraph_parallel.limiting import Limiter, PacedRateLimiter, Rates, share_limits
+from langgraph_parallel.records import Aspect, Branch, Estimate, Interval, RunReport, Support, Tally, Verdict
+from langgraph_parallel.rules import borda, majority, threshold, trimmed_mean, weighted
+from langgraph_parallel.stops import ahead_by, confident, decided, window
+from langgraph_parallel.votes import Calibration, agreement, calibrate, fit_dawid_skene
 
 
 class Risk(BaseModel):
@@ -80,15 +59,17 @@ def voting() -> list[CompiledStateGraph[Any, Any, Any, Any]]:
     return [
         create_voting(),
         create_voting(model="openai:gpt-5-mini", choices=["yes", "no"], voters=9, rule=threshold(0.7)),
-        create_voting(models=["openai:a", "openai:b"], rule="majority"),
+        create_voting(rule="majority", voters=Roster(models=["openai:a", "openai:b"])),
         create_voting(voters=[lambda question: "yes", Ask("{question}")], rule=majority(ties="none")),
         create_voting(voters={"a": summarise}, rule=weighted({"a": 2.0})),
-        create_voting(schema=Risk, ballot="level", rule="median", limits=Limits(attempts=2)),
+        create_voting(rule="median", limits=Limits(attempts=2), ballot={"schema": Risk, "field": "level"}),
         create_voting(rule=Judge("openai:gpt-5-mini", readings=2)),
         create_voting(voters=9, stop=confident(0.95) | ahead_by(3), wave="all", race=False),
         create_voting(choices=["a", "b"], rule=borda(ties="none"), stop="decided", wave=4),
-        create_voting(normalise=["boxed", "number"], rule=trimmed_mean(0.1), on_undecided="escalate"),
-        create_voting(normalise=str, on_undecided=Judge(), shadow=True),
+        create_voting(
+            rule=trimmed_mean(0.1), on_undecided="escalate", ballot={"normalise": ["boxed", "number"]}
+        ),
+        create_voting(on_undecided=Judge(), shadow=True, ballot={"normalise": str}),
         create_voting(on_undecided=Ask("{question} {answers}"), shadow=[window(3), "adaptive(0.95)"]),
         create_voting(on_undecided=lambda question: "yes", rule=fit_dawid_skene([{"a": "x"}]).rule()),
         create_voting(rule=calibrate([({"#1": "yes"}, "yes")]).rule()),
@@ -102,7 +83,7 @@ def sectioning() -> list[CompiledStateGraph[Any, Any, Any, Any]]:
         create_sectioning(
             planner=split.by_file(), worker=Ask("{content}"), synthesizer=synthesize.by_model()
         ),
-        create_sectioning(planner=plan.by_model(most=4), worker=create_voting()),
+        create_sectioning(planner=plan.by_model(max_sections=4), worker=create_voting()),
         create_sectioning(planner=lambda content: [Section(id="1", title="a", content=content)], worker=len),
     ]
 
@@ -140,4 +121,4 @@ async def control(graph: CompiledStateGraph[Any, Any, Any, Any], config: Runnabl
         await graph.ainvoke({})
     except errors.CompletionError as error:
         assert_type(error.succeeded["#1"], Branch)
-        assert_type(error.report, RunReport)
+        assert_type(error.run_report, RunReport)

@@ -1,18 +1,21 @@
-"""The command line: `langgraph-parallel review PATH...`."""
+"""The command line: `langgraph-parallel COMMAND ...`."""
 
 import sys
 
 _EXTRA = {"aiosqlite", "langgraph.checkpoint.sqlite", "pathspec", "platformdirs", "rich", "typer"}
+"""Modules that the extra `cli` installs."""
 
 
 def main() -> None:
-    """Run the command line; exit with its code."""
+    """Run the command line and exit with its code."""
     try:
         from langgraph_parallel.cli.app import run
+
+        code = run()
     except ModuleNotFoundError as error:
         if error.name not in _EXTRA:
             raise
-        needs = "pip install 'langgraph-parallel[cli,offline]'"
-        print(f"langgraph-parallel: error: the command line needs more: {needs}", file=sys.stderr)
-        sys.exit(2)
-    sys.exit(run())
+        install = "pip install 'langgraph-parallel[cli,offline]'"
+        print(f"langgraph-parallel: error: {error.name} is not installed; run {install}", file=sys.stderr)
+        code = 2
+    sys.exit(code)

@@ -1,4 +1,4 @@
-"""Recorded votes: reading them, replaying stops over them, and the table of what that would have saved."""
+"""Recorded votes: reading them, and replaying stops over them."""
 
 import contextlib
 import gzip
@@ -12,44 +12,55 @@ from typing import Any
 
 from pydantic import JsonValue, ValidationError
 
+from langgraph_parallel.cli.checks import naming
 from langgraph_parallel.errors import UsageError
 from langgraph_parallel.records import Ballot, Trial
 from langgraph_parallel.reducers.canonical import canonical
-from langgraph_parallel.reducers.votes.normalise import Normaliser, as_normaliser, read_by
+from langgraph_parallel.reducers.votes.normalise import NORMALISERS, Normaliser, as_normaliser, read_by
 from langgraph_parallel.reducers.votes.replay import add_trials, run_trials
 from langgraph_parallel.reducers.votes.rules import Rule, as_counting, as_rule
-from langgraph_parallel.reducers.votes.stops import Stop, all_votes, as_stop, usual_stops
+from langgraph_parallel.reducers.votes.stops import Stop, all_votes, as_stop, default_stops
 from langgraph_parallel.reducers.votes.waves import Wave, as_wave
 from langgraph_parallel.report.wording import count
 
 
 @dataclass(frozen=True)
 class RecordedVote:
-    """One question, and everybody's ballot."""
+    """The ballots of all voters on one question.
+
+    Attributes:
+        gold: the true answer; None if unknown.
+    """
 
     ballots: Sequence[Ballot]
     gold: JsonValue = None
-    """The true answer; None where it is not known."""
 
 
 def read_votes(path: Path) -> Iterator[RecordedVote]:
-    """Read votes, one a line.
+    """Read votes, one JSON object per line.
 
     Raises:
-        UsageError: there is no such file, or a line of it holds no vote; it is named.
+        UsageError: the file cannot be read, or a line is not a vote; the message has its number.
     """
     try:
         with gzip.open(path, "rt") if path.suffix == ".gz" else path.open(encoding="utf-8") as lines:
             for number, line in enumerate(lines, 1):
                 if line.strip():
-                    yield _vote(line, f"{path}, line {number}")
+                    yield _parse_vote(line, f"{path}, line {number}")
     except (OSError, EOFError, UnicodeDecodeError, zlib.error) as error:
         raise UsageError(f"{path} cannot be read: {error}") from None
 
 
 @dataclass(frozen=True)
 class Replaying:
-    """What is tried on recorded votes."""
+    """Stops to try on recorded votes, and how.
+
+    Attributes:
+        voters: ballots drawn from each vote; None for all.
+        orders: random orders of asking per vote; 0 for the recorded order.
+        normalise: applied to answers and to the true answer.
+        abstain: answers that count as abstentions, by canonical key.
+    """
 
     rule: Rule
     stops: Sequence[Stop]
@@ -59,7 +70,6 @@ class Replaying:
     seed: int
     normalise: Normaliser | None
     abstain: frozenset[str]
-    """Answers that are none, by canonical key."""
 
     @classmethod
     def of(
@@ -74,129 +84,120 @@ class Replaying:
         normalise: Sequence[str] | None = None,
         abstain: Iterable[JsonValue] = (),
     ) -> "Replaying":
-        """By what was given on a command line.
+        """Build from options of the command line.
 
         Raises:
-            UsageError: a rule, a stop, a wave or a normaliser that is none.
+            UsageError: the rule, a stop, the wave or a normaliser is not valid.
         """
-        decides = as_rule(rule)
-        tried = [as_stop(stop) for stop in stops] if stops else list(usual_stops(decides))
-        for stop in tried:
-            stop.check(decides)
+        with naming("--rule"):
+            decision = as_rule(rule)
+        with naming("--stop"):
+            tried = [as_stop(stop) for stop in stops] if stops else list(default_stops(decision))
+            for stop in tried:
+                stop.check(decision)
         return cls(
-            rule=decides,
+            rule=decision,
             stops=[all_votes(), *tried],
-            wave=as_wave(int(wave) if isinstance(wave, str) and wave.isascii() and wave.isdigit() else wave),
+            wave=_parse_wave(wave),
             voters=voters,
             orders=orders,
             seed=seed,
-            normalise=as_normaliser(normalise or None),
+            normalise=_parse_normalisers(normalise),
             abstain=frozenset(map(canonical, abstain)),
         )
 
     def trials(self, votes: Iterable[RecordedVote]) -> list[Trial]:
-        """Try every stop on every vote in every order, and add up.
+        """Try every stop on every vote in every order, and add up by stop.
 
         Raises:
-            UsageError: there is no vote, or one has too few ballots.
+            UsageError: there are no votes, a vote has too few ballots, or no ballot suits the rule.
         """
-        read = [self._as_read(number, vote) for number, vote in enumerate(votes, 1)]
-        if not read:
+        prepared = [self._prepare(number, vote) for number, vote in enumerate(votes, 1)]
+        if not prepared:
             raise UsageError("the file holds no votes")
         counting = as_counting(self.rule)
-        if all(counting.supports(ballot) is None for vote in read for ballot in vote.ballots):
+        if all(counting.supports(ballot) is None for vote in prepared for ballot in vote.ballots):
             raise UsageError(
-                f"no ballot counts under {self.rule.name}: they hold something else than it needs; choose "
-                "another --rule, or --normalise them"
+                f"no ballot counts under {self.rule.name}: none has an answer of the kind that it needs; "
+                "choose another --rule, or --normalise the answers"
             )
         return add_trials(
-            trial for number, vote in enumerate(read, 1) for trial in self._of_one(number, vote)
+            trial for number, vote in enumerate(prepared, 1) for trial in self._try_vote(number, vote)
         )
 
-    def _as_read(self, number: int, vote: RecordedVote) -> RecordedVote:
+    def _prepare(self, number: int, vote: RecordedVote) -> RecordedVote:
         gold = vote.gold
         if gold is not None and self.normalise is not None:
-            gold = _quietly(self.normalise, gold)
+            gold = _normalise_or_none(self.normalise, gold)
             if gold is None:
                 raise UsageError(f"vote {number}: its gold {vote.gold!r} cannot be normalised")
-        return RecordedVote([self._read(ballot) for ballot in vote.ballots], gold)
+        return RecordedVote([self._prepare_ballot(ballot) for ballot in vote.ballots], gold)
 
-    def _of_one(self, number: int, vote: RecordedVote) -> Iterator[Trial]:
-        size = self.voters or len(vote.ballots)
-        if size > len(vote.ballots):
-            raise UsageError(f"vote {number} has {len(vote.ballots)} ballots; --voters asks for {size}")
+    def _prepare_ballot(self, ballot: Ballot) -> Ballot:
+        if not ballot.cast:
+            return ballot
+        choice = ballot.choice
+        if canonical(choice) not in self.abstain and self.normalise is not None:
+            choice = _normalise_or_none(self.normalise, choice)
+        if choice is None or canonical(choice) in self.abstain:
+            return ballot.model_copy(update={"status": "abstained", "choice": None, "said": ballot.choice})
+        return ballot.model_copy(update={"choice": choice})
+
+    def _try_vote(self, number: int, vote: RecordedVote) -> Iterator[Trial]:
         ballots = vote.ballots
+        size = self.voters or len(ballots)
+        if size > len(ballots):
+            raise UsageError(f"vote {number} has {count(len(ballots), 'ballot')}; --voters asks for {size}")
         truth = None if vote.gold is None else canonical(vote.gold)
+        # Seeded per vote, so that a vote is replayed in the same orders whatever else the file holds.
         chance = random.Random(f"{self.seed} {number}")  # noqa: S311
         for _ in range(self.orders or 1):
             drawn = chance.sample(ballots, size) if self.orders else ballots[:size]
             asked = [ballot.model_copy(update={"order": place}) for place, ballot in enumerate(drawn)]
             yield from run_trials(asked, self.rule, self.stops, self.wave, truth)
 
-    def _read(self, ballot: Ballot) -> Ballot:
-        if not ballot.cast:
-            return ballot
-        choice = ballot.choice
-        if canonical(choice) not in self.abstain and self.normalise is not None:
-            choice = _quietly(self.normalise, choice)
-        if choice is None or canonical(choice) in self.abstain:
-            return ballot.model_copy(update={"status": "abstained", "choice": None, "said": ballot.choice})
-        return ballot.model_copy(update={"choice": choice})
+
+def _parse_wave(wave: str | int) -> Wave:
+    try:
+        return as_wave(int(wave) if isinstance(wave, str) and wave.isascii() and wave.isdigit() else wave)
+    except ValueError:  # also from int(), for a number with thousands of digits
+        raise UsageError(f"--wave is {wave}; expected lossless, all, or a whole number >= 1") from None
 
 
-def _quietly(normalise: Normaliser, value: JsonValue) -> JsonValue:
-    """None of what cannot be read, as in a vote."""
+def _parse_normalisers(names: Sequence[str] | None) -> Normaliser | None:
+    for name in names or ():
+        if name not in NORMALISERS:
+            raise UsageError(f"--normalise: {name!r} is not valid; choose from {', '.join(NORMALISERS)}")
+    return as_normaliser(names or None)
+
+
+def _normalise_or_none(normalise: Normaliser, value: JsonValue) -> JsonValue:
+    """Normalise a value; None if it cannot be read, as in a vote."""
     with contextlib.suppress(Exception):
         return read_by(normalise, value)
     return None
 
 
-def as_text(trials: Sequence[Trial], orders: int = 0) -> str:
-    """A table: each stop, how often it is right and the same, its calls, and its rounds."""
-    known = all(trial.right is not None for trial in trials)
-    rows = [["stop", *(["right"] if known else []), "same", "calls", "saved", "rounds"]]
-    for trial in trials:
-        right = [f"{(trial.right or 0) / trial.votes:.2%}"] if known else []
-        same, calls = f"{trial.same / trial.votes:.2%}", f"{trial.calls / trial.votes:.2f}"
-        saved, rounds = f"{trial.saved:.1%}", f"{trial.rounds / trial.votes:.2f}"
-        rows.append([trial.stop, *right, same, calls, saved, rounds])
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    lines = [
-        "  ".join([row[0].ljust(widths[0]), *map(str.rjust, row[1:], widths[1:])]).rstrip() for row in rows
-    ]
-    first = trials[0]
-    votes, drawn = first.votes // max(1, orders), f", each in {orders} random orders" if orders else ""
-    size = f"{first.voters / first.votes:.1f}".removesuffix(".0")
-    head = f"{count(votes, 'vote')} of {size} voters{drawn}; calls and rounds are means"
-    return "\n".join([head, "", *lines]) + "\n"
-
-
-def as_json(trials: Sequence[Trial]) -> str:
-    """A list of objects: sums over all votes."""
-    return json.dumps([trial.model_dump(mode="json") for trial in trials], indent=2) + "\n"
-
-
-def _vote(line: str, place: str) -> RecordedVote:
+def _parse_vote(line: str, place: str) -> RecordedVote:
     try:
-        held: Any = json.loads(line)
-        if not isinstance(held, dict):
+        fields: Any = json.loads(line)
+        if not isinstance(fields, dict):
             raise ValueError("a vote is an object")
-        return RecordedVote(_ballots(held), held.get("gold"))
+        return RecordedVote(_parse_ballots(fields), fields.get("gold"))
     except (ValueError, RecursionError) as error:
-        why = error.errors()[0]["msg"] if isinstance(error, ValidationError) else str(error)
-        raise UsageError(f"{place}: {why}") from None
+        reason = error.errors()[0]["msg"] if isinstance(error, ValidationError) else str(error)
+        raise UsageError(f"{place}: {reason}") from None
 
 
-def _ballots(held: dict[str, Any]) -> list[Ballot]:
-    if isinstance(held.get("ballots"), list):
-        return [Ballot.model_validate(ballot) for ballot in held["ballots"]]
-    choices = held.get("votes", held.get("samples"))
-    named = choices if isinstance(choices, dict) else None
-    if named is None and isinstance(choices, list):
-        named = {f"#{number}": choice for number, choice in enumerate(choices, 1)}
-    if named is None:
+def _parse_ballots(fields: dict[str, Any]) -> list[Ballot]:
+    if isinstance(fields.get("ballots"), list):
+        return [Ballot.model_validate(ballot) for ballot in fields["ballots"]]
+    choices = fields.get("votes", fields.get("samples"))
+    if isinstance(choices, list):
+        choices = {f"#{number}": choice for number, choice in enumerate(choices, 1)}
+    if not isinstance(choices, dict):
         raise ValueError('a vote needs "ballots", "votes" or "samples"')
     return [
-        Ballot(voter=voter, order=i, status="abstained" if choice is None else "cast", choice=choice)
-        for i, (voter, choice) in enumerate(named.items())
+        Ballot(voter=voter, order=place, status="abstained" if choice is None else "cast", choice=choice)
+        for place, (voter, choice) in enumerate(choices.items())
     ]

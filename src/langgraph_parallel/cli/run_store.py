@@ -1,4 +1,4 @@
-"""The runs of the command line: kept on disk until they are done, so that nothing is paid for twice."""
+"""Runs of the command line, kept on disk until they are done, so that no call is paid for twice."""
 
 import contextlib
 import json
@@ -19,7 +19,7 @@ from langgraph_parallel.errors import UsageError
 from langgraph_parallel.records import record_types
 
 KEPT = 100
-"""Runs that are listed; older ones are forgotten."""
+"""Maximum runs in the list; older ones are deleted."""
 _SCHEMA = """
     CREATE TABLE IF NOT EXISTS runs (
         id TEXT PRIMARY KEY, started REAL NOT NULL, command TEXT NOT NULL, folder TEXT NOT NULL,
@@ -30,7 +30,14 @@ _SCHEMA = """
 
 @dataclass(frozen=True)
 class KeptRun:
-    """One run, as it is listed."""
+    """One run in the list.
+
+    Attributes:
+        started: seconds since the epoch.
+        folder: where the command ran.
+        settings: the options of the review, without paths.
+        state: `running` (or killed), `partial`, `stopped` or `done`. Of a done run, only this record is kept.
+    """
 
     id: str
     started: float
@@ -38,31 +45,30 @@ class KeptRun:
     folder: str
     settings: dict[str, Any]
     state: str
-    """`running` (or killed), `partial`, `stopped`, or `done`: then nothing but this line is left of it."""
     summary: str
 
     @property
     def resumable(self) -> bool:
-        """Whether there is something left to do, and the checkpoints to do it with."""
+        """Whether work remains, and the checkpoints to resume it."""
         return self.state != "done"
 
 
 class RunStore:
-    """Runs in an SQLite file of the user's state directory, which nobody else can read."""
+    """Runs in an SQLite file in the user's state directory, which only the owner can read."""
 
     def __init__(self, folder: Path | None = None) -> None:
         self.path = (folder or platformdirs.user_state_path("langgraph-parallel")) / "runs.sqlite"
 
     @contextlib.asynccontextmanager
     async def checkpointer(self) -> AsyncIterator[AsyncSqliteSaver]:
-        """The checkpointer of all runs; it loads records of this package, and no other types."""
+        """Open the checkpointer of all runs. It loads records of this package and no other types."""
         self._prepare()
         async with AsyncSqliteSaver.from_conn_string(str(self.path)) as saver:
             saver.serde = JsonPlusSerializer(allowed_msgpack_modules=record_types())
             yield saver
 
     def begin(self, command: str, settings: dict[str, Any]) -> KeptRun:
-        """Note that a run begins."""
+        """Record the start of a run, and delete the oldest beyond `KEPT`."""
         moment = time.time()
         id = f"{time.strftime('%Y%m%d-%H%M%S', time.localtime(moment))}-{secrets.token_hex(4)}"
         run = KeptRun(id, moment, command, str(Path.cwd()), settings, "running", "")
@@ -76,14 +82,14 @@ class RunStore:
         return run
 
     def finish(self, id: str, state: str, summary: str) -> None:
-        """Note how a run ended; of one that is done, the checkpoints go."""
+        """Record how a run ended; delete the checkpoints if it is done."""
         with self._open() as database:
             database.execute("UPDATE runs SET state = ?, summary = ? WHERE id = ?", (state, summary, id))
             if state == "done":
                 self._drop(database, id)
 
     def all(self) -> list[KeptRun]:
-        """All runs, the latest first."""
+        """Return all runs, latest first."""
         if not self.path.exists():
             return []
         with self._open() as database:
@@ -92,31 +98,35 @@ class RunStore:
         return [KeptRun(**{**row, "settings": json.loads(row["settings"])}) for row in rows]
 
     def find(self, id: str) -> KeptRun:
-        """One run by its id, or by the beginning of it.
+        """Return the resumable run whose id begins with `id`.
 
         Raises:
-            UsageError: there is none, there are several, or there is nothing left to do.
+            UsageError: no run or several match, or the run is done.
         """
         name = self.identify(id)
-        (found,) = [run for run in self.all() if run.id == name]
-        if not found.resumable:
+        (run,) = [run for run in self.all() if run.id == name]
+        if not run.resumable:
             raise UsageError(f"run {name} is done: there is nothing left to resume")
-        return found
+        return run
 
     def identify(self, id: str) -> str:
-        """The id that begins so.
+        """Return the full id of the run whose id begins with `id`.
 
         Raises:
-            UsageError: there is none, or there are several.
+            UsageError: no run or several match.
         """
-        found = [run.id for run in self.all() if run.id.startswith(id)] if id else []
-        if len(found) != 1:
-            several = f"{len(found)} runs begin with {id!r}" if found else f"there is no run {id!r}"
-            raise UsageError(f"{several}; `langgraph-parallel runs` lists them")
-        return found[0]
+        matches = [run.id for run in self.all() if run.id.startswith(id)] if id else []
+        if len(matches) != 1:
+            problem = f"{len(matches)} runs begin with {id!r}" if matches else f"there is no run {id!r}"
+            raise UsageError(f"{problem}; `langgraph-parallel runs` lists them")
+        return matches[0]
 
     def forget(self, id: str | None = None) -> int:
-        """Delete a run by its id, or all; with its checkpoints."""
+        """Delete a run by its full id, or all runs, with their checkpoints.
+
+        Returns:
+            The number of deleted runs.
+        """
         ids = [run.id for run in self.all() if id is None or run.id == id]
         with self._open() as database:
             self._forget(database, ids)
@@ -128,7 +138,7 @@ class RunStore:
             database.execute("DELETE FROM runs WHERE id = ?", (id,))
 
     def _drop(self, database: sqlite3.Connection, id: str) -> None:
-        """Drop the checkpoints of a run; the tables may not be there yet."""
+        """Delete the checkpoints of a run; their tables exist only once a run has had some."""
         for table in ("checkpoints", "writes"):
             with contextlib.suppress(sqlite3.OperationalError):
                 database.execute(f"DELETE FROM {table} WHERE thread_id = ?", (id,))  # noqa: S608
@@ -137,16 +147,17 @@ class RunStore:
     def _open(self) -> Iterator[sqlite3.Connection]:
         self._prepare()
         with contextlib.closing(sqlite3.connect(self.path, timeout=30)) as database, database:
-            database.execute("PRAGMA secure_delete = ON")  # what is forgotten is not left on the disk
+            database.execute("PRAGMA secure_delete = ON")  # overwrite deleted code with zeros
             database.execute(_SCHEMA)
             yield database
 
     def _prepare(self) -> None:
-        """Make the file where it is to be; it holds what was reviewed, so it is for its owner alone."""
+        """Create the file, readable by its owner alone, as checkpoints hold the code under review."""
         try:
             self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
             os.close(os.open(self.path, os.O_CREAT | os.O_RDWR, 0o600))
         except OSError as error:
             raise UsageError(
-                f"cannot keep runs in {self.path.parent}: {error.strerror}; use --no-keep, or XDG_STATE_HOME"
+                f"cannot keep runs in {self.path.parent}: {error.strerror}; "
+                "use --no-keep, or set XDG_STATE_HOME"
             ) from error

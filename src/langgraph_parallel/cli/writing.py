@@ -1,18 +1,21 @@
-"""Where a result goes: to a file, or to standard output, rendered for whoever reads it there."""
+"""Output: to a file, or to standard output as a terminal shows it."""
 
 import os
 import shutil
 import sys
 from pathlib import Path
 
+from langgraph_parallel.cli.exit_codes import FOUND
 from langgraph_parallel.errors import UsageError
+from langgraph_parallel.records import RunReport
 from langgraph_parallel.report.wording import visible
 
 WIDTH = 100
+"""Columns of text that does not go to a terminal."""
 
 
 def check_output(output: Path | None) -> None:
-    """Find out before any call whether the result can be written.
+    """Check before any call that the result can be written.
 
     Raises:
         UsageError: it cannot.
@@ -24,34 +27,64 @@ def check_output(output: Path | None) -> None:
     if not output.absolute().parent.is_dir():
         raise UsageError(f"--output {output}: there is no folder {output.parent}")
     if not os.access(output if output.exists() else output.absolute().parent, os.W_OK):
-        raise UsageError(f"--output {output} cannot be written")
+        raise UsageError(f"--output {output} is not writable")
 
 
-def write_text(text: str, output: Path | None, *, rendered: bool = False) -> None:
-    """Write a text; rendered, Markdown becomes what a terminal shows, and control characters are seen."""
-    safe = "\n".join(visible(line) for line in text.split("\n")) if rendered else text
-    made = _rendered(safe, terminal=output is None and sys.stdout.isatty()) if rendered else safe
+def write_text(text: str, output: Path | None = None) -> None:
+    """Write text to a file, or to standard output."""
     if output is not None:
-        output.write_text(made, encoding="utf-8")
+        output.write_text(text, encoding="utf-8")
         return
     if hasattr(sys.stdout, "reconfigure"):
         sys.stdout.reconfigure(errors="replace")
-    sys.stdout.write(made)
-    sys.stdout.flush()
+    try:
+        sys.stdout.write(text)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        # The reader has closed the pipe (`| head`), which is not a failure of the command. Python flushes
+        # standard output once more at exit; that must not fail either.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
-def _rendered(markdown: str, *, terminal: bool) -> str:
+def report_no_result(name: str, run: RunReport) -> int:
+    """Print to standard error why a run has no result.
+
+    Returns:
+        The exit code.
+    """
+    causes = "; ".join(f"{branch}: {cause}" for branch, cause in run.failures.items())
+    print(visible(f"langgraph-parallel: there is no {name}: {causes}"), file=sys.stderr)
+    return FOUND
+
+
+def render_markdown(markdown: str, output: Path | None) -> str:
+    """Render Markdown as plain text, in colour for a terminal, with control characters made visible."""
     from rich.console import Console
     from rich.markdown import Markdown
 
-    width = min(shutil.get_terminal_size((WIDTH, 24)).columns, WIDTH) if terminal else WIDTH
+    safe = "\n".join(visible(line) for line in markdown.split("\n"))
+    color = color_for(output)
     console = Console(
-        width=width,
-        force_terminal=terminal and "NO_COLOR" not in os.environ,
-        color_system="standard" if terminal and "NO_COLOR" not in os.environ else None,
+        width=min(width_for(output), WIDTH),
+        force_terminal=color,
+        color_system="standard" if color else None,
         highlight=False,
         emoji=False,
     )
     with console.capture() as captured:
-        console.print(Markdown(markdown, hyperlinks=False))
+        console.print(Markdown(safe, hyperlinks=False))
     return "\n".join(line.rstrip() for line in captured.get().splitlines()) + "\n"
+
+
+def width_for(output: Path | None) -> int:
+    """Return the columns of the terminal if the result goes to one, else `WIDTH`."""
+    return shutil.get_terminal_size((WIDTH, 24)).columns if _is_terminal(output) else WIDTH
+
+
+def color_for(output: Path | None) -> bool:
+    """Return whether the result may have colours: it goes to a terminal, and NO_COLOR is not set."""
+    return _is_terminal(output) and "NO_COLOR" not in os.environ
+
+
+def _is_terminal(output: Path | None) -> bool:
+    return output is None and sys.stdout.isatty()

@@ -1,1 +1,1 @@
-"""The patterns, as factories of compiled graphs. Wiring only."""
+"""The patterns as factories of compiled graphs. Wiring only."""

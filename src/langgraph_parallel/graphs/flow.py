@@ -1,144 +1,111 @@
-"""How every graph over sections is wired: plan -> worker -> gather -> (worker ...) -> close."""
+"""Wire a flow: plan -> worker -> gather -> (worker ...) -> close."""
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Unpack
 
 from langgraph.graph import END, START, StateGraph
 from langgraph.graph.state import CompiledStateGraph
-from langgraph.store.base import BaseStore
-from langgraph.types import Checkpointer
-from pydantic import Field
+from pydantic import Field, JsonValue
 from typing_extensions import TypedDict
 
-from langgraph_parallel.nodes.fan_out.branch import branch_node, task_type
-from langgraph_parallel.nodes.fan_out.scatter import answered_to, scatter_to
+from langgraph_parallel.graphs.options import GraphOptions, resolve
+from langgraph_parallel.nodes.fan_out.branch import branch_node
+from langgraph_parallel.nodes.fan_out.scatter import scatter_answers_to, scatter_to
 from langgraph_parallel.nodes.fan_out.state import BRANCHES, RUN_REPORT, typed_dict
+from langgraph_parallel.nodes.fan_out.task import task_type
 from langgraph_parallel.nodes.flow.estimate import flow_estimator
 from langgraph_parallel.nodes.flow.nodes import (
-    asking,
+    ask_person_node,
     close_node,
+    first_round_ids,
     gather_node,
-    of_first_round,
     plan_node,
     section_tasks,
 )
-from langgraph_parallel.nodes.flow.rounds import again
+from langgraph_parallel.nodes.flow.rounds import redrive_update
 from langgraph_parallel.nodes.flow.spec import Flow
 from langgraph_parallel.records import Answer, Branch, Call, Section
 from langgraph_parallel.reducers.channels import merge_calls
-from langgraph_parallel.reducers.completion import Completion, as_completion
-from langgraph_parallel.runtime.context import Context
-from langgraph_parallel.runtime.graph import Governing, governed
-from langgraph_parallel.runtime.limits import Limits, limits_from_environment, merged
-from langgraph_parallel.runtime.prices import check_prices
-
-
-class Options(TypedDict, total=False):
-    """What every graph over sections can be made with."""
-
-    limits: Limits | None
-    """Bounds of calls, budget and deadline of a run."""
-    completion: str | Completion | None
-    """When there is enough of what was planned at first, such as `min_success(0.8)`."""
-    checkpointer: Checkpointer
-    """Of the compiled graph; leave it out where the graph becomes part of another."""
-    store: BaseStore | None
-    """Of the compiled graph."""
+from langgraph_parallel.runtime.graph import Governing, parallel_graph
 
 
 class FlowOutput(TypedDict):
-    """What every graph over sections gives beside its result."""
+    """The output keys that every graph over sections has."""
 
-    sections: Annotated[list[Section], Field(title="Sections", description="What was planned.")]
+    missing: Annotated[
+        list[str], Field(title="Missing", description="What was planned and is not in the result, by title.")
+    ]
+    sections: Annotated[list[Section], Field(title="Sections", description="The plan.")]
     branches: BRANCHES
-    report: RUN_REPORT
+    run_report: RUN_REPORT
 
 
 class _Inner(FlowOutput):
-    """Channels that stay inside."""
+    """Internal channels."""
 
     wave: list[str]
     """Ids of the sections that are worked on now."""
+    notes: dict[str, JsonValue]
+    """What the planner noted besides its sections."""
     calls: Annotated[dict[str, Call], merge_calls]
+    """Calls outside of branches."""
     answers: list[Answer]
-    """What a person has decided of votes in the sections."""
+    """A person's answers to votes in the sections."""
     spare: dict[str, Branch]
-    """What a run before has done of later rounds, by what it was done on."""
+    """Later-round results of the previous run, keyed by fingerprint."""
     problems: dict[str, str]
-    """Steps beside the branches that have failed, and why."""
+    """Failed steps outside of branches, each with its cause."""
 
 
-def flow_graph(
-    flow: Flow,
-    given: Any,
-    made: Any,
-    *,
-    limits: Limits | None = None,
-    completion: str | Completion | None = None,
-    checkpointer: Checkpointer = None,
-    store: BaseStore | None = None,
-    context: type[Context] = Context,
-    takes: Any = None,
-) -> CompiledStateGraph[Any, Any, Any, Any]:
+def flow_graph(flow: Flow, **options: Unpack[GraphOptions]) -> CompiledStateGraph[Any, Any, Any, Any]:
     """Compile a flow.
 
-    Args:
-        flow: what is special about it.
-        given: its input, a TypedDict.
-        made: what its close makes, a TypedDict.
-        limits: bounds of calls, budget and deadline of a run.
-        completion: when there is enough of the first round.
-        checkpointer: of the compiled graph.
-        store: of the compiled graph.
-        context: the runtime context.
-        takes: the input for one text under a title, as in `Governing`.
-
     Raises:
+        UsageError: an option is not valid.
         UnknownPrice: a budget in dollars, and a model without a known price.
     """
-    check_prices(merged([limits, limits_from_environment()]), [ask.model for ask in flow.all_asks])
-    escalates = flow.workers.escalates
-    builder: StateGraph[Any, Any, Any, Any] = StateGraph(
-        typed_dict(f"{flow.name}State", _Inner, given, made),
-        context_schema=context,
-        input_schema=given,
-        output_schema=typed_dict(f"{flow.name}Output", made, FlowOutput),
+    resolved = resolve(options, [ask.model for ask in flow.asks])
+    governing = Governing(
+        kind=flow.kind,
+        fan_out_node="plan",
+        close_node=flow.close_name,
+        estimate=flow_estimator(flow),
+        context=flow.context,
+        limits=resolved.limits,
+        completion=resolved.completion,
+        redrive=redrive_update,
+        escalates=flow.workers.escalates,
+        input_keys=flow.input_keys,
+        asks=flow.asks if flow.uses_model is None else (),  # a graph that can work offline checks its own
+        from_text=flow.from_text,
     )
-    end = flow.closes_with
-    tasks = section_tasks(flow)
-    builder.add_node("plan", plan_node(flow))
-    only = flow.workers.only  # a graph that is the only worker shows in drawings
+    return parallel_graph(_wire(flow).compile(name=flow.name, **resolved.compile), governing)
+
+
+def _wire(flow: Flow) -> StateGraph[Any, Any, Any, Any]:
+    builder: StateGraph[Any, Any, Any, Any] = StateGraph(
+        typed_dict(f"{flow.name}State", _Inner, flow.input, flow.output),
+        context_schema=flow.context,
+        input_schema=flow.input,
+        output_schema=typed_dict(f"{flow.name}Output", flow.output, FlowOutput),
+    )
+    close, only, tasks = flow.close_name, flow.workers.only, section_tasks(flow)
     branch = (
-        branch_node(only, "section", into=flow.workers.into)
-        if only
+        branch_node(only, "section", input_for=flow.workers.input_for, quiet=flow.quiet)
+        if only  # a graph that is the only worker is drawn as a subgraph
         else branch_node(flow.workers, "section", quiet=flow.quiet)
     )
+    builder.add_node("plan", plan_node(flow))
     builder.add_node("worker", branch, input_schema=task_type("SectionTask", Section))
     builder.add_node("gather", gather_node(flow))
-    builder.add_node(end, close_node(flow))
+    builder.add_node(close, close_node(flow))
     builder.add_edge(START, "plan")
-    builder.add_conditional_edges("plan", *scatter_to("worker", tasks, join="gather", all_of=of_first_round))
     builder.add_edge("worker", "gather")
-    join = "escalate" if escalates else end
-    builder.add_conditional_edges("gather", *scatter_to("worker", tasks, join=join, all_of=of_first_round))
-    if escalates:
-        builder.add_node("escalate", asking)
-        builder.add_conditional_edges(
-            "escalate", *answered_to("worker", tasks, join=end, all_of=of_first_round)
-        )
-    builder.add_edge(end, END)
-    return governed(
-        builder.compile(checkpointer=checkpointer, store=store, name=flow.name),
-        Governing(
-            "plan",
-            end,
-            flow_estimator(flow),
-            context,
-            limits,
-            as_completion(completion),
-            again=again,
-            escalates=escalates,
-            fills=flow.takes,
-            asks=flow.all_asks,
-            takes=takes,
-        ),
-    )
+    builder.add_edge(close, END)
+    edge: dict[str, Any] = {"counted": first_round_ids}
+    builder.add_conditional_edges("plan", *scatter_to("worker", tasks, join="gather", **edge))
+    after = "escalate" if flow.workers.escalates else close
+    builder.add_conditional_edges("gather", *scatter_to("worker", tasks, join=after, **edge))
+    if flow.workers.escalates:
+        builder.add_node("escalate", ask_person_node)
+        builder.add_conditional_edges("escalate", *scatter_answers_to("worker", tasks, join=close, **edge))
+    return builder

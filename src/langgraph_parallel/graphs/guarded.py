@@ -1,30 +1,28 @@
-"""Guarded: an answer and the checks of what it answers, at once; nothing is seen before the checks pass."""
+"""Guarded answer: the answer and the checks of the message run at once; the checks release the answer."""
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Unpack
 
 from langgraph.graph.state import CompiledStateGraph
 from pydantic import Field, JsonValue
-from typing_extensions import TypedDict, Unpack
+from typing_extensions import TypedDict
 
 from langgraph_parallel.errors import UsageError
-from langgraph_parallel.graphs.checking import check_worker
-from langgraph_parallel.graphs.flow import Options, flow_graph
-from langgraph_parallel.nodes.catalogue.checks import CheckLike, as_check
-from langgraph_parallel.nodes.catalogue.guarded import ANSWER, LATE, Guard, HeldAnswer, Policy
+from langgraph_parallel.graphs.flow import flow_graph
+from langgraph_parallel.graphs.options import GraphOptions
+from langgraph_parallel.graphs.voting import create_voting
+from langgraph_parallel.nodes.catalogue.checks import CheckLike, build_check_workers, load_checks
+from langgraph_parallel.nodes.catalogue.guarded import Guard, Policy, build_answer_workers
 from langgraph_parallel.nodes.flow.spec import Flow
-from langgraph_parallel.nodes.work.arguments import check_named
-from langgraph_parallel.nodes.work.ask import Ask
-from langgraph_parallel.nodes.work.workers import WorkerLike, Workers, as_worker
-from langgraph_parallel.prompts import Prompt, load, load_prompts
-from langgraph_parallel.records import CheckOutcome, Section
-from langgraph_parallel.runtime.limits import Limits
+from langgraph_parallel.nodes.work.workers import WorkerLike, Workers
+from langgraph_parallel.prompts import Prompt, load_prompts
+from langgraph_parallel.records import CheckOutcome
 from langgraph_parallel.runtime.models import ModelLike
 
 
 class GuardedInput(TypedDict):
-    """What to answer."""
+    """The message."""
 
     message: Annotated[
         str, Field(title="Message", description="What to answer.", examples=["How do I mend a bicycle tube?"])
@@ -32,12 +30,12 @@ class GuardedInput(TypedDict):
 
 
 class GuardedOutput(TypedDict):
-    """The answer, or why there is none."""
+    """The answer, or why it is withheld."""
 
-    answer: Annotated[JsonValue, Field(title="Answer", description="None where it is kept back.")]
-    released: Annotated[bool, Field(title="Released", description="Whether every check has passed.")]
-    reason: Annotated[str, Field(title="Reason", description="Why it is kept back.")]
-    checks: Annotated[list[CheckOutcome], Field(title="Checks", description="What each check came to.")]
+    answer: Annotated[JsonValue, Field(title="Answer", description="None if it is withheld.")]
+    released: Annotated[bool, Field(title="Released", description="Whether every check passed.")]
+    reason: Annotated[str, Field(title="Reason", description="Why the answer is withheld.")]
+    checks: Annotated[list[CheckOutcome], Field(title="Checks", description="The outcome of each check.")]
 
 
 def create_guarded(
@@ -50,81 +48,58 @@ def create_guarded(
     stream: bool = False,
     prompts: Mapping[str, str | Path | Prompt] | None = None,
     name: str = "guarded",
-    **options: Unpack[Options],
+    **options: Unpack[GraphOptions],
 ) -> CompiledStateGraph[Any, Any, Any, Any]:
-    """Make a graph that answers a message while it checks it, and lets nobody see the answer before that.
+    """Build a graph that answers a message while it checks it, and releases the answer once all checks pass.
 
-    Input: `message`. Output: `answer` (None where it is kept back), `released`, `reason`, `checks` (list of
-    `CheckOutcome`), `sections`, `branches`, `report`. As soon as a check trips, the answer is cancelled: its
-    connection is closed, and the rest of its tokens is never made. An answer that is kept back is in no
+    Input: `message`. Output: `answer` (None if it is withheld), `released`, `reason`, `checks` (list of
+    `CheckOutcome`), `missing`, `sections`, `branches`, `run_report`. As soon as a check trips, the answer is
+    cancelled: its connection is closed, and the rest of it is never generated. A withheld answer is in no
     output.
 
     Args:
-        model: for the answer and the checks; by default, what the environment names.
-        answer: answers instead: a worker of your own, which gets the message.
+        model: of the answer and the checks; by default the one that the environment names.
+        answer: a worker that answers instead; it gets the message.
         checks: by name: criteria for a model, a worker (as in `create_moderation`), or a `Check`; by default
-            one that ships, `safety`.
-        check_model: the model of the checks, a small and fast one, say; by default `model`.
-        policy: what a check means that could not be run: `closed` keeps the answer back, `open` lets it
-            through. One that cannot decide keeps it back in any case.
-        stream: tell the answer part by part, as `{"event": "token", "text": ...}` under
-            `stream_mode="custom"`: what was made before the checks have passed is told at once when they do,
-            the rest as it comes.
-        prompts: your own instead of those that ship: `answer`, `check`.
+            the shipped check `safety`.
+        check_model: the model of the checks, for example a small and fast one; by default `model`.
+        policy: handling of a check that fails to run: `closed` withholds the answer, `open` releases it. A
+            check that cannot decide withholds it under both.
+        stream: whether the answer is streamed as `{"event": "token", "text": ...}` under
+            `stream_mode="custom"`: what was generated before the checks passed is sent when they do, the rest
+            as it arrives.
+        prompts: replacements of shipped prompts: `answer`, `check`.
         name: shown in traces: `guarded[answer]`.
-        options: `limits`, `checkpointer`, `store`; `completion` does not apply.
+        options: `limits`, `checkpointer`, `store`; `completion` does not apply; see `GraphOptions`.
 
     Raises:
-        UsageError: there is no check, or the policy is another.
-        PromptError: a prompt with other variables.
+        UsageError: there is no check, or `policy` is not valid.
+        PromptError: a prompt has other variables.
     """
-    if policy not in ("closed", "open"):
-        raise UsageError(f"policy is {policy!r}; choose closed or open")
     if options.get("completion") is not None:
-        raise UsageError("a guarded answer waits for all of its checks; leave out completion=")
-    if checks is not None:
-        check_named(checks, "checks")
-    texts = load_prompts("guarded", prompts)
-    shipped = {"safety": load("guarded/checks/safety").text}
-    held = {one: as_check(check) for one, check in (shipped if checks is None else checks).items()}
-    if not held:
-        raise UsageError("there is no check; pass {'name': 'what must not be answered'}")
+        raise UsageError("a guarded answer waits for all of its checks; leave out completion")
+    texts, by_name = load_prompts("guarded", prompts), load_checks(checks, "guarded/checks")
+    guard = Guard(list(by_name), policy)
     judge = check_model if check_model is not None else model
-    workers: dict[str, WorkerLike] = {
-        f"check/{one}": check_worker(one, check, texts["check"], judge, "message")
-        for one, check in held.items()
-    }
-    guard = Guard(list(held), policy)
-    once = Limits(hedge="off") if stream else None  # two streams of one answer would be told at once
-    own = (
-        as_worker(answer, "guarded/answer")
-        if answer is not None
-        else Ask(texts["answer"], model=model, limits=once)
+    check_workers, check_inputs = build_check_workers(
+        by_name, texts["check"], judge, variable="message", create_voting=create_voting
     )
     flow = Flow(
         name=name,
-        takes=["message"],
+        kind="guarded",
+        input=GuardedInput,
+        output=GuardedOutput,
         plan=guard.plan,
         workers=Workers(
-            {
-                ANSWER: HeldAnswer(own, guard, stream=stream),
-                LATE: HeldAnswer(own, guard, stream=stream, late=True),
-                **workers,
-            },
-            foreign=lambda section: section.content,
-            inputs={one: _as_message for one, worker in workers.items() if isinstance(worker, Ask)},
+            {**build_answer_workers(answer, texts["answer"], model, guard, stream=stream), **check_workers},
+            foreign_input=lambda section: section.content,
+            inputs=check_inputs,
         ),
         watch=guard.watch,
-        further=guard.further,
+        next_round=guard.next_round,
         quiet=True,
         close=guard.close,
-        closes_with="release",
-        gives=["answer", "released", "reason", "checks"],
+        close_name="release",
+        from_text=lambda title, text: {"message": text},
     )
-    return flow_graph(
-        flow, GuardedInput, GuardedOutput, takes=lambda title, text: {"message": text}, **options
-    )
-
-
-def _as_message(section: Section) -> dict[str, str]:
-    return {"message": section.content}
+    return flow_graph(flow, **options)

@@ -2,18 +2,16 @@
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, Any, NotRequired
+from typing import Annotated, Any, NotRequired, Unpack
 
 from langgraph.graph.state import CompiledStateGraph
 from pydantic import Field
-from typing_extensions import TypedDict, Unpack
+from typing_extensions import TypedDict
 
-from langgraph_parallel.errors import UsageError
-from langgraph_parallel.graphs.flow import Options, flow_graph
-from langgraph_parallel.nodes.catalogue.research import RESEARCH, SEARCH_ONLY, Inquiry
-from langgraph_parallel.nodes.catalogue.tools import Researcher, Toolbox
+from langgraph_parallel.graphs.flow import flow_graph
+from langgraph_parallel.graphs.options import GraphOptions
+from langgraph_parallel.nodes.catalogue.research import Inquiry
 from langgraph_parallel.nodes.flow.spec import Flow
-from langgraph_parallel.nodes.work.arguments import at_least
 from langgraph_parallel.nodes.work.workers import Workers
 from langgraph_parallel.prompts import Prompt, load_prompts
 from langgraph_parallel.records import Research
@@ -21,7 +19,7 @@ from langgraph_parallel.runtime.models import ModelLike
 
 
 class ResearchInput(TypedDict):
-    """What to find out, and where."""
+    """The question, and files to search."""
 
     question: Annotated[
         str,
@@ -40,73 +38,77 @@ class ResearchInput(TypedDict):
 
 
 class ResearchOutput(TypedDict):
-    """What was found out."""
+    """The report."""
 
     research: Annotated[
-        Research | None, Field(title="Research", description="The report; None where it was not written.")
+        Research | None, Field(title="Research", description="The report; None if it was not written.")
     ]
-    markdown: Annotated[str | None, Field(title="Markdown", description="The report, to be read.")]
+    markdown: Annotated[str | None, Field(title="Markdown", description="The report as Markdown.")]
 
 
 def create_research(
     *,
     model: ModelLike | None = None,
     tools: Sequence[Any] = (),
-    topics: int = 5,
-    rounds: int = 2,
-    steps: int = 4,
+    max_topics: int = 5,
+    max_rounds: int = 2,
+    max_steps: int = 4,
     language: str = "the language of the question",
     offline: bool = False,
     prompts: Mapping[str, str | Path | Prompt] | None = None,
     name: str = "research",
-    **options: Unpack[Options],
+    **options: Unpack[GraphOptions],
 ) -> CompiledStateGraph[Any, Any, Any, Any]:
-    """Make a graph that looks into a question from several sides at once, and reports with references.
+    """Build a graph that looks into a question from several sides at once, and reports with references.
 
-    Input: `question`, and `files` (text by name) to search in. Output: `research` (`Research`: a text with
-    numbered references, each with its source and a quote that the source holds), `markdown`, `sections`,
-    `branches`, `report`. A planner names topics; one worker each looks into them with tools, all at the same
-    time; then what is missing is looked into in a further round, unless a budget is spent. A finding whose
-    quote no source holds is left out, and so is a number in the report that stands for nothing.
+    Input: `question`, and `files` (text by name) to search. Output: `research` (`Research`: a text with
+    numbered references, each with its source and a quote from it), `markdown`, `missing` (topics without a
+    finding), `sections`, `branches`, `run_report`. A planner names topics; one worker each looks into them
+    with tools, all at once; then gaps are looked into in a further round, unless a budget is spent. A finding
+    whose quote is in no source is dropped, and so is a reference to a finding that does not exist.
 
-    Without a model it is search in the given files: passages, and nothing concluded from them.
+    Without a model it only searches the given files: it returns passages, and concludes nothing.
 
     Args:
-        model: by default, what the environment names.
-        tools: LangChain tools, or functions with a docstring; search in the files comes on its own.
-        topics: in one round, at most.
-        rounds: of topics, at most; 1 asks for no gaps.
-        steps: how often a worker is asked on one topic, at most.
+        model: by default the one that the environment names.
+        tools: LangChain tools, or functions with a docstring; search in the files is added.
+        max_topics: most topics in a round.
+        max_rounds: most rounds of topics; 1 looks for no gaps.
+        max_steps: most calls of a worker on one topic.
         language: of the report.
-        offline: use no model, whatever the environment names.
-        prompts: your own instead of those that ship: `plan`, `step`, `gaps`, `report`.
+        offline: whether to use no model, even if the environment names one.
+        prompts: replacements of shipped prompts: `plan`, `step`, `gaps`, `report`.
         name: shown in traces: `research[Prices]`.
-        options: `limits`, `completion` (of the first round), `checkpointer`, `store`.
+        options: `limits`, `completion` (of the first round), `checkpointer`, `store`; see `GraphOptions`.
 
     Raises:
-        UsageError: a number below 1, or something that is no tool.
-        PromptError: a prompt with other variables.
+        UsageError: a number is less than 1, or a tool is not valid.
+        PromptError: a prompt has other variables.
     """
-    if offline and model is not None:
-        raise UsageError("offline=True uses no model; leave out model=, or offline=")
-    for what, number in (("topics", topics), ("rounds", rounds), ("steps", steps)):
-        at_least(number, what)
-    texts, toolbox = load_prompts("research", prompts), Toolbox(tools)
-    inquiry = Inquiry(texts, model, toolbox, most=topics, rounds=rounds, offline=offline, language=language)
+    inquiry = Inquiry(
+        load_prompts("research", prompts),
+        model,
+        tools,
+        max_topics=max_topics,
+        max_rounds=max_rounds,
+        max_steps=max_steps,
+        offline=offline,
+        language=language,
+    )
     flow = Flow(
         name=name,
-        takes=["question", "files"],
+        kind="research",
+        input=ResearchInput,
+        output=ResearchOutput,
         plan=inquiry.plan,
-        draft=inquiry.draft,
-        plans=[inquiry.planner, inquiry.finder],
-        workers=Workers({RESEARCH: Researcher(inquiry.step, toolbox, steps), SEARCH_ONLY: inquiry.search}),
-        further=inquiry.further,
-        needs_model=inquiry.uses_model,
+        plan_asks=[inquiry.planner, inquiry.gap_finder],
+        estimate_plan=inquiry.estimate_plan,
+        workers=Workers(inquiry.workers),
+        next_round=inquiry.next_round,
+        uses_model=inquiry.uses_model,
         close=inquiry.close,
-        closes=[inquiry.writer],
-        closes_with="write",
-        gives=["research", "markdown"],
+        close_asks=[inquiry.writer],
+        close_name="write",
+        from_text=lambda title, text: {"question": text},
     )
-    return flow_graph(
-        flow, ResearchInput, ResearchOutput, takes=lambda title, text: {"question": text}, **options
-    )
+    return flow_graph(flow, **options)

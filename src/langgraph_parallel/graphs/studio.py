@@ -1,7 +1,7 @@
-"""The graphs as LangGraph Studio and `langgraph dev` open them: with defaults, and without a checkpointer.
+"""The graphs for LangGraph Studio and `langgraph dev`: with defaults, and without a checkpointer.
 
-None needs a key to be loaded. The review, the briefing, the moderation, the feedback analysis and the
-research run without one, on engines; the others need a model, from the runtime context or the environment.
+None needs an API key to load. Review, briefing, moderation, feedback and research run without a model, on
+engines; the others need one, from the runtime context or the environment.
 """
 
 from langgraph_parallel.graphs.best_of import create_best_of
@@ -30,7 +30,7 @@ feedback = create_feedback_analysis()
 guarded = create_guarded(stream=True)
 labeling = create_labeling(labels=["praise", "complaint", "question", "other"])
 map_reduce = create_map_reduce(
-    worker=Ask.shipped("sectioning/summarise"), reducer=Ask.shipped("map_reduce/reduce"), max_tokens=6000
+    worker=Ask.shipped("sectioning/summarise"), synthesizer=Ask.shipped("map_reduce/reduce"), max_tokens=6000
 )
 market_study = create_market_study()
 moderation = create_moderation()
@@ -41,7 +41,7 @@ scatter_gather = create_scatter_gather(
         name: Ask.shipped("voting/question", temperature=temperature, role=f"You are the {name} source.")
         for name, temperature in (("cool", 0.0), ("warm", 0.7), ("hot", 1.0))
     },
-    combine=synthesize.by_model(),
+    synthesizer=synthesize.by_model(),
 )
 sectioning = create_sectioning(
     planner=split.by_heading(), worker=Ask.shipped("sectioning/summarise"), synthesizer=synthesize.by_model()

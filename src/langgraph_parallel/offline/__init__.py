@@ -1,4 +1,4 @@
-"""Engines that need no model: static analysers as voters of the same graphs."""
+"""Engines that need no model: static analysers as voters, patterns, and a sentiment lexicon."""
 
 from langgraph_parallel.offline.families import BLIND_SPOTS, FAMILIES, families_for, installed_engines
 from langgraph_parallel.offline.voter import StaticVoter

@@ -1,4 +1,4 @@
-"""The static engines, behind one interface: arguments out, hits in."""
+"""The static engines, behind one interface that returns their hits."""
 
 import json
 import re
@@ -17,19 +17,25 @@ _SYNTAX = "not valid Python for this interpreter"
 
 
 class Hit(NamedTuple):
-    """One line of an engine's output."""
+    """A defect reported by an engine."""
 
     path: str
+    """Path relative to the working directory of the engine."""
     first: int
+    """First line, from 1."""
     last: int
+    """Last line, included."""
     code: str
+    """The engine's own code for the rule."""
     message: str
     severity: Severity | None = None
+    """The engine's severity; None if it has none."""
     fix: str = ""
+    """The engine's suggestion."""
 
 
 class Unread(NamedTuple):
-    """A file that an engine could not read, and why."""
+    """A file that an engine could not read."""
 
     path: str
     reason: str
@@ -40,27 +46,34 @@ Parsed = Iterator[Hit | Unread]
 
 @dataclass(frozen=True)
 class Engine:
-    """A static analyser that runs as a Python module, and reads Python files."""
+    """A static analyser for Python files that runs as a Python module."""
 
     name: str
     module: str
     arguments: Callable[[Sequence[str], Sequence[str]], list[str]]
-    """From the rules to select and to ignore to command line arguments, before the files."""
+    """Function from the rules to select and to ignore to the command line arguments before the files."""
     parse: Callable[[Output], Parsed]
+    """Function from the output of the engine to its hits and unread files."""
     codes: tuple[int, ...] = (0,)
-    """Exit codes that mean that it has worked."""
+    """Exit codes that mean success."""
     needs: str = ""
-    """A plug-in that has to be installed beside the module."""
+    """A plug-in module that the engine requires; empty for none."""
 
     @property
     def installed(self) -> bool:
-        """Whether it can be run here."""
+        """Whether the engine and its plug-in are installed."""
         return all(find_spec(module) for module in (self.module, self.needs) if module)
 
     async def run(
         self, files: Sequence[str], folder: Path, *, select: Sequence[str] = (), ignore: Sequence[str] = ()
     ) -> tuple[list[Hit], list[Unread]]:
-        """Run on files, named relative to `folder`.
+        """Run the engine.
+
+        Args:
+            files: paths relative to `folder`.
+            folder: working directory of the engine.
+            select: prefixes of the rules to apply; empty for all.
+            ignore: prefixes of the rules to leave out.
 
         Raises:
             EngineError, TimeoutError: as `run_module`.
@@ -83,18 +96,17 @@ def _ruff_arguments(select: Sequence[str], ignore: Sequence[str]) -> list[str]:
 
 
 def _parse_ruff(output: Output) -> Parsed:
-    broken = set()
+    unread = set()
     for item in json.loads(output.stdout):
-        path = Path(item["filename"])
-        relative = "/".join(path.parts[-2:])
+        path = "/".join(Path(item["filename"]).parts[-2:])  # ruff prints absolute paths
         if item["code"] in {None, "invalid-syntax"}:
-            if relative not in broken:
-                broken.add(relative)
-                yield Unread(relative, _SYNTAX)
+            if path not in unread:
+                unread.add(path)
+                yield Unread(path, _SYNTAX)
             continue
         fix = (item.get("fix") or {}).get("message") or ""
         first, last = item["location"]["row"], item["end_location"]["row"]
-        yield Hit(relative, first, max(first, last), item["code"], item["message"], fix=fix)
+        yield Hit(path, first, max(first, last), item["code"], item["message"], fix=fix)
 
 
 def _parse_bandit(output: Output) -> Parsed:
@@ -124,26 +136,26 @@ def _parse_flake8(output: Output) -> Parsed:
 
 
 _SEVERITIES: dict[str, Severity] = {"HIGH": "high", "MEDIUM": "medium", "LOW": "low"}
-_VULTURE = {
+_VULTURE_CODES = {
     "unused import": "unused-import",
     "unused variable": "unused-argument",
     "unreachable code": "unreachable-code",
     "unsatisfiable": "unreachable-code",
     "redundant if": "unreachable-code",
 }
+"""Codes by the start of the message: vulture has no codes of its own."""
 
 
 def _parse_vulture(output: Output) -> Parsed:
     for line in output.stdout.splitlines():
         if match := _LINE.fullmatch(line):
             message = re.sub(r" \(\d+% confidence\)$", "", match["text"])
-            code = next(
-                (code for start, code in _VULTURE.items() if message.startswith(start)), "unused-code"
-            )
+            codes = (code for start, code in _VULTURE_CODES.items() if message.startswith(start))
+            code = next(codes, "unused-code")
             yield Hit(_relative(match["path"]), int(match["line"]), int(match["line"]), code, message)
     unread = [match["path"] for line in output.stderr.splitlines() if (match := _LINE.fullmatch(line))]
-    if output.code == 1 and not unread:  # it says so of files that it cannot read, and of nothing else
-        raise EngineError(f"vulture did not run: {output.last_words}")
+    if output.code == 1 and not unread:  # code 1 means unreadable files; without one, vulture itself failed
+        raise EngineError(f"vulture failed: {output.last_error_line}")
     yield from (Unread(_relative(path), _SYNTAX) for path in unread)
 
 

@@ -1,7 +1,7 @@
-"""Who of the engines judges what, and with how many votes.
+"""Families of engines: which engines judge an aspect, and with how many votes.
 
-Engines of one family say the same by construction: ruff re-implements bandit's rules, and finds the same
-code on the same line. So a family has one vote, however many engines it holds.
+Engines of one family agree by construction: ruff re-implements bandit's rules, and reports the same code on
+the same line. Separate votes would count one opinion twice, so a family has one vote.
 """
 
 from collections.abc import Sequence
@@ -11,23 +11,24 @@ from langgraph_parallel.offline.engines import BANDIT, DLINT, RUFF, VULTURE, Eng
 
 
 class Seat(NamedTuple):
-    """An engine, for the rules that it judges in one aspect."""
+    """An engine in a family, with the rules that it applies."""
 
     engine: Engine
     select: tuple[str, ...] = ()
-    """Prefixes of its own codes; empty for all that it has."""
+    """Prefixes of the engine's own codes; empty for all."""
     ignore: tuple[str, ...] = ()
+    """Prefixes of selected codes to leave out."""
 
 
 class Family(NamedTuple):
-    """Engines that share one vote in one aspect."""
+    """Engines that share one vote on one aspect."""
 
     name: str
     seats: tuple[Seat, ...]
     scope: tuple[str, ...]
-    """Prefixes of the canonical rules that it can judge: for anything else its silence means nothing."""
+    """Prefixes of the canonical rules that it can judge; its silence about others means nothing."""
     tests_only: bool = False
-    """Judges test files only."""
+    """Whether it judges only test files."""
 
 
 _STYLE = (
@@ -56,26 +57,26 @@ FAMILIES: dict[str, tuple[Family, ...]] = {
     "tests": (Family("ruff", (Seat(RUFF, _TESTS),), _TESTS, tests_only=True),),
     "documentation": (Family("ruff", (Seat(RUFF, _DOCUMENTATION),), _DOCUMENTATION),),
 }
-"""Families by aspect. An aspect of one's own has none: no engine can judge it."""
+"""Families by aspect. No engine judges an aspect of the user's own."""
 
 ENGINES: tuple[Engine, ...] = (RUFF, BANDIT, DLINT, VULTURE)
 
 BLIND_SPOTS = (
-    "They match known patterns: of the mistakes in a program's logic they find about one in fifty. "
-    "They do not see missing checks, wrong conditions, untested behaviour or documentation that is wrong."
+    "They match known patterns: they find about one in fifty logic errors, and do not see missing checks, "
+    "wrong conditions, untested behaviour or incorrect documentation."
 )
 
 
 def families_for(aspect: str) -> list[Family]:
-    """The families that judge an aspect, with the engines of them that are installed."""
-    held = []
+    """Return the families that judge an aspect, with their installed engines only."""
+    families = []
     for family in FAMILIES.get(aspect, ()):
         seats = tuple(seat for seat in family.seats if seat.engine.installed)
         if seats:
-            held.append(family._replace(seats=seats))
-    return held
+            families.append(family._replace(seats=seats))
+    return families
 
 
 def installed_engines() -> Sequence[str]:
-    """Names of the engines that can run here."""
+    """Return the names of the installed engines."""
     return [engine.name for engine in ENGINES if engine.installed]

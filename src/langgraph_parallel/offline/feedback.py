@@ -1,4 +1,4 @@
-"""What can be said of feedback without a model: a lexicon, patterns, and terms. Labelled as that."""
+"""Analysis of feedback without a model, by a sentiment lexicon, patterns and shared terms."""
 
 import re
 from collections import Counter
@@ -10,16 +10,16 @@ from langgraph_parallel.offline.patterns import personal_data
 from langgraph_parallel.reducers.text.similarity import terms
 
 NOTICE = (
-    "A lexicon, patterns and term counts did this work, not a language model. The sentiment is VADER's, for "
-    "English: right in 54 to 60% of texts with three classes. Topics are terms that several texts share. "
-    "Irony, other languages, and whatever is only meant escape them; what has no word of the lexicon has no "
-    "sentiment."
+    "A lexicon, patterns and term counts did this work, not a language model. Sentiment is from VADER, for "
+    "English: correct for 54 to 60% of texts with three classes. Topics are terms that several texts share. "
+    "Irony, other languages and implied meaning are not recognised; a text without a word of the lexicon has "
+    "no sentiment."
 )
-NO_LEXICON = " The sentiment was not judged: install the extra `offline`."
+NO_LEXICON = " Sentiment was not judged: install the extra `offline`."
 _CLEAR = 0.05
-"""VADER's own threshold for its compound score."""
-_PART = 200
-"""Words that are scored together; of a longer text the score is the mean of its parts."""
+"""Minimum absolute compound score of a sentiment that is not neutral; VADER's own threshold."""
+_CHUNK_WORDS = 200
+"""Words scored together; the score of a longer text is the mean of its chunks."""
 _URGENT = re.compile(
     r"\b(?:urgent(?:ly)?|asap|immediately|right now|emergency|at once|dangerous|unsafe|fire|injur\w+|lawyer|"
     r"legal action|sue|fraud|stolen|hacked|locked out|cannot (?:access|log ?in)|can't (?:access|log ?in)|"
@@ -32,7 +32,7 @@ _WAITING = re.compile(
     r"missing|never arrived)\b|\?",
     re.I,
 )
-_NAMED: Mapping[str, re.Pattern[str]] = {
+_ENTITIES: Mapping[str, re.Pattern[str]] = {
     "money": re.compile(
         r"[$\u20ac\u00a3\u00a5]\s?\d[\d,]{0,20}(?:\.\d{1,4})?|"
         r"(?<![\d,.])\d[\d,]{0,20}(?:\.\d{1,4})?\s?(?:dollars|euros?|EUR|USD|GBP)\b"
@@ -47,78 +47,88 @@ _NAMED: Mapping[str, re.Pattern[str]] = {
 
 
 def sentiments(texts: Sequence[str]) -> list[dict[str, Any]]:
-    """By VADER's compound score; nothing of a text without a word of its lexicon, or without VADER."""
-    analyser = _analyser()
-    made: list[dict[str, Any]] = []
-    for text in texts:
-        if analyser is None or not any(
-            word in analyser.lexicon for word in re.findall(r"[\w']+", text.lower())
-        ):
-            made.append({})
-            continue
-        words = text.split()
-        parts = [" ".join(words[i : i + _PART]) for i in range(0, len(words), _PART)]
-        score = sum(analyser.polarity_scores(part)["compound"] for part in parts) / len(parts)
-        label = "positive" if score >= _CLEAR else "negative" if score <= -_CLEAR else "neutral"
-        made.append({"sentiment": label})
-    return made
+    """Return `{"sentiment"}` for each text, by VADER's compound score.
+
+    A text without a word of the lexicon gets an empty dict; without VADER, all texts do.
+    """
+    analyser = _load_analyser()
+    return [{} if analyser is None else _sentiment(text, analyser) for text in texts]
+
+
+def _sentiment(text: str, analyser: Any) -> dict[str, Any]:
+    if not any(word in analyser.lexicon for word in re.findall(r"[\w']+", text.lower())):
+        return {}
+    words = text.split()
+    # The compound score saturates with length, so a long text is scored in chunks.
+    chunks = [" ".join(words[i : i + _CHUNK_WORDS]) for i in range(0, len(words), _CHUNK_WORDS)]
+    score = sum(analyser.polarity_scores(chunk)["compound"] for chunk in chunks) / len(chunks)
+    return {"sentiment": "positive" if score >= _CLEAR else "negative" if score <= -_CLEAR else "neutral"}
 
 
 def urgencies(texts: Sequence[str]) -> list[dict[str, Any]]:
-    """By words that threaten, and words that wait."""
-    made = []
+    """Return `{"urgency", "quote"}` for each text: high for threats, medium for waiting, else low."""
+    rows = []
     for text in texts:
-        threat, wait = _URGENT.search(text), _WAITING.search(text)
-        found = threat or wait
-        label = "high" if threat else "medium" if wait else "low"
-        made.append({"urgency": label, "quote": found[0] if found else ""})
-    return made
+        threat, waiting = _URGENT.search(text), _WAITING.search(text)
+        match = threat or waiting
+        label = "high" if threat else "medium" if waiting else "low"
+        rows.append({"urgency": label, "quote": match[0] if match else ""})
+    return rows
 
 
 def topics(texts: Sequence[str], most: int = 4) -> list[dict[str, Any]]:
-    """Terms that at least two texts share, and no more than half of them where they are many."""
-    words = [_words(text) for text in texts]
-    holding = Counter(term for held in words for term in held)
+    """Return `{"topics"}` for each text: its terms that other texts share, the most common first.
+
+    A topic is in at least two texts, and in no more than half of them (but two are always allowed).
+
+    Args:
+        texts: all texts of the analysis.
+        most: maximum number of topics of a text.
+    """
+    words_by_text = [_words_by_term(text) for text in texts]
+    counts = Counter(term for words in words_by_text for term in words)
     ceiling = max(2, len(texts) // 2)
-    shared = {term for term, count in holding.items() if 2 <= count <= ceiling and not term.isdigit()}
-    wording = {
-        term: Counter(held[term] for held in words if term in held).most_common(1)[0][0] for term in shared
-    }
-    return [
-        {
-            "topics": [
-                wording[term] for term in sorted(held.keys() & shared, key=lambda t: (-holding[t], t))[:most]
-            ]
-        }
-        for held in words
-    ]
+    shared = {term for term, count in counts.items() if 2 <= count <= ceiling and not term.isdigit()}
+    labels = {term: _most_common_word(term, words_by_text) for term in shared}
+    rows = []
+    for words in words_by_text:
+        ranked = sorted(words.keys() & shared, key=lambda term: (-counts[term], term))
+        rows.append({"topics": [labels[term] for term in ranked[:most]]})
+    return rows
+
+
+def _most_common_word(term: str, words_by_text: Sequence[Mapping[str, str]]) -> str:
+    return Counter(words[term] for words in words_by_text if term in words).most_common(1)[0][0]
 
 
 def entities(texts: Sequence[str]) -> list[dict[str, Any]]:
-    """Amounts, dates, references, and whatever `personal_data` finds. People, places and products are not."""
-    made = []
+    """Return `{"entities"}` for each text: amounts, dates, references, and `personal_data`.
+
+    People, places and products are not found.
+    """
+    rows = []
     for text in texts:
         found = [
             {"kind": kind, "name": " ".join(match[0].split())}
-            for kind, pattern in _NAMED.items()
+            for kind, pattern in _ENTITIES.items()
             for match in pattern.finditer(text)
         ]
         found += [{"kind": span.kind, "name": span.text} for span in personal_data(text)]
-        made.append({"entities": found})
-    return made
+        rows.append({"entities": found})
+    return rows
 
 
-def _words(text: str) -> dict[str, str]:
-    """The terms of a text, and the first word of each."""
-    held: dict[str, str] = {}
+def _words_by_term(text: str) -> dict[str, str]:
+    """Return the terms of a text, each with its first word; ASCII words need at least 3 letters."""
+    words: dict[str, str] = {}
     for word in re.findall(r"[^\W_]+", text.lower()):
         for term in terms(word):
-            held.setdefault(term, word)
-    return {term: word for term, word in held.items() if len(word) > 2 or not word.isascii()}
+            words.setdefault(term, word)
+    return {term: word for term, word in words.items() if len(word) > 2 or not word.isascii()}
 
 
 @cache
-def _analyser() -> Any:
+def _load_analyser() -> Any:
     try:
         from vaderSentiment.vaderSentiment import SentimentIntensityAnalyzer
     except ModuleNotFoundError:
@@ -127,5 +137,5 @@ def _analyser() -> Any:
 
 
 def has_lexicon() -> bool:
-    """Whether VADER is installed."""
-    return _analyser() is not None
+    """Return whether VADER is installed."""
+    return _load_analyser() is not None

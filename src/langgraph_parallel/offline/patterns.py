@@ -1,7 +1,7 @@
-"""Patterns in text: personal data, and signs of spam. No model; every hit is a span and a name."""
+"""Patterns in text, without a model: personal data and signs of spam, as spans."""
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator, Sequence
 from functools import cache
 from typing import Any
 
@@ -21,8 +21,10 @@ _BAIT = re.compile(
     re.I,
 )
 _SHOUT = re.compile(r"\b(?:[A-Z]{3,30}[ !]{1,5}){3,9}[A-Z]{3,30}\b|[!$]{3,}")
-_ENOUGH = 2
-"""Signs of spam that make a text suspicious: one link, or one phrase, does not."""
+_MIN_SIGNS = 2
+"""Minimum signs of spam in a suspicious text: a single phrase is not suspicious."""
+_FREE_LINKS = 2
+"""Number of links that are not a sign of spam."""
 PERSONAL = (
     "e-mail address",
     "telephone number",
@@ -31,20 +33,21 @@ PERSONAL = (
     "IBAN",
     "IP address",
 )
-"""What `personal_data` finds."""
+"""The kinds of spans that `personal_data` returns; for spans at one position, the first kind wins."""
 
 
 def personal_data(text: str, region: str | None = None) -> list[Span]:
-    """Addresses and numbers by which a person can be reached or charged, in the order of the text.
+    """Return addresses and numbers by which a person can be reached or charged, in text order.
 
-    Card numbers and IBANs are checked by their check digits (ISO/IEC 7812, ISO 13616), telephone numbers by
-    `phonenumbers`, where it is installed (the extra `offline`). Names and postal addresses are not found.
+    Card numbers and IBANs must have valid check digits (ISO/IEC 7812, ISO 13616). Telephone numbers are found
+    by `phonenumbers`, if installed (extra `offline`). Names and postal addresses are not found.
 
     Args:
-        text: any.
-        region: two letters of the country whose telephone numbers are also found without +, such as `US`.
+        text: any text.
+        region: two-letter code, such as `US`, of the country whose telephone numbers are found without a `+`;
+            None to find only international numbers.
     """
-    found = [
+    candidates = [
         *_spans(_EMAIL, text, "e-mail address"),
         *_cards(text),
         *_spans(_SSN, text, "social security number"),
@@ -52,25 +55,25 @@ def personal_data(text: str, region: str | None = None) -> list[Span]:
         *_spans(_ADDRESS, text, "IP address"),
         *_telephones(text, region),
     ]
-    kept: list[Span] = []
-    for span in sorted(found, key=lambda span: (span.start, -span.end, PERSONAL.index(span.kind))):
-        if not kept or span.start >= kept[-1].end:
-            kept.append(span)
-    return kept
+    spans: list[Span] = []
+    for span in sorted(candidates, key=lambda span: (span.start, -span.end, PERSONAL.index(span.kind))):
+        if not spans or span.start >= spans[-1].end:
+            spans.append(span)
+    return spans
 
 
 def spam_signs(text: str) -> list[Span]:
-    """Phrases that bait, shouting, and links beyond the first two; none of fewer than two signs."""
-    found = [
+    """Return bait phrases, shouting, and links beyond the first two; nothing if there is only one sign."""
+    signs = [
         *_spans(_BAIT, text, "bait"),
         *_spans(_SHOUT, text, "shouting"),
-        *list(_spans(_LINK, text, "link"))[2:],
+        *list(_spans(_LINK, text, "link"))[_FREE_LINKS:],
     ]
-    return sorted(found, key=lambda span: span.start) if len(found) >= _ENOUGH else []
+    return sorted(signs, key=lambda span: span.start) if len(signs) >= _MIN_SIGNS else []
 
 
 def is_card(number: str) -> bool:
-    """Whether a number has the check digit of a card (Luhn), and is no row of one digit.
+    """Return whether a number has a valid check digit (Luhn), and does not only repeat one digit.
 
     >>> is_card("4111 1111 1111 1111"), is_card("4111 1111 1111 1112")
     (True, False)
@@ -81,54 +84,64 @@ def is_card(number: str) -> bool:
 
 
 def is_iban(number: str) -> bool:
-    """Whether a text has the check digits of an IBAN.
+    """Return whether a text has the length and the check digits of an IBAN.
 
     >>> is_iban("DE89 3704 0044 0532 0130 00"), is_iban("DE88 3704 0044 0532 0130 00")
     (True, False)
     """
-    held = number.replace(" ", "")
-    return 15 <= len(held) <= 34 and int("".join(str(int(c, 36)) for c in held[4:] + held[:4])) % 97 == 1
+    iban = number.replace(" ", "")
+    return 15 <= len(iban) <= 34 and int("".join(str(int(c, 36)) for c in iban[4:] + iban[:4])) % 97 == 1
 
 
-def _spans(
-    pattern: re.Pattern[str], text: str, kind: str, check: Callable[[str], bool] = lambda found: True
-) -> Iterator[Span]:
+def _spans(pattern: re.Pattern[str], text: str, kind: str) -> Iterator[Span]:
     for match in pattern.finditer(text):
-        if check(match[0]):
-            yield Span(start=match.start(), end=match.end(), text=match[0], kind=kind)
+        yield Span(start=match.start(), end=match.end(), text=match[0], kind=kind)
 
 
 def _cards(text: str) -> Iterator[Span]:
-    """Rows of 13 to 19 digits with the check digit of a card; what follows it (a date, say) is not of it."""
+    """Iterate over rows of 13 to 19 digits with the check digit of a card; digits may be in groups."""
     for match in _DIGITS.finditer(text):
         places = [match.start() + i for i, char in enumerate(match[0]) if char.isdigit()]
         start = 0
         while start + 13 <= len(places):
-            ends = range(min(19, len(places) - start), 12, -1) if _begins_group(text, places[start]) else ()
-            fits = [n for n in ends if _is_group_end(text, places[start + n - 1])]
-            size = next((n for n in fits if is_card(text[places[start] : places[start + n - 1] + 1])), 0)
+            size = _card_size(text, places, start)
             if size:
                 first, last = places[start], places[start + size - 1] + 1
                 yield Span(start=first, end=last, text=text[first:last], kind="card number")
             start += size or 1
 
 
+def _card_size(text: str, places: Sequence[int], start: int) -> int:
+    """Return the number of digits of the longest card number from `places[start]`; 0 if there is none.
+
+    A card number begins and ends with a group of digits. So it can be told from digits beside it, such as a
+    date, but is never found inside a longer number.
+    """
+    if not _begins_group(text, places[start]):
+        return 0
+    for size in range(min(19, len(places) - start), 12, -1):
+        last = places[start + size - 1]
+        if _ends_group(text, last) and is_card(text[places[start] : last + 1]):
+            return size
+    return 0
+
+
 def _begins_group(text: str, place: int) -> bool:
     return place == 0 or not text[place - 1].isdigit()
 
 
-def _is_group_end(text: str, place: int) -> bool:
+def _ends_group(text: str, place: int) -> bool:
     return place + 1 == len(text) or not text[place + 1].isdigit()
 
 
 def _ibans(text: str) -> Iterator[Span]:
-    """The longest row of groups with the check digits of an IBAN; words behind it are not of it."""
+    """Iterate over IBANs. A match may include words after the IBAN: groups are dropped until it is valid."""
     for match in _IBAN.finditer(text):
-        held = match[0]
-        while held and not is_iban(held):
-            held = held.rpartition(" ")[0]
-        if held:
-            yield Span(start=match.start(), end=match.start() + len(held), text=held, kind="IBAN")
+        iban = match[0]
+        while iban and not is_iban(iban):
+            iban = iban.rpartition(" ")[0]
+        if iban:
+            yield Span(start=match.start(), end=match.start() + len(iban), text=iban, kind="IBAN")
 
 
 def _telephones(text: str, region: str | None) -> Iterator[Span]:
@@ -149,5 +162,5 @@ def _phonenumbers() -> Any:
 
 
 def finds_telephones() -> bool:
-    """Whether `phonenumbers` is installed."""
+    """Return whether `phonenumbers` is installed, so that telephone numbers are found."""
     return _phonenumbers() is not None

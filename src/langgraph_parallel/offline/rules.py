@@ -1,4 +1,4 @@
-"""What the engines' rules mean; the words are in `rules.toml`."""
+"""Explanations of the engines' rules, from `rules.toml`."""
 
 import tomllib
 from importlib.resources import files
@@ -10,18 +10,21 @@ from langgraph_parallel.records.base import Record
 
 
 class Rule(Record):
-    """One rule in our words."""
+    """An explained rule."""
 
     severity: Severity
     explanation: str
+    """Why the defect matters."""
     suggestion: str
+    """How to fix it."""
 
 
 RULES = TypeAdapter(dict[str, Rule]).validate_python(
     tomllib.loads((files("langgraph_parallel.offline") / "rules.toml").read_text(encoding="utf-8"))
 )
+"""The explained rules, by canonical code."""
 
-_FAMILY: tuple[tuple[str, Severity], ...] = (
+_SEVERITY_BY_PREFIX: tuple[tuple[str, Severity], ...] = (
     ("S4", "low"),
     ("S", "medium"),
     ("DUO", "medium"),
@@ -34,7 +37,7 @@ _FAMILY: tuple[tuple[str, Severity], ...] = (
 
 
 def severity_for(rule: str) -> Severity:
-    """The severity of a canonical rule; of one that is not listed, that of its family."""
+    """Return the severity of a canonical rule; if it is not explained, the default for its prefix."""
     if rule in RULES:
         return RULES[rule].severity
-    return next((severity for prefix, severity in _FAMILY if rule.startswith(prefix)), "low")
+    return next((severity for prefix, severity in _SEVERITY_BY_PREFIX if rule.startswith(prefix)), "low")

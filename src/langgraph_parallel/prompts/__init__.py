@@ -1,6 +1,23 @@
-"""Prompts, one Markdown file each, and what puts values into them."""
+"""Prompts, one Markdown file each, and the code that renders them."""
 
 from langgraph_parallel.prompts.boundary import Messages, compose, fence
-from langgraph_parallel.prompts.loader import Prompt, as_prompt, load, load_prompts, names, replaced
+from langgraph_parallel.prompts.loader import (
+    Prompt,
+    as_prompt,
+    list_prompts,
+    load_prompt,
+    load_prompts,
+    with_replacements,
+)
 
-__all__ = ["Messages", "Prompt", "as_prompt", "compose", "fence", "load", "load_prompts", "names", "replaced"]
+__all__ = [
+    "Messages",
+    "Prompt",
+    "as_prompt",
+    "compose",
+    "fence",
+    "list_prompts",
+    "load_prompt",
+    "load_prompts",
+    "with_replacements",
+]

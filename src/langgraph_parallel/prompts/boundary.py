@@ -1,8 +1,8 @@
-"""A boundary around text from outside, which that text cannot forge.
+"""Boundaries around untrusted text, which that text cannot forge.
 
-Documents, code and posts are data that try to talk to the model. Each stands between two tags whose name
-is derived from a digest of the data and is checked not to occur in it, so that nothing in the data can
-close the boundary. The same data gets the same tags: prompts stay reproducible, and caches work.
+Documents, code and posts may contain text that addresses the model. Each is put between two tags whose name
+is derived from a digest of the data and does not occur in it, so that the data cannot close the boundary. The
+tags depend on the data alone, which keeps prompts reproducible and cacheable.
 """
 
 import hashlib
@@ -10,21 +10,27 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from langgraph_parallel.prompts.loader import Prompt, load
+from langgraph_parallel.prompts.loader import Prompt, load_prompt
 
-_RULE = load("data")
+_RULE = load_prompt("data")
+"""The instruction to treat text inside the tags as data."""
 
 
 @dataclass(frozen=True)
 class Messages:
-    """The two texts of one call: what we ask, and the rule for the data in it."""
+    """The two messages of one call."""
 
     system: str
+    """The rule for the data, and the role if there is one."""
     human: str
+    """The rendered prompt."""
 
 
 def fence(data: Mapping[str, str]) -> tuple[str, dict[str, str]]:
-    r"""Put each text inside tags that occur in none of them.
+    r"""Put each text between tags that occur in none of the texts.
+
+    Args:
+        data: untrusted texts by name.
 
     Returns:
         The name of the tags, and the fenced texts by name.
@@ -33,18 +39,20 @@ def fence(data: Mapping[str, str]) -> tuple[str, dict[str, str]]:
     >>> fenced["post"] == f'<{tag} name="post">\nhello\n</{tag}>'
     True
     """
-    tag = _tag(data)
+    tag = _choose_tag(data)
     return tag, {name: f'<{tag} name="{name}">\n{text}\n</{tag}>' for name, text in data.items()}
 
 
-def compose(prompt: Prompt, data: Mapping[str, str], given: Mapping[str, str], *, role: str = "") -> Messages:
-    """Render a prompt with data inside a boundary, and `given` values, which are ours, as they are.
+def compose(
+    prompt: Prompt, data: Mapping[str, str], trusted: Mapping[str, str], *, role: str = ""
+) -> Messages:
+    """Render a prompt, with the data inside a boundary.
 
     Args:
-        prompt: what to ask; its variables are the names in `data` and `given`.
-        data: text from outside.
-        given: text that may instruct the model.
-        role: one more sentence for the system message: who answers, say.
+        prompt: the prompt; its variables are the names in `data` and `trusted`.
+        data: untrusted texts by variable.
+        trusted: texts that may instruct the model, by variable; inserted unchanged.
+        role: sentence appended to the system message, for example who the model is; empty for none.
 
     Raises:
         PromptError: a variable has no value, or a value has no variable.
@@ -53,13 +61,14 @@ def compose(prompt: Prompt, data: Mapping[str, str], given: Mapping[str, str], *
     rule = _RULE.render({"boundary": tag})
     return Messages(
         system=f"{rule}\n\n{role}" if role else rule,
-        human=prompt.render({**given, **fenced}),
+        human=prompt.render({**trusted, **fenced}),
     )
 
 
-def _tag(data: Mapping[str, str]) -> str:
+def _choose_tag(data: Mapping[str, str]) -> str:
     seed = json.dumps(data, sort_keys=True)
     salt = 0
+    # An attacker who foresees the digest could put the tag into the data; then another salt is tried.
     while True:
         tag = f"data-{hashlib.sha256(f'{salt}{seed}'.encode()).hexdigest()[:32]}"
         if not any(tag in text for text in data.values()):

@@ -1,7 +1,7 @@
-"""Prompts: Markdown text with named variables.
+"""Load, check and render prompts: Markdown text with named variables.
 
-A variable is a name in single braces, `{question}`. Anything else in braces (`{"a": 1}`, `{}`, `{{x}}`)
-is text. Values are put in once and never read for variables again, so a value cannot pull in another.
+A variable is a name in single braces: `{question}`. Other braces (`{"a": 1}`, `{}`, `{{x}}`) are plain text.
+Values are inserted in one pass and not searched for variables, so a value cannot pull in another one.
 """
 
 import re
@@ -18,75 +18,78 @@ _VARIABLE = re.compile(r"(?<!\{)\{([a-z][a-z0-9_]*)\}(?!\})")
 
 @dataclass(frozen=True)
 class Prompt:
-    """A named text that knows its variables.
+    """A named text with variables.
 
     >>> Prompt("greeting", "Hello {name}").render({"name": "{you}"})
     'Hello {you}'
     """
 
     name: str
+    """Used in error messages."""
     text: str
+    """Markdown."""
 
     @cached_property
     def variables(self) -> frozenset[str]:
-        """The names in single braces."""
+        """Names of the variables in the text."""
         return frozenset(_VARIABLE.findall(self.text))
 
     def check(self, available: Iterable[str], *, needs: Collection[str] = ()) -> "Prompt":
-        """Make sure, before any call, that the prompt can be rendered.
+        """Check that the prompt can be rendered, and return it.
 
         Args:
-            available: names that will have a value.
-            needs: names that the prompt must use.
+            available: variables that will have a value.
+            needs: variables that the prompt must use.
 
         Raises:
-            PromptError: it has a variable that will have no value, or lacks one that it needs.
+            PromptError: a variable is not in `available`, or one of `needs` is missing.
         """
         known = set(available)
         if unknown := self.variables - known:
             raise PromptError(
-                f"prompt {self.name!r} has the unknown variable {_braced(unknown)}; "
-                f"known are {_braced(known) or 'none'}"
+                f"prompt {self.name!r} has the unknown variable {_in_braces(unknown)}; "
+                f"available: {_in_braces(known) or 'none'}"
             )
         if missing := set(needs) - self.variables:
-            raise PromptError(
-                f"prompt {self.name!r} lacks the variable {_braced(missing)}; put it where it belongs"
-            )
+            raise PromptError(f"prompt {self.name!r} lacks the variable {_in_braces(missing)}; add it")
         return self
 
     def render(self, values: Mapping[str, str]) -> str:
-        """Put the values in.
+        """Return the text with all variables replaced by their values.
 
         Raises:
             PromptError: a variable has no value, or a value has no variable.
         """
         if missing := self.variables - values.keys():
-            raise PromptError(f"prompt {self.name!r} is missing a value for {_braced(missing)}")
+            raise PromptError(f"prompt {self.name!r} has no value for {_in_braces(missing)}")
         if unknown := values.keys() - self.variables:
             raise PromptError(
-                f"prompt {self.name!r} has no variable {_braced(unknown)}; "
-                f"it has {_braced(self.variables) or 'none'}"
+                f"prompt {self.name!r} has no variable {_in_braces(unknown)}; "
+                f"it has {_in_braces(self.variables) or 'none'}"
             )
         return _VARIABLE.sub(lambda match: values[match[1]], self.text)
 
     def fitting(self, values: Mapping[str, str]) -> dict[str, str]:
-        """Those of some values that it has a variable for."""
+        """Return the values whose names are variables of this prompt."""
         return {name: value for name, value in values.items() if name in self.variables}
 
     @property
     def title(self) -> str:
-        """The first Markdown heading, or the name."""
+        """The first Markdown heading; the name if there is no heading."""
         heading = re.search(r"^#+ +(.+)$", self.text, re.MULTILINE)
         return heading[1].strip() if heading else self.name
 
 
-def _braced(names: Iterable[str]) -> str:
+def _in_braces(names: Iterable[str]) -> str:
     return ", ".join(f"{{{name}}}" for name in sorted(names))
 
 
 @cache
-def load(name: str) -> Prompt:
-    """Load a prompt that ships with the package, by its path without `.md`: `review`, `aspects/security`.
+def load_prompt(name: str) -> Prompt:
+    """Load a prompt of this package.
+
+    Args:
+        name: path in the package without `.md`, such as `repair` or `review/aspects/security`.
 
     Raises:
         PromptError: there is no such prompt.
@@ -98,49 +101,65 @@ def load(name: str) -> Prompt:
     return Prompt(name, text.strip())
 
 
-def names(folder: str) -> list[str]:
-    """Names of the prompts in a folder of the package, sorted."""
-    held = files("langgraph_parallel.prompts") / folder
-    return sorted(Path(item.name).stem for item in held.iterdir() if item.name.endswith(".md"))
+def list_prompts(folder: str) -> list[str]:
+    """Return the sorted names of the prompts in a folder of this package, without `.md`."""
+    directory = files("langgraph_parallel.prompts") / folder
+    return sorted(Path(item.name).stem for item in directory.iterdir() if item.name.endswith(".md"))
 
 
-def load_prompts(graph: str, given: "Mapping[str, str | Path | Prompt] | None" = None) -> dict[str, Prompt]:
-    """The prompts of a graph by name, those that the caller has replaced among them.
+def load_prompts(
+    graph: str, replacements: "Mapping[str, str | Path | Prompt] | None" = None
+) -> dict[str, Prompt]:
+    """Load the prompts of a graph by name, with the caller's replacements.
 
     Args:
-        graph: a folder of the package.
-        given: prompts of the caller's own, by the names of those that they replace. They may use the same
-            variables, and have to use at least one of them.
+        graph: the graph's folder of this package.
+        replacements: prompts by the name of the prompt that they replace. Each may use only variables of the
+            original, and at least one of them.
 
     Raises:
-        PromptError: a name that is none, or a prompt with other variables.
+        PromptError: a name is unknown, a prompt is not valid, or its variables do not match.
     """
-    return replaced({name: load(f"{graph}/{name}") for name in names(graph)}, given, graph)
+    shipped = {name: load_prompt(f"{graph}/{name}") for name in list_prompts(graph)}
+    return with_replacements(shipped, replacements, graph)
 
 
-def replaced(
-    shipped: Mapping[str, Prompt], given: "Mapping[str, str | Path | Prompt] | None", graph: str
+def with_replacements(
+    shipped: Mapping[str, Prompt],
+    replacements: "Mapping[str, str | Path | Prompt] | None",
+    graph: str,
 ) -> dict[str, Prompt]:
-    """Prompts, those that the caller has replaced among them.
+    """Return prompts by name, with the caller's replacements.
+
+    Args:
+        shipped: the original prompts.
+        replacements: as in `load_prompts`.
+        graph: name of the graph, for error messages.
 
     Raises:
-        PromptError: as `load_prompts`.
+        PromptError: as in `load_prompts`.
     """
-    made = dict(shipped)
-    for name, own in (given or {}).items():
-        if name not in made:
-            raise PromptError(f"{graph} has no prompt {name!r}; it has {', '.join(made)}")
-        if not isinstance(own, str | Path | Prompt):
-            raise PromptError(f"prompt {name!r} is {own!r}; pass a text, a path, or a Prompt")
-        known = shipped[name].variables
-        made[name] = as_prompt(own, f"{graph}/{name}").check(known)
-        if known and not made[name].variables:
-            raise PromptError(f"prompt {name!r} uses none of its variables: {_braced(known)}")
-    return made
+    prompts = dict(shipped)
+    for name, replacement in (replacements or {}).items():
+        if name not in prompts:
+            raise PromptError(f"{graph} has no prompt {name!r}; it has {', '.join(prompts)}")
+        if not isinstance(replacement, str | Path | Prompt):
+            raise PromptError(f"prompt {name!r} is {replacement!r}; pass a text, a path, or a Prompt")
+        variables = shipped[name].variables
+        prompts[name] = as_prompt(replacement, f"{graph}/{name}").check(variables)
+        if variables and not prompts[name].variables:
+            raise PromptError(
+                f"prompt {name!r} uses none of its variables; use at least one of {_in_braces(variables)}"
+            )
+    return prompts
 
 
 def as_prompt(prompt: "str | Path | Prompt", name: str = "prompt") -> Prompt:
-    """Take a prompt, a Markdown file, or the text itself.
+    """Turn a text, a Markdown file or a `Prompt` into a `Prompt`.
+
+    Args:
+        prompt: the text itself, the path of a file, or a prompt, which is returned unchanged.
+        name: name of a prompt made from a text; a file is named by its stem.
 
     Raises:
         PromptError: the file cannot be read, or the text is empty.

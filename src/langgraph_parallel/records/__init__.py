@@ -1,4 +1,4 @@
-"""The records of the domain: plain, frozen values that know nothing of LangGraph."""
+"""The public data model: frozen values that do not depend on LangGraph."""
 
 from langgraph_parallel.records.ballot import Ballot, BallotStatus, Tally
 from langgraph_parallel.records.base import Record
@@ -25,7 +25,15 @@ from langgraph_parallel.records.market_study import Forecast, MarketStudy
 from langgraph_parallel.records.moderation import CheckOutcome, CheckStatus, Moderation, Span
 from langgraph_parallel.records.research import Reference, Research
 from langgraph_parallel.records.review import AspectOutcome, Coverage, Review, Skipped
-from langgraph_parallel.records.review_question import Aspect, Part, ReviewQuestion
+from langgraph_parallel.records.review_question import (
+    STATIC_VOTER,
+    Aspect,
+    Part,
+    ReviewQuestion,
+    is_model_voter,
+    model_voter,
+    model_voter_number,
+)
 from langgraph_parallel.records.run_report import RunReport
 from langgraph_parallel.records.section import Section
 from langgraph_parallel.records.trial import Trial
@@ -41,20 +49,22 @@ from langgraph_parallel.records.verdict import (
 
 
 def record_types() -> list[type[Record]]:
-    """Every type of record: what a checkpointer has to be allowed to load.
+    """Return all record classes defined so far, which a checkpointer must be allowed to load.
 
     JsonPlusSerializer(allowed_msgpack_modules=record_types())
     """
-    found, left = [], [Record]
-    while left:
-        kinds = left.pop().__subclasses__()
-        found += kinds
-        left += kinds
-    return found
+    types: list[type[Record]] = []
+    pending: list[type[Record]] = [Record]
+    while pending:
+        subclasses = pending.pop().__subclasses__()
+        types += subclasses
+        pending += subclasses
+    return types
 
 
 __all__ = [
     "SEVERITIES",
+    "STATIC_VOTER",
     "STATUSES",
     "Answer",
     "Aspect",
@@ -114,5 +124,8 @@ __all__ = [
     "Usage",
     "Verdict",
     "VerdictStatus",
+    "is_model_voter",
+    "model_voter",
+    "model_voter_number",
     "record_types",
 ]

@@ -1,9 +1,9 @@
-"""What all records share: they are frozen, and refuse fields that they do not know."""
+"""The base class of all records."""
 
 from pydantic import BaseModel, ConfigDict
 
 
 class Record(BaseModel):
-    """A value of the domain: immutable, compared by content, safe to keep in a checkpoint."""
+    """An immutable value, compared by content, safe to store in a checkpoint; unknown fields are rejected."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")

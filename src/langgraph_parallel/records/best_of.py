@@ -1,4 +1,4 @@
-"""Drafts of one task, and how they were judged."""
+"""Drafts of one task, with their scores."""
 
 from pydantic import JsonValue
 
@@ -6,13 +6,15 @@ from langgraph_parallel.records.base import Record
 
 
 class Draft(Record):
-    """One result of a task, and what the judge made of it."""
+    """One result of a task, as the judge scored it."""
 
     id: str
+    """The id of the section that produced it: the name of the drafter."""
     text: JsonValue
+    """What the drafter returned."""
     score: float
-    """Points in comparisons, as a share of those that it could have had; or the mean of a rubric, of 10."""
+    """In pairs: share of comparisons won, 0 to 1, a draw counts half. By a rubric: mean score, 0 to 10."""
     judged: int
-    """Comparisons or criteria behind the score; 0 where nobody judged it."""
+    """Number of comparisons or criteria behind the score; 0 if it was not judged."""
     reasons: list[str]
-    """Why it was preferred, or scored so."""
+    """The judge's reasons for the comparisons it won, or for each score."""

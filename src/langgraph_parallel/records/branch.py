@@ -11,54 +11,60 @@ from langgraph_parallel.records.section import Section
 from langgraph_parallel.records.trial import Trial
 
 Status = Literal["ok", "failed", "timed_out", "cancelled", "skipped"]
+"""How a branch ended. `cancelled`: stopped after it had begun; `skipped`: never begun."""
 STATUSES: tuple[Status, ...] = ("ok", "failed", "timed_out", "cancelled", "skipped")
 
 EndedBy = Literal["completion", "stop", "deadline", "budget", "drain"]
-"""`completion`, `stop`: it was not needed any more; `drain`: the run was stopped gracefully."""
+"""What ended a branch early: the completion policy, a stop of the vote or a tripped check, the deadline, a
+spent budget, or a graceful stop of the run."""
 
 
 class Below(Record):
-    """The inside of a graph that was a worker: its plan, where it had one, and its branches."""
+    """The inner state of a graph that ran as a worker; a redrive resumes from it."""
 
     sections: list[Section] | None = None
+    """The planned sections; None for a graph that plans none."""
     branches: "dict[str, Branch]"
+    """The branches, by id."""
 
 
 class Branch(Record):
-    """What came of one worker on one section. A branch that fails is this record, not an exception."""
+    """The outcome of one worker on one section. A branch that fails is this record, not an exception."""
 
     id: str
+    """Unique within the fan-out: the id of the section, or the name of the voter."""
     name: str
-    """What traces and progress call it: `review[security] app.py`."""
+    """Display name in traces and progress, such as `review[security] app.py`."""
     order: int
-    """Its place in the plan, from 0. Results are read in this order, whichever finished first."""
+    """Position in the plan, from 0. Results are joined in this order, not in order of arrival."""
     status: Status
     value: JsonValue = None
-    """What the worker returned, as JSON data: a pydantic record is dumped, so that a value is the
-    same before and after a checkpoint."""
+    """What the worker returned, as JSON data. Records are dumped, so that a value is the same before and
+    after a checkpoint."""
     error: str | None = None
-    """`Type: message`, with secrets masked, of a branch that did not end `ok`."""
+    """`Type: message`, with secrets masked; None if the branch ended `ok`."""
     ended_by: EndedBy | None = None
-    """What ended it before its worker did, if anything."""
+    """What ended the branch early; None if the worker returned or raised."""
     attempt: int = 1
-    """Which run of this branch the record is from; a later attempt replaces an earlier one."""
+    """The run of the branch, from 1; a redrive adds 1. A later attempt replaces earlier ones."""
     started: float = 0.0
+    """Start, in seconds since the epoch."""
     ended: float = 0.0
+    """End, in seconds since the epoch."""
     calls: list[Call] = []
-    """Every call made below this branch, at any depth."""
+    """All calls below this branch, at any depth, of all attempts."""
     leaves: dict[str, int] = {}
-    """Statuses of the branches below this one, counted; empty where the branch is itself a leaf."""
-
+    """Number of leaf branches below, by status; empty if the branch is itself a leaf."""
     failures: dict[str, str] = {}
-    """Causes by name of the branches below this one that did not end ok."""
+    """Causes of the branches below that did not end `ok`, by name."""
     saved: int = 0
-    """Voters below this one that were never asked, because their vote had ended."""
+    """Number of voters below that were not asked, because their vote had ended."""
     trials: list[Trial] = []
-    """What other stops would have made of votes below this one, where they were tried."""
+    """Trials of the votes below, in shadow mode."""
     escalations: list[Escalation] = []
-    """Votes below this one that wait for a person, seen from within it."""
+    """Votes below that wait for a person; their paths start below this branch."""
     below: Below | None = None
-    """What a redrive of this branch goes on from, where its worker is a graph and not all in it ended ok."""
+    """What a redrive resumes from; None if the worker is not a graph, or has nothing to redo."""
 
     @property
     def ok(self) -> bool:
@@ -67,5 +73,5 @@ class Branch(Record):
 
     @property
     def whole(self) -> bool:
-        """Whether a redrive has nothing to do here: all of it ended ok, or its vote was over without it."""
+        """Whether a redrive can skip the branch: all of it ended `ok`, or its vote ended without it."""
         return (self.ok and self.below is None) or self.ended_by == "stop"

@@ -1,61 +1,76 @@
-"""A briefing: what several documents say together, and where each of it stands."""
+"""A briefing on several documents, with citations."""
 
 from langgraph_parallel.records.base import Record
 
 
 class Citation(Record):
-    """A place in a document, which has been looked up: `text[start:end]` is the quote."""
+    """A verified quote from a document: `text[start:end]`."""
 
     document: str
+    """Name of the document."""
     start: int
+    """Index of the first character, from 0."""
     end: int
+    """Index after the last character."""
     line: int
-    """Where it begins, from 1."""
+    """Line number of the first character, from 1."""
     quote: str
+    """The quoted text, exactly as in the document."""
 
 
 class Theme(Record):
-    """What several places say on one matter."""
+    """A theme of the documents."""
 
     title: str
+    """A few words."""
     text: str
+    """What the documents say about it; empty without a model."""
     citations: list[Citation]
+    """The places that support it."""
 
 
 class Conflict(Record):
-    """Two documents say what cannot both be so."""
+    """A contradiction between two documents."""
 
     about: str
+    """What the documents disagree about."""
     explanation: str
+    """How they differ."""
     first: Citation
+    """One side."""
     second: Citation
+    """The other side, from another document."""
 
 
 class Digest(Record):
-    """What one document says, in a few points, each with its place."""
+    """The main points of one document."""
 
     document: str
+    """Name of the document."""
     points: list[str]
+    """One sentence each."""
     citations: list[Citation]
-    """The place of each point, in the same order."""
+    """The place that supports each point, in the order of `points`."""
 
 
 class Briefing(Record):
-    """What the documents say together."""
+    """A summary of several documents, with the places that support it."""
 
     summary: str
+    """A few sentences."""
     themes: list[Theme]
-    """Each rests on at least one citation."""
+    """Themes with at least one citation, the most important first."""
     conflicts: list[Conflict]
+    """Contradictions between documents."""
     digests: list[Digest]
-    """One for each document that says anything of weight."""
+    """One for each document with at least one point."""
     documents: list[str]
-    """Those that were read."""
+    """Names of the documents that were read."""
     missing: list[str]
-    """Documents, or parts of them, that could not be read, or hold nothing."""
+    """Documents, or parts of them, that were not used: unreadable, empty, or too long."""
     uncited: list[str]
-    """Documents that were read, and that nothing in the briefing refers to."""
+    """Documents that were read, but are not cited in a theme or a conflict."""
     unsupported: list[str]
-    """Titles of themes and conflicts that were left out: they rest on nothing that a document says."""
+    """Titles of themes and conflicts that were dropped because no document supports them."""
     notice: str = ""
-    """What the reader must know about who wrote it."""
+    """How the briefing was written, if not by a model; else empty."""

@@ -1,4 +1,4 @@
-"""One request, as it was made, and the sum of many."""
+"""Calls, and their token usage."""
 
 from collections.abc import Iterable
 from typing import Literal
@@ -9,10 +9,12 @@ from langgraph_parallel.records.base import Record
 
 
 class Usage(Record):
-    """Tokens of one call, or of many: a commutative monoid under `+`, with `Usage()` as its zero."""
+    """Tokens of one or more calls: a commutative monoid under `+`, with zero `Usage()`."""
 
     input_tokens: NonNegativeInt = 0
+    """Tokens of the prompts."""
     output_tokens: NonNegativeInt = 0
+    """Tokens of the answers."""
 
     def __add__(self, other: "Usage") -> "Usage":
         return Usage(
@@ -22,36 +24,41 @@ class Usage(Record):
 
     @classmethod
     def total(cls, parts: Iterable["Usage"]) -> "Usage":
-        """Sum any number of usages; of none, the zero."""
+        """Add up usages; `Usage()` if there are none."""
         return sum(parts, start=cls())
 
 
 class Call(Record):
-    """One request to whatever did the work: a model, a static engine, or a plain function.
+    """One request to a model, or one run of a static engine or a function.
 
-    Times are seconds since the epoch, taken around the request itself: waiting to retry is not in them.
+    Times are taken around the request itself; waiting for a retry is not included.
     """
 
     id: str
+    """Unique; for a model, the LangChain run id."""
     kind: Literal["model", "engine", "worker"]
+    """`worker`: a branch that made no other call, for example a plain function."""
     target: str
-    """The model, engine or function that was called."""
+    """Name of the model or engine; for `worker`, the name of the branch."""
     started: float
+    """Start, in seconds since the epoch."""
     ended: float
+    """End, in seconds since the epoch."""
     attempt: int = 1
     """1 for the first request, 2 for its first retry, and so on."""
     ok: bool = True
+    """Whether the call returned."""
     throttled: bool = False
-    """The endpoint answered 429."""
+    """Whether the endpoint answered 429."""
     hedge: bool = False
-    """A second request for a straggler; of the two the first answer counted."""
+    """Whether this is the second request for a straggler; of the two, the first answer wins."""
     usage: Usage = Usage()
-    """As the provider counts. Of a call that was cut off, its prompt as estimated; of the loser of a hedge,
-    as much as the winner's."""
+    """Tokens as counted by the provider. For a cancelled call: its prompt, estimated; for the loser of a
+    hedge: as much as for the winner."""
     usd: float | None = None
-    """What it cost, in US dollars; None where the price is not known."""
+    """Cost in US dollars; None if the price is unknown."""
 
     @property
     def seconds(self) -> float:
-        """How long the request took."""
+        """Duration in seconds, >= 0."""
         return max(0.0, self.ended - self.started)

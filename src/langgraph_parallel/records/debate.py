@@ -1,4 +1,4 @@
-"""What debaters said."""
+"""Turns of a debate."""
 
 from pydantic import JsonValue
 
@@ -6,13 +6,15 @@ from langgraph_parallel.records.base import Record
 
 
 class Turn(Record):
-    """What one debater said in one round."""
+    """The answer of one debater in one round."""
 
     round: int
-    """From 1."""
+    """Round number, from 1."""
     debater: str
+    """Name of the debater."""
     choice: JsonValue
-    """None where it gave none, or did not answer."""
+    """The choice; None if the debater abstained or failed."""
     argument: str
+    """The reason for the choice; may be empty."""
     changed: bool
-    """Whether it is another choice than in the round before."""
+    """Whether the choice differs from the debater's previous one."""

@@ -1,4 +1,4 @@
-"""A vote that waits for a person, and what the person says."""
+"""Votes that wait for a person, and the person's answers."""
 
 from collections.abc import Iterable
 from typing import Literal
@@ -10,35 +10,38 @@ from langgraph_parallel.records.verdict import Verdict
 
 
 class Escalation(Record):
-    """An undecided vote that is put before a person."""
+    """An undecided vote that waits for a person."""
 
     path: list[str] = []
-    """Ids of the branches that it is in, the outermost first; empty for a graph that is in none."""
+    """Ids of the branches around the vote, the outermost first; empty if it is not nested."""
     title: str
-    """What its voters are called in traces: `vote[title#2]`."""
+    """Name of the vote in traces: `title` in `vote[title#2]`."""
     question: str
+    """The question of the vote."""
     verdict: Verdict
+    """The undecided verdict."""
     choices: list[JsonValue] | None = None
-    """The valid answers; None where any will do."""
+    """The valid answers; None if any answer is valid."""
     form: Literal["one", "list", "ranking", "number"] = "one"
-    """What the choice has to be."""
+    """What the choice is: one answer, a list of answers, a ranking, or a number."""
 
     def within(self, branch: str) -> "Escalation":
-        """The same, seen from around a branch."""
+        """Return a copy with this branch id prepended to the path."""
         return self.model_copy(update={"path": [branch, *self.path]})
 
 
 class Answer(Record):
-    """What a person has decided."""
+    """A person's answer to an escalation."""
 
     path: list[str] = []
-    """Ids of the branches that the vote is in, as in `Escalation`."""
+    """The path of the escalation."""
     choice: JsonValue = None
-    """None leaves the vote undecided."""
+    """The chosen answer; None leaves the vote undecided."""
     note: str = ""
+    """The person's comment."""
 
     @staticmethod
     def below(answers: "Iterable[Answer]", branch: str) -> "list[Answer]":
-        """Those to votes in a branch, seen from within it."""
+        """Return the answers for votes in this branch, with its id removed from their paths."""
         inside = [answer for answer in answers if answer.path[:1] == [branch]]
         return [answer.model_copy(update={"path": answer.path[1:]}) for answer in inside]

@@ -1,23 +1,23 @@
-"""What a run would take, said before it."""
+"""The estimated cost of a run."""
 
 from langgraph_parallel.records.base import Record
 
 
 class Estimate(Record):
-    """Upper bounds for one run: a commutative monoid under `+`, with `Estimate()` as its zero."""
+    """Upper bounds for one run: a commutative monoid under `+`, with zero `Estimate()`."""
 
     calls: int = 0
-    """Calls to models, if each is answered at the first request."""
+    """Calls to models, if each succeeds at the first request."""
     most_calls: int = 0
-    """Requests, if every one of them fails and is tried again, and every answer needs a repair."""
+    """Requests to models, if each needs all attempts, hedges and repairs that the limits allow."""
     input_tokens: int = 0
-    """In prompts, estimated, of calls and repairs."""
+    """Estimated tokens of all prompts, repairs included."""
     output_tokens: int = 0
-    """In answers, each as long as `Limits.answer_tokens`."""
+    """Tokens of all answers, each as long as `Limits.answer_tokens`."""
     usd: float | None = 0.0
-    """What these tokens cost; None where a price is not known."""
+    """Cost of these tokens in US dollars; None if a price is unknown."""
     notes: list[str] = []
-    """What is not in it, because nobody can know."""
+    """What the estimate does not include, each once."""
 
     def __add__(self, other: "Estimate") -> "Estimate":
         return Estimate(

@@ -1,4 +1,4 @@
-"""What texts say: one row for each, and what they say together."""
+"""Feedback: one row for each text, and the totals."""
 
 from typing import Literal
 
@@ -9,45 +9,58 @@ Urgency = Literal["high", "medium", "low"]
 
 
 class Quote(Record):
-    """Words of one text."""
+    """A quote from one text."""
 
     item: str
+    """Name of the text."""
     text: str
+    """The quoted words, exactly as in the text."""
 
 
 class Entity(Record):
-    """Something that a text names."""
+    """A person, thing or value that a text names."""
 
     kind: str
+    """Its type, such as `person` or `money`."""
     name: str
+    """Its name, as written in the text."""
 
 
 class FeedbackRow(Record):
-    """One text, by every dimension; None where a dimension could not be judged."""
+    """The analysis of one text; None for a dimension that was not judged."""
 
     item: str
+    """Name of the text."""
     text: str
+    """The text itself."""
     sentiment: Sentiment | None = None
+    """`mixed` also if parts of a long text differ; None if not judged."""
     urgency: Urgency | None = None
+    """The highest of all parts of a long text; None if not judged."""
     topics: list[str] | None = None
+    """Topics in lower case, each once; None if not judged."""
     entities: list[Entity] | None = None
+    """Entities, each once; None if not judged."""
     quotes: list[str] = []
-    """Words that show it, which the text holds."""
+    """The words that support the judgements, exactly as in the text."""
 
 
 class Feedback(Record):
-    """What all texts say together. Counts are of texts, each once."""
+    """The analysis of all texts. Counts are numbers of texts."""
 
     rows: list[FeedbackRow]
+    """One row for each text, in the order of the input."""
     sentiments: dict[str, int]
+    """Number of texts by sentiment, the most frequent first."""
     urgencies: dict[str, int]
+    """Number of texts by urgency, the most frequent first."""
     topics: dict[str, int]
-    """The most frequent first."""
+    """Number of texts by topic, the most frequent first."""
     entities: dict[str, int]
-    """By `kind: name`, the most frequent first."""
+    """Number of texts by `kind: name`, the most frequent first."""
     quotes: dict[str, list[Quote]]
-    """By topic, two at most."""
+    """At most two quotes for each topic."""
     not_judged: dict[str, int]
-    """By dimension: texts without a judgement."""
+    """Number of texts that were not judged, by dimension; complete dimensions are left out."""
     notice: str = ""
-    """What the reader must know about who judged."""
+    """How the texts were judged, if not by a model; else empty."""

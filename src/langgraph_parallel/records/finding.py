@@ -1,4 +1,4 @@
-"""Claims and findings: what one voter says, and what the review reports."""
+"""Claims and findings: what one voter reports, and what the review reports."""
 
 from typing import Literal
 
@@ -12,23 +12,25 @@ SEVERITIES: tuple[Severity, ...] = ("high", "medium", "low")
 
 
 class Lines(Record):
-    """A range of lines, both ends included, from 1."""
+    """A range of lines, both ends included. Prints as `3` or `3-5`."""
 
     first: PositiveInt
+    """The first line, from 1."""
     last: PositiveInt
+    """The last line, >= `first`."""
 
     @model_validator(mode="after")
-    def _in_order(self) -> "Lines":
+    def _check_order(self) -> "Lines":
         if self.last < self.first:
-            raise ValueError(f"lines {self.first}-{self.last} end before they start")
+            raise ValueError(f"last line {self.last} is before first line {self.first}")
         return self
 
     def overlaps(self, other: "Lines") -> bool:
-        """Whether the ranges share a line."""
+        """Return whether the ranges share a line."""
         return self.first <= other.last and other.first <= self.last
 
     def distance(self, other: "Lines") -> int:
-        """Lines from one range to the other; 0 where they overlap."""
+        """Return the number of lines from one range to the other; 0 if they overlap."""
         return max(0, self.first - other.last, other.first - self.last)
 
     def __str__(self) -> str:
@@ -36,67 +38,86 @@ class Lines(Record):
 
 
 class Claim(Record):
-    """One thing that one voter says is wrong, in its own words."""
+    """One defect as reported by one voter."""
 
     voter: str
-    """The ballot that it counts for: `model#1`, `bandit`. Voters of one family share a ballot."""
+    """The ballot that the claim belongs to: `model#1`, `bandit`. Engines of one family share a ballot."""
     source: str
-    """Who said it, as a reader should see it: `model#1 (gpt-5-mini)`, `ruff`."""
+    """Display name of the model or engine: `model#1 (gpt-5-mini)`, `ruff`."""
     aspect: str
+    """Name of the aspect under which it was reported."""
     path: str
+    """Path of the file."""
     lines: Lines
+    """Where the defect is."""
     severity: Severity
     message: str
+    """The defect in one sentence."""
     explanation: str = ""
+    """Cause and consequence; may be empty."""
     suggestion: str = ""
+    """How to fix it; may be empty."""
     rule: str | None = None
-    """The canonical rule code, where the source has rules (`S608`)."""
+    """Canonical rule code, such as `S608`; None for a source without rules."""
     code: str | None = None
-    """The source's own code for it (`B608`)."""
+    """The source's own code for the rule, such as `B608`; None for a source without rules."""
     quote: str = ""
-    """The line of code that is meant, as it stands in the file."""
+    """The line of code, exactly as in the file, with secrets masked."""
     doubt: str | None = None
-    """Why the claim cannot be taken as it stands: the quote is not in the file, say."""
+    """Why the claim is in doubt, for example because the quote is not in the file; None if it is not."""
 
 
 class Position(Record):
-    """One side of a contradiction, and who takes it."""
+    """One side of a contradiction."""
 
     value: str
+    """The value of the field."""
     sources: list[str]
+    """The sources that report this value, sorted."""
 
 
 class Contradiction(Record):
-    """Voters agree that there is something, and disagree about this field of it."""
+    """A field of a finding on which the claims differ."""
 
     field: Literal["severity", "suggestion"]
     positions: list[Position]
+    """The differing values; severities with the highest first."""
 
 
 class Finding(Record):
-    """One defect, as the review reports it: claims of one or more voters, united."""
+    """One defect as reported by the review, united from claims of one or more voters."""
 
     id: str
-    """Stable over runs while the code at this place and what is said about it stay the same."""
+    """Stable across runs while the path, the quoted code and the messages stay the same."""
     aspect: str
-    """The aspect that supports it best; `aspects` has them all."""
+    """The aspect with the best support."""
     aspects: list[str]
+    """All aspects under which it was reported, sorted."""
     path: str
+    """Path of the file."""
     lines: Lines
+    """Where the defect is."""
     severity: Severity
-    """The gravest that any voter gives; where they differ, `contradictions` shows who says what."""
+    """The highest severity of all claims; `contradictions` lists differing ones."""
     message: str
+    """The defect in one sentence."""
     explanation: str
+    """Cause and consequence; may be empty."""
     suggestion: str
+    """How to fix it; may be empty."""
     rule: str | None
+    """Canonical rule code, such as `S608`; None if no claim has one."""
     quote: str
+    """The line of code, with secrets masked; may be empty."""
     support: Support
-    """Voters who claim it, of those who were asked, answered, and could have."""
+    """Voters that claim it, of those that cast a ballot and could have claimed it."""
     confirmed: bool
-    """Enough of them do (two of three, unless set otherwise), and nothing is in doubt."""
+    """Whether the support is high enough (2/3 by default) and at least one claim is not in doubt."""
     doubt: str | None
+    """Why it is in doubt; None unless all claims are."""
     provenance: list[Claim]
-    """Every claim in it, with its wording."""
+    """All claims that the finding unites."""
     dissent: list[str]
-    """Voters who looked at these lines for this aspect and did not claim it."""
+    """Voters that judged these lines under this aspect, and did not claim it."""
     contradictions: list[Contradiction]
+    """Fields on which the claims differ."""

@@ -7,18 +7,19 @@ from langgraph_parallel.records.verdict import Support
 
 
 class Label(Record):
-    """What the voters made of one item."""
+    """The label of one item, decided by a vote."""
 
     item: str
-    """Its name."""
+    """Name of the item."""
     label: JsonValue = None
-    """None where they did not agree on one."""
+    """The label; None if the vote did not choose one."""
     status: str
-    """That of the verdict, or of the branch where the vote did not take place."""
+    """Status of the verdict; status of the branch if there was no vote."""
     support: Support
+    """Voters for the label, of the ballots cast."""
     agreement: float | None = None
-    """That of the verdict."""
+    """Share of all pairs of ballots that agree, 0 to 1; None for fewer than two ballots."""
     votes: dict[str, JsonValue] = {}
-    """The choices of those who were asked, by voter; None for a failure or an abstention."""
+    """The choice of each voter that was asked; None for a failure or an abstention."""
     contested: bool
-    """Whether a person should look at it."""
+    """Whether a person should check the label: the vote is undecided, or its support is low."""

@@ -1,32 +1,35 @@
-"""A report on a question, and what it rests on."""
+"""A research report, with its references."""
 
 from langgraph_parallel.records.base import Record
 
 
 class Reference(Record):
-    """What a report rests on in one place."""
+    """A source of one statement of the report."""
 
     number: int
+    """The number by which the text cites it, from 1."""
     claim: str
+    """The finding in one sentence; empty without a model."""
     source: str
-    """The tool, and the document with its line, or whatever else the tool calls it."""
+    """The tool, and its name for the source: for files, the document and the line."""
     quote: str
-    """Words of the source."""
+    """The quoted words of the source."""
 
 
 class Research(Record):
-    """What was found out."""
+    """The report on a question."""
 
     question: str
+    """The question, as given in the input."""
     text: str
-    """With the numbers of its references in square brackets."""
+    """The report; it cites references by numbers in square brackets."""
     references: list[Reference]
-    """Those that the text cites."""
+    """The references that the text cites."""
     topics: list[str]
-    """What was looked into."""
+    """Titles of the topics with a result."""
     missing: list[str]
-    """Topics that could not be looked into, or of which nothing was found."""
+    """Titles of the topics that failed, or about which nothing was found."""
     uncited: list[str]
-    """Topics of which findings were made, and none is cited."""
+    """Titles of the topics with findings, none of which the text cites."""
     notice: str = ""
-    """What the reader must know about who did the work."""
+    """How the report was made, if not by a model; else empty."""

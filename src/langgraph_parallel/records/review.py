@@ -1,4 +1,4 @@
-"""What a review reports."""
+"""The report of a review."""
 
 from typing import Literal
 
@@ -6,80 +6,91 @@ from langgraph_parallel.records.base import Record
 from langgraph_parallel.records.finding import Finding, Lines
 
 UNREAD_BY_ENGINES = "no static engine reads such files"
+"""Start of the reason of a `Skipped` that only a model could have read; `Review.unjudged` looks for it."""
 
 
 class Skipped(Record):
-    """A file, or lines of one, that was not read, and why."""
+    """A file, or lines of it, that was not read."""
 
     path: str
+    """Path of the file."""
     reason: str
+    """Why it was not read."""
     lines: Lines | None = None
+    """The lines that were not read; None for the whole file."""
     by: str | None = None
-    """The voter or aspect that did not read it; None where nobody did."""
+    """The engine or aspect that did not read it; None if no voter did."""
 
 
 class Coverage(Record):
-    """What the review looked at, and what it did not."""
+    """What the review read, and what it did not."""
 
     files: list[str]
-    """Files that at least one voter judged."""
+    """Paths of the files that at least one voter judged, sorted."""
     lines: int
-    """Lines in them."""
+    """Number of lines that at least one voter judged."""
     skipped: list[Skipped]
-    """Files that nobody looked at."""
+    """Files that no voter was asked about."""
     not_reviewed: list[Skipped]
-    """Parts that were planned, and that no voter of an aspect could judge."""
+    """Parts that one aspect did not cover: beyond a limit, or no voter of the aspect answered."""
     unread: list[Skipped]
-    """Files that one voter could not read, and others may have."""
+    """Files that one engine could not read; other voters may have read them."""
     outside_diff: int = 0
-    """Findings that are not shown because they are not on changed lines."""
+    """Number of findings left out because they are not on changed lines."""
 
 
 class AspectOutcome(Record):
-    """How far one aspect was judged."""
+    """How completely one aspect was judged."""
 
     name: str
+    """Name of the aspect."""
     status: Literal["judged", "partly judged", "not judged"]
+    """All ballots cast, some, or none."""
     voters: list[str]
-    """Who cast a ballot, in order."""
+    """Voters that cast a ballot, each once."""
     asked: int
+    """Number of ballots asked for: voters, summed over the questions of the aspect."""
     cast: int
+    """Number of ballots cast."""
     abstained: int
+    """Number of ballots that abstained."""
     failed: int
-    """Ballots of any other status: failed, timed out, cancelled, skipped."""
+    """Number of all other ballots: failed, timed out, cancelled, skipped, or never started."""
     reasons: list[str]
     """Why ballots are missing, each cause once."""
 
 
 class Review(Record):
-    """The unified report: what JSON output holds, and what every other format is made from.
+    """The report of a review; all output formats are rendered from it.
 
-    It holds no times, so that the same input gives the same report; the run's numbers are a `RunReport`.
+    It contains no times, so that the same answers give the same report; for times see `RunReport`.
     """
 
     judged_by: list[str]
-    """The models and engines that did the work."""
+    """Names of the models and engines that judged, sorted."""
     notice: str = ""
-    """What the reader must know about them: that no model took part, say."""
+    """What to know about `judged_by`, for example that no model took part; may be empty."""
     findings: list[Finding]
-    """By file; within a file the gravest first, then by line."""
+    """Sorted by path, then severity (the highest first), then line."""
     aspects: list[AspectOutcome]
+    """One for each aspect, in the order of the request."""
     coverage: Coverage
     interrupted: bool = False
+    """Whether the run was stopped before all voters had answered."""
 
     @property
     def unjudged(self) -> bool:
-        """Whether there was something to review, and nobody judged any of it: that is not a clean review."""
+        """Whether there was something to review, but no voter judged it; such a review is not clean."""
         asked = any(aspect.asked for aspect in self.aspects)
-        left = any(item.reason.startswith(UNREAD_BY_ENGINES) for item in self.coverage.skipped)
-        return (asked or left) and not any(aspect.cast for aspect in self.aspects)
+        unreadable = any(item.reason.startswith(UNREAD_BY_ENGINES) for item in self.coverage.skipped)
+        return (asked or unreadable) and not any(aspect.cast for aspect in self.aspects)
 
     @property
     def confirmed(self) -> list[Finding]:
-        """Findings with enough support."""
+        """The confirmed findings."""
         return [finding for finding in self.findings if finding.confirmed]
 
     @property
     def unconfirmed(self) -> list[Finding]:
-        """Findings below it: shown apart, never dropped."""
+        """The findings with too little support, or in doubt; reports show them separately."""
         return [finding for finding in self.findings if not finding.confirmed]

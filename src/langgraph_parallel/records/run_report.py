@@ -1,4 +1,4 @@
-"""The numbers of one run."""
+"""The measurements of one run."""
 
 from langgraph_parallel.records.base import Record
 from langgraph_parallel.records.call import Call, Usage
@@ -7,40 +7,46 @@ from langgraph_parallel.records.trial import Trial
 
 
 class RunReport(Record):
-    """What one run cost and gained. Seconds throughout; see `runtime.run_report` for how each is made."""
+    """Times, calls, tokens, costs and failures of one run; computed by `runtime.run_report`."""
 
     wall_seconds: float
-    """From the opening of the graph to its close; over a resume or a redrive, the time in which it ran."""
+    """Seconds from start to close. After a resume or a redrive, the active time of earlier runs is added."""
     sequential_seconds: float
-    """What the same calls would have taken one after another."""
+    """Sum of the durations of all calls, in seconds."""
     speedup: float
-    """sequential / wall."""
+    """`sequential_seconds / wall_seconds`; 1 without calls."""
     critical_path_seconds: float
-    """The longest branch: no more parallelism can make the run shorter than this."""
+    """Duration of the longest branch and of the calls after it: the lower bound of the wall time."""
     call_p50_seconds: float
+    """Median duration of a call, in seconds; 0 without calls."""
     call_p95_seconds: float
+    """95th percentile of the duration of a call (nearest rank), in seconds; 0 without calls."""
     branches: dict[str, int]
-    """Leaf branches by status, at every level."""
+    """Number of leaf branches at all levels, by status."""
     failures: dict[str, str]
-    """Cause by name of each branch that did not end ok: `vote[security#2] in review[security] app.py`."""
+    """Causes of the branches that did not end `ok`, by name: `vote[security#2] in review[security] app.py`.
+    Failed closing steps are included."""
     retries: int
+    """Number of calls that were retries."""
     throttled_share: float
-    """Calls answered 429, of all calls."""
+    """Share of calls that were answered 429, 0 to 1."""
     hedges: int = 0
-    """Second requests for stragglers."""
+    """Number of second requests for stragglers."""
     usage: Usage
+    """Tokens of all calls."""
     wasted: Usage
-    """The part of `usage` that went into calls that failed, were cut off, or lost against a hedge."""
+    """Tokens of the calls that failed, were cancelled, or lost against a hedge; included in `usage`."""
     usd: float | None = None
-    """What the calls to models cost, in US dollars; None where the price of one is not known."""
+    """Cost of all model calls in US dollars; None if a price is unknown."""
     wasted_usd: float | None = None
-    """The part of it that was wasted."""
+    """Cost of the wasted calls, included in `usd`; None if a price is unknown."""
     calls_saved: int = 0
-    """Voters that were never asked, because their vote was over: each at least one call."""
+    """Number of voters that were not asked, because their vote had ended; each saves at least one call."""
     trials: list[Trial] = []
-    """In shadow mode: what each stop would have saved, and whether it would have answered the same."""
+    """In shadow mode: what each stop would have saved, and whether the choice would have been the same."""
     escalations: list[Escalation] = []
-    """Votes that wait for a person, where a graph around this one is to ask."""
+    """Votes that wait for a person, if a graph around this one will ask."""
     completion_reason: str = ""
-    """Why the fan-out ended: all branches finished, or what ended it before that."""
+    """Why the fan-out ended: all branches finished, or what ended it early."""
     calls: list[Call]
+    """All calls, by start time."""

@@ -1,4 +1,4 @@
-"""The unit of work that a planner makes."""
+"""Sections: the units of work of a plan."""
 
 from pydantic import JsonValue
 
@@ -6,23 +6,23 @@ from langgraph_parallel.records.base import Record
 
 
 class Section(Record):
-    """A piece of the work, for one worker; independent of the others, unless it `needs` them."""
+    """A piece of work for one worker, independent of other sections except those in `needs`."""
 
     id: str
-    """Unique within the plan; branches and results are keyed by it."""
+    """Unique within the plan; key of branches and results."""
     title: str
-    """What a person sees: in traces, in progress and in the closing text."""
+    """Display name in traces, progress and results."""
     content: str = ""
-    """The material to work on. It comes from outside: data, never instructions."""
+    """The material to work on. It is untrusted: data, never instructions."""
     instructions: str = ""
-    """What to do with it, where the planner decides that (a criterion, a brief)."""
+    """What to do with the content, for example a criterion or a brief."""
     worker: str = ""
-    """Which of several workers handles it, by name."""
+    """Name of the worker; empty if the graph has only one."""
     data: dict[str, JsonValue] = {}
-    """What a worker may want besides, by name: more variables of a prompt."""
+    """Further input for the worker; for a model, variables of its prompt."""
     needs: list[str] = []
-    """Ids of the sections whose results it is to be given: it waits for them."""
+    """Ids of the sections that must finish first, and whose results it gets."""
     earlier: dict[str, JsonValue] = {}
-    """These results, by the titles of their sections; filled in when it is handed to its worker."""
+    """The results of `needs`, by section title; filled in before the worker starts."""
     round: int = 0
-    """0 for what was planned at first; later rounds are planned by what came of the earlier ones."""
+    """Round that planned it: 0 for the first plan; later rounds are planned from earlier results."""

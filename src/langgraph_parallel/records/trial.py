@@ -1,4 +1,4 @@
-"""What a stop would have made of votes whose ballots are all known."""
+"""Trials of a stop on votes whose ballots are all known."""
 
 from pydantic import NonNegativeInt
 
@@ -6,20 +6,22 @@ from langgraph_parallel.records.base import Record
 
 
 class Trial(Record):
-    """One stop, over one vote or many. Trials of the same stop add up."""
+    """What one stop would have saved, over one or more votes. Trials of the same stop can be added."""
 
     stop: str
+    """The stop, as text."""
     votes: NonNegativeInt
+    """Number of votes."""
     voters: NonNegativeInt
-    """All of them, over all votes."""
+    """Number of voters, summed over the votes."""
     calls: NonNegativeInt
-    """Those whom it would have asked."""
+    """Number of voters that would have been asked."""
     rounds: NonNegativeInt
-    """The waves in which it would have asked them."""
+    """Number of waves in which they would have been asked."""
     same: NonNegativeInt
-    """Votes in which it would have come to the choice of everybody."""
+    """Number of votes whose outcome would have been that of asking all voters."""
     right: NonNegativeInt | None = None
-    """Votes in which that choice is the true one; None where the truth of some is not known."""
+    """Number of votes whose choice would have been the true one; None if the truth is not known for all."""
 
     def __add__(self, other: "Trial") -> "Trial":
         return Trial(
@@ -34,5 +36,5 @@ class Trial(Record):
 
     @property
     def saved(self) -> float:
-        """The share of calls that it would have saved, 0 to 1."""
+        """Share of calls that would have been saved, 0 to 1; 0 without voters."""
         return 1 - self.calls / self.voters if self.voters else 0.0

@@ -1,4 +1,4 @@
-"""What a rule makes of the ballots."""
+"""Verdicts: what a rule decides from the ballots."""
 
 from typing import Literal
 
@@ -11,14 +11,16 @@ DecidedBy = Literal["rule", "fallback", "person"]
 
 
 class Support(Record):
-    """k of n: how many voters stand behind something, of those who could have. Prints as `2/3`."""
+    """Support by k of n voters. Prints as `2/3`."""
 
     k: NonNegativeInt
+    """Number of voters in favour."""
     n: NonNegativeInt
+    """Number of voters that could have been in favour."""
 
     @property
     def share(self) -> float:
-        """K / n, and 0 where nobody could have."""
+        """The share k / n, 0 to 1; 0 if n is 0."""
         return self.k / self.n if self.n else 0.0
 
     def __str__(self) -> str:
@@ -26,70 +28,87 @@ class Support(Record):
 
 
 class Count(Record):
-    """One choice and who made it, in the voters' order."""
+    """The ballots for one choice."""
 
     choice: JsonValue
     votes: NonNegativeInt
+    """Number of ballots."""
     weight: float
+    """Sum of their weights under the rule."""
     voters: list[str]
+    """Names of the voters, in electorate order."""
 
 
 class Dissent(Record):
-    """A cast ballot for something else than the verdict."""
+    """A cast ballot that does not support the verdict."""
 
     voter: str
+    """Name of the voter."""
     choice: JsonValue
+    """What the voter chose."""
     rationale: str = ""
+    """The voter's reason."""
 
 
 class Interval(Record):
-    """Where a number lies, and how sure that is."""
+    """An interval around a number."""
 
     low: float
+    """Lower end."""
     high: float
+    """Upper end."""
     level: float
-    """The probability that it holds the true value, 0 to 1; see the rule for what is assumed."""
+    """Probability that it contains the true value, 0 to 1; the rule documents its assumptions."""
 
 
 class Verdict(Record):
-    """The outcome of a vote, with every denominator."""
+    """The outcome of a vote."""
 
     rule: str
+    """Name of the rule."""
     status: VerdictStatus
     choice: JsonValue = None
-    """None unless the rule could choose; see the rule for what it does on a tie."""
+    """The choice; None if the rule could not choose. The rule documents what it does on a tie."""
     support: Support
     """Voters for the choice, of the ballots cast."""
     confidence: float | None = None
-    """Mean of the confidences that the supporting ballots state; None where none does."""
+    """Mean confidence of the supporting ballots, 0 to 1; None if none of them states one."""
     margin: float = 0.0
-    """Lead over the runner-up, as a share of all that was cast: 1 when nobody disagrees, 0 on a tie."""
+    """Lead over the runner-up as a share of all weight cast: 1 if unanimous, 0 on a tie."""
     agreement: float | None = None
-    """Share of all pairs of ballots that agree, 0 to 1; None of fewer than two ballots."""
+    """Share of all pairs of ballots that agree, 0 to 1; None for fewer than two ballots."""
     interval: Interval | None = None
-    """Around a number, from the rules that give one."""
+    """Interval around a numeric choice; None if the rule gives none."""
     decided_by: DecidedBy = "rule"
-    """Who chose: the rule, or, of an undecided vote, a fallback or a person."""
+    """What chose: the rule, or, if it could not decide, a fallback or a person."""
     note: str = ""
-    """What the person or the fallback that chose said to it."""
+    """Comment of the judge, the fallback or the person; may be empty."""
     stopped: str = ""
-    """The stop that ended the vote before everybody was asked or heard; empty if none did."""
+    """The stop that ended the vote before all voters were asked or heard; empty if none did."""
     not_asked: NonNegativeInt = 0
-    """Voters that were never asked, because the vote had ended."""
+    """Number of voters that were not asked, because the vote had ended."""
     warnings: list[str] = []
-    """What speaks against taking the voters for independent."""
+    """Signs that the voters are not independent."""
     counts: list[Count] = []
-    """Every choice that was made, the best supported first."""
+    """One entry for each choice, the best supported first."""
     dissent: list[Dissent] = []
+    """The cast ballots that do not support the choice."""
     asked: NonNegativeInt = 0
+    """Number of ballots, whatever their status."""
     cast: NonNegativeInt = 0
+    """Number of ballots that the rule counted."""
     abstained: NonNegativeInt = 0
+    """Number of abstentions, including ballots that the rule could not read."""
     failed: NonNegativeInt = 0
+    """Number of voters that failed."""
     timed_out: NonNegativeInt = 0
+    """Number of voters that timed out."""
     cancelled: NonNegativeInt = 0
+    """Number of voters that were cancelled."""
     skipped: NonNegativeInt = 0
+    """Number of voters that were skipped."""
 
     @property
     def decided(self) -> bool:
-        """Whether the rule came to a choice without a tie."""
+        """Whether there is a choice without a tie."""
         return self.status == "decided"

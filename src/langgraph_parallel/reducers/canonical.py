@@ -1,4 +1,4 @@
-"""Values compared as JSON: one key for what is equal."""
+"""Canonical keys of JSON values: equal values have equal keys."""
 
 import json
 
@@ -6,41 +6,45 @@ from pydantic import JsonValue
 
 from langgraph_parallel.errors import UsageError
 
+# Built once: `json.dumps` with options builds an encoder on every call.
+_ENCODER = json.JSONEncoder(sort_keys=True, ensure_ascii=False)
+
 
 def canonical(choice: JsonValue) -> str:
-    """A key that is equal for choices that are equal as JSON; integral floats are integers.
+    """Return a key that is equal for choices that are equal as JSON; integral floats equal integers.
 
     >>> canonical(2.0) == canonical(2), canonical("2") == canonical(2)
     (True, False)
     """
-    return _ENCODER.encode(_plain(choice))
-
-
-_ENCODER = json.JSONEncoder(sort_keys=True, ensure_ascii=False)
-
-
-def _plain(value: JsonValue) -> JsonValue:
-    if isinstance(value, float) and value.is_integer():
-        return int(value)
-    if isinstance(value, list):
-        return [_plain(item) for item in value]
-    if isinstance(value, dict):
-        return {key: _plain(item) for key, item in value.items()}
-    return value
+    return _ENCODER.encode(_integral_floats_as_ints(choice))
 
 
 def check_choices(choices: object, name: str = "choices") -> None:
-    """Make sure that valid answers are a list of different values.
+    """Check that `choices` is a list of distinct valid answers.
+
+    Args:
+        choices: the value to check.
+        name: of the argument, for the message.
 
     Raises:
-        UsageError: they are not.
+        UsageError: `choices` is not a list or tuple, is empty, or contains None, "", NaN or a duplicate.
     """
     if not isinstance(choices, list | tuple) or not choices:
-        raise UsageError(f"{name} is {choices!r}; pass a list of valid answers, or leave it out")
+        raise UsageError(f"{name} is {choices!r}; pass a list of valid answers, or omit it")
     seen: set[str] = set()
     for choice in choices:
         if choice is None or choice == "" or choice != choice:
-            raise UsageError(f"{name} has {choice!r} in it, which stands for no answer")
+            raise UsageError(f"{name} contains {choice!r}, which stands for no answer")
         if (key := canonical(choice)) in seen:
-            raise UsageError(f"{name} has {choice!r} twice; each answer may be in it once")
+            raise UsageError(f"{name} has {choice!r} twice; list each answer once")
         seen.add(key)
+
+
+def _integral_floats_as_ints(value: JsonValue) -> JsonValue:
+    if isinstance(value, float) and value.is_integer():
+        return int(value)
+    if isinstance(value, list):
+        return [_integral_floats_as_ints(item) for item in value]
+    if isinstance(value, dict):
+        return {key: _integral_floats_as_ints(item) for key, item in value.items()}
+    return value

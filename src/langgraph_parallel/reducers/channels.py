@@ -1,8 +1,7 @@
-"""Channel reducers: two values in, one out, run on every update of a channel.
+"""Channel reducers: pure functions that merge two values of a channel on every update.
 
-Each is a pure, named function whose zero is the empty value of its type, so that a channel can seed
-itself. None mutates an argument. The merges are idempotent: what was applied before a crash may be
-applied again after it.
+The identity of each is the empty value of its type, so that a channel can seed itself. No reducer mutates
+its arguments. The merges are idempotent: an update may be applied again after a crash.
 
     messages: Annotated[dict[str, Branch], merge_branches]
 """
@@ -16,40 +15,40 @@ T = TypeVar("T")
 
 
 def merge_branches(left: Mapping[str, Branch], right: Mapping[str, Branch]) -> dict[str, Branch]:
-    """Unite branches by id. Of two records of one branch the later attempt stands.
+    """Merge branches by id; the later attempt of a branch replaces the earlier one.
 
     Identity `{}`; associative, commutative, idempotent.
     """
-    return _merge(left, right, _branch_rank)
+    return _merge(left, right, _branch_precedence)
 
 
 def merge_calls(left: Mapping[str, Call], right: Mapping[str, Call]) -> dict[str, Call]:
-    """Unite calls by id, so that none is ever counted twice.
+    """Merge calls by id, so that no call is counted twice.
 
     Identity `{}`; associative, commutative, idempotent.
     """
-    return _merge(left, right, _call_rank)
+    return _merge(left, right, _call_precedence)
 
 
 def union_claims(left: Iterable[Claim], right: Iterable[Claim]) -> list[Claim]:
-    """Unite claims, equal ones once, in one canonical order: file, line, voter, wording.
+    """Return all distinct claims in canonical order (`claim_order`).
 
-    Identity `[]` on lists that are in that order; associative, commutative, idempotent. Claims that
-    differ in anything stay apart here: `unite` decides which of them mean the same.
+    Identity `[]` on lists in canonical order; associative, commutative, idempotent. Claims that differ in
+    any field stay apart: `unite` decides which of them describe the same defect.
     """
     return sorted({claim.model_dump_json(): claim for claim in (*left, *right)}.values(), key=claim_order)
 
 
 def add_usage(left: Usage, right: Usage) -> Usage:
-    """Add tokens. Identity `Usage()`; associative, commutative; a sum, so **not** idempotent.
+    """Add token counts. Identity `Usage()`; associative, commutative, **not** idempotent.
 
-    Use it where updates are applied once; where they may come again, keep calls with `merge_calls`.
+    Use it only where each update is applied once; otherwise keep the calls, with `merge_calls`.
     """
     return left + right
 
 
 def claim_order(claim: Claim) -> tuple[str, int, int, str, str, str]:
-    """The canonical order of claims, which no order of arrival can change."""
+    """Return the sort key of the canonical order: file, lines, aspect, voter, then all other fields."""
     return (
         claim.path,
         claim.lines.first,
@@ -61,19 +60,23 @@ def claim_order(claim: Claim) -> tuple[str, int, int, str, str, str]:
 
 
 def _merge(
-    left: Mapping[str, T], right: Mapping[str, T], rank: Callable[[T], tuple[object, ...]]
+    left: Mapping[str, T], right: Mapping[str, T], precedence: Callable[[T], tuple[object, ...]]
 ) -> dict[str, T]:
     merged = dict(left)
     for key, value in right.items():
-        held = merged.get(key)
-        if held is None or (value is not held and rank(value) > rank(held)):
+        current = merged.get(key)
+        if current is None or (value is not current and precedence(value) > precedence(current)):
             merged[key] = value
     return merged
 
 
-def _branch_rank(branch: Branch) -> tuple[object, ...]:
+# The precedences end with the whole record: without a total order, merging would not be commutative.
+# `repr`, not JSON: JSON writes infinity as null, and would rank two different values as equal.
+
+
+def _branch_precedence(branch: Branch) -> tuple[object, ...]:
     return branch.attempt, branch.ok, branch.ended, repr(branch)
 
 
-def _call_rank(call: Call) -> tuple[object, ...]:
+def _call_precedence(call: Call) -> tuple[object, ...]:
     return call.attempt, call.ended, repr(call)

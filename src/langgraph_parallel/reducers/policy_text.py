@@ -1,4 +1,4 @@
-"""Policies as text: what can be written in Python can be written in a variable or on a command line.
+"""Parser for policies written as text in a variable or on a command line.
 
 min_success(0.8) & required("intro") | deadline(30)
 """
@@ -14,36 +14,36 @@ PolicyT = TypeVar("PolicyT")
 
 
 def read_policy(text: str, known: Mapping[str, Callable[..., PolicyT]]) -> PolicyT:
-    """Read a policy. Nothing in the text is executed but the factories that are named, with literals.
+    """Parse a policy. Only the named factories are called, with literals; nothing else is evaluated.
 
     Args:
-        text: a name, or a call with literals, joined with `&` and `|`.
+        text: a name, or a call with literal arguments; several are joined with `&` and `|`.
         known: the factories by name.
 
     Raises:
-        UsageError: a factory refuses its arguments.
-        Unreadable: it is no such text.
+        UsageError: a factory rejects its arguments.
+        Unreadable: the text is not a policy.
     """
     try:
-        return _read(ast.parse(text.strip(), mode="eval").body, known)
-    except UsageError:
+        return _build(ast.parse(text.strip(), mode="eval").body, known)
+    except UsageError:  # a ValueError too, but its message is for the caller
         raise
     except (SyntaxError, ValueError, TypeError, KeyError, AttributeError, RecursionError):
         raise Unreadable(text) from None
 
 
 class Unreadable(Exception):
-    """A text that is no policy."""
+    """A text is not a policy."""
 
 
-def _read(node: ast.expr, known: Mapping[str, Callable[..., PolicyT]]) -> PolicyT:
+def _build(node: ast.expr, known: Mapping[str, Callable[..., PolicyT]]) -> PolicyT:
     if isinstance(node, ast.BinOp) and isinstance(node.op, ast.BitAnd | ast.BitOr):
         join: Callable[[Any, Any], PolicyT]
         join = operator.and_ if isinstance(node.op, ast.BitAnd) else operator.or_
-        return join(_read(node.left, known), _read(node.right, known))
+        return join(_build(node.left, known), _build(node.right, known))
     if isinstance(node, ast.Name):
         return known[node.id]()
     if isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
-        named = {str(keyword.arg): ast.literal_eval(keyword.value) for keyword in node.keywords}
-        return known[node.func.id](*map(ast.literal_eval, node.args), **named)
+        keywords = {str(keyword.arg): ast.literal_eval(keyword.value) for keyword in node.keywords}
+        return known[node.func.id](*map(ast.literal_eval, node.args), **keywords)
     raise ValueError

@@ -1,4 +1,4 @@
-"""Which sections can be worked on next: those that need nothing, or whose needs are there. Pure."""
+"""Order of work in a plan: which sections can run now, and which never will."""
 
 import hashlib
 from collections import Counter
@@ -13,110 +13,127 @@ from langgraph_parallel.reducers.canonical import canonical
 
 
 class Stage(NamedTuple):
-    """What can be done now, and what never will be."""
+    """The sections that can run now, and those that never will."""
 
     ready: list[str]
-    """Ids of those to be worked on at the same time."""
+    """Ids of sections to run concurrently, in plan order."""
     blocked: dict[str, str]
-    """Why others cannot be worked on any more, by id: what they need has not ended ok."""
+    """Causes by id of the sections that can never run, because a section that they need did not end ok."""
 
 
 def check_plan(sections: Sequence[Section], workers: Iterable[str] = ()) -> None:
-    """Make sure that a plan can be carried out.
+    """Check that a plan can be run.
 
     Args:
-        sections: all of them.
-        workers: the names of the workers, where there are several.
+        sections: the whole plan.
+        workers: names of the workers; empty if there is only one worker.
 
     Raises:
-        PlanError: two sections have one id, one needs what is not in the plan, several need each other in a
-            circle, or one names no worker that there is.
+        PlanError: an id is not unique, a section names an unknown worker or needs an unknown section, or
+            the needs are cyclic.
     """
     counts = Counter(section.id for section in sections)
-    if repeated := sorted(name for name, number in counts.items() if number > 1):
-        raise PlanError(f"several sections have the id {repeated[0]!r}; ids must differ")
+    if repeated := sorted(name for name, count in counts.items() if count > 1):
+        raise PlanError(f"several sections have the id {repeated[0]!r}; ids must be unique")
     known = sorted(workers)
     for section in sections:
         if known and section.worker not in known:
+            expected = ", ".join(known)
             raise PlanError(
-                f"section {section.id!r} is for worker {section.worker!r}; choose one of {', '.join(known)}"
+                f"section {section.id!r} has worker {section.worker!r}; expected one of {expected}"
             )
-        if strange := [need for need in section.needs if need not in counts]:
-            raise PlanError(f"section {section.id!r} needs {strange[0]!r}, which is not in the plan")
-    if circle := find_cycle({section.id: section.needs for section in sections}):
-        raise PlanError(f"sections need each other in a circle: {' -> '.join(circle)}")
+        if unknown := [need for need in section.needs if need not in counts]:
+            raise PlanError(f"section {section.id!r} needs {unknown[0]!r}, which is not in the plan")
+    if cycle := find_cycle({section.id: section.needs for section in sections}):
+        raise PlanError(f"sections have cyclic needs: {' -> '.join(cycle)}")
 
 
 def find_cycle(needs: Mapping[str, Sequence[str]]) -> list[str]:
-    """Some names that need each other in a circle, the first again at the end; none where nothing does.
+    """Return the names on a cycle of needs, with the first repeated at the end; empty if there is no cycle.
 
     >>> find_cycle({"a": ["b"], "b": ["c"], "c": ["a"]})
     ['a', 'b', 'c', 'a']
     """
-    left = {name: set(wanted) for name, wanted in needs.items()}
-    while free := [name for name, wanted in left.items() if not wanted & left.keys()]:
+    remaining = {name: set(needed) for name, needed in needs.items()}
+    while free := [name for name, needed in remaining.items() if not needed & remaining.keys()]:
         for name in free:
-            del left[name]
+            del remaining[name]
+    # Each remaining name needs another remaining one, so following the needs must revisit a name.
     path: list[str] = []
-    step = next(iter(left), None)
+    step = next(iter(remaining), None)
     while step is not None and step not in path:
         path.append(step)
-        step = next(name for name in needs[step] if name in left)
+        step = next(name for name in needs[step] if name in remaining)
     return [] if step is None else [*path[path.index(step) :], step]
 
 
 def stage(sections: Sequence[Section], branches: Mapping[str, Branch]) -> Stage:
-    """Say what can be worked on now.
+    """Return the sections that can run now, and those that never will.
 
-    A section waits while what it needs has no branch yet, or waits for a person.
+    A section waits while one that it needs has no branch yet, or waits for a person.
 
     Args:
-        sections: the whole plan, as `check_plan` lets it pass.
-        branches: what has come of some of them.
+        sections: the whole plan, checked by `check_plan`.
+        branches: the branches so far, by section id.
     """
-    titles = _titles(sections)
-    lost = {key: branch.error or branch.status for key, branch in branches.items() if not branch.ok}
-    blocked: dict[str, str] = {}
-    left = [section for section in sections if section.id not in branches]
-    while more := {
-        section.id: f"it needs {titles[need]!r}: {(lost | blocked)[need]}"
-        for section in left
-        for need in section.needs
-        if section.id not in blocked and (need in lost or need in blocked)
-    }:
-        blocked |= more
+    waiting = [section for section in sections if section.id not in branches]
+    causes = {key: branch.error or branch.status for key, branch in branches.items() if not branch.ok}
+    blocked = _find_blocked(waiting, causes, _unique_titles(sections))
     done = {key for key, branch in branches.items() if branch.ok and not branch.escalations}
-    ready = [s.id for s in left if s.id not in blocked and done.issuperset(s.needs)]
+    ready = [s.id for s in waiting if s.id not in blocked and done.issuperset(s.needs)]
     return Stage(ready, blocked)
 
 
-def handed(sections: Sequence[Section], branches: Mapping[str, Branch], ids: Iterable[str]) -> list[Section]:
-    """Sections as their workers get them: with the results that they need."""
-    titles, held = _titles(sections), {section.id: section for section in sections}
-    return [
-        held[key].model_copy(update={"earlier": {titles[n]: branches[n].value for n in held[key].needs}})
-        if held[key].needs
-        else held[key]
-        for key in ids
-    ]
+def _find_blocked(
+    waiting: Sequence[Section], causes: Mapping[str, str], titles: Mapping[str, str]
+) -> dict[str, str]:
+    """Return the causes, by id, of waiting sections whose needs failed, directly or through other needs."""
+    causes = dict(causes)
+    blocked: dict[str, str] = {}
+    while newly_blocked := {
+        section.id: f"unmet need {titles[need]!r}: {causes[need]}"
+        for section in waiting
+        if section.id not in blocked
+        for need in section.needs
+        if need in causes
+    }:
+        blocked |= newly_blocked
+        causes |= newly_blocked
+    return blocked
+
+
+def hand_results(
+    sections: Sequence[Section], branches: Mapping[str, Branch], ids: Iterable[str]
+) -> list[Section]:
+    """Return the sections with these ids as their workers receive them, with the results that they need."""
+    titles, by_id = _unique_titles(sections), {section.id: section for section in sections}
+
+    def with_results(section: Section) -> Section:
+        if not section.needs:
+            return section
+        results = {titles[need]: branches[need].value for need in section.needs}
+        return section.model_copy(update={"earlier": results})
+
+    return [with_results(by_id[key]) for key in ids]
 
 
 def earliest_round(sections: Sequence[Section], branches: Mapping[str, Branch]) -> int:
-    """The first round in which something is not done; one more than there are, if all is."""
+    """Return the number of the first incomplete round; one past the last round if all are complete."""
     rounds = {section.id: section.round for section in sections}
-    left = [rounds[key] for key in rounds if key not in branches or not branches[key].whole]
-    return min(left, default=max(rounds.values(), default=0) + 1)
+    incomplete = [rounds[key] for key in rounds if key not in branches or not branches[key].whole]
+    return min(incomplete, default=max(rounds.values(), default=0) + 1)
 
 
 def fingerprint(section: Section, branches: Mapping[str, Branch]) -> str:
-    """What tells work apart: what is to be done by whom, and which records of others it is done on."""
+    """Return a hash of the work of a section: its worker, its task, and the branches that it needs."""
+    # The end time identifies one run of a branch: after a rerun, earlier work on its result is not reused.
     needed: list[JsonValue] = [branches[need].ended for need in section.needs if need in branches]
     work: list[JsonValue] = [section.worker, section.content, section.instructions, section.data, needed]
     return hashlib.sha256(canonical(work).encode(errors="surrogatepass")).hexdigest()
 
 
-def _titles(sections: Sequence[Section]) -> dict[str, str]:
-    """Titles by id; the ids themselves, where a title is not one section's alone."""
+def _unique_titles(sections: Sequence[Section]) -> dict[str, str]:
+    """Return titles by id; the id itself if the title is also the title or the id of another section."""
     counts = Counter([*(section.title for section in sections), *(section.id for section in sections)])
-    alone = {s.id: s.title for s in sections if counts[s.title] - (s.title == s.id) == 1}
-    return {s.id: alone.get(s.id, s.id) for s in sections}
+    unique = {s.id: s.title for s in sections if counts[s.title] - (s.title == s.id) == 1}
+    return {s.id: unique.get(s.id, s.id) for s in sections}

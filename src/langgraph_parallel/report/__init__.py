@@ -1,6 +1,12 @@
-"""Reports: results as text, Markdown, JSON, SARIF and tables. Each escapes what it shows.
+"""Reports: results as text, Markdown, JSON, SARIF and tables.
 
-`text_report` needs rich, from the extra `cli`, and is therefore in `langgraph_parallel.report.review.text`.
+    wording, markdown, tables, console  shared building blocks: words, escaping, tables, terminal output
+    run                                 the measurements of a run
+    review                              a review in four formats
+    briefing, feedback, ...             one module for each other pattern
+
+All content from outside is escaped for its format. `text_report` is not exported here, because it needs rich
+(the extra `cli`); import it from `langgraph_parallel.report.review.text`.
 """
 
 from langgraph_parallel.report.labeling import labels_csv, labels_jsonl

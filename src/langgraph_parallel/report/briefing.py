@@ -1,44 +1,45 @@
-"""A briefing as Markdown. What it quotes is shown as it is."""
+"""A briefing as Markdown."""
 
-from langgraph_parallel.records import Briefing, Citation
-from langgraph_parallel.report.tables import escaped
+from langgraph_parallel.records import Briefing, Citation, Conflict, Digest, Theme
+from langgraph_parallel.report.markdown import bullets, escape, join_blocks, names_line, notice_block
 
 
 def briefing_markdown(briefing: Briefing) -> str:
-    """Summary, themes, contradictions, and the places that they rest on."""
-    lines = ["# Briefing", ""]
-    if briefing.notice:
-        lines += [f"> {briefing.notice}", ""]
-    lines += [escaped(briefing.summary), ""]
-    for theme in briefing.themes:
-        lines += [f"## {escaped(theme.title)}", ""]
-        lines += [escaped(theme.text), ""] if theme.text else []
-        lines += [*(f"- {_cited(citation)}" for citation in theme.citations), ""]
-    if briefing.conflicts:
-        lines += ["## Contradictions", ""]
-    for conflict in briefing.conflicts:
-        lines += [f"**{escaped(conflict.about)}**: {escaped(conflict.explanation)}", ""]
-        lines += [f"- {_cited(conflict.first)}", f"- {_cited(conflict.second)}", ""]
-    for digest in briefing.digests:
-        lines += [f"## {escaped(digest.document)}", ""]
-        lines += [
-            f"- {escaped(point)} (line {citation.line})"
-            for point, citation in zip(digest.points, digest.citations, strict=True)
+    """Render summary, themes, contradictions, digests and sources, with their citations."""
+    return join_blocks(
+        [
+            "# Briefing",
+            notice_block(briefing.notice),
+            escape(briefing.summary),
+            *(block for theme in briefing.themes for block in _theme_blocks(theme)),
+            "## Contradictions" if briefing.conflicts else "",
+            *(block for conflict in briefing.conflicts for block in _conflict_blocks(conflict)),
+            *(block for digest in briefing.digests for block in _digest_blocks(digest)),
+            "## Sources",
+            names_line("Read", briefing.documents) or "Read: nothing.",
+            names_line("Missing", briefing.missing),
+            names_line("Read, but not cited", briefing.uncited),
+            names_line("Left out, because no document supports it", briefing.unsupported),
         ]
-        lines.append("")
-    lines += ["## Sources", "", f"Read: {_names(briefing.documents)}.", ""]
-    for title, names in (
-        ("Missing", briefing.missing),
-        ("Read, and not referred to", briefing.uncited),
-        ("Left out, because no document supports it", briefing.unsupported),
-    ):
-        lines += [f"{title}: {_names(names)}.", ""] if names else []
-    return "\n".join(lines)
+    )
 
 
-def _cited(citation: Citation) -> str:
-    return f"{escaped(citation.document)}, line {citation.line}: \u201c{escaped(citation.quote)}\u201d"
+def _theme_blocks(theme: Theme) -> list[str]:
+    return [f"## {escape(theme.title)}", escape(theme.text), bullets(map(_cite, theme.citations))]
 
 
-def _names(names: list[str]) -> str:
-    return ", ".join(map(escaped, names)) or "nothing"
+def _conflict_blocks(conflict: Conflict) -> list[str]:
+    heading = f"**{escape(conflict.about)}**: {escape(conflict.explanation)}"
+    return [heading, bullets(map(_cite, (conflict.first, conflict.second)))]
+
+
+def _digest_blocks(digest: Digest) -> list[str]:
+    points = (
+        f"{escape(point)} (line {citation.line})"
+        for point, citation in zip(digest.points, digest.citations, strict=True)
+    )
+    return [f"## {escape(digest.document)}", bullets(points)]
+
+
+def _cite(citation: Citation) -> str:
+    return f"{escape(citation.document)}, line {citation.line}: \u201c{escape(citation.quote)}\u201d"

@@ -1,54 +1,61 @@
-"""Feedback as Markdown. What it quotes is shown as it is."""
+"""Feedback as Markdown."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from itertools import islice
 
 from pydantic import JsonValue
 
-from langgraph_parallel.records import Feedback
-from langgraph_parallel.report.tables import as_markdown, escaped
+from langgraph_parallel.records import Feedback, FeedbackRow
+from langgraph_parallel.report.markdown import bullets, escape, join_blocks, notice_block
+from langgraph_parallel.report.tables import as_markdown
+from langgraph_parallel.report.wording import count
 
-_MOST = 15
+_MOST_COUNTS = 15
+"""Topics, entities and other values shown at most, the most frequent first."""
+_URGENT_LENGTH = 200
+_TEXT_LENGTH = 100
+"""Characters shown of a text: of an urgent one, and in the table of all texts."""
 
 
 def feedback_markdown(feedback: Feedback) -> str:
-    """Counts, quotes, and one row for each text."""
-    size = len(feedback.rows)
-    lines = [f"# Feedback: {size} {'text' if size == 1 else 'texts'}", ""]
-    if feedback.notice:
-        lines += [f"> {feedback.notice}", ""]
-    lines += _counts("Sentiment", feedback.sentiments)
-    lines += _counts("Urgency", feedback.urgencies)
-    lines += _counts("Entities", feedback.entities)
-    if feedback.not_judged:
-        said = ", ".join(f"{escaped(name)} of {number}" for name, number in feedback.not_judged.items())
-        lines += [f"Not judged: {said}.", ""]
-    if feedback.topics:
-        lines += ["## Topics", ""]
-        for topic, number in list(feedback.topics.items())[:_MOST]:
-            lines.append(f"- {escaped(topic)}: {number}")
-            lines += [f"  - {escaped(q.item)}: {escaped(q.text)}" for q in feedback.quotes.get(topic, [])]
-        lines.append("")
+    """Render counts, topics with quotes, urgent texts, and a table with one row for each text."""
     urgent = [row for row in feedback.rows if row.urgency == "high"]
-    if urgent:
-        lines += [
-            "## Urgent",
-            "",
-            *(f"- {escaped(row.item)}: {escaped(row.text[:200])}" for row in urgent),
-            "",
+    not_judged = ", ".join(f"{escape(name)} of {number}" for name, number in feedback.not_judged.items())
+    return join_blocks(
+        [
+            f"# Feedback: {count(len(feedback.rows), 'text')}",
+            notice_block(feedback.notice),
+            _counts_line("Sentiment", feedback.sentiments),
+            _counts_line("Urgency", feedback.urgencies),
+            _counts_line("Entities", feedback.entities),
+            f"Not judged: {not_judged}." if not_judged else "",
+            "## Topics" if feedback.topics else "",
+            "\n".join(_topic_lines(feedback)),
+            "## Urgent" if urgent else "",
+            bullets(f"{escape(row.item)}: {escape(row.text[:_URGENT_LENGTH])}" for row in urgent),
+            "## Texts",
+            as_markdown([_table_row(row) for row in feedback.rows]),
         ]
-    rows: list[dict[str, JsonValue]] = [
-        {
-            "item": row.item,
-            "sentiment": row.sentiment,
-            "urgency": row.urgency,
-            "topics": list(row.topics or []),
-            "text": row.text[:100],
-        }
-        for row in feedback.rows
-    ]
-    return "\n".join([*lines, "## Texts", "", as_markdown(rows)])
+    )
 
 
-def _counts(title: str, counts: Mapping[str, int]) -> list[str]:
-    shown = ", ".join(f"{escaped(name)} {number}" for name, number in list(counts.items())[:_MOST])
-    return [f"{title}: {shown}.", ""] if shown else []
+def _counts_line(title: str, counts: Mapping[str, int]) -> str:
+    shown = ", ".join(f"{escape(name)} {number}" for name, number in islice(counts.items(), _MOST_COUNTS))
+    return f"{title}: {shown}." if shown else ""
+
+
+def _topic_lines(feedback: Feedback) -> Iterable[str]:
+    for topic, number in islice(feedback.topics.items(), _MOST_COUNTS):
+        yield f"- {escape(topic)}: {number}"
+        for quote in feedback.quotes.get(topic, []):
+            yield f"  - {escape(quote.item)}: {escape(quote.text)}"
+
+
+def _table_row(row: FeedbackRow) -> dict[str, JsonValue]:
+    return {
+        "item": row.item,
+        "sentiment": row.sentiment,
+        "urgency": row.urgency,
+        "topics": list(row.topics or []),
+        "text": row.text[:_TEXT_LENGTH],
+    }

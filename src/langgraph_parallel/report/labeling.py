@@ -1,4 +1,4 @@
-"""Labels as tables."""
+"""Labels as CSV and JSON lines."""
 
 import json
 from collections.abc import Iterable
@@ -9,25 +9,25 @@ from langgraph_parallel.report.tables import as_csv, as_jsonl
 
 
 def label_rows(labels: Iterable[Label]) -> list[dict[str, Any]]:
-    """Labels as rows of plain values."""
+    """Return one table row for each label."""
     return [
         {
-            "item": one.item,
-            "label": one.label,
-            "status": one.status,
-            "support": str(one.support),
-            "contested": one.contested,
-            "votes": "; ".join(f"{voter}: {choice}" for voter, choice in one.votes.items()),
+            "item": label.item,
+            "label": label.label,
+            "status": label.status,
+            "support": str(label.support),
+            "contested": label.contested,
+            "votes": "; ".join(f"{voter}: {choice}" for voter, choice in label.votes.items()),
         }
-        for one in labels
+        for label in labels
     ]
 
 
 def labels_csv(labels: Iterable[Label]) -> str:
-    """Labels as CSV."""
+    """Return labels as CSV, with the columns of `label_rows`."""
     return as_csv(label_rows(labels))
 
 
 def labels_jsonl(labels: Iterable[Label]) -> str:
-    """Labels as JSON lines."""
-    return as_jsonl(json.loads(one.model_dump_json()) for one in labels)
+    """Return labels as JSON lines, with all fields of `Label`."""
+    return as_jsonl(json.loads(label.model_dump_json()) for label in labels)

@@ -1,39 +1,47 @@
-"""A market study as Markdown. What it quotes is shown as it is."""
-
-import re
+"""A market study as Markdown."""
 
 from langgraph_parallel.records import Forecast, MarketStudy
-from langgraph_parallel.report.tables import as_markdown, escaped
+from langgraph_parallel.report.markdown import escape, join_blocks, names_line, paragraphs
+from langgraph_parallel.report.tables import as_markdown
 
 
 def study_markdown(study: MarketStudy) -> str:
-    """The report, the table of forecasts, and what is missing."""
-    lines = [f"# {escaped(study.subject.strip().splitlines()[0])}", ""]
-    for part in re.split(r"\n\s*\n", study.text):
-        lines += [escaped(part), ""]
-    if study.forecasts:
-        table = as_markdown(forecast_rows(study))
-        lines += ["## Forecasts", "", f"Median of independent forecasts, {escaped(study.unit)}.", "", table]
-    for title, names in (("Missing", study.missing), ("Written, and not referred to", study.unreferenced)):
-        lines += [f"{title}: {', '.join(map(escaped, names))}.", ""] if names else []
-    return "\n".join(lines)
+    """Render the report, the table of forecasts, and what is missing."""
+    forecasts = (
+        [
+            "## Forecasts",
+            f"Median of independent forecasts, {escape(study.unit)}.",
+            as_markdown(forecast_rows(study)),
+        ]
+        if study.forecasts
+        else []
+    )
+    return join_blocks(
+        [
+            f"# {escape(study.subject.strip().splitlines()[0])}",
+            *paragraphs(study.text),
+            *forecasts,
+            names_line("Missing", study.missing),
+            names_line("Written, but not referred to", study.unreferenced),
+        ]
+    )
 
 
 def forecast_rows(study: MarketStudy) -> list[dict[str, str | None]]:
-    """The forecasts as rows of a table."""
+    """Return one table row for each forecast."""
     return [
         {
-            "region": one.region,
-            "median": None if one.value is None else f"{one.value:g}",
-            "interval": _interval(one),
-            "forecasts": f"{len(one.forecasts)} of {one.asked}",
-            "dissent": ", ".join(f"{name} {one.forecasts[name]:g}" for name in one.dissent),
-            "note": one.note,
+            "region": forecast.region,
+            "median": None if forecast.value is None else f"{forecast.value:g}",
+            "interval": _show_interval(forecast),
+            "forecasts": f"{len(forecast.forecasts)} of {forecast.asked}",
+            "dissent": ", ".join(f"{name} {forecast.forecasts[name]:g}" for name in forecast.dissent),
+            "note": forecast.note,
         }
-        for one in study.forecasts
+        for forecast in study.forecasts
     ]
 
 
-def _interval(one: Forecast) -> str:
-    held = one.interval
-    return f"{held.low:g} to {held.high:g} ({held.level:.0%})" if held else ""
+def _show_interval(forecast: Forecast) -> str:
+    interval = forecast.interval
+    return f"{interval.low:g} to {interval.high:g} ({interval.level:.0%})" if interval else ""

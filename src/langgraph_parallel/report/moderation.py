@@ -1,34 +1,41 @@
-"""A moderation as Markdown. What it quotes is shown as it is, and obeyed by no renderer."""
+"""A moderation as Markdown."""
+
+from collections.abc import Iterable
 
 from langgraph_parallel.records import CheckOutcome, Moderation
-from langgraph_parallel.report.tables import escaped
+from langgraph_parallel.report.markdown import escape, join_blocks, notice_block
 
-_HEADS = {
-    "flagged": "**Flagged**",
-    "clean": "**Clean**",
-    "needs_review": "**Needs review**: not everything could be checked",
+_HEADLINES = {
+    "flagged": "**Flagged**.",
+    "clean": "**Clean**.",
+    "needs_review": "**Needs review**: not everything could be checked.",
 }
-_SHOWN = 100
+_SPAN_LENGTH = 100
+"""Characters shown of a span."""
 
 
 def moderation_markdown(moderation: Moderation) -> str:
-    """One line for the whole, one for each check, and what was found, with its place in the text."""
-    lines = [f"{_HEADS[moderation.status]}.", ""]
-    if moderation.notice:
-        lines += [f"> {moderation.notice}", ""]
-    for outcome in moderation.outcomes:
-        lines.append(f"- **{escaped(outcome.check)}**: {_said(outcome)}")
-        lines += [
-            f"  - characters {span.start}-{span.end}, {escaped(span.kind)}: {escaped(span.text[:_SHOWN])}"
-            for span in outcome.spans
+    """Render the status, one line for each check, and the flagged spans."""
+    return join_blocks(
+        [
+            _HEADLINES[moderation.status],
+            notice_block(moderation.notice),
+            "\n".join(line for outcome in moderation.outcomes for line in _outcome_lines(outcome)),
         ]
-    return "\n".join(lines) + "\n"
+    )
 
 
-def _said(outcome: CheckOutcome) -> str:
-    sure = f", {outcome.confidence:.0%} sure" if outcome.confidence is not None else ""
+def _outcome_lines(outcome: CheckOutcome) -> Iterable[str]:
+    yield f"- **{escape(outcome.check)}**: {_describe_outcome(outcome)}"
+    for span in outcome.spans:
+        shown = escape(span.text[:_SPAN_LENGTH])
+        yield f"  - characters {span.start}-{span.end}, {escape(span.kind)}: {shown}"
+
+
+def _describe_outcome(outcome: CheckOutcome) -> str:
     votes = f", {outcome.support} voters" if outcome.support is not None else ""
-    by = f" (by {escaped(', '.join(outcome.by))})" if outcome.by else ""
-    reasons = f": {escaped(' '.join(outcome.reasons))}" if outcome.reasons else ""
-    error = f" ({escaped(outcome.error)})" if outcome.error else ""
-    return f"{outcome.status.replace('_', ' ')}{votes}{sure}{by}{reasons}{error}"
+    confidence = f", {outcome.confidence:.0%} sure" if outcome.confidence is not None else ""
+    by = f" (by {escape(', '.join(outcome.by))})" if outcome.by else ""
+    reasons = f": {escape(' '.join(outcome.reasons))}" if outcome.reasons else ""
+    error = f" ({escape(outcome.error)})" if outcome.error else ""
+    return f"{outcome.status.replace('_', ' ')}{votes}{confidence}{by}{reasons}{error}"

@@ -1,25 +1,30 @@
-"""Research as Markdown. What it quotes is shown as it is."""
+"""A research report as Markdown."""
 
-import re
-
-from langgraph_parallel.records import Research
-from langgraph_parallel.report.tables import escaped
+from langgraph_parallel.records import Reference, Research
+from langgraph_parallel.report.markdown import (
+    bullets,
+    escape,
+    join_blocks,
+    names_line,
+    notice_block,
+    paragraphs,
+)
 
 
 def research_markdown(research: Research) -> str:
-    """The report, its references, and what is missing."""
-    lines = [f"# {escaped(research.question)}", ""]
-    if research.notice:
-        lines += [f"> {research.notice}", ""]
-    for part in re.split(r"\n\s*\n", research.text):
-        lines += [escaped(part), ""]
-    if research.references:
-        lines += ["## References", ""]
-        lines += [
-            f"- \\[{one.number}\\] {escaped(one.source)}: \u201c{escaped(one.quote)}\u201d"
-            for one in research.references
+    """Render the report, its references, and what is missing."""
+    return join_blocks(
+        [
+            f"# {escape(research.question)}",
+            notice_block(research.notice),
+            *paragraphs(research.text),
+            "## References" if research.references else "",
+            bullets(map(_show_reference, research.references)),
+            names_line("Missing", research.missing),
+            names_line("Found, but not cited", research.uncited),
         ]
-        lines.append("")
-    for title, names in (("Missing", research.missing), ("Found, and not referred to", research.uncited)):
-        lines += [f"{title}: {', '.join(map(escaped, names))}.", ""] if names else []
-    return "\n".join(lines)
+    )
+
+
+def _show_reference(reference: Reference) -> str:
+    return f"\\[{reference.number}\\] {escape(reference.source)}: \u201c{escape(reference.quote)}\u201d"

@@ -1,4 +1,4 @@
-"""The numbers of a run, as text."""
+"""The measurements of a run, as text."""
 
 from typing import TYPE_CHECKING
 
@@ -10,38 +10,52 @@ if TYPE_CHECKING:
 
 
 def run_lines(report: RunReport) -> list[str]:
-    """The numbers of the run."""
-    total = sum(report.branches.values())
-    states = ", ".join(f"{number} {status.replace('_', ' ')}" for status, number in report.branches.items())
-    engines = sum(call.kind == "engine" for call in report.calls)
-    models = sum(call.kind == "model" for call in report.calls)
-    calls = " and ".join(
-        count(number, noun) for number, noun in ((models, "model call"), (engines, "engine run")) if number
-    )
-    lines = [
-        f"{report.wall_seconds:.1f} s; one after another {report.sequential_seconds:.1f} s"
-        f"{f': {report.speedup:.1f} times as fast' if report.speedup >= 1 else ''}.",
-        f"{count(total, 'branch')}{f' ({states})' if states else ''}; {calls or 'no calls'}"
-        f"; {count(report.retries, 'retry')}; {report.throttled_share:.0%} of calls throttled.",
-    ]
+    """Return times, branches, calls, tokens and failures as lines of text."""
+    lines = [_time_line(report), _work_line(report)]
     if report.usage.input_tokens or report.usage.output_tokens:
         lines.append(f"{report.usage.input_tokens:,} tokens in, {report.usage.output_tokens:,} out.")
     lines += [f"Failed: {name}: {cause}" for name, cause in report.failures.items()]
     return lines
 
 
-def put_run(console: "Console", run: RunReport) -> None:
-    """Print the numbers, one line each."""
-    from langgraph_parallel.report.console import put
+def print_run(console: "Console", report: RunReport) -> None:
+    """Print the measurements, one line each."""
+    from langgraph_parallel.report.console import print_text
 
-    for line in run_lines(run):
-        put(console, line)
+    for line in run_lines(report):
+        print_text(console, line)
 
 
 def run_summary(run: RunReport, *, width: int = 100, color: bool = False) -> str:
-    """Render the run's numbers alone. Needs rich, from the extra `cli`."""
-    from langgraph_parallel.report.console import open_console, printed
+    """Render the measurements for a terminal. Needs rich, from the extra `cli`.
+
+    Args:
+        run: the run report.
+        width: columns.
+        color: whether to use colours.
+    """
+    from langgraph_parallel.report.console import get_output, open_console
 
     console = open_console(width, color)
-    put_run(console, run)
-    return printed(console)
+    print_run(console, run)
+    return get_output(console)
+
+
+def _time_line(report: RunReport) -> str:
+    times = f"{report.wall_seconds:.1f} s; sequentially {report.sequential_seconds:.1f} s"
+    return f"{times}: {report.speedup:.1f} times as fast." if report.speedup >= 1 else f"{times}."
+
+
+def _work_line(report: RunReport) -> str:
+    statuses = ", ".join(f"{number} {status.replace('_', ' ')}" for status, number in report.branches.items())
+    branches = count(sum(report.branches.values()), "branch") + (f" ({statuses})" if statuses else "")
+    kinds = [call.kind for call in report.calls]
+    calls = " and ".join(
+        count(kinds.count(kind), noun)
+        for kind, noun in (("model", "model call"), ("engine", "engine run"))
+        if kind in kinds
+    )
+    return (
+        f"{branches}; {calls or 'no calls'}; {count(report.retries, 'retry')}; "
+        f"{report.throttled_share:.0%} of calls throttled."
+    )

@@ -1,4 +1,4 @@
-"""Tables as CSV, JSON lines and Markdown, which a spreadsheet or a browser may open without harm."""
+"""Tables as CSV, JSON lines and Markdown, safe to open in a spreadsheet or a browser."""
 
 import csv
 import io
@@ -7,17 +7,21 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from pydantic import JsonValue
 
+from langgraph_parallel.report.markdown import escape
+from langgraph_parallel.report.wording import show
+
 Row = Mapping[str, JsonValue]
+"""A value for each column, by column name."""
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
+"""Characters that make a spreadsheet read a cell as a formula."""
 
 
 def as_csv(rows: Sequence[Row]) -> str:
-    """Rows as CSV with a header; lists are joined by `; `.
+    """Return rows as CSV with a header; list items are joined with `; `.
 
-    A text that a spreadsheet would take for a formula gets an apostrophe in front of it, which makes it a
-    text.
+    Text that a spreadsheet would read as a formula gets a leading apostrophe.
     """
-    columns = list(dict.fromkeys(name for row in rows for name in row))
+    columns = _columns(rows)
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\n")
     writer.writerow(columns)
@@ -26,38 +30,26 @@ def as_csv(rows: Sequence[Row]) -> str:
 
 
 def as_jsonl(rows: Iterable[Row]) -> str:
-    """Rows as JSON, one in each line."""
+    """Return rows as JSON, one row on each line."""
     return "".join(f"{json.dumps(row, ensure_ascii=False)}\n" for row in rows)
 
 
 def as_markdown(rows: Sequence[Row]) -> str:
-    """Rows as a Markdown table; what would be markup or HTML is shown as it is."""
-    columns = list(dict.fromkeys(name for row in rows for name in row))
+    """Return rows as a Markdown table with escaped cells; empty for no rows."""
+    columns = _columns(rows)
     lines = [
         columns,
         ["---"] * len(columns),
-        *([escaped(row.get(name)) for name in columns] for row in rows),
+        *([escape(row.get(name)) for name in columns] for row in rows),
     ]
     return "".join(f"| {' | '.join(line)} |\n" for line in lines) if columns else ""
 
 
-def plain(value: JsonValue) -> str:
-    """A value as a person reads it."""
-    if value is None:
-        return ""
-    if isinstance(value, list):
-        return "; ".join(map(plain, value))
-    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+def _columns(rows: Iterable[Row]) -> list[str]:
+    """Collect the columns of all rows, in the order of their first appearance."""
+    return list(dict.fromkeys(name for row in rows for name in row))
 
 
 def _cell(value: JsonValue) -> str:
-    text = plain(value)
+    text = show(value)
     return f"'{text}" if isinstance(value, str | list) and text.lstrip().startswith(_FORMULA) else text
-
-
-def escaped(value: JsonValue) -> str:
-    """A value in Markdown as it is, without markup or HTML in it being obeyed."""
-    text = " ".join(plain(value).split())
-    for mark in "\\`*_[]<>|~#":
-        text = text.replace(mark, f"\\{mark}" if mark not in "<>" else {"<": "&lt;", ">": "&gt;"}[mark])
-    return text

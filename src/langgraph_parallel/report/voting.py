@@ -1,30 +1,46 @@
-"""A verdict as Markdown. What it quotes is shown as it is."""
+"""A verdict as Markdown."""
 
 from pydantic import JsonValue
 
 from langgraph_parallel.records import Verdict
-from langgraph_parallel.report.tables import as_markdown, escaped, plain
+from langgraph_parallel.report.markdown import bullets, escape, join_blocks
+from langgraph_parallel.report.tables import as_markdown
+from langgraph_parallel.report.wording import show
+
+_NOT_CAST = ("abstained", "failed", "timed_out", "cancelled", "skipped")
 
 
 def verdict_markdown(verdict: Verdict) -> str:
-    """The choice and its support, every count, and who disagrees."""
-    choice = "no choice" if verdict.choice is None else escaped(verdict.choice)
+    """Render the choice, its support, all counts, and the dissenting ballots."""
+    choice = "no choice" if verdict.choice is None else escape(verdict.choice)
     status = "" if verdict.decided else f", {verdict.status.replace('_', ' ')}"
-    lines = [f"**{choice}** ({verdict.support}{status}, by {escaped(verdict.rule)})", ""]
-    lost = {
-        name: getattr(verdict, name) for name in ("abstained", "failed", "timed_out", "cancelled", "skipped")
-    }
-    told = [f"asked {verdict.asked}", f"cast {verdict.cast}"]
-    told += [f"{name.replace('_', ' ')} {number}" for name, number in lost.items() if number]
-    told += [f"not asked {verdict.not_asked}, because the vote was over"] if verdict.not_asked else []
-    lines += [f"{', '.join(told).capitalize()}.", ""]
-    if len(verdict.counts) > 1:
-        rows: list[dict[str, JsonValue]] = [
-            {"choice": plain(one.choice), "votes": one.votes, "voters": ", ".join(one.voters)}
-            for one in verdict.counts
+    dissent = (
+        f"{escape(ballot.voter)}: {escape(ballot.choice)}. {escape(ballot.rationale)}".rstrip()
+        for ballot in verdict.dissent
+    )
+    return join_blocks(
+        [
+            f"**{choice}** ({verdict.support}{status}, by {escape(verdict.rule)})",
+            _ballots_line(verdict),
+            as_markdown(_count_rows(verdict)) if len(verdict.counts) > 1 else "",
+            bullets(dissent),
+            *(f"Warning: {escape(warning)}." for warning in verdict.warnings),
         ]
-        lines += [as_markdown(rows), ""]
-    for one in verdict.dissent:
-        lines.append(f"- {escaped(one.voter)}: {escaped(one.choice)}. {escaped(one.rationale)}")
-    lines += [f"Warning: {escaped(warning)}." for warning in verdict.warnings]
-    return "\n".join(lines).rstrip() + "\n"
+    )
+
+
+def _ballots_line(verdict: Verdict) -> str:
+    parts = [f"asked {verdict.asked}", f"cast {verdict.cast}"]
+    parts += [
+        f"{status.replace('_', ' ')} {number}" for status in _NOT_CAST if (number := getattr(verdict, status))
+    ]
+    if verdict.not_asked:
+        parts.append(f"not asked {verdict.not_asked}, because the vote was over")
+    return f"{', '.join(parts).capitalize()}."
+
+
+def _count_rows(verdict: Verdict) -> list[dict[str, JsonValue]]:
+    return [
+        {"choice": show(count.choice), "votes": count.votes, "voters": ", ".join(count.voters)}
+        for count in verdict.counts
+    ]

@@ -1,36 +1,46 @@
-"""Words and characters that all reports share."""
+"""Plain words and characters, for all formats."""
 
-import re
+import json
 import unicodedata
 
+from pydantic import JsonValue
+
 _SPACES = {"\t": "    ", "\n": " ", "\r": " "}
+_INVISIBLE = {"Cc", "Cf", "Cs"}
+"""Unicode categories of control characters, format characters (such as direction marks) and surrogates."""
 
 
 def visible(text: str) -> str:
-    r"""Make control characters visible, so that a text cannot drive a terminal or hide its order.
+    r"""Replace line breaks with spaces and show control characters as escapes.
+
+    Otherwise text from outside could control a terminal, or display in another order than it is stored.
 
     >>> visible("a\x1b[2Jb")
     'a\\x1b[2Jb'
     """
     return "".join(
-        _SPACES.get(char)
-        or (char if unicodedata.category(char) not in {"Cc", "Cf", "Cs"} else ascii(char)[1:-1])
+        _SPACES.get(char) or (ascii(char)[1:-1] if unicodedata.category(char) in _INVISIBLE else char)
         for char in text
     )
 
 
 def count(number: int, noun: str) -> str:
-    """`1 file`, `2 files`, `2 branches`."""
-    plural = (
-        f"{noun}es"
-        if noun.endswith(("ch", "s"))
-        else f"{noun[:-1]}ies"
-        if noun.endswith("ry")
-        else f"{noun}s"
-    )
-    return f"{number:,} {noun if number == 1 else plural}"
+    """Return a number with its noun, in the singular or plural.
+
+    >>> count(1, "file"), count(2, "branch"), count(3, "retry")
+    ('1 file', '2 branches', '3 retries')
+    """
+    if number == 1:
+        return f"1 {noun}"
+    if noun.endswith(("ch", "s")):
+        return f"{number:,} {noun}es"
+    return f"{number:,} {noun[:-1]}ies" if noun.endswith("ry") else f"{number:,} {noun}s"
 
 
-def longest_run(text: str, char: str) -> int:
-    """The longest run of a character in a text."""
-    return max((len(run) for run in re.findall(f"{re.escape(char)}+", text)), default=0)
+def show(value: JsonValue) -> str:
+    """Return a JSON value as text for people: null as an empty text, lists with `; ` between the items."""
+    if value is None:
+        return ""
+    if isinstance(value, list):
+        return "; ".join(map(show, value))
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)

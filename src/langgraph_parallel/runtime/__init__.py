@@ -1,1 +1,1 @@
-"""What governs calls: models, limits, retries, recording, the run report."""
+"""The runtime of calls: models, limits, retries, recording and the run report."""

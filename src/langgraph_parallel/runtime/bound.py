@@ -1,4 +1,4 @@
-"""The bound of one branch: when it has to end, and who says so."""
+"""The bound of one branch: when it ends, and why."""
 
 import asyncio
 import contextlib
@@ -11,45 +11,48 @@ from langgraph_parallel.runtime.waiting import is_running
 
 
 class Bound:
-    """The bounds of one branch while it runs: when it has to end, and who says so.
+    """The bound of one branch while it runs: when it ends, and why.
 
     Args:
-        left: seconds until it has to end; None for no such bound.
-        among: the bounds of its siblings, where it is found while it runs.
-        closes_itself: its worker is a graph of ours, which obeys the deadline at its leaves, and closes on
-            what it has then; to cut it off would lose that.
+        left: seconds until the branch ends; None for no such limit.
+        among: the bounds of running siblings; this one is among them while its branch runs.
+        closes_itself: the worker is a langgraph_parallel graph. It obeys the deadline at its leaves and
+            closes on what it has by then; cancelling the branch would lose that.
     """
 
     def __init__(
         self, left: float | None = None, among: "set[Bound] | None" = None, *, closes_itself: bool = False
     ) -> None:
         self._loop = asyncio.get_running_loop()
-        at = None if left is None else self._loop.time() + left
-        self._timeout = asyncio.timeout_at(at)
+        ends_at = None if left is None else self._loop.time() + left
+        # One timeout serves the deadline, the completion policy, a stop and a drain: whatever ends the branch
+        # reschedules it. Cancelling the task directly could not be told from a cancellation by the caller.
+        self._timeout = asyncio.timeout_at(ends_at)
         self._among: set[Bound] = set() if among is None else among
         self._token: Token[Bound | None] | None = None
-        self.ended_by: EndedBy | None = None if at is None else "deadline"
+        self.ended_by: EndedBy | None = None if ends_at is None else "deadline"
         self.why = "the run's deadline has passed"
         self.in_flight = 0
-        """Calls that are on their way."""
+        """Calls whose request is in flight."""
         self.in_line = 0
         """Calls that wait for a slot, for the budget, or for their next attempt."""
         self.was_in_line = False
-        """Whether nothing was on its way when it was ended."""
+        """Whether no call was in flight when the branch was ended."""
         self.closes_itself = closes_itself
 
     def end(self, by: EndedBy, why: str, *, after: float = 0.0) -> None:
-        """Have the branch end, now or in some seconds, unless it is to end earlier. From any thread."""
+        """End the branch after some seconds, unless it ends earlier. Safe to call from any thread."""
         if is_running(self._loop):
-            self._end(by, why, after)
+            self._reschedule(by, why, after)
         elif not self._loop.is_closed():
-            self._loop.call_soon_threadsafe(self._end, by, why, after)
+            self._loop.call_soon_threadsafe(self._reschedule, by, why, after)
 
-    def _end(self, by: EndedBy, why: str, after: float) -> None:
-        at, set_for = self._loop.time() + after, self._timeout.when()
-        with contextlib.suppress(RuntimeError):  # it has ended, or is about to
-            if set_for is None or at < set_for:
-                self._timeout.reschedule(at)
+    def _reschedule(self, by: EndedBy, why: str, after: float) -> None:
+        ends_at, scheduled_at = self._loop.time() + after, self._timeout.when()
+        with contextlib.suppress(RuntimeError):  # the timeout has expired or exited already
+            # The earliest end wins, and with it its reason: the record names what really ended the branch.
+            if scheduled_at is None or ends_at < scheduled_at:
+                self._timeout.reschedule(ends_at)
                 self.was_in_line = bool(self.in_line and not self.in_flight)
                 self.ended_by, self.why = by, why
 
@@ -66,6 +69,7 @@ class Bound:
         try:
             await self._timeout.__aexit__(*raised)
         except TimeoutError:
+            # An exception of its own: a TimeoutError of the worker must not look like the end of the branch.
             raise BranchEnded from None
 
     @contextlib.contextmanager
@@ -79,13 +83,15 @@ class Bound:
 
 
 class BranchEnded(Exception):
-    """A bound has ended a branch."""
+    """Raised in a branch that its bound has ended."""
 
 
 _bound: ContextVar[Bound | None] = ContextVar("bound", default=None)
 
 
 def current_bound() -> Bound | None:
-    """The bound of the branch that this code is the worker of, if it is that of any."""
+    """Return the bound of the branch whose worker this code is part of; None outside of any branch."""
     bound = _bound.get()
+    # A bound that closes itself is around a nested graph. Calls of that graph outside of its own branches,
+    # such as a judge's, get a bound of their own (`Calling.send`), since this one would not end them in time.
     return None if bound is None or bound.closes_itself else bound

@@ -1,9 +1,9 @@
 """Budgets: what a run may spend, reserved before a call and settled after it.
 
-Branches that check a budget at the same moment would all see that something is left. So an amount is set
-aside before a request leaves, in one step over the run and all runs around it, and what was really used
-takes its place afterwards. A call that does not fit waits while others that are running may turn out
-cheaper than was set aside for them; when nothing is running, it never will fit.
+Branches that check a budget at the same moment would all see that something is left. So an amount is reserved
+before a request leaves, in one step over the run and all runs around it, and is replaced by what was used
+afterwards. A call that does not fit waits while running calls may turn out cheaper than their reservations;
+once none of them can make room, it fails.
 """
 
 import threading
@@ -15,11 +15,12 @@ from langgraph_parallel.runtime.limits import Limits
 from langgraph_parallel.runtime.waiting import Waiter
 
 _lock = threading.Lock()
+"""One lock for all budgets: a reservation changes every budget of a chain, or none."""
 
 
 @dataclass(frozen=True)
 class Amount:
-    """Of requests, tokens and US dollars."""
+    """An amount of requests, tokens and US dollars."""
 
     calls: int = 0
     tokens: int = 0
@@ -33,51 +34,52 @@ class Amount:
 
 
 class Budget:
-    """What one run may spend, and what it has. Safe to use from any thread and event loop.
+    """What one run may spend, and what it has spent. Safe to use from any thread and any event loop.
 
     Args:
-        limits: `budget_calls`, `budget_tokens`, `budget_usd`; what is not set has no end.
-        around: budgets of the runs around this one: they are charged as well.
+        limits: `budget_calls`, `budget_tokens` and `budget_usd`; None means unlimited.
+        around: budgets of the runs around this one, which are charged as well.
     """
 
     def __init__(self, limits: Limits, around: Sequence["Budget"] = ()) -> None:
         self.calls, self.tokens, self.usd = limits.budget_calls, limits.budget_tokens, limits.budget_usd
-        self._chain: list[Budget] = [self, *around] if self._bounds else list(around)
+        self._chain: list[Budget] = [self, *around] if self._is_limited else list(around)
         self.spent = Amount()
-        self._held = Amount()
+        self._reserved = Amount()
         self._waiting: list[Waiter] = []
 
     @property
     def chain(self) -> Sequence["Budget"]:
-        """All budgets that a call of this run is charged to; empty where nothing is bounded."""
+        """All budgets that a call of this run is charged to; empty if none is limited."""
         return self._chain
 
     @property
-    def _bounds(self) -> bool:
+    def _is_limited(self) -> bool:
         return not (self.calls is None and self.tokens is None and self.usd is None)
 
     async def reserve(self, amount: Amount) -> None:
-        """Set an amount aside, here and in the budgets around; wait where what is running may leave enough.
+        """Reserve an amount, here and in the budgets around; wait if running calls may make room for it.
 
         Raises:
-            BudgetSpent: it does not fit, and nothing that is running can change that.
+            BudgetSpent: the amount does not fit, and no running call can change that.
         """
         while self._chain:
             with _lock:
-                if (blocking := self._try(amount)) is None:
+                if (blocking := self._try_reserve(amount)) is None:
                     return
-                certain = blocking.spent + Amount(calls=blocking._held.calls)  # what is set aside is made
+                # A running call may use fewer tokens and dollars than were reserved, but it is one call.
+                certain = blocking.spent + Amount(calls=blocking._reserved.calls)
                 if problem := blocking._lacks(amount, certain):
                     raise BudgetSpent(problem)
                 waiter = Waiter()
                 blocking._waiting.append(waiter)
-            await waiter.told()
+            await waiter.wait()
 
     def recheck(self, reserved: Amount) -> None:
-        """Make sure that what is set aside still fits: calls may have used more than was expected of them.
+        """Check that a reservation still fits, because other calls may have used more than was reserved.
 
         Raises:
-            BudgetSpent: it does not.
+            BudgetSpent: it does not fit any more.
         """
         with _lock:
             for budget in self._chain:
@@ -85,35 +87,38 @@ class Budget:
                     raise BudgetSpent(problem)
 
     def try_reserve(self, amount: Amount) -> bool:
-        """Set an amount aside if it fits at once."""
+        """Reserve an amount if it fits at once; return whether it does."""
         with _lock:
-            return self._try(amount) is None
+            return self._try_reserve(amount) is None
 
     def settle(self, reserved: Amount, used: Amount) -> None:
-        """Put what was used in the place of what was set aside; nothing, for a call that was never made."""
+        """Replace a reservation by what was used: `Amount()` if the request was never sent."""
         with _lock:
             for budget in self._chain:
-                budget._held -= reserved
+                budget._reserved -= reserved
                 budget.spent += used
+                # Wake all, not the first: amounts differ, and only their calls can tell what fits now.
                 waiting, budget._waiting = budget._waiting, []
                 for waiter in waiting:
-                    waiter.tell()
+                    waiter.wake()
 
-    def _try(self, amount: Amount) -> "Budget | None":
-        """Set aside everywhere, or nowhere; then the budget that has too little."""
+    def _try_reserve(self, amount: Amount) -> "Budget | None":
+        """Reserve in all budgets of the chain and return None, or in none and return one that lacks it."""
         for budget in self._chain:
-            if budget._lacks(amount, budget.spent + budget._held):
+            if budget._lacks(amount, budget.spent + budget._reserved):
                 return budget
         for budget in self._chain:
-            budget._held += amount
+            budget._reserved += amount
         return None
 
     def _lacks(self, amount: Amount, taken: Amount) -> str:
-        """What is too little for an amount beside what is taken; empty if it fits."""
+        """Return what there is too little of for an amount beside what is taken; empty if it fits."""
         if self.calls is not None and taken.calls + amount.calls > self.calls:
             return f"the budget of {self.calls} calls is spent"
         if self.tokens is not None and taken.tokens + amount.tokens > self.tokens:
-            return f"the budget of {self.tokens:,} tokens has no {amount.tokens:,} left for another call"
+            return (
+                f"the budget of {self.tokens:,} tokens has less than {amount.tokens:,} left for another call"
+            )
         if self.usd is not None and taken.usd + amount.usd > self.usd:
-            return f"the budget of ${self.usd:g} has no ${amount.usd:.4f} left for another call"
+            return f"the budget of ${self.usd:g} has less than ${amount.usd:.4f} left for another call"
         return ""

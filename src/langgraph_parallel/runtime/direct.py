@@ -1,10 +1,10 @@
-"""The short way to an OpenAI-compatible endpoint, for calls that nobody listens to.
+"""The short way to an OpenAI-compatible endpoint, for calls without listeners.
 
-`ChatOpenAI` and the SDK prepare every request for everything that it might be: callbacks, streams, tools,
-caches, uploads. Of a call that is none of it, most of the time goes into that. So its parameters and headers
-are read once, when the model is bound, and each call is one POST on the same HTTP client, which has the
-connections, the transport, the proxies and the hooks. Errors are the SDK's own. Whenever somebody listens (a
-tracer, a stream of messages, a callback of the user), the long way is taken.
+`ChatOpenAI` and the SDK prepare every request for all that it might need: callbacks, streams, tools, caches,
+uploads. A plain call spends most of its time on that. So its parameters and headers are read once, when the
+model is bound, and each call is one POST on the same HTTP client, with its connections, transport, proxies
+and hooks. Errors are those of the SDK. If anything listens (a tracer, a message stream, a callback of the
+user), the call takes the long way, through `ChatOpenAI`.
 """
 
 import json
@@ -22,15 +22,23 @@ _ROLES: dict[type[BaseMessage], str] = {SystemMessage: "system", HumanMessage: "
 
 
 class Direct:
-    """A model, its parameters and its client, ready to be posted to."""
+    """A model with its parameters and its client, ready for POST requests.
+
+    Args:
+        model: a `ChatOpenAI`.
+        options: what is bound to it, such as a temperature.
+    """
 
     def __init__(self, model: Any, options: dict[str, Any]) -> None:
         import httpx2
         from openai import NotGiven, Omit
 
+        # LangChain's own translation of the model's fields, asked once with an empty prompt: so parameters
+        # are named and left out exactly as on the long way, whatever the version.
         payload = model._get_request_payload([HumanMessage("")], **options)
         client = model.root_async_client
         self._model = model
+        # The client with our transport and hooks, not the SDK's wrapper around it: the wrapper is what costs.
         self._http = model.http_async_client
         self._parameters = {
             key: value
@@ -44,16 +52,18 @@ class Direct:
 
     @classmethod
     def of(cls, model: BaseChatModel, options: dict[str, Any]) -> "Direct | None":
-        """Prepare a model, if the short way says the same as the long one."""
+        """Prepare a model; None unless a request is the same on the short way as on the long one."""
         from langchain_openai import ChatOpenAI
 
+        # Not isinstance: a subclass, such as the one for Azure, may change anything about a request.
         if type(model) is not ChatOpenAI or not _is_plain(model):
             return None
         direct = cls(model, options)
         return None if model._use_responses_api(direct._parameters) else direct
 
     def is_unheard(self, config: RunnableConfig) -> bool:
-        """Whether nobody listens to this call, and no cache could answer it."""
+        """Return whether nothing listens to a call with this config, and no cache could answer it."""
+        # Asked for each call: a tracer or a cache may be switched on at any time.
         if get_llm_cache() is not None:
             return False
         manager = AsyncCallbackManager.configure(
@@ -65,7 +75,8 @@ class Direct:
         """Make one request.
 
         Raises:
-            Exception: what the SDK raises; a ValueError for a body that is no answer.
+            ValueError: the body of the answer is not a chat completion.
+            Exception: the SDK's error.
         """
         import httpx2
         from openai import APIConnectionError, APITimeoutError
@@ -74,10 +85,11 @@ class Direct:
         request = httpx2.Request(
             "POST",
             self._url,
-            headers=httpx2.Headers(self._headers),
+            headers=httpx2.Headers(self._headers),  # a copy: the client adds to them
             content=json.dumps({**self._parameters, "messages": sent}).encode(),
             extensions=self._extensions,
         )
+        # The errors that the SDK raises, so that retries and callers need not know which way was taken.
         try:
             response = await self._http.send(request)
         except httpx2.TimeoutException as error:
@@ -86,14 +98,14 @@ class Direct:
             raise APIConnectionError(request=request) from error
         if response.status_code >= 300:
             raise _api_error(response)
-        return _read(response.json())
+        return _parse(response.json())
 
 
 def _api_error(response: Any) -> Exception:
-    """The SDK's error for an answer that is none."""
+    """Return the SDK's error for a status."""
     import openai
 
-    kinds: dict[int, type[openai.APIStatusError]] = {
+    classes: dict[int, type[openai.APIStatusError]] = {
         400: openai.BadRequestError,
         401: openai.AuthenticationError,
         403: openai.PermissionDeniedError,
@@ -103,40 +115,43 @@ def _api_error(response: Any) -> Exception:
         429: openai.RateLimitError,
     }
     status: int = response.status_code
-    usual = openai.InternalServerError if status >= 500 else openai.APIStatusError
+    default = openai.InternalServerError if status >= 500 else openai.APIStatusError
     try:
         body = response.json()
     except ValueError:
         body = response.text
     detail = body.get("error", body) if isinstance(body, dict) else body
-    said = detail.get("message") if isinstance(detail, dict) else detail
-    message = f"Error code: {status} - {said or detail}"
-    return kinds.get(status, usual)(message, response=response, body=detail)
+    reason = detail.get("message") if isinstance(detail, dict) else detail
+    message = f"Error code: {status} - {reason or detail}"
+    return classes.get(status, default)(message, response=response, body=detail)
 
 
 def _is_plain(model: Any) -> bool:
-    """Whether a model's settings change nothing about a single plain request on a client that we can use."""
+    """Return whether a model's settings leave a plain request as it is, and its client can be used."""
     if model.root_async_client is None or model.http_async_client is None:
         return False
-    return not (
-        callable(model.openai_api_key)
-        or model.default_query
-        or model.cache
-        or model.rate_limiter
-        or model.streaming
-        or model.extra_body
-        or model.disabled_params
-        or (model.n or 1) > 1
-        or model.custom_get_token_ids
+    special = (
+        callable(model.openai_api_key),  # a key that may differ from call to call
+        model.default_query,
+        model.cache,
+        model.rate_limiter,
+        model.streaming,
+        model.extra_body,
+        model.disabled_params,
+        (model.n or 1) > 1,
+        model.custom_get_token_ids,
     )
+    return not any(special)
 
 
-def _read(body: Any) -> AIMessage:
+def _parse(body: Any) -> AIMessage:
     try:
         message, counted = body["choices"][0]["message"], body.get("usage") or {}
         text, refusal = message.get("content") or "", message.get("refusal")
     except (KeyError, IndexError, TypeError, AttributeError):
-        raise ValueError("the endpoint's answer is not a chat completion") from None
+        raise ValueError(
+            "the endpoint's answer is not a chat completion; expected choices[0].message"
+        ) from None
     usage = UsageMetadata(
         input_tokens=counted.get("prompt_tokens") or 0,
         output_tokens=counted.get("completion_tokens") or 0,

@@ -1,4 +1,4 @@
-"""What our compiled graphs are, beyond LangGraph's: each invocation is a governed run, sync or async."""
+"""Compiled graphs whose every invocation is a governed run, sync or async."""
 
 import os
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
@@ -9,7 +9,6 @@ from typing import Any, TypeVar, cast
 
 from langchain_core.runnables import RunnableConfig
 from langgraph.graph.state import CompiledStateGraph
-from pydantic import ValidationError
 
 from langgraph_parallel.errors import UsageError
 from langgraph_parallel.records import Estimate
@@ -17,59 +16,64 @@ from langgraph_parallel.reducers.completion import Completion, as_completion
 from langgraph_parallel.runtime.context import Context, as_context, current_context
 from langgraph_parallel.runtime.limits import PREFIX, Limits
 from langgraph_parallel.runtime.run import Run, find_run
+from langgraph_parallel.runtime.settings import as_settings
 
 _CHECKPOINTER = "__pregel_checkpointer"
-"""Under which LangGraph hands a checkpointer down to the graphs inside a graph."""
+"""The config key under which LangGraph passes a checkpointer down to nested graphs."""
 
 GraphT = TypeVar("GraphT", bound=CompiledStateGraph)  # type: ignore[type-arg]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Governing:
-    """How a graph was built, as far as its runs are governed by it."""
+    """How a graph was built, as its runs and the graphs around it need to know."""
 
-    scatter: str
-    """The node behind which its fan-out begins: a redrive goes on from there."""
-    join: str
-    """The node behind the fan-out."""
+    kind: str
+    """The pattern: `voting`, `sectioning`. Branch values of nested graphs carry it as `graph`."""
+    fan_out_node: str
+    """The node after which the fan-out begins; a redrive resumes there."""
+    close_node: str
+    """The node that closes the graph."""
     estimate: Callable[[Any, Run, Context], Awaitable[Estimate]]
-    """What a run on an input would take at most."""
+    """Returns the upper bounds of a run on an input."""
     context: type[Context] = Context
     limits: Limits | None = None
     completion: Completion | None = None
-    again: Callable[[Any, Context], dict[str, Any]] = lambda state, context: {}
-    """What a redrive writes to the state before it goes on."""
+    redrive: Callable[[Any, Context], dict[str, Any]] = lambda state, context: {}
+    """Returns the state update that takes a finished run back to its fan-out."""
     escalates: bool = False
-    """Whether it may wait for a person."""
-    fills: Sequence[str] = ()
-    """Keys of the input that are None where they are left out."""
+    """Whether a run may interrupt to ask a person."""
+    input_keys: Sequence[str] = ()
+    """Keys of the input that are set to None where the caller leaves them out."""
     asks: Sequence[Any] = ()
-    """What asks models in it, so that a graph around it can make sure of them before any call."""
-    takes: Callable[[str, str], Any] | None = None
-    """Its input for one text under a title, where it can work on that: as a worker, or as a voter."""
+    """Every `Ask` in the graph, so that an enclosing graph can check models and prices before any call."""
+    from_text: Callable[[str, str], Any] | None = None
+    """Builds the input from a title and a text, for a graph used as a worker or voter; None if it cannot."""
 
 
 class ParallelGraph(CompiledStateGraph):  # type: ignore[type-arg]
-    """A compiled graph whose every invocation is a `Run`, with a budget, a deadline and an end of its own.
+    """A compiled graph whose every invocation is a `Run` with a budget and a deadline of its own.
 
-    `stream` and `invoke` run its async nodes, all in one loop, in a thread: LangGraph would run sync nodes in
-    a small pool of threads, which ends the parallelism at a handful of branches; so there are none. They work
-    where a loop is running already, in a notebook for example. A checkpointer has to be an async one, or in
-    memory.
+    `invoke` and `stream` run the async nodes in one event loop of a thread of their own. LangGraph would run
+    sync nodes in a thread pool of a few workers, which caps the parallelism, so there are no sync nodes. The
+    sync face works while another loop is running, for example in a notebook, and needs a checkpointer that
+    works in any loop, such as `InMemorySaver`.
     """
 
     def __init__(self, *, governing: Governing, **kwargs: Any) -> None:
-        super().__init__(**kwargs)  # a copy, as `with_config` makes it
+        super().__init__(**kwargs)  # `with_config` copies a graph by its constructor
         self.governing = governing
 
     async def astream(
         self, input: Any, config: RunnableConfig | None = None, *, context: Any = None, **kwargs: Any
     ) -> AsyncIterator[Any]:
-        """Stream as LangGraph does, in a run of its own; `ainvoke` is built on this."""
+        """Stream as LangGraph does, within a new run. `ainvoke` is built on this."""
         run = self.run(config, context)
         self._check_can_wait(config, run)
-        if isinstance(input, Mapping):  # what is left out must not be what an earlier run was given
-            input = {**dict.fromkeys(self.governing.fills), **input}
+        if isinstance(
+            input, Mapping
+        ):  # or a key left out would keep the value of an earlier run on the thread
+            input = {**dict.fromkeys(self.governing.input_keys), **input}
         stream = super().astream(input, run.within(config), context=context, **kwargs)
         with run.active():
             async with aclosing(cast("Any", stream)) as chunks:
@@ -77,10 +81,10 @@ class ParallelGraph(CompiledStateGraph):  # type: ignore[type-arg]
                     yield chunk
 
     def run(self, config: RunnableConfig | None, context: Any) -> Run:
-        """Open a run; inside another one it is a part of that.
+        """Open a run, nested in the enclosing one if there is one.
 
         Raises:
-            UsageError: the runtime context or the environment has something that is no limit or policy.
+            UsageError: the runtime context or the environment holds an invalid limit or policy.
         """
         around, built = find_run(config), self.governing
         if around is not None:
@@ -94,34 +98,30 @@ class ParallelGraph(CompiledStateGraph):  # type: ignore[type-arg]
         return Run(built.limits, given.limits, completion)
 
     def _check_can_wait(self, config: RunnableConfig | None, run: Run) -> None:
-        """Make sure, before any call, that a run which may wait for a person can be gone on with."""
+        """Check, before any call, that a run which may ask a person can be resumed."""
         if not self.governing.escalates or run.around is not None:
             return
         if not self.checkpointer and not ((config or {}).get("configurable") or {}).get(_CHECKPOINTER):
             raise UsageError(
-                "on_undecided='escalate' waits for a person, which needs a checkpointer: make the graph with "
-                "checkpointer=..., or the graph around it"
+                "on_undecided='escalate' interrupts the run, which needs a checkpointer; pass "
+                "checkpointer= to "
+                "this graph or to the enclosing one"
             )
 
     def as_context(self, context: Any) -> Context:
-        """Read a runtime context; without one, that of the code around.
+        """Return the runtime context as a record; without one, that of the enclosing run.
 
         Raises:
-            UsageError: it has something that does not belong there.
+            UsageError: it has an unknown key or an invalid value.
         """
         if context is None:
             return current_context()
         if isinstance(context, Mapping):
-            try:
-                return self.governing.context.model_validate(dict(context))
-            except ValidationError as error:
-                problem = error.errors()[0]
-                place = ".".join(map(str, problem["loc"])) or "context"
-                raise UsageError(f"the runtime context has a wrong {place}: {problem['msg']}") from None
+            return as_settings(context, self.governing.context, "context")
         return as_context(context, Context)
 
     def stream(self, input: Any, config: Any = None, **kwargs: Any) -> Iterator[Any]:
-        """Stream as `astream` does; `invoke` is built on this."""
+        """Stream as `astream` does. `invoke` is built on this."""
         from anyio.from_thread import start_blocking_portal
 
         chunks: SimpleQueue[tuple[Any] | None] = SimpleQueue()
@@ -143,10 +143,10 @@ class ParallelGraph(CompiledStateGraph):  # type: ignore[type-arg]
                 running.cancel()
 
 
-def governed(graph: GraphT, governing: Governing) -> GraphT:
-    """Make a compiled graph one of ours.
+def parallel_graph(graph: GraphT, governing: Governing) -> GraphT:
+    """Turn a compiled graph into a `ParallelGraph`.
 
-    `StateGraph.compile` decides the class of what it returns, so the class is changed afterwards.
+    `StateGraph.compile` chooses the class of its result, so the class is changed afterwards.
     """
     graph.__class__ = ParallelGraph  # type: ignore[assignment]
     graph.governing = governing  # type: ignore[attr-defined]

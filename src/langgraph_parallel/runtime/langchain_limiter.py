@@ -1,4 +1,4 @@
-"""Our limiter as LangChain's `rate_limiter`, for models that are called without us."""
+"""The limiter as LangChain's `rate_limiter`, for models that are called outside of langgraph_parallel."""
 
 import math
 import time
@@ -6,7 +6,8 @@ import time
 from langchain_core.rate_limiters import BaseRateLimiter
 
 from langgraph_parallel.errors import UsageError
-from langgraph_parallel.runtime.limiter import Limiter, Rates
+from langgraph_parallel.runtime.limiter import Limiter
+from langgraph_parallel.runtime.slots import Rates
 
 
 class PacedRateLimiter(BaseRateLimiter):
@@ -14,27 +15,26 @@ class PacedRateLimiter(BaseRateLimiter):
 
         ChatOpenAI(model="gpt-5-mini", rate_limiter=PacedRateLimiter(requests_per_minute=3000))
 
-    LangChain asks before each request, and says nothing after it. So this keeps a rate that it is told; what
-    answers say, how many requests are in flight and how many tokens they take, only `Limiter.slot` learns.
+    LangChain asks before each request and says nothing after it, so this keeps only the rate that it is
+    given. To learn from answers, requests in flight and tokens, use `Limiter.slot`.
 
     Args:
-        requests_per_minute: the rate.
-        limiter: one that others use as well; by default one of its own.
+        requests_per_minute: the rate, > 0.
+        limiter: a limiter to share with others; None for a new one.
 
     Raises:
-        UsageError: the rate is none.
+        UsageError: `requests_per_minute` is not a finite number > 0.
     """
 
     def __init__(self, requests_per_minute: float, *, limiter: Limiter | None = None) -> None:
         if not 0 < requests_per_minute < math.inf:
-            raise UsageError(f"requests_per_minute is {requests_per_minute!r}; it must be more than 0")
+            raise UsageError(f"requests_per_minute is {requests_per_minute!r}; expected a finite number > 0")
         self._rates = Rates(concurrency=2**31, requests_per_minute=requests_per_minute)
         self._limiter = limiter or Limiter()
-        self._rest = min(0.05, 15 / requests_per_minute)
-        """Seconds between two looks: a quarter of an interval."""
+        self._poll_seconds = min(0.05, 15 / requests_per_minute)  # a quarter of an interval
 
     async def aacquire(self, *, blocking: bool = True) -> bool:
-        """Wait until a request may leave; without `blocking`, say whether it may now."""
+        """Wait until a request may leave; if not `blocking`, return at once whether it may."""
         slot = (
             await self._limiter.acquire(self._rates) if blocking else self._limiter.try_acquire(self._rates)
         )
@@ -43,10 +43,11 @@ class PacedRateLimiter(BaseRateLimiter):
         return slot is not None
 
     def acquire(self, *, blocking: bool = True) -> bool:
-        """The same for code that is not async."""
+        """Do the same from synchronous code."""
+        # By polling: the line of the limiter is for coroutines, which wait in an event loop.
         while not (slot := self._limiter.try_acquire(self._rates)):
             if not blocking:
                 return False
-            time.sleep(self._rest)
+            time.sleep(self._poll_seconds)
         self._limiter.release(slot)
         return True

@@ -1,16 +1,16 @@
-"""What bounds a run. Values only; the code that obeys them reads them from here.
+"""Limits: what bounds a run and its calls.
 
-Where they can be set, the first that sets a field wins, field by field:
+A limit can be set in several places. The first of these that sets a field wins, field by field:
 
 1. the runtime context of one run: `ainvoke(..., context={"limits": {...}})`, the form in Studio
-2. the worker itself: `Ask(..., limits=Limits(...))`
-3. the graph: `create_voting(..., limits=Limits(...))`, options of the command line; an inner graph before
-   the graph around it
+2. the worker: `Ask(..., limits=Limits(...))`
+3. the graph: `create_voting(..., limits=Limits(...))`, command line options; an inner graph before the graph
+   around it
 4. the environment: `LANGGRAPH_PARALLEL_` and the field's name in capitals
 5. the defaults below
 
-Budget and deadline belong to runs, so a worker has none of its own. Nested graphs may have theirs, and
-those around them hold as well.
+Budget and deadline belong to runs, so a worker cannot set them. Nested graphs may have their own; those of
+the graphs around them apply as well.
 """
 
 import os
@@ -27,55 +27,55 @@ PREFIX = "LANGGRAPH_PARALLEL_"
 
 
 class Limits(Record):
-    """Bounds of the calls and of the work of one run. Seconds, tokens and US dollars throughout."""
+    """Bounds of one run and its calls. Times are in seconds, prices in US dollars per million tokens."""
 
     model_config = ConfigDict(allow_inf_nan=False)
 
     call_timeout: float = Field(
-        120.0, gt=0, title="Timeout per call", description="Seconds for one request to a model."
+        120.0, gt=0, title="Timeout per call", description="Maximum seconds for one request to a model."
     )
     deadline: float | None = Field(
         None,
         gt=0,
         title="Deadline",
-        description="Seconds for the run, at all levels; what is unfinished then is timed_out.",
+        description="Maximum seconds for the run, at all levels; what is unfinished then is timed_out.",
     )
     grace: float = Field(
         10.0,
         ge=0,
         title="Grace",
-        description="Seconds that running branches have to finish in when a run is drained.",
+        description="Seconds that running branches have to finish when a run is drained.",
     )
     attempts: int = Field(
         4,
         ge=1,
         le=20,
         title="Attempts",
-        description="Requests for one answer, the first one included. Answers of 429 do not count.",
+        description="Maximum requests for one answer, including the first. Answers of 429 do not count.",
     )
     backoff: float = Field(
         0.5,
         ge=0,
         title="Backoff",
-        description="Seconds before the first retry; doubled for each further one.",
+        description="Seconds before the first retry; doubled for each further retry.",
     )
     retry_after_ceiling: float = Field(
         60.0,
         ge=0,
         title="Longest Retry-After",
-        description="A server that asks for a longer pause ends the call.",
+        description="Maximum seconds of a pause; a call fails if the endpoint asks for a longer one.",
     )
     patience: float = Field(
         300.0,
         ge=0,
         title="Patience",
-        description="Seconds for which a call is put off again and again by answers of 429 before it fails.",
+        description="Maximum seconds to keep retrying on 429.",
     )
     concurrency: int = Field(
         64,
         ge=1,
         title="Concurrency",
-        description="Requests in flight for one model of one endpoint, over all runs of the process.",
+        description="Maximum requests in flight for one model of one endpoint, over all runs of the process.",
     )
     requests_per_minute: float | None = Field(
         None, gt=0, title="Requests per minute", description="For one model of one endpoint, evenly paced."
@@ -89,80 +89,88 @@ class Limits(Record):
         description="When to send a second request for a straggler: p95 of this endpoint, or after seconds.",
     )
     hedge_share: float = Field(
-        0.1, ge=0, le=1, title="Share of hedges", description="Second requests at most, of all requests."
+        0.1,
+        ge=0,
+        le=1,
+        title="Share of hedges",
+        description="Maximum share of second requests, of all requests.",
     )
     budget_calls: int | None = Field(
-        None, ge=0, title="Budget of calls", description="Requests to models that a run may make."
+        None, ge=0, title="Budget of calls", description="Maximum requests of a run to models."
     )
     budget_tokens: int | None = Field(
-        None, ge=0, title="Budget of tokens", description="Tokens in and out that a run may use."
+        None, ge=0, title="Budget of tokens", description="Maximum tokens of a run, in and out."
     )
     budget_usd: float | None = Field(
-        None, ge=0, title="Budget in US dollars", description="What a run may cost."
+        None, ge=0, title="Budget in US dollars", description="Maximum cost of a run."
     )
     answer_tokens: int = Field(
         4000,
         ge=1,
         title="Tokens of an answer",
-        description="Reserved for one answer until it is there, and taken as its length in estimates.",
+        description="Reserved for an answer that is in flight, and assumed as its length in estimates.",
     )
     price_input: float | None = Field(
         None,
         ge=0,
         title="Price of input",
-        description="US dollars for a million tokens, for models whose price is not known.",
+        description="US dollars per million tokens, for models whose price is unknown.",
     )
     price_output: float | None = Field(
-        None, ge=0, title="Price of output", description="The same for what the model answers."
+        None, ge=0, title="Price of output", description="The same for the tokens of answers."
     )
     section_tokens: int = Field(
         6000,
         ge=200,
         title="Tokens per section",
-        description="Ceiling for the material in one prompt, estimated.",
+        description="Maximum tokens of material in one prompt, estimated.",
     )
     sections: int = Field(
         1000,
         ge=1,
         title="Sections",
-        description="Branches of one fan-out; what is left over is reported as missing.",
+        description="Maximum branches of one fan-out; the others are reported as missing.",
     )
 
 
 def limits_from_environment(environment: Mapping[str, str] | None = None) -> Limits:
-    """The limits that `LANGGRAPH_PARALLEL_*` variables set; an empty variable sets nothing.
+    """Return the limits that `LANGGRAPH_PARALLEL_*` variables set; an empty variable sets nothing.
+
+    Args:
+        environment: variables by name; None for those of the process.
 
     Raises:
-        UsageError: a variable has a value that the limit cannot have.
+        UsageError: a variable has an invalid value.
     """
-    held = os.environ if environment is None else environment
-    given = tuple(
-        (name, value)
+    variables = os.environ if environment is None else environment
+    texts = tuple(
+        (name, text)
         for name in Limits.model_fields
-        if (value := held.get(f"{PREFIX}{name.upper()}", "").strip())
+        if (text := variables.get(f"{PREFIX}{name.upper()}", "").strip())
     )
-    return _read(given)
+    return _parse_limits(texts)
 
 
 @lru_cache(maxsize=64)
-def _read(given: tuple[tuple[str, str], ...]) -> Limits:
+def _parse_limits(texts: tuple[tuple[str, str], ...]) -> Limits:
+    """Parse limits, given as pairs of field and text. Cached: every run reads the environment."""
     try:
-        return Limits.model_validate(dict(given))
+        return Limits.model_validate(dict(texts))
     except ValidationError as error:
         problem = error.errors()[0]
         name = str(problem["loc"][0])
-        raise UsageError(f"{PREFIX}{name.upper()}={dict(given)[name]!r}: {problem['msg']}") from None
+        raise UsageError(f"{PREFIX}{name.upper()}={dict(texts)[name]!r}: {problem['msg']}") from None
 
 
-def merged(given: Iterable[Limits | None]) -> Limits:
-    """Limits in which each field is from the first that sets it; only those fields count as set.
+def merge_limits(sources: Iterable[Limits | None]) -> Limits:
+    """Merge limits: each field is from the first source that sets it, and set only if a source does.
 
-    >>> both = merged([Limits(attempts=2), Limits(attempts=9, backoff=1)])
+    >>> both = merge_limits([Limits(attempts=2), Limits(attempts=9, backoff=1)])
     >>> both.attempts, both.backoff, sorted(both.model_fields_set)
     (2, 1.0, ['attempts', 'backoff'])
     """
     fields: dict[str, object] = {}
-    for limits in given:
+    for limits in sources:
         if limits is not None:
             fields = {name: getattr(limits, name) for name in limits.model_fields_set} | fields
     return Limits.model_construct(**fields)  # type: ignore[arg-type]  # validated where they were set

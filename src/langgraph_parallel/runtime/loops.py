@@ -1,7 +1,7 @@
-"""Things that belong to one event loop: made on first use, shared in it, closed with it.
+"""Objects that belong to one event loop: created on first use, shared in the loop, closed with it.
 
-HTTP clients, locks and the models that hold them cannot cross event loops, and a compiled graph can be
-run in many: one after another in scripts and tests, side by side in threads.
+HTTP clients, locks and the models that hold them cannot cross event loops, and a compiled graph can be run in
+many: one after another in scripts and tests, side by side in threads.
 """
 
 import asyncio
@@ -12,64 +12,77 @@ from typing import Any, TypeVar, cast
 T = TypeVar("T")
 
 
-class _Held:
-    """What one loop holds, and what has to be closed with it."""
+class _Store:
+    """The objects of one loop, and what to await when it ends."""
 
     def __init__(self) -> None:
-        self.things: dict[Hashable, Any] = {}
+        self.objects: dict[Hashable, Any] = {}
         self.closers: list[Callable[[], Awaitable[None]]] = []
 
 
-_local: dict[asyncio.AbstractEventLoop, _Held] = {}
+_stores: dict[asyncio.AbstractEventLoop, _Store] = {}
+# No lock: a loop's entry is only touched by code that runs in this loop, and single operations on a dict are
+# atomic between threads.
 
 
-def _held() -> _Held:
-    """What the running loop holds; the first use sees to it that nothing outlives the loop."""
+def _store() -> _Store:
+    """Return the store of the running loop; its first use arranges that it is closed with the loop."""
     loop = asyncio.get_running_loop()
-    if loop not in _local:
-        _local[loop] = _Held()
-        _start(_closing(loop))
-    return _local[loop]
+    if loop not in _stores:
+        _stores[loop] = _Store()
+        _start(_close_at_end(loop))
+    return _stores[loop]
 
 
-async def _closing(loop: asyncio.AbstractEventLoop) -> AsyncGenerator[None, None]:
-    """Wait for the end: a loop closes its async generators last, as `asyncio.run` has it do."""
+async def _close_at_end(loop: asyncio.AbstractEventLoop) -> AsyncGenerator[None, None]:
+    """Close the store of a loop when the loop shuts down its async generators.
+
+    An event loop has no hook for its end. But it notes every async generator that was started in it, and
+    `asyncio.run` closes those that are left, in the loop, after all tasks are cancelled: the one moment at
+    which no request is in flight and a client can still be closed.
+    """
     try:
         yield
     finally:
-        held = _local.pop(loop)
-        for close in held.closers:
+        store = _stores.pop(loop)
+        for close in store.closers:
             await close()
 
 
 def _start(generator: AsyncGenerator[None, None]) -> None:
-    """Run a generator to its first `yield`, before which it awaits nothing."""
+    """Run an async generator up to its first `yield`, before which it must not await."""
+    # By hand, not with `await anext(...)`: this code is synchronous. The generator is kept in the store,
+    # because one that is garbage-collected is closed at once.
     with contextlib.suppress(StopIteration):
         generator.__anext__().send(None)
-    _local[asyncio.get_running_loop()].things[id(generator)] = generator
+    _stores[asyncio.get_running_loop()].objects[id(generator)] = generator
 
 
 def loop_local(key: Hashable, make: Callable[[], T]) -> T:
-    """Get what the running loop holds under `key`, or make it."""
-    held = _held().things
-    if key not in held:
-        held[key] = make()
-    return cast("T", held[key])
+    """Return the running loop's object under `key`; create it on first use."""
+    objects = _store().objects
+    if key not in objects:
+        objects[key] = make()
+    return cast("T", objects[key])
 
 
 async def loop_local_async(key: Hashable, make: Callable[[], Coroutine[Any, Any, T]]) -> T:
-    """The same for what takes time to make: once, however many ask for it at the same moment."""
-    held = _held().things
-    if key not in held:
-        held[key] = asyncio.ensure_future(make())
-    making = held[key]
+    """Do the same with a coroutine that creates the object, once for all that ask at the same moment."""
+    objects = _store().objects
+    if key not in objects:
+        objects[key] = asyncio.ensure_future(make())
+    making = objects[key]
     try:
+        # Shielded: of a hundred calls that wait for the same client, one that is cancelled must not take the
+        # client from the others.
         return cast("T", await asyncio.shield(making))
     finally:
-        if making.done() and (making.cancelled() or making.exception()) and held.get(key) is making:
-            del held[key]  # it failed: the next one tries again
+        failed = making.done() and (making.cancelled() or making.exception())
+        # By identity: another call may have put a new attempt under the key since.
+        if failed and objects.get(key) is making:
+            del objects[key]
 
 
 def close_with_loop(close: Callable[[], Awaitable[None]]) -> None:
-    """Have `close` awaited when the running loop ends."""
-    _held().closers.append(close)
+    """Await `close` when the running loop ends."""
+    _store().closers.append(close)

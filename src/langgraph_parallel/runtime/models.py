@@ -1,12 +1,12 @@
-"""Models: from a string, an object or the environment to something that can be called.
+"""Models: from a string, an object or the environment to a chat model that can be called.
 
-A string is `provider:model`. `openai:` goes through langchain-openai, and so to any OpenAI-compatible
-server that `OPENAI_BASE_URL` names; other providers through `langchain.chat_models.init_chat_model`,
-where langchain and the provider's package are installed.
+A string is `provider:model`. `openai:` goes through langchain-openai, and so to any OpenAI-compatible server
+that `OPENAI_BASE_URL` names; other providers go through `langchain.chat_models.init_chat_model`, if langchain
+and the provider's package are installed.
 
-There is one client for each endpoint and event loop, on aiohttp, which takes less than half of the time
-of the SDK's default transport when many calls are in flight, and there is one retry layer, ours: the
-SDK's own is switched off.
+Each endpoint and event loop has one HTTP client, on aiohttp, which takes less than half the time of the SDK's
+default transport when many calls are in flight. The only retry layer is `runtime.retry`: the SDK's own is
+switched off.
 """
 
 import asyncio
@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any, cast
 from langchain_core.language_models import BaseChatModel
 
 from langgraph_parallel.errors import ModelError, NoModelError
-from langgraph_parallel.runtime.limiter import current_limiter
+from langgraph_parallel.runtime.limiter_registry import current_limiter
 from langgraph_parallel.runtime.loops import close_with_loop, loop_local_async
 from langgraph_parallel.runtime.retry import reset_after
 
@@ -29,8 +29,9 @@ if TYPE_CHECKING:
 ModelLike = str | BaseChatModel
 
 DEFAULT_MODEL = "openai:gpt-5-mini"
-"""What is used when there is an OpenAI key and nobody names a model."""
+"""The model if an OpenAI key is set and no model is named."""
 _LONGEST_RESET = 60.0
+"""Seconds; a pause that only headers ask for is not longer, whatever they say."""
 _NO_MODEL = (
     "no model: pass model='provider:model' or a chat model, set LANGGRAPH_PARALLEL_MODEL, "
     f"or set OPENAI_API_KEY to use {DEFAULT_MODEL}"
@@ -38,25 +39,28 @@ _NO_MODEL = (
 
 
 def default_model() -> str | None:
-    """The model that the environment names: `LANGGRAPH_PARALLEL_MODEL`, else as OpenAI does."""
+    """Return the model that the environment names; None if it names none.
+
+    `LANGGRAPH_PARALLEL_MODEL` comes first, then `DEFAULT_MODEL` if OpenAI is configured.
+    """
     if named := os.environ.get("LANGGRAPH_PARALLEL_MODEL", "").strip():
         return named
     return DEFAULT_MODEL if _openai_configured() else None
 
 
 def check_model(model: object) -> None:
-    """Make sure that a model can mean something. Reads no key, makes no client.
+    """Check that a model is valid, without reading a key or building a client.
 
     Raises:
-        ModelError: it is neither a chat model nor `provider:model`, or its provider is not installed.
+        ModelError: `model` is neither a chat model nor `provider:model`, or its provider is not installed.
     """
     if isinstance(model, BaseChatModel):
         return
     if not isinstance(model, str):
-        raise ModelError(f"{model!r} is not a model; pass 'provider:model' or a LangChain chat model")
+        raise ModelError(f"{model!r} is not a model; expected 'provider:model' or a LangChain chat model")
     provider, colon, name = model.partition(":")
     if not (colon and provider.strip() and name.strip()) or model != model.strip():
-        raise ModelError(f"{model!r} is not a model; write provider:model, such as {DEFAULT_MODEL}")
+        raise ModelError(f"{model!r} is not a model; expected provider:model, such as {DEFAULT_MODEL}")
     if provider != "openai" and not find_spec("langchain"):
         raise ModelError(
             f"the provider of {model!r} needs langchain: "
@@ -65,11 +69,11 @@ def check_model(model: object) -> None:
 
 
 def nameable_model(model: ModelLike | None) -> ModelLike:
-    """Settle which model is meant; whether there is a key for it is another question.
+    """Return the model, or the environment's for None; does not require a key.
 
     Raises:
-        NoModelError: none is named and the environment has none.
-        ModelError: as in `check_model`.
+        NoModelError: no model is named, here or in the environment.
+        ModelError: as `check_model`.
     """
     chosen = model if model is not None else default_model()
     if chosen is None:
@@ -79,11 +83,11 @@ def nameable_model(model: ModelLike | None) -> ModelLike:
 
 
 def require_model(model: ModelLike | None) -> ModelLike:
-    """Settle which model to use, before any call.
+    """Return the model to call, or the environment's for None.
 
     Raises:
-        NoModelError: none is named and the environment has none, or it has no key for the one named.
-        ModelError: as in `check_model`.
+        NoModelError: no model is named, here or in the environment, or there is no key for it.
+        ModelError: as `check_model`.
     """
     chosen = nameable_model(model)
     if isinstance(chosen, str) and chosen.startswith("openai:") and not _openai_configured():
@@ -94,10 +98,10 @@ def require_model(model: ModelLike | None) -> ModelLike:
 
 
 def in_reach(model: ModelLike | None) -> bool:
-    """Whether there is a model: one that is named, or that the environment names.
+    """Return whether a model is named, here or in the environment.
 
     Raises:
-        NoModelError, ModelError: one is named, and cannot be had.
+        NoModelError, ModelError: as `require_model`, if a model is named.
     """
     chosen = model if model is not None else default_model()
     if chosen is None:
@@ -107,27 +111,27 @@ def in_reach(model: ModelLike | None) -> bool:
 
 
 async def get_model(model: ModelLike | None) -> BaseChatModel:
-    """Get a chat model that is ready to be called in the running event loop, and shared in it.
+    """Return a chat model that can be called in the running event loop, and is shared in it.
 
     Raises:
-        ModelError: as in `require_model`, or the provider's own reason.
+        ModelError: as `require_model`, or the provider's package refuses the model.
     """
     chosen = require_model(model)
     if isinstance(chosen, BaseChatModel):
         return (await loop_local_async(("adopted", id(chosen)), lambda: _adopt(chosen)))[1]
     endpoint, secret = os.environ.get("OPENAI_BASE_URL"), os.environ.get("OPENAI_API_KEY")
-    return await loop_local_async(("model", chosen, endpoint, secret), lambda: _make(chosen, endpoint))
+    return await loop_local_async(("model", chosen, endpoint, secret), lambda: _build(chosen, endpoint))
 
 
 def model_name(model: ModelLike) -> str:
-    """The name to show for a model: never its address, never a key."""
+    """Return the name to show for a model: never its address or a key."""
     if isinstance(model, str):
         return model.partition(":")[2] or model
     return str(getattr(model, "model_name", None) or getattr(model, "model", None) or type(model).__name__)
 
 
 def get_endpoint(model: BaseChatModel) -> str:
-    """What tells one endpoint from another: the address of an OpenAI-compatible one, else the provider."""
+    """Return what identifies an endpoint: its address, else the class of the model."""
     if is_openai(model):
         client = cast("BaseChatOpenAI", model).root_async_client
         return str(client.base_url) if client is not None else "openai"
@@ -135,7 +139,8 @@ def get_endpoint(model: BaseChatModel) -> str:
 
 
 def is_openai(model: BaseChatModel) -> bool:
-    """Whether a model speaks OpenAI's protocol. Does not import langchain-openai to find out."""
+    """Return whether a model speaks OpenAI's protocol."""
+    # Not imported for this: it takes a second, and a model of a class that is not imported cannot exist.
     module = sys.modules.get("langchain_openai.chat_models.base")
     return module is not None and isinstance(model, module.BaseChatOpenAI)
 
@@ -144,35 +149,37 @@ def _openai_configured() -> bool:
     return bool(os.environ.get("OPENAI_API_KEY", "").strip() or os.environ.get("OPENAI_BASE_URL", "").strip())
 
 
-async def _make(model: str, endpoint: str | None) -> BaseChatModel:
-    """Make a model away from the event loop: imports and TLS set-up take their time."""
+async def _build(model: str, endpoint: str | None) -> BaseChatModel:
+    """Build a model in a thread: imports and TLS set-up would block the event loop."""
     if not model.startswith("openai:"):
-        return await asyncio.to_thread(_other, model)
-    client = await loop_local_async(("client", endpoint or "openai"), _make_client)
-    return await asyncio.to_thread(_openai, model.partition(":")[2], client)
+        return await asyncio.to_thread(_build_other, model)
+    client = await loop_local_async(("client", endpoint or "openai"), _open_client)
+    return await asyncio.to_thread(_build_openai, model.partition(":")[2], client)
 
 
-async def _make_client() -> Any:
-    """One HTTP client for all models of an endpoint; it is closed with the loop."""
-    client = await asyncio.to_thread(_http_client)
+async def _open_client() -> Any:
+    """Open an HTTP client for all models of an endpoint; it is closed with the loop."""
+    client = await asyncio.to_thread(_build_client)
     close_with_loop(client.aclose)
     return client
 
 
-def _http_client() -> Any:
+def _build_client() -> Any:
     from openai import DefaultAioHttpClient
 
-    return DefaultAioHttpClient(event_hooks={"response": [_heed]})
+    return DefaultAioHttpClient(event_hooks={"response": [_pause_if_exhausted]})
 
 
-async def _heed(response: Any) -> None:
-    """Pause where an answer's headers say that nothing is left."""
+async def _pause_if_exhausted(response: Any) -> None:
+    """Pause the limiter if a response's headers say that nothing is left."""
+    # A context variable, because the client is shared by all models of the endpoint, each with its own
+    # limiter.
     limiter = current_limiter.get()
     if limiter is not None and (seconds := reset_after(response.headers)) is not None:
         limiter.exhausted(min(seconds, _LONGEST_RESET))
 
 
-def _openai(name: str, client: Any) -> BaseChatModel:
+def _build_openai(name: str, client: Any) -> BaseChatModel:
     from langchain_openai import ChatOpenAI
     from pydantic import SecretStr
 
@@ -186,9 +193,8 @@ def _openai(name: str, client: Any) -> BaseChatModel:
     )
 
 
-def _other(model: str) -> BaseChatModel:
+def _build_other(model: str) -> BaseChatModel:
     init_chat_model = import_module("langchain.chat_models").init_chat_model
-
     try:
         return cast("BaseChatModel", init_chat_model(model, max_retries=0))
     except (ImportError, ValueError) as error:
@@ -196,25 +202,26 @@ def _other(model: str) -> BaseChatModel:
 
 
 async def _adopt(model: BaseChatModel) -> tuple[BaseChatModel, BaseChatModel]:
-    """A model that the caller made, and the same one with our transport and without the SDK's retries.
+    """Return a model of the caller, and a copy of it with our transport and without the SDK's retries.
 
-    Its own retries would multiply with ours, and its default client, which LangChain shares over event
-    loops, breaks in the second of them. A client that the caller chose is kept.
+    The SDK's retries would multiply with ours, and its default client, which LangChain shares over event
+    loops, breaks in the second loop. A client that the caller chose is kept. The original is returned too, to
+    keep it alive: its id is the cache key.
     """
     if not is_openai(model):
         return model, model
     openai_model = cast("BaseChatOpenAI", model)
-    own = openai_model.root_async_client
-    if own is None:
+    sdk_client = openai_model.root_async_client
+    if sdk_client is None:
         return model, model
-    shared = openai_model.http_async_client
-    if shared is None:
-        shared = await loop_local_async(("client", str(own.base_url)), _make_client)
-    client = own.with_options(max_retries=0, http_client=shared)
+    http_client = openai_model.http_async_client
+    if http_client is None:
+        http_client = await loop_local_async(("client", str(sdk_client.base_url)), _open_client)
+    adopted_client = sdk_client.with_options(max_retries=0, http_client=http_client)
     fields = {
         "max_retries": 0,
-        "http_async_client": shared,
-        "root_async_client": client,
-        "async_client": client.chat.completions,
+        "http_async_client": http_client,
+        "root_async_client": adopted_client,
+        "async_client": adopted_client.chat.completions,
     }
     return model, openai_model.model_copy(update=fields)

@@ -1,27 +1,29 @@
-"""The pace that an endpoint can bear, learned from what it refuses. Pure: time comes in as an argument.
+"""The requests per second that an endpoint can bear, learned from what it refuses.
 
-A ceiling of requests in flight says nothing about requests per second, and most endpoints limit the
-latter. So the first 429 sets a pace from what was let through, and from then on requests leave evenly. The
-pace grows along a cubic: flat near the rate that was once too much, steep far from it (the shape of TCP
-CUBIC, RFC 9438).
+A ceiling of requests in flight says nothing about requests per second, and most endpoints limit the latter.
+So the first 429 sets a pace from what was let through, and from then on requests leave evenly. The pace grows
+along a cubic: flat near the rate that was once too much, steep far from it (as TCP CUBIC, RFC 9438).
+
+Pure: the time is always an argument, in seconds of a monotonic clock.
 """
 
 import math
 from collections import deque
 
 HORIZON = 1.0
-"""Seconds of launches from which a rate is read, at least: limits are counted in seconds or longer."""
+"""Least number of seconds of launches that a rate is read from: limits are counted in seconds or longer."""
 MARGIN = 0.96
-"""The learned pace, as a share of the rate that was let through: arrivals are not as even as launches."""
+"""The learned pace as a share of the rate that was let through: arrivals are less even than launches."""
 PLATEAU = 30.0
-"""Seconds from a refusal until the pace is again where it was refused."""
+"""Seconds from a refusal until the pace is back at the rate that was refused."""
 FIRST_PLATEAU = 12.0
-"""The same after the first lesson: a single burst may say little of what can be borne for long."""
+"""The same after the first lesson: a single burst may say little about what can be borne for long."""
 SEARCH = 1.5
-"""The same after a first burst and pause that took less than a second together."""
-_LOWEST = 0.5
-_SHORTEST = 0.01
-_KEPT = 4096
+"""The same if the first burst and its pause took less than a second together."""
+_LEAST_FALL = 0.5
+"""Lowest factor of one lesson: a pace is at most halved at a time."""
+_SHORTEST_PAUSE = 0.01
+_LAUNCHES_KEPT = 4096
 
 
 class Launch:
@@ -38,63 +40,81 @@ class Pace:
     """Learns a rate from refusals, and says when the next request may leave."""
 
     def __init__(self) -> None:
-        self._launches: deque[Launch] = deque(maxlen=_KEPT)
-        self._rate = math.inf
-        self._since = 0.0
+        self._launches: deque[Launch] = deque(maxlen=_LAUNCHES_KEPT)
+        """Since the last lesson."""
+        self._refused_rate = math.inf
+        """Requests per second that were too much; the pace returns there after the plateau."""
+        self._lowered_at = 0.0
         self._plateau = PLATEAU
         self._free_at = 0.0
 
     @property
     def learned(self) -> bool:
-        """Whether there is a pace at all."""
-        return self._rate < math.inf
+        """Whether there is a pace: True after the first refusals."""
+        return self._refused_rate < math.inf
 
     def rate(self, now: float) -> float:
-        """Requests per second at this moment."""
-        grown = (max(0.0, now - self._since) / self._plateau) ** 3
-        return self._rate * (MARGIN + (1 - MARGIN) * grown)
+        """Return the requests per second at a time."""
+        grown = (max(0.0, now - self._lowered_at) / self._plateau) ** 3
+        return self._refused_rate * (MARGIN + (1 - MARGIN) * grown)
 
     def free_at(self) -> float:
-        """When the next request may leave."""
+        """Return when the next request may leave."""
         return self._free_at
 
     def launch(self, now: float) -> Launch:
-        """A request leaves."""
+        """Count a request that leaves."""
         launch = Launch(now)
         self._launches.append(launch)
         if self.learned:
             interval = 1 / self.rate(now)
-            earliest = now - interval / 2  # so that one may make up for a late one
-            self._free_at = max(earliest, self._free_at) + interval
+            # A busy event loop wakes calls late. A late request may be followed half an interval early, else
+            # every delay would lower the pace; no more than that, or delays would add up to a burst.
+            self._free_at = max(now - interval / 2, self._free_at) + interval
         return launch
 
-    def learn(self, now: float, asked: float) -> None:
-        """A pause that refusals have brought is over: set the pace by what was let through before it.
+    def lower_after_refusals(self, now: float, seconds_asked: float) -> None:
+        """Set the pace from what was let through before a pause that refusals caused.
 
-        A pause says that there is room for one request after it: the pace is never slower than that. A burst
-        without a pace says how much fits into a window, what was asked for or a second. With a pace it is the
-        pace itself that was too much: it falls to what was let through. Within a second of the last lesson
-        there is nothing new to learn: the endpoint is still paying for the burst before it.
+        Does nothing if no launch was refused since the last lesson, or if that was less than a second ago:
+        the endpoint is still paying for the burst before it.
 
         Args:
             now: the end of the pause.
-            asked: seconds that the endpoint asked for.
+            seconds_asked: seconds that the endpoint asked to wait; 0 if it did not say.
         """
-        refused = [launch.when for launch in self._launches if launch.refused]
-        if not refused or (self.learned and now - self._since < HORIZON):
+        refused_at = [launch.when for launch in self._launches if launch.refused]
+        if not refused_at or (self.learned and now - self._lowered_at < HORIZON):
             return
-        last = max(refused)
-        window = max(HORIZON, asked)
-        begin = max(self._launches[0].when, last - window)
-        let_through = sum(not launch.refused for launch in self._launches if launch.when >= begin)
-        room = 1 / (asked if asked > _SHORTEST else HORIZON)
+        last_refused_at = max(refused_at)
+        # An endpoint that asks for a pause has room for one request after it, so no pace is slower than that.
+        least = 1 / (seconds_asked if seconds_asked > _SHORTEST_PAUSE else HORIZON)
         if self.learned:
-            window = max(last - begin, HORIZON / 2)
-            lower = min(self.rate(last), max(let_through / window, _LOWEST * self._rate))
-            rate = max(lower, min(room, self._rate))
+            self._refused_rate = self._next_rate(last_refused_at, seconds_asked, least)
             self._plateau = PLATEAU
         else:
-            rate = max(let_through / window, room)
-            self._plateau = FIRST_PLATEAU if now - self._launches[0].when >= HORIZON else SEARCH
-        self._rate, self._since, self._free_at = rate, now, now
-        self._launches.clear()
+            self._refused_rate = self._first_rate(last_refused_at, seconds_asked, least)
+            took_long = now - self._launches[0].when >= HORIZON
+            self._plateau = FIRST_PLATEAU if took_long else SEARCH
+        self._lowered_at = self._free_at = now
+        self._launches.clear()  # the next lesson must not count this burst again
+
+    def _first_rate(self, last_refused_at: float, seconds_asked: float, least: float) -> float:
+        """Return what a burst without a pace tells: how much fits into the endpoint's window.
+
+        The window is what the endpoint asked for, or a second.
+        """
+        window = max(HORIZON, seconds_asked)
+        return max(self._let_through_since(last_refused_at - window) / window, least)
+
+    def _next_rate(self, last_refused_at: float, seconds_asked: float, least: float) -> float:
+        """Return what a burst at a pace tells: the pace was too much, and falls to what was let through."""
+        begin = max(self._launches[0].when, last_refused_at - max(HORIZON, seconds_asked))
+        # Not less than half a second: the rate of a few launches next to each other would be anything.
+        window = max(last_refused_at - begin, HORIZON / 2)
+        let_through = self._let_through_since(begin) / window
+        lower = min(self.rate(last_refused_at), max(let_through, _LEAST_FALL * self._refused_rate))
+        return max(lower, min(least, self._refused_rate))
+
+    def _let_through_since(self, begin: float) -> int:
+        return sum(not launch.refused for launch in self._launches if launch.when >= begin)

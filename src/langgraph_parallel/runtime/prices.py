@@ -1,12 +1,17 @@
-"""What calls cost, by genai-prices: its table ships with it, and nothing is fetched.
+"""Prices of calls, by the table of genai-prices: it ships with the package, and nothing is fetched.
 
-A price that is not known is None, never zero: a report then says that it does not know, and a budget in
-dollars is refused.
+An unknown price is None, never zero: a report then says that it does not know, and a budget in dollars is
+refused. The table describes some thousand models, of which a process calls a few. So it is read when a price
+is asked for, only the entry of that model is kept, and the table is dropped again.
 """
 
+import sys
+import threading
+import time
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
+from typing import TYPE_CHECKING
 
 from langchain_core.language_models import BaseChatModel
 
@@ -15,52 +20,62 @@ from langgraph_parallel.records import Usage
 from langgraph_parallel.runtime.limits import Limits
 from langgraph_parallel.runtime.models import ModelLike, default_model, model_name
 
+if TYPE_CHECKING:
+    from genai_prices.data_snapshot import DataSnapshot
+    from genai_prices.types import ModelInfo, Provider
+
+    TableEntry = tuple[ModelInfo, Provider]
+
 _MILLION = 1_000_000
+_TABLE = "genai_prices.data"
+_table_lock = threading.Lock()
 
 
 @dataclass(frozen=True)
 class Priced:
-    """A model as a price list knows it."""
+    """A model, as the price table names it."""
 
     provider: str | None
+    """None: the table finds the provider by the model's name."""
     model: str
     input: float | None = None
-    """US dollars for a million tokens, where the user says what the list does not know."""
+    """US dollars per million tokens, set by the user for a model that is not in the table."""
     output: float | None = None
 
     @classmethod
     def of(cls, model: ModelLike) -> "Priced":
-        """Name a model."""
+        """Name a model as the price table does."""
         return cls(get_provider(model), model_name(model))
 
     def at(self, limits: Limits) -> "Priced":
-        """The same, with the prices that the limits give."""
+        """Return the model with the prices that the limits set."""
         if limits.price_input is None and limits.price_output is None:
             return self
         return Priced(self.provider, self.model, limits.price_input, limits.price_output)
 
     def usd(self, usage: Usage) -> float | None:
-        """What so many tokens cost; None where nobody knows."""
-        listed = _listed(self.provider, self.model, usage.input_tokens, usage.output_tokens)
+        """Return the cost of a number of tokens now; None if the price is unknown."""
+        minute = int(time.time() // 60)
+        listed = _listed_usd(self.provider, self.model, usage.input_tokens, usage.output_tokens, minute)
         if listed is not None or self.input is None or self.output is None:
             return listed
         return (usage.input_tokens * self.input + usage.output_tokens * self.output) / _MILLION
 
     @property
     def known(self) -> bool:
-        """Whether it has a price."""
+        """Whether the price is known."""
         return self.usd(Usage(input_tokens=1)) is not None
 
 
 def check_prices(limits: Limits, models: Iterable[ModelLike | None]) -> None:
-    """Make sure that a budget in dollars can be kept.
+    """Check that a budget in dollars can be kept.
 
     Args:
-        limits: of the run.
-        models: that it will ask; None for what the environment names.
+        limits: the limits of the run.
+        models: the models that it asks; None for the one that the environment names.
 
     Raises:
-        UnknownPrice: there is such a budget, and a model whose price nobody knows.
+        UnknownPrice: `budget_usd` is set, and the price of a model is unknown.
     """
     for model in models if limits.budget_usd is not None else ():
         named = model if model is not None else default_model()
@@ -69,34 +84,81 @@ def check_prices(limits: Limits, models: Iterable[ModelLike | None]) -> None:
 
 
 def check_budget(limits: Limits, priced: Priced) -> None:
-    """The same for one model that is named already.
+    """Check that a budget in dollars can be kept with one model.
 
     Raises:
-        UnknownPrice: as `check_prices`.
+        UnknownPrice: `budget_usd` is set, and the price is unknown.
     """
     if limits.budget_usd is not None and not priced.known:
         raise UnknownPrice(
-            f"budget_usd cannot be kept: the price of {priced.model} is not known; set price_input "
-            "and price_output in Limits (US dollars for a million tokens), or use budget_tokens"
+            f"budget_usd cannot be kept: the price of {priced.model} is not known; set price_input and "
+            "price_output in Limits (US dollars per million tokens), or use budget_tokens"
         )
 
 
-@lru_cache(maxsize=4096)
-def _listed(provider: str | None, model: str, input_tokens: int, output_tokens: int) -> float | None:
-    from genai_prices import Usage as Counted
-    from genai_prices import calc_price
-
-    try:
-        counted = Counted(input_tokens=input_tokens, output_tokens=output_tokens)
-        return float(calc_price(counted, model, provider_id=provider).total_price)
-    except LookupError:
-        return None
-
-
 def get_provider(model: ModelLike) -> str | None:
-    """The provider as the price list names it; None has the list look for the model's name."""
+    """Return the provider as the price table names it; None to find it by the model's name."""
     if isinstance(model, BaseChatModel):
         named = model._get_ls_params().get("ls_provider")
         return {"amazon_bedrock": "aws", "google_genai": "google"}.get(named, named) if named else None
     provider = model.partition(":")[0]
     return {"google_genai": "google", "google_vertexai": "google", "bedrock": "aws"}.get(provider, provider)
+
+
+@lru_cache(maxsize=4096)
+def _listed_usd(
+    provider: str | None, model: str, input_tokens: int, output_tokens: int, minute: int
+) -> float | None:
+    """Return a cost by the table, which is None for a model that is not in it.
+
+    `minute` is part of the cache key: some prices depend on the date or on the time of the day.
+    """
+    from genai_prices import Usage as PricedUsage
+
+    entry = _find_entry(provider, model)
+    if entry is None:
+        return None
+    model_info, provider_info = entry
+    tokens = PricedUsage(input_tokens=input_tokens, output_tokens=output_tokens)
+    return float(model_info.calc_price(tokens, provider_info).total_price)
+
+
+def _find_entry(provider: str | None, model: str) -> "TableEntry | None":
+    from genai_prices import data_snapshot
+
+    # An application may have genai-prices keep a table that is updated from the network: it takes precedence.
+    updated_table = getattr(data_snapshot, "_custom_snapshot", None)
+    if updated_table is not None:
+        return _look_up(updated_table, provider, model)
+    return _bundled_entry(provider, model)
+
+
+@lru_cache(maxsize=256)
+def _bundled_entry(provider: str | None, model: str) -> "TableEntry | None":
+    """Return the entry of a model in the table that ships with genai-prices, and drop the table."""
+    import genai_prices
+    from genai_prices.data_snapshot import DataSnapshot
+
+    # The table is a module, so dropping it means to forget the module: but only if it was imported here, and
+    # under a lock, since threads that look up other models import the same one.
+    with _table_lock:
+        is_mine = _TABLE not in sys.modules
+        from genai_prices.data import providers
+
+        entry = _look_up(DataSnapshot(providers, from_auto_update=False), provider, model)
+        if is_mine:
+            sys.modules.pop(_TABLE, None)
+            vars(genai_prices).pop("data", None)
+    if entry is None:
+        return None
+    model_info, provider_info = entry
+    # The provider's other models are most of its size; prices are computed from the entry of the model alone.
+    return model_info, replace(provider_info, models=[model_info], extractors=None)
+
+
+def _look_up(table: "DataSnapshot", provider: str | None, model: str) -> "TableEntry | None":
+    try:
+        provider_info, model_info = table.find_provider_model(model, None, provider, None)
+    except LookupError:
+        return None
+    return model_info, provider_info

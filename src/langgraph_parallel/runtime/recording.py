@@ -1,4 +1,4 @@
-"""Who called whom: the calls of a branch, collected while it runs."""
+"""The calls of a branch, collected while it runs."""
 
 import time
 from collections.abc import Iterator
@@ -19,7 +19,7 @@ _calls: ContextVar[dict[str, Call] | None] = ContextVar("calls", default=None)
 
 @contextmanager
 def recording() -> Iterator[dict[str, Call]]:
-    """Collect the calls that are made inside, by id; an enclosing recording gets them too."""
+    """Collect the calls that are made inside, by id; an enclosing recording gets them when this one ends."""
     outer = _calls.get()
     inner: dict[str, Call] = {}
     token = _calls.set(inner)
@@ -32,14 +32,14 @@ def recording() -> Iterator[dict[str, Call]]:
 
 
 def record(call: Call) -> None:
-    """Note a call in the recording that this code runs in, if any."""
+    """Add a call to the recording that this code runs in; does nothing outside of one."""
     calls = _calls.get()
     if calls is not None:
         calls[call.id] = call
 
 
 def read_usage(message: BaseMessage) -> Usage:
-    """Tokens of an answer, as the provider counts them; zero where it does not say."""
+    """Return the tokens of an answer as counted by the provider; zero if it does not say."""
     counted = message.usage_metadata if isinstance(message, AIMessage) else None
     if not counted:
         return Usage()
@@ -47,14 +47,18 @@ def read_usage(message: BaseMessage) -> Usage:
 
 
 class CallRecorder(AsyncCallbackHandler):
-    """Notes the model calls of workers that are not ours, which nobody else would note.
+    """Records model calls of foreign workers, which do not record themselves.
 
-    A call that `ask` made itself has its run id as its call id, so it is the same entry, not a second one.
+    `Ask` gives its calls their run id as call id, so that a call recorded twice is one entry.
+
+    Args:
+        calls: where to put them, by id.
     """
 
     def __init__(self, calls: dict[str, Call]) -> None:
         self._calls = calls
-        self._open: dict[UUID, tuple[str, float]] = {}
+        self._running: dict[UUID, tuple[str, float]] = {}
+        """Target and start of each call in progress."""
 
     async def on_chat_model_start(
         self,
@@ -64,30 +68,30 @@ class CallRecorder(AsyncCallbackHandler):
         run_id: UUID,
         **kwargs: Any,
     ) -> None:
-        """Remember when a call began, and of which model."""
+        """Note when a call starts, and to which model."""
         target = (
             (kwargs.get("metadata") or {}).get("ls_model_name") or (serialized or {}).get("name") or "model"
         )
-        self._open[run_id] = (str(target), time.time())
+        self._running[run_id] = (str(target), time.time())
 
     async def on_llm_end(self, response: LLMResult, *, run_id: UUID, **kwargs: Any) -> None:
-        """Note a call that was answered."""
+        """Record a call that was answered."""
         usage = Usage.total(
             read_usage(generation.message)
             for batch in response.generations
             for generation in batch
             if isinstance(generation, ChatGeneration)
         )
-        self._close(run_id, usage=usage)
+        self._record(run_id, usage=usage)
 
     async def on_llm_error(self, error: BaseException, *, run_id: UUID, **kwargs: Any) -> None:
-        """Note a call that failed."""
-        self._close(run_id, ok=False, throttled=is_throttled(error))
+        """Record a call that failed."""
+        self._record(run_id, ok=False, throttled=is_throttled(error))
 
-    def _close(self, run_id: UUID, **outcome: Any) -> None:
-        if run_id in self._open:
-            target, started = self._open.pop(run_id)
+    def _record(self, run_id: UUID, **outcome: Any) -> None:
+        if run_id in self._running:
+            target, started = self._running.pop(run_id)
             call = Call(
                 id=str(run_id), kind="model", target=target, started=started, ended=time.time(), **outcome
             )
-            self._calls.setdefault(call.id, call)
+            self._calls.setdefault(call.id, call)  # the record that `Ask` makes itself knows more

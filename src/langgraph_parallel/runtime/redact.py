@@ -7,38 +7,44 @@ _KEY = re.compile(
     r"\b(?:sk|pk|rk|gh[opsu]|github_pat|xox[abp]|lsv2|hf)[-_][\w*.-]{6,}|\bAIza[\w-]{20,}|\bAKIA\w{12,}|\bBearer\s+\S+",
     re.IGNORECASE,
 )
-_VARIABLE = re.compile(r"(?:^|_)(?:KEY|TOKEN|SECRET|PASSWORD)$", re.IGNORECASE)
-_GIVEN = re.compile(
+_SECRET_VARIABLE = re.compile(r"(?:^|_)(?:KEY|TOKEN|SECRET|PASSWORD)$", re.IGNORECASE)
+_ASSIGNED_SECRET = re.compile(
     r"""(\b\w*(?:passw|passphrase|secret|token|api_?key|credential)\w*['"]?\]?\s*(?::\s*\w+\s*)?[:=]+\s*)(['"]).*?\2""",
     re.IGNORECASE,
 )
+_SHORTEST_SECRET = 8
+"""Characters: masking shorter values, such as `test`, would make errors unreadable."""
 _LONGEST = 300
 
 
 def redact(text: str) -> str:
-    """Mask API keys: what looks like one, and every value of an environment variable that is one.
+    """Mask API keys: text that looks like one, and values of environment variables named like one.
 
     >>> redact("Incorrect API key provided: sk-abc123456789.")
     'Incorrect API key provided: ***'
     """
-    secrets = {value for name, value in os.environ.items() if len(value) >= 8 and _VARIABLE.search(name)}
-    for value in sorted(secrets, key=len, reverse=True):  # the longest first: one may begin another
+    secrets = {
+        value
+        for name, value in os.environ.items()
+        if len(value) >= _SHORTEST_SECRET and _SECRET_VARIABLE.search(name)
+    }
+    for value in sorted(secrets, key=len, reverse=True):  # the longest first: a secret may begin another one
         text = text.replace(value, "***")
     return _KEY.sub("***", text)
 
 
 def mask_secrets(code: str) -> str:
-    r"""Mask what a line of code gives to a name that speaks of a secret, and what looks like a key.
+    r"""Mask string literals that code assigns to a name for a secret, and text that looks like a key.
 
     >>> mask_secrets('def connect(host="db", password="hunter2"):')
     'def connect(host="db", password=\'***\'):'
     """
-    return redact(_GIVEN.sub(r"\1'***'", code))
+    return redact(_ASSIGNED_SECRET.sub(r"\1'***'", code))
 
 
 def root_cause(error: BaseException) -> BaseException:
-    """The error that an error comes from, by its chain of causes."""
-    seen = {id(error)}
+    """Return the first error in the chain of causes and contexts; the error itself if it has none."""
+    seen = {id(error)}  # a chain may be circular
     while (cause := error.__cause__ or error.__context__) is not None and id(cause) not in seen:
         seen.add(id(cause))
         error = cause
@@ -46,9 +52,10 @@ def root_cause(error: BaseException) -> BaseException:
 
 
 def describe(error: BaseException) -> str:
-    """`Type: message` on one line, masked and cut to 300 characters."""
+    """Return `Type: message` on one line, masked, of at most 300 characters."""
     root = root_cause(error)
+    # An SDK's "Connection error." hides what the operating system said.
     words = f"{error} ({root})" if root is not error and isinstance(root, OSError) else str(error)
-    message = redact(" ".join(words.split()))
+    message = redact(" ".join(words.split()))  # masked before it is cut, or a part of a key could remain
     text = f"{type(error).__name__}: {message}" if message else type(error).__name__
     return text if len(text) <= _LONGEST else f"{text[: _LONGEST - 1]}…"

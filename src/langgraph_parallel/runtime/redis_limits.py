@@ -1,11 +1,10 @@
-"""Limits over several processes: what each limiter keeps to itself, and Redis for what they share.
+"""Limits over several processes, shared through Redis.
 
-Every process has its own line, its own learned pace and its own turns. Shared are the requests in flight, as
-leases that expire when a process dies with them; the rates that are told, as token buckets of pyrate-limiter;
-and pauses. The clock is that of the Redis server.
+Every process keeps its own lines, its own learned pace and its own turns. Shared are the requests in flight,
+as leases that expire if a process dies with them; the rates that the user sets, as token buckets of
+pyrate-limiter; and pauses. The clock is that of the Redis server.
 
-A Redis that cannot be reached stops nobody: each process goes on within its own limits, and says so in its
-log once a minute.
+If Redis cannot be reached, each process goes on within its own limits, and logs a warning once a minute.
 """
 
 import asyncio
@@ -21,15 +20,17 @@ from typing import TYPE_CHECKING, Any
 
 from langgraph_parallel.errors import UsageError
 from langgraph_parallel.runtime.buckets import REQUESTS, TOKENS
-from langgraph_parallel.runtime.limiter import Rates
 from langgraph_parallel.runtime.limits import PREFIX
 from langgraph_parallel.runtime.loops import close_with_loop, loop_local_async
+from langgraph_parallel.runtime.slots import Rates
 
 if TYPE_CHECKING:
     from redis.asyncio import Redis
 
 _log = logging.getLogger("langgraph_parallel")
-_LEASE = """
+# Scripts, because each has to look and to act in one step: two processes must not both take the last lease.
+# The server's clock decides which leases have expired, since those of the processes differ.
+_LEASE_SCRIPT = """
 local pause = redis.call('PTTL', KEYS[2])
 if pause > 0 then return pause end
 local time = redis.call('TIME')
@@ -40,89 +41,104 @@ redis.call('ZADD', KEYS[1], now + tonumber(ARGV[3]), ARGV[2])
 redis.call('PEXPIRE', KEYS[1], ARGV[3])
 return 0
 """
-_PAUSE = (
+_PAUSE_SCRIPT = (
     "if redis.call('PTTL', KEYS[1]) < tonumber(ARGV[1]) then redis.call('SET', KEYS[1], 1, 'PX', ARGV[1]) end"
 )
-_LOOK = 0.02
-"""Seconds between two looks for a free lease, on average."""
-_GRACE = 10.0
-"""Seconds for which a lease outlives the longest call."""
+_POLL_SECONDS = 0.02
+"""Average time between two attempts to get a lease."""
+_LEASE_MARGIN = 10.0
+"""Seconds that a lease lasts beyond the longest call."""
+_WARNING_INTERVAL = 60.0
 _url: str | None = None
-_complained_at = -60.0
+_warned_at = -_WARNING_INTERVAL
 
 
 def share_limits(url: str | None) -> None:
-    """Share limits with all processes that name the same Redis; None ends it.
+    """Share limits with all processes that use the same Redis.
 
-    `LANGGRAPH_PARALLEL_REDIS_URL` does the same. The address may hold a password, so it is no part of
+    `LANGGRAPH_PARALLEL_REDIS_URL` does the same. The URL may contain a password, so it is not part of
     `Limits`, and appears in no report, trace or checkpoint.
 
+    Args:
+        url: `redis://...`; None to stop sharing.
+
     Raises:
-        UsageError: redis is not installed, or the address is none.
+        UsageError: the `redis` extra is not installed, or the URL is not valid.
     """
     global _url
     if url is not None:
-        _check(url)
+        _check_url(url)
     _url = url
 
 
 def shared_url() -> str | None:
-    """The Redis that limits are shared by, if any."""
+    """Return the URL of the Redis that limits are shared through; None if they are not."""
     return _url or os.environ.get(f"{PREFIX}REDIS_URL", "").strip() or None
 
 
 class Shared:
-    """What the processes share of one model of one endpoint."""
+    """What processes share about one model of one endpoint.
+
+    Args:
+        redis: the connection.
+        key: identifies endpoint and model.
+    """
 
     def __init__(self, redis: "Redis", key: str) -> None:
         self._redis = redis
         self._key = f"langgraph-parallel:{key}"
-        self._lease: Any = redis.register_script(_LEASE)
-        self._pause: Any = redis.register_script(_PAUSE)
+        self._lease_script: Any = redis.register_script(_LEASE_SCRIPT)
+        self._pause_script: Any = redis.register_script(_PAUSE_SCRIPT)
         self._buckets: dict[tuple[str, float], Any] = {}
 
     @contextlib.asynccontextmanager
     async def lease(self, rates: Rates, tokens: int, seconds: float) -> AsyncIterator[None]:
-        """Be one of the requests in flight, over all processes.
+        """Count as one of the requests in flight, over all processes.
 
         Args:
-            rates: the bounds of this leaf.
-            tokens: what the request is estimated to take.
-            seconds: how long it may take: a lease that nobody gives back ends a little later.
+            rates: bounds of this request.
+            tokens: estimate of the tokens that the request takes, in and out.
+            seconds: longest time that it may take; a lease that is not returned expires a little later.
         """
         id = uuid.uuid4().hex
         try:
             try:
-                await self._enter(rates, tokens, seconds, id)
+                await self._acquire(rates, tokens, seconds, id)
             except Exception as error:
-                _complain(error)
+                _warn(error)  # and go on without a lease: the limiter of this process still holds
             yield
         finally:
-            with contextlib.suppress(Exception):  # it expires where it cannot be given back
-                await asyncio.shield(asyncio.ensure_future(self._leave(id)))
+            # Shielded, because this also runs while the call is being cancelled; a lease that cannot be
+            # returned expires.
+            with contextlib.suppress(Exception):
+                await asyncio.shield(asyncio.ensure_future(self._release(id)))
 
     async def pause(self, seconds: float) -> None:
-        """Have all processes pause."""
+        """Let all processes pause."""
         try:
-            await self._pause(keys=[f"{self._key}:pause"], args=[max(1, round(seconds * 1000))])
+            await self._pause_script(keys=[f"{self._key}:pause"], args=[max(1, round(seconds * 1000))])
         except Exception as error:
-            _complain(error)
+            _warn(error)
 
-    async def _leave(self, id: str) -> None:
+    async def _release(self, id: str) -> None:
         await self._redis.zrem(f"{self._key}:leases", id)
 
-    async def _enter(self, rates: Rates, tokens: int, seconds: float, id: str) -> None:
-        keys, lives = [f"{self._key}:leases", f"{self._key}:pause"], round((seconds + _GRACE) * 1000)
+    async def _acquire(self, rates: Rates, tokens: int, seconds: float, id: str) -> None:
+        keys = [f"{self._key}:leases", f"{self._key}:pause"]
+        lease_milliseconds = round((seconds + _LEASE_MARGIN) * 1000)
         while True:
-            wait = await self._lease(keys=keys, args=[rates.concurrency, id, lives])
-            if wait == 0 and (wait := await self._take(rates, tokens)) == 0:
+            # 0: the lease is there. > 0: milliseconds of a pause. < 0: all leases are taken.
+            wait = await self._lease_script(keys=keys, args=[rates.concurrency, id, lease_milliseconds])
+            if wait == 0 and (wait := await self._take_rates(rates, tokens)) == 0:
                 return
             if wait > 0:
-                await self._leave(id)
-            await asyncio.sleep(wait / 1000 if wait > 0 else random.uniform(0, 2 * _LOOK))  # noqa: S311
+                await self._release(id)  # a request that waits for a rate must not keep others from leaving
+            # With jitter, or processes that poll together would stay together.
+            poll_seconds = random.uniform(0, 2 * _POLL_SECONDS)  # noqa: S311
+            await asyncio.sleep(wait / 1000 if wait > 0 else poll_seconds)
 
-    async def _take(self, rates: Rates, tokens: int) -> int:
-        """Take from the told rates; 0, or the milliseconds until there is enough."""
+    async def _take_rates(self, rates: Rates, tokens: int) -> int:
+        """Take a request from the rates that are set; return 0, or the milliseconds until it fits."""
         from pyrate_limiter import RateItem
 
         for kind, rate, amount in (
@@ -141,25 +157,25 @@ class Shared:
         from pyrate_limiter import Rate, RedisStateStore, StateBucket, TokenBucket
 
         if (kind, rate) not in self._buckets:
-            share, spare = REQUESTS if kind == "requests" else TOKENS
-            burst = max(1, int(spare * rate / 60 if kind == "requests" else spare * rate))
-            told = Rate(max(1, round(rate * share * 100)), 100 * 60_000, burst)
+            share, burst_share = REQUESTS if kind == "requests" else TOKENS
+            burst = max(1, int(burst_share * rate / 60 if kind == "requests" else burst_share * rate))
+            paced = Rate(max(1, round(rate * share * 100)), 100 * 60_000, burst)
             store = RedisStateStore(self._redis, f"{self._key}:{kind}:{rate:g}")
-            self._buckets[kind, rate] = StateBucket([told], TokenBucket(), store), burst
+            self._buckets[kind, rate] = StateBucket([paced], TokenBucket(), store), burst
         bucket: tuple[Any, int] = self._buckets[kind, rate]
         return bucket
 
 
 async def get_shared(endpoint: str, model: str) -> Shared | None:
-    """What is shared of one model of one endpoint, where anything is shared.
+    """Return what is shared about one model of one endpoint; None if limits are not shared.
 
     Raises:
-        UsageError: as in `share_limits`.
+        UsageError: as `share_limits`.
     """
     url = shared_url()
     if url is None:
         return None
-    _check(url)
+    _check_url(url)
     return await loop_local_async(
         ("shared", url, endpoint, model), lambda: _connect(url, f"{endpoint}|{model}")
     )
@@ -168,15 +184,15 @@ async def get_shared(endpoint: str, model: str) -> Shared | None:
 async def _connect(url: str, key: str) -> Shared:
     from redis.asyncio import Redis
 
-    async def make() -> "Redis":
+    async def open_redis() -> "Redis":
         redis: Redis = Redis.from_url(url, socket_timeout=5, socket_connect_timeout=2)
         close_with_loop(redis.aclose)
         return redis
 
-    return Shared(await loop_local_async(("redis", url), make), key)
+    return Shared(await loop_local_async(("redis", url), open_redis), key)
 
 
-def _check(url: str) -> None:
+def _check_url(url: str) -> None:
     try:
         from redis.asyncio.connection import parse_url
     except ImportError:
@@ -184,12 +200,13 @@ def _check(url: str) -> None:
     try:
         parse_url(url)
     except ValueError as error:
-        raise UsageError(f"the address of Redis is none: {error}") from None
+        raise UsageError(f"the URL of Redis is not valid: {error}") from None
 
 
-def _complain(error: Exception) -> None:
-    """Say that Redis cannot be reached; without its address."""
-    global _complained_at
-    if time.monotonic() - _complained_at >= 60:
-        _complained_at = time.monotonic()
+def _warn(error: Exception) -> None:
+    """Log that Redis cannot be reached, at most once a minute."""
+    global _warned_at
+    if time.monotonic() - _warned_at >= _WARNING_INTERVAL:
+        _warned_at = time.monotonic()
+        # Only the type: the error's text may contain the URL, and with it a password.
         _log.warning("limits are not shared: Redis cannot be reached (%s)", type(error).__name__)

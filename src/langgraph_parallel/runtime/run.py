@@ -1,8 +1,8 @@
-"""A run: one invocation of a graph of ours, and what governs every call below it.
+"""A run: one invocation of a langgraph_parallel graph, and what governs every call below it.
 
-Runs form a tree: a graph that is a worker inside another one has a run of its own, whose budgets and
-deadline are those of all runs around it as well. A run travels in the config that LangGraph hands down, so
-it reaches every level, and two runs in one process have nothing in common but the limiters.
+Runs form a tree: a graph that is a worker inside another one has a run of its own, which the budgets and
+deadlines of all runs around it bound as well. A run travels in the config that LangGraph hands down, so it
+reaches every level, and two runs in one process share nothing but the limiters.
 """
 
 import contextlib
@@ -22,23 +22,23 @@ from langgraph_parallel.runtime.bound import Bound
 from langgraph_parallel.runtime.budget import Budget
 from langgraph_parallel.runtime.context import current_context
 from langgraph_parallel.runtime.fan_out import FanOut, IsOver, Race
-from langgraph_parallel.runtime.limits import Limits, limits_from_environment, merged
+from langgraph_parallel.runtime.limits import Limits, limits_from_environment, merge_limits
 
 _KEY = "__langgraph_parallel_run"
-"""Two underscores keep it out of traces and checkpoints."""
+"""Key in the config; LangGraph keeps keys with two underscores out of traces and checkpoints."""
 
 
 class Run:
     """What governs the calls of one invocation.
 
     Args:
-        built: the limits that the graph was built with.
-        given: those of the runtime context; they hold for the whole tree.
-        completion: when the graph's fan-out has enough.
+        built: limits that the graph was built with.
+        given: limits in the runtime context; they apply to the whole tree.
+        completion: completion policy of the graph's fan-out.
         around: the run that this one is part of.
 
     Raises:
-        UsageError: a variable of the environment is no limit.
+        UsageError: a variable in the environment is not a valid limit.
     """
 
     def __init__(
@@ -53,46 +53,61 @@ class Run:
         self.completion = completion
         self.started = time.time()
         self.drained = ""
-        """Why nothing new may start; empty while it may. It counts on the root."""
-        self._built: list[Limits | None] = [built, *around._built] if around else [built]
-        self._given: Limits | None = around._given if around else given
-        self._environment: Limits = around._environment if around else limits_from_environment()
-        self._limits: dict[int, tuple[Limits | None, Limits]] = {}
+        """Why no new call may start; empty while calls may start. Only that of the root counts."""
+        self._from_graphs: list[Limits | None] = [built, *(around._from_graphs if around else ())]
+        self._from_context: Limits | None = around._from_context if around else given
+        self._from_environment: Limits = around._from_environment if around else limits_from_environment()
+        self._merged: dict[int, tuple[Limits | None, Limits]] = {}
+        # Budget and deadline of the context are those of the root. An inner run has only what its own graph
+        # was built with, on top of what bounds the runs around it; the context's would be granted to each of
+        # them again.
         own = (built or Limits.model_construct()) if around else self.limits
         self.budget: Budget = Budget(own, around.budget.chain if around else ())
-        ends = [around.deadline] if around and around.deadline else []
-        ends += [time.monotonic() + own.deadline] if own.deadline else []
-        self.deadline: float | None = min(ends, default=None)
-        """When it has to be over, on the clock of `time.monotonic`."""
+        self.deadline: float | None = self._earliest_deadline(own)
+        """When the run has to end, on the clock of `time.monotonic`."""
         self._bounds: set[Bound] = set()
         self._fan_out: FanOut | None = None
         self._race: Race | None = None
+        # Weak: a drain must reach the inner runs in progress, and no other purpose keeps them alive.
         self._inner: weakref.WeakSet[Run] = weakref.WeakSet()
         if around:
             around._inner.add(self)
 
+    def _earliest_deadline(self, own: Limits) -> float | None:
+        deadlines = [self.around.deadline] if self.around and self.around.deadline else []
+        if own.deadline:
+            deadlines.append(time.monotonic() + own.deadline)
+        return min(deadlines, default=None)
+
     @property
     def limits(self) -> Limits:
-        """The limits of this run."""
+        """Limits of this run."""
         return self.limits_for(None)
 
     def limits_for(self, own: Limits | None) -> Limits:
-        """The limits of a worker in this run, which may have some of its own."""
-        held = self._limits.get(id(own))
-        if held is None:
-            made = merged([self._given, own, *self._built, self._environment])
-            self._limits[id(own)] = held = (own, made)  # held, so that its id stays its own
-        return held[1]
+        """Return the limits of a worker in this run.
+
+        Args:
+            own: limits of the worker itself.
+        """
+        # Cached by identity, because this is asked for every call and hashing a record costs more. The entry
+        # keeps `own` alive, so that its id is not reused.
+        entry = self._merged.get(id(own))
+        if entry is None:
+            limits = merge_limits([self._from_context, own, *self._from_graphs, self._from_environment])
+            self._merged[id(own)] = entry = (own, limits)
+        return entry[1]
 
     def left(self) -> float | None:
-        """Seconds to the deadline, 0 after it; None without one."""
+        """Return the seconds until the deadline, 0 after it; None if there is no deadline."""
         return None if self.deadline is None else max(0.0, self.deadline - time.monotonic())
 
     def check(self) -> None:
-        """Make sure that a new call may start.
+        """Check that a new call may start.
 
         Raises:
-            RunDrained, DeadlineExceeded: it may not.
+            RunDrained: the run is being drained.
+            DeadlineExceeded: the deadline has passed.
         """
         if self.root.drained:
             raise RunDrained(self.root.drained)
@@ -100,23 +115,24 @@ class Run:
             raise DeadlineExceeded("the run's deadline has passed")
 
     def branch(self, *, planned: int = 0, kept: int = 0, closes_itself: bool = False) -> Bound:
-        """The bound of a branch, to be held while it runs.
+        """Return the bound of a branch, to be entered while the branch runs.
 
         Args:
-            planned: branches of its fan-out, as far as it knows.
-            kept: those that are not run again, because they had ended ok.
+            planned: number of branches of its fan-out; 0 if it is not part of one.
+            kept: number of branches that are not run again, because they succeeded earlier.
             closes_itself: as in `Bound`.
         """
+        # The first branch of the fan-out starts the policy's clock; time in line counts.
         if self._fan_out is None and self.completion is not None and planned:
             self._fan_out = FanOut(self.completion, planned, kept, self._bounds)
         return Bound(None if closes_itself else self.left(), self._bounds, closes_itself=closes_itself)
 
     def ended(self, branch: Branch, *, planned: bool = True) -> None:
-        """A branch has ended: its siblings may not be needed any more.
+        """Note that a branch has ended, and end its siblings if they are not needed any more.
 
         Args:
             branch: its record.
-            planned: whether the completion policy speaks of it.
+            planned: whether the completion policy counts it.
         """
         if self._fan_out is not None and planned:
             self._fan_out.note(branch)
@@ -124,41 +140,43 @@ class Run:
             self._race.note(branch)
 
     def race(self, is_over: IsOver) -> None:
-        """Ask after every branch that ends whether the others are still needed, from now on.
+        """From now on, ask after every branch that ends whether the others are still needed.
 
         Args:
-            is_over: gets the branch, and says why they are not; an empty text while they are.
+            is_over: see `IsOver`.
         """
         self._race = Race(is_over, self._bounds)
 
     def had_enough(self) -> bool:
-        """Whether the fan-out has ended by its completion policy."""
+        """Return whether the completion policy has ended the fan-out."""
         return self._fan_out is not None and self._fan_out.over
 
     def starts_no_more(self) -> bool:
-        """Whether it is too late for a new call: the run is being stopped, or its time is over."""
+        """Return whether no new call may start: the run is being drained, or its deadline has passed."""
         return bool(self.root.drained) or self.left() == 0
 
     def drain(self, why: str = "the run is being stopped", grace: float | None = None) -> None:
-        """Start no new call in the whole tree; what is on its way may finish within the grace.
+        """Stop the whole tree gracefully: start no new call, and let requests in flight finish.
 
-        Branches that wait in line end at once, as `skipped`; what is still on its way after the grace is
-        `cancelled`. The graphs close on what is there. From any thread.
+        Branches whose calls wait in line end at once, as `skipped`; branches that are still running after the
+        grace are `cancelled`. The graphs close on what they have. Safe to call from any thread.
 
         Args:
-            why: stands in the records of the branches that it ends.
-            grace: seconds; by default that of the limits.
+            why: recorded in the branches that are ended.
+            grace: seconds; None for `grace` of the limits.
         """
+        # Before any branch is ended: what they free must not let another call start.
         self.root.drained = self.root.drained or why
+        seconds = self.limits.grace if grace is None else grace
         for bound in [bound for bound in list(self._bounds) if not bound.closes_itself]:
-            waits = bound.in_line and not bound.in_flight
-            bound.end("drain", why, after=0.0 if waits else self.limits.grace if grace is None else grace)
+            is_waiting = bound.in_line and not bound.in_flight
+            bound.end("drain", why, after=0.0 if is_waiting else seconds)
         for run in list(self._inner):
             run.drain(why, grace)
 
     @contextlib.contextmanager
     def active(self) -> Iterator[None]:
-        """Be among the runs that `drain` reaches."""
+        """Be reached by `drain` while the context is entered."""
         if self.around is None:
             with _lock:
                 _active.add(self)
@@ -169,54 +187,52 @@ class Run:
                 _active.discard(self)
 
     def within(self, config: RunnableConfig | None) -> RunnableConfig:
-        """A config that hands this run down."""
+        """Return the config with this run in it, for the levels below."""
         config = config or {}
         return {**config, "configurable": {**(config.get("configurable") or {}), _KEY: self}}
 
 
 _active: "weakref.WeakSet[Run]" = weakref.WeakSet()
 _lock = threading.Lock()
-
-
-_supposed: ContextVar[Run | None] = ContextVar("supposed", default=None)
+_pretended: ContextVar[Run | None] = ContextVar("pretended", default=None)
 
 
 @contextlib.contextmanager
 def pretend_run(run: Run) -> Iterator[None]:
-    """Have code take a run for its own that is not one: for an estimate."""
-    token = _supposed.set(run)
+    """Make a run the current one for code that is not part of it: for an estimate."""
+    token = _pretended.set(run)
     try:
         yield
     finally:
-        _supposed.reset(token)
+        _pretended.reset(token)
 
 
 def current_run() -> Run:
-    """The run that this code is part of; outside of any, one that bounds nothing but single calls."""
-    return _supposed.get() or find_run(None) or Run(given=current_context().limits)
+    """Return the run that this code is part of; outside of any, a new one that bounds only single calls."""
+    return _pretended.get() or find_run(None) or Run(given=current_context().limits)
 
 
 def find_run(config: RunnableConfig | None) -> Run | None:
-    """The run that a config hands down, else that of the code around, if any."""
-    held: Run | None = ((config or {}).get("configurable") or {}).get(_KEY)
-    if held is None:
+    """Return the run in a config, else the run that this code is part of; None outside of any."""
+    run: Run | None = ((config or {}).get("configurable") or {}).get(_KEY)
+    if run is None:
         with contextlib.suppress(RuntimeError):  # outside of any graph
-            held = (get_config().get("configurable") or {}).get(_KEY)
-    return held
+            run = (get_config().get("configurable") or {}).get(_KEY)
+    return run
 
 
 def drain(why: str = "the process is being stopped", grace: float | None = None) -> int:
-    """Stop all runs of this process gracefully: what a server does when it is told to end.
+    """Stop all runs of this process gracefully, for example when a server shuts down.
 
-    No new call starts; calls on their way may finish within the grace; then every graph closes on what is
-    there, and returns. What was not done is `skipped` or `cancelled`, and can be redriven.
+    No new call starts, and requests in flight may finish within the grace. Then every graph closes on what it
+    has, and returns. Branches that did not finish are `skipped` or `cancelled`, and can be redriven.
 
     Args:
-        why: stands in the records of the branches that it ends.
-        grace: seconds; by default that of each run's limits.
+        why: recorded in the branches that are ended.
+        grace: seconds; None for `grace` of each run's limits.
 
     Returns:
-        How many runs there were.
+        The number of runs in progress.
     """
     with _lock:
         runs = list(_active)

@@ -1,4 +1,4 @@
-"""From branches to the numbers of a run."""
+"""The numbers of a run, computed from its branches and calls."""
 
 import math
 from collections import Counter
@@ -9,7 +9,7 @@ from langgraph_parallel.reducers.channels import merge_calls
 from langgraph_parallel.reducers.votes.replay import add_trials
 
 
-def measure(
+def measure_run(
     branches: Iterable[Branch],
     *,
     started: float,
@@ -22,65 +22,56 @@ def measure(
 ) -> RunReport:
     """Compute the run report.
 
+    Wall time is that of this invocation, plus the time in which calls were in flight in earlier invocations.
+    The sequential time is the sum of all calls' durations. The critical path is the longest branch and the
+    closing calls after it. Percentiles are nearest-rank, over calls.
+
     Args:
-        branches: those of the graph itself; what ran below them is in their records.
-        started: when this invocation began, in seconds since the epoch.
+        branches: the graph's own branches; their records include what ran below them.
+        started: start of this invocation, in seconds since the epoch.
         ended: when it closed.
-        closing: calls that were made outside of branches: by a planner, a judge, a synthesizer.
+        closing: calls outside of branches: of a planner, a judge, a synthesizer.
         reason: why the fan-out ended.
         saved: voters of the graph itself that were never asked.
-        trials: what other stops would have made of its vote.
-        escalations: its own vote, where that waits for a person.
-
-    Wall time is that of this invocation, and of earlier ones as far as calls were on their way in them. The
-    sequential time is the sum of all calls' durations; the critical path is the longest branch and the
-    closing calls after it; percentiles are nearest-rank, over calls.
+        trials: results of other stops on the graph's own vote.
+        escalations: the graph's own vote, if it waits for a person.
     """
     branches, closing = list(branches), list(closing)
-    calls: dict[str, Call] = {}
-    for branch in branches:
-        calls = merge_calls(calls, {call.id: call for call in branch.calls})
-    calls = merge_calls(calls, {call.id: call for call in closing})
-    made = sorted(calls.values(), key=lambda call: (call.started, call.id))
-    seconds = sorted(call.seconds for call in made)
-    earlier = covered((call.started, min(call.ended, started)) for call in made if call.started < started)
-    wall, sequential = max(0.0, ended - started) + earlier, math.fsum(seconds)
-    longest = max((branch.ended - branch.started for branch in branches), default=0.0)
+    calls = _distinct_calls(branches, closing)
+    failed_calls = [call for call in calls if not call.ok]
+    seconds = sorted(call.seconds for call in calls)
+    wall, sequential = _wall_seconds(calls, started, ended), math.fsum(seconds)
     return RunReport(
         wall_seconds=wall,
         sequential_seconds=sequential,
-        speedup=sequential / wall if wall and made else 1.0,
-        critical_path_seconds=longest + math.fsum(call.seconds for call in closing),
+        speedup=sequential / wall if wall and calls else 1.0,
+        critical_path_seconds=_critical_path_seconds(branches, closing),
         call_p50_seconds=percentile(seconds, 0.5),
         call_p95_seconds=percentile(seconds, 0.95),
         branches=leaves(branches),
         failures=collect_failures(branches),
-        retries=sum(call.attempt > 1 for call in made),
-        throttled_share=sum(call.throttled for call in made) / len(made) if made else 0.0,
-        hedges=sum(call.hedge for call in made),
-        usage=Usage.total(call.usage for call in made),
-        wasted=Usage.total(call.usage for call in made if not call.ok),
-        usd=cost(made),
-        wasted_usd=cost(call for call in made if not call.ok),
-        calls_saved=saved + sum(_saved(branch) for branch in branches),
-        trials=add_trials([*trials, *(trial for branch in branches for trial in branch.trials)]),
+        retries=sum(call.attempt > 1 for call in calls),
+        throttled_share=_throttled_share(calls),
+        hedges=sum(call.hedge for call in calls),
+        usage=Usage.total(call.usage for call in calls),
+        wasted=Usage.total(call.usage for call in failed_calls),
+        usd=cost(calls),
+        wasted_usd=cost(failed_calls),
+        calls_saved=saved + sum(_calls_saved(branch) for branch in branches),
+        trials=add_trials([*trials, *_trials_below(branches)]),
         escalations=[*escalations, *escalated(branches)],
         completion_reason=reason,
-        calls=made,
+        calls=calls,
     )
 
 
 def escalated(branches: Iterable[Branch]) -> list[Escalation]:
-    """Votes below these branches that wait for a person, seen from around the branches."""
-    return [held.within(branch.id) for branch in branches for held in branch.escalations]
-
-
-def _saved(branch: Branch) -> int:
-    return branch.saved + (branch.ended_by == "stop" and branch.status == "skipped")
+    """Return the votes below these branches that wait for a person, each with the path of its branch."""
+    return [escalation.within(branch.id) for branch in branches for escalation in branch.escalations]
 
 
 def cost(calls: Iterable[Call]) -> float | None:
-    """What calls cost together; None where the price of one that used tokens is not known."""
+    """Add up what calls cost; None if the price of one that used tokens is unknown."""
     priced = [(call.usd, call.usage) for call in calls if call.kind == "model"]
     if any(usd is None and usage != Usage() for usd, usage in priced):
         return None
@@ -88,32 +79,35 @@ def cost(calls: Iterable[Call]) -> float | None:
 
 
 def covered(spans: Iterable[tuple[float, float]]) -> float:
-    """The length of the union of spans.
+    """Return the length of the union of spans.
 
     >>> covered([(0, 2), (1, 3), (5, 6)])
     4.0
     """
-    total, end = 0.0, -math.inf
-    for begin, finish in sorted(spans):
-        total += max(0.0, finish - max(begin, end))
-        end = max(end, finish)
+    total, covered_until = 0.0, -math.inf
+    for begin, end in sorted(spans):
+        total += max(0.0, end - max(begin, covered_until))
+        covered_until = max(covered_until, end)
     return total
 
 
 def collect_failures(branches: Iterable[Branch]) -> dict[str, str]:
-    """Causes by name, and by the names of the branches around them; a name that comes again is numbered."""
+    """Collect causes by branch name, followed by the names of the branches around it.
+
+    A name that occurs again is numbered: `name (2)`.
+    """
     causes: dict[str, str] = {}
     for branch in branches:
         own = {} if branch.ok or branch.ended_by == "stop" else {branch.name: branch.error or branch.status}
         below = {f"{name} in {branch.name}": cause for name, cause in branch.failures.items()}
         for name, cause in (own | below).items():
-            number = sum(held == name or held.startswith(f"{name} (") for held in causes)
-            causes[f"{name} ({number + 1})" if number else name] = cause
+            earlier = sum(known == name or known.startswith(f"{name} (") for known in causes)
+            causes[f"{name} ({earlier + 1})" if earlier else name] = cause
     return causes
 
 
 def leaves(branches: Iterable[Branch]) -> dict[str, int]:
-    """Count leaf branches by status: a branch that has branches below it stands for those."""
+    """Count leaf branches by status; a branch that has branches below it counts as those."""
     counts: Counter[str] = Counter()
     for branch in branches:
         counts.update(branch.leaves or {branch.status: 1})
@@ -121,9 +115,41 @@ def leaves(branches: Iterable[Branch]) -> dict[str, int]:
 
 
 def percentile(ordered: Sequence[float], share: float) -> float:
-    """Nearest-rank percentile of sorted values; 0 of none.
+    """Return the nearest-rank percentile of sorted values; 0 if there are none.
 
     >>> percentile([1, 2, 3, 4], 0.5)
     2
     """
     return ordered[max(0, math.ceil(share * len(ordered)) - 1)] if ordered else 0.0
+
+
+def _distinct_calls(branches: Iterable[Branch], closing: Iterable[Call]) -> list[Call]:
+    """Return all calls in the order of their start; one that two branches hold is one call."""
+    calls: dict[str, Call] = {}
+    for group in [*(branch.calls for branch in branches), closing]:
+        calls = merge_calls(calls, {call.id: call for call in group})
+    return sorted(calls.values(), key=lambda call: (call.started, call.id))
+
+
+def _wall_seconds(calls: Iterable[Call], started: float, ended: float) -> float:
+    # A redrive or a resumed run holds calls of earlier invocations. The time between invocations does not
+    # count, since the run did nothing then: only the spans in which its calls were in flight.
+    earlier = covered((call.started, min(call.ended, started)) for call in calls if call.started < started)
+    return max(0.0, ended - started) + earlier
+
+
+def _critical_path_seconds(branches: Iterable[Branch], closing: Iterable[Call]) -> float:
+    longest = max((branch.ended - branch.started for branch in branches), default=0.0)
+    return longest + math.fsum(call.seconds for call in closing)
+
+
+def _throttled_share(calls: Sequence[Call]) -> float:
+    return sum(call.throttled for call in calls) / len(calls) if calls else 0.0
+
+
+def _calls_saved(branch: Branch) -> int:
+    return branch.saved + (branch.ended_by == "stop" and branch.status == "skipped")
+
+
+def _trials_below(branches: Iterable[Branch]) -> list[Trial]:
+    return [trial for branch in branches for trial in branch.trials]

@@ -1,1 +1,1 @@
-"""The other patterns, one module each."""
+"""The patterns of the catalogue: what each plans, whom it asks, and what it makes of the results."""

@@ -1,130 +1,179 @@
-"""A contest between drafts: who is compared or scored, and who wins."""
+"""Best of n: draft several times, compare or score the drafts, and choose the best."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
-from pydantic import BaseModel, Field, JsonValue
+from pydantic import JsonValue
 
 from langgraph_parallel.errors import UsageError
+from langgraph_parallel.nodes.catalogue.judgement import (
+    Judgement,
+    Preference,
+    Rubric,
+    Scorecard,
+    read_comparisons,
+    read_scores,
+)
 from langgraph_parallel.nodes.fan_out.gathered import Gathered
+from langgraph_parallel.nodes.work.arguments import require_text
 from langgraph_parallel.nodes.work.ask import Ask
 from langgraph_parallel.nodes.work.render import as_text
-from langgraph_parallel.prompts import Prompt
+from langgraph_parallel.nodes.work.roster import Roster
+from langgraph_parallel.nodes.work.workers import WorkerLike
+from langgraph_parallel.prompts import Prompt, list_prompts, load_prompt
 from langgraph_parallel.records import Draft, Section
 from langgraph_parallel.reducers.canonical import canonical
-from langgraph_parallel.reducers.joins.pairwise import Comparison, pairings, points
+from langgraph_parallel.reducers.joins.pairwise import pairings
+from langgraph_parallel.runtime.context import Context
 from langgraph_parallel.runtime.models import ModelLike
+from langgraph_parallel.runtime.run import current_run
 
 COMPARE, SCORE, MERGE = "judge/compare", "judge/score", "judge/merge"
+Method = Literal["pairs", "rubric"]
 
 
-class _Compared(BaseModel):
-    """Which of two results is better."""
+def build_drafters(
+    roster: Roster, prompt: Prompt, model: ModelLike | None, approaches: Sequence[str] | None
+) -> dict[str, WorkerLike]:
+    """Return the workers that draft, by name: the caller's, or models to whom approaches are dealt out.
 
-    reason: str = Field(description="Why, in a sentence or two.")
-    better: int | None = Field(description="1 or 2; null if neither is.")
+    Args:
+        roster: the drafters.
+        prompt: with `{task}`, and optionally `{approach}`.
+        model: of all drafters, unless the roster names models.
+        approaches: ways to do the task; None for those that ship.
+
+    Raises:
+        UsageError: a drafter has a reserved name, or `approaches` is empty.
+    """
+    if roster.is_workers:
+        workers = roster.workers("voting/question")
+        if reserved := [name for name in workers if name.startswith("judge/")]:
+            raise UsageError(f"drafter {reserved[0]!r}: names that start with judge/ are reserved; rename it")
+        return dict(workers)
+    texts = _load_approaches() if approaches is None else list(approaches)
+    if not texts:
+        raise UsageError("approaches is empty; pass at least one, or leave it out")
+    return {
+        f"draft {i + 1}": roster.ask(
+            i,
+            prompt,
+            f"You are the writer of draft {i + 1}.",
+            model=model,
+            given=prompt.fitting({"approach": texts[i % len(texts)]}),
+        )
+        for i in range(roster.count())
+    }
 
 
-class _Score(BaseModel):
-    """The score of one criterion."""
-
-    criterion: str
-    reason: str = Field(description="Why, in a sentence.")
-    score: float = Field(ge=0, le=10)
+def _load_approaches() -> list[str]:
+    names = list_prompts("best_of/approaches")
+    return [load_prompt(f"best_of/approaches/{name}").text for name in names]
 
 
-class _Scored(BaseModel):
-    """A score for each criterion."""
+class Drafting:
+    """The first round: one section for each drafter.
 
-    scores: list[_Score]
+    Args:
+        drafters: their names.
+        by_pairs: whether drafts are compared in pairs, which limits their number.
+    """
 
+    def __init__(self, drafters: Sequence[str], *, by_pairs: bool) -> None:
+        self._drafters, self._by_pairs = drafters, by_pairs
 
-@dataclass(frozen=True)
-class Scores:
-    """What counts in a rubric."""
-
-    criteria: Mapping[str, str]
-
-    @classmethod
-    def of(cls, rubric: Mapping[str, str] | None) -> "Scores | None":
-        """A rubric, where there is one.
+    def plan(self, given: Mapping[str, Any], context: Context) -> Sequence[Section]:
+        """Return a section for each drafter.
 
         Raises:
-            UsageError: a criterion that is no text.
+            InputError: there is no task.
+            UsageError: the drafts have more pairs than a round has sections.
         """
-        if rubric and not all(isinstance(text, str) for pair in rubric.items() for text in pair):
-            raise UsageError("rubric has to be a mapping of criterion to what it means, both texts")
-        return cls(dict(rubric)) if rubric else None
-
-    @property
-    def text(self) -> str:
-        """As a prompt shows it."""
-        return "\n".join(f"- {name}: {means}" for name, means in self.criteria.items())
+        task = require_text(given, "task", "best_of")
+        pairs, limit = len(self._drafters) * (len(self._drafters) - 1), current_run().limits.sections
+        if self._by_pairs and pairs > limit:
+            raise UsageError(
+                f"{len(self._drafters)} drafts need {pairs} comparisons; the limit of a round is "
+                f"{limit}: use "
+                "use fewer drafters, or method='rubric'"
+            )
+        return [
+            Section(id=name, title=name, content=task, worker=name, data={"task": task})
+            for name in self._drafters
+        ]
 
 
 class Contest:
-    """How drafts are judged: in pairs, or by a rubric; and merged, where that is wanted.
+    """Judges drafts in pairs or by a rubric, and optionally merges them.
 
     Args:
         prompts: `compare`, `score`, `merge`.
-        judge: the model.
-        rubric: None for pairs.
-        merge: whether the winner is improved by what is better in the others.
+        judge: the model that judges.
+        method: `pairs` or `rubric`.
+        rubric: criteria by name, for `rubric`.
+        merge: whether the winner is improved by the better parts of the others.
+
+    Raises:
+        UsageError: the method is not valid, or does not fit the rubric.
     """
 
     def __init__(
-        self, prompts: Mapping[str, Prompt], judge: ModelLike | None, rubric: Scores | None, *, merge: bool
+        self,
+        prompts: Mapping[str, Prompt],
+        judge: ModelLike | None,
+        method: Method,
+        rubric: Mapping[str, str] | None,
+        *,
+        merge: bool,
     ) -> None:
-        self._rubric, self._merge = rubric, merge
-        self.workers: dict[str, Ask] = (
-            {COMPARE: Ask(prompts["compare"], model=judge, schema=_Compared)}
-            if rubric is None
-            else {
-                SCORE: Ask(
-                    prompts["score"],
-                    model=judge,
-                    schema=_Scored,
-                    given=prompts["score"].fitting({"criteria": rubric.text}),
-                )
-            }
-        )
-        if merge:
-            self.workers[MERGE] = Ask(prompts["merge"], model=judge)
+        if method not in ("pairs", "rubric"):
+            raise UsageError(f"method is {method!r}; choose pairs or rubric")
+        if (method == "rubric") != bool(rubric):
+            raise UsageError(
+                "method='rubric' needs rubric={'criterion': 'what it means'}, and pairs takes none"
+            )
+        self._rubric, self._merge = Rubric(dict(rubric)) if rubric else None, merge
+        self.workers = self._build_judges(prompts, judge)
         self.inputs: dict[str, Callable[[Section], object]] = {
-            COMPARE: _two,
-            SCORE: lambda section: {**section.data, "result": _shown(section)[0]},
-            MERGE: lambda section: {**section.data, "drafts": "\n\n".join(_numbered(_shown(section)))},
+            COMPARE: _pair_input,
+            SCORE: lambda section: {**section.data, "result": _earlier_texts(section)[0]},
+            MERGE: lambda section: {**section.data, "drafts": _number_texts(_earlier_texts(section))},
         }
 
+    def _build_judges(self, prompts: Mapping[str, Prompt], judge: ModelLike | None) -> dict[str, Ask]:
+        if self._rubric is None:
+            judges = {COMPARE: Ask(prompts["compare"], model=judge, schema=Preference)}
+        else:
+            given = prompts["score"].fitting({"criteria": self._rubric.text})
+            judges = {SCORE: Ask(prompts["score"], model=judge, schema=Scorecard, given=given)}
+        return judges | ({MERGE: Ask(prompts["merge"], model=judge)} if self._merge else {})
+
     def next_round(self, gathered: Gathered) -> Sequence[Section]:
-        """First the judging, then the merging."""
-        drafts = _distinct(gathered)
+        """Return the sections that judge, then the one that merges; a single draft needs neither."""
+        drafts = _distinct_drafts(gathered)
         if len(drafts) < 2:
             return []
         data = dict(drafts[0][0].data)
         if gathered.last_round == 0:
             return self._judging([section.id for section, _ in drafts], data)
-        ranked = self._ranked(gathered)
+        ranked = self._rank(gathered)
         if not self._merge or gathered.last_round > 1 or not ranked[0].judged:
             return []
-        needs = [draft.id for draft in ranked]
-        return [Section(id=MERGE, title="merge", worker=MERGE, needs=needs, data=data)]
+        return [_merging([draft.id for draft in ranked], data)]
 
-    def most(self, sections: Sequence[Section]) -> Sequence[Section]:
-        """All later rounds."""
-        names = [section.id for section in sections]
-        data = dict(sections[0].data) if sections else {}
-        merging = (
-            [Section(id=MERGE, title="merge", worker=MERGE, needs=names, data=data)] if self._merge else []
-        )
-        return [*self._judging(names, data), *merging] if len(names) > 1 else []
+    def later_sections(self, sections: Sequence[Section]) -> Sequence[Section]:
+        """Return the sections of all later rounds, if all drafts differ."""
+        if len(sections) < 2:
+            return []
+        names, data = [section.id for section in sections], dict(sections[0].data)
+        return [*self._judging(names, data), *([_merging(names, data)] if self._merge else [])]
 
     def _judging(self, names: Sequence[str], data: dict[str, JsonValue]) -> Sequence[Section]:
+        """Return a section for each draft to score, or for each pair to compare, in both orders."""
         if self._rubric is not None:
             return [
-                Section(id=f"{SCORE}/{one}", title=f"score {one}", worker=SCORE, needs=[one], data=data)
-                for one in names
+                Section(id=f"{SCORE}/{name}", title=f"score {name}", worker=SCORE, needs=[name], data=data)
+                for name in names
             ]
         return [
             Section(
@@ -138,68 +187,61 @@ class Contest:
         ]
 
     def close(self, gathered: Gathered) -> Mapping[str, Any]:
-        """The winner, and all drafts by their points."""
-        ranked = self._ranked(gathered)
-        judged = bool(ranked) and (ranked[0].judged > 0 or len(_distinct(gathered)) == 1)
-        merged = gathered.values.get(MERGE)
+        """Return the winner, and all drafts, the best first."""
+        ranked = self._rank(gathered)
+        decided = bool(ranked) and (ranked[0].judged > 0 or len(_distinct_drafts(gathered)) == 1)
+        merged = gathered.by_id.get(MERGE)
+        best = ranked[0].text if decided else None
         return {
-            "best": merged if merged is not None else ranked[0].text if judged else None,
-            "reasons": ranked[0].reasons if judged else [],
+            "best": best if merged is None else merged,
+            "reasons": ranked[0].reasons if decided else [],
             "drafts": ranked,
         }
 
-    def _ranked(self, gathered: Gathered) -> list[Draft]:
-        kept = {canonical(value): section.id for section, value in reversed(_distinct(gathered))}
-        drafts = [
-            self._draft(gathered, section.id, kept[canonical(value)], value)
-            for section, value in gathered.of_round(0)
-        ]
+    def _rank(self, gathered: Gathered) -> list[Draft]:
+        """Return all drafts, the best first; a draft that was not judged comes last."""
+        judged_as = {canonical(value): section.id for section, value in _distinct_drafts(gathered)}
+        drafts = []
+        for section, value in gathered.of_round(0):
+            judgement = self._judgement(gathered, judged_as[canonical(value)])
+            drafts.append(
+                Draft(
+                    id=section.id,
+                    text=value,
+                    score=judgement.score,
+                    judged=judgement.judged,
+                    reasons=judgement.reasons,
+                )
+            )
         return sorted(drafts, key=lambda draft: (draft.judged == 0, -draft.score))
 
-    def _draft(self, gathered: Gathered, id: str, judged_as: str, value: JsonValue) -> Draft:
-        score, judged, reasons = (
-            _compared(gathered, judged_as) if self._rubric is None else self._scored(gathered, judged_as)
-        )
-        return Draft(id=id, text=value, score=score, judged=judged, reasons=reasons)
-
-    def _scored(self, gathered: Gathered, id: str) -> tuple[float, int, list[str]]:
-        assert self._rubric is not None
-        given = gathered.values.get(f"{SCORE}/{id}")
-        held = _Scored.model_validate(given).scores if given is not None else []
-        known = {one.criterion: one for one in held if one.criterion in self._rubric.criteria}
-        mean = sum(one.score for one in known.values()) / len(known) if known else 0.0
-        reasons = [f"{one.criterion} {one.score:g}: {one.reason}" for one in known.values()]
-        return mean, len(known), reasons
+    def _judgement(self, gathered: Gathered, id: str) -> Judgement:
+        if self._rubric is None:
+            return read_comparisons(gathered.by(COMPARE), id)
+        return read_scores(gathered.by_id.get(f"{SCORE}/{id}"), self._rubric)
 
 
-def _compared(gathered: Gathered, id: str) -> tuple[float, int, list[str]]:
-    read, reasons = [], []
-    for section, value in gathered.by(COMPARE):
-        said = _Compared.model_validate(value)
-        first, second = section.needs
-        better = said.better if said.better in (1, 2) else None
-        read.append(Comparison(first, second, better))  # type: ignore[arg-type]
-        if better is not None and section.needs[better - 1] == id:
-            reasons.append(said.reason)
-    names = list(dict.fromkeys(name for one in read for name in (one.first, one.second)))
-    share, met = points(names, read).get(id, (0, 0))
-    return float(share), met, list(dict.fromkeys(reasons))
+def _distinct_drafts(gathered: Gathered) -> list[tuple[Section, JsonValue]]:
+    """Return the drafts, of equal ones the earliest."""
+    distinct: dict[str, tuple[Section, JsonValue]] = {}
+    for section, value in gathered.of_round(0):
+        distinct.setdefault(canonical(value), (section, value))
+    return list(distinct.values())
 
 
-def _distinct(gathered: Gathered) -> list[tuple[Section, JsonValue]]:
-    """The drafts, each wording once: the earliest."""
-    held = {canonical(value): (section, value) for section, value in reversed(gathered.of_round(0))}
-    return list(reversed(held.values()))
+def _merging(names: Sequence[str], data: dict[str, JsonValue]) -> Section:
+    return Section(id=MERGE, title="merge", worker=MERGE, needs=list(names), data=data)
 
 
-def _shown(section: Section) -> list[str]:
+def _pair_input(section: Section) -> dict[str, Any]:
+    texts = _earlier_texts(section)
+    return {**section.data, "first": texts[0], "second": texts[-1]}
+
+
+def _earlier_texts(section: Section) -> list[str]:
+    """Return the drafts that a section needs as texts; one empty text in an estimate, which has none."""
     return [as_text(value) for value in section.earlier.values()] or [""]
 
 
-def _numbered(texts: Sequence[str]) -> list[str]:
-    return [f"Result {i}:\n\n{text}" for i, text in enumerate(texts, 1)]
-
-
-def _two(section: Section) -> dict[str, Any]:
-    texts = _shown(section)
-    return {**section.data, "first": texts[0], "second": texts[-1]}
+def _number_texts(texts: Sequence[str]) -> str:
+    return "\n\n".join(f"Result {i}:\n\n{text}" for i, text in enumerate(texts, 1))

@@ -1,4 +1,4 @@
-"""A brainstorm while it runs: what was proposed, what is the same, and what people would have carried out."""
+"""Brainstorm: several personas propose ideas, similar ideas are united, and the personas vote."""
 
 import random
 from collections.abc import Mapping, Sequence
@@ -6,108 +6,180 @@ from typing import Any
 
 from pydantic import BaseModel, Field
 
+from langgraph_parallel.errors import UsageError
 from langgraph_parallel.nodes.fan_out.gathered import Gathered
-from langgraph_parallel.nodes.work.arguments import require_text
+from langgraph_parallel.nodes.work.arguments import at_least, check_named, require_text
+from langgraph_parallel.nodes.work.roster import Roster
+from langgraph_parallel.nodes.work.workers import WorkerLike
+from langgraph_parallel.prompts import Prompt, list_prompts, load_prompt
 from langgraph_parallel.records import Idea, Section, Support
 from langgraph_parallel.reducers.joins.ideas import Proposal, unite_ideas
 from langgraph_parallel.runtime.context import Context
+from langgraph_parallel.runtime.models import ModelLike
 
 
-class _Proposed(BaseModel):
+class ProposedIdea(BaseModel):
     """One idea."""
 
     title: str = Field(description="A few words.")
     idea: str = Field(description="What is done, for whom, and how it begins: two or three sentences.")
 
 
-class _Proposals(BaseModel):
+class Proposals(BaseModel):
     """Ideas on the topic."""
 
-    ideas: list[_Proposed]
+    ideas: list[ProposedIdea]
 
 
-class _Chosen(BaseModel):
+class ChosenIdeas(BaseModel):
     """Numbers of ideas."""
 
     reason: str = Field("", description="What speaks for them, in a sentence.")
     numbers: list[int]
 
 
-SCHEMAS: Mapping[str, type[BaseModel]] = {"propose": _Proposals, "choose": _Chosen}
-"""What a persona answers with, by what it is asked for."""
+SCHEMAS: Mapping[str, type[BaseModel]] = {"propose": Proposals, "choose": ChosenIdeas}
+"""The schema of a persona's answer, by prompt."""
 
 
 class Brainstorm:
-    """What is the same in both rounds.
+    """Collects ideas, unites similar ones, and ranks them.
 
     Args:
-        personas: their names.
-        most: how many ideas each proposes.
-        similar: cosine from which two ideas are one.
-        vote: whether there is a second round.
+        personas: points of view by name; None for those that ship.
+        roster: the proposers, to whom personas are dealt out.
+        model: of all proposers, unless the roster names models.
+        prompts: `propose`, `choose`.
+        ideas_per_proposer: maximum ideas of one proposer.
+        similar: minimum cosine of two proposals of one idea.
+        vote: whether the proposers vote in a second round.
+
+    Raises:
+        UsageError: an argument is not valid.
     """
 
-    def __init__(self, personas: Sequence[str], most: int, similar: float, *, vote: bool) -> None:
-        self._personas, self._most, self._similar, self._vote = personas, most, similar, vote
+    def __init__(
+        self,
+        personas: Mapping[str, str] | None,
+        roster: Roster,
+        model: ModelLike | None,
+        prompts: Mapping[str, Prompt],
+        *,
+        ideas_per_proposer: int,
+        similar: float,
+        vote: bool,
+    ) -> None:
+        at_least(ideas_per_proposer, "ideas_per_proposer")
+        if personas is not None:
+            check_named(personas, "personas")
+        if not 0 < similar <= 1:
+            raise UsageError(f"similar is {similar:g}; expected a number above 0 and at most 1")
+        if roster.is_workers or roster.wordings:
+            raise UsageError("proposers are models; pass a number, or Roster(models=, temperatures=)")
+        views = _load_personas() if personas is None else dict(personas)
+        if not views:
+            raise UsageError("personas is empty; pass {'name': 'point of view'}")
+        self._max_ideas, self._similar, self._vote = ideas_per_proposer, similar, vote
+        self._proposers = _deal_personas(views, roster)
+        self.workers = self._build_workers(roster, model, prompts)
 
-    def propose(self, given: Mapping[str, Any], context: Context) -> Sequence[Section]:
-        """Everybody proposes."""
+    def _build_workers(
+        self, roster: Roster, model: ModelLike | None, prompts: Mapping[str, Prompt]
+    ) -> dict[str, WorkerLike]:
+        """Return two workers for each proposer: one proposes, one chooses."""
+        workers: dict[str, WorkerLike] = {}
+        for number, (proposer, view) in enumerate(self._proposers.items()):
+            role = f"You are one of {len(self._proposers)} people: the {proposer}."
+            for kind, schema in SCHEMAS.items():
+                given = prompts[kind].fitting({"persona": view, "most": str(self._max_ideas)})
+                workers[f"{kind}/{proposer}"] = roster.ask(
+                    number, prompts[kind], role, model=model, schema=schema, given=given
+                )
+        return workers
+
+    def plan(self, given: Mapping[str, Any], context: Context) -> Sequence[Section]:
+        """Return a section for each proposer."""
         topic = require_text(given, "topic", "brainstorm")
         return [
-            Section(id=one, title=one, content=topic, worker=f"propose/{one}", data={"topic": topic})
-            for one in self._personas
+            Section(id=name, title=name, content=topic, worker=f"propose/{name}", data={"topic": topic})
+            for name in self._proposers
         ]
 
-    def choose(self, gathered: Gathered) -> Sequence[Section]:
-        """Everybody chooses, of all ideas."""
-        found = self._united(gathered) if self._vote and gathered.last_round == 0 else []
-        return (
-            [_ballot(one, gathered.given["topic"], found) for one in self._personas] if len(found) > 1 else []
-        )
+    def next_round(self, gathered: Gathered) -> Sequence[Section]:
+        """Return a ballot for each proposer, with all ideas, if there is a vote and something to choose."""
+        if not self._vote or gathered.last_round > 0:
+            return []
+        ideas = self._unite(gathered)
+        if len(ideas) < 2:
+            return []
+        return [_ballot(name, gathered.given["topic"], ideas) for name in self._proposers]
 
-    def most(self, sections: Sequence[Section]) -> Sequence[Section]:
-        """The second round, as far as it can be known before."""
-        needs = {"needs": [section.id for section in sections]}
+    def later_sections(self, sections: Sequence[Section]) -> Sequence[Section]:
+        """Return the ballots of the second round, whose ideas are not known yet."""
+        if not self._vote:
+            return []
+        needs = [section.id for section in sections]
         ballots = [_ballot(section.id, section.content, []) for section in sections]
-        return [ballot.model_copy(update=needs) for ballot in ballots] if self._vote else []
+        return [ballot.model_copy(update={"needs": needs}) for ballot in ballots]
 
-    def rank(self, gathered: Gathered) -> Mapping[str, Any]:
-        """The ideas, by votes where there are any."""
-        missing = [s.title for s in gathered.sections if s.round == 0 and s.id not in gathered.values]
-        return {"ideas": _voted(gathered, self._united(gathered)), "missing": missing}
+    def close(self, gathered: Gathered) -> Mapping[str, Any]:
+        """Return the ideas, by votes if there was a vote, and the proposers without a proposal."""
+        missing = [s.title for s in gathered.sections if s.round == 0 and s.id not in gathered.by_id]
+        return {"ideas": _rank_by_votes(gathered, self._unite(gathered)), "missing": missing}
 
-    def _united(self, gathered: Gathered) -> list[Idea]:
+    def _unite(self, gathered: Gathered) -> list[Idea]:
         proposals = [
-            Proposal(one.title, one.idea, section.title)
+            Proposal(proposed.title, proposed.idea, section.title)
             for section, value in gathered.of_round(0)
-            for one in _Proposals.model_validate(value).ideas[: self._most]
+            for proposed in Proposals.model_validate(value).ideas[: self._max_ideas]
         ]
         return unite_ideas(proposals, self._similar)
 
 
-def _ballot(persona: str, topic: str, ideas: Sequence[Idea]) -> Section:
-    """The ideas as one persona gets them: in an order of its own, so that none is favoured by its place."""
+def _deal_personas(views: Mapping[str, str], roster: Roster) -> dict[str, str]:
+    """Return a point of view for each proposer; a persona that is dealt out again gets a number."""
+    sized = roster if roster.size is not None or roster.models else roster.or_size(len(views))
+    size, names = max(sized.count(), len(views) if roster.size is None else 0), list(views)
+    proposers = {}
+    for i in range(size):
+        name, turn = names[i % len(names)], i // len(names) + 1
+        proposers[name if turn == 1 else f"{name} {turn}"] = views[name]
+    return proposers
+
+
+def _load_personas() -> dict[str, str]:
+    """Return the shipped personas by name, in the order of the numbers in their file names."""
+    files = list_prompts("brainstorm/personas")
+    return {file.partition("-")[2]: load_prompt(f"brainstorm/personas/{file}").text for file in files}
+
+
+def _ballot(proposer: str, topic: str, ideas: Sequence[Idea]) -> Section:
+    """Return the ballot of one proposer.
+
+    Each proposer gets the ideas in an order of its own, so that no idea gains from its position.
+    """
     order = list(range(len(ideas)))
-    random.Random(f"{persona} {topic}").shuffle(order)  # noqa: S311
+    random.Random(f"{proposer} {topic}").shuffle(order)  # noqa: S311 - reproducible, not secret
     shown = "\n".join(f"{i}. {ideas[place].title}: {ideas[place].text}" for i, place in enumerate(order, 1))
-    data = {"topic": topic, "ideas": shown, "order": list(order)}
     return Section(
-        id=f"vote/{persona}", title=f"vote of {persona}", content=shown, worker=f"choose/{persona}", data=data
+        id=f"vote/{proposer}",
+        title=f"vote of {proposer}",
+        content=shown,
+        worker=f"choose/{proposer}",
+        data={"topic": topic, "ideas": shown, "order": list(order)},
     )
 
 
-def _voted(gathered: Gathered, ideas: Sequence[Idea]) -> list[Idea]:
+def _rank_by_votes(gathered: Gathered, ideas: Sequence[Idea]) -> list[Idea]:
+    """Return the ideas with their votes, the most voted first; unchanged if there was no vote."""
     ballots = gathered.of_round(1)
     if not ballots:
         return list(ideas)
     votes = [0] * len(ideas)
     for section, value in ballots:
         order: Any = section.data["order"]
-        for number in set(_Chosen.model_validate(value).numbers):
+        for number in set(ChosenIdeas.model_validate(value).numbers):
             if 1 <= number <= len(order):
                 votes[order[number - 1]] += 1
-    counted = [
-        idea.model_copy(update={"votes": Support(k=k, n=len(ballots))})
-        for idea, k in zip(ideas, votes, strict=True)
-    ]
-    return sorted(counted, key=lambda idea: -idea.votes.k if idea.votes else 0)
+    ranked = sorted(zip(ideas, votes, strict=True), key=lambda pair: -pair[1])
+    return [idea.model_copy(update={"votes": Support(k=k, n=len(ballots))}) for idea, k in ranked]

@@ -1,80 +1,55 @@
-"""A briefing while it is written: what each part says, what fits into one prompt, and what holds."""
+"""Briefing: read documents in parts, condense their points, and write what they say together."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from pydantic import BaseModel, Field, JsonValue
+from pydantic import BaseModel, JsonValue
 
+from langgraph_parallel.nodes.catalogue.briefing_record import Material, WrittenBriefing
 from langgraph_parallel.nodes.catalogue.citations import (
     CONDENSE,
+    CondensedPoints,
+    PartDigest,
     Point,
-    chosen,
     collect_points,
-    condensing,
-    documents_condensed,
-    fitting,
-    listed,
+    fit_points,
+    last_document_level,
+    list_points,
+    plan_condensing,
 )
 from langgraph_parallel.nodes.fan_out.gathered import Gathered
-from langgraph_parallel.nodes.text.chunks import cut
-from langgraph_parallel.nodes.work.arguments import require_texts
+from langgraph_parallel.nodes.text.chunks import NumberedPiece, cut_numbered
+from langgraph_parallel.nodes.work.arguments import at_least, require_texts
 from langgraph_parallel.nodes.work.ask import Ask
+from langgraph_parallel.nodes.work.offline import OfflineCapable
+from langgraph_parallel.nodes.work.workers import WorkerLike
 from langgraph_parallel.prompts import Prompt
-from langgraph_parallel.records import Briefing, Citation, Conflict, Digest, Section, Theme
-from langgraph_parallel.reducers.text.extract import central, common_terms
+from langgraph_parallel.records import Briefing, Section
+from langgraph_parallel.reducers.text.extract import central
 from langgraph_parallel.report.briefing import briefing_markdown
 from langgraph_parallel.runtime.context import Context
-from langgraph_parallel.runtime.models import ModelLike, in_reach
+from langgraph_parallel.runtime.models import ModelLike
 from langgraph_parallel.runtime.run import current_run
 
 DIGEST, EXTRACT = "digest", "extract"
-_TOKENS = 60
-"""Tokens of a point, as an estimate takes it."""
-_CITED = 5
-"""Citations of a theme, at most."""
-_SENTENCES = 3
-"""Sentences that stand for a part of a document, without a model."""
-_NOTICE = (
-    "Sentences were selected by how central they are in their document, and put together by the words that "
-    "documents share; nothing was rewritten, and no language model took part. Contradictions were not looked "
-    "for."
-)
+_POINT_TOKENS = 60
+"""Tokens of a point, assumed by estimates."""
+_EXTRACTED = 3
+"""Maximum sentences that represent a part of a document, without a model."""
 
 
-class _Theme(BaseModel):
-    """One theme."""
-
-    title: str
-    text: str
-    points: list[int] = Field(description="Numbers of the points that it rests on.")
-
-
-class _Conflict(BaseModel):
-    """One contradiction."""
-
-    about: str
-    explanation: str
-    first: int
-    second: int
-
-
-class Written(BaseModel):
-    """The briefing."""
-
-    summary: str
-    themes: list[_Theme]
-    contradictions: list[_Conflict]
-
-
-class Briefer:
-    """What is the same in all runs of a briefing.
+class Briefer(OfflineCapable):
+    """Reads documents in parts, condenses their points, and writes the briefing.
 
     Args:
         prompts: `digest`, `condense`, `briefing`.
-        model: of all of them.
-        offline: use no model.
-        points: of one part of a document, at most.
+        model: of all calls.
+        offline: whether to use no model.
+        max_points: maximum points of a document, and of each of its parts.
         language: of the briefing.
+
+    Raises:
+        UsageError: `max_points` is less than 1, or `model` and `offline` are both set.
     """
 
     def __init__(
@@ -83,206 +58,138 @@ class Briefer:
         model: ModelLike | None,
         *,
         offline: bool,
-        points: int,
+        max_points: int,
         language: str,
     ) -> None:
-        self._model, self._offline, self._points = model, offline, points
-        self._words = {"language": language}
-        self.writer = Ask(
-            prompts["briefing"],
-            model=model,
-            schema=Written,
-            given=prompts["briefing"].fitting(self._words),
-        )
+        super().__init__(model, offline=offline)
+        at_least(max_points, "max_points")
+        self._max_points = max_points
+        settings = {"language": language, "most": str(max_points)}
 
-    def uses_model(self, context: Context) -> bool:
-        """Whether models write in a run with this context.
+        def ask(name: str, schema: type[BaseModel], *variables: str) -> Ask:
+            given = prompts[name].fitting({variable: settings[variable] for variable in variables})
+            return Ask(prompts[name], model=model, schema=schema, given=given)
 
-        Raises:
-            NoModelError: one is named that cannot be had.
-        """
-        return not self._offline and in_reach(context.model or self._model)
+        self.writer = ask("briefing", WrittenBriefing, "language")
+        self.workers: dict[str, WorkerLike] = {
+            DIGEST: ask("digest", PartDigest, "language", "most"),
+            CONDENSE: ask("condense", CondensedPoints, "language"),
+            EXTRACT: self.extract,
+        }
+        self.inputs = {DIGEST: self.digest_input, CONDENSE: self.condense_input}
 
     def plan(self, given: Mapping[str, Any], context: Context) -> Sequence[Section]:
-        """A section for each part of each document."""
+        """Return a section for each part of each document; blank parts are left out."""
         worker = DIGEST if self.uses_model(context) else EXTRACT
-        sections = []
-        for document, text in require_texts(given, "documents", "document", some=True).items():
-            parts = cut(text, current_run().limits.section_tokens)
-            offset = 0
-            for number, part in enumerate(parts, 1):
-                many = f" ({number}/{len(parts)})" if len(parts) > 1 else ""
-                data = {"document": document, "offset": offset, "line": part.first, "most": self._points}
-                if part.text.strip():
-                    sections.append(
-                        Section(
-                            id=f"{document}/{number}",
-                            title=f"{document}{many}",
-                            content=part.text,
-                            worker=worker,
-                            data=dict(data),
-                        )
-                    )
-                offset += len(part.text)
-        return sections
+        ceiling = current_run().limits.section_tokens
+        return [
+            self._reading_section(document, piece, worker)
+            for document, text in _read_documents(given).items()
+            for piece in cut_numbered(text, ceiling)
+            if piece.text.strip()
+        ]
+
+    def _reading_section(self, document: str, piece: NumberedPiece, worker: str) -> Section:
+        return Section(
+            id=f"{document}/{piece.number}",
+            title=piece.title(document),
+            content=piece.text,
+            worker=worker,
+            data={
+                "document": document,
+                "offset": piece.offset,
+                "line": piece.first,
+                "most": self._max_points,
+            },
+        )
 
     def digest_input(self, section: Section) -> dict[str, Any]:
-        """What the digest of a part gets."""
+        """Return the variables of the prompt that reads a part."""
         return {"document": str(section.data["document"]), "content": section.content}
 
     def condense_input(self, section: Section) -> dict[str, Any]:
-        """What condensing gets."""
+        """Return the variables of the prompt that condenses points."""
         return {"points": section.content, "most": str(section.data["most"])}
 
     def extract(self, section: Section) -> dict[str, Any]:
-        """Select sentences, without a model."""
-        found = central(section.content, _SENTENCES)
-        return {"points": [{"point": s.text, "quote": s.text} for s in found]}
+        """Return the most central sentences of a part as its points, without a model."""
+        sentences = central(section.content, _EXTRACTED)
+        return {"points": [{"point": sentence.text, "quote": sentence.text} for sentence in sentences]}
 
-    def further(self, gathered: Gathered) -> Sequence[Section]:
-        """Condense, until the points fit into one prompt."""
-        if any(section.worker == EXTRACT for section in gathered.sections):
+    def next_round(self, gathered: Gathered) -> Sequence[Section]:
+        """Return the sections that condense the points; none once they fit into one prompt."""
+        if _is_extracted(gathered.sections):
             return []
-        points, number = collect_points(gathered), gathered.last_round
-        if number and len(points) >= len(collect_points(gathered, number - 1)):
-            return []  # condensing has failed: more of it would, too
-        return condensing(points, number + 1, current_run().limits.section_tokens, self._points)
+        points, level = collect_points(gathered), gathered.last_round
+        if level and len(points) >= len(collect_points(gathered, level - 1)):
+            return []  # the last level left as many points, so another one would not help
+        return plan_condensing(points, level + 1, current_run().limits.section_tokens, self._max_points)
 
-    def most(self, sections: Sequence[Section]) -> Sequence[Section]:
-        """The sections in which points are condensed, if every part brings as many as it may."""
-        if any(section.worker == EXTRACT for section in sections):
+    def later_sections(self, sections: Sequence[Section]) -> Sequence[Section]:
+        """Return the condensing sections that are needed if every part has the maximum of points."""
+        if _is_extracted(sections):
             return []
-        ceiling, left = current_run().limits.section_tokens, len(sections) * self._points
-        made = 0
-        while left * _TOKENS > ceiling and left > self._points:
-            made += -(-left * _TOKENS // ceiling)
-            left = max(self._points, left // 2)
+        ceiling, points = current_run().limits.section_tokens, len(sections) * self._max_points
+        count = 0
+        while points * _POINT_TOKENS > ceiling and points > self._max_points:
+            count += -(-points * _POINT_TOKENS // ceiling)
+            points = max(self._max_points, points // 2)
         text = "x" * (3 * ceiling)  # as much as one prompt holds
         data: dict[str, JsonValue] = {"most": 1}
-        return [Section(id=f"{i}", title="", content=text, worker=CONDENSE, data=data) for i in range(made)]
+        return [Section(id=f"{i}", title="", content=text, worker=CONDENSE, data=data) for i in range(count)]
 
     async def close(self, gathered: Gathered) -> Mapping[str, Any]:
-        """Write, and keep what rests on something."""
-        documents = require_texts(gathered.given, "documents", "document", some=True)
-        every = collect_points(gathered)
-        points = fitting(every, current_run().limits.section_tokens)
-        read = {str(section.data["document"]) for section, _ in gathered.of_round(0)}
-        planned = {str(s.data["document"]) for s in gathered.sections if s.round == 0}
-        empty = [f"{name} (empty)" for name in documents if name not in planned]
-        left = {name for point in every for name in point.documents}
-        left -= {name for point in points for name in point.documents}
-        lost = [f"{name} (too much to be written about)" for name in documents if name in left]
-        missing = [*gathered.missing, *empty, *lost]
-        common = {
-            "documents": [name for name in documents if name in read],
-            "digests": _digests(collect_points(gathered, documents_condensed(gathered))),
-            "missing": missing,
+        """Write the briefing, and keep only what the documents support."""
+        all_points = collect_points(gathered)
+        points = fit_points(all_points, current_run().limits.section_tokens)
+        missing = [*gathered.missing, *_list_unused(gathered, all_points, points)]
+        briefing = await self._write(gathered, _gather_material(gathered, points, missing))
+        markdown = None if briefing is None else briefing_markdown(briefing)
+        return {"briefing": briefing, "markdown": markdown, "missing": missing}
+
+    async def _write(self, gathered: Gathered, material: Material) -> Briefing | None:
+        """Return the briefing; None if writing it failed."""
+        if _is_extracted(gathered.sections):
+            return material.extract()
+        if not material.points:
+            return material.build("The documents contain nothing to report.", [])
+        values = {
+            "points": list_points(material.points),
+            "missing": ", ".join(material.missing) or "nothing",
         }
-        if any(section.worker == EXTRACT for section in gathered.sections):
-            made: Briefing | None = _selected(points, common)
-        elif not points:
-            made = Briefing(
-                summary="The documents hold nothing to report.",
-                themes=[],
-                conflicts=[],
-                uncited=common["documents"],
-                unsupported=[],
-                **common,
-            )
-        else:
-            written = await gathered.attempt("write", lambda _: self._write(points, missing))
-            made = None if written is None else _checked(written, points, common)
-        return {"briefing": made, "markdown": None if made is None else briefing_markdown(made)}
-
-    async def _write(self, points: Sequence[Point], missing: Sequence[str]) -> Written:
-        given = {"points": listed(points), "missing": ", ".join(missing) or "nothing"}
-        written: Written = await self.writer.ainvoke(
-            {name: given[name] for name in self.writer.variables if name in given}
-        )
-        return written
+        answer = await gathered.attempt("write", lambda _: self.writer.ainvoke(values))
+        return None if answer is None else material.check(answer)
 
 
-def _digests(points: Sequence[Point]) -> list[Digest]:
-    """The points of each document, with a place of each."""
-    held: dict[str, list[Point]] = {}
-    for point in points:
-        held.setdefault(point.documents[0], []).append(point)
-    return [
-        Digest(document=name, points=[p.text for p in said], citations=[p.citations[0] for p in said])
-        for name, said in held.items()
-    ]
+def _read_documents(given: Mapping[str, Any]) -> dict[str, str]:
+    return require_texts(given, "documents", "document", non_empty=True)
 
 
-def _checked(written: Written, points: Sequence[Point], common: Mapping[str, Any]) -> Briefing:
-    """Keep what rests on points that there are, and contradictions between two documents."""
-    themes, conflicts, unsupported = [], [], []
-    for theme in written.themes:
-        citations = _cited(chosen(points, theme.points))
-        if citations:
-            themes.append(Theme(title=theme.title, text=theme.text, citations=citations))
-        else:
-            unsupported.append(theme.title)
-    for one in written.contradictions:
-        sides = _sides(chosen(points, [one.first]), chosen(points, [one.second]))
-        if sides is None:
-            unsupported.append(one.about)
-        else:
-            conflicts.append(
-                Conflict(about=one.about, explanation=one.explanation, first=sides[0], second=sides[1])
-            )
-    return _whole(written.summary, themes, conflicts, unsupported, common)
+def _is_extracted(sections: Sequence[Section]) -> bool:
+    """Return whether the run works without a model."""
+    return any(section.worker == EXTRACT for section in sections)
 
 
-def _sides(first: Sequence[Point], second: Sequence[Point]) -> tuple[Citation, Citation] | None:
-    """A citation for each side, of two documents."""
-    pairs = [
-        (a, b)
-        for one in first
-        for other in second
-        for a in one.citations
-        for b in other.citations
-        if a.document != b.document
-    ]
-    return pairs[0] if pairs else None
-
-
-def _cited(points: Sequence[Point]) -> list[Citation]:
-    """Citations of points: of each document one, before any has two."""
-    every = list({c: None for point in points for c in point.citations})
-    seen: dict[str, int] = {}
-    ranked = []
-    for place, citation in enumerate(every):
-        seen[citation.document] = seen.get(citation.document, 0) + 1
-        ranked.append((seen[citation.document], place, citation))
-    return [citation for _, _, citation in sorted(ranked, key=lambda one: one[:2])][:_CITED]
-
-
-def _selected(points: Sequence[Point], common: Mapping[str, Any]) -> Briefing:
-    """A briefing of selected sentences."""
-    texts = [(point.documents[0], point.text) for point in points]
-    first = {document: point.text for point in reversed(points) for document in point.documents}
-    summary = " ".join(first[document] for document in common["documents"][:_CITED] if document in first)
-    themes = [
-        Theme(title=term, text="", citations=_cited([points[place] for place in places]))
-        for term, places in common_terms(texts, 8)
-    ]
-    return _whole(summary, themes, [], [], common).model_copy(update={"notice": _NOTICE})
-
-
-def _whole(
-    summary: str,
-    themes: Sequence[Theme],
-    conflicts: Sequence[Conflict],
-    unsupported: Sequence[str],
-    common: Mapping[str, Any],
-) -> Briefing:
-    cited = {c.document for theme in themes for c in theme.citations}
-    cited |= {side.document for conflict in conflicts for side in (conflict.first, conflict.second)}
-    return Briefing(
-        summary=summary,
-        themes=list(themes),
-        conflicts=list(conflicts),
-        uncited=[document for document in common["documents"] if document not in cited],
-        unsupported=list(unsupported),
-        **common,
+def _gather_material(gathered: Gathered, points: Sequence[Point], missing: list[str]) -> Material:
+    read = {str(section.data["document"]) for section, _ in gathered.of_round(0)}
+    return Material(
+        points=points,
+        document_points=collect_points(gathered, last_document_level(gathered)),
+        documents=[document for document in _read_documents(gathered.given) if document in read],
+        missing=missing,
     )
+
+
+def _list_unused(gathered: Gathered, all_points: Sequence[Point], points: Sequence[Point]) -> list[str]:
+    """Name the documents that are empty, and those none of whose points fit into the prompt."""
+    documents = _read_documents(gathered.given)
+    planned = {str(section.data["document"]) for section in gathered.sections if section.round == 0}
+    left_out = _documents_of(all_points) - _documents_of(points)
+    return [
+        *(f"{document} (empty)" for document in documents if document not in planned),
+        *(f"{document} (left out: no room in the prompt)" for document in documents if document in left_out),
+    ]
+
+
+def _documents_of(points: Sequence[Point]) -> set[str]:
+    return {document for point in points for document in point.documents}

@@ -1,208 +1,146 @@
-"""Checks of a text: what each is told, how its answer is read, and what all of them come to."""
+"""Checks of a text: criteria for models, or workers of the caller's."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from pydantic import BaseModel, Field, JsonValue, ValidationError
+from pydantic import BaseModel, Field
 
 from langgraph_parallel.errors import UsageError
-from langgraph_parallel.nodes.text.quotes import locate
-from langgraph_parallel.nodes.work.workers import WorkerLike
-from langgraph_parallel.records import (
-    Branch,
-    CheckOutcome,
-    CheckStatus,
-    Moderation,
-    Span,
-    Support,
-    Verdict,
-)
+from langgraph_parallel.nodes.work.arguments import check_named
+from langgraph_parallel.nodes.work.ask import Ask
+from langgraph_parallel.nodes.work.roster import Roster, as_roster
+from langgraph_parallel.nodes.work.workers import Worker, WorkerLike, as_worker
+from langgraph_parallel.prompts import Prompt, list_prompts, load_prompt
+from langgraph_parallel.records import Section
+from langgraph_parallel.runtime.models import ModelLike
+from langgraph_parallel.runtime.settings import as_settings
 
 FLAG, CLEAN = "flag", "clean"
 
 
-class Noted(BaseModel):
+class JudgementNotes(BaseModel):
     """What breaks the rule."""
 
     quotes: list[str] = Field(description="The words that break the rule, copied exactly.")
 
 
-class Judged(BaseModel):
+class Judgement(BaseModel):
     """The judgement of one check."""
 
     rationale: str = Field(description="Why, in a sentence.")
     choice: Literal["flag", "clean"] | None = Field(description="null if you cannot tell.")
     confidence: float | None = Field(None, ge=0, le=1, description="How sure you are, 0 to 1.")
-    notes: Noted
+    notes: JudgementNotes
 
 
 @dataclass(frozen=True)
 class Check:
-    """One check: a rule that models judge by, or a worker of your own.
+    """One check: criteria by which models judge, or a worker of your own.
 
     Args:
         criteria: what breaks the rule, for models.
-        worker: instead: gets the text, and returns whether it is flagged, or an object with `flagged`, and if
-            it likes `reason`, `confidence`, and `quotes` or `spans` (pairs of character numbers).
-        voters: how many models judge; the majority flags.
+        worker: gets the text instead, and returns whether it is flagged, or an object with `flagged` and
+            optionally `reason`, `confidence`, and `quotes` or `spans` (pairs of character offsets).
+        voters: number of models that judge (the majority flags), or a `Roster` of models and temperatures.
 
     Raises:
-        UsageError: both or none of them, or no voter.
+        UsageError: both `criteria` and `worker` are set, or neither is, or `voters` is not valid.
     """
 
     criteria: str = ""
     worker: WorkerLike | None = None
-    voters: int = 1
+    voters: int | Roster = 1
 
     def __post_init__(self) -> None:
         if bool(self.criteria.strip()) == (self.worker is not None):
-            raise UsageError("a check has criteria for models, or a worker; pass one of them")
-        if self.voters < 1:
-            raise UsageError(f"voters is {self.voters}; a check needs at least one")
+            raise UsageError("a check needs either criteria or a worker; pass exactly one of them")
+        roster = as_roster(self.voters, "voters")
+        if roster.is_workers or roster.wordings:
+            raise UsageError("voters of a check are models; pass a number, or Roster(models=, temperatures=)")
 
 
-CheckLike = str | Check | WorkerLike
+CheckLike = str | Check | Mapping[str, Any] | WorkerLike
 
 
 def as_check(given: CheckLike) -> Check:
-    """Take a check, or make one of criteria or of a worker."""
-    if isinstance(given, Check):
-        return given
+    """Return a check; build one from criteria, a worker, or a mapping of its fields."""
+    if isinstance(given, Check | Mapping):
+        return as_settings(given, Check, "check")
     return Check(given) if isinstance(given, str) else Check(worker=given)
 
 
-def read_check(name: str, branch: Branch | None, text: str, offset: int = 0) -> CheckOutcome:
-    """What one check came to on one text, or on a part of it.
-
-    What cannot be read as a judgement is no judgement: the check was not run.
+def load_checks(given: Mapping[str, CheckLike] | None, folder: str) -> dict[str, Check]:
+    """Return checks by name.
 
     Args:
-        name: of the check.
-        branch: what came of it; None where it never began.
-        text: that it has judged.
-        offset: of this text in the whole.
+        given: checks by name; None for all that ship.
+        folder: folder of the shipped criteria, among the prompts.
+
+    Raises:
+        UsageError: there is no check, or a name is not a string.
     """
-    if branch is None or not branch.ok:
-        why = "never begun" if branch is None else branch.error or branch.status
-        return CheckOutcome(check=name, status="not_run", error=why)
-    by = sorted({call.target for call in branch.calls if call.kind == "model"})
-    try:
-        return _judged(name, branch.value, text, offset).model_copy(update={"by": by})
-    except (ValidationError, TypeError, ValueError, KeyError, AttributeError):
-        return CheckOutcome(check=name, status="not_run", error="its answer is no judgement", by=by)
+    if given is None:
+        return {name: Check(load_prompt(f"{folder}/{name}").text) for name in list_prompts(folder)}
+    check_named(given, "checks")
+    if not given:
+        raise UsageError("checks is empty; pass {'name': 'what breaks the rule'}")
+    return {name: as_check(check) for name, check in given.items()}
 
 
-def _judged(name: str, value: Any, text: str, offset: int) -> CheckOutcome:
-    if isinstance(value, dict) and isinstance(value.get("moderation"), dict):
-        return _of_moderation(name, Moderation.model_validate(value["moderation"]))
-    if isinstance(value, dict) and isinstance(value.get("verdict"), dict):
-        return _of_vote(name, value, text, offset)
-    held = value if isinstance(value, dict) else {"flagged": value}
-    flagged = held.get("choice") == FLAG if held.get("choice") in (FLAG, CLEAN) else held.get("flagged")
-    if "choice" in held and held["choice"] is None:
-        return CheckOutcome(check=name, status="undecided", reasons=_reasons(held))
-    if not isinstance(flagged, bool):
-        return CheckOutcome(check=name, status="not_run", error="its answer is no judgement")
-    confidence = held.get("confidence")
-    return CheckOutcome(
-        check=name,
-        status="flagged" if flagged else "clean",
-        confidence=confidence if isinstance(confidence, int | float) and 0 <= confidence <= 1 else None,
-        reasons=_reasons(held),
-        spans=_spans(name, held, text, offset) if flagged else [],
-    )
+def check_worker_name(check: str) -> str:
+    """Return the name of a check's worker."""
+    return f"check/{check}"
 
 
-def joined(outcomes: Sequence[CheckOutcome]) -> CheckOutcome:
-    """One outcome of a check from those on the parts of a text: any flag flags, and any gap is a gap."""
-    order: Sequence[CheckStatus] = ("flagged", "not_run", "undecided", "not_assessed", "clean")
-    status = min((outcome.status for outcome in outcomes), key=order.index)
-    told = [outcome for outcome in outcomes if outcome.status == status]
-    sure = [outcome.confidence for outcome in told if outcome.confidence is not None]
-    gaps = [outcome.error for outcome in outcomes if outcome.error]
-    return CheckOutcome(
-        check=outcomes[0].check,
-        status=status,
-        support=told[0].support if len(outcomes) == 1 else None,
-        confidence=max(sure, default=None) if status == "flagged" else min(sure, default=None),
-        reasons=list(dict.fromkeys(reason for outcome in told for reason in outcome.reasons)),
-        spans=sorted(
-            {(s.start, s.end): s for outcome in outcomes for s in outcome.spans}.values(),
-            key=lambda s: s.start,
-        ),
-        by=list(dict.fromkeys(by for outcome in outcomes for by in outcome.by)),
-        error="; ".join(dict.fromkeys(gaps)) or None,
-    )
+def build_check_workers(
+    checks: Mapping[str, Check],
+    prompt: Prompt,
+    model: ModelLike | None,
+    *,
+    variable: str,
+    create_voting: Callable[..., Worker],
+) -> tuple[dict[str, Worker], dict[str, Callable[[Section], object]]]:
+    """Return the workers of checks by name, and the functions that build their inputs.
+
+    Args:
+        checks: by name.
+        prompt: with `{criteria}`, and the text under `variable`.
+        model: of the checks that models make.
+        variable: what the prompt calls the text.
+        create_voting: builds the vote of a check with several voters.
+
+    Raises:
+        PromptError: the prompt has other variables.
+    """
+    workers: dict[str, Worker] = {}
+    inputs: dict[str, Callable[[Section], object]] = {}
+    for name, check in checks.items():
+        key = check_worker_name(name)
+        if check.worker is not None:
+            workers[key] = as_worker(check.worker, "voting/question")
+            continue
+        prompt.check(["criteria", variable], needs=[variable])
+        judges = _build_judges(name, check, prompt, model)
+        if len(judges) > 1:
+            workers[key] = create_voting(voters=judges, choices=[FLAG, CLEAN], name=name)
+        else:
+            workers[key] = next(iter(judges.values()))
+            inputs[key] = lambda section: {variable: section.content}
+    return workers, inputs
 
 
-def build_moderation(outcomes: Iterable[CheckOutcome], notice: str = "") -> Moderation:
-    """Any flag flags; nothing is clean that was not wholly checked."""
-    held = list(outcomes)
-    statuses = {outcome.status for outcome in held}
-    gaps = any(outcome.error for outcome in held)
-    clean = statuses == {"clean"} and not gaps
-    status: Any = "flagged" if "flagged" in statuses else "clean" if clean else "needs_review"
-    return Moderation(status=status, outcomes=held, notice=notice)
-
-
-def _of_moderation(name: str, made: Moderation) -> CheckOutcome:
-    """A moderation as a check: what it leaves open is undecided."""
-    statuses: Mapping[str, CheckStatus] = {"flagged": "flagged", "clean": "clean"}
-    return CheckOutcome(
-        check=name,
-        status=statuses.get(made.status, "undecided"),
-        reasons=[f"{one.check}: {' '.join(one.reasons) or one.status}" for one in made.flags],
-        spans=[span for one in made.flags for span in one.spans],
-    )
-
-
-def _of_vote(name: str, value: Mapping[str, Any], text: str, offset: int) -> CheckOutcome:
-    verdict = Verdict.model_validate(value["verdict"])
-    if not verdict.decided or verdict.choice not in (FLAG, CLEAN):
-        status: CheckStatus = "undecided" if verdict.cast else "not_run"
-        why = None if verdict.cast else f"no ballot from {verdict.asked} of {verdict.asked} voters"
-        return CheckOutcome(check=name, status=status, support=verdict.support, error=why)
-    behind = [ballot for ballot in value["ballots"] if ballot.get("choice") == verdict.choice]
-    spans = [span for ballot in behind for span in _spans(name, ballot, text, offset)]
-    return CheckOutcome(
-        check=name,
-        status="flagged" if verdict.choice == FLAG else "clean",
-        support=Support(k=verdict.support.k, n=verdict.support.n),
-        confidence=verdict.confidence,
-        reasons=list(dict.fromkeys(reason for ballot in behind for reason in _reasons(ballot))),
-        spans=list({(s.start, s.end): s for s in spans}.values()) if verdict.choice == FLAG else [],
-    )
-
-
-def _reasons(held: Mapping[str, Any]) -> list[str]:
-    said = [held.get(name) for name in ("reason", "rationale")]
-    return [text.strip() for text in said if isinstance(text, str) and text.strip()]
-
-
-def _spans(kind: str, held: Mapping[str, Any], text: str, offset: int) -> list[Span]:
-    notes = held.get("notes") if isinstance(held.get("notes"), dict) else {}
-    quotes = held.get("quotes") or (notes or {}).get("quotes")
-    quotes = quotes if isinstance(quotes, list) else []
-    found = [span for quote in quotes if isinstance(quote, str) for span in locate(quote, text)]
-    given = held.get("spans") if isinstance(held.get("spans"), list) else []
-    found += [place for pair in given or [] if (place := _pair(pair, len(text))) is not None]
-    named = dict.fromkeys(found, kind)
-    for one in given or []:
-        if isinstance(one, dict) and isinstance(one.get("kind"), str) and (place := _pair(one, len(text))):
-            named[place] = one["kind"]
-    return [
-        Span(start=start + offset, end=end + offset, text=text[start:end], kind=name)
-        for (start, end), name in sorted(named.items())
-    ]
-
-
-def _pair(given: JsonValue, length: int) -> tuple[int, int] | None:
-    if isinstance(given, dict):
-        given = [given.get("start"), given.get("end")]
-    if not isinstance(given, list) or len(given) != 2:
-        return None
-    start, end = given
-    if type(start) is not int or type(end) is not int or not 0 <= start < end <= length:
-        return None
-    return start, end
+def _build_judges(name: str, check: Check, prompt: Prompt, model: ModelLike | None) -> dict[str, Ask]:
+    roster = as_roster(check.voters, "voters")
+    given = prompt.fitting({"criteria": check.criteria})
+    return {
+        f"#{i + 1}": roster.ask(
+            i,
+            prompt,
+            f"You are judge {i + 1} of the check {name!r}.",
+            model=None if roster.models else model,
+            schema=Judgement,
+            given=given,
+        )
+        for i in range(roster.count(default=1))
+    }

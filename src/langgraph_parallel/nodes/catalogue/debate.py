@@ -1,80 +1,118 @@
-"""A debate while it runs: what each has said, who is shown what, and whether anybody still changes."""
+"""Debate: show debaters the arguments of the others, until the debate is settled."""
 
 import random
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from pydantic import BaseModel
+
+from langgraph_parallel.errors import UsageError
 from langgraph_parallel.nodes.fan_out.gathered import Gathered
-from langgraph_parallel.nodes.vote.ballots import BallotParser
+from langgraph_parallel.nodes.vote.ballots import BallotFormat, BallotParser
+from langgraph_parallel.nodes.vote.panel import answer_schema
+from langgraph_parallel.nodes.work.arguments import at_least, require_text
 from langgraph_parallel.nodes.work.render import as_text
-from langgraph_parallel.records import Ballot, Branch, Section, Tally, Turn
-from langgraph_parallel.reducers.canonical import canonical
-from langgraph_parallel.reducers.votes.rules import Rule
+from langgraph_parallel.nodes.work.roster import Roster
+from langgraph_parallel.nodes.work.workers import WorkerLike
+from langgraph_parallel.prompts import Prompt
+from langgraph_parallel.records import Ballot, Section, Tally, Turn
+from langgraph_parallel.reducers.canonical import canonical, check_choices
+from langgraph_parallel.reducers.votes.normalise import as_normaliser
+from langgraph_parallel.reducers.votes.rules import Rule, as_rule, ballot_form, with_candidates
+from langgraph_parallel.runtime.context import Context
+from langgraph_parallel.runtime.models import ModelLike
 
 Round = Mapping[str, Ballot]
 """The ballots of one round, by debater."""
 
 
 class Debate:
-    """What is the same in all rounds of a debate.
+    """The rounds and the close of a debate.
 
     Args:
-        debaters: their names, in order.
-        reading: how a ballot is read out of an answer.
-        rule: what decides in the end.
-        rounds: how many there are at most.
+        roster: the debaters.
+        model: of all debaters, unless the roster names models.
+        prompts: `open`, `revise`.
+        choices: the valid answers; None for free answers.
+        rule: decides on the last ballots.
+        layout: the form of an answer.
+        max_rounds: maximum rounds.
+
+    Raises:
+        UsageError: an argument is not valid, or arguments contradict each other.
     """
 
-    def __init__(self, debaters: Sequence[str], reading: BallotParser, rule: Rule, rounds: int) -> None:
-        self._debaters, self._reading, self._rule, self._rounds = debaters, reading, rule, rounds
+    def __init__(
+        self,
+        roster: Roster,
+        model: ModelLike | None,
+        prompts: Mapping[str, Prompt],
+        *,
+        choices: Sequence[str] | None,
+        rule: str | Rule,
+        layout: BallotFormat,
+        max_rounds: int,
+    ) -> None:
+        at_least(max_rounds, "max_rounds")
+        if choices is not None:
+            check_choices(choices)
+        self.rule, self._max_rounds = with_candidates(as_rule(rule), choices), max_rounds
+        form = ballot_form(self.rule)
+        if form not in ("one", "number"):
+            raise UsageError(f"rule {self.rule.name} reads lists or rankings, but debaters choose one answer")
+        if roster.wordings:
+            raise UsageError("a debate has the prompts open and revise; pass prompts= instead of wordings")
+        self._parser = BallotParser(choices, layout.field, as_normaliser(layout.normalise), form)
+        schema = layout.schema or answer_schema(None if choices is None else tuple(choices), form)
+        self._debaters, self.workers = _build_debaters(roster, model, prompts, schema)
 
-    def opening(self, question: str) -> list[Section]:
-        """The first round: nobody sees anybody."""
-        return [self._section(one, 1, question, "open", "", "") for one in self._debaters]
+    def plan(self, given: Mapping[str, Any], context: Context) -> list[Section]:
+        """Return the sections of the first round, in which no debater sees the others' answers."""
+        question = require_text(given, "question", "debate")
+        return [self._section(debater, 1, question, "open", "", "") for debater in self._debaters]
 
     def next_round(self, gathered: Gathered) -> list[Section]:
-        """Everybody once more, unless nobody would change anything."""
+        """Return a section for each debater, unless the debate is settled or has fewer than two answers."""
         number = gathered.last_round + 1
-        heard = [self._ballots(gathered, i) for i in range(number)]
-        if number >= self._rounds or _is_settled(heard):
-            return []
-        last = _standing(heard)
-        if len(last) < 2:
+        rounds = self._rounds(gathered)
+        answers = _last_answers(rounds)
+        if number >= self._max_rounds or len(answers) < 2 or _is_settled(rounds):
             return []
         question = gathered.given["question"]
         return [
             self._section(
-                one,
+                debater,
                 number + 1,
                 question,
                 "revise",
-                _shown(last[one]) if one in last else "You have not answered yet.",
-                _others(last, one, number),
+                _show(answers[debater]) if debater in answers else "You have not answered yet.",
+                _show_others(answers, debater, number),
             )
-            for one in self._debaters
+            for debater in self._debaters
         ]
 
-    def most(self, sections: Sequence[Section]) -> list[Section]:
-        """All later rounds."""
-        texts = [section.content for section in sections[:1]]
+    def later_sections(self, sections: Sequence[Section]) -> list[Section]:
+        """Return the sections of all later rounds, each with the answers of the round before."""
+        if not sections:
+            return []
+        question = sections[0].content
         return [
-            self._section(one, number, text, "revise", "", "").model_copy(
+            self._section(debater, number, question, "revise", "", "").model_copy(
                 update={"needs": [f"{other}/{number - 1}" for other in self._debaters]}
             )
-            for text in texts
-            for number in range(2, self._rounds + 1)
-            for one in self._debaters
+            for number in range(2, self._max_rounds + 1)
+            for debater in self._debaters
         ]
 
     def close(self, gathered: Gathered) -> Mapping[str, Any]:
-        """The verdict on the last ballots, and the transcript."""
-        heard = [self._ballots(gathered, i) for i in range(gathered.last_round + 1)]
-        last = {**heard[0], **_standing(heard)}
-        ballots = Tally.of(last.values())
+        """Return the verdict on the last ballots, and the transcript."""
+        rounds = self._rounds(gathered)
+        # The first round has a ballot of every debater, also of those that never gave an answer.
+        tally = Tally.of({**rounds[0], **_last_answers(rounds)}.values())
         return {
-            "verdict": self._rule(ballots),
-            "ballots": list(ballots.in_order()),
-            "transcript": [turn for turns in _turns(heard) for turn in turns],
+            "verdict": self.rule(tally),
+            "ballots": list(tally.in_order()),
+            "transcript": _transcript(rounds),
         }
 
     def _section(self, debater: str, number: int, question: str, kind: str, own: str, others: str) -> Section:
@@ -86,60 +124,82 @@ class Debate:
             data={"debater": debater, "question": question, "own": own, "others": others},
         )
 
+    def _rounds(self, gathered: Gathered) -> list[Round]:
+        """Return the ballots of each round so far."""
+        return [self._ballots(gathered, number) for number in range(1, gathered.last_round + 2)]
+
     def _ballots(self, gathered: Gathered, number: int) -> dict[str, Ballot]:
-        made = {}
+        """Return the ballots of a round, numbered from 1; a debater whose branch has not ended has none."""
+        ballots = {}
         for order, debater in enumerate(self._debaters):
-            branch: Branch | None = gathered.branches.get(f"{debater}/{number + 1}")
+            branch = gathered.branches.get(f"{debater}/{number}")
             if branch is not None:
-                ballot = self._reading.ballot(branch)
-                made[debater] = ballot.model_copy(update={"voter": debater, "order": order})
-        return made
+                ballot = self._parser.ballot(branch)
+                ballots[debater] = ballot.model_copy(update={"voter": debater, "order": order})
+        return ballots
 
 
-def _standing(heard: Sequence[Round]) -> dict[str, Ballot]:
-    """The last ballot that each has cast."""
+def _build_debaters(
+    roster: Roster, model: ModelLike | None, prompts: Mapping[str, Prompt], schema: type[BaseModel]
+) -> tuple[list[str], dict[str, WorkerLike]]:
+    """Return the names of the debaters, and two workers for each: one opens, one revises."""
+    workers: dict[str, WorkerLike] = {}
+    if roster.is_workers:
+        members = roster.workers("debate/open")
+        for name, worker in members.items():
+            workers |= {f"open/{name}": worker, f"revise/{name}": worker}
+        return list(members), workers
+    names = [f"#{i + 1}" for i in range(roster.count())]
+    for i, name in enumerate(names):
+        role = f"You are participant {i + 1} of a debate."
+        for kind in ("open", "revise"):
+            workers[f"{kind}/{name}"] = roster.ask(i, prompts[kind], role, model=model, schema=schema)
+    return names, workers
+
+
+def _last_answers(rounds: Sequence[Round]) -> dict[str, Ballot]:
+    """Return the last ballot that each debater has cast."""
     last: dict[str, Ballot] = {}
-    for ballots in heard:
+    for ballots in rounds:
         last |= {debater: ballot for debater, ballot in ballots.items() if ballot.cast}
     return last
 
 
-def _is_settled(heard: Sequence[Round]) -> bool:
-    """Whether all agree, or nobody has changed in the last round."""
-    now = {debater: canonical(ballot.choice) for debater, ballot in _standing(heard).items()}
-    if len(set(now.values())) == 1 and len(now) == len(heard[0]):
-        return True
-    before = {debater: canonical(ballot.choice) for debater, ballot in _standing(heard[:-1]).items()}
-    return len(heard) > 1 and now == before
+def _is_settled(rounds: Sequence[Round]) -> bool:
+    """Return whether all debaters agree, or none has changed its choice in the last round."""
+    now = _last_choices(rounds)
+    agree = len(set(now.values())) == 1 and len(now) == len(rounds[0])
+    return agree or (len(rounds) > 1 and now == _last_choices(rounds[:-1]))
 
 
-def _shown(ballot: Ballot) -> str:
+def _last_choices(rounds: Sequence[Round]) -> dict[str, str]:
+    return {debater: canonical(ballot.choice) for debater, ballot in _last_answers(rounds).items()}
+
+
+def _show(ballot: Ballot) -> str:
     return "\n".join(part for part in (as_text(ballot.choice), ballot.rationale) if part)
 
 
-def _others(last: Round, debater: str, number: int) -> str:
-    """The other answers under letters, in an order that says nothing about who gave them."""
-    others = [ballot for one, ballot in last.items() if one != debater]
-    random.Random(f"{debater} {number}").shuffle(others)  # noqa: S311
-    return "\n\n".join(f"Participant {chr(65 + i % 26)}: {_shown(b)}" for i, b in enumerate(others))
+def _show_others(answers: Round, debater: str, number: int) -> str:
+    """Render the answers of the others under letters, in an order that does not show who gave them."""
+    others = [ballot for other, ballot in answers.items() if other != debater]
+    random.Random(f"{debater} {number}").shuffle(others)  # noqa: S311 - reproducible, not secret
+    return "\n\n".join(f"Participant {chr(65 + i % 26)}: {_show(ballot)}" for i, ballot in enumerate(others))
 
 
-def _turns(heard: Sequence[Round]) -> list[list[Turn]]:
-    made = []
-    for number, ballots in enumerate(heard, 1):
-        before = _standing(heard[: number - 1])
-        made.append(
-            [
-                Turn(
-                    round=number,
-                    debater=debater,
-                    choice=ballot.choice if ballot.cast else None,
-                    argument=ballot.rationale or "",
-                    changed=ballot.cast
-                    and debater in before
-                    and canonical(before[debater].choice) != canonical(ballot.choice),
-                )
-                for debater, ballot in ballots.items()
-            ]
-        )
-    return made
+def _transcript(rounds: Sequence[Round]) -> list[Turn]:
+    """Return every turn of every round."""
+    turns = []
+    for number, ballots in enumerate(rounds, 1):
+        before = _last_choices(rounds[: number - 1])
+        turns += [
+            Turn(
+                round=number,
+                debater=debater,
+                choice=ballot.choice if ballot.cast else None,
+                argument=ballot.rationale or "",
+                changed=ballot.cast and debater in before and before[debater] != canonical(ballot.choice),
+            )
+            for debater, ballot in ballots.items()
+        ]
+    return turns

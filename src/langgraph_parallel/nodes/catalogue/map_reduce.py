@@ -1,50 +1,121 @@
-"""Reduce in a tree: the sections of the next level, until one result is left."""
+"""Map-reduce: reduce the results of all items in a tree, level by level, until one is left."""
 
-from collections.abc import Sequence
+import inspect
+from collections.abc import Mapping, Sequence
+from typing import Any
 
+from langchain_core.runnables import RunnableConfig
 from pydantic import JsonValue
 
+from langgraph_parallel.errors import InputError
 from langgraph_parallel.nodes.fan_out.gathered import Gathered
+from langgraph_parallel.nodes.fan_out.outcome import as_json
+from langgraph_parallel.nodes.flow.synthesize import Synthesizer
+from langgraph_parallel.nodes.work.arguments import as_json_data, at_least
+from langgraph_parallel.nodes.work.ask import Ask
 from langgraph_parallel.nodes.work.render import as_text
-from langgraph_parallel.records import Section
+from langgraph_parallel.nodes.work.workers import Composed, asks_in
+from langgraph_parallel.records import Estimate, Section
 from langgraph_parallel.reducers.joins.tree import groups
+from langgraph_parallel.runtime.context import Context
+from langgraph_parallel.runtime.run import Run
 from langgraph_parallel.runtime.tokens import estimate_tokens
 
-REDUCE = "reduce"
-"""The name of the worker, and the beginning of the ids of its sections."""
+MAP, REDUCE = "map", "reduce"
+"""Names of the two workers; ids of reductions start with `reduce`."""
 
 
-class Tree:
-    """How the results of a fan-out are reduced to one, level by level.
+class Reducing(Composed):
+    """The worker that joins the results of one group.
 
     Args:
-        fan_in: how many are reduced together, at most.
-        max_tokens: how many tokens of them; two are always reduced together.
+        synthesizer: joins them.
+    """
+
+    def __init__(self, synthesizer: Synthesizer) -> None:
+        self._synthesizer = synthesizer
+
+    @property
+    def asks(self) -> Sequence[Ask]:
+        """The `Ask` of the synthesizer, if a model writes."""
+        return asks_in(self._synthesizer)
+
+    async def ainvoke(self, input: Any, config: RunnableConfig | None = None) -> Any:
+        """Join the results that a section needs."""
+        section: Section = input
+        results = [(Section(id=title, title=title), value) for title, value in section.earlier.items()]
+        joined = self._synthesizer(Gathered(results, []))
+        return await joined if inspect.isawaitable(joined) else joined
+
+    def estimate(self, input: Any, run: Run, context: Context) -> Estimate:
+        """Return the upper bounds of joining a group whose results are as long as answers may be."""
+        more = len(input.needs) * run.limits.answer_tokens
+        total = Estimate()
+        for ask in self.asks:
+            total += ask.estimate(dict.fromkeys(ask.variables, ""), run, context, more=more)
+        return total
+
+
+class ReduceTree:
+    """The plan, the levels and the close of a map-reduce.
+
+    Args:
+        fan_in: maximum results in a group, at least 2.
+        max_tokens: maximum tokens of the results in a group, though two are always reduced together; None for
+            no limit.
+
+    Raises:
+        UsageError: a number is out of range.
     """
 
     def __init__(self, fan_in: int, max_tokens: int | None = None) -> None:
+        at_least(fan_in, "fan_in", 2)
+        if max_tokens is not None:
+            at_least(max_tokens, "max_tokens")
         self.fan_in, self.max_tokens = fan_in, max_tokens
 
-    def next_level(self, gathered: Gathered) -> list[Section]:
-        """The sections of the next level; none where there is nothing more to reduce."""
-        left = frontier(gathered)
-        sizes = [estimate_tokens(as_text(value)) for _, value in left]
-        return self._level([section for section, _ in left], sizes, gathered.last_round + 1)
+    def plan(self, given: Mapping[str, Any], context: Context) -> Sequence[Section]:
+        """Return a section for each item.
 
-    def most(self, sections: Sequence[Section]) -> list[Section]:
-        """The sections of all levels, as far as they can be known before."""
-        made, left, number = [], list(sections), 0
-        large = 1 if self.max_tokens is None else self.max_tokens  # then they may have to be reduced in pairs
-        while len(left) > 1:
+        Raises:
+            InputError: `items` is not a list or a mapping, or an item is not JSON data.
+        """
+        items = [(title, as_json(as_json_data(item, title))) for title, item in _name_items(given)]
+        return [
+            Section(id=str(i), title=title, content=as_text(item), worker=MAP, data={"item": item})
+            for i, (title, item) in enumerate(items, 1)
+        ]
+
+    def next_round(self, gathered: Gathered) -> list[Section]:
+        """Return the sections of the next level; none if there is nothing left to reduce."""
+        remaining = frontier(gathered)
+        sizes = [estimate_tokens(as_text(value)) for _, value in remaining]
+        return self._level([section for section, _ in remaining], sizes, gathered.last_round + 1)
+
+    def later_sections(self, sections: Sequence[Section]) -> list[Section]:
+        """Return the sections of all levels, for an estimate."""
+        planned: list[Section] = []
+        remaining, number = list(sections), 0
+        size = 1 if self.max_tokens is None else self.max_tokens  # at worst, results are reduced in pairs
+        while len(remaining) > 1:
             number += 1
-            level = self._level(left, [large] * len(left), number)
-            taken = {need for section in level for need in section.needs}
-            made += level
-            left = [section for section in left if section.id not in taken] + level
-        return made
+            level = self._level(remaining, [size] * len(remaining), number)
+            reduced = {need for section in level for need in section.needs}
+            planned += level
+            remaining = [section for section in remaining if section.id not in reduced] + level
+        return planned
 
-    def _level(self, left: Sequence[Section], sizes: Sequence[int], number: int) -> list[Section]:
-        if len(left) < 2:
+    def close(self, gathered: Gathered) -> Mapping[str, Any]:
+        """Return the root of the tree, and the items that are not in it."""
+        remaining = frontier(gathered)
+        if len(remaining) != 1:
+            return {"result": None, "missing": missing_items(gathered)}
+        root, result = remaining[0]
+        return {"result": result, "missing": missing_items(gathered, root.id)}
+
+    def _level(self, remaining: Sequence[Section], sizes: Sequence[int], number: int) -> list[Section]:
+        """Return a section for each group; a result that is alone in its group waits for a later level."""
+        if len(remaining) < 2:
             return []
         parts = [part for part in groups(sizes, self.fan_in, self.max_tokens) if len(part) > 1]
         return [
@@ -52,35 +123,55 @@ class Tree:
                 id=f"{REDUCE}/{number}/{i}",
                 title=f"{REDUCE} {number}.{i}",
                 worker=REDUCE,
-                needs=[left[place].id for place in part],
+                needs=[remaining[place].id for place in part],
             )
             for i, part in enumerate(parts, 1)
         ]
 
 
+def map_input(section: Section) -> object:
+    """Return the item of a section, for functions and foreign Runnables."""
+    return section.data["item"]
+
+
+def _name_items(given: Mapping[str, Any]) -> list[tuple[str, Any]]:
+    """Return the items of an input, each with its name or its number."""
+    items = given.get("items")
+    if isinstance(items, list):
+        return [(f"item {i}", item) for i, item in enumerate(items, 1)]
+    if not isinstance(items, dict):
+        raise InputError("items must be a list, or a mapping of name to item: {'items': [...]}")
+    if not all(isinstance(name, str) for name in items):
+        raise InputError("items has keys that are not strings; expected a mapping of name to item")
+    return list(items.items())
+
+
 def frontier(gathered: Gathered) -> list[tuple[Section, JsonValue]]:
-    """The results that have not been reduced, in the order of what they were made of."""
+    """Return the results that are not reduced yet, ordered by the first item in each."""
     needs = {section.id: section.needs for section in gathered.sections}
-    taken = {need for wanted in needs.values() for need in wanted}
+    reduced = {need for group in needs.values() for need in group}
     place = {section.id: i for i, section in enumerate(gathered.sections)}
 
-    def first(key: str) -> int:
-        return first(needs[key][0]) if needs[key] else place[key]
+    def first_item(key: str) -> int:
+        return first_item(needs[key][0]) if needs[key] else place[key]
 
-    left = [(section, value) for section, value in gathered.results if section.id not in taken]
-    return sorted(left, key=lambda pair: first(pair[0].id))
+    remaining = [(section, value) for section, value in gathered.results if section.id not in reduced]
+    return sorted(remaining, key=lambda pair: first_item(pair[0].id))
 
 
-def lost(gathered: Gathered) -> list[str]:
-    """Titles of first sections that are in no result: they failed, or what they were reduced into did."""
+def missing_items(gathered: Gathered, root: str | None = None) -> list[str]:
+    """Return the titles of the items that are not below a root: they failed, or a reduction of them did.
+
+    Args:
+        gathered: all results.
+        root: id of the section whose value is the result; None if there is no result.
+    """
     needs = {section.id: section.needs for section in gathered.sections}
-    left = [section.id for section, _ in frontier(gathered)]
-    held: set[str] = set()
-    while left:
-        key = left.pop()
-        held.add(key)
-        left += needs[key]
-    first = [section for section in gathered.sections if section.round == 0]
-    planned = {section.id for section in gathered.sections}
-    beyond = [branch.name for key, branch in gathered.branches.items() if key not in planned]
-    return [section.title for section in first if section.id not in held] + beyond
+    unvisited = [] if root is None else [root]
+    included: set[str] = set()
+    while unvisited:
+        key = unvisited.pop()
+        included.add(key)
+        unvisited += needs[key]
+    beyond_limit = [branch.name for key, branch in gathered.branches.items() if key not in needs]
+    return [s.title for s in gathered.sections if s.round == 0 and s.id not in included] + beyond_limit

@@ -1,53 +1,82 @@
-"""A market study while it is made: its sections, its forecasts, and the report."""
+"""Market study: sections and forecasts at once, and a report on both."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from langgraph_parallel.errors import InputError
+from langgraph_parallel.errors import InputError, UsageError
+from langgraph_parallel.nodes.catalogue.nested_vote import read_vote
 from langgraph_parallel.nodes.fan_out.gathered import Gathered
-from langgraph_parallel.nodes.work.arguments import require_text
+from langgraph_parallel.nodes.work.arguments import check_named, optional_texts, require_text
 from langgraph_parallel.nodes.work.ask import Ask
-from langgraph_parallel.nodes.work.render import as_text, titled
-from langgraph_parallel.records import Ballot, Branch, Forecast, MarketStudy, Section, Verdict
+from langgraph_parallel.nodes.work.render import as_sections, as_text
+from langgraph_parallel.nodes.work.workers import WorkerLike, as_worker
+from langgraph_parallel.prompts import Prompt
+from langgraph_parallel.records import Branch, Forecast, MarketStudy, Section
 from langgraph_parallel.reducers.text.sentences import unreferenced
 from langgraph_parallel.reducers.votes.rules.numeric import outliers
 from langgraph_parallel.report.market_study import forecast_rows, study_markdown
 from langgraph_parallel.report.tables import as_markdown
 from langgraph_parallel.runtime.context import Context
+from langgraph_parallel.runtime.models import ModelLike
 
 SECTION, FORECAST = "section", "forecast"
+FORECASTERS = 7
+"""Default number of forecasters; an interval needs at least six."""
+SECTIONS = {
+    "Competitors": "who sells what to whom, at what price, and where each is strong or weak",
+    "Customers": "who buys, why, what they pay, and what keeps others from buying",
+    "Regions": "how the market differs from place to place: size, rules, habits, channels",
+}
+"""The default sections, and what each covers."""
 
 
 class Study:
-    """What is the same in all runs of a market study.
+    """The plan and the close of a market study.
 
     Args:
-        sections: what each covers, by title.
-        writer: with `{subject}`, `{sections}`, `{forecasts}` and `{missing}`.
-        quantity: what is forecast; empty for no forecast.
-        horizon: for when.
+        sections: what each section covers, by title; None for the default.
+        prompts: `section`, `report`.
+        model: of the sections and the report.
+        worker: writes the sections instead of a model.
+        quantity: what is forecast; an empty text for no forecasts.
+        horizon: of the forecast.
         unit: of the numbers.
+
+    Raises:
+        UsageError: there are neither sections nor forecasts.
     """
 
     def __init__(
-        self, sections: Mapping[str, str], writer: Ask, *, quantity: str, horizon: str, unit: str
+        self,
+        sections: Mapping[str, str] | None,
+        prompts: Mapping[str, Prompt],
+        model: ModelLike | None,
+        worker: WorkerLike | None,
+        *,
+        quantity: str,
+        horizon: str,
+        unit: str,
     ) -> None:
-        self._sections, self._writer = sections, writer
+        check_named(SECTIONS if sections is None else sections, "sections")
+        self._sections = dict(SECTIONS if sections is None else sections)
+        if not self._sections and not quantity:
+            raise UsageError("there are neither sections nor forecasts; pass sections= or quantity=")
         self._quantity, self._horizon, self._unit = quantity, horizon, unit
+        self.writer = Ask(prompts["report"], model=model)
+        own = None if worker is None else as_worker(worker, "sectioning/section")
+        self.workers: dict[str, WorkerLike] = {SECTION: own or Ask(prompts["section"], model=model)}
+        self.inputs = {SECTION: self.section_input} if own is None else None
 
     def plan(self, given: Mapping[str, Any], context: Context) -> Sequence[Section]:
-        """The sections, and a forecast for each region."""
-        subject = require_text(given, "subject", "the market study")
-        regions = given.get("regions") or []
-        if not isinstance(regions, list) or not all(isinstance(r, str) and r.strip() for r in regions):
-            raise InputError("regions has to be a list of texts")
-        if len(set(regions)) < len(regions):
-            raise InputError("regions holds a name twice; each needs its own forecast")
-        held = given.get("material") or {}
-        if not isinstance(held, Mapping) or not all(isinstance(text, str) for text in held.values()):
-            raise InputError("material has to be a mapping of name to text")
-        material = "\n\n".join([subject, *(f"{k}:\n\n{v}" for k, v in held.items())])
-        made = [
+        """Return the sections of the report, and a forecast for each region.
+
+        Raises:
+            InputError: the subject, the regions or the material are not valid.
+        """
+        subject, regions = require_text(given, "subject", "the market study"), _read_regions(given)
+        texts = optional_texts(given, "material")
+        material = "\n\n".join([subject, *(f"{name}:\n\n{text}" for name, text in texts.items())])
+        sections = [
             Section(
                 id=title,
                 title=title,
@@ -58,62 +87,78 @@ class Study:
             )
             for title, brief in self._sections.items()
         ]
-        for region in regions if self._quantity else []:
-            wanted = f"Forecast {self._quantity} in {region}, {self._horizon}, in {self._unit}."
-            made.append(
-                Section(
-                    id=f"{FORECAST}/{region}",
-                    title=f"{FORECAST} {region}",
-                    content=material,
-                    instructions=wanted,
-                    worker=FORECAST,
-                    data={"region": region},
-                )
+        forecasts = [
+            Section(
+                id=f"{FORECAST}/{region}",
+                title=f"{FORECAST} {region}",
+                content=material,
+                instructions=f"Forecast {self._quantity} in {region}, {self._horizon}, in {self._unit}.",
+                worker=FORECAST,
+                data={"region": region},
             )
-        return made
+            for region in (regions if self._quantity else ())
+        ]
+        return [*sections, *forecasts]
 
     def section_input(self, section: Section) -> dict[str, str]:
-        """What the prompt of a section gets."""
+        """Return the variables of the prompt that writes a section."""
         return {"title": section.title, "brief": str(section.data["brief"]), "material": section.content}
 
     async def close(self, gathered: Gathered) -> Mapping[str, Any]:
-        """Write the report, and put the table below."""
-        forecasts = [
-            _forecast(str(section.data["region"]), gathered.branches.get(section.id))
-            for section in gathered.sections
-            if section.worker == FORECAST
-        ]
+        """Write the report, and put the table of forecasts below it.
+
+        If the report cannot be written, the sections stand in its place.
+        """
         study = MarketStudy(
             subject=str(gathered.given["subject"]),
             text="",
-            forecasts=forecasts,
+            forecasts=[
+                _forecast(str(section.data["region"]), gathered.branches.get(section.id))
+                for section in gathered.sections
+                if section.worker == FORECAST
+            ],
             unit=self._unit,
             missing=gathered.missing,
         )
-        given = {
+        written = [(section.title, value) for section, value in gathered.by(SECTION)]
+        values = {
             "subject": study.subject,
-            "sections": titled((s.title, value) for s, value in gathered.by(SECTION)) or "None.",
+            "sections": as_sections(written) or "None.",
             "forecasts": as_markdown(forecast_rows(study)) or "None.",
             "missing": ", ".join(gathered.missing) or "none",
         }
-        asked = {name: given[name] for name in self._writer.variables}
-        text = await gathered.attempt("write", lambda _: self._writer.ainvoke(asked))
-        said = [(section.title, as_text(value)) for section, value in gathered.by(SECTION)]
-        left_out = unreferenced(said, str(text)) if text else []
-        made = study.model_copy(update={"text": text or given["sections"], "unreferenced": left_out})
-        return {"study": made, "markdown": study_markdown(made)}
+        text = await gathered.attempt("write", lambda _: self.writer.ainvoke(values))
+        texts = [(title, as_text(value)) for title, value in written]
+        study = study.model_copy(
+            update={
+                "text": text or values["sections"],
+                "unreferenced": unreferenced(texts, str(text)) if text else [],
+            }
+        )
+        return {"study": study, "markdown": study_markdown(study)}
+
+
+def _read_regions(given: Mapping[str, Any]) -> list[str]:
+    regions = given.get("regions") or []
+    if not isinstance(regions, list) or not all(isinstance(r, str) and r.strip() for r in regions):
+        raise InputError("regions must be a list of non-empty texts: {'regions': ['Norway', ...]}")
+    if repeated := [region for region in regions if regions.count(region) > 1]:
+        raise InputError(f"regions has {repeated[0]!r} twice; pass each region once")
+    return regions
 
 
 def _forecast(region: str, branch: Branch | None) -> Forecast:
-    """The median of one region, and who sees it otherwise."""
-    value: Any = branch.value if branch is not None and branch.ok else None
-    if not isinstance(value, dict) or "verdict" not in value:
-        why = branch.error or branch.status if branch is not None else "never begun"
-        return Forecast(region=region, note=why)
-    verdict = Verdict.model_validate(value["verdict"])
-    ballots = [Ballot.model_validate(ballot) for ballot in value["ballots"]]
-    numbers = {b.voter: float(b.choice) for b in ballots if b.cast and isinstance(b.choice, int | float)}
-    choice = verdict.choice
+    """Return the forecast of one region; without a value, its note says why."""
+    vote = read_vote(branch)
+    if vote is None:
+        cause = "it never started" if branch is None else branch.error or branch.status
+        return Forecast(region=region, note=cause)
+    choice, verdict = vote.verdict.choice, vote.verdict
+    numbers = {
+        ballot.voter: float(ballot.choice)
+        for ballot in vote.ballots
+        if ballot.cast and isinstance(ballot.choice, int | float)
+    }
     return Forecast(
         region=region,
         value=float(choice) if isinstance(choice, int | float) else None,

@@ -1,135 +1,185 @@
-"""Moderation while it runs: which checks a text gets, in which parts, and what they come to."""
+"""Moderation: run each check on each part of a text, and sum up the outcomes."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from langgraph_parallel.nodes.catalogue.checks import Check, build_moderation, joined, read_check
+from langgraph_parallel.errors import UnknownCheck, UsageError
+from langgraph_parallel.nodes.catalogue.check_outcomes import build_moderation, merge_outcomes, read_check
+from langgraph_parallel.nodes.catalogue.checks import Check, CheckLike, as_check, check_worker_name
 from langgraph_parallel.nodes.fan_out.gathered import Gathered
-from langgraph_parallel.nodes.text.chunks import cut
-from langgraph_parallel.nodes.work.arguments import require_text
+from langgraph_parallel.nodes.text.chunks import cut_numbered
+from langgraph_parallel.nodes.work.arguments import check_named, require_text
+from langgraph_parallel.nodes.work.offline import OfflineCapable
 from langgraph_parallel.offline.patterns import finds_telephones, personal_data, spam_signs
+from langgraph_parallel.prompts import list_prompts, load_prompt
 from langgraph_parallel.records import CheckOutcome, Section
 from langgraph_parallel.report.moderation import moderation_markdown
 from langgraph_parallel.runtime.context import Context
-from langgraph_parallel.runtime.models import ModelLike, in_reach
+from langgraph_parallel.runtime.models import ModelLike
 from langgraph_parallel.runtime.run import current_run
 
 ENGINES = "patterns"
-"""The worker that looks for patterns."""
-_FINDS = {"personal_data": personal_data, "spam": spam_signs}
+"""Name of the worker that searches patterns."""
+_VOTERS = {"hate": 3}
+"""Number of models that vote on a shipped check; 1 for all others."""
+_SEARCHES = {"personal_data": personal_data, "spam": spam_signs}
 _NOTICE = (
     "Patterns did this work, not a language model. They find e-mail addresses, telephone numbers, card "
-    "numbers, IBANs, social security numbers, IP addresses, and common signs of spam; names, street "
-    "addresses, and whatever is only meant escape them."
+    "numbers, IBANs, social security numbers, IP addresses, and common signs of spam; they miss names, "
+    "street addresses, and implied meaning."
 )
 _NO_TELEPHONES = " Telephone numbers were not looked for: install the extra `offline`."
 
 
-def checked(name: str) -> str:
-    """The name of the worker of a check."""
-    return f"check/{name}"
+def moderation_checks(given: Sequence[str] | Mapping[str, CheckLike] | None) -> dict[str, Check]:
+    """Return the checks of a moderation by name.
+
+    Args:
+        given: names of shipped checks, or a mapping in which an empty text stands for a shipped one; None for
+            all that ship.
+
+    Raises:
+        UsageError: there is no check.
+        UnknownCheck: no check of this name ships.
+    """
+    shipped = list_prompts("moderation/checks")
+    if isinstance(given, str):
+        raise UsageError(f"checks is {given!r}; expected a list of names, or a mapping")
+    if isinstance(given, Mapping):
+        check_named(given, "checks")
+    chosen: Mapping[str, CheckLike] = (
+        given if isinstance(given, Mapping) else dict.fromkeys(shipped if given is None else given, "")
+    )
+    if not chosen:
+        raise UsageError("checks is empty; pass names, or {'name': 'what breaks the rule'}")
+    return {
+        name: _load_check(name, shipped) if check == "" else as_check(check) for name, check in chosen.items()
+    }
 
 
-class Moderating:
-    """What is the same in all runs of a moderation.
+def _load_check(name: str, shipped: Sequence[str]) -> Check:
+    if name not in shipped:
+        raise UnknownCheck.for_name(name, shipped)
+    return Check(load_prompt(f"moderation/checks/{name}").text, voters=_VOTERS.get(name, 1))
+
+
+class Moderating(OfflineCapable):
+    """Checks a text in parts, by models and by patterns.
 
     Args:
         checks: by name.
-        model: for those that models make.
-        offline: use no model.
-        region: whose telephone numbers are found without their +.
+        model: of the checks that models make.
+        offline: whether to use no model.
+        region: two-letter country code whose telephone numbers are found without their `+`.
+
+    Raises:
+        UsageError: `model` and `offline` are both set.
     """
 
     def __init__(
         self, checks: Mapping[str, Check], model: ModelLike | None, *, offline: bool, region: str | None
     ) -> None:
-        self._checks, self._model, self._offline, self._region = checks, model, offline, region
+        super().__init__(model, offline=offline)
+        self._checks, self._region = checks, region
+        self._has_criteria = any(check.criteria for check in checks.values())
 
     def uses_model(self, context: Context) -> bool:
-        """Whether models judge in a run with this context.
+        """Return whether a run with this context asks models; never if all checks are workers.
 
         Raises:
-            NoModelError: one is named that cannot be had.
+            NoModelError, ModelError: the named model cannot be used.
         """
-        asked = any(check.criteria for check in self._checks.values())
-        return asked and not self._offline and in_reach(context.model or self._model)
+        return self._has_criteria and super().uses_model(context)
 
     def plan(self, given: Mapping[str, Any], context: Context) -> Sequence[Section]:
-        """Every check on every part of the text; patterns beside models, where there are any."""
+        """Return a section for each check of each part; patterns search the whole text, beside models too."""
         text, uses_model = require_text(given, "text", "moderation"), self.uses_model(context)
-        sections, offset = [], 0
-        parts = cut(text, current_run().limits.section_tokens)
-        for number, part in enumerate(parts, 1):
-            many = f" ({number}/{len(parts)})" if len(parts) > 1 else ""
-            sections += [
-                Section(
-                    id=f"{one}/{number}",
-                    title=f"{one}{many}",
-                    content=part.text,
-                    worker=checked(one),
-                    data={"check": one, "offset": offset},
-                )
-                for one, check in self._checks.items()
-                if check.worker is not None or uses_model
-            ]
-            offset += len(part.text)
-        whole = [one for one, check in self._checks.items() if one in _FINDS and check.worker is None]
-        patterns = [
+        by_part = [
             Section(
-                id=f"{one}, {ENGINES}",
-                title=f"{one}, {ENGINES}",
+                id=f"{name}/{piece.number}",
+                title=piece.title(name),
+                content=piece.text,
+                worker=check_worker_name(name),
+                data={"check": name, "offset": piece.offset},
+            )
+            for piece in cut_numbered(text, current_run().limits.section_tokens)
+            for name, check in self._checks.items()
+            if check.worker is not None or uses_model
+        ]
+        by_patterns = [
+            Section(
+                id=_pattern_id(name),
+                title=_pattern_id(name),
                 content=text,
                 worker=ENGINES,
-                data={"check": one, "offset": 0},
+                data={"check": name, "offset": 0},
             )
-            for one in whole
+            for name, check in self._checks.items()
+            if name in _SEARCHES and check.worker is None
         ]
-        return [*sections, *patterns]
+        return [*by_part, *by_patterns]
 
-    def patterns(self, section: Section) -> dict[str, Any]:
-        """Look for the patterns of a check."""
-        check = str(section.data["check"])
-        found = (
-            personal_data(section.content, self._region)
-            if check == "personal_data"
-            else _FINDS[check](section.content)
-        )
+    def find_patterns(self, section: Section) -> dict[str, Any]:
+        """Return a judgement by the patterns of a check."""
+        check, text = str(section.data["check"]), section.content
+        found = personal_data(text, self._region) if check == "personal_data" else _SEARCHES[check](text)
         kinds = sorted({span.kind for span in found})
         return {
             "flagged": bool(found),
-            "reason": f"it holds {', '.join(kinds)}" if found else "",
+            "reason": f"contains {', '.join(kinds)}" if found else "",
             "spans": [{"start": span.start, "end": span.end, "kind": span.kind} for span in found],
         }
 
     def close(self, gathered: Gathered) -> Mapping[str, Any]:
-        """What each check came to, and all of them."""
-        parts: dict[str, list[CheckOutcome]] = {one: [] for one in self._checks}
-        modelled = False
+        """Return the outcome of each check, and of all checks together."""
+        parts: dict[str, list[CheckOutcome]] = {name: [] for name in self._checks}
         for section in gathered.sections:
-            check, offset = str(section.data["check"]), section.data["offset"]
-            assert isinstance(offset, int)
-            branch = gathered.branches.get(section.id)
-            outcome = read_check(check, branch, section.content, offset)
-            by_patterns = section.worker == ENGINES
-            modelled = modelled or (not by_patterns and self._checks[check].worker is None)
-            parts[check].append(outcome.model_copy(update={"by": [ENGINES]}) if by_patterns else outcome)
-        beyond = [branch for key, branch in gathered.branches.items() if branch.status == "skipped"]
+            parts[str(section.data["check"])].append(_read_part(gathered, section))
+        incomplete = _checks_beyond_limit(gathered)
         outcomes = [
-            self._outcome(one, held, cut_off=any(branch.name.startswith(one) for branch in beyond))
-            for one, held in parts.items()
+            _unite_parts(name, outcomes, complete=name not in incomplete) for name, outcomes in parts.items()
         ]
-        alone = any(check.criteria for check in self._checks.values()) and not modelled
-        notice = _NOTICE + ("" if finds_telephones() else _NO_TELEPHONES) if alone else ""
-        made = build_moderation(outcomes, notice)
-        return {"moderation": made, "status": made.status, "markdown": moderation_markdown(made)}
+        moderation = build_moderation(outcomes, self._notice(gathered))
+        return {
+            "moderation": moderation,
+            "status": moderation.status,
+            "markdown": moderation_markdown(moderation),
+        }
 
-    def _outcome(self, name: str, parts: Sequence[CheckOutcome], *, cut_off: bool) -> CheckOutcome:
-        if not parts:
-            why = "no model, and no pattern can judge it"
-            return CheckOutcome(check=name, status="not_assessed", error=why)
-        outcome = joined(parts)
-        if cut_off and outcome.status == "clean":
-            return outcome.model_copy(
-                update={"status": "not_run", "error": "not all of the text was checked"}
-            )
+    def _notice(self, gathered: Gathered) -> str:
+        """Return what to know about a run without models; empty for any other run."""
+        asked = {str(s.data["check"]) for s in gathered.sections if s.worker != ENGINES}
+        if not self._has_criteria or any(self._checks[name].worker is None for name in asked):
+            return ""
+        return _NOTICE + ("" if finds_telephones() else _NO_TELEPHONES)
+
+
+def _pattern_id(check: str) -> str:
+    return f"{check}, {ENGINES}"
+
+
+def _read_part(gathered: Gathered, section: Section) -> CheckOutcome:
+    """Return the outcome of one section."""
+    offset = section.data["offset"]
+    assert isinstance(offset, int)
+    branch = gathered.branches.get(section.id)
+    outcome = read_check(str(section.data["check"]), branch, section.content, offset)
+    return outcome.model_copy(update={"by": [ENGINES]}) if section.worker == ENGINES else outcome
+
+
+def _checks_beyond_limit(gathered: Gathered) -> set[str]:
+    """Return the checks of which a part was beyond the limit of sections, and so is not in the plan."""
+    planned = {section.id for section in gathered.sections}
+    beyond = [key for key in gathered.branches if key not in planned]
+    return {key.rpartition("/")[0] or key.removesuffix(f", {ENGINES}") for key in beyond}
+
+
+def _unite_parts(name: str, parts: Sequence[CheckOutcome], *, complete: bool) -> CheckOutcome:
+    """Return the outcome of a check on the whole text; an incomplete one is never clean."""
+    if complete and not parts:
+        error = "there is no model, and no pattern for it"
+        return CheckOutcome(check=name, status="not_assessed", error=error)
+    outcome = merge_outcomes(parts) if parts else CheckOutcome(check=name, status="clean")
+    if complete or outcome.status != "clean":
         return outcome
+    return outcome.model_copy(update={"status": "not_run", "error": "not all of the text was checked"})

@@ -1,36 +1,44 @@
-"""Research while it runs: topics, gaps, and a report that cites what was found."""
+"""Research: plan topics, find gaps, and write a report that cites the findings."""
 
-import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from pydantic import BaseModel, JsonValue
 
 from langgraph_parallel.errors import InputError, NoModelError
-from langgraph_parallel.nodes.catalogue.tools import Step, Toolbox
+from langgraph_parallel.nodes.catalogue.references import (
+    clean_citations,
+    collect_references,
+    group_findings,
+    list_references,
+    list_uncited,
+    select_cited,
+)
+from langgraph_parallel.nodes.catalogue.tools import Researcher, Step, Toolbox
 from langgraph_parallel.nodes.fan_out.gathered import Gathered
+from langgraph_parallel.nodes.flow.spec import PlanEstimate
 from langgraph_parallel.nodes.text.passages import Passages
-from langgraph_parallel.nodes.work.arguments import require_text
+from langgraph_parallel.nodes.work.arguments import at_least, optional_texts, require_text
 from langgraph_parallel.nodes.work.ask import Ask
+from langgraph_parallel.nodes.work.offline import OfflineCapable
+from langgraph_parallel.nodes.work.workers import WorkerLike
 from langgraph_parallel.prompts import Prompt
 from langgraph_parallel.records import Estimate, Reference, Research, Section
 from langgraph_parallel.report.research import research_markdown
 from langgraph_parallel.runtime.context import Context
-from langgraph_parallel.runtime.models import ModelLike, in_reach
+from langgraph_parallel.runtime.models import ModelLike
 from langgraph_parallel.runtime.run import Run
 
 RESEARCH, SEARCH_ONLY = "research", "search"
-_CITED = re.compile(r"\[\s*(\d{1,6}(?:\s*[,;\u2013-]\s*\d{1,6})*)\s*\]")
-_PASSAGES = 8
-_RANGE = 50
-"""References that are cited as a range, at most."""
+_MAX_PASSAGES = 8
+"""Maximum passages of a search without a model."""
 _NOTICE = (
     "Passages of the given files were selected by the words that they share with the question; nothing was "
     "concluded from them, and no language model took part."
 )
 
 
-class _Topic(BaseModel):
+class Topic(BaseModel):
     """One topic."""
 
     title: str
@@ -38,215 +46,176 @@ class _Topic(BaseModel):
 
 
 class Topics(BaseModel):
-    """Topics to look into."""
+    """Topics to research."""
 
-    topics: list[_Topic]
+    topics: list[Topic]
 
 
-class Inquiry:
-    """What is the same in all runs of a research.
+class Inquiry(OfflineCapable):
+    """Plans topics, finds gaps, and writes the report.
 
     Args:
         prompts: `plan`, `step`, `gaps`, `report`.
-        model: of all of them.
-        tools: of the workers.
-        most: topics in a round, at most.
-        rounds: how many there are, at most.
-        offline: use no model.
+        model: of all calls.
+        tools: LangChain tools, or functions with a docstring.
+        max_topics: maximum topics of a round.
+        max_rounds: maximum rounds.
+        max_steps: maximum model calls of a worker on one topic.
+        offline: whether to use no model.
         language: of the report.
+
+    Raises:
+        UsageError: a number is less than 1, a tool is not valid, or `model` and `offline` are both set.
     """
 
     def __init__(
         self,
         prompts: Mapping[str, Prompt],
         model: ModelLike | None,
-        tools: Toolbox,
+        tools: Sequence[Any],
         *,
-        most: int,
-        rounds: int,
+        max_topics: int,
+        max_rounds: int,
+        max_steps: int,
         offline: bool,
         language: str,
     ) -> None:
-        self._model, self._tools, self._offline = model, tools, offline
-        self._most, self._rounds = most, rounds
-        words = {"most": str(most), "language": language}
+        super().__init__(model, offline=offline)
+        at_least(max_topics, "max_topics")
+        at_least(max_rounds, "max_rounds")
+        at_least(max_steps, "max_steps")
+        self._tools = Toolbox(tools)
+        self._max_topics, self._max_rounds = max_topics, max_rounds
+        settings = {"most": str(max_topics), "language": language}
 
         def ask(name: str, schema: type[BaseModel] | None = None) -> Ask:
-            return Ask(prompts[name], model=model, schema=schema, given=prompts[name].fitting(words))
+            return Ask(prompts[name], model=model, schema=schema, given=prompts[name].fitting(settings))
 
-        self.planner, self.finder = ask("plan", Topics), ask("gaps", Topics)
-        self.step, self.writer = ask("step", Step), ask("report")
-
-    def uses_model(self, context: Context) -> bool:
-        """Whether models look in a run with this context.
-
-        Raises:
-            NoModelError: one is named that cannot be had.
-        """
-        return not self._offline and in_reach(context.model or self._model)
+        self.planner, self.gap_finder, self.writer = ask("plan", Topics), ask("gaps", Topics), ask("report")
+        self.workers: dict[str, WorkerLike] = {
+            RESEARCH: Researcher(ask("step", Step), self._tools, max_steps),
+            SEARCH_ONLY: self.search,
+        }
 
     async def plan(self, given: Mapping[str, Any], context: Context) -> Sequence[Section]:
-        """The topics; without a model, the question itself."""
-        question, files = require_text(given, "question", "research"), _files(given)
+        """Return a section for each topic; without a model, one that searches for the question itself.
+
+        Raises:
+            InputError: there is nothing to search: neither files nor tools.
+            NoModelError: there is neither a model nor a file.
+        """
+        question, files = _read_input(given)
         if not self.uses_model(context):
             if not files:
                 raise NoModelError(
-                    "no model, and no files to search: without a model research is search in files, no more"
+                    "there is no model and there are no files; without a model research only searches files"
                 )
-            return [self._section("passages", "", question, files, SEARCH_ONLY, "1")]
+            return [_section("1", "passages", "", question, files, SEARCH_ONLY)]
         if not files and not len(self._tools):
             raise InputError(
-                "there is nothing to look into: pass files with the question, or make it with tools="
+                "there is nothing to search; pass files with the question, or tools= to create_research"
             )
-        made: Topics = await self.planner.ainvoke(_named(self.planner, question=question))
-        return self._sections(made, question, files, 1)
+        topics: Topics = await self.planner.ainvoke({"question": question})
+        return self._sections(topics, question, files, first=1)
 
-    def draft(
-        self, given: Mapping[str, Any], run: Run, context: Context
-    ) -> tuple[Estimate, Sequence[Section]]:
-        """For an estimate: as many topics as there may be."""
-        question, files = require_text(given, "question", "research"), _files(given)
+    def estimate_plan(self, given: Mapping[str, Any], run: Run, context: Context) -> PlanEstimate:
+        """Estimate the maximum of topics in all rounds, and the calls that plan them."""
+        question, files = _read_input(given)
         if not self.uses_model(context):
-            return Estimate(), []
-        asked = self.planner.estimate(_named(self.planner, question=question), run, context)
-        for _ in range(self._rounds - 1):
-            more = self._most * run.limits.answer_tokens
-            asked += self.finder.estimate(
-                _named(self.finder, question=question, findings=""), run, context, more=more
-            )
-        count = self._most * self._rounds
-        return asked, [self._section("", "", question, files, RESEARCH, str(i)) for i in range(count)]
+            return PlanEstimate(Estimate(), [])
+        calls = self.planner.estimate({"question": question}, run, context)
+        for _ in range(self._max_rounds - 1):
+            more = self._max_topics * run.limits.answer_tokens
+            calls += self.gap_finder.estimate({"question": question, "findings": ""}, run, context, more=more)
+        count = self._max_topics * self._max_rounds
+        sections = [_section(str(i), "", "", question, files, RESEARCH) for i in range(count)]
+        return PlanEstimate(calls, sections)
 
     def search(self, section: Section) -> dict[str, Any]:
-        """Select passages, without a model."""
+        """Return the passages most similar to the question as findings, without a model."""
         files: Any = section.data["files"]
-        found = Passages(files).search(section.content, _PASSAGES)
-        return {
-            "findings": [{"claim": "", "source": p.label, "quote": p.text} for p in found],
-            "unsupported": 0,
-        }
+        passages = Passages(files).search(section.content, _MAX_PASSAGES)
+        findings = [{"claim": "", "source": passage.label, "quote": passage.text} for passage in passages]
+        return {"findings": findings, "unsupported": 0}
 
-    async def further(self, gathered: Gathered) -> Sequence[Section]:
-        """Look into what is still missing, if there is another round."""
-        if gathered.last_round + 1 >= self._rounds or gathered.by(SEARCH_ONLY):
+    async def next_round(self, gathered: Gathered) -> Sequence[Section]:
+        """Return a section for each gap; none after the last round, or without a model."""
+        if gathered.last_round + 1 >= self._max_rounds or gathered.by(SEARCH_ONLY):
             return []
-        question = str(gathered.given["question"])
-        shown = _listed(_references(gathered))
-        given = _named(self.finder, question=question, findings=f"{_topics(gathered)}\n\n{shown}")
-        made: Topics = await self.finder.ainvoke(given)
-        return self._sections(made, question, _files(gathered.given), len(gathered.sections) + 1)
+        question, files = _read_input(gathered.given)
+        briefs = "\n".join(f"- {section.title}: {section.instructions}" for section in gathered.sections)
+        findings = list_references(collect_references(gathered))
+        gaps: Topics = await self.gap_finder.ainvoke(
+            {"question": question, "findings": f"{briefs}\n\n{findings}"}
+        )
+        return self._sections(gaps, question, files, first=len(gathered.sections) + 1)
 
     async def close(self, gathered: Gathered) -> Mapping[str, Any]:
         """Write the report, and keep the references that it cites."""
-        question, found = str(gathered.given["question"]), _references(gathered)
-        by_topic: dict[str, list[dict[str, str]]] = {}
-        for section, value in gathered.results:
-            by_topic.setdefault(section.title, []).extend(_findings(value))
-        nothing = [title for title, findings in by_topic.items() if not findings]
-        missing = [*gathered.missing, *(f"{title} (nothing found)" for title in nothing)]
-        if gathered.by(SEARCH_ONLY) or not found:
-            text = "\n\n".join(f"[{one.number}] {one.quote}" for one in found) or "Nothing was found."
-            notice = _NOTICE if any(s.worker == SEARCH_ONLY for s in gathered.sections) else ""
-        else:
-            given = {
-                "question": question,
-                "findings": _listed(found),
-                "missing": ", ".join(missing) or "nothing",
-            }
-            written = await gathered.attempt(
-                "write", lambda _: self.writer.ainvoke(_named(self.writer, **given))
-            )
-            if written is None:
-                return {"research": None, "markdown": None}
-            text, notice = _checked(str(written), len(found)), ""
-        cited = {number for match in _CITED.finditer(text) for number in _numbers(match[1])}
-        used = [one for one in found if one.number in cited]
-        claims = {(one.claim, one.source, one.quote) for one in used}
-        made = Research(
+        question, references = str(gathered.given["question"]), collect_references(gathered)
+        findings = group_findings(gathered)
+        empty = [f"{topic} (nothing found)" for topic, found in findings.items() if not found]
+        missing = [*gathered.missing, *empty]
+        searched = any(section.worker == SEARCH_ONLY for section in gathered.sections)
+        text = (
+            _list_passages(references)
+            if searched or not references
+            else await self._write(gathered, question, references, missing)
+        )
+        if text is None:
+            return {"research": None, "markdown": None, "missing": missing}
+        cited = select_cited(text, references)
+        research = Research(
             question=question,
             text=text,
-            references=used,
-            topics=list(by_topic),
+            references=cited,
+            topics=list(findings),
             missing=missing,
-            uncited=[
-                title
-                for title, findings in by_topic.items()
-                if findings and not any((f["claim"], f["source"], f["quote"]) in claims for f in findings)
-            ],
-            notice=notice,
+            uncited=list_uncited(findings, cited),
+            notice=_NOTICE if searched else "",
         )
-        return {"research": made, "markdown": research_markdown(made)}
+        return {"research": research, "markdown": research_markdown(research), "missing": missing}
 
-    def _sections(self, made: Topics, question: str, files: Mapping[str, str], first: int) -> list[Section]:
+    async def _write(
+        self, gathered: Gathered, question: str, references: Sequence[Reference], missing: Sequence[str]
+    ) -> str | None:
+        """Return the text of the report; None if writing it failed."""
+        values = {
+            "question": question,
+            "findings": list_references(references),
+            "missing": ", ".join(missing) or "nothing",
+        }
+        text = await gathered.attempt("write", lambda _: self.writer.ainvoke(values))
+        return None if text is None else clean_citations(str(text), len(references))
+
+    def _sections(
+        self, topics: Topics, question: str, files: Mapping[str, str], *, first: int
+    ) -> list[Section]:
         return [
-            self._section(one.title, one.brief, question, files, RESEARCH, str(i))
-            for i, one in enumerate(made.topics[: self._most], first)
+            _section(str(i), topic.title, topic.brief, question, files, RESEARCH)
+            for i, topic in enumerate(topics.topics[: self._max_topics], first)
         ]
 
-    def _section(
-        self, title: str, brief: str, question: str, files: Mapping[str, str], worker: str, id: str
-    ) -> Section:
-        held: dict[str, JsonValue] = dict(files)
-        return Section(
-            id=id,
-            title=title or "topic",
-            content=question,
-            instructions=brief,
-            worker=worker,
-            data={"files": held},
-        )
+
+def _section(
+    id: str, title: str, brief: str, question: str, files: Mapping[str, str], worker: str
+) -> Section:
+    texts: dict[str, JsonValue] = dict(files)
+    return Section(
+        id=id,
+        title=title or "topic",
+        content=question,
+        instructions=brief,
+        worker=worker,
+        data={"files": texts},
+    )
 
 
-def _files(given: Mapping[str, Any]) -> dict[str, str]:
-    files = given.get("files") or {}
-    if not isinstance(files, Mapping) or not all(isinstance(text, str) for text in files.values()):
-        raise InputError("files has to be a mapping of name to text")
-    return dict(files)
+def _read_input(given: Mapping[str, Any]) -> tuple[str, dict[str, str]]:
+    """Return the question and the files."""
+    return require_text(given, "question", "research"), optional_texts(given, "files")
 
 
-def _named(ask: Ask, **values: str) -> dict[str, str]:
-    return {name: value for name, value in values.items() if name in ask.variables}
-
-
-def _findings(value: Any) -> list[dict[str, str]]:
-    return list(value["findings"])
-
-
-def _references(gathered: Gathered) -> list[Reference]:
-    """All findings, each once, numbered in the order of the topics."""
-    every = {
-        (one["claim"], one["source"], one["quote"]): None
-        for _, value in gathered.results
-        for one in _findings(value)
-    }
-    return [
-        Reference(number=i, claim=claim, source=source, quote=quote)
-        for i, (claim, source, quote) in enumerate(every, 1)
-    ]
-
-
-def _listed(found: Sequence[Reference]) -> str:
-    lines = [f"[{one.number}] {one.claim} ({one.source}: \u201c{one.quote}\u201d)" for one in found]
-    return "\n".join(lines) or "Nothing."
-
-
-def _topics(gathered: Gathered) -> str:
-    return "\n".join(f"- {section.title}: {section.instructions}" for section in gathered.sections)
-
-
-def _checked(text: str, most: int) -> str:
-    """The report with each number in brackets of its own, and without those that stand for nothing."""
-
-    def kept(match: re.Match[str]) -> str:
-        return "".join(f"[{number}]" for number in _numbers(match[1]) if 1 <= number <= most)
-
-    return _CITED.sub(kept, text)
-
-
-def _numbers(cited: str) -> list[int]:
-    """The numbers of `1, 3-5`."""
-    made: list[int] = []
-    for part in re.split(r"[,;]", cited):
-        ends = [int(number) for number in re.findall(r"\d+", part)]
-        made += range(ends[0], min(ends[-1], ends[0] + _RANGE) + 1)
-    return made
+def _list_passages(references: Sequence[Reference]) -> str:
+    passages = [f"[{reference.number}] {reference.quote}" for reference in references]
+    return "\n\n".join(passages) or "Nothing was found."

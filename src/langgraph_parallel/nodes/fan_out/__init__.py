@@ -1,1 +1,1 @@
-"""Fan-out and join: one branch for each piece of work, and what comes back."""
+"""Fan-out and join: one branch for each piece of work, and the results that come back."""

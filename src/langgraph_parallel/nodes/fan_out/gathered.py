@@ -1,7 +1,7 @@
-"""Gather: what the branches brought, as the join reads it."""
+"""Collect branch results for the join."""
 
 import inspect
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -13,29 +13,32 @@ from langgraph_parallel.runtime.redact import describe
 
 
 def in_order(branches: Mapping[str, Branch]) -> list[Branch]:
-    """Branches as they were planned, whichever finished first."""
+    """Return branches in the order of the plan, whichever finished first."""
     return sorted(branches.values(), key=lambda branch: (branch.order, branch.id))
 
 
 @dataclass(frozen=True)
 class Gathered:
-    """What came back from a fan-out: what succeeded, in the order of the plan, and what is missing.
+    """The results of a fan-out in the order of the plan, and what is missing.
 
-    Error texts are not in it as results, so none can be passed on as an answer.
+    Errors are not among the results, so that no error text can pass for an answer. It iterates over the
+    values of the results, so that a function of a list, such as `sum`, can join them.
     """
 
     results: list[tuple[Section, JsonValue]]
-    """Sections whose branch ended ok, with its value, in the order of the plan."""
+    """Sections whose branch ended ok, each with its value."""
     missing: list[str]
-    """Titles of the others, in the same order."""
+    """Titles of all other sections, in the order of the plan."""
     given: Mapping[str, Any] = field(default_factory=dict)
     """The graph's input."""
     branches: Mapping[str, Branch] = field(default_factory=dict)
-    """What came of each section, by its id."""
+    """The record of each branch, by section id."""
     sections: Sequence[Section] = ()
-    """All that were planned."""
+    """All sections of the plan."""
+    notes: Mapping[str, JsonValue] = field(default_factory=dict)
+    """What the planner noted besides its sections."""
     problems: dict[str, str] = field(default_factory=dict)
-    """Steps of the close that have failed, and why."""
+    """Failed steps of the close, each with its cause."""
 
     @classmethod
     def of(
@@ -43,30 +46,46 @@ class Gathered:
         sections: Sequence[Section],
         branches: Mapping[str, Branch],
         given: Mapping[str, Any] | None = None,
+        notes: Mapping[str, JsonValue] | None = None,
     ) -> "Gathered":
-        """Match sections with their branches; skipped branches may have no section any more."""
-        held = {section.id: section for section in sections}
-        ok = {key for key, branch in branches.items() if branch.ok and key in held}
-        others = [held[key].title for key in held if key not in ok]
-        beyond = [branch.name for key, branch in branches.items() if key not in held]
-        results = [(s, branches[s.id].value) for s in sections if s.id in ok]
-        return cls(results, others + beyond, given or {}, branches, sections)
+        """Match sections with their branches; a branch skipped by a limit has no section."""
+        by_id = {section.id: section for section in sections}
+        ok = {key for key, branch in branches.items() if branch.ok and key in by_id}
+        failed = [section.title for key, section in by_id.items() if key not in ok]
+        beyond_limit = [branch.name for key, branch in branches.items() if key not in by_id]
+        results = [(section, branches[section.id].value) for section in sections if section.id in ok]
+        return cls(results, failed + beyond_limit, given or {}, branches, sections, notes or {})
+
+    def __iter__(self) -> Iterator[Any]:
+        return iter(self.values)
+
+    def __len__(self) -> int:
+        return len(self.results)
 
     @property
     def last_round(self) -> int:
-        """The number of the last round that was planned."""
+        """The number of the last planned round, from 0."""
         return max((section.round for section in self.sections), default=0)
 
     @property
-    def values(self) -> dict[str, JsonValue]:
-        """The results, by the ids of their sections."""
+    def values(self) -> list[JsonValue]:
+        """The results alone, in the order of the plan."""
+        return [value for _, value in self.results]
+
+    @property
+    def by_id(self) -> dict[str, JsonValue]:
+        """The results by section id."""
         return {section.id: value for section, value in self.results}
 
     async def attempt(self, step: str, make: Callable[["Gathered"], Any]) -> Any:
-        """Make something of this, sync or async; None where that fails, which the report then says.
+        """Run a step of the close; return None if it fails, which the run report then says.
+
+        Args:
+            step: its name in the run report.
+            make: a function of these results, sync or async.
 
         Raises:
-            GraphBubbleUp: the step interrupts; LangGraph has to see that.
+            GraphBubbleUp: the step interrupts, which LangGraph has to see.
         """
         try:
             made = make(self)
@@ -78,9 +97,9 @@ class Gathered:
             return None
 
     def of_round(self, number: int) -> list[tuple[Section, JsonValue]]:
-        """The results of one round."""
+        """Return the results of one round."""
         return [(section, value) for section, value in self.results if section.round == number]
 
     def by(self, worker: str) -> list[tuple[Section, JsonValue]]:
-        """The results of one worker, by its name."""
+        """Return the results of one worker, by its name."""
         return [(section, value) for section, value in self.results if section.worker == worker]

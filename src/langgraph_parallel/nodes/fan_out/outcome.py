@@ -1,4 +1,4 @@
-"""How a branch ends: what its worker returned, raised, or was cut off from."""
+"""Outcome: how a branch ended, by what its worker returned or raised, or what cut it off."""
 
 import time
 from collections.abc import Mapping, Sequence
@@ -8,17 +8,23 @@ from langchain_core.messages import BaseMessage
 from pydantic import JsonValue, TypeAdapter
 
 from langgraph_parallel.errors import BudgetSpent, CompletionError, DeadlineExceeded, KeptBack, NotStarted
+from langgraph_parallel.nodes.fan_out.task import Task
+from langgraph_parallel.nodes.work.render import GRAPH
+from langgraph_parallel.nodes.work.workers import Worker
 from langgraph_parallel.records import Below, Branch, Call, EndedBy, RunReport, Status, Verdict
 from langgraph_parallel.runtime.bound import Bound
+from langgraph_parallel.runtime.graph import ParallelGraph
 from langgraph_parallel.runtime.redact import describe
 from langgraph_parallel.runtime.retry import is_timeout
 from langgraph_parallel.runtime.run_report import collect_failures
 
 _JSON: TypeAdapter[Any] = TypeAdapter(Any)
+_INTERNAL = frozenset({"run_report", "branches", "sections"})
+"""Output keys of a nested graph that go into other fields of the branch than its value."""
 
 
-class Ending:
-    """How a branch ends: what its worker returned, raised, or was cut off from."""
+class Outcome:
+    """How a branch ended; `failed` until something else is known."""
 
     def __init__(self) -> None:
         self.status: Status = "failed"
@@ -28,30 +34,25 @@ class Ending:
         self.report: RunReport | None = None
         self.below: Below | None = None
 
-    @property
-    def calls(self) -> Sequence[Call]:
-        """Calls that a graph of ours made below."""
-        return self.report.calls if self.report else []
-
-    def harvest(self, returned: object, ours: bool) -> None:
-        """Take a worker's result as JSON data, and out of a graph of ours what is for us."""
+    def returned(self, result: object, worker: Worker) -> None:
+        """Take a worker's result as JSON data; take a nested graph's numbers and branches apart from it."""
         self.status = "ok"
-        if isinstance(returned, BaseMessage):
-            self.value = returned.text
-        elif ours and isinstance(returned, Mapping):
-            self.value = as_json({key: value for key, value in returned.items() if key not in _FOR_US})
-            report, verdict = returned["report"], returned.get("verdict")
-            vote = verdict if isinstance(verdict, Verdict) else None
-            self._look_below(report, returned)
-            if vote and (vote.decided_by != "rule" or (vote.decided and self._all_whole(returned))):
-                self.below = None  # it is settled, whoever has failed before
-            if not report.escalations and not (vote and vote.decided):
-                self._nothing_below(report)
+        if isinstance(result, BaseMessage):
+            self.value = result.text
+        elif isinstance(worker, ParallelGraph) and isinstance(result, Mapping):
+            answer = {key: value for key, value in result.items() if key not in _INTERNAL}
+            self.value = as_json({GRAPH: worker.governing.kind, **answer})
+            self._take_nested(result)
         else:
-            self.value = as_json(returned)
+            self.value = as_json(result)
 
     def failed(self, error: Exception, *, begun: bool) -> None:
-        """Say what an exception means for the branch."""
+        """Set the status that an exception means.
+
+        Args:
+            error: that the worker raised.
+            begun: whether any call was made before it.
+        """
         self.status, self.error = "timed_out" if is_timeout(error) else "failed", describe(error)
         if isinstance(error, NotStarted):
             self.status = "cancelled" if begun else "skipped"
@@ -61,18 +62,46 @@ class Ending:
         elif isinstance(error, DeadlineExceeded):
             self.by = "deadline"
         elif isinstance(error, CompletionError):
-            self._look_below(error.report, {"branches": error.branches, "sections": error.sections})
+            self._keep_below(error.run_report, {"branches": error.branches, "sections": error.sections})
 
     def ended(self, bound: Bound, *, begun: bool) -> None:
-        """A bound has ended it."""
+        """Set the status of a branch that its bound ended."""
         self.by, self.error = bound.ended_by, bound.why
         self.status = "timed_out" if self.by == "deadline" else "cancelled" if begun else "skipped"
 
-    def own_call(self, branch: str, name: str, started: float) -> list[Call]:
-        """The work of a function, as a call; none where it never began."""
+    def record(self, task: Task, started: float, recorded: Mapping[str, Call]) -> Branch:
+        """Build the record of the branch.
+
+        Args:
+            task: what was sent to it.
+            started: when, in seconds since the epoch.
+            recorded: the calls of this attempt; those of earlier attempts are added.
+        """
+        before, report = task.get("before"), self.report
+        nested = {call.id: call for call in report.calls} if report else {}
+        calls: Sequence[Call] = list({**recorded, **nested}.values())
+        calls = calls or self._own_call(task["id"], task["name"], started)
+        unique = {call.id: call for call in [*(before.calls if before else ()), *calls]}
+        return Branch(
+            id=task["id"],
+            name=task["name"],
+            order=task["order"],
+            status=self.status,
+            value=self.value,
+            error=self.error,
+            ended_by=self.by,
+            attempt=before.attempt + 1 if before else 1,
+            started=started,
+            ended=time.time(),
+            calls=list(unique.values()),
+            below=self.below,
+            **_nested_fields(report),
+        )
+
+    def _own_call(self, branch: str, name: str, started: float) -> list[Call]:
+        """Count the work of a function that called no model as one call; none if it was skipped."""
         if self.status == "skipped":
             return []
-        ok = self.status == "ok"
         return [
             Call(
                 id=f"{branch}@{started}",
@@ -80,16 +109,23 @@ class Ending:
                 target=name,
                 started=started,
                 ended=time.time(),
-                ok=ok,
+                ok=self.status == "ok",
             )
         ]
 
-    @staticmethod
-    def _all_whole(inner: Mapping[str, Any]) -> bool:
-        return all(branch.whole for branch in inner["branches"].values())
+    def _take_nested(self, result: Mapping[str, Any]) -> None:
+        """Read what a nested graph's output means for the branch."""
+        report: RunReport = result["run_report"]
+        verdict = result.get("verdict")
+        vote = verdict if isinstance(verdict, Verdict) else None
+        self._keep_below(report, result)
+        if vote and (vote.decided_by != "rule" or (vote.decided and _all_whole(result))):
+            self.below = None  # a settled vote stays settled, even if some voters failed
+        if not report.escalations and not (vote and vote.decided):
+            self._fail_if_nothing_succeeded(report)
 
-    def _nothing_below(self, report: RunReport) -> None:
-        """A graph in which no branch ended ok has not done its work, though it has closed."""
+    def _fail_if_nothing_succeeded(self, report: RunReport) -> None:
+        """Fail the branch of a graph that closed without a single successful branch."""
         if not report.branches or "ok" in report.branches:
             return
         statuses = cast("list[Status]", list(report.branches))
@@ -97,26 +133,40 @@ class Ending:
         cause = next(iter(report.failures.values()), self.status)
         self.error = f"none of {sum(report.branches.values())} branches below ended ok: {cause}"
 
-    def _look_below(self, report: RunReport, inner: Mapping[str, Any]) -> None:
-        """Keep what a redrive needs, where not everything below ended ok."""
+    def _keep_below(self, report: RunReport, inner: Mapping[str, Any]) -> None:
+        """Keep the inner branches that a redrive needs, unless everything in them ended ok."""
         self.report = report
         branches: Mapping[str, Branch] = inner["branches"]
-        closed_badly = report.failures.keys() - collect_failures(branches.values()).keys()
-        if report.escalations or closed_badly or not all(branch.whole for branch in branches.values()):
+        failed_steps = report.failures.keys() - collect_failures(branches.values()).keys()
+        if report.escalations or failed_steps or not _all_whole(inner):
             self.below = Below(sections=inner.get("sections"), branches=dict(branches))
 
 
-_FOR_US = frozenset({"report", "branches", "sections"})
+def _all_whole(inner: Mapping[str, Any]) -> bool:
+    return all(branch.whole for branch in inner["branches"].values())
+
+
+def _nested_fields(report: RunReport | None) -> dict[str, Any]:
+    """Return the fields of a branch that sum up the graph inside it."""
+    if report is None:
+        return {}
+    return {
+        "leaves": report.branches,
+        "failures": report.failures,
+        "saved": report.calls_saved,
+        "trials": report.trials,
+        "escalations": report.escalations,
+    }
 
 
 def as_json(value: object) -> JsonValue:
-    """Dump records; what JSON has no form for becomes its text, so that nothing paid for is lost."""
+    """Return a value as JSON data. What JSON cannot hold becomes text, so that nothing paid for is lost."""
     data: JsonValue = _JSON.dump_python(value, mode="json", fallback=str)
     return _in_64_bits(data)
 
 
 def _in_64_bits(value: JsonValue) -> JsonValue:
-    """Integers that no checkpoint can hold become floats; those that no float can hold become a text."""
+    """Replace integers that msgpack cannot hold by floats, and those beyond any float by text."""
     if isinstance(value, dict):
         return {key: _in_64_bits(item) for key, item in value.items()}
     if isinstance(value, list):

@@ -11,19 +11,19 @@ from langgraph_parallel.reducers.channels import merge_branches
 
 BRANCHES = Annotated[
     dict[str, Branch],
-    Field(title="Branches", description="What came of each branch, by its id."),
+    Field(title="Branches", description="The record of each branch, by its id."),
     merge_branches,
 ]
 RUN_REPORT = Annotated[
-    RunReport, Field(title="Run report", description="What the run cost, and what its parallelism brought.")
+    RunReport, Field(title="Run report", description="What the run cost, and what parallelism gained.")
 ]
 
 
 def typed_dict(name: str, *parts: type | Mapping[str, Any]) -> Any:
-    """Make a TypedDict of the fields of others, and of fields given by name.
+    """Build a TypedDict from the fields of others and from fields given by name.
 
-    LangGraph reads a graph's channels, and what a checkpoint may load, off the annotations, so they have
-    to name the real types.
+    LangGraph reads a graph's channels, and the types that a checkpoint may load, from annotations, so they
+    have to name the real types.
     """
     fields: dict[str, Any] = {}
     for part in parts:

@@ -1,1 +1,1 @@
-"""A flow: plan, workers, rounds, close."""
+"""Flow: plan, workers, rounds, close - the engine of every graph over sections."""

@@ -1,11 +1,11 @@
-"""The nodes that every graph over sections is made of: plan -> workers -> gather -> (workers ...) -> close.
+"""The nodes of every graph over sections: plan -> workers -> gather -> (workers ...) -> close.
 
-A `Flow` says what is special about one of them. What is not special is here, and in `nodes.rounds`: needs,
-limits, people who are asked, failures that are data.
+What one graph does differently is in its `Flow`. What all share is here and in `flow.rounds`: needs between
+sections, limits, a person's answers, failures as data.
 """
 
 import inspect
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from langchain_core.runnables import RunnableConfig
@@ -13,16 +13,17 @@ from langgraph.runtime import Runtime
 from langgraph.types import Overwrite
 
 from langgraph_parallel.errors import PlanError, PromptError
-from langgraph_parallel.nodes.fan_out.branch import Task, get_handover
 from langgraph_parallel.nodes.fan_out.close import ClosingStep, closing_step, require_completion
 from langgraph_parallel.nodes.fan_out.gathered import Gathered
-from langgraph_parallel.nodes.flow.rounds import next_round, restage
-from langgraph_parallel.nodes.flow.spec import Flow, Sections, known_input
+from langgraph_parallel.nodes.fan_out.handover import get_handover
+from langgraph_parallel.nodes.fan_out.task import Task
+from langgraph_parallel.nodes.flow.rounds import plan_next_round, restage
+from langgraph_parallel.nodes.flow.spec import Flow, NotedPlan, Sections
 from langgraph_parallel.nodes.vote.escalate import escalate_all
 from langgraph_parallel.nodes.work.ask import Ask
 from langgraph_parallel.records import Branch, Section
 from langgraph_parallel.reducers.completion import check_completion
-from langgraph_parallel.reducers.staging import check_plan, handed, stage
+from langgraph_parallel.reducers.staging import check_plan, hand_results, stage
 from langgraph_parallel.runtime.context import Context, as_context
 from langgraph_parallel.runtime.models import require_model
 from langgraph_parallel.runtime.prices import check_prices
@@ -32,158 +33,177 @@ from langgraph_parallel.runtime.run_report import escalated
 
 
 def plan_node(flow: Flow) -> Callable[..., Any]:
-    """Make the node that divides the work, once it is sure that all models can be had."""
+    """Build the node that plans, after it has checked that every model and price can be had."""
 
     async def plan(state: Any, runtime: Runtime[Context], config: RunnableConfig) -> dict[str, Any]:
-        """Divide the work into sections, and forget what an earlier run on this thread has left."""
-        inside, run = get_handover(config), current_run()
-        if inside and inside.below is not None:
-            held = restage(inside.below.sections or [], inside.below.branches, inside)
-            return {"problems": {}, **held, "calls": Overwrite(held["calls"])}
-        context = as_context(runtime.context, Context)
-        for ask in flow.all_asks if flow.needs_model(context) else ():
-            require_model(ask.chosen(context))
-            check_prices(run.limits_for(ask.limits), [ask.chosen(context)])
+        """Divide the work into sections, and reset what an earlier run on this thread left."""
+        handover, run = get_handover(config), current_run()
+        context, given = as_context(runtime.context, flow.context), flow.read_input(state)
+        if handover and handover.below is not None:
+            resumed = restage(handover.below.sections or [], handover.below.branches, handover)
+            notes = (await make_plan(flow, given, context)).notes if flow.keeps_notes else {}
+            return {"problems": {}, "notes": notes, **resumed, "calls": Overwrite(resumed["calls"])}
+        _check_models(flow, run, context)
         with recording() as calls:
-            sections = await planned(flow, known_input(flow, state), context)
-        kept, left = sections[: run.limits.sections], sections[run.limits.sections :]
-        check_completion(run.completion, [section.id for section in kept])
+            sections, notes = await make_plan(flow, given, context)
+        within, beyond = sections[: run.limits.sections], sections[run.limits.sections :]
+        check_completion(run.completion, [section.id for section in within])
         if flow.watch is not None:
-            run.race(flow.watch(run, kept))
-        skipped = _skipped(left, f"beyond the limit of {run.limits.sections} sections", len(kept))
+            run.race(flow.watch(run, within))
+        reasons = dict.fromkeys((s.id for s in beyond), f"beyond the limit of {run.limits.sections} sections")
+        skipped = _skip(beyond, reasons, first=len(within))
         return {
-            "sections": kept,
+            "sections": within,
+            "notes": notes,
             "branches": Overwrite(skipped),
             "calls": Overwrite(dict(calls)),
             "problems": {},
             "spare": {},
             "answers": [],
-            "wave": stage(kept, skipped).ready,
+            "wave": stage(within, skipped).ready,
         }
 
     return plan
 
 
-async def planned(flow: Flow, given: Mapping[str, Any], context: Context) -> list[Section]:
-    """What the planner makes of an input, once it is sure that it can be worked on.
+def _check_models(flow: Flow, run: Run, context: Context) -> None:
+    for ask in flow.asks if flow.asks_models(context) else ():
+        require_model(ask.chosen(context))
+        check_prices(run.limits_for(ask.limits), [ask.chosen(context)])
+
+
+async def make_plan(flow: Flow, given: Mapping[str, Any], context: Context) -> NotedPlan:
+    """Make the plan of an input, and check that it can be carried out.
 
     Raises:
-        InputError: the input is not what it divides.
-        PlanError: the sections cannot be worked on.
+        InputError: the input cannot be planned.
+        PlanError: the planner returned something else than sections, or sections that cannot be worked on.
     """
     made = flow.plan(given, context)
-    given_back = await made if inspect.isawaitable(made) else made
-    if isinstance(given_back, str) or not isinstance(given_back, Sequence):
-        raise PlanError(f"the planner gave {type(given_back).__name__} where a list of sections is due")
-    sections = list(given_back)
+    result = await made if inspect.isawaitable(made) else made
+    plan = result if isinstance(result, NotedPlan) else NotedPlan(result, {})
+    if isinstance(plan.sections, str | Mapping) or not isinstance(plan.sections, Iterable):
+        raise PlanError(f"planner returned {type(plan.sections).__name__}; expected list[Section]")
+    sections = list(plan.sections)
+    if foreign := [section for section in sections if not isinstance(section, Section)]:
+        raise PlanError(f"planner returned a list with {type(foreign[0]).__name__}; expected list[Section]")
     check_plan(sections, flow.workers.names)
     _check_earlier(flow, sections)
-    return sections
+    return NotedPlan(sections, plan.notes)
 
 
 def _check_earlier(flow: Flow, sections: Sections) -> None:
-    """What a section needs has to reach its worker."""
+    """Check that the prompt of every section with needs can show the results that it needs."""
     for section in sections:
         worker = flow.workers.select(section)[0] if section.needs else None
         if isinstance(worker, Ask) and "earlier" not in worker.variables:
             raise PromptError(
-                f"section {section.id!r} needs results of others, and prompt {worker.prompt.name!r} has no "
-                "{earlier} to show them in"
+                f"section {section.id!r} needs results of other sections, and prompt "
+                f"{worker.prompt.name!r} lacks "
+                "the variable {earlier} to show them"
             )
 
 
-def _skipped(sections: Sections, why: str, first: int, **more: Any) -> dict[str, Branch]:
-    """Records of sections that are not worked on: nothing is dropped in silence."""
+def _skip(
+    sections: Sections, reasons: Mapping[str, str], *, first: int = 0, **fields: Any
+) -> dict[str, Branch]:
+    """Build records of sections that are not worked on, so that nothing is dropped silently."""
     return {
         section.id: Branch(
-            id=section.id, name=section.title, order=order, status="skipped", error=why, **more
+            id=section.id,
+            name=section.title,
+            order=order,
+            status="skipped",
+            error=reasons[section.id],
+            **fields,
         )
         for order, section in enumerate(sections, first)
+        if section.id in reasons
     }
 
 
 def section_tasks(flow: Flow) -> Callable[[Any], list[Task]]:
-    """Make the function that gives one task for each section of the wave: `name[Introduction]`."""
+    """Build the function that returns one task for each section of the current wave."""
 
     def tasks(state: Any) -> list[Task]:
         order = {section.id: place for place, section in enumerate(state["sections"])}
         return [
             Task(
                 id=section.id,
-                name=f"{flow.name}[{section.title}]",
+                name=flow.name_branch(section),
                 order=order[section.id],
                 work=section,
-                timeout=flow.timeout(section),
-                metadata=flow.metadata(section),
+                timeout=flow.branch_timeout(section),
+                metadata=flow.branch_metadata(section),
             )
-            for section in handed(state["sections"], state.get("branches") or {}, state["wave"])
+            for section in hand_results(state["sections"], state.get("branches") or {}, state["wave"])
         ]
 
     return tasks
 
 
-def of_first_round(state: Any) -> set[str]:
-    """Ids of all that the completion policy speaks of: what was planned at first."""
+def first_round_ids(state: Any) -> set[str]:
+    """Return the ids that the completion policy counts: the sections of the first round."""
     later = {section.id for section in state["sections"] if section.round > 0}
     planned = {section.id for section in state["sections"]}
     return (planned | (state.get("branches") or {}).keys()) - later
 
 
 def gather_node(flow: Flow) -> Callable[..., Any]:
-    """Make the node behind each wave: it says what is worked on next, if anything."""
+    """Build the node after each wave, which decides what is worked on next."""
 
     async def gather(state: Any) -> dict[str, Any]:
-        """Go on with what is ready now, else with the next round."""
+        """Start the next wave, or else the next round."""
         run, sections, branches = current_run(), state["sections"], state["branches"]
         ready, blocked = stage(sections, branches)
-        lost: dict[str, Branch] = {}
-        for order, section in enumerate(sections):
-            if section.id in blocked:
-                lost |= _skipped([section], blocked[section.id], order)
-                run.ended(lost[section.id])
+        skipped = _skip(sections, blocked)
+        for branch in skipped.values():
+            run.ended(branch)
         if run.had_enough():
-            why = f"not needed any more: {run.completion}"
-            for order, section in enumerate(sections):
-                if section.id not in branches and section.id not in lost:
-                    lost |= _skipped([section], why, order, ended_by="completion")
+            unneeded = [s.id for s in sections if s.id not in branches and s.id not in skipped]
+            reasons = dict.fromkeys(unneeded, f"not needed any more: {run.completion}")
+            skipped |= _skip(sections, reasons, ended_by="completion")
             ready = []
-        update: dict[str, Any] = {"branches": lost, "answers": [], "wave": ready}
-        if ready or flow.further is None or _is_over(run, branches):
+        update: dict[str, Any] = {"branches": skipped, "answers": [], "wave": ready}
+        if ready or flow.next_round is None or _starts_no_round(run, branches):
             return update
-        return update | await next_round(flow, state, branches | lost)
+        return update | await plan_next_round(flow, state, branches | skipped)
 
     return gather
 
 
-def _is_over(run: Run, branches: Mapping[str, Branch]) -> bool:
-    """Whether no further round begins: a person is waited for, or nobody answers any more."""
+def _starts_no_round(run: Run, branches: Mapping[str, Branch]) -> bool:
+    """Return whether the rounds end here: a person is waited for, or no further call would start."""
     if run.starts_no_more() or escalated(branches.values()):
         return True
     return any(branch.ended_by in {"budget", "drain"} for branch in branches.values())
 
 
-async def asking(state: Any, config: RunnableConfig) -> dict[str, Any]:
-    """Put all undecided votes before a person at once, then go on with the sections that they are in."""
+async def ask_person_node(state: Any, config: RunnableConfig) -> dict[str, Any]:
+    """Put all undecided votes before a person in one interrupt, then resume the sections that hold them."""
     update = await escalate_all(state, config)
-    asked = {answer.path[0] for answer in update["answers"]}
-    return {**update, "wave": [section.id for section in state["sections"] if section.id in asked]}
+    answered = {answer.path[0] for answer in update["answers"]}
+    return {**update, "wave": [section.id for section in state["sections"] if section.id in answered]}
 
 
 def close_node(flow: Flow) -> Callable[..., Any]:
-    """Make the closing node; when it fails, the sections come back without a result."""
+    """Build the closing node. If it fails, the sections and branches still come back, without a result."""
 
     async def close(state: Any) -> dict[str, Any]:
-        """Join what succeeded, and say what is missing."""
-        require_completion(state, among=of_first_round(state))
-        nothing = dict.fromkeys(flow.gives)
-        if escalated(state["branches"].values()):  # a graph around asks a person, and then comes back
-            return {**nothing, "report": ClosingStep(problems=dict(state["problems"])).report(state)}
-        made: Mapping[str, Any] = {}
-        gathered = Gathered.of(state["sections"], state["branches"], known_input(flow, state))
-        with closing_step(flow.closes_with) as closed:
+        """Join the results, and name what is missing."""
+        require_completion(state, among=first_round_ids(state))
+        gathered = Gathered.of(
+            state["sections"], state["branches"], flow.read_input(state), state.get("notes")
+        )
+        output: dict[str, Any] = {**dict.fromkeys(flow.output_keys), "missing": gathered.missing}
+        if escalated(
+            state["branches"].values()
+        ):  # an enclosing graph asks the person, and runs this one again
+            return {**output, "run_report": ClosingStep(problems=dict(state["problems"])).report(state)}
+        with closing_step(flow.close_name) as step:
             joined = flow.close(gathered)
-            made = await joined if inspect.isawaitable(joined) else joined
-        closed.problems = {**state["problems"], **gathered.problems, **closed.problems}
-        return {**nothing, **made, "report": closed.report(state), "calls": closed.calls}
+            output |= await joined if inspect.isawaitable(joined) else joined
+        step.problems = {**state["problems"], **gathered.problems, **step.problems}
+        return {**output, "run_report": step.report(state), "calls": step.calls}
 
     return close

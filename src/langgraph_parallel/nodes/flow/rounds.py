@@ -1,4 +1,9 @@
-"""Rounds of a flow: what comes after one, and where a run goes on that has ended before."""
+"""Rounds of a flow: planning the next one, and resuming a run that has ended.
+
+Later rounds are planned from the results of earlier ones, so a redrive that changes an earlier result has to
+plan them again. What it plans may be the same work on the same results as before; then the earlier record is
+reused (`spare`, keyed by `fingerprint`), because it is paid for.
+"""
 
 import inspect
 from collections.abc import Mapping
@@ -7,104 +12,139 @@ from typing import Any
 from langgraph.types import Overwrite
 
 from langgraph_parallel.errors import PlanError
-from langgraph_parallel.nodes.fan_out.branch import Handover
 from langgraph_parallel.nodes.fan_out.close import closing_step
 from langgraph_parallel.nodes.fan_out.gathered import Gathered
-from langgraph_parallel.nodes.flow.spec import Flow, Sections, known_input
-from langgraph_parallel.records import Branch, Call, Section
+from langgraph_parallel.nodes.fan_out.handover import Handover
+from langgraph_parallel.nodes.flow.spec import Flow, Sections
+from langgraph_parallel.records import Answer, Branch, Call, Section
 from langgraph_parallel.reducers.staging import check_plan, earliest_round, fingerprint, stage
 from langgraph_parallel.runtime.context import Context
 from langgraph_parallel.runtime.run import current_run
 from langgraph_parallel.runtime.run_report import escalated
 
 
-async def next_round(flow: Flow, state: Any, branches: Mapping[str, Branch]) -> dict[str, Any]:
-    """Plan the next round; when that fails, the graph closes on what there is.
+async def plan_next_round(flow: Flow, state: Any, branches: Mapping[str, Branch]) -> dict[str, Any]:
+    """Plan the next round; if that fails, the graph closes on the results so far.
 
-    What a run before has done of it is not done again, and the round behind it is planned then.
+    A round of which an earlier run did everything needs no work, so the round after it is planned at once.
+
+    Args:
+        flow: with a `next_round`.
+        state: of the graph.
+        branches: all records so far, those of this step included.
     """
-    assert flow.further is not None
     sections: list[Section] = state["sections"]
-    held, spare = dict(branches), dict(state.get("spare") or {})
+    records, spare = dict(branches), dict(state.get("spare") or {})
     calls: dict[str, Call] = {}
     problems: dict[str, str] = dict(state["problems"])
     ready: list[str] = []
-    while not ready and not escalated(held.values()):
-        new: list[Section] = []
-        with closing_step("next round") as closed:
-            made = flow.further(Gathered.of(sections, held, known_input(flow, state)))
-            new = _of_next_round(sections, await made if inspect.isawaitable(made) else made)
-            check_plan([*sections, *new], flow.workers.names)
-            if len(new) > (most := current_run().limits.sections):
-                raise PlanError(f"the next round has {len(new)} sections; the limit is {most}")
-        calls |= closed.calls
-        problems |= closed.problems
-        if closed.problems or not new:
+    while not ready and not escalated(records.values()):
+        added: list[Section] = []
+        with closing_step("next round") as step:
+            gathered = Gathered.of(sections, records, flow.read_input(state), state.get("notes"))
+            added = await _sections_of_round(flow, gathered)
+        calls |= step.calls
+        problems |= step.problems
+        if step.problems or not added:
             break
-        for order, section in enumerate(new, len(sections)):
-            done = spare.get(fingerprint(section, held))
-            if done is not None:
-                named = f"{flow.name}[{section.title}]"
-                held[section.id] = done.model_copy(update={"id": section.id, "name": named, "order": order})
-        sections = [*sections, *new]
-        ready = stage(sections, held).ready
-    reused = {key: branch for key, branch in held.items() if key not in branches}
+        records |= _reuse(flow, added, records, spare, first=len(sections))
+        sections = [*sections, *added]
+        ready = stage(sections, records).ready
     return {
         "sections": sections,
-        "branches": {**{key: held[key] for key in branches if key not in state["branches"]}, **reused},
+        "branches": {key: branch for key, branch in records.items() if key not in state["branches"]},
         "wave": ready,
         "calls": calls,
         "problems": problems,
     }
 
 
-def _of_next_round(sections: Sections, made: Sections) -> list[Section]:
-    number = max((section.round for section in sections), default=0) + 1
-    return [section.model_copy(update={"round": number}) for section in made]
+async def _sections_of_round(flow: Flow, gathered: Gathered) -> list[Section]:
+    """Ask the flow for the sections of the next round, and check them against the whole plan."""
+    assert flow.next_round is not None
+    made = flow.next_round(gathered)
+    planned: Sections = await made if inspect.isawaitable(made) else made
+    number = gathered.last_round + 1
+    added = [section.model_copy(update={"round": number}) for section in planned]
+    check_plan([*gathered.sections, *added], flow.workers.names)
+    if len(added) > (limit := current_run().limits.sections):
+        raise PlanError(f"the next round has {len(added)} sections; the limit is {limit}")
+    return added
+
+
+def _reuse(
+    flow: Flow,
+    sections: Sections,
+    records: Mapping[str, Branch],
+    spare: Mapping[str, Branch],
+    *,
+    first: int,
+) -> dict[str, Branch]:
+    """Return the earlier records of sections that are the same work on the same results."""
+    reused: dict[str, Branch] = {}
+    for order, section in enumerate(sections, first):
+        earlier = spare.get(fingerprint(section, {**records, **reused}))
+        if earlier is not None:
+            fields = {"id": section.id, "name": flow.name_branch(section), "order": order}
+            reused[section.id] = earlier.model_copy(update=fields)
+    return reused
 
 
 def restage(
-    sections: Sections, branches: Mapping[str, Branch], inside: Handover | None = None
+    sections: Sections, branches: Mapping[str, Branch], handover: Handover | None = None
 ) -> dict[str, Any]:
-    """Where a run goes on that has ended before: with what is not done, and nothing that followed from it.
-
-    Later rounds were planned by what came of the earlier ones, so they are planned anew; what they have
-    called stays in the report, and what is the same work on the same results as before is not done again
-    (`spare`).
+    """Return the state update that takes a finished run back to its fan-out.
 
     Args:
-        sections: the plan, with all its rounds.
-        branches: what has come of them.
-        inside: what a person has decided; then only the sections that have waited for it are worked on.
+        sections: the plan with all its rounds.
+        branches: the records of the sections.
+        handover: of an enclosing branch, with a person's answers.
     """
-    answers = list(inside.answers) if inside else []
-    if answers:
-        asked = {answer.path[0] for answer in answers}
-        return {
-            "sections": list(sections),
-            "branches": Overwrite(dict(branches)),
-            "calls": {},
-            "spare": {},
-            "answers": answers,
-            "wave": [section.id for section in sections if section.id in asked],
-        }
-    last = earliest_round(sections, branches)
-    later = [s for s in sections if s.round > last and s.id in branches and branches[s.id].whole]
-    kept = [section for section in sections if section.round <= last]
-    wave = stage(kept, {key: branch for key, branch in branches.items() if branch.whole}).ready
-    dropped = {section.id for section in sections} - {section.id for section in kept}
-    dropped |= {s.id for s in kept if s.id in branches and not branches[s.id].whole and s.id not in wave}
-    calls: dict[str, Call] = {c.id: c for key in dropped if key in branches for c in branches[key].calls}
+    answers = list(handover.answers) if handover else []
+    return _resume_answered(sections, branches, answers) if answers else _redrive(sections, branches)
+
+
+def _resume_answered(
+    sections: Sections, branches: Mapping[str, Branch], answers: list[Answer]
+) -> dict[str, Any]:
+    """Work only on the sections whose votes a person has answered."""
+    answered = {answer.path[0] for answer in answers}
+    return {
+        "sections": list(sections),
+        "branches": Overwrite(dict(branches)),
+        "calls": {},
+        "spare": {},
+        "answers": answers,
+        "wave": [section.id for section in sections if section.id in answered],
+    }
+
+
+def _redrive(sections: Sections, branches: Mapping[str, Branch]) -> dict[str, Any]:
+    """Work again on what did not end ok, and drop everything that was planned from it.
+
+    Dropped are the rounds after the first one with a failure, and within it the sections that failed only
+    because they need one that failed. Their calls stay in the run report, their ok records become spare.
+    """
+    round_to_repeat = earliest_round(sections, branches)
+    kept = [section for section in sections if section.round <= round_to_repeat]
+    later = [section for section in sections if section.round > round_to_repeat]
+    whole = {key: branch for key, branch in branches.items() if branch.whole}
+    wave = stage(kept, whole).ready
+    unfinished = {section.id for section in kept if section.id in branches and section.id not in whole}
+    dropped = {section.id for section in later} | (unfinished - set(wave))
+    calls: dict[str, Call] = {
+        call.id: call for key in dropped if key in branches for call in branches[key].calls
+    }
     return {
         "sections": kept,
         "branches": Overwrite({key: branch for key, branch in branches.items() if key not in dropped}),
         "calls": calls,
         "answers": [],
         "wave": wave,
-        "spare": {fingerprint(section, branches): branches[section.id] for section in later},
+        "spare": {fingerprint(s, branches): branches[s.id] for s in later if s.id in whole},
     }
 
 
-def again(state: Any, context: Context) -> dict[str, Any]:
-    """What a redrive writes to the state before it goes on."""
+def redrive_update(state: Any, context: Context) -> dict[str, Any]:
+    """Return what a redrive writes to the state before it resumes."""
     return {**restage(state["sections"], state["branches"]), "problems": {}}

@@ -1,8 +1,11 @@
-"""What is special about a graph over sections: how it is planned, who works, what follows, how it closes."""
+"""Flow: the description of a graph over sections, from which `graphs.flow` wires it."""
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, NamedTuple, get_type_hints
+
+from pydantic import JsonValue
 
 from langgraph_parallel.nodes.fan_out.gathered import Gathered
 from langgraph_parallel.nodes.work.ask import Ask
@@ -13,56 +16,108 @@ from langgraph_parallel.runtime.fan_out import IsOver
 from langgraph_parallel.runtime.run import Run
 
 Sections = Sequence[Section]
-Plan = Callable[[Mapping[str, Any], Context], Sections | Awaitable[Sections]]
-"""From a graph's input, and the runtime context, to sections."""
-Further = Callable[[Gathered], Sections | Awaitable[Sections]]
-"""From what was gathered to the sections of the next round; none ends the rounds."""
+
+
+class NotedPlan(NamedTuple):
+    """Sections, and notes for the close: what the plan leaves out, for example."""
+
+    sections: Sections
+    notes: Mapping[str, JsonValue]
+
+
+Plan = Callable[[Mapping[str, Any], Any], Sections | NotedPlan | Awaitable[Sections | NotedPlan]]
+"""From a graph's input and the runtime context to sections."""
+NextRound = Callable[[Gathered], Sections | Awaitable[Sections]]
+"""From the results so far to the sections of the next round; an empty sequence ends the rounds."""
 Close = Callable[[Gathered], Mapping[str, Any] | Awaitable[Mapping[str, Any]]]
-"""From what was gathered to a graph's output, without its branches and its report."""
+"""From the results to the keys of the graph's output."""
 
 
-@dataclass(frozen=True)
+class PlanEstimate(NamedTuple):
+    """What a plan that a model makes takes at most, and the most sections that it may have."""
+
+    calls: Estimate
+    sections: Sections
+
+
+@dataclass(frozen=True, kw_only=True)
 class Flow:
-    """What is special about one graph over sections."""
+    """One graph over sections: plan -> workers -> (next round -> workers ...) -> close."""
 
     name: str
-    """Shown in traces: `name[title of the section]`."""
+    """The graph's name; by default branches are called `name[title of the section]`."""
+    kind: str
+    """The pattern: `briefing`."""
+    input: Any
+    """TypedDict of the graph's input."""
+    output: Any
+    """TypedDict of what `close` returns; a key that it leaves out is None."""
     plan: Plan
     workers: Workers
     close: Close
-    gives: Sequence[str]
-    """The keys that the close makes; they are None where it fails."""
-    takes: Sequence[str]
-    """The keys of the input."""
-    further: Further | None = None
-    draft: Callable[[Mapping[str, Any], Run, Context], tuple[Estimate, Sections]] | None = None
-    """For an estimate, where a model plans: what asking it takes, and the most sections that it may make."""
-    plans: Sequence[Ask] = ()
-    """What asks a model in the plan and between the rounds."""
-    closes: Sequence[Ask] = ()
-    """What asks a model in the close."""
-    needs_model: Callable[[Context], bool] = lambda context: True
-    """Whether a run with this context asks models; else engines do the work, where there are any."""
+    next_round: NextRound | None = None
+    """Plans further rounds; None for a single round."""
+    context: type[Context] = Context
+    """Type of the runtime context, which `plan` gets."""
+    from_text: Callable[[str, str], Any] | None = None
+    """Builds the input from a title and a text, for a graph that is a worker or a voter."""
+
+    plan_asks: Sequence[Ask] = ()
+    """The `Ask`s of the plan and of `next_round`."""
+    close_asks: Sequence[Ask] = ()
+    """The `Ask`s of the close."""
+    uses_model: Callable[[Any], bool] | None = None
+    """Whether a run with this context asks models, or engines work instead; None for always models."""
+
+    estimate_plan: Callable[[Mapping[str, Any], Run, Any], PlanEstimate] | None = None
+    """Estimates the plan where a model makes it; None if planning is free, so that it is simply done."""
+    later_sections: Callable[[Sections], Sections] = lambda sections: []
+    """For an estimate: the most sections of all later rounds, given those of the first."""
+
     watch: Callable[[Run, Sections], IsOver] | None = None
-    """Makes what is asked after each branch: why those that still run are not needed any more; an empty text
-    while they are."""
+    """Builds the function that is asked after each branch whether the running ones are still needed."""
     quiet: bool = False
-    """Whether what comes of a branch is kept out of the stream of events."""
-    most: Callable[[Sections], Sections] = field(default=lambda sections: [])
-    """For an estimate: the sections of all later rounds, at the most, by those of the first."""
-    timeout: Callable[[Section], float | None] = lambda section: None
-    """Seconds for the worker of a section."""
-    metadata: Callable[[Section], dict[str, str]] = lambda section: {}
-    """What traces show of a section besides, and its worker finds in its config."""
-    closes_with: str = "synthesize"
-    """What the closing node, and so its failure, is called."""
+    """Whether events leave out the results of branches."""
+    keeps_notes: bool = False
+    """Whether `plan` returns a `NotedPlan`. Such a plan asks no model: it is made again on a redrive."""
+    branch_name: Callable[[Section], str] | None = None
+    """Names the branch of a section in traces and reports."""
+    branch_timeout: Callable[[Section], float | None] = lambda section: None
+    """Seconds for the worker of a section; None for no limit."""
+    branch_metadata: Callable[[Section], dict[str, str]] = lambda section: {}
+    """Additional trace metadata of a section's branch, which workers find in their config."""
+    close_name: str = "synthesize"
+    """Name of the closing node, and of its failure in the run report."""
+
+    @cached_property
+    def input_keys(self) -> list[str]:
+        """The keys of the input."""
+        return list(get_type_hints(self.input))
+
+    @cached_property
+    def output_keys(self) -> list[str]:
+        """The keys that the close sets."""
+        return list(get_type_hints(self.output))
 
     @property
-    def all_asks(self) -> list[Ask]:
-        """Everything that asks a model."""
-        return [*self.plans, *self.closes, *self.workers.asks]
+    def asks(self) -> list[Ask]:
+        """Every `Ask` of the graph."""
+        return [*self.plan_asks, *self.close_asks, *self.workers.asks]
 
+    def asks_models(self, context: Context) -> bool:
+        """Return whether a run with this context asks models.
 
-def known_input(flow: Flow, state: Mapping[str, Any]) -> dict[str, Any]:
-    """The input, as far as it was given."""
-    return {key: state[key] for key in flow.takes if state.get(key) is not None}
+        Raises:
+            NoModelError: a model is named that cannot be had.
+        """
+        return self.uses_model is None or self.uses_model(context)
+
+    def name_branch(self, section: Section) -> str:
+        """Return what traces and reports call the branch of a section."""
+        return self.branch_name(section) if self.branch_name else f"{self.name}[{section.title}]"
+
+    def read_input(self, state: Any) -> dict[str, Any]:
+        """Return the keys of the input that the caller set."""
+        if not isinstance(state, Mapping):
+            return {}
+        return {key: state[key] for key in self.input_keys if state.get(key) is not None}

@@ -1,8 +1,8 @@
-"""Planners that need no model: they divide what is there.
+"""Planners that need no model.
 
-Each is made with its settings, and called with the content: `split.by_heading(max_tokens=3000)(text)`.
-All keep sections under a ceiling of tokens and lose nothing: what does not fit is cut at line ends into
-sections that follow one another, `overlap` tokens of which are shown twice where that helps the reader.
+Each is configured first and then called with the content: `split.by_heading(max_tokens=3000)(text)`. All keep
+sections within `max_tokens` and lose nothing: a longer section is cut at line ends into consecutive sections,
+which repeat `overlap` tokens of the one before.
 """
 
 import re
@@ -25,12 +25,12 @@ def by_heading(
     """Divide a Markdown text at its headings.
 
     Args:
-        max_tokens: ceiling for a section; a longer one becomes several, numbered in their titles.
-        level: the deepest heading that begins a section: 2 divides at `#` and `##`.
-        overlap: tokens repeated between the parts of one long section.
-        count: tokens of a text.
+        max_tokens: most tokens in a section; a longer one is cut, and its parts are numbered in their titles.
+        level: deepest heading that starts a section; 2 divides at `#` and `##`.
+        overlap: tokens repeated between the parts of a long section, at most half of `max_tokens`.
+        count: counts the tokens of a text.
 
-    Text before the first heading is a section of its own. Headings inside code fences are text.
+    Text before the first heading is a section too. Headings inside code fences are text.
     """
     check_ceiling(max_tokens, overlap)
 
@@ -50,9 +50,9 @@ def by_heading(
 def by_file(
     max_tokens: int = MAX_TOKENS, *, overlap: int = 0, count: CountTokens = estimate_tokens
 ) -> Planner:
-    """One section for each file of a mapping of path to text; a long file becomes several.
+    """Make one section for each file of a mapping of path to text; a long file is cut into several.
 
-    Sections are named by path, with a number where a file is cut. Empty files give none.
+    Sections are titled by path, with a number if the file is cut. Empty files are left out.
     """
     check_ceiling(max_tokens, overlap)
 
@@ -73,20 +73,20 @@ def by_criterion(
     overlap: int = 0,
     count: CountTokens = estimate_tokens,
 ) -> Planner:
-    """The whole text once for each criterion, which becomes the section's instructions.
+    """Make one section of the whole text for each criterion, which becomes its instructions.
 
     Args:
-        criteria: what to look for, by name: `{"tone": "Is it polite?"}`.
-        max_tokens: ceiling for the text; a longer text is cut, for each criterion.
+        criteria: what to look for, by name, such as `{"tone": "Is it polite?"}`.
+        max_tokens: most tokens of the text in a section; a longer text is cut, for each criterion.
         overlap: tokens repeated between the parts of a long text.
-        count: tokens of a text.
+        count: counts the tokens of a text.
 
     Raises:
-        UsageError: there are no criteria.
+        UsageError: `criteria` is empty.
     """
     check_ceiling(max_tokens, overlap)
     if not criteria:
-        raise UsageError("by_criterion needs at least one criterion: {'name': 'what to look for'}")
+        raise UsageError("criteria is empty; pass at least one: {'name': 'what to look for'}")
 
     def divide(text: str) -> list[Section]:
         pieces = cut(text, max_tokens, overlap=overlap, count=count)
@@ -106,20 +106,20 @@ def by_pages(
     overlap: int = 0,
     count: CountTokens = estimate_tokens,
 ) -> Planner:
-    r"""Divide a text at its form feeds (`\f`), which end a page in what PDF tools extract.
+    r"""Divide a text at its form feeds (`\f`), with which PDF tools end a page.
 
     Args:
-        pages: pages in a section.
-        max_tokens: ceiling for a section; longer ones are cut.
-        overlap: tokens of the page before that are shown again.
-        count: tokens of a text.
+        pages: number of pages in a section.
+        max_tokens: most tokens in a section; a longer one is cut.
+        overlap: tokens of the previous page that are repeated.
+        count: counts the tokens of a text.
 
     Raises:
         UsageError: `pages` is less than 1.
     """
     check_ceiling(max_tokens, overlap)
     if pages < 1:
-        raise UsageError(f"pages is {pages}; it must be at least 1")
+        raise UsageError(f"pages is {pages}; expected at least 1")
 
     def divide(text: str) -> list[Section]:
         leaves = text.removesuffix("\f").split("\f") if text else []
@@ -142,19 +142,19 @@ def by_pages(
 def in_batches(
     size: int = 20, max_tokens: int = MAX_TOKENS, *, count: CountTokens = estimate_tokens
 ) -> Planner:
-    """Put a list of short texts into batches, each item behind its number: `[17] text`.
+    """Put a list of short texts into batches, each item with its number: `[17] text`.
 
     Args:
-        size: items in a batch, at the most.
-        max_tokens: ceiling for a batch; an item that is longer by itself is cut into batches of its own.
-        count: tokens of a text.
+        size: most items in a batch.
+        max_tokens: most tokens in a batch; a longer item is cut into batches of its own.
+        count: counts the tokens of a text.
 
     Raises:
         UsageError: `size` is less than 1.
     """
     check_ceiling(max_tokens)
     if size < 1:
-        raise UsageError(f"size is {size}; it must be at least 1")
+        raise UsageError(f"size is {size}; expected at least 1")
 
     def divide(items: Sequence[str]) -> list[Section]:
         batches = list(
@@ -179,32 +179,32 @@ def in_batches(
 def _batches(
     items: Sequence[str], size: int, max_tokens: int, count: CountTokens
 ) -> Iterator[tuple[int, int, str]]:
-    """First item, last item and text of each batch."""
-    first, held, tokens = 1, "", 0
+    """Yield the first number, the last number and the text of each batch."""
+    first, batch_text, tokens = 1, "", 0
     for number, item in enumerate(items, 1):
         more = count(item)
-        if held and (number - first >= size or tokens + more > max_tokens):
-            yield first, number - 1, held
-            first, held, tokens = number, "", 0
-        held += item
+        if batch_text and (number - first >= size or tokens + more > max_tokens):
+            yield first, number - 1, batch_text
+            first, batch_text, tokens = number, "", 0
+        batch_text += item
         tokens += more
-    if held:
-        yield first, len(items), held
+    if batch_text:
+        yield first, len(items), batch_text
 
 
 def _with_unique_ids(sections: Iterable[Section]) -> list[Section]:
-    """Sections as they are, but for an id that an earlier one has: it gets a tail."""
-    held: dict[str, Section] = {}
+    """Return the sections, with an apostrophe after each id that an earlier section has."""
+    by_id: dict[str, Section] = {}
     for section in sections:
         name = section.id
-        while name in held:
+        while name in by_id:
             name += "'"
-        held[name] = section.model_copy(update={"id": name})
-    return list(held.values())
+        by_id[name] = section.model_copy(update={"id": name})
+    return list(by_id.values())
 
 
 def _titled(title: str, pieces: Sequence[Piece]) -> list[tuple[str, Piece]]:
-    """Number the titles of a text that had to be cut; leave out what is only white space."""
+    """Title the pieces of a text, numbered if there are several; leave out blank ones."""
     kept = [piece for piece in pieces if piece.text.strip()]
     if len(kept) == 1:
         return [(title, kept[0])]
@@ -212,7 +212,7 @@ def _titled(title: str, pieces: Sequence[Piece]) -> list[tuple[str, Piece]]:
 
 
 def _headed(text: str, level: int) -> Iterator[tuple[str, str]]:
-    """Titles and bodies; a body begins with its own heading."""
+    """Yield titles and bodies; a body starts with its own heading."""
     title, body, fence = "Start", "", ""
     for line in split_lines(text):
         mark = _FENCE.match(line)
@@ -231,17 +231,17 @@ def _headed(text: str, level: int) -> Iterator[tuple[str, str]]:
 
 
 def _title(text: str) -> str:
-    """What a heading says, without the marks that may close it."""
-    held = text.rstrip("#")
-    closed = held != text and (not held or held[-1].isspace())
-    return (held if closed else text).strip() or "Untitled"
+    """Return the text of a heading, without closing `#` marks."""
+    bare = text.rstrip("#")
+    closed = bare != text and (not bare or bare[-1].isspace())
+    return (bare if closed else text).strip() or "Untitled"
 
 
-def _tail(text: str, most: int, count: CountTokens) -> str:
-    """The last lines of a text, of at most so many tokens."""
+def _tail(text: str, max_tokens: int, count: CountTokens) -> str:
+    """Return the last lines of a text, up to a number of tokens."""
     kept = ""
     for line in reversed(split_lines(text)):
-        if count(line + kept) > most:
+        if count(line + kept) > max_tokens:
             break
         kept = line + kept
     return kept if not kept or kept.endswith("\n") else f"{kept}\n"

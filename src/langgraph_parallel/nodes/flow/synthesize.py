@@ -1,7 +1,7 @@
-"""Synthesize: one result from the results of the sections.
+"""Synthesizers: one result from the results of all sections.
 
-A synthesizer gets a `Gathered`: what succeeded, in the order of the plan, and what is missing. Error
-texts are not in it as results, so none can be passed on as an answer.
+A synthesizer is a function of a `Gathered`: the results in the order of the plan, and what is missing. Errors
+are not among the results, so that no error text can pass for an answer.
 """
 
 from collections import Counter
@@ -9,24 +9,55 @@ from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+from langchain_core.language_models import BaseChatModel
 from pydantic import BaseModel, JsonValue, ValidationError
 
 from langgraph_parallel.errors import UsageError
 from langgraph_parallel.nodes.fan_out.gathered import Gathered as Gathered
 from langgraph_parallel.nodes.work.ask import Ask
-from langgraph_parallel.nodes.work.render import as_text, titled
-from langgraph_parallel.prompts import Prompt, load
+from langgraph_parallel.nodes.work.render import as_sections, as_text
+from langgraph_parallel.prompts import Prompt, load_prompt
 from langgraph_parallel.reducers.joins.merge import merge_objects, merge_rows
 from langgraph_parallel.reducers.joins.rank import K, fuse
 from langgraph_parallel.runtime.limits import Limits
 from langgraph_parallel.runtime.models import ModelLike
 
 Synthesizer = Callable[[Gathered], JsonValue | Awaitable[JsonValue]]
-"""From what was gathered to one JSON value; sync or async."""
+"""From results to one JSON value, sync or async."""
+SynthesizerLike = Synthesizer | Ask | BaseChatModel
+"""A synthesizer, or what becomes one: an `Ask` with the variable `{results}`, or a chat model."""
+FieldJoins = Mapping[str, Callable[[list[Any]], Any]]
+"""For a field, a function of the list of its values: `{"amount": sum}`."""
+
+
+def as_synthesizer(given: SynthesizerLike, prompt: str = "sectioning/synthesize") -> Synthesizer:
+    """Return a synthesizer; turn an `Ask` or a chat model into one.
+
+    Args:
+        given: a function of `Gathered`, an `Ask`, or a chat model.
+        prompt: name of the shipped prompt that a chat model is asked with.
+
+    Raises:
+        UsageError: it is neither.
+        PromptError: the `Ask` has other variables than `{results}` and `{missing}`.
+    """
+    if isinstance(given, BaseChatModel):
+        return by_model(given, prompt=load_prompt(prompt))
+    if isinstance(given, Ask):
+        return _Asking(given)
+    if callable(given):
+        return given
+    raise UsageError(
+        f"{given!r} is not a synthesizer; pass one of `synthesize`, a function of Gathered, or an Ask"
+    )
 
 
 def concatenate(*, headings: bool = True) -> Synthesizer:
-    """One Markdown text: each result under its section's title, and a line about what is missing."""
+    """Join the results into one Markdown text, each under its section's title, and name what is missing.
+
+    Args:
+        headings: whether each result gets its title as a heading.
+    """
 
     def synthesize_by_concatenation(gathered: Gathered) -> str:
         parts = [
@@ -34,26 +65,24 @@ def concatenate(*, headings: bool = True) -> Synthesizer:
             for section, value in gathered.results
         ]
         if gathered.missing:
-            parts.append(f"Missing: {', '.join(gathered.missing)}.")
+            parts.append(_missing_line(gathered.missing))
         return "\n\n".join(parts)
 
     return synthesize_by_concatenation
 
 
-def merge_fields(
-    how: Mapping[str, Callable[[list[Any]], Any]] | None = None, *, schema: type[BaseModel] | None = None
-) -> Synthesizer:
-    """One object from objects: field by field, in the order of the plan.
+def merge_fields(how: FieldJoins | None = None, *, schema: type[BaseModel] | None = None) -> Synthesizer:
+    """Merge objects into one, field by field, in the order of the plan.
 
     Args:
-        how: for a field, a function of the list of its values: `{"amount": sum}`. Without one, lists
-            are united (equal items once), a value on which all agree stays, and values that differ are
-            listed, and said under `contradictions` with the sections that they come from. The field `missing`
-            lists sections without a result. Both are left out where there is nothing to say.
-        schema: what the merged fields have to fit.
+        how: functions that join the values of a field. A field without one: lists are united (equal items
+            once), a value on which all agree is kept, and differing values are listed, and reported under
+            `contradictions` with the sections that they come from. `missing` lists sections without a
+            result. Both keys are left out when empty.
+        schema: the merged fields are validated against it.
 
-    A result that is no object, or a merged one that does not fit, ends the join, not the run: there is no
-    result then, and the run report says why. Give the worker a schema.
+    A result that is not an object, or a merged one that does not fit, fails the join and not the run: the
+    result is None and the run report says why. Give the worker a schema.
     """
 
     def synthesize_by_merging(gathered: Gathered) -> JsonValue:
@@ -61,41 +90,37 @@ def merge_fields(
         for section, value in gathered.results:
             if not isinstance(value, dict):
                 raise UsageError(
-                    f"section {section.title!r} gave {type(value).__name__}, not an object with fields"
+                    f"section {section.title!r} returned {type(value).__name__}; expected an object"
                 )
             named.append((section.title, value))
         fields, conflicts = merge_objects(named, how)
-        _fit(fields, schema)
-        said: dict[str, JsonValue] = {
-            **({"contradictions": conflicts} if conflicts else {}),
-            **({"missing": list(gathered.missing)} if gathered.missing else {}),
-        }
-        return _beside(fields, said)
+        _validate(fields, schema)
+        return _beside(fields, _remarks(conflicts, gathered))
 
     return synthesize_by_merging
 
 
 def merge_tables(
-    *key: str,
-    how: Mapping[str, Callable[[list[Any]], Any]] | None = None,
-    schema: type[BaseModel] | None = None,
+    *key: str, how: FieldJoins | None = None, schema: type[BaseModel] | None = None
 ) -> Synthesizer:
-    """One table from rows: those of several sections with equal keys are one row, which names its `sources`.
+    """Merge rows into one table: rows with equal keys become one row, which lists its `sources`.
 
-    A result is a list of objects, or one object. What two sections report of the same thing is counted once.
+    A result is a list of objects, or one object. What several sections report of the same thing counts once.
 
     Args:
-        key: the fields that say what a row is about.
+        key: the fields that identify a row.
         how: as in `merge_fields`.
-        schema: what each row has to fit.
+        schema: each row is validated against it.
 
-    The result is `{"rows": [...]}`, and `contradictions` and `missing` as in `merge_fields`.
+    The result is `{"rows": [...]}`, with `contradictions` and `missing` as in `merge_fields`.
 
     Raises:
-        UsageError: there is no key.
+        UsageError: `key` is empty.
     """
     if not key:
-        raise UsageError("merge_tables needs the fields that say what a row is about: merge_tables('name')")
+        raise UsageError(
+            "merge_tables() lacks the fields that identify a row; pass them: merge_tables('name')"
+        )
 
     def synthesize_by_table(gathered: Gathered) -> JsonValue:
         rows = []
@@ -103,61 +128,61 @@ def merge_tables(
             for row in value if isinstance(value, list) else [value]:
                 if not isinstance(row, dict) or not row.keys() >= set(key):
                     raise UsageError(
-                        f"section {section.title!r} gave a row without {', '.join(key)}; give the worker a "
+                        f"section {section.title!r} returned a row without {', '.join(key)}; give the "
+                        "worker a "
                         "schema"
                     )
                 rows.append((section.title, row))
         merged, conflicts = merge_rows(rows, key, how)
         for row in merged:
-            _fit({name: value for name, value in row.items() if name != "sources"}, schema)
-        return {
-            "rows": list(merged),
-            **({"contradictions": conflicts} if conflicts else {}),
-            **({"missing": list(gathered.missing)} if gathered.missing else {}),
-        }
+            _validate({name: value for name, value in row.items() if name != "sources"}, schema)
+        return {"rows": list(merged), **_remarks(conflicts, gathered)}
 
     return synthesize_by_table
 
 
-def rank(key: str | None = None, *, k: int = K, most: int | None = None) -> Synthesizer:
-    """One ranking from several, each a list with the best first: reciprocal rank fusion (`reducers.ranking`).
+def rank(key: str | None = None, *, k: int = K, max_items: int | None = None) -> Synthesizer:
+    """Fuse rankings, each a list with the best first, by reciprocal rank fusion (`reducers.joins.rank`).
 
     Args:
-        key: the field that says what an item is, where items are objects; `url`, say.
-        k: the constant of the fusion.
-        most: how many are kept.
+        key: the field that identifies an item that is an object, such as `url`.
+        k: the constant of the fusion, at least 0.
+        max_items: length of the result; None for all items.
 
     The result is a list of `{"item", "score", "sources"}`, the best first.
 
     Raises:
-        UsageError: a number that is out of range.
+        UsageError: `k` or `max_items` is out of range.
     """
-    if k < 0 or (most is not None and most < 1):
-        raise UsageError(f"k is {k} and most is {most}; pass k from 0, and most from 1")
+    if k < 0 or (max_items is not None and max_items < 1):
+        raise UsageError(f"k is {k} and max_items is {max_items}; expected k >= 0 and max_items >= 1")
 
     def synthesize_by_rank(gathered: Gathered) -> JsonValue:
-        if strange := [s.title for s, value in gathered.results if not isinstance(value, list)]:
-            raise UsageError(f"{strange[0]!r} gave no list, which a ranking is")
+        for section, value in gathered.results:
+            if not isinstance(value, list):
+                raise UsageError(
+                    f"section {section.title!r} returned {type(value).__name__}; expected a list"
+                )
         counts = Counter(section.title for section, _ in gathered.results)
         lists = {
             section.title if counts[section.title] == 1 else section.id: value
             for section, value in gathered.results
             if isinstance(value, list)
         }
-        return list(fuse(lists, key=key, k=k)[:most])
+        return list(fuse(lists, key=key, k=k)[:max_items])
 
     return synthesize_by_rank
 
 
 def best_by(key: str, *, highest: bool = False) -> Synthesizer:
-    """Of offers, each an object or a list of them, the one with the lowest number under a key: the cheapest.
+    """Choose the offer with the lowest number under a key, such as the cheapest.
 
     Args:
-        key: the field; offers without a number there are left out.
-        highest: take the highest instead.
+        key: the field; an offer without a number in it is ignored.
+        highest: choose the highest number instead.
 
-    The result is the offer, with its `source` (one of its own becomes `own_source`); of equals the earliest
-    source's. None where there is none.
+    A result is an offer (an object) or a list of them. The chosen offer gets its `source` (a field of that
+    name becomes `own_source`); of equal offers the earliest source's. None if there is no offer.
     """
 
     def synthesize_by_best(gathered: Gathered) -> JsonValue:
@@ -165,43 +190,22 @@ def best_by(key: str, *, highest: bool = False) -> Synthesizer:
         for section, value in gathered.results:
             for offer in value if isinstance(value, list) else [value]:
                 number = offer.get(key) if isinstance(offer, dict) else None
-                if (
-                    isinstance(offer, dict)
-                    and isinstance(number, int | float)
-                    and not isinstance(number, bool)
-                ):
+                is_number = isinstance(number, int | float) and not isinstance(number, bool)
+                if isinstance(offer, dict) and isinstance(number, int | float) and is_number:
                     offers.append((number, _beside(offer, {"source": section.title})))
-        best = max if highest else min
-        return best(offers, key=lambda pair: pair[0])[1] if offers else None
+        choose = max if highest else min
+        return choose(offers, key=lambda pair: pair[0])[1] if offers else None
 
     return synthesize_by_best
 
 
-def _beside(fields: Mapping[str, JsonValue], said: Mapping[str, JsonValue]) -> dict[str, JsonValue]:
-    """Fields, and what we say of them; a field of theirs with the same name becomes `own_...`."""
-    return {**{f"own_{name}" if name in said else name: value for name, value in fields.items()}, **said}
-
-
-def _fit(fields: Mapping[str, JsonValue], schema: type[BaseModel] | None) -> None:
-    if schema is None:
-        return
-    try:
-        schema.model_validate(fields)
-    except ValidationError as error:
-        problem = error.errors()[0]
-        place = ".".join(map(str, problem["loc"]))
-        raise UsageError(f"what was merged is no {schema.__name__}: {place}: {problem['msg']}") from None
-
-
-class by_model:  # noqa: N801 - made like the other synthesizers
-    """Have a model write one coherent text; it is told what is missing, and not to fill it in.
-
-    What is missing and the text does not name, it names in a last line.
+class by_model:  # noqa: N801 - called like the other synthesizers
+    """Let a model write one coherent text. It is told what is missing; a last line names what it leaves out.
 
     Args:
-        model: by default, what the environment names.
-        prompt: with the variables `{results}` and `{missing}`; by default the one that ships.
-        limits: bounds of its call.
+        model: by default the one that the environment names.
+        prompt: with the variables `{results}` and `{missing}`; by default the shipped one.
+        limits: limits of its call, as `Limits` or a mapping.
 
     Raises:
         PromptError: the prompt has other variables, or lacks `{results}`.
@@ -212,17 +216,71 @@ class by_model:  # noqa: N801 - made like the other synthesizers
         model: ModelLike | None = None,
         *,
         prompt: str | Path | Prompt | None = None,
-        limits: Limits | None = None,
+        limits: Limits | Mapping[str, Any] | None = None,
     ) -> None:
-        self.ask = Ask(prompt or load("sectioning/synthesize"), model=model, limits=limits)
-        self.ask.prompt.check(["results", "missing"], needs=["results"])
+        self.ask = Ask(prompt or load_prompt("sectioning/synthesize"), model=model, limits=limits)
+        _check_variables(self.ask)
 
     async def __call__(self, gathered: Gathered) -> JsonValue:
-        """Write."""
-        given = {
-            "results": titled((section.title, value) for section, value in gathered.results),
-            "missing": ", ".join(gathered.missing) or "none",
-        }
-        text: str = await self.ask.ainvoke({name: given[name] for name in self.ask.variables})
+        """Write the text."""
+        text: str = await self.ask.ainvoke(_variables(self.ask, gathered))
         unnamed = [title for title in gathered.missing if title.casefold() not in text.casefold()]
-        return f"{text}\n\nMissing: {', '.join(unnamed)}." if unnamed else text
+        return f"{text}\n\n{_missing_line(unnamed)}" if unnamed else text
+
+
+class _Asking:
+    """Let an `Ask` of the caller's join the results."""
+
+    def __init__(self, ask: Ask) -> None:
+        self.ask = ask
+        _check_variables(ask)
+
+    async def __call__(self, gathered: Gathered) -> Any:
+        return await self.ask.ainvoke(_variables(self.ask, gathered))
+
+
+def _check_variables(ask: Ask) -> None:
+    ask.prompt.check(["results", "missing", *ask.given], needs=["results"])
+
+
+def _variables(ask: Ask, gathered: Gathered) -> dict[str, str]:
+    values = {
+        "results": as_sections((section.title, value) for section, value in gathered.results),
+        "missing": ", ".join(gathered.missing) or "none",
+    }
+    return {name: values[name] for name in ask.variables}
+
+
+def _missing_line(titles: list[str]) -> str:
+    return f"Missing: {', '.join(titles)}."
+
+
+def _remarks(conflicts: list[Any], gathered: Gathered) -> dict[str, JsonValue]:
+    """Return contradictions and missing sections, each only if there are any."""
+    remarks: dict[str, JsonValue] = {}
+    if conflicts:
+        remarks["contradictions"] = conflicts
+    if gathered.missing:
+        remarks["missing"] = list(gathered.missing)
+    return remarks
+
+
+def _beside(fields: Mapping[str, JsonValue], remarks: Mapping[str, JsonValue]) -> dict[str, JsonValue]:
+    """Put remarks beside fields; a field with the name of a remark becomes `own_...`."""
+    return {
+        **{f"own_{name}" if name in remarks else name: value for name, value in fields.items()},
+        **remarks,
+    }
+
+
+def _validate(fields: Mapping[str, JsonValue], schema: type[BaseModel] | None) -> None:
+    if schema is None:
+        return
+    try:
+        schema.model_validate(fields)
+    except ValidationError as error:
+        problem = error.errors()[0]
+        place = ".".join(map(str, problem["loc"]))
+        raise UsageError(
+            f"the merged result does not fit {schema.__name__}: {place}: {problem['msg']}"
+        ) from None

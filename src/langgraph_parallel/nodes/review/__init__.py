@@ -1,1 +1,1 @@
-"""The code review."""
+"""Review: sectioning over aspects, whose worker is a vote, whose voters are models and static engines."""

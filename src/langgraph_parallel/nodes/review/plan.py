@@ -1,4 +1,4 @@
-"""Plan a review: from files to questions, each of which one vote can answer."""
+"""Plan a review: from files to questions, each answered by one vote."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -7,25 +7,24 @@ from langgraph_parallel.nodes.text.chunks import cut
 from langgraph_parallel.offline import StaticVoter, families_for
 from langgraph_parallel.records import Aspect, Part, ReviewQuestion, Skipped
 from langgraph_parallel.records.review import UNREAD_BY_ENGINES
+from langgraph_parallel.records.review_question import STATIC_VOTER, model_voter
 from langgraph_parallel.runtime.tokens import estimate_tokens
 
-STATIC = "static"
-"""The voter that stands for all engines, where models vote too."""
 _ENGINE_TOKENS = 300_000
-"""Engines know no context window; this only keeps one process from taking minutes."""
+"""Engines have no context window; this keeps a single process from taking minutes."""
 
 
 @dataclass(frozen=True)
 class ReviewPlan:
-    """Questions, and what no question covers."""
+    """The questions, and what no question covers."""
 
     questions: list[ReviewQuestion]
     skipped: list[Skipped]
-    """Files that nobody will look at."""
+    """Files that no voter reads."""
     left_out: list[Skipped]
-    """Parts that a limit leaves out of an aspect."""
+    """Parts that the limit of questions leaves out of an aspect."""
     idle: dict[str, str]
-    """Aspects without a question, and why."""
+    """Reasons by name of aspects without a question."""
 
 
 def plan_review(
@@ -35,20 +34,20 @@ def plan_review(
     readers: int,
     engines: bool,
     max_tokens: int,
-    most: int,
+    max_questions: int,
 ) -> ReviewPlan:
     """Divide parts into questions: one for each aspect of each batch of parts.
 
-    Small files share a batch, long ones are cut, and every line that is under review is in some question
-    of every aspect that somebody can judge, or is listed as left out.
+    Small files share a batch and long ones are cut. Every line under review is in a question of every aspect
+    that some voter can judge, or is listed as left out.
 
     Args:
-        parts: what is under review.
+        parts: files, or parts of them, under review.
         aspects: what to look for.
-        readers: how many model voters; 0 for a review by engines alone.
+        readers: number of model voters; 0 for a review by engines alone.
         engines: whether static engines vote.
-        max_tokens: ceiling for the code in one prompt, numbered as it will be shown.
-        most: how many questions may be asked.
+        max_tokens: most tokens of the code in one prompt, with its line numbers.
+        max_questions: most questions; the rest is left out.
     """
     empty = [Skipped(path=part.path, reason="empty") for part in parts if not part.text.strip()]
     parts = [part for part in parts if part.text.strip()]
@@ -62,29 +61,29 @@ def plan_review(
         unseen = [Skipped(path=part.path, reason=_unreadable(part)) for part in parts if not _readable(part)]
     questions, idle = [], {}
     for aspect in aspects:
-        asked = [
+        questions_of_aspect = [
             *_questions(aspect, batches, readers, engines),
             *_questions(aspect, _batches(cut_up, _ENGINE_TOKENS), 0, engines, joint=True, start=len(batches)),
         ]
-        questions += asked
-        if not asked:
+        questions += questions_of_aspect
+        if not questions_of_aspect:
             idle[aspect.name] = _why_idle(aspect, readers, parts)
     questions.sort(key=lambda question: int(question.id.rpartition("/")[2]))
     left_out = [
         Skipped(
             path=part.path,
             lines=part.span,
-            reason=f"beyond the limit of {most} sections",
+            reason=f"beyond the limit of {max_questions} sections",
             by=question.aspect.name,
         )
-        for question in questions[most:]
+        for question in questions[max_questions:]
         for part in question.parts
     ]
-    return ReviewPlan(questions[:most], _once([*empty, *unseen]), left_out, idle)
+    return ReviewPlan(questions[:max_questions], _once([*empty, *unseen]), left_out, idle)
 
 
 def numbered(part: Part) -> str:
-    """A part as a model sees it: the path, then each line behind its number, `+` where it has changed."""
+    """Render a part for a model: the path, then each line with its number, and `+` if it has changed."""
     changed = {n for lines in part.changed or [] for n in range(lines.first, lines.last + 1)}
     rows = [f"{n:>5}{'+' if n in changed else ' '}| {line}" for n, line in enumerate(part.lines, part.first)]
     return "\n".join([f"=== {' '.join(part.path.split())}", *rows])
@@ -99,13 +98,13 @@ def _questions(
     joint: bool = False,
     start: int = 0,
 ) -> list[ReviewQuestion]:
-    asked = []
+    questions_of_aspect = []
     for number, batch in enumerate(batches, start + 1):
-        voters = [f"model#{i}" for i in range(1, readers + 1)]
+        voters = [model_voter(i) for i in range(1, readers + 1)]
         if engines:
             voters += _engine_voters(aspect, batch, joint=joint or readers > 0)
         if voters:
-            asked.append(
+            questions_of_aspect.append(
                 ReviewQuestion(
                     id=f"{aspect.name}/{number}",
                     title=_title(batch),
@@ -114,16 +113,16 @@ def _questions(
                     voters=voters,
                 )
             )
-    return asked
+    return questions_of_aspect
 
 
 def _engine_voters(aspect: Aspect, batch: Sequence[Part], *, joint: bool) -> list[str]:
     able = [family for family in families_for(aspect.name) if StaticVoter.readable(batch, [family])]
-    return [STATIC] if able and joint else [family.name for family in able]
+    return [STATIC_VOTER] if able and joint else [family.name for family in able]
 
 
 def _pieces(part: Part, max_tokens: int) -> list[Part]:
-    """A part, or what its lines have to be cut into; pieces without a changed line are not needed."""
+    """Cut a part that is too long into pieces; drop pieces without a line under review."""
     if _tokens(part) <= max_tokens:
         return [part]
     pieces = [
@@ -140,22 +139,22 @@ def _pieces(part: Part, max_tokens: int) -> list[Part]:
 
 
 def _batches(parts: Iterable[Part], max_tokens: int) -> list[list[Part]]:
-    """Put parts together, in order, up to the ceiling."""
+    """Batch parts, in order, up to `max_tokens`."""
     batches: list[list[Part]] = []
-    held = 0
+    batch_tokens = 0
     for part in parts:
         more = _tokens(part)
-        if batches and held + more <= max_tokens:
+        if batches and batch_tokens + more <= max_tokens:
             batches[-1].append(part)
-            held += more
+            batch_tokens += more
         else:
             batches.append([part])
-            held = more
+            batch_tokens = more
     return batches
 
 
 def _count(text: str) -> int:
-    """Tokens of lines with their numbers before them."""
+    """Count the tokens of lines with their numbers."""
     return estimate_tokens(text) + 3 * (text.count("\n") or 1)
 
 
@@ -175,7 +174,7 @@ def _readable(part: Part) -> bool:
 
 def _unreadable(part: Part) -> str:
     if not part.whole:
-        return "only fragments of it are at hand, and engines need the whole file"
+        return "only fragments of the file were given, and engines need the whole file"
     return f"{UNREAD_BY_ENGINES}; a model would"
 
 

@@ -1,4 +1,4 @@
-"""A reader: a model as a voter of a review."""
+"""Reader: a model as a voter of a review."""
 
 from collections.abc import Sequence
 from typing import Any, Literal
@@ -9,8 +9,10 @@ from pydantic import BaseModel, Field, JsonValue
 from langgraph_parallel.nodes.review.aspects import readers
 from langgraph_parallel.nodes.review.plan import numbered
 from langgraph_parallel.nodes.work.ask import Ask
-from langgraph_parallel.prompts import Prompt, load
+from langgraph_parallel.nodes.work.roster import Roster
+from langgraph_parallel.prompts import Prompt
 from langgraph_parallel.records import Claim, Estimate, Lines, Part, ReviewQuestion
+from langgraph_parallel.records.review_question import model_voter
 from langgraph_parallel.reducers.findings.anchor import anchor
 from langgraph_parallel.runtime.context import Context
 from langgraph_parallel.runtime.models import ModelLike
@@ -21,8 +23,8 @@ from langgraph_parallel.runtime.run import Run
 class _Reported(BaseModel):
     """One defect."""
 
-    path: str = Field(description="The file, as it stands behind ===.")
-    line: int = Field(description="The number of the line.")
+    path: str = Field(description="The file, as shown after ===.")
+    line: int = Field(description="The line number.")
     quote: str = Field(description="The line of code, copied exactly.")
     severity: Literal["high", "medium", "low"]
     message: str
@@ -31,17 +33,18 @@ class _Reported(BaseModel):
 
 
 class _Answer(BaseModel):
-    """What a reviewer found."""
+    """The defects that a reviewer found."""
 
     findings: list[_Reported]
 
 
 class Reader:
-    """A voter that reads code with one model in one way, for whatever aspect the question names.
+    """A model voter that reads code in one way, for the aspect of each question.
 
     Args:
-        number: from 1; it chooses the way of reading, and makes the request unlike any other reader's.
-        model: by default, what the environment names.
+        number: from 1; chooses the way of reading, and makes its requests differ from every other reader's.
+        roster: models and temperatures that are dealt out to readers.
+        model: asked if the roster names none; by default the one that the environment names.
         prompt: with the variables `{aspect}`, `{criteria}`, `{reader}` and `{files}`.
     """
 
@@ -49,23 +52,24 @@ class Reader:
         self,
         number: int,
         *,
-        model: ModelLike | None = None,
-        prompt: Prompt | None = None,
+        roster: Roster,
+        model: ModelLike | None,
+        prompt: Prompt,
     ) -> None:
-        self.name = f"model#{number}"
-        self._number = number
+        self.name = model_voter(number)
+        self._number, self._roster = number, roster
         ways = readers()
         self._way = ways[(number - 1) % len(ways)].text
         self._model = model
-        self._prompt = prompt or load("review/review")
+        self._prompt = prompt
         self._asks: dict[tuple[str, str], Ask] = {}
 
     async def ainvoke(self, input: Any, config: RunnableConfig | None = None) -> dict[str, JsonValue]:
         """Review the parts of a question.
 
         Returns:
-            `choice`: claims, each anchored to the line that it quotes, or in doubt; `notes`: `judges`,
-            `paths`.
+            `choice`: claims, each anchored to the line that it quotes, or in doubt; `notes`: the models that
+            judged (`judges`), and the `paths` that they saw.
 
         Raises:
             Exception: as `Ask.ainvoke`.
@@ -81,21 +85,21 @@ class Reader:
         }
 
     def estimate(self, input: Any, run: Run, context: Context) -> Estimate:
-        """What reading takes at most; see `Ask.estimate`."""
+        """Return the upper bounds of reading; see `Ask.estimate`."""
         return self._ask(input).estimate(_shown(input), run, context)
 
     def _ask(self, question: ReviewQuestion) -> Ask:
         aspect = question.aspect
         key = (aspect.name, aspect.criteria)
         if key not in self._asks:
-            self._asks[key] = Ask(
+            values = {"aspect": aspect.title, "criteria": aspect.criteria, "reader": self._way}
+            self._asks[key] = self._roster.ask(
+                self._number - 1,
                 self._prompt,
+                f"You are reviewer {self._number} of a panel; its members work independently.",
                 model=self._model,
                 schema=_Answer,
-                given=self._prompt.fitting(
-                    {"aspect": aspect.title, "criteria": aspect.criteria, "reader": self._way}
-                ),
-                role=f"You are reviewer {self._number} of a panel; its members work independently.",
+                given=self._prompt.fitting(values),
             )
         return self._asks[key]
 
@@ -121,17 +125,17 @@ def _shown(question: ReviewQuestion) -> dict[str, str]:
 
 
 def _place(reported: _Reported, parts: Sequence[Part]) -> tuple[Lines, str, str | None]:
-    """Where a reported defect is: by its quote, in the file that it names."""
-    said = Lines(first=max(1, reported.line), last=max(1, reported.line))
+    """Locate a reported defect by its quote, in the file that it names; the third item is a doubt."""
+    stated = Lines(first=max(1, reported.line), last=max(1, reported.line))
     named = [part for part in parts if part.path == reported.path]
     if not named:
-        return said, reported.quote.strip(), "the file that it names was not under review"
+        return stated, reported.quote.strip(), "the file that it names was not under review"
     places = [
         (found, part)
         for part in named
         if (found := anchor(reported.quote, reported.line, part.lines, first=part.first))
     ]
     if not places:
-        return said, reported.quote.strip(), "the line that it quotes is not in the file"
+        return stated, reported.quote.strip(), "the line that it quotes is not in the file"
     found, part = min(places, key=lambda place: abs(place[0].first - reported.line))
     return found, part.line(found.first), None

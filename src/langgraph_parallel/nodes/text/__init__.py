@@ -1,1 +1,1 @@
-"""Texts: cut into chunks, searched, quoted and compared."""
+"""Texts: cut, searched, quoted and compared."""

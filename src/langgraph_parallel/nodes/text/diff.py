@@ -1,7 +1,8 @@
-"""Unified diffs: which lines of which files are new."""
+"""Unified diffs: the files that they change, and the lines that they add."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 from langgraph_parallel.errors import InputError
 from langgraph_parallel.records import Lines, Part, Skipped
@@ -9,16 +10,16 @@ from langgraph_parallel.records import Lines, Part, Skipped
 
 @dataclass
 class Change:
-    """One file of a diff, as it is after the change."""
+    """One file of a diff, in its state after the change."""
 
     path: str
     hunks: list[dict[int, str]] = field(default_factory=list)
-    """Lines that the diff shows, by number, for each hunk."""
+    """The lines of each hunk, by number."""
     added: list[int] = field(default_factory=list)
-    """Numbers of the lines that are new."""
+    """Numbers of the new lines."""
 
     def lies_in(self, text: str) -> bool:
-        """Whether a text is the file after the change, as far as the diff shows it."""
+        """Return whether a text has all lines of the hunks, each at its number."""
         lines = text.removesuffix("\n").split("\n") if text else []
         return all(
             number <= len(lines) and lines[number - 1].rstrip("\r") == line
@@ -27,10 +28,11 @@ class Change:
         )
 
     def parts(self, text: str | None) -> list[Part]:
-        """What there is to review: the file, if it is at hand, else what the hunks show of it."""
+        """Return what to review: the whole file if `text` has the hunks, else the hunks with new lines."""
         changed = ranges(self.added)
         if text is not None and self.lies_in(text):
             return [Part(path=self.path, text=text, changed=changed)]
+        added = set(self.added)
         return [
             Part(
                 path=self.path,
@@ -40,7 +42,7 @@ class Change:
                 changed=changed,
             )
             for hunk in self.hunks
-            if hunk.keys() & set(self.added)
+            if hunk.keys() & added
         ]
 
 
@@ -48,11 +50,11 @@ def read_diff(text: str) -> tuple[list[Change], list[Skipped]]:
     """Read a unified diff.
 
     Returns:
-        Files with new lines, in the diff's order, and files that have none, with the reason. Deleting
-        lines changes a file too, but leaves no line on which a finding could stand.
+        The files with new lines, in the order of the diff, and the files without, each with the reason. A
+        deletion changes a file too, but leaves no line on which a finding could stand.
 
     Raises:
-        InputError: it is no unified diff.
+        InputError: the text is not a unified diff.
     """
     from unidiff.errors import UnidiffParseError
     from unidiff.patch import PatchSet
@@ -60,29 +62,37 @@ def read_diff(text: str) -> tuple[list[Change], list[Skipped]]:
     try:
         patch = PatchSet(text)
     except UnidiffParseError as error:
-        raise InputError(f"this is no unified diff: {error}") from error
+        raise InputError(f"diff is not a unified diff: {error}") from error
     if not patch and text.strip():
-        raise InputError("this is no unified diff: there is no file in it")
+        raise InputError("diff is not a unified diff: it has no file")
     changes, skipped = [], []
     for file in patch:
-        change = Change(plain_path(file.path))
-        for hunk in file:
-            shown = {line.target_line_no: line.value.rstrip("\r\n") for line in hunk if line.target_line_no}
-            if shown:
-                change.hunks.append(shown)
-            change.added += [line.target_line_no or 0 for line in hunk if line.is_added]
+        change = _read_change(file)
         if change.added:
             changes.append(change)
         else:
-            reason = (
-                "deleted" if file.is_removed_file else "binary" if file.is_binary_file else "no line is new"
-            )
-            skipped.append(Skipped(path=change.path, reason=reason))
+            skipped.append(Skipped(path=change.path, reason=_reason_to_skip(file)))
     return changes, skipped
 
 
+def _read_change(file: Any) -> Change:
+    change = Change(plain_path(file.path))
+    for hunk in file:
+        lines = {line.target_line_no: line.value.rstrip("\r\n") for line in hunk if line.target_line_no}
+        if lines:
+            change.hunks.append(lines)
+        change.added += [line.target_line_no or 0 for line in hunk if line.is_added]
+    return change
+
+
+def _reason_to_skip(file: Any) -> str:
+    if file.is_removed_file:
+        return "deleted"
+    return "binary" if file.is_binary_file else "no line is new"
+
+
 def plain_path(path: str) -> str:
-    """A path without git's quotes and octal escapes, and without the end of its line."""
+    """Return a path without git's quotes and octal escapes, and without a trailing carriage return."""
     path = path.rstrip("\r")
     if len(path) > 1 and path.startswith('"') and path.endswith('"'):
         octets = path[1:-1].encode().decode("unicode_escape").encode("latin-1", errors="replace")
@@ -92,10 +102,14 @@ def plain_path(path: str) -> str:
 
 
 def parts_under_review(files: Mapping[str, str], diff: str | None) -> tuple[list[Part], list[Skipped]]:
-    """Settle what is under review: whole files, or the changes that a diff makes.
+    """Return what to review, by path: the whole files, or what a diff changes; and the skipped files.
+
+    Args:
+        files: text by path; with a diff, only its files are reviewed.
+        diff: a unified diff; None to review all files.
 
     Raises:
-        InputError: the diff is none.
+        InputError: `diff` is not a unified diff.
     """
     files = {readable(path): readable(text) for path, text in files.items()}
     if diff is None:
@@ -106,20 +120,20 @@ def parts_under_review(files: Mapping[str, str], diff: str | None) -> tuple[list
 
 
 def readable(text: str) -> str:
-    """A text without what UTF-8 has no form for: lone surrogates, as undecodable file names have them."""
+    """Replace what UTF-8 cannot encode: lone surrogates, which undecodable file names contain."""
     return text.encode(errors="replace").decode()
 
 
 def ranges(numbers: Iterable[int]) -> list[Lines]:
-    """Put line numbers together where they follow one another.
+    """Return sorted line numbers as ranges of consecutive lines.
 
     >>> [str(lines) for lines in ranges([3, 1, 2, 7])]
     ['1-3', '7']
     """
-    found: list[Lines] = []
+    merged: list[Lines] = []
     for number in sorted(set(numbers)):
-        if found and found[-1].last == number - 1:
-            found[-1] = Lines(first=found[-1].first, last=number)
+        if merged and merged[-1].last == number - 1:
+            merged[-1] = Lines(first=merged[-1].first, last=number)
         else:
-            found.append(Lines(first=number, last=number))
-    return found
+            merged.append(Lines(first=number, last=number))
+    return merged

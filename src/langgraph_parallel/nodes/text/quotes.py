@@ -1,4 +1,4 @@
-"""Quotes: where a text says what is quoted from it."""
+"""Quotes: where a text contains what is quoted from it."""
 
 import re
 from itertools import islice
@@ -6,17 +6,18 @@ from itertools import islice
 from langgraph_parallel.reducers.text.extract import same_words
 from langgraph_parallel.reducers.text.similarity import terms
 
-_LEAST = 2
-_PLACES = 20
-"""Places of one quote, at most."""
+_MIN_TERMS = 2
+"""Minimum distinct terms of a quote: a single word could stand anywhere."""
+_MAX_PLACES = 20
+"""Maximum places of one quote."""
 
 
-def said_at(quote: str, text: str) -> tuple[int, int] | None:
-    """Where a text says what is quoted: word for word, or in a sentence with the same words and numbers.
+def find_statement(quote: str, text: str) -> tuple[int, int] | None:
+    """Return where a text states a quote: verbatim, or in a sentence with the same words and numbers.
 
-    A quote of less than two words that mean something is none: it could stand anywhere.
+    None if the text does not state it, or if the quote has fewer than two distinct terms.
     """
-    if len(set(terms(quote))) < _LEAST:
+    if len(set(terms(quote))) < _MIN_TERMS:
         return None
     place = next(iter(locate(quote, text)), None)
     if place is None and (sentence := same_words(quote, text)):
@@ -25,7 +26,7 @@ def said_at(quote: str, text: str) -> tuple[int, int] | None:
 
 
 def locate(quote: str, text: str) -> list[tuple[int, int]]:
-    """Where a quote stands in a text, white space and case aside: whole words, the first twenty places.
+    """Return the first 20 places of a quote in a text, as whole words; white space and case are ignored.
 
     >>> locate("the  cat", "See the cat. The cat!")
     [(4, 11), (13, 20)]
@@ -34,6 +35,11 @@ def locate(quote: str, text: str) -> list[tuple[int, int]]:
     if not words:
         return []
     pattern = r"\s+".join(map(re.escape, words))
-    pattern = (r"(?<!\w)" if words[0][0].isascii() and words[0][0].isalnum() else "") + pattern
-    pattern += r"(?!\w)" if words[-1][-1].isascii() and words[-1][-1].isalnum() else ""
-    return [match.span() for match in islice(re.finditer(pattern, text, re.IGNORECASE), _PLACES)]
+    # Only ASCII has word boundaries here: scripts without spaces between words would match nothing.
+    pattern = (r"(?<!\w)" if _is_ascii_word(words[0][0]) else "") + pattern
+    pattern += r"(?!\w)" if _is_ascii_word(words[-1][-1]) else ""
+    return [match.span() for match in islice(re.finditer(pattern, text, re.IGNORECASE), _MAX_PLACES)]
+
+
+def _is_ascii_word(character: str) -> bool:
+    return character.isascii() and character.isalnum()

@@ -1,1 +1,1 @@
-"""A vote: who is asked, when it stops, and who decides."""
+"""Vote: who is asked, when the vote stops, and who decides."""

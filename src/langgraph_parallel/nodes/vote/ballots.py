@@ -1,15 +1,17 @@
-"""Ballots: how the answers of voters are read."""
+"""Ballots: the form that a voter's answer has, and how a ballot is parsed from a branch."""
 
 import contextlib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from pydantic import JsonValue
+from pydantic import BaseModel, JsonValue
 
+from langgraph_parallel.errors import UsageError
+from langgraph_parallel.nodes.work.render import nested_answer
 from langgraph_parallel.records import Ballot, Branch, Tally
 from langgraph_parallel.reducers.canonical import canonical
-from langgraph_parallel.reducers.votes.normalise import Normaliser, find_choice, read_by
+from langgraph_parallel.reducers.votes.normalise import Normaliser, NormaliserLike, find_choice, read_by
 from langgraph_parallel.reducers.votes.rules import Form
 from langgraph_parallel.runtime.redact import describe
 
@@ -18,100 +20,130 @@ _SHOWN = 80
 
 
 @dataclass(frozen=True)
-class BallotParser:
-    """How the ballots of a vote are read out of its branches.
+class BallotFormat:
+    """The form of a voter's answer.
 
-    A voter may return its choice as it is, or an object that has it under `field`, and beside it
-    `confidence` (0 to 1), `rationale`, `weight` and `notes`. None is an abstention; so is what cannot be
-    normalised, or is not among the choices: never a guess. A branch that did not end ok is a ballot of that
-    status, and supports nothing.
+    Args:
+        schema: pydantic model of a model voter's answer; by default rationale, choice and confidence.
+        field: the field of the answer that is the choice.
+        normalise: how answers are normalised before they are counted: `text`, `number`, `option`, `boxed`, a
+            function, or a list of these, applied in order. A ballot that it cannot read abstains.
+
+    Raises:
+        UsageError: `field` is not a field of the schema.
+    """
+
+    schema: type[BaseModel] | None = None
+    field: str = "choice"
+    normalise: NormaliserLike | None = None
+
+    def __post_init__(self) -> None:
+        if self.schema is None:
+            return
+        if not isinstance(self.schema, type) or not issubclass(self.schema, BaseModel):
+            raise UsageError(f"ballot.schema is {self.schema!r}; expected a pydantic model")
+        if self.field not in self.schema.model_fields:
+            known = ", ".join(self.schema.model_fields)
+            raise UsageError(
+                f"ballot.field is {self.field!r}; expected a field of {self.schema.__name__}: {known}"
+            )
+
+
+@dataclass(frozen=True)
+class BallotParser:
+    """Parses ballots from the branches of a vote.
+
+    A voter returns its choice, or an object that holds the choice under `field` and optionally `confidence`
+    (0 to 1), `rationale`, `weight` (>= 0) and `notes`. None is an abstention; so is an answer that cannot be
+    normalised or is not among the choices: never a guess. A branch that did not end ok gives a ballot of the
+    same status, which supports nothing.
     """
 
     choices: Sequence[JsonValue] | None = None
-    """The valid answers."""
+    """The valid answers; None if any answer is valid."""
     field: str = "choice"
     """The field of a voter's answer that is the choice."""
     normalise: Normaliser | None = None
     form: Form = "one"
-    """Whether a ballot holds one answer, or a list of them."""
+    """What the rule reads from a ballot: one answer, a list, a ranking, or a number."""
 
     def tally(self, branches: Iterable[Branch]) -> Tally:
-        """The ballots of these branches."""
+        """Return the ballots of these branches."""
         return Tally.of(map(self.ballot, branches))
 
     def ballot(self, branch: Branch) -> Ballot:
-        """The ballot of one branch."""
+        """Return the ballot of one branch."""
         base: dict[str, Any] = {"voter": branch.id, "order": branch.order, "attempt": branch.attempt}
         if branch.status != "ok":
             return Ballot(**base, status=branch.status, error=branch.error)
-        said, extras = _read(branch.value, self.field)
-        if said is None:
+        answer, extras = _split(branch.value, self.field)
+        if answer is None:
             error = extras.get("rationale") or "gave no choice"
             return Ballot(**base, **extras, status="abstained", error=error)
         try:
             _check_weight(branch.value, self.field)
-            choice = self._choice(said)
-        except _Unreadable as unreadable:
-            return Ballot(**base, **extras, status="abstained", said=said, error=str(unreadable))
-        changed = None if canonical(choice) == canonical(said) else said
+            choice = self._choice(answer)
+        except _InvalidBallot as invalid:
+            return Ballot(**base, **extras, status="abstained", said=answer, error=str(invalid))
+        changed = None if canonical(choice) == canonical(answer) else answer
         return Ballot(**base, **extras, status="cast", choice=choice, said=changed)
 
-    def _choice(self, said: JsonValue) -> JsonValue:
+    def _choice(self, answer: JsonValue) -> JsonValue:
         if self.form in ("list", "ranking"):
-            if not isinstance(said, list):
-                raise _Unreadable(f"{_shown(said)} is no list, which the rule needs")
-            return [self._one(item) for item in said]
-        choice = self._one(said)
+            if not isinstance(answer, list):
+                raise _InvalidBallot(f"{_quote(answer)} is not a list, which the rule needs")
+            return [self._item(item) for item in answer]
+        choice = self._item(answer)
         if self.form == "number" and (isinstance(choice, bool) or not isinstance(choice, int | float)):
-            raise _Unreadable(f"{_shown(choice)} is no number, which the rule needs")
+            raise _InvalidBallot(f"{_quote(choice)} is not a number, which the rule needs")
         return choice
 
-    def _one(self, said: JsonValue) -> JsonValue:
-        choice = self._normalised(said)
-        if choice is None:
-            raise _Unreadable(f"{_shown(said)} could not be read as an answer")
+    def _item(self, answer: JsonValue) -> JsonValue:
+        """Normalise an answer, and match it with a choice."""
+        normal = self._normalised(answer)
+        if normal is None:
+            raise _InvalidBallot(f"{_quote(answer)} cannot be read as an answer")
         if self.choices is None:
-            return choice
-        found = find_choice(choice, self.choices)
-        if found is None and (alike := [held for held in self.choices if self._is(held, choice)]):
-            found = alike[0] if len(alike) == 1 else None
-        if found is None:
-            listed = ", ".join(map(str, self.choices))
-            raise _Unreadable(f"{_shown(choice)} is not one of {listed}")
-        return found
+            return normal
+        choice = find_choice(normal, self.choices)
+        if choice is None:  # the choices may only match once they are normalised as well
+            alike = [choice for choice in self.choices if self._matches(choice, normal)]
+            choice = alike[0] if len(alike) == 1 else None
+        if choice is None:
+            raise _InvalidBallot(f"{_quote(normal)} is not one of {', '.join(map(str, self.choices))}")
+        return choice
 
-    def _is(self, held: JsonValue, choice: JsonValue) -> bool:
-        """Whether one of the choices is this answer, once it is normalised as well."""
-        with contextlib.suppress(_Unreadable):
-            return canonical(self._normalised(held)) == canonical(choice)
+    def _matches(self, choice: JsonValue, normal: JsonValue) -> bool:
+        with contextlib.suppress(_InvalidBallot):
+            return canonical(self._normalised(choice)) == canonical(normal)
         return False
 
-    def _normalised(self, said: JsonValue) -> JsonValue:
+    def _normalised(self, answer: JsonValue) -> JsonValue:
         if self.normalise is None:
-            return said
+            return answer
         try:
-            return read_by(self.normalise, said)
-        except Exception as error:  # a function of the caller's
-            raise _Unreadable(f"{_shown(said)} could not be normalised: {describe(error)}") from None
+            return read_by(self.normalise, answer)
+        except Exception as error:  # the function may be the caller's
+            raise _InvalidBallot(f"{_quote(answer)} cannot be normalised: {describe(error)}") from None
 
 
-class _Unreadable(Exception):
-    """An answer that is none."""
+class _InvalidBallot(Exception):
+    """An answer that does not count."""
 
 
-def _shown(said: JsonValue) -> str:
-    text = repr(said)
+def _quote(answer: JsonValue) -> str:
+    text = repr(answer)
     return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}..."
 
 
-def _read(value: JsonValue, field: str) -> tuple[JsonValue, dict[str, Any]]:
-    verdict = value.get("verdict") if isinstance(value, dict) and field not in value else None
-    if isinstance(verdict, dict) and "choice" in verdict:
-        value, field = verdict, "choice"  # a vote of ours is a voter: what it chose is its choice
-    elif (
-        isinstance(value, dict) and field not in value and set(value) == {"result", "missing", "unreferenced"}
-    ):
-        value = value["result"]  # so is a sectioning: what it made may be a choice, or have one
+def _split(value: JsonValue, field: str) -> tuple[JsonValue, dict[str, Any]]:
+    """Split a voter's answer (also a nested graph's) into its choice and the fields beside it."""
+    if isinstance(value, dict) and field not in value:
+        verdict = value.get("verdict")
+        if isinstance(verdict, dict) and "choice" in verdict:
+            value, field = verdict, "choice"  # a nested vote: its choice, with its confidence
+        else:
+            value = nested_answer(value)
     if not isinstance(value, dict) or field not in value:
         return value, {}
     extras: dict[str, Any] = {}
@@ -127,10 +159,10 @@ def _read(value: JsonValue, field: str) -> tuple[JsonValue, dict[str, Any]]:
 
 
 def _check_weight(value: JsonValue, field: str) -> None:
-    """A weight that is none must not be worth a full vote."""
+    """Reject a ballot with an invalid weight: it must not count as a full vote."""
     weight = value.get("weight") if isinstance(value, dict) and field in value else None
     if weight is not None and not _is_weight(weight):
-        raise _Unreadable(f"its weight is {_shown(weight)}, which is no number from 0")
+        raise _InvalidBallot(f"its weight is {_quote(weight)}; expected a number >= 0")
 
 
 def _is_weight(value: object) -> bool:

@@ -1,4 +1,4 @@
-"""Who votes: voters that the caller brings; for a panel of models see `nodes.panel`."""
+"""Electorate: who votes. Workers of the caller's are here; for model voters see `vote.panel`."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
@@ -6,9 +6,8 @@ from typing import Any, Protocol
 from langgraph.pregel.protocol import PregelProtocol
 from typing_extensions import TypedDict
 
-from langgraph_parallel.errors import UsageError
 from langgraph_parallel.nodes.work.ask import Ask
-from langgraph_parallel.nodes.work.workers import Worker, WorkerLike, as_worker, asks_in
+from langgraph_parallel.nodes.work.workers import Worker, asks_in
 from langgraph_parallel.runtime.graph import ParallelGraph
 from langgraph_parallel.runtime.models import ModelLike, require_model
 from langgraph_parallel.runtime.prices import check_prices
@@ -25,73 +24,70 @@ class Vote(TypedDict):
 class Electorate(Protocol):
     """Says who votes on a question, and hands each voter's branch to its worker."""
 
-    def voters(self, question: Any, most: int | None) -> Sequence[str]:
-        """Names of the voters, in order; `most` is the runtime context's number, where it has one."""
+    def voters(self, question: Any, size: int | None) -> Sequence[str]:
+        """Return the names of the voters, in order; `size` is the runtime context's, or None."""
         ...
 
     def select(self, work: Vote) -> tuple[Worker, object]:
-        """The worker of one voter, and what it gets."""
+        """Return the worker of a voter, and its input."""
         ...
 
     def models(self) -> Sequence[ModelLike | None]:
-        """The models that it was built to ask; None for what the environment names."""
+        """Return the models that it was built to ask; None stands for the one that the environment names."""
         ...
 
     def check(self, model: ModelLike | None, run: Run) -> None:
-        """Make sure, before any call, that the voters can be had; `model` is the runtime context's.
+        """Check, before any call, that every voter can be asked; `model` is the runtime context's.
 
         Raises:
-            ModelError: one of them cannot, or has no price where the run has a budget in dollars.
+            ModelError: a model cannot be had, or has no known price and the run has a budget in dollars.
         """
         ...
 
     @property
     def asks(self) -> Sequence[Ask]:
-        """Those of the voters that ask a model, as far as they are known before."""
+        """The `Ask`s of the voters, so far as they are known before a run."""
         ...
 
-    def alike(self, voters: Sequence[str]) -> str:
-        """Which of these voters cannot but answer alike, and why; an empty text if none."""
+    def identical(self, voters: Sequence[str]) -> str:
+        """Return a warning about voters that send the same request; empty if there are none."""
         ...
 
 
-class GivenVoters:
-    """Voters that the caller brings: functions, Runnables, graphs. Each gets the question as it is."""
+class WorkerVoters:
+    """Voters that are workers of the caller's: functions, Runnables, graphs. Each gets the question.
 
-    def __init__(self, voters: Sequence[WorkerLike] | Mapping[str, WorkerLike]) -> None:
-        if not isinstance(voters, Mapping | Sequence) or isinstance(voters, str):
-            raise UsageError(f"voters is {voters!r}; pass a whole number, or the voters themselves")
-        named = voters if isinstance(voters, Mapping) else _named(voters)
-        if not named:
-            raise UsageError("voters is empty; a vote needs at least one")
-        if strange := [name for name in named if not isinstance(name, str) or not name]:
-            raise UsageError(f"a voter is named {strange[0]!r}; names have to be texts")
-        self.workers = {name: as_worker(voter, "voting/question") for name, voter in named.items()}
+    Args:
+        workers: by the voters' names.
+    """
 
-    def voters(self, question: Any, most: int | None) -> Sequence[str]:
-        """All of them: a number in the runtime context does not apply."""
+    def __init__(self, workers: Mapping[str, Worker]) -> None:
+        self.workers = workers
+
+    def voters(self, question: Any, size: int | None) -> Sequence[str]:
+        """Return all voters; a size in the runtime context does not apply."""
         return list(self.workers)
 
     def select(self, work: Vote) -> tuple[Worker, object]:
-        """The voter's own worker; one that asks a model gets the question by name."""
+        """Return the voter's own worker, and the question in the form that it takes."""
         worker = self.workers[work["voter"]]
-        return worker, asked(worker, work["question"])
+        return worker, question_input(worker, work["question"])
 
     def models(self) -> Sequence[ModelLike | None]:
-        """Those of voters that ask one."""
+        """Return the models of voters that are `Ask`s."""
         return [worker.model for worker in self.workers.values() if isinstance(worker, Ask)]
 
     @property
     def asks(self) -> Sequence[Ask]:
-        """Those that ask a model."""
+        """The `Ask`s of the voters."""
         return [ask for worker in self.workers.values() for ask in asks_in(worker)]
 
-    def alike(self, voters: Sequence[str]) -> str:
-        """Nobody knows what they are made of."""
+    def identical(self, voters: Sequence[str]) -> str:
+        """Return an empty text: nothing is known of how the caller's workers answer."""
         return ""
 
     def check(self, model: ModelLike | None, run: Run) -> None:
-        """The voters are there; those that ask a model need to have one."""
+        """Check the models of voters that are `Ask`s."""
         for worker in self.workers.values():
             if isinstance(worker, Ask):
                 chosen = worker.model if worker.pinned else model or worker.model
@@ -99,32 +95,18 @@ class GivenVoters:
                 check_prices(run.limits_for(worker.limits), [chosen])
 
 
-def _named(voters: Sequence[WorkerLike]) -> dict[str, WorkerLike]:
-    """Name voters by their functions where the names differ, else by number."""
-    names = [_own_name(voter) for voter in voters]
-    telling = None not in names and len(set(names)) == len(names)
-    return {
-        name if telling and name else f"#{i}": voter
-        for i, (name, voter) in enumerate(zip(names, voters, strict=True), 1)
-    }
-
-
-def _own_name(voter: WorkerLike) -> str | None:
-    name = getattr(voter, "__name__", None)
-    return name if isinstance(name, str) and name.isidentifier() else None
-
-
-def asked(worker: Worker, question: object, **more: object) -> object:
-    """What a voter gets: the question itself, under its name where a prompt or a graph wants names.
+def question_input(worker: Worker, question: object, **values: object) -> object:
+    """Return the question in the form that a voter takes.
 
     Args:
-        worker: the voter.
-        question: as it was put.
-        more: what a prompt may use besides.
+        worker: an `Ask` gets its variables, a graph of this package its own input, another graph
+            `{"question": ...}`, and anything else the question itself.
+        question: as the vote got it.
+        values: further variables that a prompt may use.
     """
     if isinstance(worker, Ask):
         names = worker.variables if len(worker.variables) == 1 else {"question"}
-        return {**dict.fromkeys(names, question), **more}
-    if isinstance(worker, ParallelGraph) and worker.governing.takes is not None:
-        return worker.governing.takes("question", str(question))
+        return {**dict.fromkeys(names, question), **values}
+    if isinstance(worker, ParallelGraph) and worker.governing.from_text is not None:
+        return worker.governing.from_text("question", str(question))
     return {"question": question} if isinstance(worker, PregelProtocol) else question

@@ -1,4 +1,4 @@
-"""Escalation: undecided votes are put before a person, all of a run in one interrupt."""
+"""Escalation: ask a person about all undecided votes of a run, in one interrupt."""
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Literal
@@ -8,214 +8,230 @@ from langgraph.types import interrupt
 from pydantic import BaseModel, Field, JsonValue, create_model, model_validator
 
 from langgraph_parallel.errors import UsageError
-from langgraph_parallel.nodes.fan_out.branch import Handover, get_handover
 from langgraph_parallel.nodes.fan_out.close import ClosingStep
 from langgraph_parallel.nodes.fan_out.gathered import in_order
-from langgraph_parallel.nodes.vote.fallback import reported
-from langgraph_parallel.nodes.vote.judge import shown
+from langgraph_parallel.nodes.fan_out.handover import Handover, get_handover
+from langgraph_parallel.nodes.vote.fallback import updated_report
+from langgraph_parallel.nodes.vote.judge import render_choice
 from langgraph_parallel.nodes.vote.poll import VoteSettings
 from langgraph_parallel.records import Answer, Escalation, Tally
-from langgraph_parallel.reducers.votes.counting import overruled
+from langgraph_parallel.reducers.votes.counting import override_verdict
 from langgraph_parallel.reducers.votes.normalise import find_choice
 from langgraph_parallel.reducers.votes.rules import chooses
 from langgraph_parallel.runtime.graph import ParallelGraph
 from langgraph_parallel.runtime.run_report import escalated
 
 ACTION = "decide_vote"
-"""What agent UIs call the action that a person reviews."""
+"""The name of the action that agent UIs show to the person."""
 
 
 def escalate_node(settings: VoteSettings) -> Callable[..., Any]:
-    """Make the node that puts an undecided vote before a person."""
+    """Build the node that puts an undecided vote before a person."""
 
     async def escalate(state: Any, config: RunnableConfig) -> dict[str, Any]:
-        """Ask, or have the graph around ask, which has other branches to wait for."""
+        """Ask the person, or leave it to the enclosing graph, which waits for other branches too."""
         question, verdict = state["question"], state["verdict"]
         choices = settings.choices
-        held = Escalation(
+        escalation = Escalation(
             title=settings.label(question),
             question=str(question),
             verdict=verdict,
             choices=None if choices is None else list(choices),
             form=chooses(settings.rule),
         )
-        answer = _answered(get_handover(config), held)
-        closed = ClosingStep()
+        answer = _answered(get_handover(config), escalation)
+        step = ClosingStep()
         if answer is None:
-            closed.escalations.append(held)
+            step.escalations.append(escalation)
         elif answer.choice is None:
             verdict = verdict.model_copy(update={"decided_by": "person", "note": answer.note})
         else:
             ballots = Tally.of(state["ballots"])
-            verdict = overruled(verdict, ballots, answer.choice, decided_by="person", note=answer.note)
-        return {"verdict": verdict, "report": reported(closed, state)}
+            verdict = override_verdict(verdict, ballots, answer.choice, decided_by="person", note=answer.note)
+        return {"verdict": verdict, "run_report": updated_report(step, state)}
 
     return escalate
 
 
-def _answered(inside: Handover | None, held: Escalation) -> Answer | None:
-    if inside is None:
-        return ask_person([held])[0]
-    return next((answer for answer in inside.answers if not answer.path), None)
+def _answered(handover: Handover | None, escalation: Escalation) -> Answer | None:
+    if handover is None:
+        return ask_person([escalation])[0]
+    return next((answer for answer in handover.answers if not answer.path), None)
 
 
 async def escalate_all(state: Any, config: RunnableConfig) -> dict[str, Any]:
-    """Put all undecided votes of a fan-out before a person at once, or have the graph around do so."""
-    held = escalated(in_order(state["branches"]))
-    if not held or get_handover(config) is not None:
+    """Put all undecided votes of a fan-out before a person, or leave it to the enclosing graph."""
+    escalation = escalated(in_order(state["branches"]))
+    if not escalation or get_handover(config) is not None:
         return {"answers": []}
-    return {"answers": ask_person(held)}
+    return {"answers": ask_person(escalation)}
 
 
 def check_no_waiting(workers: Mapping[str, object]) -> None:
-    """Make sure that no voter, nor a fallback, is a graph that may wait for a person.
+    """Check that no voter and no fallback is a graph that may interrupt to ask a person.
 
     Raises:
-        UsageError: one is.
+        UsageError: one of them is.
     """
     for name, worker in workers.items():
         if isinstance(worker, ParallelGraph) and worker.governing.escalates:
             raise UsageError(
-                f"{name} escalates what it cannot decide, and a vote cannot wait for a person within it; "
-                "set on_undecided='escalate' on the vote around it"
+                f"{name} escalates, but a vote cannot wait for a person inside another vote; set "
+                "on_undecided='escalate' on the outer vote instead"
             )
 
 
 class _Edited(BaseModel):
-    """What to do instead."""
+    """The edited action."""
 
     name: str = ACTION
     args: dict[str, JsonValue]
 
 
 class _Decision(BaseModel):
-    """What a person says to one undecided vote."""
+    """A person's decision on one undecided vote."""
 
     type: Literal["approve", "edit", "reject"]
-    edited_action: _Edited | None = Field(None, description="With edit: args.choice is the choice.")
+    edited_action: _Edited | None = Field(None, description="For edit: args.choice is the choice.")
     message: str | None = Field(None, description="Why.")
 
 
 class Decisions(BaseModel):
-    """One decision for each action request, in their order."""
+    """One decision for each action request, in the same order."""
 
     decisions: list[_Decision]
 
 
 def ask_person(escalations: Sequence[Escalation]) -> list[Answer]:
-    """Raise one interrupt for all of them, in the shape that agent UIs render, and check what comes back.
+    """Raise one interrupt for all escalations, in the shape that agent UIs render, and validate the answer.
 
     Raises:
-        GraphInterrupt: nobody has answered yet.
-        pydantic.ValidationError: the answer cannot be used; it can be given again.
+        GraphInterrupt: there is no answer yet.
+        pydantic.ValidationError: the answer is not valid; the run can be resumed with another one.
     """
     given = interrupt(
         {
             "action_requests": [
                 {
                     "name": ACTION,
-                    "args": {"vote": _name(held), "choice": _proposed(held)},
-                    "description": _description(held),
+                    "args": {"vote": _name(escalation), "choice": _proposed(escalation)},
+                    "description": _description(escalation),
                 }
-                for held in escalations
+                for escalation in escalations
             ],
             "review_configs": [
-                {"action_name": ACTION, "allowed_decisions": _allowed(held), "args_schema": _schema(held)}
-                for held in escalations
+                {
+                    "action_name": ACTION,
+                    "allowed_decisions": _allowed(escalation),
+                    "args_schema": _schema(escalation),
+                }
+                for escalation in escalations
             ],
         },
         response_schema=_expected(escalations),
     )
-    return [_answer(held, said) for held, said in zip(escalations, given.decisions, strict=True)]
+    return [
+        _answer(escalation, decision)
+        for escalation, decision in zip(escalations, given.decisions, strict=True)
+    ]
 
 
 def _expected(escalations: Sequence[Escalation]) -> type[Decisions]:
-    """The type of the answer: as many decisions as there are questions, each of which can be carried out."""
+    """Return the type of the answer: one valid decision for each escalation."""
 
     class Checked(Decisions):
         @model_validator(mode="after")
         def fits(self) -> "Checked":
             if len(self.decisions) != len(escalations):
                 raise ValueError(
-                    f"{len(escalations)} decisions are due, one for each action request, in order"
+                    f"{len(self.decisions)} decisions for {len(escalations)} action requests; pass one "
+                    "each, in order"
                 )
-            for held, said in zip(escalations, self.decisions, strict=True):
-                _answer(held, said)
+            for escalation, decision in zip(escalations, self.decisions, strict=True):
+                _answer(escalation, decision)
             return self
 
     return create_model("Decisions", __base__=Checked, __doc__=Decisions.__doc__)
 
 
-def _answer(held: Escalation, said: _Decision) -> Answer:
-    """What a decision means.
+def _answer(escalation: Escalation, decision: _Decision) -> Answer:
+    """Return the answer that a decision means.
 
     Raises:
-        ValueError: it cannot be carried out; the message says what can.
+        ValueError: it is not possible; the message says what is.
     """
-    note = said.message or ""
-    if said.type == "reject":
-        return Answer(path=held.path, note=note)
-    if said.type == "approve":
-        choice = _proposed(held)
+    note = decision.message or ""
+    if decision.type == "reject":
+        return Answer(path=escalation.path, note=note)
+    if decision.type == "approve":
+        choice = _proposed(escalation)
         if choice is None:
-            raise ValueError(f"{_name(held)}: nothing is proposed that could be approved; edit or reject it")
-        return Answer(path=held.path, choice=choice, note=note)
-    wanted = said.edited_action.args.get("choice") if said.edited_action else None
-    if wanted is None:
-        raise ValueError(f"{_name(held)}: an edit needs edited_action.args.choice")
-    return Answer(path=held.path, choice=_fitting(held, wanted), note=note)
+            raise ValueError(
+                f"{_name(escalation)}: there is no proposed choice to approve; edit or reject it"
+            )
+        return Answer(path=escalation.path, choice=choice, note=note)
+    choice = decision.edited_action.args.get("choice") if decision.edited_action else None
+    if choice is None:
+        raise ValueError(f"{_name(escalation)}: an edit needs edited_action.args.choice")
+    return Answer(path=escalation.path, choice=_fitting(escalation, choice), note=note)
 
 
-def _fitting(held: Escalation, wanted: JsonValue) -> JsonValue:
-    """A choice of the form that the rule's choice has.
-
-    Raises:
-        ValueError: it is none, or none of the valid answers.
-    """
-    if held.form == "list":
-        if not isinstance(wanted, list):
-            raise ValueError(f"{_name(held)}: {shown(wanted)} is no list, which the choice has to be")
-        return [_valid(held, one) for one in wanted]
-    if held.form == "number" and (isinstance(wanted, bool) or not isinstance(wanted, int | float)):
-        raise ValueError(f"{_name(held)}: {shown(wanted)} is no number, which the choice has to be")
-    return _valid(held, wanted)
-
-
-def _valid(held: Escalation, wanted: JsonValue) -> JsonValue:
-    """One of the valid answers.
+def _fitting(escalation: Escalation, choice: JsonValue) -> JsonValue:
+    """Return a choice in the form of the rule's choice.
 
     Raises:
-        ValueError: it is none of them.
+        ValueError: it has another form, or is not a valid answer.
     """
-    if held.choices is None:
-        return wanted
-    found = find_choice(wanted, held.choices)
+    if escalation.form == "list":
+        if not isinstance(choice, list):
+            raise ValueError(
+                f"{_name(escalation)}: {render_choice(choice)} is not a list; expected a list of choices"
+            )
+        return [_valid(escalation, one) for one in choice]
+    if escalation.form == "number" and (isinstance(choice, bool) or not isinstance(choice, int | float)):
+        raise ValueError(f"{_name(escalation)}: {render_choice(choice)} is not a number; expected a number")
+    return _valid(escalation, choice)
+
+
+def _valid(escalation: Escalation, choice: JsonValue) -> JsonValue:
+    """Return the valid answer that a choice matches.
+
+    Raises:
+        ValueError: it matches none.
+    """
+    if escalation.choices is None:
+        return choice
+    found = find_choice(choice, escalation.choices)
     if found is None:
-        listed = ", ".join(map(shown, held.choices))
-        raise ValueError(f"{_name(held)}: {shown(wanted)} is not one of {listed}")
+        listed = ", ".join(map(render_choice, escalation.choices))
+        raise ValueError(f"{_name(escalation)}: {render_choice(choice)} is not one of {listed}")
     return found
 
 
-def _proposed(held: Escalation) -> JsonValue:
-    """The choice that the rule has taken out of a tie, or the leading one that has too little support."""
-    counts = held.verdict.counts
-    if held.verdict.choice is not None:
-        return held.verdict.choice
-    if held.form == "list" or not counts or (len(counts) > 1 and counts[0].weight == counts[1].weight):
+def _proposed(escalation: Escalation) -> JsonValue:
+    """Return the choice to propose: the rule's own, or a single leader with too little support."""
+    counts = escalation.verdict.counts
+    if escalation.verdict.choice is not None:
+        return escalation.verdict.choice
+    if escalation.form == "list" or not counts or (len(counts) > 1 and counts[0].weight == counts[1].weight):
         return None
     return counts[0].choice
 
 
-def _allowed(held: Escalation) -> list[str]:
-    return ["edit", "reject"] if _proposed(held) is None else ["approve", "edit", "reject"]
+def _allowed(escalation: Escalation) -> list[str]:
+    return ["edit", "reject"] if _proposed(escalation) is None else ["approve", "edit", "reject"]
 
 
-def _schema(held: Escalation) -> dict[str, JsonValue]:
-    one: dict[str, JsonValue] = {} if held.choices is None else {"enum": held.choices}
+def _schema(escalation: Escalation) -> dict[str, JsonValue]:
+    one: dict[str, JsonValue] = {} if escalation.choices is None else {"enum": escalation.choices}
     number: dict[str, JsonValue] = {"type": "number", **one}
     choice: dict[str, JsonValue]
     choice = (
-        {"type": "array", "items": one} if held.form == "list" else number if held.form == "number" else one
+        {"type": "array", "items": one}
+        if escalation.form == "list"
+        else number
+        if escalation.form == "number"
+        else one
     )
     return {
         "type": "object",
@@ -224,27 +240,33 @@ def _schema(held: Escalation) -> dict[str, JsonValue]:
     }
 
 
-def _name(held: Escalation) -> str:
-    return " > ".join([*held.path, held.title])
+def _name(escalation: Escalation) -> str:
+    return " > ".join([*escalation.path, escalation.title])
 
 
 def _line(text: str) -> str:
     return " ".join(text.split())
 
 
-def _description(held: Escalation) -> str:
-    """The question, the tally and the dissent, as Markdown."""
-    verdict = held.verdict
+def _description(escalation: Escalation) -> str:
+    """Render the question, the tally and the dissent as Markdown."""
+    verdict = escalation.verdict
     why = {"tied": "a tie", "below_threshold": "no choice has enough support", "no_quorum": "too few ballots"}
-    lines = [f"**{_name(held)}**: {why.get(verdict.status, verdict.status)}.", "", held.question, ""]
+    lines = [
+        f"**{_name(escalation)}**: {why.get(verdict.status, verdict.status)}.",
+        "",
+        escalation.question,
+        "",
+    ]
     lines += [
-        f"- {shown(c.choice)}: {c.votes} of {verdict.cast} ({', '.join(c.voters)})" for c in verdict.counts
+        f"- {render_choice(c.choice)}: {c.votes} of {verdict.cast} ({', '.join(c.voters)})"
+        for c in verdict.counts
     ]
     if lacking := verdict.asked - verdict.cast:
         lines.append(f"- no ballot from {lacking} of {verdict.asked}")
     reasons = [d for d in verdict.dissent if d.rationale]
     lines += (
-        ["", *(f"> {d.voter}, for {shown(d.choice)}: {_line(d.rationale)}" for d in reasons)]
+        ["", *(f"> {d.voter}, for {render_choice(d.choice)}: {_line(d.rationale)}" for d in reasons)]
         if reasons
         else []
     )

@@ -1,4 +1,4 @@
-"""A vote that ends undecided: what is to become of it, and a fallback that decides instead."""
+"""Handling of undecided votes: parse the setting, and let a fallback decide."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
@@ -9,31 +9,32 @@ from langchain_core.runnables import Runnable, RunnableConfig
 from pydantic import JsonValue
 
 from langgraph_parallel.errors import UnknownRule, UsageError
-from langgraph_parallel.nodes.fan_out.branch import Task, run_branch
+from langgraph_parallel.nodes.fan_out.branch import run_branch
 from langgraph_parallel.nodes.fan_out.close import ClosingStep, closing_step
-from langgraph_parallel.nodes.vote.electorate import asked
-from langgraph_parallel.nodes.vote.judge import Judge, shown
+from langgraph_parallel.nodes.fan_out.task import Task
+from langgraph_parallel.nodes.vote.electorate import question_input
+from langgraph_parallel.nodes.vote.judge import Judge, render_choice
 from langgraph_parallel.nodes.vote.poll import Undecided, VoteSettings
 from langgraph_parallel.nodes.work.ask import Ask
 from langgraph_parallel.nodes.work.workers import Worker, WorkerLike, as_worker
 from langgraph_parallel.records import RunReport, Tally, Verdict
-from langgraph_parallel.reducers.votes.counting import overruled
+from langgraph_parallel.reducers.votes.counting import override_verdict
 from langgraph_parallel.reducers.votes.rules import Rule, as_rule, ballot_form, chooses
 from langgraph_parallel.reducers.votes.rules.base import BaseRule
 
 
 def as_on_undecided(given: "str | Rule | Judge | WorkerLike") -> Undecided:
-    """Take what a vote does when it ends undecided.
+    """Return the handling of undecided votes; read the name of a rule.
 
     Raises:
-        UnknownRule: a text that is neither `return` nor `escalate`, nor the name of a rule.
+        UnknownRule: a text that is not `return`, `escalate` or a rule.
         UsageError: something that cannot decide.
     """
     if isinstance(given, str):
         try:
             return given if given in ("return", "escalate") else as_rule(given)  # type: ignore[return-value]
         except UnknownRule as error:
-            raise UnknownRule(f"on_undecided is neither 'return' nor 'escalate': {error}") from None
+            raise UnknownRule(f"on_undecided is not 'return' or 'escalate', and {error}") from None
     if isinstance(given, BaseRule | Judge):
         return given
     if isinstance(given, Ask | Runnable | BaseChatModel) or hasattr(given, "ainvoke"):
@@ -42,26 +43,27 @@ def as_on_undecided(given: "str | Rule | Judge | WorkerLike") -> Undecided:
 
 
 def check_fallback(rule: Rule | Judge, fallback: Undecided) -> None:
-    """Make sure that a fallback reads what the voters of the rule say, and chooses what the rule would.
+    """Check that a fallback reads the ballots of the rule, and chooses the same kind of thing.
 
     Raises:
-        UsageError: it does not.
+        UsageError: it does not, so that it could never decide.
     """
     if isinstance(fallback, str | Worker):
         return
     if isinstance(fallback, Judge):
         if chooses(rule) == "list":
             raise UsageError(
-                f"a judge chooses one answer, and {rule.name} a list; let a rule or a worker decide"
+                f"a judge chooses one answer and {rule.name} a list; use a rule or a worker as on_undecided"
             )
     elif ballot_form(fallback) != ballot_form(rule):
         raise UsageError(
-            f"{fallback.name} wants ballots of another kind than {rule.name}: it could never decide instead"
+            f"on_undecided={fallback.name} reads other ballots than {rule.name}, so it could never "
+            "decide; use a rule of the same kind"
         )
 
 
 def deciding_asks(settings: VoteSettings) -> list[Ask]:
-    """Those parts of a vote beside its voters that ask a model."""
+    """Return the `Ask`s of the judge and of the fallback."""
     parts = (settings.rule, settings.on_undecided)
     return [part.ask for part in parts if isinstance(part, Judge)] + [
         part for part in parts if isinstance(part, Ask)
@@ -69,67 +71,67 @@ def deciding_asks(settings: VoteSettings) -> list[Ask]:
 
 
 def fallback_node(settings: VoteSettings) -> Callable[..., Any]:
-    """Make the node in which a fallback decides what the rule could not."""
+    """Build the node in which a fallback decides what the rule left undecided."""
     fallback = settings.on_undecided
 
     async def fall_back(state: Any, config: RunnableConfig) -> dict[str, Any]:
-        """Decide on the same ballots, or by a worker; when that fails, the vote stays undecided."""
+        """Decide on the same ballots, or by a worker; if that fails, the vote stays undecided."""
         verdict: Verdict = state["verdict"]
         ballots = Tally.of(state["ballots"])
         choice: JsonValue = None
         note = ""
-        with closing_step("fallback") as closed:
+        with closing_step("fallback") as step:
             if isinstance(fallback, Judge):
                 choice, note = await fallback.choose(str(state["question"]), ballots, _candidates(verdict))
             elif isinstance(fallback, Worker):
-                choice, note = await _work(settings, fallback, state, config, closed)
+                choice, note = await _ask_worker(settings, fallback, state, config, step)
             elif not isinstance(fallback, str):
                 decided = fallback(ballots)
                 choice, note = (decided.choice, "") if decided.decided else (None, "")
         if choice is None:
-            why = closed.problems.get("fallback", "it came to no choice")
-            verdict = verdict.model_copy(update={"note": f"the fallback has not decided: {why}"})
+            why = step.problems.get("fallback", "it made no choice")
+            verdict = verdict.model_copy(update={"note": f"the fallback did not decide: {why}"})
         else:
-            verdict = overruled(verdict, ballots, choice, decided_by="fallback", note=note)
-        return {"verdict": verdict, "report": reported(closed, state), "calls": closed.calls}
+            verdict = override_verdict(verdict, ballots, choice, decided_by="fallback", note=note)
+        return {"verdict": verdict, "run_report": updated_report(step, state), "calls": step.calls}
 
     return fall_back
 
 
 def _candidates(verdict: Verdict) -> Sequence[Any]:
-    """Those among which to choose: of a tie, the tied ones."""
+    """Return the choices that a judge may choose from: of a tie, the tied ones."""
     most = max((count.weight for count in verdict.counts), default=0.0)
     tied = [count for count in verdict.counts if count.weight == most]
     return tied if verdict.status == "tied" else verdict.counts
 
 
-async def _work(
-    settings: VoteSettings, worker: Worker, state: Any, config: RunnableConfig, closed: ClosingStep
+async def _ask_worker(
+    settings: VoteSettings, worker: Worker, state: Any, config: RunnableConfig, step: ClosingStep
 ) -> tuple[JsonValue, str]:
-    """What a worker answers, read as a voter's answer would be."""
+    """Return the choice and the rationale of a worker, parsed like a voter's answer."""
     question = state["question"]
-    counts = "\n".join(f"{shown(count.choice)}: {count.votes}" for count in state["verdict"].counts)
+    counts = "\n".join(f"{render_choice(count.choice)}: {count.votes}" for count in state["verdict"].counts)
     task = Task(
         id="fallback",
         name=f"fallback[{settings.label(question)}]",
         order=0,
-        work=asked(worker, question, answers=counts or "none"),
+        work=question_input(worker, question, answers=counts or "none"),
     )
     branch = await run_branch(worker, task, config, "fallback")
-    closed.calls |= {call.id: call for call in branch.calls}
-    ballot = replace(settings.reading, form=chooses(settings.rule)).ballot(branch)
+    step.calls |= {call.id: call for call in branch.calls}
+    ballot = replace(settings.parser, form=chooses(settings.rule)).ballot(branch)
     if not ballot.cast:
-        closed.problems["fallback"] = ballot.error or ballot.status
+        step.problems["fallback"] = ballot.error or ballot.status
     return (ballot.choice if ballot.cast else None), ballot.rationale
 
 
-def reported(closed: ClosingStep, state: Mapping[str, Any]) -> RunReport:
-    """The report of a vote that has closed before, with what has come since: what was noted then stays so."""
-    before: RunReport = state["report"]
-    report = closed.report(state)
+def updated_report(step: ClosingStep, state: Mapping[str, Any]) -> RunReport:
+    """Return the report of a vote that step before, with the calls since; keep what the close noted."""
+    earlier: RunReport = state["run_report"]
+    report = step.report(state)
     kept = {
-        "calls_saved": before.calls_saved,
-        "trials": before.trials,
-        "completion_reason": before.completion_reason,
+        "calls_saved": earlier.calls_saved,
+        "trials": earlier.trials,
+        "completion_reason": earlier.completion_reason,
     }
-    return report.model_copy(update={**kept, "failures": before.failures | report.failures})
+    return report.model_copy(update={**kept, "failures": earlier.failures | report.failures})

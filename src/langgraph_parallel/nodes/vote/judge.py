@@ -1,27 +1,28 @@
-"""Judge: a model reads the answers and chooses one."""
+"""Judge: a model that reads the voters' answers and chooses one."""
 
 import asyncio
 import hashlib
 import random
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from pydantic import BaseModel, Field, JsonValue
 
-from langgraph_parallel.errors import UsageError
+from langgraph_parallel.nodes.work.arguments import at_least
 from langgraph_parallel.nodes.work.ask import Ask
-from langgraph_parallel.prompts import Prompt, load
+from langgraph_parallel.prompts import Prompt, load_prompt
 from langgraph_parallel.records import Count, Tally, Verdict
 from langgraph_parallel.reducers.canonical import canonical
-from langgraph_parallel.reducers.votes.counting import overruled
+from langgraph_parallel.reducers.votes.counting import override_verdict
 from langgraph_parallel.reducers.votes.rules import majority
 from langgraph_parallel.runtime.limits import Limits
 from langgraph_parallel.runtime.models import ModelLike
 
 
 class _Judgement(BaseModel):
-    """The judge's choice."""
+    """The chosen answer."""
 
     reason: str = Field(description="Why this answer, in a sentence or two.")
     answer: int | None = Field(
@@ -30,23 +31,23 @@ class _Judgement(BaseModel):
 
 
 class Judge:
-    """A rule that asks a model which of the voters' distinct answers is best supported.
+    """A rule that lets a model decide which of the voters' distinct answers is best supported.
 
-    The judge sees each distinct answer once, with its rationales and without its votes, in an order that
-    is shuffled by the question: the same for the same question, and without a favoured place. One
-    distinct answer needs no judge. An answer that the judge cannot defend, or a number that is not on
-    the list, leaves the verdict `below_threshold` with None. As `on_undecided=Judge(...)` it decides only
-    what a rule has left undecided; of a tie, among those that are tied.
+    The judge sees each distinct answer once, with its rationales but not its votes, in an order shuffled by
+    the
+    question: reproducible, and favouring no place. A single distinct answer needs no call. If the judge
+    defends no answer, or names a number that is not on the list, the verdict is `below_threshold` with choice
+    None. As `on_undecided=Judge(...)` it decides only undecided votes, and a tie only among the tied answers.
 
     Args:
-        model: by default, what the environment names.
-        prompt: with the variables `{question}` and `{answers}`; by default the one that ships.
-        readings: how often it reads, each time from another answer onwards, so that each has had several
-            places; the answer that it chooses most often counts, and a draw is no choice.
-        limits: bounds of its calls.
+        model: by default the one that the environment names.
+        prompt: with the variables `{question}` and `{answers}`; by default the shipped one.
+        readings: number of calls, each starting at another answer, so that every answer appears in several
+            places. The answer chosen most often wins; a draw is not a choice.
+        limits: limits of its calls, as `Limits` or a mapping.
 
     Raises:
-        PromptError: the prompt has other variables, or lacks one of these.
+        PromptError: the prompt lacks a variable, or has others.
         UsageError: `readings` is less than 1.
     """
 
@@ -58,28 +59,27 @@ class Judge:
         *,
         prompt: str | Path | Prompt | None = None,
         readings: int = 1,
-        limits: Limits | None = None,
+        limits: Limits | Mapping[str, Any] | None = None,
     ) -> None:
-        if readings < 1:
-            raise UsageError(f"readings is {readings}; a judge reads at least once")
-        self.ask = Ask(prompt or load("voting/judge"), model=model, schema=_Judgement, limits=limits)
+        at_least(readings, "readings")
+        self.ask = Ask(prompt or load_prompt("voting/judge"), model=model, schema=_Judgement, limits=limits)
         self.ask.prompt.check(["question", "answers"], needs=["question", "answers"])
         self.readings = readings
 
     async def decide(self, question: str, tally: Tally) -> Verdict:
-        """Judge the ballots of one vote.
+        """Return the verdict on the ballots of one vote.
 
         Raises:
-            Exception: as `Ask.ainvoke`; the caller decides what a vote without its judge is worth.
+            Exception: as `Ask.ainvoke`.
         """
         counted = majority()(tally)
         chosen, reason = await self.choose(question, tally, counted.counts)
         if len(counted.counts) < 2:
             return counted.model_copy(update={"rule": self.name})
-        return overruled(counted, tally, chosen, rule=self.name, note=reason)
+        return override_verdict(counted, tally, chosen, rule=self.name, note=reason)
 
     async def choose(self, question: str, tally: Tally, candidates: Sequence[Count]) -> tuple[JsonValue, str]:
-        """Choose among answers: the choice, or None, and the reason.
+        """Return the chosen answer, or None, and the reason.
 
         Raises:
             Exception: as `Ask.ainvoke`.
@@ -89,14 +89,16 @@ class Judge:
         order = list(candidates)
         random.Random(hashlib.sha256(question.encode()).digest()).shuffle(order)  # noqa: S311
         starts = [i * len(order) // self.readings for i in range(self.readings)]
-        read = await asyncio.gather(*(self._read(question, tally, _from(order, i)) for i in starts))
-        votes = Counter(None if count is None else canonical(count.choice) for count, _ in read)
+        judgements = await asyncio.gather(
+            *(self._read(question, tally, _starting_at(order, i)) for i in starts)
+        )
+        votes = Counter(None if count is None else canonical(count.choice) for count, _ in judgements)
         (first, most), *others = votes.most_common(2)
         if first is None or (others and others[0][1] == most):
             return None, ""
         return next(
             (count.choice, reason)
-            for count, reason in read
+            for count, reason in judgements
             if count is not None and canonical(count.choice) == first
         )
 
@@ -110,20 +112,24 @@ class Judge:
         return (candidates[number - 1] if number is not None and on_list else None), judgement.reason
 
 
-def undecided(tally: Tally, rule: str) -> Verdict:
-    """What a vote is worth whose judge or rule has failed: its counts, and no choice."""
-    return overruled(majority()(tally), tally, None, rule=rule)
+def undecided_verdict(tally: Tally, rule: str) -> Verdict:
+    """Return the verdict of a vote whose judge or rule failed: its counts, without a choice."""
+    return override_verdict(majority()(tally), tally, None, rule=rule)
 
 
-def shown(choice: JsonValue) -> str:
-    """A choice as a person or a model reads it."""
+def render_choice(choice: JsonValue) -> str:
+    """Render a choice for a person or a model."""
     return choice if isinstance(choice, str) else canonical(choice)
 
 
-def _from(order: Sequence[Count], start: int) -> list[Count]:
+def _starting_at(order: Sequence[Count], start: int) -> list[Count]:
     return [*order[start % len(order) :], *order[: start % len(order)]]
 
 
 def _candidate(number: int, count: Count, tally: Tally) -> str:
-    reasons = [ballot.rationale for ballot in tally.cast if ballot.voter in count.voters and ballot.rationale]
-    return "\n".join([f"Answer {number}: {shown(count.choice)}", *(f"- {reason}" for reason in reasons)])
+    reasons = [
+        ballot.rationale for ballot in tally.cast_ballots if ballot.voter in count.voters and ballot.rationale
+    ]
+    return "\n".join(
+        [f"Answer {number}: {render_choice(count.choice)}", *(f"- {reason}" for reason in reasons)]
+    )

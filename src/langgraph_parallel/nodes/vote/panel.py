@@ -1,167 +1,123 @@
-"""A panel of models: voters that differ by model, prompt or temperature, and the form of their answers."""
+"""Panel: model voters that differ by model, wording or temperature, and the schema of their answers."""
 
 from collections.abc import Mapping, Sequence
 from functools import cache
-from pathlib import Path
 from typing import Any, Literal
 
 from pydantic import BaseModel, Field, create_model
 
-from langgraph_parallel.errors import UsageError
-from langgraph_parallel.nodes.vote.electorate import Vote, asked
+from langgraph_parallel.nodes.vote.electorate import Vote, question_input
 from langgraph_parallel.nodes.work.ask import Ask
+from langgraph_parallel.nodes.work.roster import PromptLike, Roster
 from langgraph_parallel.nodes.work.workers import Worker
-from langgraph_parallel.prompts import Prompt, as_prompt, load
+from langgraph_parallel.prompts import as_prompt, load_prompt
 from langgraph_parallel.reducers.votes.rules import Form
 from langgraph_parallel.runtime.models import ModelLike, require_model
 from langgraph_parallel.runtime.prices import check_prices
 from langgraph_parallel.runtime.run import Run
 
-_VOTERS = 3
-"""How many there are, where nobody says."""
-
 
 class ModelVoters:
-    """A panel: voters that differ by model, prompt or temperature, or else only by their number.
+    """Model voters by number, as the roster deals out models, wordings and temperatures.
 
-    Every voter is told its number, so that two of them never send the same request: a cache, here or at
-    the provider, cannot give two voters one answer.
+    Every voter is told its number, so that no two voters send the same request: a cache cannot serve one
+    answer to several of them.
+
+    Args:
+        roster: their number, and how they differ.
+        model: of all voters, where the roster names none.
+        prompt: for all voters, unless the roster has wordings; by default the question alone.
+        schema: of their answers.
+
+    Raises:
+        PromptError: a prompt lacks `{question}`, or has other variables.
+        ModelError: a model is not valid.
     """
 
     def __init__(
         self,
+        roster: Roster,
         *,
-        models: Sequence[ModelLike | None],
-        prompts: Sequence[str | Path | Prompt],
-        temperatures: Sequence[float | None],
+        model: ModelLike | None,
+        prompt: PromptLike | None,
         schema: type[BaseModel],
-        size: int,
     ) -> None:
-        self._models = models
-        self._prompts = [as_prompt(prompt).check(["question"], needs=["question"]) for prompt in prompts]
-        self._temperatures = temperatures
-        self._schema = schema
-        self._size = size
-        self._made: dict[int, Ask] = {}
-        for number in range(1, size + 1):
-            self._voter(number)  # wrong arguments fail here, not in the middle of a run
+        self._roster, self._model, self._schema = roster, model, schema
+        self._prompt = as_prompt(prompt if prompt is not None else load_prompt("voting/question"))
+        for wording in roster.wordings or [self._prompt]:
+            as_prompt(wording).check(["question"], needs=["question"])
+        self._size = roster.count()
+        self._asks: dict[int, Ask] = {}
+        for number in range(1, self._size + 1):
+            self._ask(number)  # wrong arguments fail here, and not during a run
 
-    def voters(self, question: Any, most: int | None) -> Sequence[str]:
-        """`#1`, `#2` and so on: as many as the runtime context says, else as many as were built."""
-        return [f"#{number}" for number in range(1, (most or self._size) + 1)]
+    def voters(self, question: Any, size: int | None) -> Sequence[str]:
+        """Return `#1`, `#2` and so on: as many as the runtime context says, else as the roster has."""
+        return [f"#{number}" for number in range(1, (size or self._size) + 1)]
 
     def select(self, work: Vote) -> tuple[Worker, object]:
-        """The model behind a number."""
-        voter = self._voter(int(work["voter"].removeprefix("#")))
-        return voter, asked(voter, work["question"])
+        """Return the `Ask` of a voter, and its variables."""
+        ask = self._ask(int(work["voter"].removeprefix("#")))
+        return ask, question_input(ask, work["question"])
 
     def models(self) -> Sequence[ModelLike | None]:
-        """The panel's."""
-        return self._models
+        """Return the models that this panel asks."""
+        return self._roster.models or [self._model]
 
     def check(self, model: ModelLike | None, run: Run) -> None:
-        """Make sure that every model can be had, and has a price where it needs one."""
-        for own in self._models:
-            chosen = own if len(self._models) > 1 else model or own
+        """Check that every model can be had, and has a price if the run needs one."""
+        models = self.models()
+        for own in models:
+            chosen = own if len(models) > 1 else model or own
             require_model(chosen)
             check_prices(run.limits, [chosen])
 
     @property
     def asks(self) -> Sequence[Ask]:
-        """The voters that it was built with."""
-        return [self._voter(number) for number in range(1, self._size + 1)]
+        """The `Ask`s of the voters that the panel was built with."""
+        return [self._ask(number) for number in range(1, self._size + 1)]
 
-    def alike(self, voters: Sequence[str]) -> str:
-        """Those with the same model and prompt at temperature 0."""
-        made: dict[tuple[int, ...], list[str]] = {}
+    def identical(self, voters: Sequence[str]) -> str:
+        """Return a warning about voters with the same model and wording at temperature 0."""
+        by_request: dict[tuple[int, ...], list[str]] = {}
+        models, wordings = len(self._roster.models) or 1, len(self._roster.wordings) or 1
+        temperatures = self._roster.temperatures
         for voter in voters:
             place = int(voter.removeprefix("#")) - 1
-            if self._temperatures[place % len(self._temperatures)] == 0:
-                same = (place % len(self._models), place % len(self._prompts))
-                made.setdefault(same, []).append(voter)
-        twins = next((held for held in made.values() if len(held) > 1), [])
-        return _ALIKE.format(", ".join(twins[:10])) if twins else ""
+            if temperatures and temperatures[place % len(temperatures)] == 0:
+                by_request.setdefault((place % models, place % wordings), []).append(voter)
+        same = next((names for names in by_request.values() if len(names) > 1), [])
+        return _IDENTICAL.format(", ".join(same[:10])) if same else ""
 
-    def _voter(self, number: int) -> Ask:
-        if number not in self._made:
-            place = number - 1
-            self._made[number] = Ask(
-                self._prompts[place % len(self._prompts)],
-                model=self._models[place % len(self._models)],
-                temperature=self._temperatures[place % len(self._temperatures)],
-                schema=self._schema,
-                role=f"You are voter {number} of a panel whose members answer independently of each other.",
-                pinned=len(self._models) > 1,
+    def _ask(self, number: int) -> Ask:
+        if number not in self._asks:
+            role = f"You are voter {number} of a panel whose members answer independently of each other."
+            self._asks[number] = self._roster.ask(
+                number - 1, self._prompt, role, model=self._model, schema=self._schema
             )
-        return self._made[number]
+        return self._asks[number]
 
 
-def build_panel(
-    model: ModelLike | None,
-    models: Sequence[ModelLike],
-    prompt: str | Path | Prompt | None,
-    prompts: Sequence[str | Path | Prompt],
-    temperatures: Sequence[float],
-    voters: int | None,
-    choices: Sequence[str] | None,
-    schema: type[BaseModel] | None,
-    ballot: str,
-    form: Form,
-) -> ModelVoters:
-    """A panel by the arguments of the factory.
-
-    Raises:
-        UsageError: they contradict each other.
-        PromptError, ModelError: as `ModelVoters`.
-    """
-    if model is not None and models:
-        raise UsageError("pass model= or models=, not both")
-    if prompt is not None and prompts:
-        raise UsageError("pass prompt= or prompts=, not both")
-    if schema is not None and ballot not in schema.model_fields:
-        raise UsageError(
-            f"ballot={ballot!r} is not a field of {schema.__name__}; it has {', '.join(schema.model_fields)}"
-        )
-    if schema is None and ballot != "choice":
-        raise UsageError(f"ballot={ballot!r} names a field of a schema; pass schema= as well")
-    longest = max(len(models), len(prompts), len(temperatures))
-    if isinstance(voters, bool):
-        raise UsageError(f"voters is {voters}; pass a whole number, or the voters themselves")
-    size = voters if voters is not None else longest if models else max(_VOTERS, longest)
-    if size < 1:
-        raise UsageError(f"voters is {size}; a vote needs at least one")
-    if longest > size:
-        raise UsageError(
-            f"{longest} models, prompts or temperatures for {size} voters: some would never be asked"
-        )
-    return ModelVoters(
-        models=list(models) or [model],
-        prompts=list(prompts) or [prompt if prompt is not None else load("voting/question")],
-        temperatures=list(temperatures) or [None],
-        schema=schema or answer_schema(None if choices is None else tuple(choices), form),
-        size=size,
-    )
-
-
-_ASKED: Mapping[Form, str] = {
+_FORMS: Mapping[Form, str] = {
     "one": "The answer; null if the question cannot be answered.",
     "number": "The answer, as a number; null if the question cannot be answered.",
     "list": "All answers that apply, as a list, which may be empty; null if the question cannot be answered.",
     "ranking": "The answers, the best first, each once; null if the question cannot be answered.",
 }
-_ALIKE = (
-    "voters {} ask the same model the same at temperature 0, and all agree: they may be one answer counted "
-    "several times; let them differ by model, prompt or temperature"
+_IDENTICAL = (
+    "voters {} send the same prompt to the same model at temperature 0, and all agree: this may be one "
+    "answer "
+    "counted several times; vary the model, the wording or the temperature"
 )
 
 
 @cache
 def answer_schema(choices: tuple[str, ...] | None, form: Form = "one") -> type[BaseModel]:
-    """The schema of a ballot: rationale first, so that the choice follows from it; null abstains.
+    """Return the schema of a ballot: rationale first, so that the choice follows from it; null abstains.
 
     Args:
         choices: the valid answers; None for any text.
-        form: whether a ballot holds one answer, some of them, all of them the best first, or a number.
+        form: what a ballot holds: one answer, a list, a ranking, or a number.
     """
     one: Any = str if choices is None else Literal[choices]
     kind: Any = float if form == "number" else one if form == "one" else list[one]
@@ -169,7 +125,7 @@ def answer_schema(choices: tuple[str, ...] | None, form: Form = "one") -> type[B
         "Answer",
         __doc__="One voter's answer.",
         rationale=(str, Field("", description="The reasons, in a few sentences.")),
-        choice=(kind | None, Field(description=_ASKED[form])),
+        choice=(kind | None, Field(description=_FORMS[form])),
         confidence=(
             float | None,
             Field(None, description="How sure you are, 0 to 1; null if you cannot say."),

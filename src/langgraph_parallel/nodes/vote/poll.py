@@ -1,4 +1,4 @@
-"""A vote while it runs: which ballots are in, who is asked next, and whether more are needed."""
+"""Poll: a vote while it runs - the ballots so far, who is asked next, and whether more are needed."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -17,14 +17,14 @@ from langgraph_parallel.records import Branch, Tally, Trial
 from langgraph_parallel.reducers.completion import Progress, State
 from langgraph_parallel.reducers.votes.replay import run_trials
 from langgraph_parallel.reducers.votes.rules import Rule, as_counting, weighted
-from langgraph_parallel.reducers.votes.standing import Awaited, Standing
-from langgraph_parallel.reducers.votes.stops import Stop, all_votes, as_stop, usual_stops
+from langgraph_parallel.reducers.votes.standing import PendingVoter, Standing
+from langgraph_parallel.reducers.votes.stops import Stop, all_votes, as_stop, default_stops
 from langgraph_parallel.reducers.votes.waves import Wave, as_wave, next_wave
 from langgraph_parallel.runtime.context import VotingContext
 from langgraph_parallel.runtime.run import Run, current_run
 
 Undecided = Literal["return", "escalate"] | Rule | Judge | Worker
-"""What is done with a vote that ends undecided: nothing, a person is asked, or something else decides."""
+"""Handling of undecided votes: return them, ask a person, or let a rule, a judge or a worker decide."""
 
 
 @dataclass(frozen=True)
@@ -34,39 +34,41 @@ class VoteSettings:
     electorate: Electorate
     rule: Rule | Judge
     label: Callable[[Any], str]
-    """From a question to what its voters are called in traces: `vote[label#2]`."""
-    reading: BallotParser = field(default_factory=BallotParser)
+    """From a question to the label of its voters in traces: `vote[label#2]`."""
+    parser: BallotParser = field(default_factory=BallotParser)
     stop: Stop = field(default_factory=all_votes)
     wave: Wave = "lossless"
     race: bool = True
-    """Whether those of a wave that are not needed any more are cancelled."""
+    """Whether voters of a wave that are not needed any more are cancelled."""
     on_undecided: Undecided = "return"
     shadow: Sequence[Stop] | None = None
-    """Stops to try on the ballots of everybody; None to stop for real."""
+    """Stops to try on all ballots in shadow mode; None outside of it."""
 
     @property
     def choices(self) -> Sequence[JsonValue] | None:
         """The valid answers."""
-        return self.reading.choices
+        return self.parser.choices
 
 
 def as_shadow_stops(
     shadow: "bool | Sequence[str | Stop]", stop: Stop, rule: Rule | Judge
 ) -> Sequence[Stop] | None:
-    """The stops to try in shadow mode; None where the vote is not in it.
+    """Return the stops to try in shadow mode; None if the vote is not in it.
 
     Raises:
-        UsageError: a judge decides, whose choice cannot be told from a part of the ballots.
-        UnknownStop: one of them is none.
+        UsageError: a judge decides: trying stops would cost a call of the judge for each.
+        UnknownStop: a name is not a stop.
     """
     if shadow is False:
         return None
     if isinstance(rule, Judge):
-        raise UsageError("shadow replays the rule on a part of the ballots, which a judge would be paid for")
-    tried = (stop, *usual_stops(rule)) if shadow is True else tuple(map(as_stop, shadow))
-    for one in tried:
-        one.check(rule)
-    return list({str(one): one for one in tried if not isinstance(one, all_votes)}.values())
+        raise UsageError(
+            "shadow= replays the rule on parts of the ballots, and a judge costs a call each time; use a rule"
+        )
+    stops = (stop, *default_stops(rule)) if shadow is True else tuple(map(as_stop, shadow))
+    for candidate in stops:
+        candidate.check(rule)
+    return list({str(s): s for s in stops if not isinstance(s, all_votes)}.values())
 
 
 @dataclass(frozen=True)
@@ -75,16 +77,16 @@ class Poll:
 
     settings: VoteSettings
     voters: Sequence[str]
-    """All of them, in the electorate's order."""
+    """All voters, in the electorate's order."""
     stop: Stop
     wave: Wave
 
     @classmethod
     def of(cls, settings: VoteSettings, voters: Sequence[str], context: VotingContext) -> "Poll":
-        """As the vote was built, or as the runtime context says.
+        """Open a poll with the settings of the vote, or those of the runtime context.
 
         Raises:
-            UsageError: what the context says is no stop, or no wave.
+            UsageError: the context's stop or wave is not valid.
         """
         if settings.shadow is not None:
             return cls(settings, voters, all_votes(), "all")
@@ -93,70 +95,74 @@ class Poll:
         return cls(settings, voters, stop, as_wave(context.wave) if context.wave else settings.wave)
 
     def in_asking_order(self) -> list[str]:
-        """Voters as they are asked: those whose ballots are worth most first.
+        """Return the voters in the order of asking: those whose ballots weigh most first.
 
         Raises:
-            UsageError: the rule has weights, and none of them is a voter's.
+            UsageError: the rule has weights, and none of them belongs to a voter.
         """
         rule = self.settings.rule
         if not isinstance(rule, weighted) or not rule.weights:
             return list(self.voters)
         if not rule.weights.keys() & set(self.voters):
             some, known = ", ".join(list(rule.weights)[:5]), ", ".join(self.voters[:5])
-            raise UsageError(f"the weights are those of {some}; none of the voters is: {known}")
+            raise UsageError(f"no voter has a weight: the weights name {some}, and the voters are {known}")
         others = 1.0 if rule.others is None else rule.others
         return sorted(self.voters, key=lambda voter: -Fraction(rule.weights.get(voter, others)))
 
     def tally(self, branches: Mapping[str, Branch]) -> Tally:
-        """The ballots that are in."""
-        return self.settings.reading.tally(in_order(branches))
+        """Return the ballots so far."""
+        return self.settings.parser.tally(in_order(branches))
 
     def standing(self, branches: Mapping[str, Branch], left: Sequence[str]) -> Standing:
-        """Where the vote stands, with these voters still to be heard."""
+        """Return the standing of the vote, with these voters still to be heard."""
         order = {voter: place for place, voter in enumerate(self.voters)}
         heard = {voter: branch for voter, branch in branches.items() if voter not in left}
         return Standing.of(
-            self.tally(heard),  # without the ballots of before of those who are asked again
-            [Awaited(voter, order[voter]) for voter in left],
+            self.tally(heard),  # without earlier ballots of voters that are asked again
+            [PendingVoter(voter, order[voter]) for voter in left],
             as_counting(self.settings.rule),
             ties_matter=self._ties_matter,
         )
 
     def over(self, branches: Mapping[str, Branch], left: Sequence[str]) -> str:
-        """Why nobody else needs to be heard; an empty text while they do."""
+        """Return why no further voter is needed; empty while one is."""
         return "" if isinstance(self.stop, all_votes) else self._over(self.standing(branches, left), branches)
 
     def _over(self, standing: Standing, branches: Mapping[str, Branch]) -> str:
         if not self.stop.fires(standing):
             return ""
-        wanted = self._is_wanted(branches, current_run()) or self._is_for_the_fallback(branches)
-        return "" if wanted else f"not needed any more: {self.stop}"
+        needed = self._completion_needs_more(branches, current_run()) or self._fallback_hears_all(branches)
+        return "" if needed else f"not needed any more: {self.stop}"
 
-    def divided(
+    def next_wave_of(
         self, branches: Mapping[str, Branch], left: Sequence[str], before: Sequence[str] = ()
     ) -> tuple[list[str], list[str]]:
-        """Who is asked now, and who later, if at all.
+        """Divide the remaining voters into those that are asked now, and those that may be asked later.
 
         Args:
-            branches: those of voters that were heard.
+            branches: records of the voters that were heard.
             left: voters that were not asked yet, in the order of asking.
-            before: the wave before this one.
+            before: the previous wave.
         """
         run = current_run()
         ended = {branches[voter].ended_by for voter in before if voter in branches}
         if run.starts_no_more() or ended & {"budget", "drain", "deadline"}:
-            return list(left), []  # nobody answers any more: each says so in its record
+            return list(left), []  # no call starts any more, which each voter's record will say
         if run.had_enough():
             return [], list(left)
         size = next_wave(self.wave, self.stop, self.standing(branches, left))
-        if not size and left and self._is_for_the_fallback(branches):
+        if not size and left and self._fallback_hears_all(branches):
             size = len(left)
-        elif not size and left and self._is_wanted(branches, run):
+        elif not size and left and self._completion_needs_more(branches, run):
             size = 1
         return list(left[:size]), list(left[size:])
 
     def race(self, branches: Mapping[str, Branch], wave: Sequence[str], left: Sequence[str]) -> None:
-        """Have the rest of a wave cancelled as soon as it is not needed."""
+        """Cancel the rest of a wave as soon as the vote may stop.
+
+        The standing is kept up to date ballot by ballot, so that a wave of n voters costs n updates, not n
+        recounts.
+        """
         if not self.settings.race or isinstance(self.stop, all_votes):
             return
         heard = {voter: branch for voter, branch in branches.items() if voter not in wave}
@@ -165,13 +171,13 @@ class Poll:
         def is_over(branch: Branch) -> str:
             nonlocal standing
             heard[branch.id] = branch
-            standing = standing.hear(self.settings.reading.ballot(branch))
+            standing = standing.hear(self.settings.parser.ballot(branch))
             return self._over(standing, heard)
 
         current_run().race(is_over)
 
     def trials(self, branches: Mapping[str, Branch]) -> list[Trial]:
-        """What each stop would have made of the ballots of everybody."""
+        """Return the result of each shadow stop on all ballots."""
         if not self.settings.shadow or isinstance(self.settings.rule, Judge):
             return []
         ballots = self.tally(branches).ballots
@@ -183,18 +189,18 @@ class Poll:
     def _ties_matter(self) -> bool:
         return self.settings.on_undecided != "return"
 
-    def _is_for_the_fallback(self, branches: Mapping[str, Branch]) -> bool:
-        """Whether the vote would end undecided here, and what decides then counts ballots as well."""
+    def _fallback_hears_all(self, branches: Mapping[str, Branch]) -> bool:
+        """Return whether the vote would end undecided here with a fallback that counts the ballots of all voters."""
         rule, fallback = self.settings.rule, self.settings.on_undecided
         if isinstance(fallback, str | Worker) or isinstance(rule, Judge):
             return False
         try:
             return not rule(self.tally(branches)).decided
-        except Exception:  # the caller's rule; the close reports it, and the fallback decides
+        except Exception:  # of the caller's rule: the close reports it, and the fallback decides
             return True
 
-    def _is_wanted(self, branches: Mapping[str, Branch], run: Run) -> bool:
-        """Whether the completion policy of the run wants more voters than the stop."""
+    def _completion_needs_more(self, branches: Mapping[str, Branch], run: Run) -> bool:
+        """Return whether the run's completion policy needs more voters than the stop."""
         if run.completion is None:
             return False
         ok = {voter for voter, branch in branches.items() if branch.ok}

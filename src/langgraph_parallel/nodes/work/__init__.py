@@ -1,1 +1,1 @@
-"""Workers: what does a piece of work, and what it takes."""
+"""Workers: what handles a piece of work, and what that takes."""

@@ -1,4 +1,4 @@
-"""The leaf: one question to one model."""
+"""Ask: one question to one model."""
 
 import asyncio
 import json
@@ -12,12 +12,12 @@ from langchain_core.runnables import RunnableConfig
 from pydantic import BaseModel
 
 from langgraph_parallel.errors import InputError, InvalidAnswer
-from langgraph_parallel.nodes.work.render import titled
-from langgraph_parallel.prompts import Prompt, as_prompt, compose, load
+from langgraph_parallel.nodes.work.render import as_sections
+from langgraph_parallel.prompts import Prompt, as_prompt, compose, load_prompt
 from langgraph_parallel.records import Estimate, Section, Usage
 from langgraph_parallel.runtime.calling import Calling
 from langgraph_parallel.runtime.context import Context, current_context
-from langgraph_parallel.runtime.limiter import Rates, get_limiter
+from langgraph_parallel.runtime.limiter_registry import get_limiter
 from langgraph_parallel.runtime.limits import Limits
 from langgraph_parallel.runtime.loops import loop_local_async
 from langgraph_parallel.runtime.models import (
@@ -32,42 +32,44 @@ from langgraph_parallel.runtime.models import (
 from langgraph_parallel.runtime.prices import Priced, check_budget
 from langgraph_parallel.runtime.redis_limits import get_shared
 from langgraph_parallel.runtime.run import Run, current_run
+from langgraph_parallel.runtime.settings import as_settings
+from langgraph_parallel.runtime.slots import Rates
 from langgraph_parallel.runtime.structured import BoundModel, bind, validate
 from langgraph_parallel.runtime.tokens import estimate_tokens
 
-_REPAIR = load("repair")
+_REPAIR = load_prompt("repair")
 _REPAIR_TOKENS = 200
-"""What the request for a repair adds to the prompt and the answer that it repeats."""
+"""Tokens that a repair request adds to the prompt and the answer that it repeats."""
 
 Prepared = tuple[BaseChatModel, BoundModel, Priced, str]
-"""A model, which is held so that its id stays its own; bound; with its name in price lists; its endpoint."""
+"""The model (kept alive, since its id is the cache key), bound; its price; its endpoint."""
 
 
 class Ask:
     """A worker that renders a prompt, calls a model, and returns its text or a checked record.
 
-    Every variable of the prompt is data from outside, and stands inside a boundary that it cannot forge,
-    unless `given` sets it or `instructing` names it. An answer that does not fit the schema gets one repair
-    attempt, with the validation error shown to the model. Every call is governed by the limits, and by the
-    budget and the deadline of the run that it is part of (`runtime.calling`).
+    Prompt variables are data: each stands inside a boundary that it cannot forge, unless `given` sets it or
+    `instructing` names it. An answer that does not fit the schema gets one repair attempt, with the
+    validation error shown to the model. Every call obeys the limits, the budget and the deadline of its run
+    (`runtime.calling`).
 
     Args:
-        prompt: text with variables, a Markdown file, or a `Prompt`.
-        model: `provider:model` or a chat model; by default, what the environment names. The runtime
+        prompt: text with variables in single braces, a Markdown file, or a `Prompt`.
+        model: `provider:model` or a chat model; by default the one that the environment names. The runtime
             context's model takes precedence, unless `pinned`.
-        schema: a pydantic model for the answer; without one the answer is text.
-        temperature: passed to the model where it is set.
-        limits: what this worker sets of them; for the order of precedence see `runtime.limits`.
-        given: values for variables that may instruct the model, because they are ours.
-        instructing: variables of the input that may instruct the model, because you trust where they come
-            from: a section's `instructions` where they are your own criteria. A plan made by a model is
-            made of what it read, and stays data.
-        role: a last sentence for the system message.
-        pinned: keep `model` whatever the runtime context says: a panel of several models.
+        schema: pydantic model of the answer; None for text.
+        temperature: sampling temperature; None for the provider's default.
+        limits: `Limits` or a mapping of its fields; for the precedence see `runtime.limits`.
+        given: values of variables that may instruct the model, because the application wrote them.
+        instructing: input variables that may instruct the model, because you trust their source, such as a
+            section's `instructions` when they are your own criteria. A plan written by a model stays data.
+        role: last sentence of the system message.
+        pinned: keep `model` even if the runtime context names another one.
 
     Raises:
-        PromptError: the prompt is empty or cannot be read, or `given` names what is no variable of it.
-        ModelError: the model cannot be one.
+        PromptError: the prompt is empty or unreadable, or `given` names an unknown variable.
+        ModelError: the model is not valid.
+        UsageError: `limits` has an unknown key.
     """
 
     def __init__(
@@ -77,7 +79,7 @@ class Ask:
         model: ModelLike | None = None,
         schema: type[BaseModel] | None = None,
         temperature: float | None = None,
-        limits: Limits | None = None,
+        limits: Limits | Mapping[str, Any] | None = None,
         given: Mapping[str, str] | None = None,
         instructing: Collection[str] = (),
         role: str = "",
@@ -92,45 +94,45 @@ class Ask:
         self.model = model
         self.schema = schema
         self.temperature = temperature
-        self.limits = limits
+        self.limits = None if limits is None else as_settings(limits, Limits, "limits")
         self.role = role
         self.pinned = pinned
 
     @classmethod
     def shipped(cls, prompt: str, **options: Any) -> Self:
-        """Ask with a prompt that ships with the package, by its name."""
-        return cls(load(prompt), **options)
+        """Build an `Ask` with a shipped prompt, by its name."""
+        return cls(load_prompt(prompt), **options)
 
     @property
     def variables(self) -> frozenset[str]:
-        """What the input has to bring."""
+        """The variables that the input must provide."""
         return self.prompt.variables - self.given.keys()
 
     def model_in_use(self) -> str:
-        """The name of the model that would be asked now, by the run's context."""
+        """Return the name of the model that would be asked now, in the current run."""
         return model_name(require_model(self.chosen(current_context())))
 
     def chosen(self, context: Context) -> ModelLike | None:
-        """The model to ask in a run with this context; None for what the environment names."""
+        """Return the model to ask in a run with this context; None for the one that the environment names."""
         return self.model if self.pinned else context.model or self.model
 
     async def ainvoke(self, input: object, config: RunnableConfig | None = None) -> Any:
         """Ask once.
 
         Args:
-            input: a mapping or a record that holds the prompt's variables; a text, where there is one.
-            config: its `run_name` becomes the name of the model call in traces.
+            input: a mapping or a record with the prompt's variables; a text if there is only one variable.
+            config: its `run_name` names the model call in traces.
 
         Returns:
             An instance of the schema, or the answer's text.
 
         Raises:
             InputError, PromptError, ModelError: before any call.
-            InvalidAnswer, RefusedAnswer: the model answered, but not to the question.
-            NotStarted: the run makes no more calls: its budget is spent, or it is being stopped.
-            EndpointPaused: the endpoint wants to be left alone for longer than the limits allow.
-            TimeoutError: no answer in time, in any attempt; `DeadlineExceeded` when the run's time is over.
-            Exception: what the provider raises, after the last attempt.
+            InvalidAnswer, RefusedAnswer: the answer does not fit the schema, or the model declined.
+            NotStarted: the budget is spent, or the run is draining.
+            EndpointPaused: the endpoint asks for a longer pause than the limits allow.
+            TimeoutError: no answer in time in any attempt; `DeadlineExceeded` if the run's deadline passed.
+            Exception: the provider's error, after the last attempt.
         """
         messages = self._messages(self._data(input))
         calling = await self._calling(config or {})
@@ -145,16 +147,16 @@ class Ask:
             return validate(again, self.schema)
 
     def estimate(self, input: object, run: Run, context: Context, *, more: int = 0) -> Estimate:
-        """What an answer takes at most: one request, and a repair where there is a schema.
+        """Return the upper bounds of one answer: a request, and a repair if there is a schema.
 
         Args:
             input: as `ainvoke`.
-            run: whose limits hold.
+            run: whose limits apply.
             context: whose model is asked.
-            more: tokens of the prompt that are not known yet: answers of others.
+            more: prompt tokens that are not known yet, such as answers of others.
 
         Raises:
-            InputError, PromptError, ModelError: as `ainvoke`, but a key is not needed.
+            InputError, PromptError, ModelError: as `ainvoke`, except that no API key is required.
         """
         limits = run.limits_for(self.limits)
         prompt = more + sum(estimate_tokens(m.text) for m in self._messages(self._data(input)))
@@ -171,7 +173,7 @@ class Ask:
         )
 
     async def _calling(self, config: RunnableConfig) -> Calling:
-        """Everything that a call needs, in the run that this code is part of."""
+        """Collect what a call needs in the current run."""
         run = current_run()
         model = await get_model(self.chosen(current_context()))
         limits = run.limits_for(self.limits)
@@ -192,9 +194,11 @@ class Ask:
         )
 
     async def _prepare(self, model: BaseChatModel) -> Prepared:
-        """What all calls to one model have in common; made once for them."""
+        """Prepare what all calls to one model share, once for each event loop."""
         priced = Priced.of(model)
-        await asyncio.to_thread(priced.usd, Usage())  # the price list takes a while to read
+        await asyncio.to_thread(
+            priced.usd, Usage()
+        )  # reading the price table takes time: not in the event loop
         return model, bind(model, self.schema, self.temperature), priced, get_endpoint(model)
 
     def _data(self, input: object) -> dict[str, str]:
@@ -202,14 +206,18 @@ class Ask:
         if isinstance(input, str):
             if len(names) != 1:
                 raise InputError(
-                    f"prompt {self.prompt.name!r} has {len(names)} variables; pass a mapping, not a text"
+                    f"prompt {self.prompt.name!r} has {len(names)} variables; pass a mapping of them, "
+                    "not a text"
                 )
             return dict.fromkeys(names, input)
-        held = _variables(input)
-        if missing := names - held.keys():
+        fields = _variables(input)
+        if missing := names - fields.keys():
             lacking = ", ".join(sorted(missing))
-            raise InputError(f"prompt {self.prompt.name!r} needs {lacking}; the input has {sorted(held)}")
-        return {name: _text(held[name]) for name in names}
+            raise InputError(
+                f"prompt {self.prompt.name!r} needs {lacking}; the input has "
+                f"{', '.join(sorted(fields)) or 'nothing'}"
+            )
+        return {name: _text(fields[name]) for name in names}
 
     def _messages(self, values: Mapping[str, str]) -> list[BaseMessage]:
         trusted = {name: value for name, value in values.items() if name in self.instructing}
@@ -219,9 +227,9 @@ class Ask:
 
 
 def _variables(input: object) -> dict[str, Any]:
-    """What a mapping or a record holds; of a section its `data` and the earlier results, too."""
+    """Return the fields of a mapping or a record; of a section also its `data` and its earlier results."""
     if isinstance(input, Section):
-        return {**input.data, **dict(input), "earlier": titled(input.earlier.items())}
+        return {**input.data, **dict(input), "earlier": as_sections(input.earlier.items())}
     return dict(input) if isinstance(input, Mapping | BaseModel) else {}
 
 

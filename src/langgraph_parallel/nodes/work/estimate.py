@@ -1,4 +1,4 @@
-"""What a worker would take, asked before anything is called."""
+"""Estimate what a worker takes, before any call."""
 
 from collections.abc import Awaitable, Callable
 from typing import Any, Protocol, runtime_checkable
@@ -11,33 +11,33 @@ from langgraph_parallel.runtime.graph import ParallelGraph
 from langgraph_parallel.runtime.run import Run
 
 Estimator = Callable[[Any, Run, Context], Awaitable[Estimate]]
-_UNKNOWN = Estimate(notes=["calls that functions and foreign Runnables make are not in it"])
+_UNKNOWN = Estimate(notes=["calls made by functions and foreign Runnables are not included"])
 
 
 @runtime_checkable
 class Estimable(Protocol):
-    """A worker that knows what it takes."""
+    """A worker that can estimate itself."""
 
     def estimate(self, input: Any, run: Run, context: Context) -> Estimate:
-        """What it takes at most."""
+        """Return the upper bounds of the work on an input."""
         ...
 
 
 async def estimate_worker(
     worker: Worker, input: Any, run: Run, context: Context, *, more: int = 0
 ) -> Estimate:
-    """What a worker takes for one piece of work; a graph of ours is asked for all of its inside.
+    """Estimate a worker on one input; a nested graph is estimated as a whole.
 
     Args:
         worker: any.
-        input: what it gets.
-        run: whose limits hold.
+        input: what the worker gets.
+        run: whose limits apply.
         context: whose model is asked.
-        more: tokens of its prompt that are not known yet: answers of others.
+        more: prompt tokens that are not known yet, such as the answers of other workers.
     """
     if isinstance(worker, ParallelGraph):
-        inner = Run(worker.governing.limits, around=run)
-        return await worker.governing.estimate(input, inner, context)
+        nested = Run(worker.governing.limits, around=run)
+        return await worker.governing.estimate(input, nested, context)
     if isinstance(worker, Ask):
         return worker.estimate(input, run, context, more=more)
     return worker.estimate(input, run, context) if isinstance(worker, Estimable) else _UNKNOWN

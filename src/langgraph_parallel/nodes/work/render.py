@@ -1,39 +1,54 @@
-"""Results as texts, as a synthesizer, a later worker or a reader gets them."""
+"""Render results as text, for a synthesizer, a later worker or a reader."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from pydantic import JsonValue
 
 from langgraph_parallel.reducers.canonical import canonical
 
-_VERDICT = frozenset(("rule", "status", "choice", "support", "counts"))
-"""Fields by which a verdict of ours is known."""
-_SECTIONING = frozenset(("result", "missing", "unreferenced"))
-_REPORTS = frozenset(("briefing", "research", "study", "moderation", "feedback", "review"))
-"""What our graphs give beside a text to be read."""
+GRAPH = "graph"
+"""The key by which the branch value of a nested graph says which pattern it comes from."""
+_ANSWERS = {
+    "best_of": "best",
+    "guarded": "answer",
+    "map_reduce": "result",
+    "scatter_gather": "result",
+    "sectioning": "result",
+}
+"""For each pattern that has a single answer, the key of it."""
+
+
+def nested_answer(value: JsonValue) -> JsonValue:
+    """Return the answer of a nested graph: a verdict's choice, or its result; any other value as it is."""
+    if not isinstance(value, dict):
+        return value
+    kind, verdict = value.get(GRAPH), value.get("verdict")
+    if kind in ("voting", "debate") and isinstance(verdict, dict):
+        return verdict.get("choice")
+    return value.get(_ANSWERS[kind]) if isinstance(kind, str) and kind in _ANSWERS else value
 
 
 def as_text(value: JsonValue) -> str:
-    """A result as a text; of a vote, what it decided."""
-    if isinstance(value, dict):
-        verdict, made = value.get("verdict"), value.get("markdown")
-        if isinstance(verdict, dict) and verdict.keys() >= _VERDICT:
+    """Render a result: a nested graph as its report or its answer, anything but text as JSON."""
+    if isinstance(value, dict) and GRAPH in value:
+        verdict, markdown, answer = value.get("verdict"), value.get("markdown"), nested_answer(value)
+        if isinstance(verdict, dict):
             return _decision(verdict)
-        if value.keys() == _SECTIONING and isinstance(value["result"], str):
-            return value["result"]
-        if isinstance(made, str) and value.keys() & _REPORTS:
-            return made
+        if isinstance(markdown, str):
+            return markdown
+        if isinstance(answer, str):
+            return answer
     return value if isinstance(value, str) else canonical(value)
 
 
-def titled(results: Iterable[tuple[str, JsonValue]]) -> str:
-    """Results one after another, each under its title."""
+def as_sections(results: Iterable[tuple[str, JsonValue]]) -> str:
+    """Render results one after another, each under its title."""
     return "\n\n".join(f"### {title}\n\n{as_text(value)}" for title, value in results)
 
 
-def _decision(verdict: dict[str, Any]) -> str:
-    """What a vote decided: `yes (4/5)`, and why not, where it is undecided."""
+def _decision(verdict: Mapping[str, Any]) -> str:
+    """Render a verdict: `yes (4/5)`, with its status unless it is decided."""
     support, choice = verdict.get("support") or {}, verdict.get("choice")
     shown = "no choice" if choice is None else as_text(choice)
     status = "" if verdict.get("status") == "decided" else f", {str(verdict.get('status')).replace('_', ' ')}"

@@ -1,62 +1,209 @@
-"""Several that ask models, dealt out over models and temperatures."""
+"""Roster: who sits on a panel, and how its members differ."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from copy import copy
+from pathlib import Path
+from typing import TypeVar
 
 from pydantic import BaseModel
 
 from langgraph_parallel.errors import UsageError
-from langgraph_parallel.nodes.work.arguments import at_least
+from langgraph_parallel.nodes.work.arguments import at_least, check_named
 from langgraph_parallel.nodes.work.ask import Ask
+from langgraph_parallel.nodes.work.workers import Worker, WorkerLike, as_worker
 from langgraph_parallel.prompts import Prompt
 from langgraph_parallel.runtime.models import ModelLike
 
+T = TypeVar("T")
+SIZE = 3
+"""Members of a panel whose size nothing sets."""
+PromptLike = str | Path | Prompt
 
-@dataclass(frozen=True)
-class Models:
-    """Which models are asked: one for all, or several that are dealt out; temperatures likewise.
+
+class Roster:
+    """The members of a panel: model voters, or workers of your own.
+
+        Roster(5)                                        # five model voters
+        Roster(models=["openai:gpt-5", "openai:gpt-5-mini"])  # one for each model
+        Roster(9, temperatures=[0.2, 0.9])               # nine, temperatures dealt out in turn
+        Roster(agent, 5)                                 # five votes of one worker
+        Roster({"ann": ann, "ben": ben})                 # one vote each
+
+    Wherever a factory takes a roster it also takes the size, the workers, or their mapping alone. Member i
+    gets `models[i % len(models)]`, and likewise its wording and temperature. Each member is told its number,
+    so that no two members send the same request: a cache cannot serve one answer to several members.
+
+    Args:
+        members: the size of a panel of model voters; one worker; or several, as a list or by name.
+        size: number of members. By default 3, or one for each entry of the longest list below if that is
+            longer; with `models`, one for each entry of the longest list.
+        models: models that are dealt out. With several, the runtime context's model does not apply. By
+            default all members ask the graph's model.
+        wordings: prompts that are dealt out instead of one prompt for all.
+        temperatures: sampling temperatures that are dealt out.
 
     Raises:
-        UsageError: one and several are given.
+        UsageError: the arguments contradict each other, or the size is too small to use every entry.
     """
 
-    model: ModelLike | None = None
-    models: Sequence[ModelLike] = ()
-    temperatures: Sequence[float] = ()
+    def __init__(
+        self,
+        members: "int | WorkerLike | Sequence[WorkerLike] | Mapping[str, WorkerLike] | None" = None,
+        size: int | None = None,
+        *,
+        models: Sequence[ModelLike] = (),
+        wordings: Sequence[PromptLike] = (),
+        temperatures: Sequence[float] = (),
+    ) -> None:
+        if isinstance(members, int):
+            if size is not None:
+                raise UsageError(f"Roster({members!r}, size={size!r}): pass one size")
+            members, size = None, members
+        if size is not None:
+            at_least(size, "the size of the roster")
+        for name, entries in (("models", models), ("wordings", wordings), ("temperatures", temperatures)):
+            if isinstance(entries, str) or not isinstance(entries, Sequence):
+                raise UsageError(f"{name} is {entries!r}; expected a list")
+        if members is not None and (models or wordings or temperatures):
+            raise UsageError("workers bring their own models; leave out models, wordings and temperatures")
+        self.members, self.size = members, size
+        self.models, self.wordings, self.temperatures = list(models), list(wordings), list(temperatures)
 
-    def __post_init__(self) -> None:
-        if self.model is not None and self.models:
-            raise UsageError("pass model= or models=, not both")
+    @property
+    def is_workers(self) -> bool:
+        """Whether the members are workers of the caller's, not model voters."""
+        return self.members is not None
+
+    def count(self, default: int = SIZE) -> int:
+        """Return the number of model voters.
+
+        Raises:
+            UsageError: an entry of a list would never be used.
+        """
+        longest = max(len(self.models), len(self.wordings), len(self.temperatures))
+        size = self.size if self.size is not None else longest if self.models else max(default, longest)
+        if longest > size:
+            raise UsageError(
+                f"{longest} models, wordings or temperatures for a panel of {size}: some would never be used"
+            )
+        return size
+
+    def or_size(self, size: int) -> "Roster":
+        """Return this roster, with another default size for model voters."""
+        if self.is_workers or self.size is not None or self.models:
+            return self
+        longest = max(len(self.wordings), len(self.temperatures))
+        return Roster(max(size, longest), wordings=self.wordings, temperatures=self.temperatures)
 
     def ask(
         self,
-        prompt: Prompt,
         number: int,
+        prompt: Prompt,
         role: str,
+        *,
+        model: ModelLike | None = None,
         schema: type[BaseModel] | None = None,
         given: Mapping[str, str] | None = None,
     ) -> Ask:
-        """The one of that number, from 0; its role keeps it from sharing an answer with another."""
-        temperatures = self.temperatures
+        """Build the model voter of a number, from 0.
+
+        Args:
+            number: its place on the panel.
+            prompt: what it is asked, unless the roster has wordings.
+            role: the sentence that tells it its number.
+            model: asked where the roster names none.
+            schema: of its answer.
+            given: values of prompt variables that may instruct the model.
+        """
         return Ask(
-            prompt,
-            model=self.models[number % len(self.models)] if self.models else self.model,
-            temperature=temperatures[number % len(temperatures)] if temperatures else None,
+            _deal(self.wordings, number) or prompt,
+            model=_deal(self.models, number) or model,
+            temperature=_deal(self.temperatures, number),
             schema=schema,
             given=given,
             role=role,
             pinned=len(self.models) > 1,
         )
 
-    def size(self, wanted: int | None, usual: int, what: str) -> int:
-        """How many there are: as wanted, else one for each model, else as usual.
+    def workers(self, prompt: str) -> dict[str, Worker]:
+        """Return the members that are workers, by name: their own names where these differ, else `#1`, `#2`.
+
+        Args:
+            prompt: name of the shipped prompt that a chat model is asked with.
 
         Raises:
-            UsageError: none, or fewer than there are models or temperatures.
+            UsageError: a member is not a worker, or there is none.
         """
-        longest = max(len(self.models), len(self.temperatures))
-        size = wanted if wanted is not None else longest or usual
-        at_least(size, what)
-        if longest > size:
-            raise UsageError(f"{longest} models or temperatures for {what}={size}: some would never be asked")
-        return size
+        members = self.members
+        if isinstance(members, Mapping):
+            check_named(members, "members")
+            named: Mapping[str, WorkerLike] = members
+        elif isinstance(members, Sequence) and not isinstance(members, str):
+            named = _name(members)
+        else:
+            names = [f"#{i}" for i in range(1, (self.size or 1) + 1)]
+            return {name: _numbered(as_worker(members, prompt), name) for name in names}  # type: ignore[arg-type]
+        if not named:
+            raise UsageError("the roster is empty; pass at least one member")
+        if self.size not in (None, len(named)):
+            raise UsageError(f"size={self.size} for {len(named)} members; leave size out, or pass one worker")
+        return {name: as_worker(member, prompt) for name, member in named.items()}
+
+
+RosterLike = int | Roster | Sequence[WorkerLike] | Mapping[str, WorkerLike]
+"""A roster, or what makes one: a size, workers, or workers by name."""
+
+
+def as_roster(given: RosterLike | None, name: str, model: ModelLike | None = None) -> Roster:
+    """Return a roster for an argument of a factory.
+
+    Args:
+        given: the argument.
+        name: of the argument, for errors.
+        model: of the graph, which workers would not use.
+
+    Raises:
+        UsageError: it is not a roster, a size, or workers; or workers and a model are given.
+    """
+    if isinstance(given, bool | str | float):
+        raise UsageError(f"{name} is {given!r}; expected a number, workers, or a Roster")
+    if isinstance(given, int):
+        at_least(given, name)
+    elif given is not None and not isinstance(given, Roster | Mapping | Sequence):
+        raise UsageError(f"{name} is {given!r}; expected a number, a list of workers, or a Roster")
+    elif isinstance(given, Mapping | Sequence) and not given:
+        raise UsageError(f"{name} is empty; pass at least one worker")
+    elif isinstance(given, Mapping):
+        check_named(given, name)
+    roster = given if isinstance(given, Roster) else Roster(given)
+    if roster.is_workers and model is not None:
+        raise UsageError(f"{name} are workers with models of their own; leave out model=")
+    if roster.models and model is not None:
+        raise UsageError(f"pass model= or {name}=Roster(models=...), not both")
+    if not roster.is_workers:
+        roster.count()
+    return roster
+
+
+def _deal(entries: Sequence[T], number: int) -> T | None:
+    return entries[number % len(entries)] if entries else None
+
+
+def _name(members: Sequence[WorkerLike]) -> dict[str, WorkerLike]:
+    """Name workers by their functions where all names differ, else by number."""
+    names = [getattr(member, "__name__", None) for member in members]
+    telling = all(isinstance(name, str) and name.isidentifier() for name in names)
+    use_names = telling and len(set(names)) == len(names)
+    return {
+        str(name) if use_names else f"#{i}": member
+        for i, (name, member) in enumerate(zip(names, members, strict=True), 1)
+    }
+
+
+def _numbered(worker: Worker, name: str) -> Worker:
+    """Tell a repeated `Ask` which member it is, or all members would send the same request."""
+    if not isinstance(worker, Ask) or worker.role:
+        return worker
+    member = copy(worker)
+    member.role = f"You are member {name} of a panel whose members answer independently of each other."
+    return member

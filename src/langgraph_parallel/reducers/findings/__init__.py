@@ -1,1 +1,1 @@
-"""Claims of reviewers, united into findings."""
+"""Union of the claims of reviewers into findings, and the review that reports them."""

@@ -1,7 +1,7 @@
-"""One name for one rule, whatever engine it came from.
+"""Canonical rule codes, shared by all engines.
 
-Ruff re-implements the rules of other tools under codes of its own, so a hit of bandit's B608 and one of
-ruff's S608 are the same statement by the same rule. The canonical code is ruff's.
+Ruff re-implements the rules of other tools under its own codes, so bandit's B608 and ruff's S608 are the same
+rule. The canonical code is ruff's.
 """
 
 import re
@@ -11,12 +11,12 @@ _DLINT = {
     "DUO103": "S301",  # pickle
     "DUO104": "S307",  # eval
     "DUO105": "S102",  # exec
-    "DUO106": "S605",  # os.system and its kin
+    "DUO106": "S605",  # os.system and similar
     "DUO107": "S405",  # XML modules
     "DUO109": "S506",  # yaml.load
     "DUO115": "S202",  # tarfile.extractall
     "DUO116": "S602",  # shell=True
-    "DUO119": "S301",  # shelve, which is pickle
+    "DUO119": "S301",  # shelve, which uses pickle
     "DUO120": "S302",  # marshal
     "DUO121": "S306",  # mktemp
     "DUO122": "S323",  # unverified TLS context
@@ -36,17 +36,17 @@ _PYLINT = {
     "C0115": "D101",  # no class docstring
     "C0116": "D103",  # no function docstring
 }
-_SAME = {
-    **dict.fromkeys(("S406", "S407", "S408", "S409"), "S405"),  # the XML parsers: one advice for all
-    "S303": "S324",  # weak hashes, under their old code
+_SYNONYMS = {
+    **dict.fromkeys(("S406", "S407", "S408", "S409"), "S405"),  # XML parsers: the same advice for all
+    "S303": "S324",  # former code for weak hashes
 }
 _CODE = re.compile(r"[A-Za-z]+\d+")
-_BANDIT = re.compile(r"B([1-7]\d\d)")  # B0xx and B9xx are flake8-bugbear's
+_BANDIT = re.compile(r"B([1-7]\d\d)")  # B0xx and B9xx belong to flake8-bugbear
 _PYLINT_CODE = re.compile(r"[CEFRW]\d{4}")
 
 
 def canonical_rule(code: str) -> str:
-    """Give the canonical code of a rule; a code that is not known is its own.
+    """Return the canonical code of a rule, or the code itself if it is unknown.
 
     >>> canonical_rule("B608"), canonical_rule("DUO104"), canonical_rule("W0611"), canonical_rule("B006")
     ('S608', 'S307', 'F401', 'B006')
@@ -61,4 +61,4 @@ def canonical_rule(code: str) -> str:
     elif _PYLINT_CODE.fullmatch(code):
         code = f"PL{code}"
     code = _DLINT.get(code, code)
-    return _SAME.get(code, code)
+    return _SYNONYMS.get(code, code)

@@ -1,46 +1,47 @@
-"""Find the lines that a model means by the code that it quotes.
+"""Location of the code that a model quotes.
 
-Models quote well and count badly: the quote decides, and the line number only chooses among several
-places that fit.
+Models quote reliably and count badly: the quote decides, and the line number only chooses between several
+matches.
 """
 
 from collections.abc import Sequence
 
 from langgraph_parallel.records import Lines
 
-_LEAST = 4  # shorter quotes ("}", "else") anchor only to a line that is nothing else
+_MIN_PART = 4
+"""Minimum characters of a quote that may match part of a line; a shorter one (`}`) must match all of it."""
 
 
 def anchor(quote: str, near: int, lines: Sequence[str], *, first: int = 1) -> Lines | None:
-    """Locate `quote` in `lines`, at the place nearest to line `near`.
+    """Locate `quote` in `lines`, as close to line `near` as possible.
 
     Args:
-        quote: one or several lines of code; white space does not matter.
-        near: the line number that the model gave.
-        lines: the text that was shown to it.
-        first: the number of the first of them.
+        quote: one or more lines of code; white space is ignored.
+        near: line number stated by the model.
+        lines: the text shown to the model.
+        first: line number of the first of `lines`.
 
     Returns:
-        The lines of the quote, or None where it is not in the text.
+        The quoted lines; None if the quote is empty or not in the text.
 
     >>> anchor("b  = 2", 9, ["a = 1", "b = 2", "c = 3"], first=10)
     Lines(first=11, last=11)
     """
-    wanted = [text for line in quote.splitlines() if (text := _squeeze(line))]
-    if not wanted:
+    quoted = [text for line in quote.splitlines() if (text := _squeeze(line))]
+    if not quoted:
         return None
-    held = [(number, text) for number, line in enumerate(lines, first) if (text := _squeeze(line))]
-    places = [
-        Lines(first=held[start][0], last=held[start + len(wanted) - 1][0])
-        for start in range(len(held) - len(wanted) + 1)
-        if all(_fits(want, held[start + i][1]) for i, want in enumerate(wanted))
+    numbered = [(number, text) for number, line in enumerate(lines, first) if (text := _squeeze(line))]
+    matches = [
+        Lines(first=numbered[start][0], last=numbered[start + len(quoted) - 1][0])
+        for start in range(len(numbered) - len(quoted) + 1)
+        if all(_matches(text, numbered[start + i][1]) for i, text in enumerate(quoted))
     ]
-    return min(places, key=lambda place: (abs(place.first - near), place.first), default=None)
+    return min(matches, key=lambda place: (abs(place.first - near), place.first), default=None)
 
 
 def _squeeze(line: str) -> str:
     return "".join(line.split())
 
 
-def _fits(wanted: str, line: str) -> bool:
-    return wanted == line or (len(wanted) >= _LEAST and wanted in line)
+def _matches(quoted: str, line: str) -> bool:
+    return quoted == line or (len(quoted) >= _MIN_PART and quoted in line)

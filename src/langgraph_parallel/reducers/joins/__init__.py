@@ -1,1 +1,1 @@
-"""Results of branches, joined into one."""
+"""Joins: one result from the results of several branches."""

@@ -1,4 +1,4 @@
-"""One object, or one table, from several: nothing counted twice, no conflict hidden. Pure."""
+"""Merging of objects and tables: nothing is counted twice, and no conflict is hidden."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
@@ -7,95 +7,103 @@ from pydantic import JsonValue
 
 from langgraph_parallel.reducers.canonical import canonical
 
-Named = Sequence[tuple[str, Mapping[str, JsonValue]]]
-"""Objects, each behind the name of its source."""
+Sourced = Sequence[tuple[str, Mapping[str, JsonValue]]]
+"""Objects, each with the name of its source."""
 How = Mapping[str, Callable[[list[Any]], Any]]
-"""What makes one value of several, by field."""
+"""Functions by field that combine the values of the field."""
 
 
 class Merged(NamedTuple):
-    """What came of objects, and where they contradict each other."""
+    """A merged object, and its conflicts."""
 
     fields: dict[str, JsonValue]
+    """The merged fields."""
     conflicts: list[JsonValue]
-    """`{"field": ..., "values": [{"value": ..., "sources": [...]}, ...]}` for each field whose values
-    differ.
-    """
+    """`{"field": ..., "values": [{"value": ..., "sources": [...]}, ...]}` for each field with a conflict."""
 
 
-def merge_objects(named: Named, how: How | None = None) -> Merged:
+def merge_objects(objects: Sourced, how: How | None = None) -> Merged:
     """Merge objects field by field, in the order of their sources.
 
-    A field in `how` gets what its function makes of all values. Of the others lists are united, equal items
-    once; a value on which all agree stays; values that differ are listed, and are a conflict that names who
-    says what. None says nothing.
+    A field in `how` is combined by its function. In other fields, lists are united without duplicates, equal
+    values are kept, and different values become a list and a conflict that names their sources. None values
+    are ignored.
     """
-    chosen = dict(how or {})
-    values: dict[str, list[tuple[str, Any]]] = {}
-    for source, held in named:
-        for field, value in held.items():
-            values.setdefault(field, []).append((source, value))
-    fields: dict[str, JsonValue] = {}
+    functions = how or {}
+    values_by_field: dict[str, list[tuple[str, Any]]] = {}
+    for source, fields in objects:
+        for field, value in fields.items():
+            values_by_field.setdefault(field, []).append((source, value))
+    merged: dict[str, JsonValue] = {}
     conflicts: list[JsonValue] = []
-    for field, said in values.items():
-        items = [value for _, value in said if value is not None]
-        if field in chosen:
-            fields[field] = chosen[field](items)
-        elif items and all(isinstance(item, list) for item in items):
-            fields[field] = distinct(one for item in items for one in item)
-        else:
-            apart = distinct(items)
-            fields[field] = apart[0] if len(apart) == 1 else apart or None
-            if len(apart) > 1:
-                conflicts.append(_conflict(field, said, apart))
-    return Merged(fields, conflicts)
+    for field, sourced in values_by_field.items():
+        values = [value for _, value in sourced if value is not None]
+        if field in functions:
+            merged[field] = functions[field](values)
+            continue
+        merged[field], conflicting = _merge_values(values)
+        if conflicting:
+            conflicts.append(_conflict(field, sourced, conflicting))
+    return Merged(merged, conflicts)
+
+
+def _merge_values(values: Sequence[Any]) -> tuple[JsonValue, list[Any]]:
+    """Return the merged value of a field, and its distinct values if they conflict."""
+    if values and all(isinstance(value, list) for value in values):
+        return distinct(item for value in values for item in value), []
+    different = distinct(values)
+    if len(different) > 1:
+        return different, different
+    return different[0] if different else None, []
 
 
 def merge_rows(
-    rows: Named, key: Sequence[str], how: How | None = None
+    rows: Sourced, key: Sequence[str], how: How | None = None
 ) -> tuple[list[dict[str, Any]], list[Any]]:
-    """Merge the rows of several sources: those with equal keys are one row, which names its `sources`.
+    """Merge the rows of several sources: rows with equal keys become one row, which lists its `sources`.
 
-    So a number that two sources report for the same thing is there once, and a sum over the table counts it
-    once.
+    A number that two sources report for the same key is in the table once, so a sum counts it once.
 
     Args:
-        rows: each behind the name of its source.
-        key: the fields that say what a row is about.
+        rows: rows, each with the name of its source.
+        key: fields that identify a row; text is compared without case and extra white space.
         how: as in `merge_objects`.
 
     Returns:
-        The rows in the order in which they are first seen, and the conflicts, each with the row's `key`. A
-        field of theirs that is called `sources` becomes `own_sources`.
+        The rows by first occurrence, and the conflicts, each with the `key` of its row. A field named
+        `sources` becomes `own_sources`.
 
     Raises:
         KeyError: a row lacks a field of the key.
     """
     groups: dict[str, list[tuple[str, Mapping[str, JsonValue]]]] = {}
     for source, row in rows:
-        groups.setdefault(canonical([_folded(row[field]) for field in key]), []).append((source, row))
+        groups.setdefault(canonical([_fold(row[field]) for field in key]), []).append((source, row))
     merged, conflicts = [], []
     for group in groups.values():
-        first = {field: group[0][1][field] for field in key}
-        alike = [(source, {**row, **first}) for source, row in group]
-        fields, apart = merge_objects(alike, how)
+        first_key = {field: group[0][1][field] for field in key}
+        # Spellings of one key are equal, not a conflict: the first stands for all.
+        same_key = [(source, {**row, **first_key}) for source, row in group]
+        fields, row_conflicts = merge_objects(same_key, how)
         own = {"own_sources": fields["sources"]} if "sources" in fields else {}
         merged.append({**fields, **own, "sources": distinct(source for source, _ in group)})
-        conflicts += [{"key": first, **conflict} for conflict in apart if isinstance(conflict, dict)]
+        conflicts += [
+            {"key": first_key, **conflict} for conflict in row_conflicts if isinstance(conflict, dict)
+        ]
     return merged, conflicts
 
 
 def distinct(items: Iterable[Any]) -> list[Any]:
-    """Each value once, in the order in which they are first seen."""
+    """Return each value once, by first occurrence; values that are equal as JSON are one."""
     return list({canonical(item): item for item in items}.values())
 
 
-def _conflict(field: str, said: Sequence[tuple[str, Any]], apart: Sequence[Any]) -> JsonValue:
-    def who(value: Any) -> list[Any]:
-        return distinct(source for source, item in said if canonical(item) == canonical(value))
+def _conflict(field: str, sourced: Sequence[tuple[str, Any]], values: Sequence[Any]) -> JsonValue:
+    def sources_of(value: Any) -> list[Any]:
+        return distinct(source for source, item in sourced if canonical(item) == canonical(value))
 
-    return {"field": field, "values": [{"value": value, "sources": list(who(value))} for value in apart]}
+    return {"field": field, "values": [{"value": value, "sources": sources_of(value)} for value in values]}
 
 
-def _folded(value: JsonValue) -> JsonValue:
+def _fold(value: JsonValue) -> JsonValue:
     return " ".join(value.split()).casefold() if isinstance(value, str) else value

@@ -1,4 +1,4 @@
-"""Contests between drafts: points from comparisons, in both orders. Pure."""
+"""Points of drafts from pairwise comparisons."""
 
 from collections.abc import Iterable, Sequence
 from fractions import Fraction
@@ -6,19 +6,21 @@ from itertools import permutations
 from typing import Literal, NamedTuple
 
 Better = Literal[1, 2] | None
-"""The first, the second, or neither of two."""
+"""The better of two drafts, by position; None for a draw."""
 
 
 class Comparison(NamedTuple):
-    """One reading of two drafts: which was shown first, which second, and which is better."""
+    """One comparison of two drafts."""
 
     first: str
+    """Name of the draft shown first."""
     second: str
+    """Name of the draft shown second."""
     better: Better
 
 
 def pairings(names: Sequence[str]) -> list[tuple[str, str]]:
-    """Everybody against everybody, each pair in both orders: a place that is favoured favours each once.
+    """Return all pairs in both orders, so that a bias for one position cancels out.
 
     >>> pairings(["a", "b"])
     [('a', 'b'), ('b', 'a')]
@@ -26,15 +28,20 @@ def pairings(names: Sequence[str]) -> list[tuple[str, str]]:
     return list(permutations(names, 2))
 
 
-def points(names: Sequence[str], read: Iterable[Comparison]) -> dict[str, tuple[Fraction, int]]:
-    """The share of comparisons that each draft wins, and how many it was in; a draw is half a win.
+def points(names: Sequence[str], comparisons: Iterable[Comparison]) -> dict[str, tuple[Fraction, int]]:
+    """Return the share of comparisons that each draft won, and their number; a draw counts half.
 
-    Of one that was in none the share is 0. Does not depend on the order of the comparisons.
+    The share is 0 without comparisons. The order of the comparisons does not matter.
     """
-    won = {name: Fraction(0) for name in names}
-    met = dict.fromkeys(names, 0)
-    for one in read:
-        for name, mine in ((one.first, 1), (one.second, 2)):
-            met[name] += 1
-            won[name] += Fraction(1, 2) if one.better is None else Fraction(one.better == mine)
-    return {name: (won[name] / met[name] if met[name] else Fraction(0), met[name]) for name in names}
+    wins = {name: Fraction(0) for name in names}
+    compared = dict.fromkeys(names, 0)
+    for comparison in comparisons:
+        for name, position in ((comparison.first, 1), (comparison.second, 2)):
+            compared[name] += 1
+            wins[name] += (
+                Fraction(1, 2) if comparison.better is None else Fraction(comparison.better == position)
+            )
+    return {
+        name: (wins[name] / compared[name] if compared[name] else Fraction(0), compared[name])
+        for name in names
+    }

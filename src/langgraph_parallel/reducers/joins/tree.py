@@ -1,19 +1,21 @@
-"""The levels of a tree in which many results become one. Pure."""
+"""Levels of a reduction tree."""
 
 from collections.abc import Sequence
 
 
 def groups(sizes: Sequence[int], fan_in: int, ceiling: int | None = None) -> list[range]:
-    """Divide neighbours into groups that are reduced together: the places of each.
+    """Divide neighbouring items into groups that are reduced together.
 
-    As few groups as `fan_in` allows, as even as can be. A group ends early where its sizes would exceed the
-    ceiling, unless it would then have only one member: two are always reduced together, or there would be no
-    end.
+    The groups are as few as `fan_in` allows, and as even as possible. A group ends early if the next item
+    would exceed `ceiling`; but two items are always reduced together, or the reduction would never end.
 
     Args:
-        sizes: of what is to be reduced, in tokens.
-        fan_in: the most in one group, at least 2.
-        ceiling: the most tokens in one group.
+        sizes: size of each item, in tokens.
+        fan_in: maximum items in a group, >= 2.
+        ceiling: maximum tokens in a group of three or more; None for no limit.
+
+    Returns:
+        The index range of each group, in order.
 
     >>> groups([1] * 5, 4)
     [range(0, 2), range(2, 5)]
@@ -22,11 +24,11 @@ def groups(sizes: Sequence[int], fan_in: int, ceiling: int | None = None) -> lis
     """
     count = -(-len(sizes) // fan_in)
     ends = {len(sizes) * (i + 1) // count for i in range(count)} if count else set()
-    made, start, held = [], 0, 0
+    ranges, start, tokens = [], 0, 0
     for place, size in enumerate(sizes):
-        full = place in ends or (ceiling is not None and held + size > ceiling and place - start >= 2)
-        if place > start and full:
-            made.append(range(start, place))
-            start, held = place, 0
-        held += size
-    return [*made, range(start, len(sizes))] if sizes else []
+        is_full = place in ends or (ceiling is not None and tokens + size > ceiling and place - start >= 2)
+        if place > start and is_full:
+            ranges.append(range(start, place))
+            start, tokens = place, 0
+        tokens += size
+    return [*ranges, range(start, len(sizes))] if sizes else []

@@ -1,1 +1,1 @@
-"""Sentences and their similarity."""
+"""Sentences, and the similarity of texts."""

@@ -1,4 +1,4 @@
-"""Sentences of a text, with their places, and which of them say the same. Pure."""
+"""Sentences of a text, with their positions, and references between texts."""
 
 import re
 from collections.abc import Sequence
@@ -12,15 +12,15 @@ _END = re.compile(
 _ABBREVIATION = re.compile(
     r"\b(?:[A-Z]|Mr|Mrs|Ms|Dr|Prof|St|vs|etc|approx|ca|cf|Fig|No|Inc|Ltd|e\.g|i\.e|z\.B|bzw)\.$"
 )
-_SHORT = 12
-"""Characters before a full stop that say what it is."""
+_STOP_CONTEXT = 12
+"""Characters before a full stop that decide what it ends; unbounded, long lists take quadratic time."""
 _MARK = re.compile(r"^\s*(?:[-*>]+|#{1,6}|\d+[.)])\s+")
 REFERS = 0.2
-"""Cosine from which one sentence is about what another one says."""
+"""Minimum cosine of a sentence and a sentence that it refers to."""
 
 
 class Sentence(NamedTuple):
-    """A sentence, and where it stands: `text[start:end]`."""
+    """A sentence, and its position: `text[start:end]`."""
 
     start: int
     end: int
@@ -28,61 +28,59 @@ class Sentence(NamedTuple):
 
 
 def sentences(text: str) -> list[Sentence]:
-    """Split a text at the ends of its sentences, at blank lines, and at the items of a list.
+    """Split a text at the ends of sentences, at blank lines, and at list items.
 
-    Any script that ends sentences with `.`, `!`, `?` or their full-width forms. Abbreviations that are common
-    in English end none.
+    Supports all scripts that end sentences with `.`, `!`, `?` or their full-width forms. Common English
+    abbreviations do not end a sentence.
 
-    >>> [s.text for s in sentences("Dr. Low came. It rained! Nobody minded")]
-    ['Dr. Low came.', 'It rained!', 'Nobody minded']
+    >>> [s.text for s in sentences("Dr. Low came. It rained! Few minded")]
+    ['Dr. Low came.', 'It rained!', 'Few minded']
     """
     found, start = [], 0
     for gap in [*_END.finditer(text), None]:
         end = gap.start() if gap else len(text)
-        if gap and "\n" not in gap[0] and _goes_on(text, start, end):
+        if gap and "\n" not in gap[0] and _continues(text, start, end):
             continue
-        held = text[start:end]
-        kept = held.strip()
-        if kept:
-            first = start + len(held) - len(held.lstrip())
-            found.append(Sentence(first, first + len(kept), kept))
+        span = text[start:end]
+        stripped = span.strip()
+        if stripped:
+            first = start + len(span) - len(span.lstrip())
+            found.append(Sentence(first, first + len(stripped), stripped))
         start = gap.end() if gap else end
     return found
 
 
-def _goes_on(text: str, start: int, end: int) -> bool:
-    """Whether a full stop is that of an abbreviation, or of the number of an item."""
-    number = end - start < _SHORT and text[start:end].strip(" \t")[:-1].isdigit()
-    return number or bool(_ABBREVIATION.search(text, max(start, end - _SHORT), end))
+def _continues(text: str, start: int, end: int) -> bool:
+    """Return whether the full stop before `end` belongs to an abbreviation or an item number."""
+    is_number = end - start < _STOP_CONTEXT and text[start:end].strip(" \t")[:-1].isdigit()
+    return is_number or bool(_ABBREVIATION.search(text, max(start, end - _STOP_CONTEXT), end))
 
 
 def plain(sentence: str) -> str:
-    """A sentence without the mark of a heading or of a list in front of it."""
+    """Return a sentence without a leading heading or list mark, on one line."""
     return " ".join(_MARK.sub("", sentence).split())
 
 
 def unreferenced(results: Sequence[tuple[str, str]], text: str) -> list[str]:
-    """Titles of results that no sentence of a text refers to.
+    """Return the titles of results that a text does not refer to.
 
-    A sentence refers to a result if it names its title, or is like one of its sentences: TF-IDF cosine of at
-    least 0.2 over all sentences of both. A text in another language than the results refers to none.
+    A text refers to a result if it contains its title, or if a sentence of the text and one of the result
+    have a TF-IDF cosine of at least 0.2, over all sentences of both. A text in another language than the
+    results refers to them by title only.
 
     Args:
-        results: titles and texts; empty texts ask for no reference.
-        text: what was made of them.
+        results: titles and texts; an empty text needs no reference.
+        text: written from the results.
     """
     written = [plain(sentence.text) for sentence in sentences(text)]
-    parts = [(title, [plain(s.text) for s in sentences(result)]) for title, result in results]
-    corpus = Corpus([*written, *(sentence for _, said in parts for sentence in said)])
-    left, place = [], len(written)
-    for title, said in parts:
-        places = range(place, place + len(said))
-        place += len(said)
-        named = title.casefold() in text.casefold()
-        if (
-            said
-            and not named
-            and not any(corpus.cosine(w, p) >= REFERS for w in range(len(written)) for p in places)
-        ):
-            left.append(title)
-    return left
+    by_result = [[plain(sentence.text) for sentence in sentences(result)] for _, result in results]
+    corpus = Corpus([*written, *(sentence for group in by_result for sentence in group)])
+    missing, start = [], len(written)
+    for (title, _), group in zip(results, by_result, strict=True):
+        places = range(start, start + len(group))
+        start += len(group)
+        if not group or title.casefold() in text.casefold():
+            continue
+        if not any(corpus.cosine(i, place) >= REFERS for i in range(len(written)) for place in places):
+            missing.append(title)
+    return missing

@@ -1,8 +1,8 @@
-"""How alike two short texts are: TF-IDF cosine over the texts of one review.
+"""TF-IDF cosine similarity of short texts.
 
-Weights are (1 + ln tf) * ln(1 + N / df), N texts of which df hold the term (Manning, Raghavan and
-Schütze, Introduction to Information Retrieval, chapter 6). The corpus is the review itself, so words
-that every comment in it uses weigh little.
+Weights are (1 + ln tf) * ln(1 + N / df), for N texts of which df contain the term (Manning, Raghavan and
+Schütze, Introduction to Information Retrieval, chapter 6). The corpus is only the texts to compare, so words
+that all of them use weigh little.
 """
 
 import math
@@ -11,32 +11,32 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 
 _WORD = re.compile(r"[^\W\d_]+|\d+")
-_HUMP = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[^A-Z]+")
+_CAMEL_PART = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[^A-Z]+")
 _UNSPACED = re.compile(r"[\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff]{2,}")
-_STOP = frozenset(
+_STOP_WORDS = frozenset(
     """
     a an and are as at be but by can could do does for from has have if in into is it its may might not of on
     or should so such than that the their then there these this those to use used using was when where which
     while will with would you your
-    """.split()  # noqa: SIM905 - a list that people read
+    """.split()  # noqa: SIM905 - easier to read than a list of strings
 )
 _ENDINGS = ("ations", "ation", "ities", "ings", "ments", "ness", "ions", "ing", "ment", "ies", "ion", "ity",
             "ers", "ed", "es", "er", "ly", "s")  # fmt: skip
 
 
 def terms(text: str) -> list[str]:
-    """Split a text into stemmed terms; identifiers come apart at underscores and capitals.
+    """Split a text into stemmed terms; identifiers are split at underscores and capitals.
 
     >>> terms("unescaped userNames are concatenated")
     ['unescap', 'user', 'nam', 'concatenat']
     """
-    words = (hump.lower() for word in _WORD.findall(text) for hump in _HUMP.findall(word))
-    kept = (word for word in words if word not in _STOP and len(word) > 1)
-    return [term for word in kept for term in (_pairs(word) if _UNSPACED.search(word) else [_stem(word)])]
+    words = (part.lower() for word in _WORD.findall(text) for part in _CAMEL_PART.findall(word))
+    kept = (word for word in words if word not in _STOP_WORDS and len(word) > 1)
+    return [term for word in kept for term in (_bigrams(word) if _UNSPACED.search(word) else [_stem(word)])]
 
 
-def _pairs(word: str) -> list[str]:
-    """Scripts that put no spaces between words are compared by pairs of characters."""
+def _bigrams(word: str) -> list[str]:
+    """Return all pairs of adjacent characters, the terms of scripts without spaces between words."""
     return [word[i : i + 2] for i in range(len(word) - 1)]
 
 
@@ -48,32 +48,34 @@ def _stem(word: str) -> str:
 
 
 class Corpus:
-    """The texts of one review, ready to be compared by index."""
+    """Texts to compare, by index."""
 
     def __init__(self, texts: Sequence[str]) -> None:
         counts = [Counter(terms(text)) for text in texts]
-        holding = Counter(term for count in counts for term in count)
-        self._weights = {term: math.log(1 + len(texts) / number) for term, number in holding.items()}
+        document_counts = Counter(term for count in counts for term in count)
+        self._weights = {term: math.log(1 + len(texts) / df) for term, df in document_counts.items()}
         self._vectors = [self._vector(count) for count in counts]
 
-    def _vector(self, count: Mapping[str, int]) -> dict[str, float]:
-        known = {t: (1 + math.log(n)) * self._weights[t] for t, n in count.items() if t in self._weights}
-        return _unit(known)
+    def _vector(self, counts: Mapping[str, int]) -> dict[str, float]:
+        """Return the unit vector of a text; terms that are not in the corpus have no weight."""
+        return _unit(
+            {t: (1 + math.log(n)) * self._weights[t] for t, n in counts.items() if t in self._weights}
+        )
 
     def like(self, query: str) -> list[float]:
-        """Similarity of each text to another one, by the weights of this corpus."""
-        wanted = self._vector(Counter(terms(query)))
-        return [
-            min(1.0, math.fsum(weight * held[term] for term, weight in wanted.items() if term in held))
-            for held in self._vectors
-        ]
+        """Return the similarity of each text to another text, 0 to 1, with the weights of this corpus."""
+        vector = self._vector(Counter(terms(query)))
+        return [_dot(vector, other) for other in self._vectors]
 
     def cosine(self, one: int, other: int) -> float:
-        """Similarity of two texts, 0 (no term in common) to 1 (the same terms); symmetric."""
+        """Return the similarity of two texts, from 0 (no common term) to 1 (the same terms); symmetric."""
         a, b = self._vectors[one], self._vectors[other]
-        if len(b) < len(a):
-            a, b = b, a
-        return min(1.0, math.fsum(weight * b[term] for term, weight in a.items() if term in b))
+        return _dot(b, a) if len(b) < len(a) else _dot(a, b)
+
+
+def _dot(a: Mapping[str, float], b: Mapping[str, float]) -> float:
+    """Return the dot product of unit vectors. `fsum` is exact: the order of the terms does not matter."""
+    return min(1.0, math.fsum(weight * b[term] for term, weight in a.items() if term in b))
 
 
 def _unit(vector: dict[str, float]) -> dict[str, float]:

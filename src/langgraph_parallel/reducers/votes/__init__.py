@@ -1,1 +1,1 @@
-"""Ballots: counted, compared, and decided."""
+"""Votes: counting ballots, deciding, stopping early, and comparing voters."""

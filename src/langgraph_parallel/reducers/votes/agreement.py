@@ -1,9 +1,9 @@
-"""How far voters agree over many questions, beyond what chance brings; and whether they agree too well."""
+"""Agreement beyond chance over many questions, and warnings about voters that are not independent."""
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from fractions import Fraction
-from itertools import combinations
+from itertools import combinations, product
 from typing import Literal
 
 from pydantic import JsonValue, NonNegativeInt
@@ -12,163 +12,181 @@ from langgraph_parallel.errors import UsageError
 from langgraph_parallel.records import Ballot, Tally
 from langgraph_parallel.records.base import Record
 from langgraph_parallel.reducers.canonical import canonical
-from langgraph_parallel.reducers.votes.counting import Ballots, as_tally, is_number, number_in, usable
+from langgraph_parallel.reducers.votes.counting import Ballots, as_tally, is_number, usable
 
 Level = Literal["nominal", "ordinal", "interval"]
-"""What may be compared about two answers: whether they are the same, which is more, or by how much."""
+"""How answers compare: by equality, by order, or by difference."""
+VoterPair = tuple[str, str]
 
-_WORDS = 20
-"""Characters from which an equal rationale is no accident."""
-_MANY = 10
-"""Questions from which perfect agreement says something."""
+_MIN_RATIONALE = 20
+"""Characters from which an equal rationale is not a coincidence."""
+_MIN_QUESTIONS = 10
+"""Questions from which perfect agreement is not a coincidence."""
 
 
 class Agreement(Record):
-    """Agreement over a batch of questions. 1: always, 0: as by chance, below: less than that."""
+    """Agreement over a batch of questions. 1 is perfect, 0 is chance, negative is below chance."""
 
     questions: NonNegativeInt
-    """Those with at least two ballots that count."""
+    """Questions with at least two ballots that count."""
     ballots: NonNegativeInt
     observed: float | None
-    """Share of all pairs of ballots on a question that agree, the mean of all questions."""
+    """Share of pairs of ballots on a question that agree, averaged over all questions."""
     fleiss_kappa: float | None
-    """None where it is not defined: nobody to compare, one answer only, or ballots that differ in number."""
+    """None if undefined: nothing to compare, only one distinct answer, or unequal numbers of ballots."""
     krippendorff_alpha: float | None
-    """None where it is not defined: nobody to compare, or one answer only."""
+    """None if undefined: nothing to compare, or only one distinct answer."""
     level: Level
     warnings: list[str] = []
 
 
 def agreement(tallies: Iterable[Ballots], *, level: Level = "nominal") -> Agreement:
-    """Measure how far voters agree over a batch.
+    """Measure agreement between voters over a batch of questions.
 
     Args:
-        tallies: the ballots on each question. Only those that count are compared.
-        level: of measurement, for Krippendorff's alpha; ordinal and interval ones compare numbers only.
+        tallies: the ballots on each question; only those that count are compared.
+        level: of measurement, for Krippendorff's alpha; "ordinal" and "interval" compare numbers only.
 
     Raises:
-        UsageError: the level is none of the three.
+        UsageError: `level` is not one of the three.
     """
     if level not in ("nominal", "ordinal", "interval"):
         raise UsageError(f"level is {level!r}; choose nominal, ordinal or interval")
-    held = [as_tally(tally) for tally in tallies]
-    counted = [_counted(tally, level) for tally in held]
-    compared = [ballots for ballots in counted if len(ballots) > 1]
-    units = [[canonical(ballot.choice) for ballot in ballots] for ballots in compared]
-    shares = [_pairs_alike(unit) for unit in units]
+    batch = [as_tally(tally) for tally in tallies]
+    answers = [_answers(tally, level) for tally in batch]
+    compared = [values for values in answers if len(values) > 1]
+    units = [list(map(canonical, values)) for values in compared]
+    shares = [_share_of_equal_pairs(unit) for unit in units]
     return Agreement(
         questions=len(compared),
         ballots=sum(map(len, compared)),
         observed=float(sum(shares) / len(shares)) if shares else None,
         fleiss_kappa=fleiss_kappa(units),
-        krippendorff_alpha=krippendorff_alpha(
-            [[_value(ballot, level) for ballot in ballots] for ballots in compared], level
-        ),
+        krippendorff_alpha=krippendorff_alpha(compared, level),
         level=level,
-        warnings=too_perfect(held),
+        warnings=too_perfect(batch),
     )
 
 
 def fleiss_kappa(units: Sequence[Sequence[str]]) -> float | None:
-    """Fleiss' kappa of answers by question, each answered equally often (Psychological Bulletin 76, 1971).
+    """Return Fleiss' kappa of answers by question (Psychological Bulletin 76, 1971).
 
-    None of less than two answers a question, of different numbers of them, or if all are one and the same.
+    None if a question has fewer than two answers, if questions differ in the number of answers, or if all
+    answers are equal.
     """
     sizes = {len(unit) for unit in units}
     if len(sizes) != 1 or min(sizes) < 2:
         return None
-    observed = sum(map(_pairs_alike, units), Fraction(0)) / len(units)
+    observed = sum(map(_share_of_equal_pairs, units), Fraction(0)) / len(units)
     totals = Counter(answer for unit in units for answer in unit)
-    given = sum(totals.values())
-    chance = sum((Fraction(total, given) ** 2 for total in totals.values()), Fraction(0))
+    answers = sum(totals.values())
+    chance = sum((Fraction(total, answers) ** 2 for total in totals.values()), Fraction(0))
     return None if chance == 1 else float((observed - chance) / (1 - chance))
 
 
 def krippendorff_alpha(units: Sequence[Sequence[JsonValue]], level: Level = "nominal") -> float | None:
-    """Krippendorff's alpha of answers by question, of which some may be missing.
+    """Return Krippendorff's alpha of answers by question, of which some may be missing.
 
-    1 - observed / expected disagreement, by the coincidences of values within questions (Krippendorff,
-    Computing Krippendorff's Alpha-Reliability, 2011). Numbers for ordinal and interval data; JSON values for
-    nominal ones. None if there is no pair to compare, or all answers are one and the same.
+    1 - observed / expected disagreement, from the coincidences of values within questions (Krippendorff,
+    Computing Krippendorff's Alpha-Reliability, 2011). Ordinal and interval data are numbers; nominal data
+    are JSON values. None if there is no pair to compare, or all answers are equal.
     """
-    exact: dict[tuple[str, str], Fraction] = {}
-    values: dict[str, JsonValue] = {}
+    coincidences = _coincidences(units)
+    totals: dict[str, Fraction] = {}
+    for (key, _), share in coincidences.items():
+        totals[key] = totals.get(key, Fraction(0)) + share
+    pairable = sum(totals.values(), Fraction(0))
+    values = {canonical(value): value for unit in units for value in unit}
+    distances = _squared_distances(totals, values, level)
+    observed = sum((share * distances[pair] for pair, share in coincidences.items()), Fraction(0))
+    expected = sum((totals[a] * totals[b] * distance for (a, b), distance in distances.items()), Fraction(0))
+    return None if not expected else float(1 - (pairable - 1) * observed / expected)
+
+
+def _coincidences(units: Sequence[Sequence[JsonValue]]) -> dict[tuple[str, str], Fraction]:
+    """Return the coincidence matrix: pairs of values within a question, weighted by 1 / (answers - 1)."""
+    matrix: dict[tuple[str, str], Fraction] = {}
     for unit in units:
-        counts = Counter(map(canonical, unit))
-        values |= {canonical(value): value for value in unit}
         if len(unit) < 2:
             continue
-        for one, other in ((a, b) for a in counts for b in counts):
-            pairs = counts[one] * (counts[other] - (one == other))
-            exact[one, other] = exact.get((one, other), Fraction(0)) + Fraction(pairs, len(unit) - 1)
-    totals: dict[str, Fraction] = {}
-    for (one, _), share in exact.items():
-        totals[one] = totals.get(one, Fraction(0)) + share
-    given = sum(totals.values(), Fraction(0))
-    distance = _distances(totals, values, level)
-    observed = sum((share * distance[pair] for pair, share in exact.items()), Fraction(0))
-    expected = sum((totals[a] * totals[b] * distance[a, b] for a in totals for b in totals), Fraction(0))
-    return None if not expected else float(1 - (given - 1) * observed / expected)
+        counts = Counter(map(canonical, unit))
+        for a, b in product(counts, repeat=2):
+            pairs = counts[a] * (counts[b] - (a == b))
+            matrix[a, b] = matrix.get((a, b), Fraction(0)) + Fraction(pairs, len(unit) - 1)
+    return matrix
+
+
+def _squared_distances(
+    totals: Mapping[str, Fraction], values: Mapping[str, JsonValue], level: Level
+) -> dict[tuple[str, str], Fraction]:
+    """Return the squared difference of every two values at a level of measurement."""
+    pairs = product(totals, repeat=2)
+    if level == "nominal":
+        return {(a, b): Fraction(a != b) for a, b in pairs}
+    numbers = {key: Fraction(value) for key, value in values.items() if isinstance(value, int | float)}
+    places = numbers if level == "interval" else _mid_ranks(totals, numbers)
+    return {(a, b): (places[a] - places[b]) ** 2 for a, b in pairs}
+
+
+def _mid_ranks(totals: Mapping[str, Fraction], numbers: Mapping[str, Fraction]) -> dict[str, Fraction]:
+    # The ordinal distance of two values is the number of answers between them, plus half of those at each
+    # end: the difference of their mid-ranks.
+    ranks, below = {}, Fraction(0)
+    for key in sorted(totals, key=numbers.__getitem__):
+        ranks[key] = below + totals[key] / 2
+        below += totals[key]
+    return ranks
 
 
 def too_perfect(tallies: Sequence[Tally]) -> list[str]:
-    """What speaks against voters being independent: word for word equal reasons, or never a difference.
+    """Return warnings about voters that may not be independent: identical rationales, or no disagreement.
 
-    Voters that are asked the same at temperature 0, or whose answers come from one cache, are one voter.
+    Voters with the same prompt at temperature 0, or with answers from one cache, are one voter.
     """
-    same: Counter[tuple[str, str]] = Counter()
-    together: Counter[tuple[str, str]] = Counter()
-    apart: Counter[tuple[str, str]] = Counter()
+    same_rationale: Counter[VoterPair] = Counter()
+    compared: Counter[VoterPair] = Counter()
+    differences: Counter[VoterPair] = Counter()
     for tally in tallies:
-        for one, other in combinations(usable(tally), 2):
-            pair = (one.voter, other.voter)
-            together[pair] += 1
-            apart[pair] += canonical(one.choice) != canonical(other.choice)
-            same[pair] += len(one.rationale) >= _WORDS and one.rationale == other.rationale
+        for first, second in combinations(usable(tally), 2):
+            pair = (first.voter, second.voter)
+            compared[pair] += 1
+            differences[pair] += canonical(first.choice) != canonical(second.choice)
+            same_rationale[pair] += _rationales_match(first, second)
     warnings = []
-    if copies := sorted(pair for pair in same if same[pair]):
+    if copies := sorted(pair for pair, times in same_rationale.items() if times):
         warnings.append(
-            f"{_voters(copies)} gave the same reasons word for word: they may be one answer counted several "
-            "times, by the same prompt at temperature 0 or by a cache"
+            f"{_name_voters(copies)} gave the same reasons word for word: they may be one answer counted "
+            "several times, by the same prompt at temperature 0 or by a cache"
         )
-    never = sorted(pair for pair in together if together[pair] >= _MANY and not apart[pair])
-    if never and (any(apart.values()) or len(together) == len(never)):
+    if inseparable := _never_differing_pairs(compared, differences):
         warnings.append(
-            f"{_voters(never)} have never differed in {max(together[pair] for pair in never)} questions: "
-            "they may not be independent of each other"
+            f"{_name_voters(inseparable)} have never differed in "
+            f"{max(compared[pair] for pair in inseparable)} questions: they may not be independent"
         )
     return warnings
 
 
-def _voters(pairs: Sequence[tuple[str, str]]) -> str:
+def _rationales_match(first: Ballot, second: Ballot) -> bool:
+    return len(first.rationale) >= _MIN_RATIONALE and first.rationale == second.rationale
+
+
+def _never_differing_pairs(compared: Counter[VoterPair], differences: Counter[VoterPair]) -> list[VoterPair]:
+    pairs = sorted(
+        pair for pair, times in compared.items() if times >= _MIN_QUESTIONS and not differences[pair]
+    )
+    # If no pair differs, and some met too few times to tell, the questions may just be easy.
+    return pairs if any(differences.values()) or len(pairs) == len(compared) else []
+
+
+def _name_voters(pairs: Sequence[VoterPair]) -> str:
     names = sorted({voter for pair in pairs for voter in pair})
     return f"voters {', '.join(names[:10])}{' and others' if len(names) > 10 else ''}"
 
 
-def _counted(tally: Tally, level: Level) -> list[Ballot]:
-    return [ballot for ballot in usable(tally) if level == "nominal" or is_number(ballot)]
+def _answers(tally: Tally, level: Level) -> list[JsonValue]:
+    """Return the choices of the ballots that can be compared at a level of measurement."""
+    return [ballot.choice for ballot in usable(tally) if level == "nominal" or is_number(ballot)]
 
 
-def _value(ballot: Ballot, level: Level) -> JsonValue:
-    return ballot.choice if level == "nominal" else number_in(ballot)
-
-
-def _pairs_alike(unit: Sequence[str]) -> Fraction:
-    """The share of pairs that are the same."""
+def _share_of_equal_pairs(unit: Sequence[str]) -> Fraction:
     return Fraction(sum(n * (n - 1) for n in Counter(unit).values()), len(unit) * (len(unit) - 1))
-
-
-def _distances(
-    totals: Mapping[str, Fraction], values: Mapping[str, JsonValue], level: Level
-) -> dict[tuple[str, str], Fraction]:
-    """The squared difference of every two values, by the level of measurement."""
-    if level == "nominal":
-        return {(a, b): Fraction(a != b) for a in totals for b in totals}
-    numbers = {key: Fraction(value) for key, value in values.items() if isinstance(value, int | float)}
-    if level == "interval":
-        return {(a, b): (numbers[a] - numbers[b]) ** 2 for a in totals for b in totals}
-    ranks, below = {}, Fraction(0)
-    for key in sorted(totals, key=numbers.__getitem__):
-        ranks[key] = below + totals[key] / 2  # the difference of two: what lies between, half of the ends
-        below += totals[key]
-    return {(a, b): (ranks[a] - ranks[b]) ** 2 for a in totals for b in totals}

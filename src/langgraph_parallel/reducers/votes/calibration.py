@@ -1,9 +1,9 @@
-"""Weights of voters, learned from ballots whose truth is known."""
+"""Calibration: weights of voters, learned from ballots whose true answer is known."""
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Self
+from typing import NamedTuple, Self
 
 from pydantic import JsonValue, ValidationError
 
@@ -15,37 +15,37 @@ from langgraph_parallel.reducers.votes.counting import Ballots, as_tally, usable
 from langgraph_parallel.reducers.votes.rules import weighted
 
 FLOOR = 0.05
-"""The least log-odds: a voter that is no better than chance still breaks ties."""
+"""Least log-odds: a voter that is not better than chance still breaks ties."""
 _FOLDS = 5
-_SHARPEST = 10
+_MAX_SHARPNESS = 10
 
 Labelled = tuple[Ballots, JsonValue]
 """The ballots on one question, and its true answer."""
 
 
 class Calibration(Record):
-    """What a history of votes says about the voters."""
+    """Weights and accuracies of voters, learned from a history of votes."""
 
     weights: dict[str, float]
-    """By voter, the best first."""
+    """Weight by voter, the greatest first."""
     accuracy: dict[str, float]
-    """Share of right answers among a voter's ballots that were cast, (hits + 1) / (ballots + 2)."""
+    """Smoothed share of right answers among a voter's cast ballots: (hits + 1) / (ballots + 2)."""
     questions: int
     best: str
     """The voter that is right most often."""
     best_accuracy: float
-    """Its share of right answers, over all questions; a question on which it cast no ballot is missed."""
+    """Share of all questions that `best` answered right; without a cast ballot it missed the question."""
     panel_accuracy: float
-    """That of the weighted panel, each fifth of the questions by weights from the other four."""
+    """Share of all questions that the weighted panel answered right, by 5-fold cross-validation."""
 
     @property
     def best_alone(self) -> bool:
-        """Whether the best voter does better alone than with the panel."""
+        """Whether the best voter is right more often than the panel."""
         return self.best_accuracy > self.panel_accuracy
 
     @property
     def advice(self) -> str:
-        """Which of the two to ask, in a sentence."""
+        """A sentence that says whether to ask the panel or the best voter."""
         panel, best = f"{self.panel_accuracy:.1%}", f"{self.best_accuracy:.1%}"
         if self.best_alone:
             return (
@@ -54,110 +54,127 @@ class Calibration(Record):
         return f"The weighted panel ({panel}) is right at least as often as {self.best} alone ({best})."
 
     def rule(self) -> weighted:
-        """The rule that decides by these weights; who is not in the history weighs as little as any."""
-        return _rule(self.weights)
+        """Return the rule with these weights; a voter that is not in the history gets the least of them."""
+        return _weighted_rule(self.weights)
 
     def save(self, path: str | Path) -> None:
-        """Write it as JSON."""
+        """Write the calibration to a JSON file."""
         Path(path).write_text(self.model_dump_json(indent=2) + "\n", encoding="utf-8")
 
     @classmethod
     def load(cls, path: str | Path) -> Self:
-        """Read what `save` has written.
+        """Read a calibration that `save` wrote.
 
         Raises:
-            UsageError: the file cannot be read, or holds something else.
+            UsageError: the file cannot be read, or does not hold a calibration.
         """
         try:
             return cls.model_validate_json(Path(path).read_bytes())
         except (OSError, ValidationError) as error:
             problem = error.errors()[0]["msg"] if isinstance(error, ValidationError) else error.strerror
-            raise UsageError(f"{str(path)!r} is no calibration: {problem}") from None
+            raise UsageError(f"{str(path)!r} is not a calibration: {problem}") from None
 
 
 def calibrate(history: Iterable[Labelled], *, choices: int = 2, sharpness: float = 2.0) -> Calibration:
-    """Learn what each voter's ballot is worth.
+    """Learn the weight of each voter.
 
-    With p = (hits + 1) / (n + 2) of n ballots cast and K choices the weight is log(p (K - 1) / (1 - p)), at
-    least 0.05, to the power of `sharpness`. Exponent 1 is the best there is for voters that err independently
-    of each other (Nitzan and Paroush, 1982). Models err together, so that more weak voters add less than they
-    seem to; on recorded panels an exponent of 2 was right more often, with fewer ballots.
+    With p = (hits + 1) / (n + 2) of n ballots cast and K choices, the weight is log(p (K - 1) / (1 - p)), at
+    least 0.05, to the power of `sharpness`. Exponent 1 is optimal for voters that err independently of each
+    other (Nitzan and Paroush, 1982). Models err together, so that more weak voters add less than they seem
+    to; on recorded panels an exponent of 2 was right more often, with fewer ballots.
 
     Args:
-        history: ballots, and what the answer should have been. Compared as rules compare choices.
-        choices: K; 2 for answers that are either right or wrong.
-        sharpness: the exponent.
+        history: ballots and the true answer of each question, compared as rules compare choices.
+        choices: K, at least 2; 2 for answers that are either right or wrong.
+        sharpness: the exponent, in (0, 10].
 
     Raises:
-        UsageError: there is no ballot in the history, or a number is out of range.
+        UsageError: `choices` or `sharpness` is out of range; or the history has no cast ballot, has None as a
+            true answer, or does not hold pairs.
     """
-    if not isinstance(choices, int) or choices < 2 or not 0 < sharpness <= _SHARPEST:
-        wanted = f"pass at least 2 choices, and a sharpness above 0 and up to {_SHARPEST}"
-        raise UsageError(f"calibrate(choices={choices}, sharpness={sharpness}): {wanted}")
-    try:
-        graded = [_graded(ballots, truth) for ballots, truth in history]
-    except ValueError as error:
-        if isinstance(error, UsageError):
-            raise
-        raise UsageError("the history holds something else than pairs of ballots and their truth") from None
-    hits = _count(graded)
-    if not hits:
-        raise UsageError("the history has no ballot that was cast; there is nothing to learn from")
-    weights = _weights(hits, choices, sharpness)
-    alone = {voter: sum(right.get(voter, False) for right, _ in graded) for voter in weights}
-    best = max(weights, key=lambda voter: (alone[voter], weights[voter]))
-    panel = 0
-    for fold in range(_FOLDS):
-        others = [one for i, one in enumerate(graded) if i % _FOLDS != fold]
-        rule = _rule(_weights(_count(others), choices, sharpness))
-        panel += sum(
-            canonical(rule(tally).choice) == truth
-            for i, (_, (tally, truth)) in enumerate(graded)
-            if i % _FOLDS == fold
+    if not isinstance(choices, int) or choices < 2 or not 0 < sharpness <= _MAX_SHARPNESS:
+        raise UsageError(
+            f"calibrate(choices={choices}, sharpness={sharpness}): pass at least 2 choices, and a sharpness "
+            f"in (0, {_MAX_SHARPNESS}]"
         )
+    graded = _grade_history(history)
+    records = _track_records(graded)
+    if not records:
+        raise UsageError("the history has no cast ballot; there is nothing to learn from")
+    weights = _weights(records, choices, sharpness)
+    # Over all questions: a voter that answers few of them is not the best one to ask alone.
+    hits = {voter: sum(vote.is_right.get(voter, False) for vote in graded) for voter in weights}
+    best = max(weights, key=lambda voter: (hits[voter], weights[voter]))
     return Calibration(
         weights=weights,
-        accuracy={voter: _share(hits[voter]) for voter in weights},
+        accuracy={voter: records[voter].accuracy for voter in weights},
         questions=len(graded),
         best=best,
-        best_accuracy=alone[best] / len(graded),
-        panel_accuracy=panel / len(graded),
+        best_accuracy=hits[best] / len(graded),
+        panel_accuracy=_cross_validated_hits(graded, choices, sharpness) / len(graded),
     )
 
 
-def _rule(weights: Mapping[str, float]) -> weighted:
+class _GradedVote(NamedTuple):
+    tally: Tally
+    truth: str
+    """Canonical key of the true answer."""
+    is_right: Mapping[str, bool]
+    """By voter, for ballots that count."""
+
+
+class _TrackRecord(NamedTuple):
+    hits: int = 0
+    ballots: int = 0
+
+    @property
+    def accuracy(self) -> float:
+        """Smoothed by one hit and one miss, so that the log-odds of a perfect record are finite."""
+        return (self.hits + 1) / (self.ballots + 2)
+
+
+def _grade_history(history: Iterable[Labelled]) -> list[_GradedVote]:
+    try:
+        return [_grade(ballots, truth) for ballots, truth in history]
+    except ValueError as error:
+        if isinstance(error, UsageError):
+            raise
+        raise UsageError("the history must hold pairs of ballots and their true answer") from None
+
+
+def _grade(ballots: Ballots, truth: JsonValue) -> _GradedVote:
+    if truth is None:
+        raise UsageError("the history has None as a true answer, which stands for no answer")
+    tally, key = as_tally(ballots), canonical(truth)
+    return _GradedVote(tally, key, {b.voter: canonical(b.choice) == key for b in usable(tally)})
+
+
+def _track_records(graded: Iterable[_GradedVote]) -> dict[str, _TrackRecord]:
+    records: dict[str, _TrackRecord] = {}
+    for vote in graded:
+        for voter, is_right in vote.is_right.items():
+            hits, ballots = records.get(voter, _TrackRecord())
+            records[voter] = _TrackRecord(hits + is_right, ballots + 1)
+    return records
+
+
+def _weights(records: Mapping[str, _TrackRecord], choices: int, sharpness: float) -> dict[str, float]:
+    weights = {}
+    for voter, record in records.items():
+        odds = record.accuracy * (choices - 1) / (1 - record.accuracy)
+        weights[voter] = max(FLOOR, math.log(odds)) ** sharpness
+    return dict(sorted(weights.items(), key=lambda item: -item[1]))
+
+
+def _weighted_rule(weights: Mapping[str, float]) -> weighted:
     return weighted(weights, others=min(weights.values(), default=FLOOR))
 
 
-Graded = tuple[Mapping[str, bool], tuple[Tally, str]]
-"""Who was right on a question; its ballots, and the key of its true answer."""
-
-
-def _graded(ballots: Ballots, truth: JsonValue) -> Graded:
-    if truth is None:
-        raise UsageError("the history has a truth of None, which stands for no answer")
-    tally = as_tally(ballots)
-    key = canonical(truth)
-    return {b.voter: canonical(b.choice) == key for b in usable(tally)}, (tally, key)
-
-
-def _count(graded: Iterable[Graded]) -> dict[str, tuple[int, int]]:
-    counts: dict[str, tuple[int, int]] = {}
-    for right, _ in graded:
-        for voter, hit in right.items():
-            hits, asked = counts.get(voter, (0, 0))
-            counts[voter] = hits + hit, asked + 1
-    return counts
-
-
-def _share(counted: tuple[int, int]) -> float:
-    hits, asked = counted
-    return (hits + 1) / (asked + 2)
-
-
-def _weights(counts: Mapping[str, tuple[int, int]], choices: int, sharpness: float) -> dict[str, float]:
-    weights = {}
-    for voter, counted in counts.items():
-        share = _share(counted)
-        weights[voter] = max(FLOOR, math.log(share * (choices - 1) / (1 - share))) ** sharpness
-    return dict(sorted(weights.items(), key=lambda item: -item[1]))
+def _cross_validated_hits(graded: Sequence[_GradedVote], choices: int, sharpness: float) -> int:
+    """Return how many questions the panel answers right, with weights learned without their fold."""
+    hits = 0
+    for fold in range(_FOLDS):
+        training = [vote for i, vote in enumerate(graded) if i % _FOLDS != fold]
+        rule = _weighted_rule(_weights(_track_records(training), choices, sharpness))
+        hits += sum(canonical(rule(vote.tally).choice) == vote.truth for vote in graded[fold::_FOLDS])
+    return hits

@@ -1,4 +1,4 @@
-"""What rules have in common: which ballots count, how choices are grouped, how a verdict is filled in."""
+"""The parts that all rules share: usable ballots, groups by choice, and verdicts."""
 
 import math
 import statistics
@@ -11,18 +11,29 @@ from fractions import Fraction
 from pydantic import JsonValue
 
 from langgraph_parallel.errors import UsageError
-from langgraph_parallel.records import Ballot, Count, Dissent, Support, Tally, Verdict, VerdictStatus
+from langgraph_parallel.records import (
+    Ballot,
+    BallotStatus,
+    Count,
+    Dissent,
+    Support,
+    Tally,
+    Verdict,
+    VerdictStatus,
+)
 from langgraph_parallel.reducers.canonical import canonical
 
 Ballots = Tally | Sequence[Ballot] | Mapping[str, JsonValue]
-"""The ballots on one question: a tally, ballots, or choices by voter, where None abstains."""
+"""The ballots on one question: a tally, ballots, or choices by voter (None abstains)."""
+
+_WITHOUT_ANSWER: tuple[BallotStatus, ...] = ("failed", "timed_out", "cancelled", "skipped")
 
 
 def as_tally(ballots: Ballots) -> Tally:
-    """A tally of ballots in any of their forms.
+    """Convert ballots in any supported form to a tally.
 
     Raises:
-        UsageError: it is none of them.
+        UsageError: `ballots` is not a tally, ballots, or choices by voter.
     """
     if isinstance(ballots, Tally):
         return ballots
@@ -32,10 +43,12 @@ def as_tally(ballots: Ballots) -> Tally:
             for i, (voter, choice) in enumerate(ballots.items())
         )
     if isinstance(ballots, Iterable) and not isinstance(ballots, str):
-        held = list(ballots)
-        if all(isinstance(ballot, Ballot) for ballot in held):
-            return Tally.of(held)
-    raise UsageError(f"{type(ballots).__name__} holds no ballots; pass a Tally, Ballots, or choices by voter")
+        listed = list(ballots)
+        if all(isinstance(ballot, Ballot) for ballot in listed):
+            return Tally.of(listed)
+    raise UsageError(
+        f"cannot read ballots from {type(ballots).__name__}; expected a Tally, Ballots, or choices by voter"
+    )
 
 
 @dataclass
@@ -47,27 +60,27 @@ class Group:
     weight: int | Fraction = 0
 
     def add(self, ballot: Ballot, weight: int | Fraction) -> None:
-        """Take a ballot in."""
+        """Add a ballot and its weight."""
         self.ballots.append(ballot)
         self.weight += weight
 
     def count(self) -> Count:
-        """The group as a verdict shows it."""
+        """Return the group as a verdict shows it."""
         return Count(
             choice=self.choice,
             votes=len(self.ballots),
-            weight=_float(self.weight),
+            weight=_nearest_float(self.weight),
             voters=[ballot.voter for ballot in self.ballots],
         )
 
 
 def is_usable(ballot: Ballot) -> bool:
-    """Whether a ballot counts: it is cast, and holds a choice."""
+    """Return whether a ballot counts: it is cast, and its choice is neither None nor NaN."""
     return ballot.cast and ballot.choice is not None and ballot.choice == ballot.choice
 
 
 def is_number(ballot: Ballot) -> bool:
-    """Whether a ballot counts where only finite numbers do."""
+    """Return whether a ballot counts under a rule over numbers: its choice is finite and not a boolean."""
     number = ballot.choice
     if not is_usable(ballot) or isinstance(number, bool):
         return False
@@ -75,56 +88,60 @@ def is_number(ballot: Ballot) -> bool:
 
 
 def usable(tally: Tally) -> list[Ballot]:
-    """Ballots that count, in the voters' order."""
+    """Return the ballots that count, in the voters' order."""
     return [ballot for ballot in tally.in_order() if is_usable(ballot)]
 
 
 def numeric(tally: Tally) -> list[Ballot]:
-    """Ballots that count where only finite numbers do, in the voters' order."""
+    """Return the ballots that count under a rule over numbers, in the voters' order."""
     return [ballot for ballot in tally.in_order() if is_number(ballot)]
 
 
 def number_in(ballot: Ballot) -> float:
-    """The number that a ballot holds, once `numeric` has let it through."""
+    """Return the choice of a ballot that passed `is_number`."""
     assert isinstance(ballot.choice, int | float)
     return ballot.choice
 
 
+def list_items(ballot: Ballot) -> Sequence[JsonValue]:
+    """Return the choice of a ballot whose choice is known to be a list."""
+    assert isinstance(ballot.choice, list)
+    return ballot.choice
+
+
+# Means and sums of weights are exact fractions. Float sums depend on the order of the terms, so that a
+# verdict would depend on the order of arrival; they also overflow, and lose the digits that break a tie.
+
+
 def exact_median(numbers: Sequence[float]) -> float:
-    """The median of sorted numbers, exact: no sum of two of them overflows or loses a digit."""
+    """Return the median of sorted numbers, without overflow or rounding of the sum."""
     low, high = numbers[(len(numbers) - 1) // 2], numbers[len(numbers) // 2]
     return low if low == high else exact_mean([low, high])
 
 
 def exact_mean(numbers: Sequence[float]) -> float:
-    """The mean, added exactly; an integer where it is one."""
+    """Return the mean, summed exactly; an int if it is integral."""
     mean = sum(map(Fraction, numbers)) / Fraction(len(numbers))
-    return int(mean) if mean.denominator == 1 else _float(mean)
+    return int(mean) if mean.denominator == 1 else _nearest_float(mean)
 
 
-def _alike(cast: Sequence[Ballot]) -> Iterable[int]:
-    """How many ballots hold the very same, for each choice."""
-    return Counter(canonical(ballot.choice) for ballot in cast).values()
-
-
-def _float(value: int | Fraction) -> float:
-    """The nearest float; a value beyond the largest one is the largest one."""
+def _nearest_float(value: int | Fraction) -> float:
+    """Return the nearest finite float."""
     try:
         return float(value)
     except OverflowError:
         return sys.float_info.max if value > 0 else -sys.float_info.max
 
 
-def list_items(ballot: Ballot) -> Sequence[JsonValue]:
-    """The list that a ballot holds, once `union` has let it through."""
-    assert isinstance(ballot.choice, list)
-    return ballot.choice
-
-
 def group_by_choice(
     cast: Sequence[Ballot], weight: Callable[[Ballot], Fraction] | None = None
 ) -> list[Group]:
-    """Group by choice: the heaviest first, and of equals the one seen earliest; one vote each by default."""
+    """Group ballots by choice, the heaviest group first; of equal groups the one seen earliest.
+
+    Args:
+        cast: ballots that count, in the voters' order.
+        weight: of a ballot; None for 1 each.
+    """
     groups: dict[str, Group] = {}
     for ballot in cast:
         key = canonical(ballot.choice)
@@ -144,67 +161,87 @@ def build_verdict(
     groups: Sequence[Group],
     backers: Sequence[Ballot],
 ) -> Verdict:
-    """Fill in a verdict: all that does not depend on the rule."""
+    """Build a verdict, and compute the fields that do not depend on the rule.
+
+    Args:
+        rule: its name.
+        tally: all ballots.
+        cast: those that count under the rule.
+        status: with `no_quorum`, `choice` and `backers` are dropped.
+        choice: None for no choice.
+        groups: all choices, in the order of `counts`.
+        backers: ballots in support of `choice`.
+    """
     if status == "no_quorum":
         choice, backers = None, []
-    for_it = {ballot.voter for ballot in backers}
-    stated = [ballot.confidence for ballot in backers if ballot.confidence is not None]
-    weights = [*sorted((group.weight for group in groups), reverse=True), 0]
-    total = Fraction(sum(weights))
-    pairs = len(cast) * (len(cast) - 1)
+    confidences = [ballot.confidence for ballot in backers if ballot.confidence is not None]
+    unanswered = {kind: tally.count(kind) for kind in _WITHOUT_ANSWER}
     return Verdict(
         rule=rule,
         status=status,
         choice=choice,
         support=Support(k=len(backers), n=len(cast)),
-        confidence=statistics.fmean(stated) if stated else None,
-        margin=float((weights[0] - weights[1]) / total) if total else 0.0,
-        agreement=sum(n * (n - 1) for n in _alike(cast)) / pairs if pairs else None,
+        confidence=statistics.fmean(confidences) if confidences else None,
+        margin=_margin(groups),
+        agreement=_agreeing_pairs(cast),
         counts=[group.count() for group in groups],
-        dissent=[
-            Dissent(voter=b.voter, choice=b.choice, rationale=b.rationale)
-            for b in cast
-            if b.voter not in for_it
-        ],
+        dissent=_dissent(cast, {ballot.voter for ballot in backers}),
         asked=len(tally),
         cast=len(cast),
-        abstained=len(tally)
-        - len(cast)
-        - sum(tally.count(s) for s in ("failed", "timed_out", "cancelled", "skipped")),
-        failed=tally.count("failed"),
-        timed_out=tally.count("timed_out"),
-        cancelled=tally.count("cancelled"),
-        skipped=tally.count("skipped"),
+        # Includes ballots that are cast, but whose choice the rule cannot use.
+        abstained=len(tally) - len(cast) - sum(unanswered.values()),
+        failed=unanswered["failed"],
+        timed_out=unanswered["timed_out"],
+        cancelled=unanswered["cancelled"],
+        skipped=unanswered["skipped"],
     )
 
 
-def overruled(counted: Verdict, tally: Tally, choice: JsonValue, **changes: object) -> Verdict:
-    """A verdict whose choice is made by somebody else than its rule, on the same ballots.
+def _margin(groups: Sequence[Group]) -> float:
+    """Return the lead over the runner-up, as a share of the total weight."""
+    weights = [*sorted((group.weight for group in groups), reverse=True), 0]
+    total = Fraction(sum(weights))
+    return float((weights[0] - weights[1]) / total) if total else 0.0
+
+
+def _agreeing_pairs(cast: Sequence[Ballot]) -> float | None:
+    """Return the share of pairs of ballots with equal choices; None for fewer than two ballots."""
+    pairs = len(cast) * (len(cast) - 1)
+    per_choice = Counter(canonical(ballot.choice) for ballot in cast).values()
+    return sum(n * (n - 1) for n in per_choice) / pairs if pairs else None
+
+
+def _dissent(cast: Sequence[Ballot], backers: Iterable[str]) -> list[Dissent]:
+    return [
+        Dissent(voter=ballot.voter, choice=ballot.choice, rationale=ballot.rationale)
+        for ballot in cast
+        if ballot.voter not in backers
+    ]
+
+
+def override_verdict(counted: Verdict, tally: Tally, choice: JsonValue, **changes: object) -> Verdict:
+    """Replace the choice of a verdict by that of a judge, a fallback or a person, on the same ballots.
 
     Args:
-        counted: what the rule made of them.
+        counted: the verdict of the rule.
         tally: the ballots.
-        choice: None leaves the vote undecided: `below_threshold`, unless there was no quorum.
-        changes: further fields.
+        choice: None leaves the vote undecided: `no_quorum` if `counted` is, else `below_threshold`.
+        changes: further fields of the verdict.
     """
-    key = None if choice is None else canonical(choice)
-    cast = usable(tally)
-    keys = {key, *(map(canonical, choice) if isinstance(choice, list) else ())}
-    behind = {voter for count in counted.counts if canonical(count.choice) in keys for voter in count.voters}
-    lacking: VerdictStatus = "no_quorum" if counted.status == "no_quorum" else "below_threshold"
+    # The items of a list are choices of their own under `union` and `approval`.
+    items = choice if isinstance(choice, list) else []
+    keys = set() if choice is None else {canonical(choice), *map(canonical, items)}
+    backers = {voter for count in counted.counts if canonical(count.choice) in keys for voter in count.voters}
+    undecided: VerdictStatus = "no_quorum" if counted.status == "no_quorum" else "below_threshold"
     return counted.model_copy(
         update={
-            "status": lacking if key is None else "decided",
+            "status": undecided if choice is None else "decided",
             "choice": choice,
-            "support": Support(k=len(behind), n=counted.support.n),
+            "support": Support(k=len(backers), n=counted.support.n),
             "confidence": None,
             "margin": 0.0,
             "interval": None,
-            "dissent": [
-                Dissent(voter=ballot.voter, choice=ballot.choice, rationale=ballot.rationale)
-                for ballot in cast
-                if ballot.voter not in behind
-            ],
+            "dissent": _dissent(usable(tally), backers),
             **changes,
         }
     )

@@ -1,7 +1,7 @@
-"""Answers as they are counted: one form for what means the same. What cannot be read is None, never a guess.
+"""Normalisers: map answers that mean the same to one value. An unreadable answer is None, never a guess.
 
-A normaliser is a function from a value to a value; None says that there is no answer to be read, and the
-ballot abstains. Several are applied one after another.
+A normaliser is a function from a value to a value; None makes the ballot abstain. Several are applied one
+after another.
 """
 
 import inspect
@@ -16,10 +16,10 @@ from langgraph_parallel.errors import UsageError
 from langgraph_parallel.reducers.canonical import canonical
 
 Normaliser = Callable[[JsonValue], JsonValue]
-_VALUE: TypeAdapter[JsonValue] = TypeAdapter(JsonValue)
 NormaliserLike = str | Normaliser | Sequence[str | Normaliser]
 
-_SAID = re.compile(
+_JSON_VALUE: TypeAdapter[JsonValue] = TypeAdapter(JsonValue)
+_LEAD_IN = re.compile(
     r"^(?:(?:the\s+)?(?:final\s+|correct\s+)?(?:answers?|options?|choices?|results?)\b\s*(?:is|:|=)?\s*:?\s*)+",
     re.I,
 )
@@ -34,20 +34,21 @@ _BRACE = re.compile(r"\\(?:boxed|fbox)\s*\{|[{}]")
 
 
 def text(value: JsonValue) -> JsonValue:
-    """Case, white space, width of characters, and punctuation at the ends do not count.
+    """Normalise a text: ignore case, white space, width of characters, and punctuation at the ends.
 
     >>> text("  The Moon. ") == text("the  moon")
     True
     """
     if not isinstance(value, str):
         return value
-    folded = " ".join(_narrow(value).casefold().split())
+    folded = " ".join(_fold_width(value).casefold().split())
     bare = folded.strip(_WRAPPING).rstrip(_ENDING).strip(_WRAPPING)
     return bare or folded or None
 
 
-def _narrow(value: str) -> str:
-    """Composed, and without wide and narrow forms of characters; what is raised or lowered stays so."""
+def _fold_width(value: str) -> str:
+    """Compose characters, and replace wide and narrow forms by the usual ones."""
+    # NFKC on the whole text would also flatten superscripts: 10\u00b2 must not become 102.
     composed = unicodedata.normalize("NFC", value)
     return "".join(
         unicodedata.normalize("NFKC", char)
@@ -58,9 +59,9 @@ def _narrow(value: str) -> str:
 
 
 def number(value: JsonValue) -> JsonValue:
-    """A number, however it is written: 1,234.50, $5, 12%, 3/4, 2e3, -7. Anything more than one is None.
+    """Read a number in any notation: 1,234.50, $5, 12%, 3/4, 2e3, -7. More than one number is None.
 
-    Percent are hundredths; thousands are grouped by commas.
+    Percentages are divided by 100; commas group thousands.
 
     >>> number("The answer is $1,234.50."), number("12%"), number("5 or 6"), number("1,5")
     (1234.5, 0.12, None, None)
@@ -69,16 +70,40 @@ def number(value: JsonValue) -> JsonValue:
         return value if value == value and abs(value) != float("inf") else None
     if not isinstance(value, str):
         return None
-    plain = _narrow(value).replace("\u2212", "-").replace("\\$", "$").replace("\\%", "%")
-    plain = _SAID.sub("", plain.strip().strip("*_`$ ")).strip("*_`$ \t\r\n").rstrip(".").strip()
-    plain = plain.strip("*_`$\u20ac\u00a3 ").removeprefix("=").strip()
-    negative = re.match(r"^-\s*[$\u20ac\u00a3]\s*", plain)
-    plain = "-" + plain[negative.end() :] if negative else plain
-    percent = plain.endswith("%")
-    exact = _exact(plain.removesuffix("%").strip())
+    bare = _strip_to_number(value)
+    exact = _parse_exactly(bare.removesuffix("%").strip())
     if exact is None:
         return None
-    exact = exact / 100 if percent else exact
+    return _as_json_number(exact / 100 if bare.endswith("%") else exact)
+
+
+def _strip_to_number(value: str) -> str:
+    """Remove what may surround a number: a lead-in, markup, currency, a full stop."""
+    plain = _fold_width(value).replace("\u2212", "-").replace("\\$", "$").replace("\\%", "%")
+    plain = _LEAD_IN.sub("", plain.strip().strip("*_`$ ")).strip("*_`$ \t\r\n").rstrip(".").strip()
+    plain = plain.strip("*_`$\u20ac\u00a3 ").removeprefix("=").strip()
+    signed_currency = re.match(r"^-\s*[$\u20ac\u00a3]\s*", plain)
+    return "-" + plain[signed_currency.end() :] if signed_currency else plain
+
+
+def _parse_exactly(plain: str) -> Fraction | None:
+    if ratio := _LATEX_RATIO.fullmatch(plain):
+        sign, top, bottom = ratio.groups()
+        value = _ratio(top, bottom)
+        return -value if value is not None and sign == "-" else value
+    if ratio := _RATIO.fullmatch(plain):
+        return _ratio(*ratio.groups())
+    if _GROUPED.fullmatch(plain):
+        plain = plain.replace(",", "")
+    return Fraction(plain.rstrip(".")) if _PLAIN.fullmatch(plain) else None
+
+
+def _ratio(top: str, bottom: str) -> Fraction | None:
+    return Fraction(int(top), int(bottom)) if int(bottom) else None
+
+
+def _as_json_number(exact: Fraction) -> int | float | None:
+    """Return an int that fits 64 bits, else a float; None beyond the largest float."""
     try:
         return int(exact) if exact.denominator == 1 and abs(exact) < 2**63 else float(exact)
     except OverflowError:
@@ -86,106 +111,96 @@ def number(value: JsonValue) -> JsonValue:
 
 
 def option(value: JsonValue) -> JsonValue:
-    """The letter of an option: "(b)", "B.", "Answer: B", "b) because ..." are all B. A word is none.
+    """Read the letter of an option: "(b)", "B.", "Answer: B" and "b) because ..." are all B; a word is None.
 
     >>> option("(b) Paris"), option("Answer: C"), option("Because")
     ('B', 'C', None)
     """
     if not isinstance(value, str):
         return None
-    said = _SAID.sub("", _narrow(value).strip().strip("*_` "))
-    found = _LETTER.match(said)
-    return found.group(1).upper() if found else None
+    letter = _LETTER.match(_LEAD_IN.sub("", _fold_width(value).strip().strip("*_` ")))
+    return letter.group(1).upper() if letter else None
 
 
 def boxed(value: JsonValue) -> JsonValue:
-    r"""What stands in the last \boxed{...} of a text; without one there is no answer.
+    r"""Read the content of the last \boxed{...} of a text; None without one, or with an unclosed one.
 
     >>> boxed(r"so we get $\boxed{\frac{1}{2}}$.")
     '\\frac{1}{2}'
     """
     if not isinstance(value, str):
         return None
-    opened: list[int | None] = []
-    inside: str | None = None
+    # Start of the content of each open brace, innermost last; None for a brace that is not a box. A stack
+    # instead of recursion: thousands of open braces must not end the vote.
+    open_braces: list[int | None] = []
+    content: str | None = None
     for brace in _BRACE.finditer(value):
         if brace[0] == "}":
-            start = opened.pop() if opened else None
-            inside = value[start : brace.start()].strip() if start is not None else inside
+            start = open_braces.pop() if open_braces else None
+            content = value[start : brace.start()].strip() if start is not None else content
         else:
-            opened.append(None if brace[0] == "{" else brace.end())
-    unclosed = any(start is not None for start in opened)
-    return None if unclosed else inside or None
+            open_braces.append(None if brace[0] == "{" else brace.end())
+    unclosed = any(start is not None for start in open_braces)
+    return None if unclosed else content or None
 
 
 NORMALISERS: Mapping[str, Normaliser] = {"text": text, "number": number, "option": option, "boxed": boxed}
 """Normalisers by name."""
 
 
-def as_normaliser(given: NormaliserLike | None) -> Normaliser | None:
-    """Take a normaliser, its name, or several to be applied one after another.
+def as_normaliser(normalise: NormaliserLike | None) -> Normaliser | None:
+    """Return one function for a normaliser, its name, or a sequence of them; None for None.
 
     Raises:
-        UsageError: one of them is none.
+        UsageError: the sequence is empty, a name is unknown, or a function is async.
     """
-    if given is None:
+    if normalise is None:
         return None
-    steps = [_one(step) for step in ([given] if isinstance(given, str) or callable(given) else given)]
+    chain = [normalise] if isinstance(normalise, str) or callable(normalise) else normalise
+    steps = [_as_step(step) for step in chain]
     if not steps:
-        raise UsageError("normalise is empty; leave it out, or name one")
+        raise UsageError("normalise is empty; omit it, or name a normaliser")
 
-    def normalise(value: JsonValue) -> JsonValue:
+    def apply_steps(value: JsonValue) -> JsonValue:
         for step in steps:
             value = step(value)
             if value is None:
                 return None
         return value
 
-    return normalise
+    return apply_steps
 
 
-def read_by(normalise: Normaliser, value: JsonValue) -> JsonValue:
-    """Apply a normaliser, which may be somebody's own; None where there is no answer to be read.
-
-    Raises:
-        Exception: what it raises, or that it gives something that is no JSON.
-    """
-    read = _VALUE.validate_python(normalise(value))
-    canonical(read)
-    return read
-
-
-def _one(step: str | Normaliser) -> Normaliser:
+def _as_step(step: str | Normaliser) -> Normaliser:
     if inspect.iscoroutinefunction(step):
-        raise UsageError(f"{step!r} is async; what normalises answers has to be a plain function")
+        raise UsageError(f"{step!r} is async; a normaliser must be a plain function")
     if callable(step):
         return step
     if step not in NORMALISERS:
-        raise UsageError(
-            f"{step!r} is no way to normalise; choose {', '.join(NORMALISERS)}, or pass a function"
-        )
+        raise UsageError(f"{step!r} is not a normaliser; choose {', '.join(NORMALISERS)}, or pass a function")
     return NORMALISERS[step]
 
 
-def _exact(plain: str) -> Fraction | None:
-    if found := _LATEX_RATIO.fullmatch(plain):
-        sign, top, bottom = found.groups()
-        ratio = Fraction(int(top), int(bottom)) if int(bottom) else None
-        return -ratio if ratio is not None and sign == "-" else ratio
-    if found := _RATIO.fullmatch(plain):
-        return Fraction(int(found[1]), int(found[2])) if int(found[2]) else None
-    if _GROUPED.fullmatch(plain):
-        plain = plain.replace(",", "")
-    return Fraction(plain.rstrip(".")) if _PLAIN.fullmatch(plain) else None
+def read_by(normalise: Normaliser, value: JsonValue) -> JsonValue:
+    """Apply a normaliser, which may be the caller's own; None if there is no answer.
+
+    Raises:
+        Exception: the normaliser raises, or returns a value that is not JSON.
+    """
+    normalised = _JSON_VALUE.validate_python(normalise(value))
+    canonical(normalised)  # raises for an integer beyond the limit of digits that Python converts to text
+    return normalised
 
 
-def find_choice(said: JsonValue, choices: Sequence[JsonValue]) -> JsonValue:
-    """The one of several choices that an answer is, up to case, white space and punctuation at its ends.
+def find_choice(answer: JsonValue, choices: Sequence[JsonValue]) -> JsonValue:
+    """Return the choice that an answer names, ignoring case, white space and punctuation at the ends.
+
+    None if there is no such choice, or more than one.
 
     >>> find_choice(" Yes.", ["yes", "no"]), find_choice("perhaps", ["yes", "no"])
     ('yes', None)
     """
-    exact = [choice for choice in choices if canonical(choice) == canonical(said)]
-    key = text(said) if isinstance(said, str) else None
-    alike = exact or [choice for choice in choices if key is not None and text(choice) == key]
-    return alike[0] if len(alike) == 1 else None
+    exact = [choice for choice in choices if canonical(choice) == canonical(answer)]
+    key = text(answer) if isinstance(answer, str) else None
+    matches = exact or [choice for choice in choices if key is not None and text(choice) == key]
+    return matches[0] if len(matches) == 1 else None

@@ -1,4 +1,4 @@
-"""What a stop would have made of a vote whose ballots are all known. Pure."""
+"""Replay: what a stop would have saved on votes whose ballots are all known. Pure."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -6,14 +6,14 @@ from dataclasses import dataclass
 from langgraph_parallel.records import Ballot, Tally, Trial, Verdict
 from langgraph_parallel.reducers.canonical import canonical
 from langgraph_parallel.reducers.votes.rules import Rule, as_counting
-from langgraph_parallel.reducers.votes.standing import Awaited, Standing
+from langgraph_parallel.reducers.votes.standing import PendingVoter, Standing
 from langgraph_parallel.reducers.votes.stops import Stop
 from langgraph_parallel.reducers.votes.waves import Wave, next_wave
 
 
 @dataclass(frozen=True)
 class Replay:
-    """A vote as it would have gone."""
+    """The outcome and the cost of a replayed vote."""
 
     verdict: Verdict
     calls: int
@@ -21,24 +21,23 @@ class Replay:
 
 
 def replay(ballots: Sequence[Ballot], rule: Rule, stop: Stop, wave: Wave = "lossless") -> Replay:
-    """Hold a vote over ballots that are known.
+    """Replay a vote over known ballots.
 
     Args:
         ballots: one of each voter, in the order of asking.
-        rule: what decides.
-        stop: when.
-        wave: how many are asked together; none of them is cancelled.
+        rule: decides the vote.
+        stop: ends the vote.
+        wave: number of voters asked at the same time; all of a wave are heard.
     """
-    calls, rounds = _asked(ballots, rule, stop, wave)
+    calls, rounds = _count_calls_and_rounds(ballots, rule, stop, wave)
     return Replay(rule(Tally.of(ballots[:calls])), calls, rounds)
 
 
-def _asked(
+def _count_calls_and_rounds(
     ballots: Sequence[Ballot], rule: Rule, stop: Stop, wave: Wave, ties_matter: bool = False
 ) -> tuple[int, int]:
-    """How many are asked, in how many waves."""
-    awaited = tuple(Awaited(ballot.voter, ballot.order) for ballot in ballots)
-    standing = Standing(as_counting(rule), awaited, ties_matter=ties_matter)
+    pending = tuple(PendingVoter(ballot.voter, ballot.order) for ballot in ballots)
+    standing = Standing(as_counting(rule), pending, ties_matter=ties_matter)
     calls = rounds = 0
     while size := next_wave(wave, stop, standing):
         for ballot in ballots[calls : calls + size]:
@@ -56,26 +55,26 @@ def run_trials(
     *,
     ties_matter: bool = False,
 ) -> list[Trial]:
-    """Try stops on the ballots of everybody.
+    """Try stops on the ballots of all voters, and return one trial for each stop.
 
     Args:
-        ballots: as in `replay`.
-        rule: as there.
-        stops: one trial for each.
-        wave: as there.
-        truth: the canonical key of the true choice, where it is known.
-        ties_matter: whether an undecided vote is another outcome than the choice that is taken out of it.
+        ballots: one of each voter, in the order of asking.
+        rule: decides the vote.
+        stops: the stops to try.
+        wave: number of voters asked at the same time.
+        truth: canonical key of the true choice; None if unknown.
+        ties_matter: whether a tie is a different outcome from its tie-broken choice.
     """
 
     def outcome(verdict: Verdict) -> tuple[str, bool]:
         return canonical(verdict.choice), ties_matter and verdict.decided
 
-    full = outcome(rule(Tally.of(ballots)))
+    full_outcome = outcome(rule(Tally.of(ballots)))
     trials = []
     for stop in stops:
-        calls, rounds = _asked(ballots, rule, stop, wave, ties_matter)
-        everybody = calls == len(ballots)
-        found = full if everybody else outcome(rule(Tally.of(ballots[:calls])))
+        calls, rounds = _count_calls_and_rounds(ballots, rule, stop, wave, ties_matter)
+        all_asked = calls == len(ballots)
+        stopped_outcome = full_outcome if all_asked else outcome(rule(Tally.of(ballots[:calls])))
         trials.append(
             Trial(
                 stop=str(stop),
@@ -83,15 +82,15 @@ def run_trials(
                 voters=len(ballots),
                 calls=calls,
                 rounds=rounds,
-                same=found == full,
-                right=None if truth is None else found[0] == truth,
+                same=stopped_outcome == full_outcome,
+                right=None if truth is None else stopped_outcome[0] == truth,
             )
         )
     return trials
 
 
 def add_trials(trials: Iterable[Trial]) -> list[Trial]:
-    """Add up the trials of each stop, in the order in which they first come."""
+    """Add up the trials of each stop, in the order of first appearance."""
     totals: dict[str, Trial] = {}
     for trial in trials:
         totals[trial.stop] = totals[trial.stop] + trial if trial.stop in totals else trial

@@ -1,1 +1,1 @@
-"""The review as text, Markdown, JSON and SARIF."""
+"""A review as text, Markdown, JSON and SARIF; `wording` holds the sentences that the formats share."""

@@ -1,83 +1,71 @@
-"""The report as Markdown, for a pull request or a file."""
+"""A review as Markdown, for a pull request or a file."""
 
-import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from itertools import groupby
 
 from langgraph_parallel.records import Finding, Review, RunReport
+from langgraph_parallel.report.markdown import bullets, code_block, code_span, escape_text, join_blocks
 from langgraph_parallel.report.review.wording import (
+    INTERRUPTED,
+    INTERRUPTED_NOTE,
+    UNCONFIRMED,
     aspect_line,
     coverage_lines,
     headline,
     judged_by,
     remarks,
-    said_by,
+    reported_by,
 )
 from langgraph_parallel.report.run import run_lines
-from langgraph_parallel.report.wording import longest_run, visible
-
-_SPECIAL = re.compile(r"([\\`*\[\]|~$]|(?<!\w)_|_(?!\w))")
-_STARTS_A_BLOCK = re.compile(r"^(\s*)(#|[-+=]|\d+(?=[.)]))")
 
 
 def markdown_report(review: Review, run: RunReport | None = None) -> str:
-    """Render a review as Markdown; what comes from outside is escaped, so that it stays text.
+    """Render a review as Markdown; content from outside is escaped.
 
     Args:
-        review: what to render.
-        run: the run's numbers; without them the same review gives the same text.
+        review: the review.
+        run: measurements to append; None for a text that depends on the review alone.
     """
-    blocks = ["# Code review", f"**{headline(review)}** {_text(judged_by(review))}"]
+    return join_blocks(_blocks(review, run))
+
+
+def _blocks(review: Review, run: RunReport | None) -> Iterator[str]:
+    yield "# Code review"
+    yield f"**{headline(review)}** {escape_text(judged_by(review))}"
     if review.interrupted:
-        blocks.append("**The run was stopped before all voters had answered.** This is what is there.")
+        yield f"**{INTERRUPTED}** {INTERRUPTED_NOTE}"
     if review.notice:
-        blocks.append(f"> {_text(review.notice)}")
-    blocks += _by_file(review.confirmed)
+        yield f"> {escape_text(review.notice)}"
+    yield from _finding_blocks(review.confirmed)
     if review.unconfirmed:
-        blocks += ["## Unconfirmed", "Too few voters agree on these, or something about them is in doubt."]
-        blocks += _by_file(review.unconfirmed)
-    blocks += ["## Coverage", *map(_text, coverage_lines(review.coverage))]
-    blocks.append("\n".join(f"- {_text(aspect_line(outcome))}" for outcome in review.aspects))
+        yield "## Unconfirmed"
+        yield f"Unconfirmed findings: {UNCONFIRMED}."
+        yield from _finding_blocks(review.unconfirmed)
+    yield "## Coverage"
+    yield from map(escape_text, coverage_lines(review.coverage))
+    yield bullets(escape_text(aspect_line(outcome)) for outcome in review.aspects)
     if run is not None:
-        blocks += ["## Run", "\n".join(f"- {_text(line)}" for line in run_lines(run))]
-    return "\n\n".join(blocks) + "\n"
+        yield "## Run"
+        yield bullets(map(escape_text, run_lines(run)))
 
 
-def _by_file(findings: Iterable[Finding]) -> Iterable[str]:
-    for path, held in groupby(findings, key=lambda finding: finding.path):
-        yield f"### {_code(path)}"
-        yield from map(_finding, held)
+def _finding_blocks(findings: Iterable[Finding]) -> Iterator[str]:
+    for path, in_file in groupby(findings, key=lambda finding: finding.path):
+        yield f"### {code_span(path)}"
+        for finding in in_file:
+            yield from _blocks_of_finding(finding)
 
 
-def _finding(finding: Finding) -> str:
-    lines = [
-        f"**{finding.severity} · {_text(finding.aspect)} · line {finding.lines} · {finding.support}** "
-        f"{_text(finding.message)}"
-    ]
+def _blocks_of_finding(finding: Finding) -> Iterator[str]:
+    yield (
+        f"**{finding.severity} · {escape_text(finding.aspect)} · line {finding.lines} · {finding.support}** "
+        f"{escape_text(finding.message)}"
+    )
     if finding.quote:
-        fence = "`" * max(3, longest_run(finding.quote, "`") + 1)
-        lines.append(f"{fence}\n{visible(finding.quote)}\n{fence}")
+        yield code_block(finding.quote)
     if finding.explanation:
-        lines.append(_text(finding.explanation))
+        yield escape_text(finding.explanation)
     if finding.suggestion:
-        lines.append(f"*Suggestion:* {_text(finding.suggestion)}")
-    said = _text(f"Said by {said_by(finding)}.")
-    lines.append("\n".join([said, *(f"- {_text(remark)}" for remark in remarks(finding))]))
-    return "\n\n".join(lines)
-
-
-def _text(text: str) -> str:
-    """Escape everything that Markdown or HTML would read as more than text, mentions included."""
-    plain = (
-        visible(text).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;").replace("@", "&#64;")
-    )
-    plain = re.sub(
-        r"(https?|ftp)://|www\.", lambda match: match[0].replace(":", "&#58;").replace("w.", "w&#46;"), plain
-    )
-    return _STARTS_A_BLOCK.sub(r"\1&#8203;\2", _SPECIAL.sub(r"\\\1", plain))
-
-
-def _code(text: str) -> str:
-    ticks = "`" * (longest_run(text, "`") + 1)
-    pad = " " if "`" in text else ""
-    return f"{ticks}{pad}{visible(text)}{pad}{ticks}"
+        yield f"*Suggestion:* {escape_text(finding.suggestion)}"
+    sources = escape_text(f"Reported by {reported_by(finding)}.")
+    yield "\n".join([sources, *(f"- {escape_text(remark)}" for remark in remarks(finding))])

@@ -1,4 +1,4 @@
-"""The report as SARIF 2.1.0, which code hosts and editors show beside the code (OASIS, 2020)."""
+"""A review as SARIF 2.1.0 (OASIS, 2020), which code hosts and editors show next to the code."""
 
 import json
 from collections.abc import Iterable
@@ -8,21 +8,26 @@ from typing import Any
 from urllib.parse import quote
 
 from langgraph_parallel.records import Finding, Review, RunReport, Skipped
-from langgraph_parallel.report.review.wording import aspect_line, said_by
+from langgraph_parallel.report.review.wording import aspect_line, reported_by
 
 _SCHEMA = "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json"
 _LEVELS = {"high": "error", "medium": "warning", "low": "note"}
+"""SARIF levels by severity."""
 
 
 def sarif_report(review: Review, run: RunReport | None = None) -> str:
-    """Render a review as SARIF.
+    """Render a review as a SARIF log.
 
-    Unconfirmed findings are there as notes; support, provenance and whether a finding is confirmed are
-    in its properties. Aspects and files that were not judged are notifications of the invocation.
+    Unconfirmed findings are notes. The properties of a result hold support, sources and confirmation. Aspects
+    and files that were not judged are tool notifications.
+
+    Args:
+        review: the review.
+        run: measurements to include; None for a log that depends on the review alone.
     """
-    first = {_rule(finding): finding for finding in reversed(review.findings)}
-    rules = sorted(first)
-    places = {rule: index for index, rule in enumerate(rules)}
+    first_findings = {_rule_id(finding): finding for finding in reversed(review.findings)}
+    rules = sorted(first_findings)
+    rule_indices = {rule: index for index, rule in enumerate(rules)}
     document = {
         "$schema": _SCHEMA,
         "version": "2.1.0",
@@ -32,7 +37,7 @@ def sarif_report(review: Review, run: RunReport | None = None) -> str:
                     "driver": {
                         "name": "langgraph-parallel",
                         "semanticVersion": version("langgraph-parallel"),
-                        "rules": [_described(rule, first[rule]) for rule in rules],
+                        "rules": [_describe_rule(rule, first_findings[rule]) for rule in rules],
                     }
                 },
                 "columnKind": "unicodeCodePoints",
@@ -42,7 +47,7 @@ def sarif_report(review: Review, run: RunReport | None = None) -> str:
                         "toolExecutionNotifications": _notifications(review),
                     }
                 ],
-                "results": [_result(finding, places) for finding in review.findings],
+                "results": [_result(finding, rule_indices) for finding in review.findings],
                 "properties": {
                     "judgedBy": review.judged_by,
                     **({"run": run.model_dump(mode="json", exclude={"calls"})} if run else {}),
@@ -53,8 +58,8 @@ def sarif_report(review: Review, run: RunReport | None = None) -> str:
     return json.dumps(document, indent=2, ensure_ascii=False) + "\n"
 
 
-def _described(rule: str, finding: Finding) -> dict[str, Any]:
-    """A rule; one that is an aspect stands for whatever a model found under it."""
+def _describe_rule(rule: str, finding: Finding) -> dict[str, Any]:
+    """Return a SARIF rule; for a finding without a rule code, the aspect serves as the rule."""
     if finding.rule is None:
         return {"id": rule, "shortDescription": {"text": f"Found under the aspect {finding.aspect}"}}
     return {
@@ -64,20 +69,20 @@ def _described(rule: str, finding: Finding) -> dict[str, Any]:
     }
 
 
-def _rule(finding: Finding) -> str:
+def _rule_id(finding: Finding) -> str:
     return finding.rule or f"review/{finding.aspect}"
 
 
-def _result(finding: Finding, places: dict[str, int]) -> dict[str, Any]:
-    rule = _rule(finding)
-    said = filter(None, (finding.message, finding.explanation, finding.suggestion))
-    text = " ".join(part if part.endswith((".", "!", "?")) else f"{part}." for part in said)
+def _result(finding: Finding, rule_indices: dict[str, int]) -> dict[str, Any]:
+    rule = _rule_id(finding)
+    parts = filter(None, (finding.message, finding.explanation, finding.suggestion))
+    text = " ".join(part if part.endswith((".", "!", "?")) else f"{part}." for part in parts)
     region: dict[str, Any] = {"startLine": finding.lines.first, "endLine": finding.lines.last}
     if finding.quote:
         region["snippet"] = {"text": finding.quote}
     return {
         "ruleId": rule,
-        "ruleIndex": places[rule],
+        "ruleIndex": rule_indices[rule],
         "level": _LEVELS[finding.severity] if finding.confirmed else "note",
         "rank": round(100 * finding.support.share, 1),
         "message": {"text": text},
@@ -90,28 +95,28 @@ def _result(finding: Finding, places: dict[str, int]) -> dict[str, Any]:
             "severity": finding.severity,
             "confirmed": finding.confirmed,
             "support": str(finding.support),
-            "saidBy": said_by(finding),
+            "saidBy": reported_by(finding),
         },
     }
 
 
 def _notifications(review: Review) -> list[dict[str, Any]]:
-    missing = [aspect_line(outcome) for outcome in review.aspects if outcome.status != "judged"]
+    incomplete = [aspect_line(outcome) for outcome in review.aspects if outcome.status != "judged"]
     coverage = review.coverage
     return [
-        *({"level": "warning", "message": {"text": text}} for text in missing),
-        *_not_read("not reviewed", coverage.not_reviewed, "warning"),
-        *_not_read("could not be read", coverage.unread, "warning"),
-        *_not_read("skipped", coverage.skipped, "note"),
+        *({"level": "warning", "message": {"text": text}} for text in incomplete),
+        *_unread_files("not reviewed", coverage.not_reviewed, "warning"),
+        *_unread_files("could not be read", coverage.unread, "warning"),
+        *_unread_files("skipped", coverage.skipped, "note"),
     ]
 
 
-def _not_read(what: str, items: Iterable[Skipped], level: str) -> Iterable[dict[str, Any]]:
+def _unread_files(problem: str, items: Iterable[Skipped], level: str) -> Iterable[dict[str, Any]]:
     for item in items:
         by = f" by {item.by}" if item.by else ""
         yield {
             "level": level,
-            "message": {"text": f"{what}{by}: {item.reason}"},
+            "message": {"text": f"{problem}{by}: {item.reason}"},
             "locations": [{"physicalLocation": {"artifactLocation": {"uri": _uri(item.path)}}}],
         }
 

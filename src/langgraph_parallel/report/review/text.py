@@ -1,4 +1,4 @@
-"""The report for a terminal."""
+"""A review as text for a terminal. Needs rich, from the extra `cli`."""
 
 from collections.abc import Iterable
 from itertools import groupby
@@ -8,16 +8,19 @@ from rich.padding import Padding
 from rich.text import Text
 
 from langgraph_parallel.records import Finding, Review, RunReport
-from langgraph_parallel.report.console import WIDTH, open_console, printed, put, title
+from langgraph_parallel.report.console import WIDTH, get_output, open_console, print_heading, print_text
 from langgraph_parallel.report.review.wording import (
+    INTERRUPTED,
+    INTERRUPTED_NOTE,
+    UNCONFIRMED,
     aspect_line,
     coverage_lines,
     headline,
     judged_by,
     remarks,
-    said_by,
+    reported_by,
 )
-from langgraph_parallel.report.run import put_run
+from langgraph_parallel.report.run import print_run
 from langgraph_parallel.report.wording import visible
 
 _STYLES = {"high": "bold red", "medium": "bold yellow", "low": "bold cyan"}
@@ -29,57 +32,53 @@ def text_report(
     """Render a review for a terminal.
 
     Args:
-        review: what to render.
-        run: the run's numbers; without them the same review gives the same text.
+        review: the review.
+        run: measurements to append; None for a text that depends on the review alone.
         width: columns.
         color: whether to use colours.
     """
     console = open_console(width, color)
-    put(console, headline(review), style="bold")
-    put(console, judged_by(review))
+    print_text(console, headline(review), style="bold")
+    print_text(console, judged_by(review))
     if review.interrupted:
-        put(
-            console,
-            "The run was stopped before all voters had answered. This is what is there.",
-            style="bold",
-        )
+        print_text(console, f"{INTERRUPTED} {INTERRUPTED_NOTE}", style="bold")
     if review.notice:
-        put(console, review.notice, style="dim")
-    _findings(console, review.confirmed)
+        print_text(console, review.notice, style="dim")
+    _print_findings(console, review.confirmed)
     if review.unconfirmed:
-        title(console, "Unconfirmed: too few voters agree, or something is in doubt")
-        _findings(console, review.unconfirmed)
-    title(console, "Coverage")
+        print_heading(console, f"Unconfirmed: {UNCONFIRMED}")
+        _print_findings(console, review.unconfirmed)
+    print_heading(console, "Coverage")
     for line in coverage_lines(review.coverage):
-        put(console, line)
+        print_text(console, line)
     for outcome in review.aspects:
-        put(console, aspect_line(outcome), indent=2)
+        print_text(console, aspect_line(outcome), indent=2)
     if run is not None:
-        title(console, "Run")
-        put_run(console, run)
-    return printed(console)
+        print_heading(console, "Run")
+        print_run(console, run)
+    return get_output(console)
 
 
-def _findings(console: Console, findings: Iterable[Finding]) -> None:
-    for path, held in groupby(findings, key=lambda finding: finding.path):
-        title(console, path)
-        for finding in held:
-            _finding(console, finding)
+def _print_findings(console: Console, findings: Iterable[Finding]) -> None:
+    for path, in_file in groupby(findings, key=lambda finding: finding.path):
+        print_heading(console, path)
+        for finding in in_file:
+            _print_finding(console, finding)
 
 
-def _finding(console: Console, finding: Finding) -> None:
+def _print_finding(console: Console, finding: Finding) -> None:
     head = Text.assemble(
         (f"{finding.severity:<6}", _STYLES[finding.severity]),
         (f"  {visible(finding.aspect)}, line {finding.lines}, ", ""),
         (f"{finding.support}", "bold"),
-        (f" said by {visible(said_by(finding))}", "dim"),
+        (f" reported by {visible(reported_by(finding))}", "dim"),
     )
     console.print(Padding(head, (1, 0, 0, 2)))
-    put(console, finding.message, indent=4)
+    print_text(console, finding.message, indent=4)
     if finding.quote:
-        put(console, f"│ {visible(finding.quote)}", indent=4, style="green")
-    for word, text in (("why", finding.explanation), ("fix", finding.suggestion)):
+        print_text(console, f"│ {finding.quote}", indent=4, style="green")
+    for label, text in (("why", finding.explanation), ("fix", finding.suggestion)):
         if text:
-            put(console, f"{word}: {text}", indent=4)
+            print_text(console, f"{label}: {text}", indent=4)
     for remark in remarks(finding):
-        put(console, f"({remark})", indent=4, style="dim")
+        print_text(console, f"({remark})", indent=4, style="dim")

@@ -1,57 +1,56 @@
-"""What all reports say, in the same words: support, provenance, coverage, aspects, the run."""
+"""Sentences about a review, shared by its text, Markdown and SARIF formats. They are not escaped."""
 
 from collections.abc import Sequence
 
-from langgraph_parallel.records import AspectOutcome, Coverage, Finding, Review, Skipped
+from langgraph_parallel.records import SEVERITIES, AspectOutcome, Coverage, Finding, Review, Skipped
 from langgraph_parallel.report.wording import count
 
+INTERRUPTED = "The run was stopped before all voters had answered."
+INTERRUPTED_NOTE = "The report covers the answers so far."
+UNCONFIRMED = "too few voters agree, or they are in doubt"
 _MOST_LISTED = 12
+"""Files listed in one line of the coverage."""
 
 
-def said_by(finding: Finding) -> str:
-    """Who said it, each once, with the source's own code: `bandit B602, dlint DUO116`."""
+def headline(review: Review) -> str:
+    """Return the result in one line; a review without a judgement does not count as one without findings."""
+    if review.unjudged:
+        return "Nothing was judged."
+    severities = [finding.severity for finding in review.confirmed]
+    by_severity = ", ".join(
+        f"{severities.count(severity)} {severity}" for severity in SEVERITIES if severity in severities
+    )
+    found = f"{count(len(severities), 'finding')}: {by_severity}" if severities else "No findings"
+    unconfirmed = f"; {len(review.unconfirmed)} unconfirmed" if review.unconfirmed else ""
+    return f"{found}{unconfirmed}."
+
+
+def judged_by(review: Review) -> str:
+    """Name the models and engines that judged."""
+    return f"Judged by {', '.join(review.judged_by)}." if review.judged_by else "Not judged by any voter."
+
+
+def reported_by(finding: Finding) -> str:
+    """List the sources of a finding, each once, with their own rule codes: `bandit B602, dlint DUO116`."""
     sources = [f"{claim.source} {claim.code}" if claim.code else claim.source for claim in finding.provenance]
     return ", ".join(dict.fromkeys(sources))
 
 
 def remarks(finding: Finding) -> list[str]:
-    """What a reader should know beside the claim itself: doubt, contradictions, dissent, other aspects."""
-    found = [f"in doubt: {finding.doubt}"] if finding.doubt else []
+    """List what qualifies a finding: doubt, contradictions, dissent, other aspects."""
+    lines = [f"in doubt: {finding.doubt}"] if finding.doubt else []
     for contradiction in finding.contradictions:
         sides = "; ".join(f"{side.value} ({', '.join(side.sources)})" for side in contradiction.positions)
-        found.append(f"they differ on the {contradiction.field}: {sides}")
+        lines.append(f"voters differ on the {contradiction.field}: {sides}")
     if finding.dissent:
-        found.append(f"not reported by {', '.join(finding.dissent)}")
+        lines.append(f"not reported by {', '.join(finding.dissent)}")
     if others := [aspect for aspect in finding.aspects if aspect != finding.aspect]:
-        found.append(f"also seen under {', '.join(others)}")
-    return found
-
-
-def headline(review: Review) -> str:
-    """The result in one line; a review that judged nothing is not one without findings."""
-    if review.unjudged:
-        return "Nothing was judged."
-    by_severity = [
-        f"{number} {severity}"
-        for severity in ("high", "medium", "low")
-        if (number := sum(finding.severity == severity for finding in review.confirmed))
-    ]
-    found = (
-        f"{count(len(review.confirmed), 'finding')}: {', '.join(by_severity)}"
-        if by_severity
-        else "No findings"
-    )
-    more = f"; {len(review.unconfirmed)} unconfirmed" if review.unconfirmed else ""
-    return f"{found}{more}."
-
-
-def judged_by(review: Review) -> str:
-    """Who did the work."""
-    return f"Judged by {', '.join(review.judged_by)}." if review.judged_by else "Judged by nobody."
+        lines.append(f"also reported under {', '.join(others)}")
+    return lines
 
 
 def aspect_line(outcome: AspectOutcome) -> str:
-    """How far an aspect was judged, and what is missing."""
+    """Return how completely an aspect was judged, and why ballots are missing."""
     line = f"{outcome.name}: {outcome.status}"
     if outcome.asked:
         line += f", {outcome.cast} of {count(outcome.asked, 'ballot')}"
@@ -63,42 +62,41 @@ def aspect_line(outcome: AspectOutcome) -> str:
 
 
 def coverage_lines(coverage: Coverage) -> list[str]:
-    """What was read, and everything that was not, with the reason."""
-    read = f"Read {count(len(coverage.files), 'file')}, {count(coverage.lines, 'line')}"
+    """List what was read, and what was not, with the reasons."""
     skipped = (
-        f"; skipped {len(coverage.skipped)}: {_listed(coverage.skipped)}"
+        f"skipped {len(coverage.skipped)}: {_list_skipped(coverage.skipped)}"
         if coverage.skipped
-        else "; skipped none"
+        else "skipped none"
     )
-    lines = [f"{read}{skipped}."]
+    lines = [f"Read {count(len(coverage.files), 'file')}, {count(coverage.lines, 'line')}; {skipped}."]
     if coverage.not_reviewed:
-        lines.append(f"Not reviewed: {_listed(coverage.not_reviewed)}.")
+        lines.append(f"Not reviewed: {_list_skipped(coverage.not_reviewed)}.")
     if coverage.unread:
-        lines.append(f"Could not be read by every engine: {_listed(_by_file(coverage.unread))}.")
+        lines.append(f"Could not be read by every engine: {_list_skipped(_group_by_file(coverage.unread))}.")
     if coverage.outside_diff:
         verb = "is" if coverage.outside_diff == 1 else "are"
         lines.append(f"{count(coverage.outside_diff, 'finding')} on unchanged lines {verb} not shown.")
     return lines
 
 
-def _by_file(skipped: Sequence[Skipped]) -> list[Skipped]:
-    """One entry for each file and reason, naming all who could not read it."""
-    held: dict[tuple[str, str], list[str]] = {}
+def _group_by_file(skipped: Sequence[Skipped]) -> list[Skipped]:
+    """Merge entries with the same file and reason into one that names all engines."""
+    engines: dict[tuple[str, str], list[str]] = {}
     for item in skipped:
-        held.setdefault((item.path, item.reason), []).append(item.by or "")
+        engines.setdefault((item.path, item.reason), []).append(item.by or "")
     return [
         Skipped(path=path, reason=reason, by=", ".join(dict.fromkeys(filter(None, by))))
-        for (path, reason), by in held.items()
+        for (path, reason), by in engines.items()
     ]
 
 
-def _listed(skipped: Sequence[Skipped]) -> str:
-    shown = [_entry(item) for item in skipped[:_MOST_LISTED]]
+def _list_skipped(skipped: Sequence[Skipped]) -> str:
+    shown = [_show_skipped(item) for item in skipped[:_MOST_LISTED]]
     if more := len(skipped) - len(shown):
         shown.append(f"and {more} more (JSON output has them all)")
     return ", ".join(shown)
 
 
-def _entry(item: Skipped) -> str:
+def _show_skipped(item: Skipped) -> str:
     place = f"{item.path}:{item.lines}" if item.lines else item.path
     return f"{place} ({f'{item.by}: ' if item.by else ''}{item.reason})"

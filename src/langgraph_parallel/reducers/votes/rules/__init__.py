@@ -1,14 +1,14 @@
-"""Rules: what the ballots say, decided once, at the join.
+"""Rules: decide a vote from its ballots, once, at the join.
 
-A rule is a small value that is called with a `Tally` and returns a `Verdict`. What holds for all:
+A rule is a small value that maps a `Tally` to a `Verdict`. For all rules:
 
-* Only ballots that are cast, and that hold a choice the rule can read, count. Every other ballot stands
-  in the verdict's denominators and supports nothing: a failure is never a "no".
-* With fewer counting ballots than `quorum` the status is `no_quorum` and the choice None. `quorum` is
-  at least 1, so an empty vote is never an error and never an answer.
-* Nothing depends on the order in which ballots arrive. "Earliest" means the voters' own order.
-* Choices are compared as JSON: 1 and 1.0 are the same choice, "1" and True are others.
-* Each can say when its choice is settled, whatever is still to come (`reducers.stops`).
+* Only ballots that are cast, with a choice that the rule can read, count. All others are in the verdict's
+  denominators and support nothing: a failure is never a "no".
+* With fewer counting ballots than `quorum` the status is `no_quorum` and the choice None. `quorum` is at
+  least 1, so that a vote without ballots is neither an error nor an answer.
+* Nothing depends on the order of arrival. "Earliest" means the voters' own order.
+* Choices are compared as JSON: 1 and 1.0 are equal; "1" and True differ from both.
+* A rule says when further ballots cannot change its choice (see `reducers.votes.stops`).
 """
 
 from collections.abc import Mapping, Sequence
@@ -58,29 +58,30 @@ RULES: Mapping[str, type[Rule]] = {
 }
 """Rules by name."""
 
-_CHOOSE = [*(name for name in RULES if name != "threshold"), "threshold(share)"]
+_RULES_AS_TEXT = [*(name for name in RULES if name != "threshold"), "threshold(share)"]
 
 
 def as_rule(rule: str | Rule) -> Rule:
-    """Take a rule, or read one as it is written in Python: `majority`, `threshold(0.7)`, `union(2)`.
+    """Return a rule, or read one from Python text: `majority`, `threshold(0.7)`, `union(2)`.
 
     Raises:
-        UnknownRule: it is neither.
+        UnknownRule: `rule` is neither a rule nor the text of one.
+        UsageError: an argument in the text is out of range, or a rule of the caller's has no `name`.
     """
     if isinstance(rule, str):
         try:
             return read_policy(rule, RULES)
         except Unreadable:
-            raise UnknownRule.of(rule, _CHOOSE) from None
+            raise UnknownRule.for_name(rule, _RULES_AS_TEXT) from None
     if isinstance(rule, type) or not callable(rule):
-        raise UnknownRule.of(rule, _CHOOSE)
+        raise UnknownRule.for_name(rule, _RULES_AS_TEXT)
     if not isinstance(getattr(rule, "name", None), str):
-        raise UsageError(f"{rule!r} has no `name`, which a rule of your own needs for its verdict")
+        raise UsageError(f"{rule!r} has no `name`; give your rule a name for its verdicts")
     return rule
 
 
-def among(rule: RuleT, choices: Sequence[JsonValue] | None) -> RuleT:
-    """The rule that knows among which candidates to choose, where it wants to; anything else as it is."""
+def with_candidates(rule: RuleT, choices: Sequence[JsonValue] | None) -> RuleT:
+    """Return a ranked rule without candidates with `choices` as its candidates; any other value unchanged."""
     if choices is not None and getattr(rule, "candidates", choices) is None:
         return cast("RuleT", replace(cast("Any", rule), candidates=tuple(choices)))
     return rule
@@ -91,7 +92,6 @@ __all__ = [
     "Form",
     "GoesBy",
     "Rule",
-    "among",
     "approval",
     "as_counting",
     "as_rule",
@@ -111,4 +111,5 @@ __all__ = [
     "unanimous",
     "union",
     "weighted",
+    "with_candidates",
 ]

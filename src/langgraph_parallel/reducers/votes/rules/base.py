@@ -1,4 +1,4 @@
-"""What every rule has."""
+"""The base of all rules, and how to read what a rule declares about itself."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -8,93 +8,96 @@ from langgraph_parallel.errors import UsageError
 from langgraph_parallel.records import Ballot, Tally, Verdict
 from langgraph_parallel.reducers.canonical import canonical
 from langgraph_parallel.reducers.votes.counting import is_usable
-from langgraph_parallel.reducers.votes.standing import Amount, Awaited, Counting, Standing
+from langgraph_parallel.reducers.votes.standing import Amount, Counting, PendingVoter, Standing
 
 Ties = Literal["earliest", "none"]
+"""What a tie elects: the earliest voter's choice among the leaders, or no choice."""
 GoesBy = Literal["ballots", "weights", "share", "else"]
-"""What makes a choice: the most ballots, the greatest sum of weights, a share of ballots, or else."""
+"""What decides: the most ballots, the greatest sum of weights, a share of ballots, or something else."""
 Form = Literal["one", "list", "ranking", "number"]
-"""What a ballot holds under a rule: one choice, some of them, all of them the best first, or a number."""
+"""Content of a ballot or a choice: one choice, some choices, all choices from best to worst, or a number."""
 
 
 @runtime_checkable
 class Rule(Protocol):
-    """Anything that turns a tally into a verdict."""
+    """A function from a tally to a verdict."""
 
     @property
     def name(self) -> str:
-        """What the verdict calls the rule."""
+        """The name of the rule in its verdicts."""
         ...
 
     def __call__(self, tally: Tally) -> Verdict:
-        """Decide. Pure: the same ballots give the same verdict, whatever order they came in."""
+        """Decide the vote. Pure: the same ballots in any order give the same verdict."""
         ...
 
 
 @dataclass(frozen=True, kw_only=True)
 class BaseRule:
-    """A quorum, checked when the rule is made, and what stops need: by default, to hear everybody."""
+    """A rule with a quorum, which by default is settled only once all voters have been heard."""
 
     form: ClassVar[Form] = "one"
+    """Content of a ballot."""
     chooses: ClassVar[Form] = "one"
-    """What the choice is: one thing, a list of them, or a number."""
+    """Content of the choice: one choice, a list of them, or a number."""
     goes_by: ClassVar[GoesBy] = "else"
     quorum: int = 1
+    """Fewest ballots that count, for a choice; at least 1."""
 
     def __post_init__(self) -> None:
         if not isinstance(self.quorum, int) or self.quorum < 1:
-            raise UsageError(f"quorum is {self.quorum}; it must be at least 1, and a whole number")
+            raise UsageError(f"quorum is {self.quorum}; expected a whole number >= 1")
         if (ties := getattr(self, "ties", None)) not in {None, "earliest", "none"}:
-            raise UsageError(f"ties is {ties!r}; it must be 'earliest' or 'none'")
+            raise UsageError(f"ties is {ties!r}; expected 'earliest' or 'none'")
 
     @property
     def name(self) -> str:
-        """As it is called."""
+        """The name of the class."""
         return type(self).__name__
 
     def supports(self, ballot: Ballot) -> Mapping[str, Amount] | None:
-        """Its one choice."""
+        """Return one vote for the ballot's choice."""
         return {canonical(ballot.choice): 1} if is_usable(ballot) else None
 
-    def most(self, awaited: Awaited) -> Amount | None:
-        """One ballot, one vote."""
+    def most(self, pending: PendingVoter) -> Amount | None:
+        """Return 1: one vote per voter."""
         return 1
 
     def settled(self, standing: Standing) -> bool:
-        """Only when everybody has been heard."""
-        return not standing.left
+        """Return whether all voters have been heard."""
+        return not standing.to_come
 
     def fewest(self, standing: Standing) -> int:
-        """Everybody who is still to be heard."""
-        return standing.left
+        """Return the number of voters still to be heard."""
+        return standing.to_come
 
 
 @dataclass(frozen=True)
-class _Opaque(BaseRule):
-    """A rule of somebody's own, of which nothing is known: it is settled when everybody has been heard."""
+class _UnknownRule(BaseRule):
+    """Stands for a caller's rule that does not say when it is settled."""
 
 
 def as_counting(rule: object) -> Counting:
-    """What a stop needs to know of a rule."""
+    """Return a rule as a stop sees it; a rule without `settled` is settled once all voters are heard."""
     if hasattr(rule, "settled"):
         return cast("Counting", rule)
     quorum = getattr(rule, "quorum", 1)
-    return _Opaque(quorum=quorum if isinstance(quorum, int) and quorum > 0 else 1)
+    return _UnknownRule(quorum=quorum if isinstance(quorum, int) and quorum > 0 else 1)
 
 
 def ballot_form(rule: object) -> Form:
-    """What a ballot holds under a rule; one choice, where the rule does not say."""
+    """Return the content of a ballot under a rule; "one" if the rule does not declare it."""
     form: Form = getattr(rule, "form", "one")
     return form
 
 
 def chooses(rule: object) -> Form:
-    """What the choice of a rule is; one thing, where the rule does not say."""
+    """Return the content of the choice of a rule; "one" if the rule does not declare it."""
     form: Form = getattr(rule, "chooses", "one")
     return form
 
 
 def goes_by(rule: object) -> GoesBy:
-    """What makes the choice of a rule; the most ballots, where the rule does not say."""
+    """Return what a rule decides by; "ballots" if the rule does not declare it."""
     by: GoesBy = getattr(rule, "goes_by", "ballots")
     return by

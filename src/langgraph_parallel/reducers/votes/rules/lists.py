@@ -1,4 +1,4 @@
-"""Ballots that name several things: everything that is named, or the one that most approve of."""
+"""Ballots that are lists: every item that enough voters name, or the item that most voters name."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -10,20 +10,21 @@ from langgraph_parallel.records import Ballot, Tally, Verdict
 from langgraph_parallel.reducers.canonical import canonical
 from langgraph_parallel.reducers.votes.counting import Group, build_verdict, is_usable, list_items, usable
 from langgraph_parallel.reducers.votes.rules.base import BaseRule, Form, Ties
-from langgraph_parallel.reducers.votes.rules.plurality import Plurality, plurality
+from langgraph_parallel.reducers.votes.rules.plurality import Plurality
+from langgraph_parallel.reducers.votes.rules.ties import elect_leader
 from langgraph_parallel.reducers.votes.standing import Amount, Standing
 
 
 @dataclass(frozen=True)
 class union(BaseRule):  # noqa: N801
-    """Everything that at least `at_least` voters name. Each ballot's choice is a list.
+    """Every item that at least `at_least` voters name. Each ballot's choice is a list.
 
-    Items stand in the order in which the earliest voter names them; `counts` has the voters of each.
-    Support is the voters who name anything of it, of those who cast a ballot. A choice that is no list
-    does not count. Nobody naming anything is decided, as `[]`. There are no ties.
+    Items are in the order in which the earliest voter names them; `counts` has the voters of each. Support is
+    the voters that name at least one item of the choice, of the ballots cast. A choice that is not a list
+    does not count. A vote in which no voter names an item is decided, as `[]`. There are no ties.
 
     Raises:
-        UsageError: `at_least` is less than 1.
+        UsageError: `at_least` is not a whole number >= 1.
     """
 
     form: ClassVar[Form] = "list"
@@ -34,41 +35,43 @@ class union(BaseRule):  # noqa: N801
     def __post_init__(self) -> None:
         super().__post_init__()
         if not isinstance(self.at_least, int) or self.at_least < 1:
-            raise UsageError(f"union(at_least={self.at_least}): it must be a whole number from 1")
+            raise UsageError(f"union(at_least={self.at_least}): expected a whole number >= 1")
 
     def supports(self, ballot: Ballot) -> Mapping[str, Amount] | None:
-        """Each item of its list."""
-        return _each_once(ballot)
+        """Return one vote for each item of the ballot's list."""
+        return _one_vote_per_item(ballot)
 
     def settled(self, standing: Standing) -> bool:
-        """Whether no item can come to have enough voters any more, nor the order change."""
-        left = standing.left
-        if not left:
+        """Return whether no further item can have enough voters, and the order cannot change."""
+        to_come = standing.to_come
+        if not to_come:
             return True
         last = max((heard.ballot.order for heard in standing.heard), default=-1)
         return (
-            all(awaited.order > last for awaited in standing.remaining)
-            and left < self.at_least
-            and all(has >= self.at_least or has + left < self.at_least for has in standing.votes.values())
+            to_come < self.at_least
+            and all(pending.order > last for pending in standing.remaining)
+            and all(
+                votes >= self.at_least or votes + to_come < self.at_least for votes in standing.votes.values()
+            )
         )
 
     def fewest(self, standing: Standing) -> int:
-        """At least until those who are left are too few to make an item."""
-        return standing.left - self.at_least + 1
+        """Return the further ballots until the voters to come are too few to add an item."""
+        return standing.to_come - self.at_least + 1
 
     def __call__(self, tally: Tally) -> Verdict:
-        """Decide; see the class."""
-        cast, groups = _named(tally)
-        kept = [group for group in groups if len(group.ballots) >= self.at_least]
-        named = {ballot.voter for group in kept for ballot in group.ballots}
+        """Decide the vote; see the class."""
+        cast, groups = _group_by_item(tally)
+        chosen = [group for group in groups if len(group.ballots) >= self.at_least]
+        backers = {ballot.voter for group in chosen for ballot in group.ballots}
         return build_verdict(
             self.name,
             tally,
             cast,
             status="decided" if len(cast) >= self.quorum else "no_quorum",
-            choice=[group.choice for group in kept],
+            choice=[group.choice for group in chosen],
             groups=sorted(groups, key=lambda group: -group.weight),
-            backers=[ballot for ballot in cast if ballot.voter in named],
+            backers=[ballot for ballot in cast if ballot.voter in backers],
         )
 
 
@@ -76,35 +79,37 @@ class union(BaseRule):  # noqa: N801
 class approval(Plurality):  # noqa: N801
     """The item that most voters name. Each ballot's choice is a list of all that the voter approves of.
 
-    A choice that is no list does not count; an empty list does, and approves of nothing. Nobody approving
-    of anything is `below_threshold`, None. Ties as in `majority`. (Brams and Fishburn, Approval Voting,
-    1978.)
+    A choice that is not a list does not count; an empty list does, and approves of nothing. If no voter
+    approves of anything, the status is `below_threshold` and the choice None. Ties as in `majority`. (Brams
+    and Fishburn, Approval Voting, 1978.)
     """
 
     form: ClassVar[Form] = "list"
     ties: Ties = "earliest"
 
     def supports(self, ballot: Ballot) -> Mapping[str, Amount] | None:
-        """Each item of its list."""
-        return _each_once(ballot)
+        """Return one vote for each item of the ballot's list."""
+        return _one_vote_per_item(ballot)
 
     def __call__(self, tally: Tally) -> Verdict:
-        """Decide; see the class."""
-        cast, named = _named(tally)
-        return plurality(self, tally, cast, sorted(named, key=lambda group: -group.weight))
+        """Decide the vote; see the class."""
+        cast, groups = _group_by_item(tally)
+        by_weight = sorted(groups, key=lambda group: -group.weight)
+        return elect_leader(self, tally, cast, by_weight, ties=self.ties)
 
 
-def _each_once(ballot: Ballot) -> Mapping[str, Amount] | None:
+def _one_vote_per_item(ballot: Ballot) -> Mapping[str, Amount] | None:
     if not (is_usable(ballot) and isinstance(ballot.choice, list)):
         return None
     return {canonical(item): 1 for item in ballot.choice}
 
 
-def _named(tally: Tally) -> tuple[Sequence[Ballot], list[Group]]:
-    """Ballots that hold lists, and their items in the order in which they are first named."""
+def _group_by_item(tally: Tally) -> tuple[Sequence[Ballot], list[Group]]:
+    """Return the ballots that hold lists, and a group for each item in the order of first appearance."""
     cast = [ballot for ballot in usable(tally) if isinstance(ballot.choice, list)]
     groups: dict[str, Group] = {}
     for ballot in cast:
-        for key, item in {canonical(item): item for item in list_items(ballot)}.items():
+        items_once = {canonical(item): item for item in list_items(ballot)}
+        for key, item in items_once.items():
             groups.setdefault(key, Group(item)).add(ballot, Fraction(1))
     return cast, list(groups.values())

@@ -1,12 +1,12 @@
-"""Ranked ballots: each is a list of candidates, the best first.
+"""Ranked ballots: each is a list of candidates, from best to worst.
 
-A ballot need not rank all: those that it leaves out share the last place. A list that names a candidate
-twice, or one that is not among `candidates`, does not count. Support is the voters who put the choice first,
-of the ballots cast; `counts` has each candidate's score as its weight.
+A ballot may leave candidates out; they share the last place. A ballot that names a candidate twice, or one
+that is not in `candidates`, does not count. Support is the voters that put the choice first, of the ballots
+cast; `counts` has each candidate's score as its weight.
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from itertools import permutations
@@ -14,22 +14,26 @@ from typing import ClassVar
 
 from pydantic import JsonValue
 
-from langgraph_parallel.records import Ballot, Tally, Verdict, VerdictStatus
+from langgraph_parallel.records import Ballot, Tally, Verdict
 from langgraph_parallel.reducers.canonical import canonical, check_choices
-from langgraph_parallel.reducers.votes.counting import Group, build_verdict, is_usable, list_items
+from langgraph_parallel.reducers.votes.counting import Group, is_usable, list_items
 from langgraph_parallel.reducers.votes.rules.base import BaseRule, Form, Ties
+from langgraph_parallel.reducers.votes.rules.ties import elect_leader
 from langgraph_parallel.reducers.votes.standing import Amount, Standing
 
 Ranking = Sequence[str]
-"""Candidates by canonical key, the best first."""
+"""Candidates by canonical key, from best to worst."""
+PairCounts = Mapping[tuple[str, str], int]
+"""A number of ballots for each ordered pair of candidates."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class _Ranked(BaseRule, ABC):
-    """Ranked ballots, and the candidates among whom they choose."""
+    """A rule over ranked ballots: the candidate with the highest score wins."""
 
     form: ClassVar[Form] = "ranking"
     candidates: Sequence[JsonValue] | None = None
+    """None for all that a ballot names; then the vote is settled only once all voters are heard."""
     ties: Ties = "earliest"
 
     def __post_init__(self) -> None:
@@ -38,204 +42,229 @@ class _Ranked(BaseRule, ABC):
             check_choices(self.candidates, "candidates")
 
     def supports(self, ballot: Ballot) -> Mapping[str, Amount] | None:
-        """The candidate that it puts first."""
-        ranking = self._ranking(ballot)
+        """Return one vote for the candidate that the ballot puts first."""
+        ranking = self._read_ranking(ballot)
         return None if ranking is None else dict.fromkeys(ranking[:1], 1)
 
     def settled(self, standing: Standing) -> bool:
-        """Whether the winner is certain; only where it is known who the candidates are.
+        """Return whether the winner is certain; False if `candidates` is None and voters are to come.
 
-        It may not see that a winner is certain, but it never says so of one that is not.
+        May be False for a certain winner, but is never True for an uncertain one.
         """
-        if not standing.left:
+        if not standing.to_come:
             return True
         if self.candidates is None:
             return False
-        rankings = [self._ranking(heard.ballot) or [] for heard in standing.heard]
-        return self.certain([canonical(c) for c in self.candidates], rankings, standing.left)
+        rankings = [self._read_ranking(heard.ballot) or [] for heard in standing.heard]
+        return self.certain([canonical(c) for c in self.candidates], rankings, standing.to_come)
 
     def fewest(self, standing: Standing) -> int:
-        """Until those who are left are no more than those who were heard: a majority can turn any of them."""
+        """Return the further ballots until those to come are not more than those heard.
+
+        As long as they are more, they are a majority that can turn any of these rules.
+        """
         if self.candidates is None:
             return super().fewest(standing)
         if len(self.candidates) < 2:
             return 1
-        return -(-(standing.left - len(standing.heard)) // 2)
+        return -(-(standing.to_come - len(standing.heard)) // 2)
 
     @abstractmethod
-    def certain(self, candidates: Sequence[str], rankings: Sequence[Ranking], left: int) -> bool:
-        """Whether so many further ballots cannot change who wins."""
+    def certain(self, candidates: Sequence[str], rankings: Sequence[Ranking], to_come: int) -> bool:
+        """Return whether `to_come` further ballots cannot change the winner."""
 
     @abstractmethod
     def scores(self, candidates: Sequence[str], rankings: Sequence[Ranking]) -> dict[str, Fraction]:
-        """A score for each candidate: those with the highest win."""
+        """Return a score for each candidate; the highest wins."""
 
     def __call__(self, tally: Tally) -> Verdict:
-        """Decide; see the class."""
-        held = [(ballot, self._ranking(ballot)) for ballot in tally.in_order()]
-        cast = [ballot for ballot, ranking in held if ranking is not None]
-        rankings = [ranking for _, ranking in held if ranking is not None]
-        named = {canonical(item): item for ballot in cast for item in list_items(ballot)}
-        named |= {canonical(item): item for item in self.candidates or []}
-        scores = self.scores(list(named), rankings) if named and rankings else {}
-        groups = {key: Group(named[key], weight=score) for key, score in scores.items()}
-        for ballot, ranking in zip(cast, rankings, strict=True):
-            if ranking:
-                groups[ranking[0]].ballots.append(ballot)
-        earliest = _by_earliest(list(named), rankings)
-        order = sorted(groups, key=lambda key: (-groups[key].weight, earliest[key]))
-        tied = len(order) > 1 and groups[order[0]].weight == groups[order[1]].weight
-        voted = any(rankings)
-        status: VerdictStatus = "below_threshold" if not voted else "tied" if tied else "decided"
-        leader = groups[order[0]] if voted and not (tied and self.ties == "none") else None
-        return build_verdict(
-            self.name,
+        """Decide the vote; see the class."""
+        read = [(ballot, self._read_ranking(ballot)) for ballot in tally.in_order()]
+        counted = [(ballot, ranking) for ballot, ranking in read if ranking is not None]
+        groups = self._group_by_first_place(counted)
+        # Empty rankings count as ballots, but give no candidate a preference to win by.
+        has_preferences = any(ranking for _, ranking in counted)
+        return elect_leader(
+            self,
             tally,
-            cast,
-            status=status if len(cast) >= self.quorum else "no_quorum",
-            choice=leader.choice if leader else None,
-            groups=[groups[key] for key in order],
-            backers=leader.ballots if leader else [],
+            [ballot for ballot, _ in counted],
+            groups,
+            ties=self.ties,
+            contenders=groups if has_preferences else [],
         )
 
-    def _ranking(self, ballot: Ballot) -> Ranking | None:
+    def _group_by_first_place(self, counted: Sequence[tuple[Ballot, Ranking]]) -> list[Group]:
+        """Return a group for each candidate: its score, and the ballots that put it first.
+
+        The highest score first; of equals, the candidate that the earliest voter who tells them apart
+        prefers.
+        """
+        rankings = [ranking for _, ranking in counted]
+        named = self._named_candidates([ballot for ballot, _ in counted])
+        if not (named and rankings):
+            return []
+        groups = {
+            key: Group(named[key], weight=score) for key, score in self.scores(list(named), rankings).items()
+        }
+        for ballot, ranking in counted:
+            if ranking:
+                groups[ranking[0]].ballots.append(ballot)
+        preference = _preference_of_earliest(named, rankings)
+        return [groups[key] for key in sorted(groups, key=lambda key: (-groups[key].weight, preference[key]))]
+
+    def _named_candidates(self, cast: Sequence[Ballot]) -> dict[str, JsonValue]:
+        """Return all candidates by key: those that a ballot names, then those that only the rule names."""
+        named = {canonical(item): item for ballot in cast for item in list_items(ballot)}
+        return named | {canonical(item): item for item in self.candidates or []}
+
+    def _read_ranking(self, ballot: Ballot) -> Ranking | None:
+        """Return the ballot's candidates by key; None if the ballot does not count."""
         if not (is_usable(ballot) and isinstance(ballot.choice, list)):
             return None
-        keys = [canonical(item) for item in ballot.choice]
-        known = None if self.candidates is None else {canonical(c) for c in self.candidates}
-        twice = len(set(keys)) < len(keys)
-        return None if twice or (known is not None and not known.issuperset(keys)) else keys
+        ranking = [canonical(item) for item in ballot.choice]
+        if len(set(ranking)) < len(ranking):
+            return None
+        if self.candidates is not None and not {canonical(c) for c in self.candidates}.issuperset(ranking):
+            return None
+        return ranking
 
 
 @dataclass(frozen=True, kw_only=True)
 class borda(_Ranked):  # noqa: N801
-    """Of n candidates the first on a ballot gets n - 1 points, the next n - 2, and so on; most points win.
+    """The most points: of n candidates, the first on a ballot gets n - 1, the next n - 2, and so on.
 
-    Candidates that a ballot leaves out share the points that are left. On a tie the status is `tied`, and the
-    choice the one that the earliest voter who tells them apart prefers, or None with `ties="none"`.
+    Candidates that a ballot leaves out share the remaining points. On a tie the status is `tied`, and the
+    choice is that of the earliest voter who tells the leaders apart, or None with `ties="none"`.
     """
 
     def scores(self, candidates: Sequence[str], rankings: Sequence[Ranking]) -> dict[str, Fraction]:
-        """Points."""
+        """Return the points."""
         points = dict.fromkeys(candidates, Fraction(0))
         for ranking in rankings:
-            shared = Fraction(len(candidates) - len(ranking) - 1, 2)
+            # The mean of the remaining points, which are 0 to n - len(ranking) - 1.
+            left_out = Fraction(len(candidates) - len(ranking) - 1, 2)
             placed = {key: Fraction(len(candidates) - 1 - place) for place, key in enumerate(ranking)}
             for key in candidates:
-                points[key] += placed.get(key, shared)
+                points[key] += placed.get(key, left_out)
         return points
 
-    def certain(self, candidates: Sequence[str], rankings: Sequence[Ranking], left: int) -> bool:
-        """Whether the leader is further ahead than the ballots that are left can bring another one."""
-        points = [*sorted(self.scores(candidates, rankings).values(), reverse=True), Fraction(0)]
-        return points[0] - points[1] > left * (len(candidates) - 1)
+    def certain(self, candidates: Sequence[str], rankings: Sequence[Ranking], to_come: int) -> bool:
+        """Return whether the lead exceeds what the ballots to come can add to a rival's points."""
+        lead, behind, *_ = [*sorted(self.scores(candidates, rankings).values(), reverse=True), Fraction(0)]
+        return lead - behind > to_come * (len(candidates) - 1)
 
 
 @dataclass(frozen=True, kw_only=True)
 class instant_runoff(_Ranked):  # noqa: N801
-    """Round by round, the candidates whom the fewest put first are struck off all ballots; the last one wins.
+    """The last candidate left after rounds that eliminate those with the fewest first places.
 
-    All who share the fewest go at once; if that is all who are left, they are tied. A candidate's score is
-    the round in which it goes, from 1. Ties as in `borda`.
+    Candidates with equally few first places are eliminated together; if they are all that remain, they are
+    tied. A candidate's score is the round in which it is eliminated, from 1. Ties as in `borda`.
     """
 
     def scores(self, candidates: Sequence[str], rankings: Sequence[Ranking]) -> dict[str, Fraction]:
-        """The rounds."""
+        """Return the round in which each candidate is eliminated."""
         scores: dict[str, Fraction] = {}
-        for number, (out, _) in enumerate(_rounds(candidates, rankings), 1):
-            scores |= dict.fromkeys(out, Fraction(number))
+        for number, (eliminated, _) in enumerate(_elimination_rounds(candidates, rankings), 1):
+            scores |= dict.fromkeys(eliminated, Fraction(number))
         return scores
 
-    def certain(self, candidates: Sequence[str], rankings: Sequence[Ranking], left: int) -> bool:
-        """Whether one has most of all ballots, or each round strikes the same ones off whatever comes."""
-        firsts = _firsts(candidates, rankings)
-        if 2 * max(firsts.values()) > len(rankings) + left:
+    def certain(self, candidates: Sequence[str], rankings: Sequence[Ranking], to_come: int) -> bool:
+        """Return whether a candidate has most of all ballots, or no round can go differently."""
+        first_places = _count_first_places(candidates, rankings)
+        if 2 * max(first_places.values()) > len(rankings) + to_come:
             return True
-        for out, counts in _rounds(candidates, rankings):
-            kept = [count for key, count in counts.items() if key not in out]
+        for eliminated, counts in _elimination_rounds(candidates, rankings):
+            kept = [count for key, count in counts.items() if key not in eliminated]
             if not kept:
-                return len(out) == 1
-            if len(out) > 1 or counts[out[0]] + left >= min(kept):
+                return len(eliminated) == 1
+            if len(eliminated) > 1 or counts[eliminated[0]] + to_come >= min(kept):
                 return False
         return True
 
 
 @dataclass(frozen=True, kw_only=True)
 class schulze(_Ranked):  # noqa: N801
-    """The candidate that beats each other one, directly or by a chain of wins, at least as clearly as back.
+    """The candidate that beats all others, directly or by a chain of wins at least as strong as any back.
 
-    Whoever wins every pair wins (Condorcet). A win is as strong as the ballots for it, a chain as its weakest
-    win (Schulze, Social Choice and Welfare 36, 2011). A candidate's score is how many others it beats so; the
-    score of one whom none beats is the number of candidates.
-    Ties as in `borda`.
+    A candidate that wins every pair wins (Condorcet). A win is as strong as the number of ballots for it, a
+    chain as strong as its weakest win (Schulze, Social Choice and Welfare 36, 2011). A candidate's score is
+    the number of others that it beats; for an unbeaten candidate, the number of all candidates. Ties as in
+    `borda`.
     """
 
     def scores(self, candidates: Sequence[str], rankings: Sequence[Ranking]) -> dict[str, Fraction]:
-        """How many others each beats."""
-        prefer = _preferences(candidates, rankings)
-        wins = {(a, b): votes if votes > prefer[b, a] else 0 for (a, b), votes in prefer.items()}
-        paths = _strongest(candidates, wins)
-        beaten = {
-            key: sum(paths[key, other] > paths[other, key] for other in candidates if other != key)
-            for key in candidates
-        }
-        unbeaten = {
-            key
-            for key in candidates
-            if all(paths[key, other] >= paths[other, key] for other in candidates if other != key)
-        }
-        return {key: Fraction(len(candidates) if key in unbeaten else beaten[key]) for key in candidates}
+        """Return how many others each candidate beats; all candidates for an unbeaten one."""
+        paths = _strongest_paths(candidates, _wins(_pairwise_preferences(candidates, rankings)))
+        scores = {}
+        for key in candidates:
+            leads = [paths[key, other] - paths[other, key] for other in candidates if other != key]
+            is_unbeaten = all(lead >= 0 for lead in leads)
+            scores[key] = Fraction(len(candidates) if is_unbeaten else sum(lead > 0 for lead in leads))
+        return scores
 
-    def certain(self, candidates: Sequence[str], rankings: Sequence[Ranking], left: int) -> bool:
-        """Whether the winner's weakest chains stay stronger than the strongest ones back could become."""
-        prefer = _preferences(candidates, rankings)
-        low = {(a, b): votes if votes > prefer[b, a] + left else 0 for (a, b), votes in prefer.items()}
-        high = {
-            (a, b): votes + left if votes + left > prefer[b, a] else 0 for (a, b), votes in prefer.items()
-        }
-        at_least, at_most = _strongest(candidates, low), _strongest(candidates, high)
+    def certain(self, candidates: Sequence[str], rankings: Sequence[Ranking], to_come: int) -> bool:
+        """Return whether a candidate's weakest possible chains beat the strongest possible ones back."""
+        preferences = _pairwise_preferences(candidates, rankings)
+        # The ballots to come all against a pair, or all for it.
+        at_least = _strongest_paths(candidates, _wins(preferences, against=to_come))
+        at_most = _strongest_paths(candidates, _wins(preferences, in_favour=to_come))
         return any(
             all(at_least[key, other] > at_most[other, key] for other in candidates if other != key)
             for key in candidates
         )
 
 
-def _firsts(standing: Sequence[str], rankings: Sequence[Ranking]) -> dict[str, int]:
-    """How many put each of these before the others of them."""
-    counts, among = dict.fromkeys(standing, 0), set(standing)
+def _count_first_places(remaining: Sequence[str], rankings: Sequence[Ranking]) -> dict[str, int]:
+    """Return how many rankings put each remaining candidate before the other remaining ones."""
+    counts = dict.fromkeys(remaining, 0)
     for ranking in rankings:
-        if first := next((key for key in ranking if key in among), None):
+        if first := next((key for key in ranking if key in counts), None):
             counts[first] += 1
     return counts
 
 
-def _rounds(
+def _elimination_rounds(
     candidates: Sequence[str], rankings: Sequence[Ranking]
-) -> Sequence[tuple[Sequence[str], dict[str, int]]]:
-    """Who goes in each round, and the counts by which they go."""
-    standing, rounds = list(candidates), []
-    while standing:
-        counts = _firsts(standing, rankings)
+) -> Iterator[tuple[Sequence[str], dict[str, int]]]:
+    """Yield, for each round, the eliminated candidates and the first places of all that remained."""
+    remaining = list(candidates)
+    while remaining:
+        counts = _count_first_places(remaining, rankings)
         fewest = min(counts.values())
-        out = [key for key in standing if counts[key] == fewest]
-        rounds.append((out, counts))
-        standing = [key for key in standing if key not in out]
-    return rounds
+        eliminated = [key for key in remaining if counts[key] == fewest]
+        yield eliminated, counts
+        remaining = [key for key in remaining if key not in eliminated]
 
 
-def _preferences(candidates: Sequence[str], rankings: Sequence[Ranking]) -> dict[tuple[str, str], int]:
-    """How many prefer one to another, for every pair."""
-    prefer = dict.fromkeys(permutations(candidates, 2), 0)
+def _pairwise_preferences(candidates: Sequence[str], rankings: Sequence[Ranking]) -> PairCounts:
+    """Return how many rankings prefer the first candidate of a pair to the second, for every pair."""
+    preferences = dict.fromkeys(permutations(candidates, 2), 0)
     for ranking in rankings:
         left_out = [key for key in candidates if key not in set(ranking)]
         for place, better in enumerate(ranking):
             for worse in (*ranking[place + 1 :], *left_out):
-                prefer[better, worse] += 1
-    return prefer
+                preferences[better, worse] += 1
+    return preferences
 
 
-def _strongest(candidates: Sequence[str], wins: Mapping[tuple[str, str], int]) -> dict[tuple[str, str], int]:
-    """The strength of the strongest chain between every two: Floyd and Warshall's, for the widest path."""
+def _wins(preferences: PairCounts, *, in_favour: int = 0, against: int = 0) -> PairCounts:
+    """Return the ballots for each win of a pair, 0 for a pair that is not won.
+
+    Args:
+        preferences: ballots that prefer the first candidate to the second.
+        in_favour: further ballots that prefer the first.
+        against: further ballots that prefer the second.
+    """
+    return {
+        (a, b): votes + in_favour if votes + in_favour > preferences[b, a] + against else 0
+        for (a, b), votes in preferences.items()
+    }
+
+
+def _strongest_paths(candidates: Sequence[str], wins: PairCounts) -> PairCounts:
+    """Return the strength of the strongest chain of wins between every two candidates."""
+    # Floyd-Warshall for the widest path: a path via `via` is as strong as the weaker of its two halves.
     paths = dict(wins)
     for via in candidates:
         for a, b in permutations(candidates, 2):
@@ -244,8 +273,10 @@ def _strongest(candidates: Sequence[str], wins: Mapping[tuple[str, str], int]) -
     return paths
 
 
-def _by_earliest(candidates: Sequence[str], rankings: Sequence[Ranking]) -> dict[str, tuple[int, ...]]:
-    """Where each voter puts a candidate, the earliest voter first: what breaks a tie."""
+def _preference_of_earliest(
+    candidates: Mapping[str, JsonValue], rankings: Sequence[Ranking]
+) -> dict[str, tuple[int, ...]]:
+    """Return each candidate's place on every ballot, the earliest voter's first; breaks ties."""
     return {
         key: tuple(ranking.index(key) if key in ranking else len(ranking) for ranking in rankings)
         for key in candidates

@@ -1,4 +1,4 @@
-"""Rules that take one voter's answer as it is: the first that is valid, or the one most like the others."""
+"""Rules that choose one voter's answer: the first valid one, or the one most similar to the others."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -13,96 +13,97 @@ from langgraph_parallel.reducers.votes.rules.base import BaseRule, GoesBy
 from langgraph_parallel.reducers.votes.standing import Standing
 
 Similarity = Callable[[str, str], float]
-"""How alike two texts are: symmetric, the higher the more."""
+"""Similarity of two texts: symmetric, higher is more similar."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class first_valid(BaseRule):  # noqa: N801
-    """The earliest voter's answer among those that count: voters are a chain of fallbacks.
+    """The earliest voter's answer among those that count: voters form a chain of fallbacks.
 
-    Earliest by the voters' order, not by the clock. With `wave="all"` they race, and the later ones are
-    cancelled once an earlier one has answered. There are no ties. For whoever answers first on the clock use
+    Earliest by the voters' order, not by time. With `wave="all"` they race, and later voters are cancelled
+    once an earlier one has answered. There are no ties. For the first answer by time, use
     `stop="ahead_by(1)"` with `wave="all"`.
     """
 
     goes_by: ClassVar[GoesBy] = "ballots"
 
     def settled(self, standing: Standing) -> bool:
-        """Whether nobody is left who comes before the earliest that has answered."""
+        """Return whether all voters before the earliest that has answered have been heard."""
         first = min((heard.ballot.order for heard in standing.heard), default=-1)
-        return all(awaited.order > first >= 0 for awaited in standing.remaining)
+        return all(pending.order > first >= 0 for pending in standing.remaining)
 
     def fewest(self, standing: Standing) -> int:
-        """One."""
+        """Return 1: any next voter may be the earliest."""
         return 1
 
     def __call__(self, tally: Tally) -> Verdict:
-        """Decide; see the class."""
+        """Decide the vote; see the class."""
         cast = usable(tally)
-        first = canonical(cast[0].choice) if cast else None
+        first = cast[0].choice if cast else None
+        first_key = canonical(first)
         return build_verdict(
             self.name,
             tally,
             cast,
             status="decided" if len(cast) >= self.quorum else "no_quorum",
-            choice=cast[0].choice if cast else None,
+            choice=first,
             groups=group_by_choice(cast),
-            backers=[ballot for ballot in cast if canonical(ballot.choice) == first],
+            backers=[ballot for ballot in cast if canonical(ballot.choice) == first_key],
         )
 
 
 @dataclass(frozen=True, kw_only=True)
 class most_similar(BaseRule):  # noqa: N801
-    """For free text: the answer that is most like all the others, in the sum (the medoid).
+    """For free text: the answer with the greatest total similarity to all others (the medoid).
 
     Choosing by expected similarity is minimum Bayes risk decoding (Kumar and Byrne, NAACL 2004). Support is
-    the voters whose answer is the same text; `counts` has the mean likeness to the others as its weight. Of
-    equals the earliest voter's. A choice that is no text is compared as JSON.
+    the voters with an equal answer; `counts` has the mean similarity to the others as its weight. Of equals,
+    the earliest voter's. A choice that is not a text is compared as JSON.
 
     Args:
-        measure: from two texts to their likeness; by default, the cosine of their TF-IDF vectors.
+        measure: similarity of two texts; None for the cosine of their TF-IDF vectors.
     """
 
     measure: Similarity | None = None
 
     def __call__(self, tally: Tally) -> Verdict:
-        """Decide; see the class."""
+        """Decide the vote; see the class."""
         cast = usable(tally)
-        texts = [_text(ballot) for ballot in cast]
+        texts = [_as_text(ballot) for ballot in cast]
         groups: dict[str, Group] = {}
-        for ballot, likeness in zip(cast, self._likeness(texts), strict=True):
+        for ballot, similarity in zip(cast, self._mean_similarities(texts), strict=True):
             group = groups.setdefault(canonical(ballot.choice), Group(ballot.choice))
             group.ballots.append(ballot)
-            group.weight = likeness
-        order = sorted(groups.values(), key=lambda group: -group.weight)
+            group.weight = similarity
+        by_similarity = sorted(groups.values(), key=lambda group: -group.weight)
         return build_verdict(
             self.name,
             tally,
             cast,
             status="decided" if len(cast) >= self.quorum else "no_quorum",
-            choice=order[0].choice if order else None,
-            groups=order,
-            backers=order[0].ballots if order else [],
+            choice=by_similarity[0].choice if by_similarity else None,
+            groups=by_similarity,
+            backers=by_similarity[0].ballots if by_similarity else [],
         )
 
-    def _likeness(self, texts: Sequence[str]) -> list[Fraction]:
-        """The mean likeness of each text to the others; that of a single one is 1."""
+    def _mean_similarities(self, texts: Sequence[str]) -> list[Fraction]:
+        """Return the mean similarity of each text to the others; 1 for a single text."""
         corpus = Corpus(texts)
         size = len(texts)
 
-        def alike(one: int, other: int) -> Fraction:
-            if texts[one] == texts[other]:
+        def similarity(i: int, j: int) -> Fraction:
+            if texts[i] == texts[j]:
                 return Fraction(1)
-            return Fraction(
-                self.measure(texts[one], texts[other]) if self.measure else corpus.cosine(one, other)
-            )
+            return Fraction(self.measure(texts[i], texts[j]) if self.measure else corpus.cosine(i, j))
 
         if size == 1:
             return [Fraction(1)]
+        # Exact sums: equal texts have equal means, whatever the order of the terms.
         return [
-            sum((alike(i, j) for j in range(size) if j != i), Fraction(0)) / (size - 1) for i in range(size)
+            sum((similarity(i, j) for j in range(size) if j != i), Fraction(0)) / (size - 1)
+            for i in range(size)
         ]
 
 
-def _text(ballot: Ballot) -> str:
+def _as_text(ballot: Ballot) -> str:
     return ballot.choice if isinstance(ballot.choice, str) else canonical(ballot.choice)

@@ -1,17 +1,17 @@
-"""Stops: when no further ballot is needed. Pure functions of the tally and of who is still to be heard.
+"""Stops: decide when a vote needs no further ballot. Pure functions of the tally and the remaining voters.
 
 | stop | ends the vote when |
 |---|---|
-| `all_votes()` | everybody has been heard |
-| `decided()` | nobody who is left can change the choice: the same answer as asking everyone |
+| `all_votes()` | all voters have been heard |
+| `decided()` | no further ballot can change the choice: the same answer as asking all voters |
 | `confident(p)` | the leader will win with probability p, of a known number of voters |
-| `adaptive(p)` | the leader is the most frequent choice with probability p, however many voters there are |
+| `adaptive(p)` | the leader is the most frequent choice with probability p, of any number of voters |
 | `ahead_by(k)` | the leader is k ballots ahead |
-| `window(w)` | w ballots in a row are the same |
-| `no_new_findings(n)` | n ballots in a row have named nothing new |
+| `window(w)` | w ballots in a row are equal |
+| `no_new_findings(n)` | n ballots in a row name nothing new |
 
-They compose: `decided() | ahead_by(3)`, `confident(0.9) & ahead_by(2)`. All but `decided` may end a vote that
-would have come out differently; `langgraph-parallel replay` says how often, on ballots of yours.
+Stops compose: `decided() | ahead_by(3)`, `confident(0.9) & ahead_by(2)`. All but `all_votes` and `decided`
+may change the answer; `langgraph-parallel replay` measures how often, on your own ballots.
 """
 
 from collections.abc import Mapping
@@ -30,20 +30,20 @@ STOPS: Mapping[str, type[Stop]] = {
 """Stops by name."""
 
 
-def usual_stops(rule: object) -> tuple[Stop, ...]:
-    """The stops that are tried where nobody says which: those that fit the rule."""
+def default_stops(rule: object) -> tuple[Stop, ...]:
+    """Return the stops to try by default: those that fit the rule."""
     if ballot_form(rule) == "list":
         return decided(), no_new_findings(1), no_new_findings(2)
-    tried = decided(), confident(), adaptive(), ahead_by(2), ahead_by(3), window(3)
-    return tuple(stop for stop in tried if not isinstance(stop, CountingStop) or goes_by(rule) in stop.fits)
+    stops = decided(), confident(), adaptive(), ahead_by(2), ahead_by(3), window(3)
+    return tuple(stop for stop in stops if not isinstance(stop, CountingStop) or goes_by(rule) in stop.fits)
 
 
 def as_stop(stop: str | Stop) -> Stop:
-    """Take a stop, or read one as it is written in Python: `decided`, `confident(0.95) | ahead_by(3)`.
+    """Return a stop, or read one from Python text: `decided`, `confident(0.95) | ahead_by(3)`.
 
     Raises:
-        UnknownStop: it is neither.
-        UsageError: a number in it is out of range.
+        UnknownStop: `stop` is neither a stop nor the text of one.
+        UsageError: an argument in the text is out of range.
     """
     if isinstance(stop, Stop):
         return stop
@@ -52,7 +52,7 @@ def as_stop(stop: str | Stop) -> Stop:
             return read_policy(stop, STOPS)
         except Unreadable:
             pass
-    raise UnknownStop.of(stop, STOPS)
+    raise UnknownStop.for_name(stop, STOPS)
 
 
 __all__ = [
@@ -64,7 +64,7 @@ __all__ = [
     "as_stop",
     "confident",
     "decided",
+    "default_stops",
     "no_new_findings",
-    "usual_stops",
     "window",
 ]

@@ -1,4 +1,4 @@
-"""What every stop has: pure, a value, composed with `|` and `&`."""
+"""The base of all stops, and their composition with `|` and `&`."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Collection
@@ -13,42 +13,44 @@ _MAJORITY = majority()
 
 
 class Stop(ABC):
-    """Says when no further ballot is needed. Combine stops with `|` (either) and `&` (both)."""
+    """Decides when a vote needs no further ballot. Combine stops with `|` (either) and `&` (both)."""
 
     def __call__(self, tally: Tally, remaining: Remaining, rule: Rule = _MAJORITY) -> bool:
-        """Whether the vote may stop.
+        """Return whether the vote may stop.
 
         Args:
             tally: the ballots so far.
-            remaining: how many are still to be heard, or who.
-            rule: what will decide; it says what a ballot supports.
+            remaining: the voters still to be heard, or their number.
+            rule: decides the vote; says what a ballot supports.
         """
         return self.fires(Standing.of(tally, remaining, as_counting(rule)))
 
     def fires(self, standing: Standing) -> bool:
-        """Whether the vote may stop where it stands: never short of the rule's quorum."""
-        return not standing.short and self.is_enough(standing)
+        """Return whether the vote may stop at this standing; never short of the rule's quorum."""
+        return not standing.missing_to_quorum and self.is_enough(standing)
 
     def fewest(self, standing: Standing) -> int:
-        """A lower bound on the further ballots before it can fire, at least 1: the size of a lossless wave.
+        """Return the size of a lossless wave: a lower bound, at least 1, on the ballots before it can fire.
 
-        So many can be asked for at once, and not one more than if they were asked for one at a time.
+        As the stop cannot fire within them, that many voters can be asked at the same time without more calls
+        than one at a time would make.
         """
-        return max(1, min(standing.left, max(standing.short, self.lacks(standing))))
+        lower_bound = max(standing.missing_to_quorum, self.lacks(standing))
+        return max(1, min(standing.to_come, lower_bound))
 
     def check(self, rule: object) -> None:  # noqa: B027 - most stops fit every rule
-        """Make sure that what the stop looks at is what the rule decides by.
+        """Check that the stop looks at what the rule decides by.
 
         Raises:
-            UsageError: it is not.
+            UsageError: the stop does not fit the rule.
         """
 
     @abstractmethod
     def is_enough(self, standing: Standing) -> bool:
-        """Whether the ballots are enough by this stop, once there is a quorum."""
+        """Return whether the ballots are enough, given a quorum."""
 
     def lacks(self, standing: Standing) -> int:
-        """A lower bound on the further ballots before they can be enough; anything up to 1 asks for one."""
+        """Return a lower bound on the further ballots before they can be enough; 1 or less asks for one."""
         return 1
 
     def __or__(self, other: "Stop") -> "Stop":
@@ -62,34 +64,38 @@ class CountingStop(Stop):
     """A stop that looks at the choice with the most ballots."""
 
     fits: ClassVar[Collection[GoesBy]] = frozenset[GoesBy](("ballots",))
-    """What the rule may go by."""
+    """What a rule may go by."""
 
     def check(self, rule: object) -> None:
-        """The rule has to choose by the most ballots, too."""
+        """Check that the rule decides by the most ballots, too.
+
+        Raises:
+            UsageError: it does not.
+        """
         if goes_by(rule) not in self.fits:
             name = getattr(rule, "name", rule)
             raise UsageError(
                 f"{self} looks at the choice with the most ballots, and {name} does not decide by that; use "
-                "decided or all_votes; with weights or a threshold confident, under union no_new_findings"
+                "decided or all_votes; with weights or a threshold confident; with union no_new_findings"
             )
 
 
 class all_votes(Stop):  # noqa: N801 - called like the function that it stands for
-    """Never: everybody is heard."""
+    """Never stops early: all voters are heard."""
 
     def is_enough(self, standing: Standing) -> bool:
-        """No."""
+        """Return False."""
         return False
 
     def lacks(self, standing: Standing) -> int:
-        """All who are left."""
-        return standing.left
+        """Return the number of voters still to be heard."""
+        return standing.to_come
 
     def __str__(self) -> str:
         return "all_votes()"
 
 
-class _Both(Stop):
+class _Combination(Stop):
     def __init__(self, left: Stop, right: Stop) -> None:
         self.left, self.right = left, right
 
@@ -97,6 +103,8 @@ class _Both(Stop):
         self.left.check(rule)
         self.right.check(rule)
 
+
+class _Both(_Combination):
     def is_enough(self, standing: Standing) -> bool:
         return self.left.is_enough(standing) and self.right.is_enough(standing)
 
@@ -107,7 +115,7 @@ class _Both(Stop):
         return f"{_in_brackets(self.left)} & {_in_brackets(self.right)}"
 
 
-class _Either(_Both):
+class _Either(_Combination):
     def is_enough(self, standing: Standing) -> bool:
         return self.left.is_enough(standing) or self.right.is_enough(standing)
 

@@ -1,238 +1,171 @@
-"""Stops that bet: they end a vote when it is likely enough that the rest would not change it.
+"""Stops that bet: they end a vote once the further ballots are unlikely to change it."""
 
-The two that count in halves and binomials do so in integers, so that no rounding moves a decision; only the
-integral of the Dirichlet variant is computed in floating point.
-"""
-
-import math
 from bisect import bisect_left
 from collections.abc import Collection
 from fractions import Fraction
-from functools import lru_cache
 from typing import ClassVar, Literal
 
 from langgraph_parallel.errors import UsageError
 from langgraph_parallel.reducers.votes.rules import GoesBy
 from langgraph_parallel.reducers.votes.standing import Standing
 from langgraph_parallel.reducers.votes.stops.base import CountingStop
+from langgraph_parallel.reducers.votes.stops.probabilities import (
+    HALF,
+    chance_of_greatest_share,
+    chance_of_majority,
+    chance_to_keep_outcome,
+    chance_to_win,
+)
 
-_SMALL = 15
-"""Voters up to which a lower probability is the default, and a draw is half a win."""
-HALF = Fraction(1, 2)
-_TRIED = 8
-"""Further ballots whose every outcome is tried, to find out how many can be asked for at once."""
+_SMALL_VOTE = 15
+"""Voters up to which the default probability is lower, and a final draw counts half a win."""
+_MAX_LOOKAHEAD = 8
+"""Further ballots of which all splits are tried; the number of splits grows with the cube."""
 
 
-def _probability(given: object, name: str) -> Fraction:
-    if isinstance(given, bool) or not isinstance(given, int | float) or not 0.5 < given < 1:
-        raise UsageError(f"{name}({given!r}): pass a probability above 0.5 and below 1")
-    return Fraction(str(given))
+def _check_probability(p: object, stop: str) -> Fraction:
+    if isinstance(p, bool) or not isinstance(p, int | float) or not 0.5 < p < 1:
+        raise UsageError(f"{stop}({p!r}): expected a probability above 0.5 and below 1")
+    return Fraction(str(p))
 
 
 class confident(CountingStop):  # noqa: N801 - called like the function that it stands for
-    """When the leader is with probability p still ahead once all ballots are in, of a known number of voters.
+    """Stops when the leader will win with probability p, of a known number of voters.
 
-    Of the ballots for the two leading choices, a and b, each of the m to come is one, at odds that are
-    uniformly distributed before the first ballot: the further ones for the leader are beta-binomial,
-    BetaBinomial(m, a + 1, b + 1). Of up to 15 voters a final draw counts half; of more it counts for the
-    leader where an earlier voter has made its choice, as the rule would decide it. (On recorded votes of few
-    voters the latter lost more answers than it saved calls.) A vote that is decided
-    is over in any case. Under weights a and b are the support in ballots of the mean weight of those to come.
+    Each of the m ballots to come is assumed to be for one of the two leading choices, with a and b ballots so
+    far, at odds with a uniform prior: the further ballots for the leader are BetaBinomial(m, a + 1, b + 1).
+    Up to 15 voters, a final draw counts half; above, it counts for the leader if an earlier voter has made
+    its choice, as the rule would decide it. (On recorded votes of few voters, the latter lost more answers
+    than it saved calls.) A settled vote always stops. Under weights, a and b are the support in ballots of
+    the mean weight to come.
 
-    Under `threshold` and `unanimous` it is the outcome that has to stay as it is: that the leader has its
-    share in the end, or, where it has not now, that nobody has.
+    Under `threshold` and `unanimous`, the outcome must stay the same: a leader with its share keeps it;
+    without one, no choice gets it.
 
     Args:
-        p: by default 0.95 of up to 15 voters, 0.98 of more.
+        p: above 0.5 and below 1; None for 0.95 of up to 15 voters, 0.98 of more.
 
     Raises:
-        UsageError: p is not above 0.5 and below 1.
+        UsageError: `p` is out of range.
     """
 
     fits: ClassVar[Collection[GoesBy]] = ("ballots", "weights", "share")
 
     def __init__(self, p: float | None = None) -> None:
         self.p = p
-        self._p = None if p is None else _probability(p, "confident")
+        self._exact_p = None if p is None else _check_probability(p, "confident")
 
     def is_enough(self, standing: Standing) -> bool:
-        """By the two leading choices; and in any case where the vote is decided."""
+        """Return whether the vote is settled, or the leader is likely enough to win."""
         if standing.rule.settled(standing):
             return True
-        if (least := _least(standing.rule)) is not None:
-            return self._keeps_share(standing, least, 0, 0, 0)
-        lead, behind = standing.in_ballots()
-        return lead > behind and self._is_safe(lead, behind, standing.left, standing)
+        if (share := _required_share(standing.rule)) is not None:
+            return self._outcome_is_safe(standing, share, 0, 0, 0)
+        lead, behind = standing.top_two_in_ballots()
+        return lead > behind and self._lead_is_safe(lead, behind, standing.to_come, standing)
 
     def lacks(self, standing: Standing) -> int:
-        """When all of them side with the leader; of a share, in whatever way."""
-        least = _least(standing.rule)
-        likely = self._lacks_lead(standing) if least is None else self._lacks_share(standing, least)
+        """Return the further ballots that suffice in the best case."""
+        share = _required_share(standing.rule)
+        likely = self._lacks_for_lead(standing) if share is None else self._lacks_for_share(standing, share)
         return min(likely, standing.rule.fewest(standing))
 
-    def _lacks_lead(self, standing: Standing) -> int:
+    def _lacks_for_lead(self, standing: Standing) -> int:
+        """Return the further ballots that suffice if all side with the leader."""
 
         def would_fire(number: int) -> bool:
-            lead, behind = standing.in_ballots(number)
-            return lead > behind and self._is_safe(lead, behind, standing.left - number, standing)
+            lead, behind = standing.top_two_in_ballots(number)
+            return lead > behind and self._lead_is_safe(lead, behind, standing.to_come - number, standing)
 
-        numbers = range(1, max(1, standing.left))
+        numbers = range(1, max(1, standing.to_come))
         if len(set(standing.worths)) > 1:
-            return next(filter(would_fire, numbers), standing.left)
-        return numbers.start + bisect_left(numbers, True, key=would_fire)  # each one makes it more likely
+            # Each ballot changes the mean weight to come, so that one more for the leader may look worse.
+            return next(filter(would_fire, numbers), standing.to_come)
+        # With equal weights, each further ballot for the leader makes it more likely to win.
+        return numbers.start + bisect_left(numbers, True, key=would_fire)
 
-    def _is_safe(self, lead: int, behind: int, left: int, standing: Standing) -> bool:
-        few = len(standing.heard) + standing.left <= _SMALL
-        draw = HALF if few else Fraction(standing.leader_wins_draws)
-        return _stays_ahead(lead, behind, left, draw) >= self._wanted(standing)
+    def _lead_is_safe(self, lead: int, behind: int, to_come: int, standing: Standing) -> bool:
+        # Of few voters, counting draws as the rule does lost more answers than it saved calls.
+        draw = HALF if _is_small(standing) else Fraction(standing.leader_wins_draws)
+        return chance_to_win(lead, behind, to_come, draw) >= self._required_chance(standing)
 
-    def _keeps_share(self, standing: Standing, least: Fraction, more: int, against: int, new: int) -> bool:
-        """Whether the outcome is safe, with so many more for the leader, for its rival, and for others."""
+    def _outcome_is_safe(
+        self, standing: Standing, share: Fraction, for_leader: int, for_rival: int, for_others: int
+    ) -> bool:
+        """Return whether the outcome is safe after this many further ballots for each."""
         lead, behind = standing.top_two()
-        heard, further = len(standing.heard), more + against + new
-        left, cast = standing.left - further, heard + further
-        return bool(cast) and _stays_so(lead + more, behind + against, cast, left, least) >= self._wanted(
-            standing
-        )
+        further = for_leader + for_rival + for_others
+        cast, to_come = len(standing.heard) + further, standing.to_come - further
+        if not cast:
+            return False
+        chance = chance_to_keep_outcome(lead + for_leader, behind + for_rival, cast, to_come, share)
+        return chance >= self._required_chance(standing)
 
-    def _lacks_share(self, standing: Standing, least: Fraction) -> int:
-        """By trying every way in which the next few may vote."""
-        for number in range(1, min(standing.left, _TRIED) + 1):
-            for more in range(number + 1):
-                for against in range(number - more + 1):
-                    if self._keeps_share(standing, least, more, against, number - more - against):
+    def _lacks_for_share(self, standing: Standing, share: Fraction) -> int:
+        """Return the further ballots that suffice in the best case, by trying all splits of the next few."""
+        # All splits, as ballots against the leader can make it safe that no choice gets its share.
+        lookahead = min(standing.to_come, _MAX_LOOKAHEAD)
+        for number in range(1, lookahead + 1):
+            for for_leader in range(number + 1):
+                for for_rival in range(number - for_leader + 1):
+                    for_others = number - for_leader - for_rival
+                    if self._outcome_is_safe(standing, share, for_leader, for_rival, for_others):
                         return number
-        return min(standing.left, _TRIED) + 1
+        return lookahead + 1
 
-    def _wanted(self, standing: Standing) -> Fraction:
-        few = len(standing.heard) + standing.left <= _SMALL
-        return self._p or (Fraction(95, 100) if few else Fraction(98, 100))
+    def _required_chance(self, standing: Standing) -> Fraction:
+        return self._exact_p or (Fraction(95, 100) if _is_small(standing) else Fraction(98, 100))
 
     def __str__(self) -> str:
         return "confident()" if self.p is None else f"confident({self.p:g})"
 
 
-def _least(rule: object) -> Fraction | None:
-    """The share of ballots that a choice needs, where a rule goes by that."""
-    least: Fraction | None = getattr(rule, "least", None)
-    return least
+def _is_small(standing: Standing) -> bool:
+    return len(standing.heard) + standing.to_come <= _SMALL_VOTE
+
+
+def _required_share(rule: object) -> Fraction | None:
+    """Return the share of ballots that a choice needs; None if the rule does not go by a share."""
+    share: Fraction | None = getattr(rule, "least", None)
+    return share
 
 
 class adaptive(CountingStop):  # noqa: N801
-    """When the leader is, with probability p, the choice most often made; for an open number of voters.
+    """Stops when the leader is the most frequent choice with probability p, of any number of voters.
 
-    Adaptive-Consistency (arXiv 2305.11860). By default its beta criterion over the two leading choices, a and
-    b ballots: P(Bin(a + b + 1, 1/2) <= a) >= p. With `over="dirichlet"` its Dirichlet criterion over all
-    choices that were made: the probability that the leader's share is the greatest, each share having had a
-    uniform prior.
+    Adaptive-Consistency (arXiv 2305.11860). By default, its beta criterion over the two leading choices with
+    a and b ballots: P(Bin(a + b + 1, 1/2) <= a) >= p. With `over="dirichlet"`, its Dirichlet criterion over
+    all choices with a ballot: the probability that the leader's share is the greatest, given uniform priors.
 
     Raises:
-        UsageError: p is not above 0.5 and below 1, or `over` is neither of the two.
+        UsageError: `p` is not above 0.5 and below 1, or `over` is not one of the two.
     """
 
     def __init__(self, p: float = 0.95, over: Literal["beta", "dirichlet"] = "beta") -> None:
         self.p, self.over = p, over
-        self._p = _probability(p, "adaptive")
+        self._exact_p = _check_probability(p, "adaptive")
         if over not in ("beta", "dirichlet"):
             raise UsageError(f"adaptive(over={over!r}): choose beta or dirichlet")
 
     def is_enough(self, standing: Standing) -> bool:
-        """By the number of ballots for each choice."""
+        """Return whether the ballots for each choice meet the criterion."""
         return self._is_safe(sorted(standing.votes.values(), reverse=True))
 
     def lacks(self, standing: Standing) -> int:
-        """When all of them side with the leader."""
-        lead, *others = [*sorted(standing.votes.values(), reverse=True)] or [0]
-        for number in range(1, standing.left):
+        """Return the further ballots that suffice if all side with the leader."""
+        lead, *others = sorted(standing.votes.values(), reverse=True) or [0]
+        for number in range(1, standing.to_come):
             if self._is_safe([lead + number, *others]):
                 return number
-        return standing.left
+        return standing.to_come
 
     def _is_safe(self, votes: list[int]) -> bool:
         lead, *others = votes or [0]
         if not lead:
             return False
         if self.over == "beta":
-            return _is_ahead(lead, max(others, default=0)) >= self._p
-        return _is_greatest((lead, *(others or [0]))) >= self._p
+            return chance_of_majority(lead, max(others, default=0)) >= self._exact_p
+        return chance_of_greatest_share((lead, *(others or [0]))) >= self._exact_p
 
     def __str__(self) -> str:
         return f"adaptive({self.p:g})" if self.over == "beta" else f"adaptive({self.p:g}, 'dirichlet')"
-
-
-@lru_cache(maxsize=2**16)
-def _stays_ahead(lead: int, behind: int, left: int, draw: Fraction) -> Fraction:
-    """The probability that a leader wins in the end; `draw` is how much of a win a draw is, 0 to 1.
-
-    BetaBinomial(x; m, a + 1, b + 1) = C(a + x, a) C(b + m - x, b) / C(a + b + m + 1, m), a ratio of integers.
-
-    >>> _stays_ahead(3, 1, 1, HALF), _stays_ahead(1, 0, 1, HALF), _stays_ahead(1, 0, 1, Fraction(1))
-    (Fraction(1, 1), Fraction(5, 6), Fraction(1, 1))
-    """
-    won = drawn = 0
-    for more in range(left + 1):
-        ahead, end = lead + more, behind + left - more
-        if ahead >= end:
-            ways = math.comb(ahead, lead) * math.comb(end, behind)
-            won, drawn = (won + ways, drawn) if ahead > end else (won, drawn + ways)
-    return (won + draw * drawn) / math.comb(lead + behind + left + 1, left)
-
-
-@lru_cache(maxsize=2**16)
-def _stays_so(lead: int, behind: int, cast: int, left: int, least: Fraction) -> Fraction:
-    """The probability that a choice which has its share keeps it, or that, where none has, none will.
-
-    The odds of the two leading choices are those of `_stays_ahead`; all further ballots are for one of them.
-
-    >>> _stays_so(2, 0, 2, 1, Fraction(1)), _stays_so(1, 1, 2, 1, Fraction(1))
-    (Fraction(3, 4), Fraction(1, 1))
-    """
-    needed, has_it = least * (cast + left), lead >= least * cast and lead > behind
-    same = 0
-    for more in range(left + 1):
-        ahead, end = lead + more, behind + left - more
-        first, second = ahead >= needed and ahead > end, end >= needed and end > ahead
-        if first if has_it else not (first or second):
-            same += math.comb(ahead, lead) * math.comb(end, behind)
-    return Fraction(same, math.comb(lead + behind + left + 1, left))
-
-
-@lru_cache(maxsize=2**16)
-def _is_ahead(lead: int, behind: int) -> Fraction:
-    """The probability that the leader's share is above one half, by a uniform prior.
-
-    >>> float(_is_ahead(4, 0)), float(_is_ahead(3, 0))
-    (0.96875, 0.9375)
-    """
-    thrown = lead + behind + 1
-    return Fraction(sum(math.comb(thrown, heads) for heads in range(lead + 1)), 2**thrown)
-
-
-@lru_cache(maxsize=2**14)
-def _is_greatest(votes: tuple[int, ...]) -> float:
-    """The probability that the first share of a Dirichlet distribution is the greatest.
-
-    With Gamma variables of shape c + 1 for each count c: the integral of the first one's density times the
-    others' distributions, by Simpson's rule.
-
-    >>> round(_is_greatest((4, 0)), 4)
-    0.9688
-    """
-    lead, *others = votes
-    steps, end = 400, lead + 1 + 12 * math.sqrt(lead + 1) + 12
-    total = 0.0
-    for step in range(steps + 1):
-        x = end * step / steps
-        density = math.exp(lead * math.log(x) - x - math.lgamma(lead + 1)) if x else float(lead == 0)
-        inside = math.prod(_gamma_below(count, x) for count in others) if density else 0.0
-        total += density * inside * (1 if step in (0, steps) else 4 if step % 2 else 2)
-    return total * end / steps / 3
-
-
-def _gamma_below(count: int, x: float) -> float:
-    """The distribution of a Gamma variable of shape count + 1."""
-    term = above = math.exp(-x)
-    for k in range(1, count + 1):
-        term *= x / k
-        above += term
-    return 1 - above

@@ -1,4 +1,4 @@
-"""Stops that count: each decides in integers or exact fractions."""
+"""Stops that count ballots: exact, in integers or fractions."""
 
 from langgraph_parallel.errors import UsageError
 from langgraph_parallel.reducers.votes.rules import ballot_form
@@ -6,23 +6,23 @@ from langgraph_parallel.reducers.votes.standing import Standing
 from langgraph_parallel.reducers.votes.stops.base import CountingStop, Stop
 
 
-def whole(given: object, name: str, least: int = 1) -> int:
-    """A count.
+def check_count(count: object, stop: str) -> int:
+    """Return the argument of a stop.
 
     Raises:
-        UsageError: it is none.
+        UsageError: `count` is not a whole number >= 1.
     """
-    if not isinstance(given, int) or isinstance(given, bool) or given < least:
-        raise UsageError(f"{name}({given!r}): pass a whole number from {least}")
-    return given
+    if not isinstance(count, int) or isinstance(count, bool) or count < 1:
+        raise UsageError(f"{stop}({count!r}): expected a whole number >= 1")
+    return count
 
 
 class decided(Stop):  # noqa: N801 - called like the function that it stands for
-    """When the choice is the same whatever the others say: exact, under every rule.
+    """Stops when no further ballot can change the choice: exact, under every rule.
 
-    The rule says when that is (`settled`). Under `majority`, with m ballots to come and the leader at c: no
-    rival has c - m or more, a later one that would only draw level excepted, and m is at most c, because all
-    of them may name a choice that nobody has named yet. A rule that cannot tell hears everybody.
+    The rule knows when (`settled`). Under `majority`, with m ballots to come and the leader at c: no rival
+    has c - m or more, except that a later one may draw level, and m is at most c, because all of them may
+    name a choice without a ballot so far. Under a rule that cannot tell, all voters are heard.
 
     >>> from langgraph_parallel.records import Ballot, Tally
     >>> two = Tally.of(Ballot(voter=v, order=i, status="cast", choice="yes") for i, v in enumerate("ab"))
@@ -31,11 +31,11 @@ class decided(Stop):  # noqa: N801 - called like the function that it stands for
     """
 
     def is_enough(self, standing: Standing) -> bool:
-        """As the rule says."""
+        """Return whether the rule's choice is settled."""
         return standing.rule.settled(standing)
 
     def lacks(self, standing: Standing) -> int:
-        """As the rule says."""
+        """Return the rule's lower bound."""
         return standing.rule.fewest(standing)
 
     def __str__(self) -> str:
@@ -43,22 +43,22 @@ class decided(Stop):  # noqa: N801 - called like the function that it stands for
 
 
 class ahead_by(CountingStop):  # noqa: N801
-    """When the leader is ahead by k ballots: first-to-ahead-by-k (MAKER, arXiv 2511.09030).
+    """Stops when the leader is k ballots ahead: first-to-ahead-by-k (MAKER, arXiv 2511.09030).
 
     Raises:
-        UsageError: k is no whole number from 1.
+        UsageError: `k` is not a whole number >= 1.
     """
 
     def __init__(self, k: int) -> None:
-        self.k = whole(k, "ahead_by")
+        self.k = check_count(k, "ahead_by")
 
     def is_enough(self, standing: Standing) -> bool:
-        """By the leader and the one behind it."""
+        """Return whether the leader is k ballots ahead of the runner-up."""
         lead, behind = standing.top_two()
         return lead - behind >= self.k
 
     def lacks(self, standing: Standing) -> int:
-        """When all of them side with the leader."""
+        """Return the further ballots that suffice if all side with the leader."""
         lead, behind = standing.top_two()
         return self.k - (lead - behind)
 
@@ -67,25 +67,26 @@ class ahead_by(CountingStop):  # noqa: N801
 
 
 class window(CountingStop):  # noqa: N801
-    """When w ballots in a row were all the same: early-stopping self-consistency (arXiv 2401.10480).
+    """Stops when w ballots in a row are equal: early-stopping self-consistency (arXiv 2401.10480).
 
-    Windows follow each other without overlapping, in the voters' order; what does not count is in none.
+    Windows are consecutive and do not overlap, in the voters' order. Only ballots that count are in them.
 
     Raises:
-        UsageError: w is no whole number from 1.
+        UsageError: `w` is not a whole number >= 1.
     """
 
     def __init__(self, w: int) -> None:
-        self.w = whole(w, "window")
+        self.w = check_count(w, "window")
 
     def is_enough(self, standing: Standing) -> bool:
-        """Whether a complete window is of one mind."""
-        said = [set(one.supported) for one in standing.heard]
-        windows = (said[i : i + self.w] for i in range(0, len(said) - self.w + 1, self.w))
-        return any(window[0] and all(one == window[0] for one in window) for window in windows)
+        """Return whether all ballots of a complete window are equal."""
+        choices = [heard.supported.keys() for heard in standing.heard]
+        # From fixed starts, not at every ballot: overlapping windows would find w equal ballots sooner.
+        windows = (choices[i : i + self.w] for i in range(0, len(choices) - self.w + 1, self.w))
+        return any(window[0] and all(choice == window[0] for choice in window) for window in windows)
 
     def lacks(self, standing: Standing) -> int:
-        """What is missing in the window, unless there was one already."""
+        """Return the ballots missing in the current window; 0 after a window of equal ballots."""
         return 0 if self.is_enough(standing) else self.w - len(standing.heard) % self.w
 
     def __str__(self) -> str:
@@ -93,29 +94,33 @@ class window(CountingStop):  # noqa: N801
 
 
 class no_new_findings(Stop):  # noqa: N801
-    """When n ballots in a row have named nothing that was not named before: for `union`.
+    """Stops when n ballots in a row name only items that were named before: for `union` and `approval`.
 
     Raises:
-        UsageError: n is no whole number from 1.
+        UsageError: `n` is not a whole number >= 1.
     """
 
     def __init__(self, n: int) -> None:
-        self.n = whole(n, "no_new_findings")
+        self.n = check_count(n, "no_new_findings")
 
     def check(self, rule: object) -> None:
-        """The rule has to be one over lists."""
+        """Check that the ballots are lists.
+
+        Raises:
+            UsageError: they are not.
+        """
         if ballot_form(rule) != "list":
-            raise UsageError(f"{self} waits for lists that name nothing new: use it with union or approval")
+            raise UsageError(f"{self} waits for lists that name nothing new; use it with union or approval")
 
     def is_enough(self, standing: Standing) -> bool:
-        """By the ballots since the last new item."""
-        return self._since(standing) >= self.n
+        """Return whether the last n ballots named nothing new."""
+        return self._ballots_since_new_item(standing) >= self.n
 
     def lacks(self, standing: Standing) -> int:
-        """When none of them names anything new."""
-        return self.n - self._since(standing)
+        """Return the further ballots that suffice if none of them names a new item."""
+        return self.n - self._ballots_since_new_item(standing)
 
-    def _since(self, standing: Standing) -> int:
+    def _ballots_since_new_item(self, standing: Standing) -> int:
         seen: set[str] = set()
         since = 0
         for heard in standing.heard:

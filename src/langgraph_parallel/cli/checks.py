@@ -1,0 +1,134 @@
+"""Checks of options before any work, so that errors name options instead of Python arguments."""
+
+import contextlib
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from importlib.util import find_spec
+from typing import Any
+
+from pydantic import ValidationError
+
+from langgraph_parallel.errors import UnknownPrice, UsageError
+from langgraph_parallel.runtime.limits import Limits, limits_from_environment, merge_limits
+from langgraph_parallel.runtime.models import check_model, default_model, model_name
+from langgraph_parallel.runtime.prices import check_prices
+
+MODEL_HINT = "pass --model PROVIDER:MODEL, or set LANGGRAPH_PARALLEL_MODEL or OPENAI_API_KEY"
+_FIELDS = {
+    "timeout": "call_timeout",
+    "rpm": "requests_per_minute",
+    "tpm": "tokens_per_minute",
+    "max_tokens": "section_tokens",
+}
+"""Fields of `Limits` by option, where their names differ."""
+_OPTIONS = {field: option for option, field in _FIELDS.items()}
+_HEDGES = "off, p95, or a number of seconds > 0"
+
+
+@contextlib.contextmanager
+def naming(option: str) -> Iterator[None]:
+    """Prefix usage errors with the option that causes them."""
+    try:
+        yield
+    except UsageError as error:
+        raise UsageError(f"{option}: {error}") from None
+
+
+def exclude_each_other(first: str, second: str, why: str = "") -> UsageError:
+    """Return the error for two options that cannot be combined."""
+    return UsageError(f"{first} and {second} exclude each other{why and f': {why}'}")
+
+
+def check_not_empty(text: str, argument: str) -> None:
+    """Check that an argument holds text.
+
+    Raises:
+        UsageError: it does not.
+    """
+    if not text.strip():
+        raise UsageError(f"{argument} is empty")
+
+
+def check_names(names: Sequence[str], option: str, known: Collection[str] | None = None) -> None:
+    """Check the names that an option lists.
+
+    Args:
+        names: split at commas.
+        option: that lists them.
+        known: the valid names; None if any name is valid.
+
+    Raises:
+        UsageError: a name is empty, repeated, or not valid.
+    """
+    for number, name in enumerate(names):
+        if known is not None and name not in known:
+            raise UsageError(f"{option}: {name!r} is not valid; choose from {', '.join(known)}")
+        if not name:
+            raise UsageError(f"{option} has an empty name")
+        if name in names[:number]:
+            raise UsageError(f"{option} has {name!r} twice")
+
+
+def limit_fields(**options: float | str | None) -> dict[str, Any]:
+    """Return the fields of `Limits` that options set, by field name; options that are None set nothing."""
+    return {_FIELDS.get(name, name): value for name, value in options.items() if value is not None}
+
+
+def make_limits(fields: Mapping[str, Any]) -> Limits:
+    """Build limits from fields that options set.
+
+    Raises:
+        UsageError: a value is out of range.
+    """
+    try:
+        return Limits.model_validate(fields)
+    except ValidationError as error:
+        problem = error.errors()[0]
+        field = str(problem["loc"][0])
+        expected = _HEDGES if field == "hedge" else problem["msg"].removeprefix("Input should be ")
+        raise UsageError(f"{_option_for(field)} is {fields[field]}; expected {expected}") from None
+
+
+def check_model_options(model: str | None, *, offline: bool = False, limits: Limits | None = None) -> None:
+    """Check the model, and that it has a price if the budget is in dollars. Needs no key.
+
+    Raises:
+        UsageError: `model` and `offline` are given, the model is not usable, or its price is not known.
+    """
+    if offline and model is not None:
+        raise exclude_each_other("--offline", "--model")
+    if offline:
+        return
+    if model is not None:
+        _check_provider(model)
+    _check_price(model, limits or Limits())
+
+
+def has_model(model: str | None) -> bool:
+    """Return whether an option or the environment names a model."""
+    return model is not None or default_model() is not None
+
+
+def _option_for(field: str) -> str:
+    return f"--{_OPTIONS.get(field, field).replace('_', '-')}"
+
+
+def _check_provider(model: str) -> None:
+    provider, colon, _ = model.partition(":")
+    if colon and provider.strip() and provider != "openai" and not find_spec("langchain"):
+        packages = f"langchain langchain-{provider.replace('_', '-')}"
+        raise UsageError(f"--model {model} needs langchain and its provider: pip install {packages}")
+    with naming("--model"):
+        check_model(model)
+
+
+def _check_price(model: str | None, limits: Limits) -> None:
+    try:
+        check_prices(merge_limits([limits, limits_from_environment()]), [model])
+    except UnknownPrice:
+        budget = "LANGGRAPH_PARALLEL_BUDGET_USD" if limits.budget_usd is None else "--budget-usd"
+        name = model_name(model or default_model() or "")
+        raise UsageError(
+            f"{budget} needs a price, and the price of {name} is not known; set "
+            "LANGGRAPH_PARALLEL_PRICE_INPUT and LANGGRAPH_PARALLEL_PRICE_OUTPUT (US dollars per million "
+            "tokens), or use --budget-calls"
+        ) from None

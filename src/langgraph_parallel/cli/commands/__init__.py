@@ -1,0 +1,15 @@
+"""The commands, one module each. Importing them is cheap: each imports its work when it is called."""
+
+from collections.abc import Callable, Sequence
+
+from langgraph_parallel.cli.commands.brief import brief
+from langgraph_parallel.cli.commands.feedback import feedback
+from langgraph_parallel.cli.commands.moderate import moderate
+from langgraph_parallel.cli.commands.replay import replay
+from langgraph_parallel.cli.commands.research import research
+from langgraph_parallel.cli.commands.review import review
+from langgraph_parallel.cli.commands.runs import runs
+from langgraph_parallel.cli.commands.vote import vote
+
+COMMANDS: Sequence[Callable[..., int]] = (review, runs, replay, brief, moderate, feedback, vote, research)
+"""All commands, in the order in which `--help` lists them."""

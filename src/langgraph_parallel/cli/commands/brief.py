@@ -1,0 +1,84 @@
+"""The command `brief`."""
+
+from typing import Annotated, Any
+
+import typer
+
+from langgraph_parallel.cli.options import (
+    BudgetCallsOption,
+    BudgetUsdOption,
+    DeadlineOption,
+    ExcludeOption,
+    Format,
+    FormatOption,
+    ModelOption,
+    OfflineOption,
+    OutputOption,
+    QuietOption,
+)
+
+PathsArgument = Annotated[
+    list[str],
+    typer.Argument(metavar="DOCUMENT", help="Text, Markdown, HTML and PDF files, and folders of them."),
+]
+IncludeOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--include",
+        metavar="GLOB",
+        help="Below folders, read matching files instead, in .gitignore syntax; repeatable.",
+    ),
+]
+LanguageOption = Annotated[
+    str | None,
+    typer.Option(
+        "--language",
+        metavar="LANGUAGE",
+        help="Language of the briefing. Default: that of most documents.",
+    ),
+]
+
+
+def brief(
+    paths: PathsArgument,
+    model: ModelOption = None,
+    offline: OfflineOption = False,
+    include: IncludeOption = None,
+    exclude: ExcludeOption = None,
+    language: LanguageOption = None,
+    format: FormatOption = Format.text,
+    output: OutputOption = None,
+    deadline: DeadlineOption = None,
+    budget_calls: BudgetCallsOption = None,
+    budget_usd: BudgetUsdOption = None,
+    quiet: QuietOption = False,
+) -> int:
+    """Write one briefing on many documents, with citations.
+
+    The briefing names themes, and contradictions between documents. Without a model, it selects the most
+    central sentences.
+    """
+    import sys
+
+    from langgraph_parallel.cli.graph_command import GraphCommand
+    from langgraph_parallel.cli.input.documents import read_documents
+    from langgraph_parallel.graphs.briefing import create_briefing
+    from langgraph_parallel.report.wording import visible
+
+    command = GraphCommand(
+        model=model,
+        offline=offline,
+        output=output,
+        deadline=deadline,
+        budget_calls=budget_calls,
+        budget_usd=budget_usd,
+        quiet=quiet,
+    )
+    limits = command.check()
+    arguments: Any = {} if language is None else {"language": language}
+    graph = create_briefing(model=model, offline=offline, limits=limits, **arguments)
+    documents = read_documents(paths, include=include or [], exclude=exclude or [], use="brief on")
+    result = command.run(graph, {"documents": documents.texts})
+    for skipped in documents.skipped if not quiet else []:
+        print(visible(f"not read: {skipped.path} ({skipped.reason})"), file=sys.stderr)
+    return command.write(result, "briefing", format)

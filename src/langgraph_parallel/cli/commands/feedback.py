@@ -1,0 +1,92 @@
+"""The command `feedback`."""
+
+from typing import Annotated, Any
+
+import typer
+
+from langgraph_parallel.cli.options import (
+    BudgetCallsOption,
+    BudgetUsdOption,
+    DeadlineOption,
+    ModelOption,
+    OfflineOption,
+    OutputOption,
+    QuietOption,
+    TableFormat,
+    split_names,
+)
+
+TableArgument = Annotated[
+    str,
+    typer.Argument(
+        metavar="FILE.csv", help="CSV or TSV file with a column of texts, or plain text with one per line."
+    ),
+]
+ColumnOption = Annotated[
+    str | None,
+    typer.Option(
+        "--column",
+        metavar="NAME",
+        help="Column of the texts. Default: text, feedback, comment, message, review or body, or the only "
+        "column.",
+    ),
+]
+DimensionsOption = Annotated[
+    str | None,
+    typer.Option(
+        "--dimensions",
+        metavar="A,B",
+        help="What to analyse: sentiment, topics, urgency, entities. Default: all four.",
+    ),
+]
+TableFormatOption = Annotated[
+    TableFormat, typer.Option("--format", help="Format of the result; csv has one row per text.")
+]
+
+
+def feedback(
+    path: TableArgument,
+    column: ColumnOption = None,
+    dimensions: DimensionsOption = None,
+    model: ModelOption = None,
+    offline: OfflineOption = False,
+    format: TableFormatOption = TableFormat.text,
+    output: OutputOption = None,
+    deadline: DeadlineOption = None,
+    budget_calls: BudgetCallsOption = None,
+    budget_usd: BudgetUsdOption = None,
+    quiet: QuietOption = False,
+) -> int:
+    """Analyse feedback: sentiment, topics, urgency and entities.
+
+    Without a model, a lexicon, patterns and term counts do the work.
+    """
+    from langgraph_parallel.cli.checks import check_names
+    from langgraph_parallel.cli.exit_codes import OK
+    from langgraph_parallel.cli.graph_command import GraphCommand
+    from langgraph_parallel.cli.input.tables import read_table
+    from langgraph_parallel.cli.options import Format
+    from langgraph_parallel.cli.writing import write_text
+    from langgraph_parallel.graphs.feedback import create_feedback_analysis
+    from langgraph_parallel.nodes.catalogue.feedback import DIMENSIONS
+
+    command = GraphCommand(
+        model=model,
+        offline=offline,
+        output=output,
+        deadline=deadline,
+        budget_calls=budget_calls,
+        budget_usd=budget_usd,
+        quiet=quiet,
+    )
+    limits = command.check()
+    names = split_names(dimensions)
+    if names is not None:
+        check_names(names, "--dimensions", known=DIMENSIONS)
+    arguments: Any = {} if names is None else {"dimensions": names}
+    graph = create_feedback_analysis(model=model, offline=offline, limits=limits, **arguments)
+    result = command.run(graph, {"texts": read_table(path, column)})
+    if format is TableFormat.csv and result["csv"] is not None:
+        write_text(result["csv"], output)
+        return OK
+    return command.write(result, "feedback", Format(format.value))

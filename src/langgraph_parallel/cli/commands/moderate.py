@@ -1,0 +1,100 @@
+"""The command `moderate`."""
+
+from enum import StrEnum
+from typing import Annotated
+
+import typer
+
+from langgraph_parallel.cli.options import (
+    BudgetCallsOption,
+    BudgetUsdOption,
+    DeadlineOption,
+    Format,
+    FormatOption,
+    ModelOption,
+    OfflineOption,
+    OutputOption,
+    QuietOption,
+    split_names,
+)
+
+
+class Gate(StrEnum):
+    """The mildest status that fails."""
+
+    flagged = "flagged"
+    needs_review = "needs_review"
+
+
+FileArgument = Annotated[str, typer.Argument(metavar="FILE", help="Text to check; - reads standard input.")]
+ChecksOption = Annotated[
+    str | None,
+    typer.Option(
+        "--checks",
+        metavar="A,B",
+        help="Checks to run: hate, spam, personal_data, copyright. Default: all four.",
+    ),
+]
+RegionOption = Annotated[
+    str | None,
+    typer.Option(
+        "--region",
+        metavar="XX",
+        help="Country, such as US, whose telephone numbers are also found without the international prefix.",
+    ),
+]
+FailOnOption = Annotated[
+    Gate | None,
+    typer.Option(
+        "--fail-on",
+        help="Exit with code 1 if the text is flagged; with needs_review, also if it needs review.",
+    ),
+]
+
+
+def moderate(
+    path: FileArgument,
+    checks: ChecksOption = None,
+    model: ModelOption = None,
+    offline: OfflineOption = False,
+    region: RegionOption = None,
+    fail_on: FailOnOption = None,
+    format: FormatOption = Format.text,
+    output: OutputOption = None,
+    deadline: DeadlineOption = None,
+    budget_calls: BudgetCallsOption = None,
+    budget_usd: BudgetUsdOption = None,
+    quiet: QuietOption = False,
+) -> int:
+    """Check a text for hate, spam, personal data and copyright.
+
+    All checks run in parallel. Without a model, only patterns of personal data and spam are looked for, and
+    the text is never called clean.
+    """
+    from langgraph_parallel.cli.checks import check_names
+    from langgraph_parallel.cli.exit_codes import FOUND
+    from langgraph_parallel.cli.graph_command import GraphCommand
+    from langgraph_parallel.cli.input.documents import read_text
+    from langgraph_parallel.graphs.moderation import create_moderation
+    from langgraph_parallel.prompts import list_prompts
+
+    command = GraphCommand(
+        model=model,
+        offline=offline,
+        output=output,
+        deadline=deadline,
+        budget_calls=budget_calls,
+        budget_usd=budget_usd,
+        quiet=quiet,
+    )
+    limits = command.check()
+    chosen = split_names(checks)
+    if chosen is not None:
+        chosen = list(dict.fromkeys(chosen))
+        check_names(chosen, "--checks", known=list_prompts("moderation/checks"))
+    graph = create_moderation(model=model, offline=offline, checks=chosen, region=region, limits=limits)
+    result = command.run(graph, {"text": read_text(path, use="moderate")})
+    code = command.write(result, "moderation", format)
+    status = result["status"]
+    is_failure = status == "flagged" or (status == "needs_review" and fail_on is Gate.needs_review)
+    return FOUND if fail_on is not None and is_failure else code

@@ -1,0 +1,225 @@
+"""The command `review`."""
+
+from enum import StrEnum
+from typing import Annotated
+
+import typer
+
+from langgraph_parallel.cli.options import (
+    BudgetCallsOption,
+    BudgetUsdOption,
+    DeadlineOption,
+    ExcludeOption,
+    ModelOption,
+    OfflineOption,
+    OutputOption,
+    split_names,
+)
+
+
+class ReviewFormat(StrEnum):
+    """Format of the report."""
+
+    text = "text"
+    markdown = "markdown"
+    json = "json"
+    sarif = "sarif"
+
+
+class Summary(StrEnum):
+    """Where the run statistics go."""
+
+    stderr = "stderr"
+    report = "report"
+    none = "none"
+
+
+class Severity(StrEnum):
+    """Severity of a finding."""
+
+    high = "high"
+    medium = "medium"
+    low = "low"
+
+
+PathsArgument = Annotated[
+    list[str] | None,
+    typer.Argument(
+        metavar="PATH", help="Files and folders to review; - reads a unified diff from standard input."
+    ),
+]
+DiffOption = Annotated[
+    str | None, typer.Option("--diff", metavar="REV", help="Review only changes since this git revision.")
+]
+AspectsOption = Annotated[
+    str | None,
+    typer.Option(
+        "--aspects",
+        metavar="A,B",
+        help="Aspects to review: security, correctness, performance, style, tests, documentation, or "
+        "Markdown files of your own (path/to/aspect.md). Default: all six.",
+    ),
+]
+VotersOption = Annotated[
+    int, typer.Option("--voters", min=1, max=100, metavar="N", help="Model voters per aspect.")
+]
+EnginesOption = Annotated[
+    bool, typer.Option("--engines/--no-engines", help="Let static engines vote beside the models.")
+]
+ReconcileOption = Annotated[
+    bool, typer.Option("--reconcile", help="Ask the model to merge findings that nearly match.")
+]
+ReviewFormatOption = Annotated[ReviewFormat, typer.Option("--format", help="Format of the report.")]
+SummaryOption = Annotated[
+    Summary,
+    typer.Option(
+        "--summary",
+        help="Where to write the run statistics. In the report, they make it differ from run to run.",
+    ),
+]
+FailOnOption = Annotated[
+    Severity | None,
+    typer.Option(
+        "--fail-on",
+        help="Exit with code 1 if a confirmed finding has at least this severity, or if nothing was judged.",
+    ),
+]
+IncludeOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--include",
+        metavar="GLOB",
+        help="Below folders, read matching files instead of source code, in .gitignore syntax; repeatable.",
+    ),
+]
+TimeoutOption = Annotated[
+    float | None,
+    typer.Option(
+        "--timeout", min=0.001, metavar="SECONDS", help="Maximum time for one request.  [default: 120]"
+    ),
+]
+ConcurrencyOption = Annotated[
+    int | None,
+    typer.Option("--concurrency", min=1, metavar="N", help="Maximum requests in flight.  [default: 64]"),
+]
+RpmOption = Annotated[
+    float | None, typer.Option("--rpm", min=0.001, metavar="N", help="Maximum requests per minute.")
+]
+TpmOption = Annotated[
+    float | None, typer.Option("--tpm", min=1, metavar="N", help="Maximum tokens per minute.")
+]
+HedgeOption = Annotated[
+    str | None,
+    typer.Option(
+        "--hedge",
+        metavar="off|p95|SECONDS",
+        help="Send a second request for a slow one: after this time, or after the 95th percentile of "
+        "response times.  [default: off]",
+    ),
+]
+BudgetTokensOption = Annotated[
+    int | None, typer.Option("--budget-tokens", min=0, metavar="N", help="Maximum tokens, in and out.")
+]
+GraceOption = Annotated[
+    float | None,
+    typer.Option(
+        "--grace",
+        min=0,
+        metavar="SECONDS",
+        help="Time that running votes get to finish after the first Ctrl-C.  [default: 10]",
+    ),
+]
+CompletionOption = Annotated[
+    str | None,
+    typer.Option(
+        "--completion",
+        metavar="POLICY",
+        help="When enough votes have succeeded, such as 'min_success(0.8)'; exit with code 1 if it is not "
+        "met. Default: wait for all, and report failures.",
+    ),
+]
+MaxTokensOption = Annotated[
+    int | None,
+    typer.Option(
+        "--max-tokens",
+        min=200,
+        metavar="N",
+        help="Maximum code per prompt, in estimated tokens.  [default: 6000]",
+    ),
+]
+EstimateOption = Annotated[
+    bool, typer.Option("--estimate", help="Print upper bounds of calls, tokens and cost, and stop.")
+]
+ResumeOption = Annotated[
+    str | None,
+    typer.Option(
+        "--resume",
+        metavar="RUN",
+        help="Resume an earlier run: ask only for what is missing or failed. A new --model, --completion or "
+        "limit replaces the one of the run.",
+    ),
+]
+KeepOption = Annotated[
+    bool, typer.Option("--keep/--no-keep", help="Keep the run on disk until it is done, for --resume.")
+]
+
+
+# typer builds the options from the signature, so it has to list them all.
+def review(
+    paths: PathsArgument = None,
+    diff: DiffOption = None,
+    aspects: AspectsOption = None,
+    model: ModelOption = None,
+    voters: VotersOption = 3,
+    offline: OfflineOption = False,
+    engines: EnginesOption = True,
+    reconcile: ReconcileOption = False,
+    format: ReviewFormatOption = ReviewFormat.text,
+    output: OutputOption = None,
+    summary: SummaryOption = Summary.stderr,
+    fail_on: FailOnOption = None,
+    include: IncludeOption = None,
+    exclude: ExcludeOption = None,
+    timeout: TimeoutOption = None,
+    deadline: DeadlineOption = None,
+    concurrency: ConcurrencyOption = None,
+    rpm: RpmOption = None,
+    tpm: TpmOption = None,
+    hedge: HedgeOption = None,
+    budget_calls: BudgetCallsOption = None,
+    budget_tokens: BudgetTokensOption = None,
+    budget_usd: BudgetUsdOption = None,
+    grace: GraceOption = None,
+    completion: CompletionOption = None,
+    max_tokens: MaxTokensOption = None,
+    estimate: EstimateOption = False,
+    resume: ResumeOption = None,
+    keep: KeepOption = True,
+) -> int:
+    """Review code: models and static engines vote on each aspect.
+
+    Models vote if one is available (--model, LANGGRAPH_PARALLEL_MODEL, OPENAI_API_KEY or OPENAI_BASE_URL),
+    with the static engines as one more voter. Without a model, the engines vote alone.
+    """
+    from langgraph_parallel.cli.checks import limit_fields
+    from langgraph_parallel.cli.review import destination, reviewing, settings, source
+
+    pace = {"timeout": timeout, "concurrency": concurrency, "rpm": rpm, "tpm": tpm, "hedge": hedge}
+    budget = {"budget_calls": budget_calls, "budget_tokens": budget_tokens, "budget_usd": budget_usd}
+    options = settings.ReviewOptions(
+        aspects=split_names(aspects),
+        model=model,
+        voters=voters,
+        engines=engines,
+        offline=offline,
+        reconcile=reconcile,
+        completion=completion,
+        limits=limit_fields(deadline=deadline, grace=grace, max_tokens=max_tokens, **pace, **budget),
+    )
+    code = source.Source(paths or [], diff, include or [], exclude or [])
+    report = destination.Destination(format, output, summary, fail_on)
+    if resume is not None:
+        return reviewing.resume(resume, options, code, report, estimate=estimate)
+    if estimate:
+        return reviewing.print_estimate(options, code, report)
+    return reviewing.review(options, code, report, keep=keep)

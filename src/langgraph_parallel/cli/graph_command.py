@@ -1,0 +1,101 @@
+"""What commands that run one graph of the catalogue share."""
+
+import asyncio
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from langgraph_parallel.cli.checks import check_model_options, limit_fields, make_limits
+from langgraph_parallel.cli.exit_codes import OK
+from langgraph_parallel.cli.options import Format
+from langgraph_parallel.cli.signals import stoppable
+from langgraph_parallel.cli.writing import check_output, render_markdown, report_no_result, write_text
+from langgraph_parallel.records import Branch
+from langgraph_parallel.report.run import run_summary
+from langgraph_parallel.report.wording import visible
+from langgraph_parallel.runtime.limits import Limits
+
+
+@dataclass(frozen=True, kw_only=True)
+class GraphCommand:
+    """The options that all these commands have.
+
+    Attributes:
+        deadline: seconds.
+    """
+
+    model: str | None
+    offline: bool = False
+    output: Path | None
+    deadline: float | None
+    budget_calls: int | None
+    budget_usd: float | None
+    quiet: bool
+
+    def check(self) -> Limits:
+        """Check the options before any work, and return the limits that they set.
+
+        Raises:
+            UsageError: an option is not valid, or two contradict each other.
+        """
+        check_output(self.output)
+        limits = make_limits(
+            limit_fields(deadline=self.deadline, budget_calls=self.budget_calls, budget_usd=self.budget_usd)
+        )
+        check_model_options(self.model, offline=self.offline, limits=limits)
+        return limits
+
+    def run(self, graph: Any, inputs: Mapping[str, Any]) -> dict[str, Any]:
+        """Run a graph with progress and statistics on standard error; a signal stops it gracefully.
+
+        Raises:
+            KeyboardInterrupt: a second signal cancelled the run.
+        """
+
+        async def follow() -> dict[str, Any]:
+            output: dict[str, Any] = {}
+            async for mode, data in graph.astream(inputs, stream_mode=["custom", "values"]):
+                if mode == "values":
+                    output = data
+                elif not self.quiet and data.get("event") == "finished":
+                    _print_progress(data["branch"])
+            return output
+
+        async def run() -> dict[str, Any]:
+            return await stoppable(follow())
+
+        output = asyncio.run(run())
+        if not self.quiet:
+            sys.stderr.write("\n" + run_summary(output["run_report"]))
+        return output
+
+    def write(self, output: Mapping[str, Any], key: str, format: Format) -> int:
+        """Write the result of a run, or why there is none.
+
+        Args:
+            output: of the graph.
+            key: of the result in it; its text is under `markdown`.
+            format: of the result.
+
+        Returns:
+            The exit code.
+        """
+        result = output.get(key)
+        if result is None:
+            return report_no_result(key, output["run_report"])
+        if format is Format.json:
+            text = result.model_dump_json(indent=2) + "\n"
+        elif format is Format.markdown:
+            text = output["markdown"]
+        else:
+            text = render_markdown(output["markdown"], self.output)
+        write_text(text, self.output)
+        return OK
+
+
+def _print_progress(branch: Branch) -> None:
+    problem = "" if branch.ok else f": {branch.error or branch.status}"
+    line = f"{branch.name}{problem}, {branch.ended - branch.started:.1f} s"
+    print(visible(line), file=sys.stderr, flush=True)

@@ -1,0 +1,1 @@
+"""What commands read: files, folders, documents, tables and diffs."""

@@ -1,0 +1,190 @@
+"""Files and folders as texts by path, and a reason for every file that is left out."""
+
+import os
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NamedTuple
+
+from pathspec import GitIgnoreSpec
+
+from langgraph_parallel.cli.input.ignores import Ignores
+from langgraph_parallel.cli.input.reading import read_source
+from langgraph_parallel.errors import UsageError
+from langgraph_parallel.nodes.text.diff import readable
+from langgraph_parallel.records import Skipped
+
+SOURCE_SUFFIXES = frozenset(
+    """
+    .py .pyi .js .jsx .mjs .cjs .ts .tsx .vue .svelte .go .rs .java .kt .kts .scala .groovy .c .h .cc .cpp
+    .cxx .hpp .hh .m .mm .cs .fs .vb .swift .rb .php .pl .pm .lua .r .jl .ex .exs .erl .hs .ml .clj .dart
+    .zig .nim .sh .bash .zsh .ps1 .sql .proto .graphql .tf .html .css .scss .md .rst
+    """.split()  # noqa: SIM905 - a list that people read and extend
+)
+_SOURCE_NAMES = frozenset(
+    ("Dockerfile", "Makefile", "Rakefile", "Gemfile", "Jenkinsfile", "CMakeLists.txt"),
+)
+_FOREIGN_FOLDERS = frozenset(
+    {".git", ".hg", ".svn", "__pycache__", "node_modules", ".venv", "venv", ".tox", ".mypy_cache"}
+)
+
+Reader = Callable[[Path], str | Skipped]
+
+
+class Files(NamedTuple):
+    """Texts by path as a person would write it, and the files that were left out."""
+
+    texts: dict[str, str]
+    skipped: list[Skipped]
+
+
+@dataclass(frozen=True)
+class Globs:
+    """Patterns in .gitignore syntax, relative to the folder that is searched.
+
+    Attributes:
+        include: replaces the built-in choice of source files; None for that choice.
+        exclude: wins over `include`.
+    """
+
+    include: GitIgnoreSpec | None
+    exclude: GitIgnoreSpec
+
+    @classmethod
+    def parse(cls, include: Sequence[str], exclude: Sequence[str]) -> "Globs":
+        """Parse patterns; an empty `include` stands for the built-in choice."""
+        return cls(GitIgnoreSpec.from_lines(include) if include else None, GitIgnoreSpec.from_lines(exclude))
+
+
+def collect(
+    paths: Sequence[str],
+    *,
+    include: Sequence[str] = (),
+    exclude: Sequence[str] = (),
+    read: Reader = read_source,
+    use: str = "review",
+) -> Files:
+    """Read files, and the source files below folders.
+
+    A named file is read whatever its name, and must be readable. Below a folder, .gitignore is respected,
+    links are not followed, and only source files are read, or those that `include` matches.
+
+    Args:
+        paths: files and folders.
+        include: globs in .gitignore syntax, relative to the folder; they replace the built-in choice.
+        exclude: globs of files and folders to skip.
+        read: reads a file or returns why it cannot; by default UTF-8 text of at most 1 MB.
+        use: verb for the files' purpose in error messages.
+
+    Raises:
+        UsageError: a path does not exist or cannot be read, or no file was found.
+    """
+    globs = Globs.parse(include, exclude)
+    texts: dict[str, str] = {}
+    skipped: list[Skipped] = []
+    for name in paths:
+        path = Path(name)
+        if not path_exists(path):
+            raise UsageError(f"no such path: {name}")
+        if path.is_dir():
+            _read_folder(path, globs, read, texts, skipped)
+            continue
+        content = read(path)
+        if isinstance(content, Skipped):
+            raise UsageError(f"cannot {use} {name}: {content.reason}")
+        texts[display_path(path)] = content
+    if not texts:
+        raise UsageError(f"nothing to {use} in {', '.join(paths)}: no matching file (--include adds others)")
+    return Files(texts, skipped)
+
+
+def filter_paths(
+    paths: Sequence[str], *, include: Sequence[str] = (), exclude: Sequence[str] = ()
+) -> list[str]:
+    """Keep the paths that match `include`, if given, and do not match `exclude`."""
+    globs = Globs.parse(include, exclude)
+    return [
+        path
+        for path in paths
+        if (globs.include is None or globs.include.match_file(path)) and not globs.exclude.match_file(path)
+    ]
+
+
+def read_inside(folder: Path, path: str) -> str | None:
+    """Read a file that a diff names; None if it lies outside the folder or is not readable text."""
+    target = (folder / path).resolve()
+    if not target.is_relative_to(folder.resolve()) or not target.is_file():
+        return None
+    content = read_source(target)
+    return content if isinstance(content, str) else None
+
+
+def path_exists(path: Path) -> bool:
+    """Return whether a path exists; False also for a name that the system refuses, such as one too long."""
+    try:
+        return path.exists()
+    except (OSError, ValueError):
+        return False
+
+
+def display_path(path: Path) -> str:
+    """Return a path with forward slashes, relative to the current folder if it lies below it."""
+    here = Path.cwd()
+    absolute = Path(os.path.abspath(path))
+    return (absolute.relative_to(here) if absolute.is_relative_to(here) else absolute).as_posix()
+
+
+def _read_folder(
+    folder: Path, globs: Globs, read: Reader, texts: dict[str, str], skipped: list[Skipped]
+) -> None:
+    for file, skip_reason in _walk(folder, globs):
+        content = Skipped(path="", reason=skip_reason) if skip_reason else read(file)
+        if isinstance(content, str):
+            texts[display_path(file)] = content
+        else:
+            skipped.append(Skipped(path=readable(display_path(file)), reason=content.reason))
+
+
+def _walk(root: Path, globs: Globs) -> Iterator[tuple[Path, str | None]]:
+    """Walk a folder in a fixed order: each file, and each skipped folder, with the reason to skip it."""
+    ignores = Ignores(root)
+    for folder, subfolders, names in os.walk(root):
+        here = Path(folder)
+        ignores.enter(here)
+        for name in sorted(subfolders):
+            path = here / name
+            if reason := _reason_to_skip_folder(path, root, globs, ignores):
+                subfolders.remove(name)  # os.walk descends only into what remains
+                if not (name in _FOREIGN_FOLDERS and name.startswith(".")):
+                    yield path, reason
+        subfolders.sort()
+        for name in sorted(names):
+            yield here / name, _reason_to_skip_file(here / name, root, globs, ignores)
+
+
+def _reason_to_skip_folder(path: Path, root: Path, globs: Globs, ignores: Ignores) -> str | None:
+    if path.name in _FOREIGN_FOLDERS:
+        return "not code of this project"
+    if globs.exclude.match_file(f"{path.relative_to(root).as_posix()}/"):
+        return "excluded"
+    if path.is_symlink():
+        return "symbolic link"
+    return "ignored by .gitignore" if ignores.is_ignored(path, folder=True) else None
+
+
+def _reason_to_skip_file(path: Path, root: Path, globs: Globs, ignores: Ignores) -> str | None:
+    relative = path.relative_to(root).as_posix()
+    if readable(path.name) != path.name:
+        return "its name is not UTF-8"
+    if path.is_symlink():
+        return "symbolic link"
+    if not path.is_file():
+        return "not a regular file"
+    if globs.exclude.match_file(relative):
+        return "excluded"
+    if ignores.is_ignored(path):
+        return "ignored by .gitignore"
+    if globs.include is not None:
+        return None if globs.include.match_file(relative) else "not included"
+    is_source = path.suffix.lower() in SOURCE_SUFFIXES or path.name in _SOURCE_NAMES
+    return None if is_source else "not source code"

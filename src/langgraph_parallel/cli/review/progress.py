@@ -1,0 +1,63 @@
+"""Progress on standard error: a bar in a terminal, lines elsewhere."""
+
+import sys
+from types import TracebackType
+from typing import Self
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
+
+from langgraph_parallel.records import Branch, ReviewQuestion
+from langgraph_parallel.report.wording import count, visible
+
+
+class ProgressDisplay:
+    """Shows how many voters have finished, and each vote as it closes."""
+
+    def __init__(self) -> None:
+        self._bar: Progress | None = None
+        self._task: TaskID | None = None
+        if sys.stderr.isatty():
+            self._bar = Progress(
+                TextColumn("{task.description}", markup=False),
+                BarColumn(),
+                MofNCompleteColumn(),
+                TimeElapsedColumn(),
+                console=Console(stderr=True, highlight=False, emoji=False),
+                transient=True,
+            )
+
+    def __enter__(self) -> Self:
+        if self._bar:
+            self._bar.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._bar:
+            self._bar.stop()
+
+    def on_plan(self, questions: list[ReviewQuestion]) -> None:
+        """Show how many voters will be asked."""
+        voters = sum(len(question.voters) for question in questions)
+        if self._bar:
+            self._task = self._bar.add_task("asking voters", total=voters)
+        else:
+            self._print_line(f"{count(voters, 'voter')} in {count(len(questions), 'vote')}")
+
+    def on_voter(self, voter: Branch) -> None:
+        """Advance the bar."""
+        if self._bar and self._task is not None:
+            self._bar.advance(self._task)
+            self._bar.update(self._task, description=visible(f"heard {voter.name}"))
+
+    def on_vote(self, vote: Branch) -> None:
+        """Print a line for a vote that has closed."""
+        if not self._bar:
+            voters = f"{vote.leaves.get('ok', 0)} of {count(sum(vote.leaves.values()), 'voter')}"
+            seconds = vote.ended - vote.started
+            self._print_line(f"{vote.name}: {voters if vote.ok else vote.error}, {seconds:.1f} s")
+
+    def _print_line(self, text: str) -> None:
+        print(visible(text), file=sys.stderr, flush=True)

@@ -1,0 +1,169 @@
+"""A review from its options to its exit code. The run is kept on disk until it is done."""
+
+import asyncio
+import contextlib
+import dataclasses
+import sys
+from collections.abc import AsyncIterator, Callable, Coroutine
+from typing import Any
+
+from langchain_core.runnables import RunnableConfig
+
+from langgraph_parallel.cli.checks import exclude_each_other
+from langgraph_parallel.cli.exit_codes import OK
+from langgraph_parallel.cli.review.destination import Destination
+from langgraph_parallel.cli.review.following import Graph, Result, resume_review, run_review
+from langgraph_parallel.cli.review.progress import ProgressDisplay
+from langgraph_parallel.cli.review.settings import ReviewOptions
+from langgraph_parallel.cli.review.source import Source
+from langgraph_parallel.cli.run_store import KeptRun, RunStore
+from langgraph_parallel.cli.writing import write_text
+from langgraph_parallel.control import aestimate
+from langgraph_parallel.errors import CompletionError, UsageError
+from langgraph_parallel.records import Estimate
+from langgraph_parallel.report.review.wording import headline
+from langgraph_parallel.report.wording import count
+
+
+def review(options: ReviewOptions, source: Source, destination: Destination, *, keep: bool) -> int:
+    """Review code and write the report.
+
+    Args:
+        options: the review.
+        source: the code.
+        destination: of the report.
+        keep: whether to keep the run on disk until it is done.
+
+    Returns:
+        The exit code.
+
+    Raises:
+        UsageError: the options or the code are not usable.
+        CompletionError: too few votes succeeded.
+        KeyboardInterrupt: a second signal cancelled the run.
+    """
+    destination.check()
+    options.build()  # report unusable options before reading anything
+    inputs = source.read()
+    store = RunStore() if keep else None
+    kept = store.begin(source.command, dataclasses.asdict(options)) if store else None
+
+    async def run() -> Result:
+        async with _open_graph(options, store) as graph:
+            config: RunnableConfig = {"configurable": {"thread_id": kept.id}} if kept else {}
+            with ProgressDisplay() as progress:
+                return await run_review(graph, inputs, config, progress)
+
+    if store is None or kept is None:
+        return destination.write(*asyncio.run(run()))
+    try:
+        result = _run_kept(store, kept.id, run)
+    except UsageError:
+        store.forget(kept.id)  # raised before any call, so there is nothing to resume
+        raise
+    return destination.write(*result)
+
+
+def resume(
+    id: str, options: ReviewOptions, source: Source, destination: Destination, *, estimate: bool
+) -> int:
+    """Resume an earlier run by its own options; a model, a completion policy or limits given now win.
+
+    Args:
+        id: of the run, or its beginning.
+        options: those given now.
+        source: must be empty; the run has its code.
+        destination: of the report.
+        estimate: must be False.
+
+    Returns:
+        The exit code.
+
+    Raises:
+        UsageError: there is no such run, it has nothing left to do, or the options contradict it.
+        CompletionError, KeyboardInterrupt: as `review`.
+    """
+    destination.check()
+    if not source.is_empty:
+        raise UsageError("--resume uses the code of that run; give no paths and no --diff")
+    if estimate or options.offline:  # a resumed run would ask models all the same
+        raise exclude_each_other("--resume", "--estimate" if estimate else "--offline")
+    store = RunStore()
+    kept = store.find(id)
+    merged = _merge(kept, options)
+
+    async def run() -> Result:
+        async with _open_graph(merged, store) as graph:
+            with ProgressDisplay() as progress:
+                config: RunnableConfig = {"configurable": {"thread_id": kept.id}}
+                return await resume_review(graph, config, progress)
+
+    return destination.write(*_run_kept(store, kept.id, run))
+
+
+def print_estimate(options: ReviewOptions, source: Source, destination: Destination) -> int:
+    """Print what a review would take at most, without any call.
+
+    Returns:
+        The exit code.
+
+    Raises:
+        UsageError: the options or the code are not usable.
+    """
+    destination.check()
+    graph = options.build()
+    estimate: Estimate = asyncio.run(aestimate(graph, source.read()))
+    calls = count(estimate.calls, "call")
+    requests = count(estimate.most_calls, "request")
+    tokens = f"{estimate.input_tokens:,} tokens in and {estimate.output_tokens:,} out at most"
+    cost = "at an unknown price" if estimate.usd is None else f"${estimate.usd:.2f} at most"
+    notes = "".join(f"{note}\n" for note in estimate.notes)
+    write_text(f"{calls} to models, {requests} if all are repeated; {tokens}, {cost}.\n{notes}")
+    return OK
+
+
+def _merge(kept: KeptRun, options: ReviewOptions) -> ReviewOptions:
+    stored = ReviewOptions(**kept.settings)
+    if stored.offline and options.model is not None:
+        raise UsageError(f"run {kept.id} was started with --offline; leave out --model")
+    return dataclasses.replace(
+        stored,
+        model=options.model or stored.model,
+        completion=options.completion or stored.completion,
+        limits={**stored.limits, **options.limits},
+    )
+
+
+@contextlib.asynccontextmanager
+async def _open_graph(options: ReviewOptions, store: RunStore | None) -> AsyncIterator[Graph]:
+    if store is None:
+        yield options.build()
+        return
+    async with store.checkpointer() as checkpointer:
+        yield options.build(checkpointer)
+
+
+def _run_kept(store: RunStore, id: str, run: Callable[[], Coroutine[Any, Any, Result]]) -> Result:
+    """Run, record how it ended, and print how to resume it."""
+    try:
+        result: Result = asyncio.run(run())
+    except CompletionError as error:
+        _record_end(store, id, "partial", str(error))
+        raise
+    except KeyboardInterrupt:
+        _record_end(store, id, "stopped", "cancelled")
+        raise
+    review, report = result
+    if review is None:
+        _record_end(store, id, "partial", "no report")
+    else:
+        state = "stopped" if review.interrupted else "partial" if report.failures else "done"
+        _record_end(store, id, state, headline(review))
+    return result
+
+
+def _record_end(store: RunStore, id: str, state: str, summary: str) -> None:
+    store.finish(id, state, summary)
+    if state != "done":
+        command = f"langgraph-parallel review --resume {id}"
+        print(f"the run is not complete; to run the rest: {command}", file=sys.stderr)

@@ -1,0 +1,85 @@
+"""The options that define a review, and the graph that they build."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from langgraph.graph.state import CompiledStateGraph
+
+from langgraph_parallel.cli.checks import (
+    MODEL_HINT,
+    check_model_options,
+    check_names,
+    exclude_each_other,
+    has_model,
+    make_limits,
+    naming,
+)
+from langgraph_parallel.errors import UsageError
+from langgraph_parallel.graphs.review import create_review
+from langgraph_parallel.nodes.review.aspects import as_aspects
+from langgraph_parallel.offline import installed_engines
+from langgraph_parallel.reducers.completion import as_completion
+from langgraph_parallel.runtime.limits import Limits
+from langgraph_parallel.runtime.models import require_model
+
+
+@dataclass(frozen=True)
+class ReviewOptions:
+    """What defines a review. It is stored on disk with the run, and holds no secret.
+
+    Attributes:
+        limits: fields of `Limits` by name.
+    """
+
+    aspects: list[str] | None = None
+    model: str | None = None
+    voters: int = 3
+    engines: bool = True
+    offline: bool = False
+    reconcile: bool = False
+    completion: str | None = None
+    limits: Mapping[str, Any] = field(default_factory=dict)
+
+    def build(self, checkpointer: Any = None) -> CompiledStateGraph[Any, Any, Any, Any]:
+        """Check the options and build the graph.
+
+        Raises:
+            UsageError: an option is not valid, options contradict each other, or no voter is available.
+        """
+        limits = make_limits(self.limits)
+        self._check_voters(limits)
+        if self.aspects is not None:
+            check_names(self.aspects, "--aspects")
+        with naming("--aspects"):
+            aspects = as_aspects(self.aspects)
+        with naming("--completion"):
+            completion = as_completion(self.completion)
+        return create_review(
+            model=self.model,
+            aspects=aspects,
+            voters=self.voters,
+            engines=self.engines,
+            offline=self.offline,
+            reconcile=self.reconcile,
+            limits=limits,
+            completion=completion,
+            checkpointer=checkpointer,
+        )
+
+    def _check_voters(self, limits: Limits) -> None:
+        check_model_options(self.model, offline=self.offline, limits=limits)
+        if self.offline and not self.engines:
+            raise exclude_each_other("--offline", "--no-engines", "together they leave no voter")
+        if self.offline and self.reconcile:
+            raise exclude_each_other("--offline", "--reconcile", "reconciling asks a model")
+        if not self.offline and has_model(self.model):
+            require_model(self.model)  # a missing key shows before anything is read
+            return
+        if not self.engines:
+            raise UsageError(f"--no-engines needs a model: {MODEL_HINT}")
+        if self.reconcile:
+            raise UsageError(f"--reconcile needs a model: {MODEL_HINT}")
+        if not installed_engines():
+            install = "pip install 'langgraph-parallel[offline]'"
+            raise UsageError(f"no voter: install the static engines ({install}), or {MODEL_HINT}")

@@ -1,0 +1,54 @@
+"""Graceful stop: the first signal drains a run, the second cancels it."""
+
+import asyncio
+import contextlib
+import signal
+import sys
+from collections.abc import Awaitable, Iterator
+from typing import Any, TypeVar
+
+from langgraph_parallel.runtime.run import drain
+
+T = TypeVar("T")
+
+
+async def stoppable(running: Awaitable[T]) -> T:
+    """Await a run that the first SIGINT or SIGTERM drains and the second cancels.
+
+    Raises:
+        KeyboardInterrupt: a second signal cancelled the run.
+    """
+    task = asyncio.ensure_future(running)
+    with _handling_signals(task):
+        try:
+            return await task
+        except asyncio.CancelledError:
+            raise KeyboardInterrupt from None
+
+
+@contextlib.contextmanager
+def _handling_signals(task: "asyncio.Future[Any]") -> Iterator[None]:
+    loop = asyncio.get_running_loop()
+    signals = (signal.SIGINT, signal.SIGTERM)
+    is_stopping = False
+
+    def stop(number: signal.Signals) -> None:
+        nonlocal is_stopping
+        if is_stopping:
+            task.cancel()
+            return
+        is_stopping = True
+        drain(f"stopped by {number.name}")
+        print("stopping: running calls may finish; a second Ctrl-C cancels them", file=sys.stderr, flush=True)
+
+    try:
+        for number in signals:
+            loop.add_signal_handler(number, stop, number)
+    except (NotImplementedError, RuntimeError):  # not on this platform, or not in the main thread
+        pass
+    try:
+        yield
+    finally:
+        with contextlib.suppress(NotImplementedError, RuntimeError):
+            for number in signals:
+                loop.remove_signal_handler(number)

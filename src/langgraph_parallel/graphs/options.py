@@ -1,0 +1,63 @@
+"""The options that every factory takes."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+from langgraph.store.base import BaseStore
+from langgraph.types import Checkpointer
+from typing_extensions import TypedDict
+
+from langgraph_parallel.errors import UsageError
+from langgraph_parallel.reducers.completion import Completion, as_completion
+from langgraph_parallel.runtime.limits import Limits, limits_from_environment, merge_limits
+from langgraph_parallel.runtime.models import ModelLike
+from langgraph_parallel.runtime.prices import check_prices
+from langgraph_parallel.runtime.settings import as_settings
+
+
+class GraphOptions(TypedDict, total=False):
+    """Options of every graph."""
+
+    limits: Limits | Mapping[str, Any] | None
+    """Limits of calls and work, budget and deadline of a run: `Limits`, or a mapping of its fields."""
+    completion: str | Completion | None
+    """When enough branches have succeeded, such as `completion.min_success(0.8)`, or the same as text. The
+    remaining branches are cancelled then; if it cannot be met, the run raises `CompletionError`. By default
+    the graph waits for all branches and closes on those that succeeded."""
+    checkpointer: Checkpointer
+    """Of the compiled graph. Leave it out if the graph becomes a node or a worker of another one."""
+    store: BaseStore | None
+    """Of the compiled graph."""
+
+
+class Resolved(NamedTuple):
+    """Options as records."""
+
+    limits: Limits | None
+    completion: Completion | None
+    compile: dict[str, Any]
+    """The options of `StateGraph.compile`."""
+
+
+def resolve(options: GraphOptions, models: Sequence[ModelLike | None]) -> Resolved:
+    """Check the options of a factory, and turn them into records.
+
+    Args:
+        options: as the caller passed them.
+        models: every model that the graph was built to ask; None for the one that the environment names.
+
+    Raises:
+        UsageError: an option does not exist, or is not valid.
+        UnknownPrice: a budget in dollars, and a model without a known price.
+    """
+    if unknown := options.keys() - GraphOptions.__annotations__.keys():
+        known = ", ".join(GraphOptions.__annotations__)
+        raise UsageError(f"unknown argument {sorted(unknown)[0]!r}; options of every graph are {known}")
+    limits = options.get("limits")
+    limits = None if limits is None else as_settings(limits, Limits, "limits")
+    check_prices(merge_limits([limits, limits_from_environment()]), models)
+    return Resolved(
+        limits,
+        as_completion(options.get("completion")),
+        {"checkpointer": options.get("checkpointer"), "store": options.get("store")},
+    )

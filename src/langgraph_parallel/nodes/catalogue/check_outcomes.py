@@ -1,0 +1,180 @@
+"""Outcomes of checks: read from branches, merged over the parts of a text, and summed up."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, Literal
+
+from pydantic import ValidationError
+
+from langgraph_parallel.nodes.catalogue.checks import CLEAN, FLAG
+from langgraph_parallel.nodes.text.quotes import locate
+from langgraph_parallel.records import Branch, CheckOutcome, CheckStatus, Moderation, Span, Support, Verdict
+
+_BY_SEVERITY: Sequence[CheckStatus] = ("flagged", "not_run", "undecided", "not_assessed", "clean")
+_UNREADABLE = "its answer is not a judgement"
+
+_Place = tuple[int, int]
+
+
+def read_check(name: str, branch: Branch | None, text: str, offset: int = 0) -> CheckOutcome:
+    """Return the outcome of a check on a text, or on a part of it.
+
+    An answer that is not a judgement means that the check was not run.
+
+    Args:
+        name: of the check.
+        branch: of the check; None if it never started.
+        text: that was judged.
+        offset: index of this text in the whole text.
+    """
+    if branch is None or not branch.ok:
+        error = "it never started" if branch is None else branch.error or branch.status
+        return CheckOutcome(check=name, status="not_run", error=error)
+    by = sorted({call.target for call in branch.calls if call.kind == "model"})
+    try:
+        return _read_value(name, branch.value, text, offset).model_copy(update={"by": by})
+    except (ValidationError, TypeError, ValueError, KeyError, AttributeError):
+        return CheckOutcome(check=name, status="not_run", error=_UNREADABLE, by=by)
+
+
+def merge_outcomes(outcomes: Sequence[CheckOutcome]) -> CheckOutcome:
+    """Merge the outcomes of one check on the parts of a text: the most severe status counts."""
+    status = min((outcome.status for outcome in outcomes), key=_BY_SEVERITY.index)
+    decisive = [outcome for outcome in outcomes if outcome.status == status]
+    confidences = [outcome.confidence for outcome in decisive if outcome.confidence is not None]
+    # One flagged part flags the text; but the text is only as clean as its least certain part.
+    choose = max if status == "flagged" else min
+    errors = _distinct(outcome.error for outcome in outcomes if outcome.error)
+    return CheckOutcome(
+        check=outcomes[0].check,
+        status=status,
+        support=outcomes[0].support if len(outcomes) == 1 else None,
+        confidence=choose(confidences, default=None),
+        reasons=_distinct(reason for outcome in decisive for reason in outcome.reasons),
+        spans=sorted(_distinct_spans(outcomes), key=lambda span: span.start),
+        by=_distinct(by for outcome in outcomes for by in outcome.by),
+        error="; ".join(errors) or None,
+    )
+
+
+def build_moderation(outcomes: Iterable[CheckOutcome], notice: str = "") -> Moderation:
+    """Sum up all checks: flagged if one flags, clean only if all ran completely and found nothing."""
+    checked = list(outcomes)
+    statuses = {outcome.status for outcome in checked}
+    status: Literal["flagged", "clean", "needs_review"] = "needs_review"
+    if "flagged" in statuses:
+        status = "flagged"
+    elif statuses == {"clean"} and not any(outcome.error for outcome in checked):
+        status = "clean"
+    return Moderation(status=status, outcomes=checked, notice=notice)
+
+
+def _read_value(name: str, value: Any, text: str, offset: int) -> CheckOutcome:
+    """Read what the worker of a check returned: a moderation, a vote, or a judgement."""
+    if isinstance(value, dict) and isinstance(value.get("moderation"), dict):
+        return _read_moderation(name, Moderation.model_validate(value["moderation"]))
+    if isinstance(value, dict) and isinstance(value.get("verdict"), dict):
+        return _read_vote(name, value, text, offset)
+    return _read_judgement(name, value if isinstance(value, dict) else {"flagged": value}, text, offset)
+
+
+def _read_moderation(name: str, moderation: Moderation) -> CheckOutcome:
+    """Read a nested moderation; one that needs review is undecided."""
+    statuses: Mapping[str, CheckStatus] = {"flagged": "flagged", "clean": "clean"}
+    return CheckOutcome(
+        check=name,
+        status=statuses.get(moderation.status, "undecided"),
+        reasons=[f"{flag.check}: {' '.join(flag.reasons) or flag.status}" for flag in moderation.flags],
+        spans=[span for flag in moderation.flags for span in flag.spans],
+    )
+
+
+def _read_vote(name: str, value: Mapping[str, Any], text: str, offset: int) -> CheckOutcome:
+    """Read a vote: the reasons and the spans are those of the ballots for the choice."""
+    verdict = Verdict.model_validate(value["verdict"])
+    if not verdict.decided or verdict.choice not in (FLAG, CLEAN):
+        status: CheckStatus = "undecided" if verdict.cast else "not_run"
+        error = None if verdict.cast else f"none of {verdict.asked} voters cast a ballot"
+        return CheckOutcome(check=name, status=status, support=verdict.support, error=error)
+    flagged = verdict.choice == FLAG
+    supporting = [ballot for ballot in value["ballots"] if ballot.get("choice") == verdict.choice]
+    spans = {
+        (span.start, span.end): span
+        for ballot in supporting
+        for span in (_read_spans(name, ballot, text, offset) if flagged else ())
+    }
+    return CheckOutcome(
+        check=name,
+        status="flagged" if flagged else "clean",
+        support=Support(k=verdict.support.k, n=verdict.support.n),
+        confidence=verdict.confidence,
+        reasons=_distinct(reason for ballot in supporting for reason in _read_reasons(ballot)),
+        spans=list(spans.values()),
+    )
+
+
+def _read_judgement(name: str, judgement: Mapping[str, Any], text: str, offset: int) -> CheckOutcome:
+    """Read the judgement of one model or function."""
+    if "choice" in judgement and judgement["choice"] is None:
+        return CheckOutcome(check=name, status="undecided", reasons=_read_reasons(judgement))
+    choice, confidence = judgement.get("choice"), judgement.get("confidence")
+    flagged = choice == FLAG if choice in (FLAG, CLEAN) else judgement.get("flagged")
+    if not isinstance(flagged, bool):
+        return CheckOutcome(check=name, status="not_run", error=_UNREADABLE)
+    return CheckOutcome(
+        check=name,
+        status="flagged" if flagged else "clean",
+        confidence=confidence if isinstance(confidence, int | float) and 0 <= confidence <= 1 else None,
+        reasons=_read_reasons(judgement),
+        spans=_read_spans(name, judgement, text, offset) if flagged else [],
+    )
+
+
+def _read_reasons(judgement: Mapping[str, Any]) -> list[str]:
+    texts = [judgement.get(key) for key in ("reason", "rationale")]
+    return [text.strip() for text in texts if isinstance(text, str) and text.strip()]
+
+
+def _read_spans(check: str, judgement: Mapping[str, Any], text: str, offset: int) -> list[Span]:
+    """Return the flagged characters: quotes that are in the text, and valid spans.
+
+    The kind of a span is its own, else the name of the check.
+    """
+    kinds = dict.fromkeys(_locate_quotes(judgement, text), check)
+    spans = judgement.get("spans")
+    for span in spans if isinstance(spans, list) else []:
+        place = _read_place(span, len(text))
+        if place is not None:
+            kind = span.get("kind") if isinstance(span, dict) else None
+            kinds[place] = kind if isinstance(kind, str) else kinds.get(place, check)
+    return [
+        Span(start=start + offset, end=end + offset, text=text[start:end], kind=kind)
+        for (start, end), kind in sorted(kinds.items())
+    ]
+
+
+def _locate_quotes(judgement: Mapping[str, Any], text: str) -> list[_Place]:
+    notes = judgement.get("notes")
+    quotes = judgement.get("quotes") or (notes.get("quotes") if isinstance(notes, dict) else None)
+    if not isinstance(quotes, list):
+        return []
+    return [place for quote in quotes if isinstance(quote, str) for place in locate(quote, text)]
+
+
+def _read_place(span: Any, length: int) -> _Place | None:
+    """Return the offsets of a span, a pair or an object with `start` and `end`; None if it is not valid."""
+    if isinstance(span, dict):
+        span = [span.get("start"), span.get("end")]
+    if not isinstance(span, list) or len(span) != 2:
+        return None
+    start, end = span
+    if type(start) is not int or type(end) is not int or not 0 <= start < end <= length:
+        return None
+    return start, end
+
+
+def _distinct(texts: Iterable[str]) -> list[str]:
+    return list(dict.fromkeys(texts))
+
+
+def _distinct_spans(outcomes: Iterable[CheckOutcome]) -> list[Span]:
+    return list({(span.start, span.end): span for outcome in outcomes for span in outcome.spans}.values())

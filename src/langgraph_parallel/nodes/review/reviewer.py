@@ -1,0 +1,131 @@
+"""Reviewer: plans a review, and closes it on one report."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from pydantic import JsonValue
+
+from langgraph_parallel.errors import InputError
+from langgraph_parallel.nodes.fan_out.gathered import Gathered
+from langgraph_parallel.nodes.flow.spec import NotedPlan
+from langgraph_parallel.nodes.review.plan import plan_review
+from langgraph_parallel.nodes.review.reconcile import Reconciler
+from langgraph_parallel.nodes.review.settings import ReviewSettings
+from langgraph_parallel.nodes.text.diff import parts_under_review
+from langgraph_parallel.offline import BLIND_SPOTS
+from langgraph_parallel.records import Aspect, Ballot, Branch, Review, ReviewQuestion, Section, Skipped
+from langgraph_parallel.reducers.findings.close import Answered, close_review
+from langgraph_parallel.report.review.markdown import markdown_report
+from langgraph_parallel.runtime.context import ReviewContext
+from langgraph_parallel.runtime.run import current_run
+
+NOTICE = (
+    f"Static engines did this work, not a language model. {BLIND_SPOTS} To add a model, set "
+    "OPENAI_API_KEY (and "
+    "OPENAI_BASE_URL for another OpenAI-compatible server), or name one: --model provider:model on the "
+    "command "
+    "line, create_review(model=...) in Python."
+)
+
+
+class Reviewer:
+    """The plan and the close of a review.
+
+    Args:
+        settings: of the review.
+    """
+
+    def __init__(self, settings: ReviewSettings) -> None:
+        self._settings = settings
+        self._reconciler = Reconciler(settings.model, settings.prompts["reconcile"])
+
+    @property
+    def close_asks(self) -> list[Any]:
+        """The `Ask` that reconciles near misses, if the review does."""
+        return [self._reconciler.ask] if self._settings.reconcile else []
+
+    def uses_model(self, context: ReviewContext) -> bool:
+        """Return whether models vote in a run with this context.
+
+        Raises:
+            NoModelError: there is neither a model nor an engine.
+        """
+        return self._settings.model_voters(context) > 0
+
+    def plan(self, given: Mapping[str, Any], context: ReviewContext) -> NotedPlan:
+        """Make a section for each aspect of each batch of files; note what no section covers."""
+        files, diff = given.get("files") or {}, given.get("diff")
+        if not files and diff is None:
+            raise InputError("there is nothing to review; pass files={path: text}, or a diff")
+        if not isinstance(files, Mapping) or not all(
+            isinstance(text, str) for pair in files.items() for text in pair
+        ):
+            raise InputError("files must be a mapping of path to text, such as {'app.py': 'print(1)'}")
+        aspects, limits = self._settings.aspects_for(context), current_run().limits
+        parts, unchanged = parts_under_review(files, diff)
+        plan = plan_review(
+            parts,
+            aspects,
+            readers=self._settings.model_voters(context),
+            engines=self._settings.engines,
+            max_tokens=limits.section_tokens,
+            max_questions=limits.sections,
+        )
+        skipped = [*map(Skipped.model_validate, given.get("skipped") or []), *unchanged, *plan.skipped]
+        notes: dict[str, JsonValue] = {
+            "aspects": _dump(aspects),
+            "skipped": _dump(skipped),
+            "left_out": _dump(plan.left_out),
+            "idle": dict(plan.idle),
+        }
+        return NotedPlan([_section(question) for question in plan.questions], notes)
+
+    async def close(self, gathered: Gathered) -> Mapping[str, Any]:
+        """Unite the findings, account for what is missing, and write the report."""
+        same: Sequence[tuple[str, str]] = ()
+        if self._settings.reconcile:
+            findings = self._report(gathered).findings
+            same = await gathered.attempt("reconcile", lambda _: self._reconciler.same(findings)) or ()
+        review = self._report(gathered, same)
+        return {"findings": review.findings, "review": review, "markdown": markdown_report(review)}
+
+    def _report(self, gathered: Gathered, same: Sequence[tuple[str, str]] = ()) -> Review:
+        notes: Mapping[str, Any] = gathered.notes
+        return close_review(
+            [_answered(section, gathered.branches.get(section.id)) for section in gathered.sections],
+            aspects=[Aspect.model_validate(aspect) for aspect in notes["aspects"]],
+            skipped=[Skipped.model_validate(item) for item in notes["skipped"]],
+            left_out=[Skipped.model_validate(item) for item in notes["left_out"]],
+            idle=notes["idle"],
+            confirm=self._settings.confirm,
+            joined=same,
+            interrupted=bool(current_run().root.drained),
+            notice=NOTICE,
+        )
+
+
+def _dump(records: Sequence[Any]) -> list[JsonValue]:
+    return [record.model_dump(mode="json") for record in records]
+
+
+def _section(question: ReviewQuestion) -> Section:
+    return Section(id=question.id, title=question.title, data={"question": question.model_dump(mode="json")})
+
+
+def question_in(section: Section) -> ReviewQuestion:
+    """Return the question that a section of a review holds."""
+    return ReviewQuestion.model_validate(section.data["question"])
+
+
+def name_branch(section: Section) -> str:
+    """Return the name of a section's branch: `review[security] app.py`."""
+    return f"review[{section.id.rpartition('/')[0]}] {section.title}"
+
+
+def _answered(section: Section, branch: Branch | None) -> Answered:
+    question = question_in(section)
+    if branch is None:
+        return Answered(question, [])
+    ballots = branch.value.get("ballots") if isinstance(branch.value, dict) else None
+    cast = [Ballot.model_validate(ballot) for ballot in ballots] if isinstance(ballots, list) else []
+    return Answered(question, cast, None if branch.ok else branch.error or branch.status)

@@ -1,0 +1,66 @@
+"""Coverage of a review: the files and lines that voters judged, and those that they did not."""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
+
+from langgraph_parallel.records import Coverage, Lines, Part, Skipped
+from langgraph_parallel.reducers.findings.answered import Answered
+
+
+def measure_coverage(
+    answered: Sequence[Answered],
+    parts_by_path: Mapping[str, Sequence[Part]],
+    *,
+    skipped: Iterable[Skipped],
+    left_out: Iterable[Skipped],
+    outside_diff: int,
+) -> Coverage:
+    """Return the coverage of a review.
+
+    Args:
+        answered: all questions of the review.
+        parts_by_path: the parts of these questions.
+        skipped: files that were not planned.
+        left_out: parts beyond a limit.
+        outside_diff: number of findings outside the lines under review.
+    """
+    seen: dict[str, set[Lines | None]] = {}
+    for answer in answered:
+        for scope in answer.scopes():
+            seen.setdefault(scope.path, set()).add(scope.lines)
+    return Coverage(
+        files=sorted(seen),
+        lines=sum(_count_lines(spans, parts_by_path[path]) for path, spans in seen.items()),
+        skipped=_distinct(skipped),
+        not_reviewed=_distinct([*left_out, *_unjudged_parts(answered)]),
+        unread=_distinct(item for answer in answered for item in answer.unread),
+        outside_diff=outside_diff,
+    )
+
+
+def _unjudged_parts(answered: Sequence[Answered]) -> Iterator[Skipped]:
+    """Iterate over the parts that no voter judged for an aspect, if the aspect was judged on other parts."""
+    judged_aspects = {answer.aspect for answer in answered if answer.cast}
+    for answer in answered:
+        if answer.cast or answer.aspect not in judged_aspects:
+            continue
+        error = answer.error or next((ballot.error for ballot in answer.ballots if ballot.error), None)
+        for part in answer.question.parts:
+            yield Skipped(
+                path=part.path,
+                lines=None if part.whole else part.span,
+                reason=error or "no voter answered",
+                by=answer.aspect,
+            )
+
+
+def _count_lines(spans: Set[Lines | None], parts: Sequence[Part]) -> int:
+    """Return the number of distinct lines in spans of one file; None is the whole file."""
+    if None in spans:
+        return max(len(part.lines) for part in parts if part.whole)
+    return len({n for lines in spans if lines for n in range(lines.first, lines.last + 1)})
+
+
+def _distinct(items: Iterable[Skipped]) -> list[Skipped]:
+    """Return the items without duplicates, by path."""
+    by_key = {item.model_dump_json(): item for item in items}
+    return [by_key[key] for key in sorted(by_key, key=lambda key: (by_key[key].path, key))]

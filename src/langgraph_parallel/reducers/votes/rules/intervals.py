@@ -1,0 +1,93 @@
+"""Intervals around a number that a vote chooses, from the sorted numbers of its ballots."""
+
+import math
+import statistics
+from collections.abc import Sequence
+from fractions import Fraction
+from functools import cache
+
+from langgraph_parallel.records import Interval
+
+LEVEL = 0.95
+"""Confidence level of the intervals of the median and of the trimmed mean."""
+
+
+def median_interval(numbers: Sequence[float]) -> Interval | None:
+    """Return the interval of the sign test: the narrowest between order statistics with at least 95%.
+
+    None for fewer than six numbers.
+    """
+    dropped = _order_statistics_to_drop(len(numbers))
+    if dropped is None:
+        return None
+    outside = 2 * sum(math.comb(len(numbers), i) for i in range(dropped + 1)) / 2 ** len(numbers)
+    return Interval(low=float(numbers[dropped]), high=float(numbers[-1 - dropped]), level=1 - outside)
+
+
+def trimmed_mean_interval(numbers: Sequence[float], mean: float, trimmed: int) -> Interval | None:
+    """Return Tukey and McLaughlin's interval (1963): the winsorized deviation, and Student's t.
+
+    Args:
+        numbers: sorted.
+        mean: of the numbers that are kept.
+        trimmed: how many numbers are dropped at either end; None is returned if fewer than two are kept.
+    """
+    size = len(numbers)
+    kept = size - 2 * trimmed
+    if kept < 2:
+        return None
+    inner = numbers[trimmed : size - trimmed]
+    winsorized = [*[inner[0]] * trimmed, *inner, *[inner[-1]] * trimmed]
+    deviation = statistics.stdev(map(Fraction, winsorized))
+    error = float(deviation) * math.sqrt(size - 1) / math.sqrt(kept * (kept - 1))
+    centre, reach = float(mean), student_t(kept - 1) * error
+    return Interval(low=centre - reach, high=centre + reach, level=LEVEL)
+
+
+def shortest_half(numbers: Sequence[float], mode: float) -> Interval | None:
+    """Return the shortest interval with the mode and at least half of all numbers; level is their share."""
+    half = (len(numbers) + 1) // 2
+    spans = [(numbers[i], numbers[i + half - 1]) for i in range(len(numbers) - half + 1)]
+    spans = [(low, high) for low, high in spans if low <= mode <= high]
+    spans = spans or [(min(numbers[0], mode), max(numbers[-1], mode))]
+    low, high = min(spans, key=lambda span: (Fraction(span[1]) - Fraction(span[0]), span))
+    level = sum(low <= number <= high for number in numbers) / len(numbers)
+    return Interval(low=float(low), high=float(high), level=level)
+
+
+def _order_statistics_to_drop(size: int) -> int | None:
+    """Return how many numbers to drop at either end so that at least 95% of medians lie between the rest."""
+    dropped, below = None, 0
+    for place in range((size + 1) // 2):
+        below += math.comb(size, place)
+        if 2 * below > (1 - LEVEL) * 2**size:
+            break
+        dropped = place
+    return dropped
+
+
+@cache
+def student_t(freedom: int) -> float:
+    """Return the 97.5% quantile of Student's t, by bisection of its distribution.
+
+    Abramowitz and Stegun, Handbook of Mathematical Functions, 26.7.3 and 26.7.4.
+
+    >>> round(student_t(1), 2), round(student_t(10), 3), round(student_t(120), 2)
+    (12.71, 2.228, 1.98)
+    """
+
+    def probability_within(t: float) -> float:
+        angle = math.atan(t / math.sqrt(freedom))
+        term, total = (math.cos(angle), 0.0) if freedom % 2 else (1.0, 0.0)
+        for i in range(1 + freedom % 2, freedom, 2):
+            total += term
+            term *= math.cos(angle) ** 2 * i / (i + 1)
+        if freedom % 2:
+            return 2 / math.pi * (angle + math.sin(angle) * total)
+        return math.sin(angle) * total
+
+    low, high = 0.0, 20.0
+    for _ in range(60):
+        middle = (low + high) / 2
+        low, high = (middle, high) if probability_within(middle) < LEVEL else (low, middle)
+    return high

@@ -1,0 +1,76 @@
+"""Markdown building blocks. The writers of all patterns put their documents together from blocks."""
+
+import re
+from collections.abc import Iterable
+
+from pydantic import JsonValue
+
+from langgraph_parallel.report.wording import show, visible
+
+_ESCAPES = str.maketrans({**{mark: f"\\{mark}" for mark in "\\`*_[]|~#"}, "<": "&lt;", ">": "&gt;"})
+_SPECIAL = re.compile(r"([\\`*\[\]|~$]|(?<!\w)_|_(?!\w))")
+_BLOCK_START = re.compile(r"^(\s*)(#|[-+=]|\d+(?=[.)]))")
+_LINK = re.compile(r"(https?|ftp)://|www\.")
+_HTML = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;", "@": "&#64;"})
+
+
+def join_blocks(blocks: Iterable[str]) -> str:
+    """Join blocks into a document, with an empty line between them; empty blocks are left out."""
+    return "\n\n".join(filter(None, (block.rstrip("\n") for block in blocks))) + "\n"
+
+
+def bullets(items: Iterable[str]) -> str:
+    """Return a bullet list; the items must be escaped."""
+    return "\n".join(f"- {item}" for item in items)
+
+
+def notice_block(notice: str) -> str:
+    """Return a notice of this package as a block quote; empty for no notice."""
+    return f"> {notice}" if notice else ""
+
+
+def names_line(title: str, names: Iterable[str]) -> str:
+    """Return a line such as `Missing: a, b.`; empty for no names."""
+    listed = ", ".join(map(escape, names))
+    return f"{title}: {listed}." if listed else ""
+
+
+def paragraphs(text: str) -> list[str]:
+    """Split text at empty lines and escape each paragraph."""
+    return [escape(part) for part in re.split(r"\n\s*\n", text)]
+
+
+def escape(value: JsonValue) -> str:
+    """Return a value as one line of text without active Markdown or HTML.
+
+    For cells, list items and headings. Numbers and addresses stay readable; use `escape_text` where links and
+    mentions must not become active either.
+    """
+    return " ".join(show(value).split()).translate(_ESCAPES)
+
+
+def escape_text(text: str) -> str:
+    """Return text without active Markdown or HTML, wherever it is posted.
+
+    Links, mentions, block markers at the start and control characters are disabled as well.
+    """
+    plain = visible(text).translate(_HTML)
+    unlinked = _LINK.sub(lambda match: match[0].replace(":", "&#58;").replace("w.", "w&#46;"), plain)
+    return _BLOCK_START.sub(r"\1&#8203;\2", _SPECIAL.sub(r"\\\1", unlinked))
+
+
+def code_span(text: str) -> str:
+    """Return text as inline code that the text cannot close."""
+    ticks = "`" * (_longest_run(text, "`") + 1)
+    pad = " " if "`" in text else ""
+    return f"{ticks}{pad}{visible(text)}{pad}{ticks}"
+
+
+def code_block(text: str) -> str:
+    """Return text as a fenced block of one line that the text cannot close."""
+    fence = "`" * max(3, _longest_run(text, "`") + 1)
+    return f"{fence}\n{visible(text)}\n{fence}"
+
+
+def _longest_run(text: str, char: str) -> int:
+    return max((len(run) for run in re.findall(f"{re.escape(char)}+", text)), default=0)

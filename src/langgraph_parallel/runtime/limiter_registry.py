@@ -1,0 +1,35 @@
+"""The limiters of this process: one for each endpoint and model."""
+
+import threading
+from contextvars import ContextVar
+
+from langgraph_parallel.runtime.limiter import Limiter
+
+current_limiter: ContextVar[Limiter | None] = ContextVar("current_limiter", default=None)
+"""The limiter of the request in progress: rate limit headers in its response are meant for it."""
+
+_limiters: dict[tuple[str, str], Limiter] = {}
+_lock = threading.Lock()
+
+
+def get_limiter(endpoint: str, model: str) -> Limiter:
+    """Return the limiter of one model of one endpoint: always the same one in this process."""
+    key = (endpoint, model)
+    with _lock:
+        if key not in _limiters:
+            _limiters[key] = Limiter()
+        return _limiters[key]
+
+
+def reset_limits() -> None:
+    """Forget what was learned about all endpoints: paces, pauses, ceilings, durations and answer lengths.
+
+    For a process that goes on after an endpoint's quota has changed, and for tests. Safe at any time, from
+    any
+    thread: runs in progress keep their limiters, so requests in flight still count against `concurrency`, and
+    calls in line stay there. Limits that the user sets are kept, as are those shared through Redis.
+    """
+    with _lock:
+        limiters = list(_limiters.values())
+    for limiter in limiters:
+        limiter.forget_learned()

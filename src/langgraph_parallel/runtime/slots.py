@@ -1,0 +1,41 @@
+"""The rates that bound a request, and the slot that lets it leave."""
+
+import math
+from dataclasses import dataclass
+
+from langgraph_parallel.runtime.limits import Limits
+from langgraph_parallel.runtime.pace import Launch
+
+
+@dataclass(frozen=True)
+class Rates:
+    """Bounds that the user sets for the requests of one call to an endpoint."""
+
+    concurrency: int = 64
+    """Requests in flight, over all calls."""
+    requests_per_minute: float | None = None
+    tokens_per_minute: float | None = None
+    longest_pause: float = math.inf
+    """Seconds; the call does not wait in line through a longer pause."""
+
+    @classmethod
+    def of(cls, limits: Limits) -> "Rates":
+        """Return the rates in a worker's limits."""
+        return cls(
+            limits.concurrency,
+            limits.requests_per_minute,
+            limits.tokens_per_minute,
+            limits.retry_after_ceiling,
+        )
+
+
+class Slot:
+    """The right to have one request in flight."""
+
+    __slots__ = ("concurrency", "launch", "tokens")
+
+    def __init__(self, launch: Launch, tokens: int, concurrency: int) -> None:
+        self.launch = launch
+        self.tokens = tokens
+        """Tokens that the request was estimated to take, in and out."""
+        self.concurrency = concurrency

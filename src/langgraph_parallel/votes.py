@@ -1,0 +1,19 @@
+"""Votes beyond one graph: the form of a ballot, agreement, and what a history says about the voters."""
+
+from langgraph_parallel.nodes.vote.ballots import BallotFormat
+from langgraph_parallel.reducers.votes.agreement import Agreement, agreement
+from langgraph_parallel.reducers.votes.calibration import Calibration, calibrate
+from langgraph_parallel.reducers.votes.replay import Replay, replay
+from langgraph_parallel.reducers.votes.rules.dawid_skene import DawidSkene, fit_dawid_skene
+
+__all__ = [
+    "Agreement",
+    "BallotFormat",
+    "Calibration",
+    "DawidSkene",
+    "Replay",
+    "agreement",
+    "calibrate",
+    "fit_dawid_skene",
+    "replay",
+]

@@ -1,0 +1,79 @@
+"""Start-up: `--version` and `--help` are quick, complete and readable."""
+
+import subprocess
+import sys
+from importlib.metadata import version
+
+import pytest
+
+from langgraph_parallel.cli.app import run
+from langgraph_parallel.cli.commands import COMMANDS
+from langgraph_parallel.runtime.limits import Limits
+from tests.cli.support import MAIN, PATIENCE
+
+NAMES = [command.__name__ for command in COMMANDS]
+
+
+def test_the_version_is_shown(capsys: pytest.CaptureFixture[str]) -> None:
+    """`--version` prints it and exits with 0."""
+    assert run(["--version"]) == 0
+    assert capsys.readouterr().out == f"{version('langgraph-parallel')}\n"
+
+
+def test_help_lists_every_command_in_a_whole_sentence(capsys: pytest.CaptureFixture[str]) -> None:
+    """No line of the overview is cut off."""
+    assert run(["--help"]) == 0
+    out = capsys.readouterr().out
+    assert [line.split()[0] for line in out.partition("Commands:\n")[2].splitlines()[: len(NAMES)]] == NAMES
+    assert "..." not in out.partition("Commands:\n")[2]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_command_has_help(name: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """Every option has a description."""
+    assert run([name, "--help"]) == 0
+    options = capsys.readouterr().out.partition("Options:\n")[2].splitlines()
+    for line, following in zip(options, [*options[1:], ""], strict=True):
+        has_text = "  " in line.strip() or following.startswith("        ")
+        assert has_text or not line.startswith("  --"), line
+
+
+def test_defaults_in_the_help_are_those_of_the_limits(capsys: pytest.CaptureFixture[str]) -> None:
+    """They are written by hand, because importing the limits would slow down `--help`."""
+    assert run(["review", "--help"]) == 0
+    out = " ".join(capsys.readouterr().out.split())
+    limits = Limits()
+    for option, value in {
+        "--timeout": limits.call_timeout,
+        "--concurrency": limits.concurrency,
+        "--grace": limits.grace,
+        "--hedge": limits.hedge,
+        "--max-tokens": limits.section_tokens,
+    }.items():
+        shown = value if isinstance(value, str) else f"{value:g}"
+        assert f"[default: {shown}]" in out.partition(f" {option} ")[2].partition(" --")[0], option
+
+
+@pytest.mark.parametrize("arguments", [["--version"], ["--help"], *([name, "--help"] for name in NAMES)])
+def test_help_imports_nothing_heavy(arguments: list[str]) -> None:
+    """No command's work is imported before a command runs."""
+    heavy = {"langgraph", "langchain_core", "pydantic", "rich", "langgraph_parallel.records"}
+    listing = f"atexit.register(lambda: print('loaded', *({heavy} & sys.modules.keys())))"
+    code = f"import atexit, sys\n{listing}\n{MAIN}"
+    done = subprocess.run(
+        [sys.executable, "-c", code, *arguments], capture_output=True, text=True, timeout=PATIENCE
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.splitlines()[-1] == "loaded"
+
+
+@pytest.mark.parametrize("module", ["typer", "platformdirs"])
+def test_without_the_extra_the_command_says_what_to_install(module: str) -> None:
+    """A bare installation has the command, and it names the extra; so does an incomplete one."""
+    code = f"import sys; sys.modules[{module!r}] = None\n{MAIN}"
+    done = subprocess.run(
+        [sys.executable, "-c", code, "runs"], capture_output=True, text=True, timeout=PATIENCE
+    )
+    assert done.returncode == 2
+    assert "pip install 'langgraph-parallel[cli,offline]'" in done.stderr
+    assert "Traceback" not in done.stderr

@@ -1,0 +1,31 @@
+"""Sentences of a text, and references to results."""
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from langgraph_parallel.reducers.text.sentences import sentences, unreferenced
+
+
+@given(st.text(max_size=200))
+def test_sentences_are_places_of_the_text(text: str) -> None:
+    """They are in order and do not overlap."""
+    end = 0
+    for sentence in sentences(text):
+        assert text[sentence.start : sentence.end] == sentence.text
+        assert sentence.start >= end
+        end = sentence.end
+
+
+def test_sentences_of_several_scripts() -> None:
+    """Full stops of all widths and list items end a sentence; abbreviations do not."""
+    found = [s.text for s in sentences("\u96e8\u3060\u3002\u6674\u308c\uff01 Mr. Low left. - one\n- two")]
+    assert found == ["\u96e8\u3060\u3002", "\u6674\u308c\uff01", "Mr. Low left.", "- one", "- two"]
+    assert sentences("") == []
+
+
+def test_a_result_is_referred_to_by_its_title_or_by_its_sentences() -> None:
+    """An empty result needs no reference."""
+    results = [("Ice", "It melts in spring."), ("Fire", "Flames need oxygen."), ("Air", "")]
+    assert unreferenced(results, "About ice. Oxygen feeds flames.") == []
+    assert unreferenced(results, "Nothing else.") == ["Ice", "Fire"]
+    assert unreferenced([], "x") == []

@@ -1,0 +1,236 @@
+"""Retries: which errors are retried, and the pauses that servers ask for."""
+
+import json
+import subprocess
+import sys
+import time
+from types import ModuleType
+
+import aiohttp
+import httpx
+import httpx2
+import openai
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from langgraph_parallel.errors import DeadlineExceeded, InvalidAnswer, RefusedAnswer
+from langgraph_parallel.runtime.retry import is_throttled, is_timeout, is_transient, reset_after, retry_after
+from tests.support.ids import readable
+
+few = settings(max_examples=60, deadline=None)
+
+
+class Answered(Exception):
+    """An error of a client that got an answer, with its status and headers."""
+
+    def __init__(self, status: int | None = None, code: str | None = None, **headers: str) -> None:
+        super().__init__("no luck")
+        self.code = code
+        self.response = httpx.Response(
+            status or 200, headers={key.replace("_", "-"): value for key, value in headers.items()}
+        )
+        if status is not None:
+            self.status_code = status
+
+
+REQUEST = httpx2.Request("POST", "http://x")
+TRANSIENT = [
+    *(Answered(status) for status in (408, 409, 425, 429, 500, 502, 503, 504, 529)),
+    TimeoutError(),
+    ConnectionResetError(),
+    openai.APIConnectionError(request=REQUEST),
+    openai.APITimeoutError(request=REQUEST),
+    openai.APIResponseValidationError(httpx2.Response(200, request=REQUEST), None),
+    json.JSONDecodeError("x", "", 0),
+    aiohttp.ServerDisconnectedError(),
+    aiohttp.ClientPayloadError(),
+    httpx2.ConnectError("x"),
+    httpx.ConnectError("x"),
+    httpx.ReadError("x"),
+    httpx.ReadTimeout("x"),
+    httpx.RemoteProtocolError("x"),
+    httpx.ConnectTimeout("x"),
+    httpx.WriteTimeout("x"),
+    httpx.PoolTimeout("x"),
+    httpx.WriteError("x"),
+]
+LASTING = [
+    *(Answered(status) for status in (400, 401, 403, 404, 413, 422)),
+    Answered(429, "insufficient_quota"),
+    ValueError("x"),
+    KeyError("x"),
+    InvalidAnswer("x"),
+    RefusedAnswer("x"),
+]
+
+
+def name_of(error: Exception) -> str:
+    """What a case is called."""
+    return f"{type(error).__name__}{getattr(error, 'status_code', '')}{getattr(error, 'code', None) or ''}"
+
+
+@pytest.mark.parametrize("error", TRANSIENT, ids=name_of)
+def test_what_a_second_request_may_not_get_is_transient(error: Exception) -> None:
+    """Throttling, overload, broken connections, cut bodies and time-outs of any phase."""
+    assert is_transient(error)
+
+
+@pytest.mark.parametrize("error", LASTING, ids=name_of)
+def test_what_a_second_request_gets_again_is_not_transient(error: Exception) -> None:
+    """Wrong requests, missing rights, used-up quota and errors of one's own code."""
+    assert not is_transient(error)
+
+
+def test_a_status_in_the_response_is_enough() -> None:
+    """Some clients give the error itself no status."""
+    error = httpx.HTTPStatusError("x", request=httpx.Request("GET", "http://x"), response=httpx.Response(503))
+    assert is_transient(error)
+
+
+@pytest.mark.parametrize(("status", "throttled"), [(429, True), (529, False), (503, False), (400, False)])
+def test_too_many_requests_are_throttling(status: int, throttled: bool) -> None:
+    """Other failures are not, overload among them: it says nothing of how much this client asks."""
+    assert is_throttled(Answered(status)) is throttled
+
+
+NOW = 784111777.0  # Sun, 06 Nov 1994 08:49:37 GMT, the example of RFC 9110
+
+
+@pytest.mark.parametrize(
+    ("headers", "seconds"),
+    [
+        ({"retry_after": "7"}, 7.0),
+        ({"retry_after": "0"}, 0.0),
+        ({"retry_after": "1.5"}, 1.5),
+        ({"retry_after": "-3"}, 0.0),
+        ({"retry_after_ms": "250"}, 0.25),
+        ({"retry_after_ms": "250", "retry_after": "1"}, 0.25),
+        ({"retry_after_ms": "soon", "retry_after": "1"}, 1.0),
+        ({"retry_after": "Sun, 06 Nov 1994 08:50:07 GMT"}, 30.0),
+        ({"retry_after": "Sun, 06 Nov 1994 08:49:00 GMT"}, 0.0),
+        ({"retry_after": "soon"}, None),
+        ({"retry_after": ""}, None),
+        ({"retry_after": "Mon, 01 Jan 99999999999 00:00:00 GMT"}, None),
+        ({}, None),
+    ],
+    ids=readable,
+)
+def test_the_pause_that_a_server_asks_for_is_read(headers: dict[str, str], seconds: float | None) -> None:
+    """Seconds, a date or milliseconds; a date that is over is no pause, and nonsense is none either."""
+    assert retry_after(Answered(429, **headers), now=NOW) == seconds
+
+
+@pytest.mark.parametrize("zone", ["UTC", "America/New_York"])
+def test_an_old_date_without_a_zone_is_read_as_gmt(zone: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """RFC 9110 (5.6.7): the asctime format is accepted, and means GMT wherever the client is."""
+    monkeypatch.setenv("TZ", zone)
+    time.tzset()
+    try:
+        assert retry_after(Answered(429, retry_after="Sun Nov  6 08:50:07 1994"), now=NOW) == 30.0
+    finally:
+        monkeypatch.undo()
+        time.tzset()
+
+
+@few
+@given(
+    value=st.text(st.characters(codec="ascii", exclude_categories=["Cc"])), unit=st.sampled_from(["", "_ms"])
+)
+def test_whatever_a_header_says_the_pause_is_a_number_from_zero(value: str, unit: str) -> None:
+    """A server cannot break the retry with what it writes."""
+    pause = retry_after(Answered(429, **{f"retry_after{unit}": value}), now=NOW)
+    assert pause is None or pause >= 0
+
+
+@pytest.mark.parametrize("value", ["nan", "-5"])
+@pytest.mark.parametrize("header", ["retry_after", "retry_after_ms"])
+def test_numbers_that_are_no_pause_are_not_waited_for(header: str, value: str) -> None:
+    """Negative numbers and NaN are no pause, in seconds and in milliseconds."""
+    assert not retry_after(Answered(429, **{header: value}), now=NOW)
+
+
+def test_an_error_without_an_answer_asks_for_nothing() -> None:
+    """There are no headers to read."""
+    assert retry_after(ConnectionResetError()) is None
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        TimeoutError(),
+        DeadlineExceeded("x"),
+        openai.APITimeoutError(request=REQUEST),
+        httpx.ReadTimeout("x"),
+        httpx2.PoolTimeout("x"),
+        aiohttp.ServerTimeoutError(),
+        subprocess.TimeoutExpired("x", 1),
+    ],
+    ids=name_of,
+)
+def test_a_timeout_is_recognized_in_every_library(error: Exception) -> None:
+    """Our own, the builtin, and those of clients."""
+    assert is_timeout(error)
+
+
+@pytest.mark.parametrize(
+    "error", [ValueError("timeout"), openai.APIConnectionError(request=REQUEST)], ids=name_of
+)
+def test_other_errors_are_not_timeouts(error: Exception) -> None:
+    """The message does not matter."""
+    assert not is_timeout(error)
+
+
+def test_a_refused_connection_is_not_a_timeout() -> None:
+    """Some clients report it as one."""
+    error = openai.APITimeoutError(request=REQUEST)
+    error.__cause__ = ConnectionRefusedError()
+    assert not is_timeout(error)
+
+
+def test_errors_of_a_library_are_known_once_it_is_imported(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The class counts, not its name; nothing is imported to look for it."""
+
+    class APIConnectionError(Exception):
+        """The name that several SDKs use."""
+
+    class APITimeoutError(APIConnectionError):
+        """A connection error, as in the SDKs."""
+
+    assert not is_transient(APIConnectionError())
+    assert not is_timeout(APITimeoutError())
+    assert "anthropic" not in sys.modules
+    sdk = ModuleType("anthropic")
+    vars(sdk).update(APIConnectionError=APIConnectionError, APITimeoutError=APITimeoutError)
+    monkeypatch.setitem(sys.modules, "anthropic", sdk)
+    assert is_transient(APIConnectionError())
+    assert is_transient(APITimeoutError())
+    assert is_timeout(APITimeoutError())
+    assert not is_timeout(APIConnectionError())
+
+
+@pytest.mark.parametrize(
+    ("headers", "seconds"),
+    [
+        ({"x-ratelimit-remaining-requests": "0", "x-ratelimit-reset-requests": "6m0s"}, 360.0),
+        ({"x-ratelimit-remaining-tokens": "0", "x-ratelimit-reset-tokens": "1.5s"}, 1.5),
+        ({"x-ratelimit-remaining": "0", "x-ratelimit-reset": "12"}, 12.0),
+        (
+            {
+                "x-ratelimit-remaining-requests": "0",
+                "x-ratelimit-reset-requests": "20ms",
+                "x-ratelimit-remaining-tokens": "0",
+                "x-ratelimit-reset-tokens": "2s",
+            },
+            2.0,
+        ),
+        ({"x-ratelimit-remaining-requests": "3", "x-ratelimit-reset-requests": "1s"}, None),
+        ({"x-ratelimit-remaining-requests": "0", "x-ratelimit-reset-requests": "soon"}, None),
+        ({}, None),
+    ],
+)
+def test_rate_limit_headers_are_read_as_endpoints_write_them(
+    headers: dict[str, str], seconds: float | None
+) -> None:
+    """OpenAI writes durations, others plain seconds; if two kinds are used up, the later reset counts."""
+    assert reset_after(headers) == seconds
