@@ -92,20 +92,18 @@ _MODULES = {
     "redrive": "control",
 }
 """For each public name, the module that defines it."""
-_NAMESPACES = frozenset(
-    (
-        "completion",
-        "errors",
-        "limiting",
-        "plan",
-        "records",
-        "rules",
-        "split",
-        "stops",
-        "synthesize",
-        "votes",
-    )
-)
+_NAMESPACES = {
+    "completion",
+    "errors",
+    "limiting",
+    "plan",
+    "records",
+    "rules",
+    "split",
+    "stops",
+    "synthesize",
+    "votes",
+}
 
 __all__ = [
     "Ask",

@@ -1,4 +1,4 @@
-"""Best of n: the judge is asked in both orders, and what it cannot judge is not lost."""
+"""Best of n: pairs are judged in both orders, and drafts without a judgement are returned too."""
 
 from typing import Any
 
@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from langgraph.checkpoint.memory import InMemorySaver
 
-from langgraph_parallel import aestimate, aredrive, create_best_of, errors
+from langgraph_parallel import Roster, aestimate, aredrive, create_best_of, errors
 from langgraph_parallel.reducers.joins.pairwise import Comparison, pairings, points
 from tests.support.ids import readable
 from tests.support.server import ModelServer, Reply, Request
@@ -16,33 +16,28 @@ TASK = {"task": "Name the shop."}
 
 
 def drafters(**texts: str) -> Any:
-    """Workers that say these."""
+    """Return drafters that write these texts."""
     return {name: (lambda task, text=text: text) for name, text in texts.items()}
 
 
 def prefers(server: ModelServer, order: str) -> None:
-    """A judge that prefers whichever comes first in `order`, wherever it stands."""
+    """Let the judge prefer the draft that is earlier in `order`, at either position."""
 
-    def shown(request: Request) -> tuple[str, str]:
-        said = request.prompt.split("The first result:")[1]
-        first, second = said.split("The second result:")
-        return next(c for c in order if f"<{c}>" in first), next(c for c in order if f"<{c}>" in second)
-
-    def better(request: Request, place: int) -> bool:
+    def is_first_better(request: Request) -> bool:
         if "The first result:" not in request.prompt:
             return False
-        first, second = shown(request)
-        return (order.index(first) < order.index(second)) == (place == 1)
+        first, second = request.prompt.split("The first result:")[1].split("The second result:")
+        return rank(first) < rank(second)
 
-    def first(request: Request) -> bool:
-        return better(request, 1)
+    def rank(text: str) -> int:
+        return next(i for i, letter in enumerate(order) if f"<{letter}>" in text)
 
     server.on("The first result:", Reply(json={"reason": "place 2", "better": 2}))
-    server.on(first, Reply(json={"reason": "place 1", "better": 1}))  # later rules go before earlier ones
+    server.on(is_first_better, Reply(json={"reason": "place 1", "better": 1}))  # the last rule wins
 
 
-async def test_the_best_draft_wins_whatever_its_place(model: str, server: ModelServer) -> None:
-    """Each pair is read in both orders; all drafts come back, the best first."""
+async def test_the_best_draft_wins_at_any_position(model: str, server: ModelServer) -> None:
+    """Each pair is judged in both orders; all drafts are returned, the best first."""
     prefers(server, "bca")
     graph = create_best_of(drafters=drafters(a="<a>", b="<b>", c="<c>"), judge_model=model)
     out = await graph.ainvoke(TASK)
@@ -56,18 +51,18 @@ async def test_the_best_draft_wins_whatever_its_place(model: str, server: ModelS
     assert len(server.requests) == 6
 
 
-async def test_a_judge_that_always_takes_the_first_place_decides_nothing(
+async def test_a_judge_that_always_prefers_the_first_position_decides_nothing(
     model: str, server: ModelServer
 ) -> None:
-    """Its preference cancels out: all have the same points, and the earliest stands."""
+    """Its preference cancels out: all scores are equal, and the earliest draft wins."""
     server.always(Reply(json={"reason": "first", "better": 1}))
     out = await create_best_of(drafters=drafters(a="<a>", b="<b>"), judge_model=model).ainvoke(TASK)
     assert [draft.score for draft in out["drafts"]] == [0.5, 0.5]
     assert out["best"] == "<a>"
 
 
-async def test_models_draft_in_ways_of_their_own(model: str, server: ModelServer) -> None:
-    """Every prompt has another approach, the task as data, and the estimate counts all rounds."""
+async def test_each_model_drafts_with_its_own_approach(model: str, server: ModelServer) -> None:
+    """Each prompt has another approach, and the estimate counts all rounds."""
     for number in (1, 2, 3):
         server.on(f"You are the writer of draft {number}.", Reply(text=f"text {number}"))
     server.on("The second result:", Reply(json={"reason": "r", "better": None}))
@@ -79,15 +74,28 @@ async def test_models_draft_in_ways_of_their_own(model: str, server: ModelServer
     assert (await aestimate(graph, TASK)).calls == 9
 
 
-async def test_approaches_may_be_ones_own(model: str, server: ModelServer) -> None:
-    """Dealt out over the drafts."""
+async def test_drafters_with_models_of_their_own_leave_the_model_to_the_judge(
+    model: str, server: ModelServer
+) -> None:
+    """`model` is then not asked for a draft."""
+    server.on("You are the writer of draft 1.", Reply(text="one"))
+    server.on("You are the writer of draft 2.", Reply(text="two"))
+    drafters = Roster(models=["openai:a", "openai:b"])
+    await create_best_of(model=model, drafters=drafters).ainvoke(TASK)
+    drafted = sorted(request.body["model"] for request in server.asked("You are the writer"))
+    assert drafted == ["a", "b"]
+    assert {request.body["model"] for request in server.asked("The first result:")} == {"test-model"}
+
+
+async def test_approaches_can_be_replaced(model: str, server: ModelServer) -> None:
+    """They are dealt out to the drafters."""
     server.on("Do the task.", Reply(text="same"))
     await create_best_of(model=model, approaches=["in verse"], drafters=2).ainvoke(TASK)
     assert len(server.asked("in verse")) == 2
 
 
-async def test_a_rubric_scores_each_by_itself(model: str, server: ModelServer) -> None:
-    """The mean of the criteria that are known; the reasons say what for."""
+async def test_a_rubric_scores_each_draft_separately(model: str, server: ModelServer) -> None:
+    """The score is the mean of the rubric's criteria; each reason names its criterion."""
 
     def scored(short: float, clear: float) -> Reply:
         scores = [
@@ -111,8 +119,8 @@ async def test_a_rubric_scores_each_by_itself(model: str, server: ModelServer) -
     assert "- short: few words" in server.requests[0].prompt
 
 
-async def test_the_winner_may_take_in_what_is_better_in_others(model: str, server: ModelServer) -> None:
-    """The merge sees the drafts by rank, without their authors."""
+async def test_the_winner_can_be_merged_with_the_other_drafts(model: str, server: ModelServer) -> None:
+    """The merge gets the drafts by rank, without the names of the drafters."""
     prefers(server, "ba")
     server.on("Write one result", Reply(text="both"))
     graph = create_best_of(drafters=drafters(a="<a>", b="<b>"), judge_model=model, merge=True)
@@ -124,7 +132,7 @@ async def test_the_winner_may_take_in_what_is_better_in_others(model: str, serve
 
 
 async def test_a_redrive_judges_no_pair_twice(model: str, server: ModelServer) -> None:
-    """The draft that had failed is compared; the others have been compared already."""
+    """Only the pairs with the draft that had failed are compared."""
     prefers(server, "dabc")
     broken = True
 
@@ -146,8 +154,8 @@ async def test_a_redrive_judges_no_pair_twice(model: str, server: ModelServer) -
     assert len([call for call in out["run_report"].calls if call.kind == "model"]) == 12
 
 
-async def test_equal_drafts_are_judged_once_and_one_needs_no_judge(model: str, server: ModelServer) -> None:
-    """A draft that failed is not among them."""
+async def test_equal_drafts_are_one_and_a_single_draft_is_not_judged(model: str, server: ModelServer) -> None:
+    """A draft that failed is not returned."""
 
     def fails(task: str) -> str:
         raise ValueError("no")
@@ -157,8 +165,8 @@ async def test_equal_drafts_are_judged_once_and_one_needs_no_judge(model: str, s
     assert (out["best"], len(out["drafts"]), server.requests) == ("same", 2, [])
 
 
-async def test_without_a_judgement_all_drafts_come_back(model: str, server: ModelServer) -> None:
-    """A judge that is down chooses none."""
+async def test_without_a_judgement_all_drafts_are_returned(model: str, server: ModelServer) -> None:
+    """If the judge fails, `best` is None."""
     server.always(Reply(status=401))
     out = await create_best_of(drafters=drafters(a="<a>", b="<b>"), judge_model=model).ainvoke(TASK)
     assert (out["best"], [draft.text for draft in out["drafts"]]) == (None, ["<a>", "<b>"])
@@ -169,40 +177,51 @@ names = st.lists(st.sampled_from("abcde"), unique=True, max_size=5)
 
 
 @given(names, st.randoms())
-def test_points_do_not_depend_on_order_and_add_up(held: list[str], chance: Any) -> None:
-    """Half of all places are won, whatever the judge says; a pair without a reading counts for nobody."""
-    read = [Comparison(one, other, chance.choice([1, 2, None])) for one, other in pairings(held)]
-    made = points(held, read)
-    assert points(held, reversed(read)) == made
-    assert sum(share * met for share, met in made.values()) == len(read)
-    assert all(share == 0 for share, met in made.values() if not met)
+def test_points_do_not_depend_on_order_and_add_up(drafts: list[str], chance: Any) -> None:
+    """Each comparison adds one point in total, for any answers; a draft without comparisons has share 0."""
+    comparisons = [
+        Comparison(first, second, chance.choice([1, 2, None])) for first, second in pairings(drafts)
+    ]
+    shares = points(drafts, comparisons)
+    assert points(drafts, reversed(comparisons)) == shares
+    assert sum(share * count for share, count in shares.values()) == len(comparisons)
+    assert all(share == 0 for share, count in shares.values() if not count)
+
+
+async def test_too_many_drafts_for_pairs_are_rejected_before_any_call(
+    model: str, server: ModelServer
+) -> None:
+    """The error says what to do instead."""
+    with pytest.raises(errors.UsageError, match=r"34 drafts need 1122 comparisons.*method='rubric'"):
+        await create_best_of(model=model, drafters=34).ainvoke({"task": "t"})
+    assert server.requests == []
 
 
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
         ({"method": "vote"}, "choose pairs or rubric"),
-        ({"method": "rubric"}, "go together"),
-        ({"rubric": {"a": "b"}}, "go together"),
-        ({"method": "rubric", "rubric": {"a": 1}}, "both texts"),
-        ({"drafts": 0}, "drafts is 0"),
-        ({"drafters": {"judge/compare": len}}, "names that begin with judge/ are taken"),
+        ({"method": "rubric"}, "method='rubric' needs rubric="),
+        ({"rubric": {"a": "b"}}, "pairs takes none"),
+        ({"method": "rubric", "rubric": {"a": 1}}, "both as texts"),
+        ({"drafters": 0}, "drafters is 0"),
+        ({"drafters": "3"}, "drafters is '3'"),
+        ({"drafters": {"judge/compare": len}}, "names that start with judge/ are reserved"),
         ({"drafters": {}}, "pass at least one"),
-        ({"model": "openai:a", "models": ["openai:b"]}, "not both"),
-        ({"models": ["openai:a", "openai:b"], "drafts": 1}, "some would never be asked"),
+        ({"drafters": Roster(1, models=["openai:a", "openai:b"])}, "some would never be used"),
         ({"prompts": {"drft": "x"}}, "best_of has no prompt 'drft'; it has compare, draft"),
         ({"prompts": {"draft": "{nothing}"}}, "unknown variable"),
         ({"prompts": {"draft": "write"}}, "uses none of its variables"),
     ],
     ids=readable,
 )
-def test_wrong_arguments_are_refused(arguments: dict[str, Any], message: str) -> None:
-    """When the graph is made."""
+def test_invalid_arguments_are_rejected(arguments: dict[str, Any], message: str) -> None:
+    """The error is raised when the graph is built."""
     with pytest.raises(errors.UsageError, match=message):
         create_best_of(**arguments)
 
 
 async def test_no_task_is_an_error_before_any_work(model: str) -> None:
-    """It says what to pass."""
+    """The error says what to pass."""
     with pytest.raises(errors.InputError, match=r"pass \{'task'"):
         await create_best_of(model=model).ainvoke({"task": " "})

@@ -1,4 +1,4 @@
-"""Brainstorm: what says the same is one idea, and nobody's place decides."""
+"""Brainstorm: similar proposals are one idea, and positions do not decide the vote."""
 
 import re
 from typing import Any
@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from langgraph_parallel import aestimate, create_brainstorm, errors
+from langgraph_parallel import Roster, aestimate, create_brainstorm, errors
 from langgraph_parallel.reducers.joins.ideas import Proposal, unite_ideas
 from tests.support.ids import readable
 from tests.support.server import ModelServer, Reply, Request
@@ -17,9 +17,9 @@ PERSONAS = {"reader": "You read.", "builder": "You build."}
 
 
 def proposes(server: ModelServer, persona: str, *ideas: tuple[str, str]) -> None:
-    """What a persona proposes."""
-    made = [{"title": title, "idea": idea} for title, idea in ideas]
-    server.on(lambda r: f"the {persona}." in r.prompt and "Propose" in r.prompt, Reply(json={"ideas": made}))
+    """Let a persona propose these ideas."""
+    answer = Reply(json={"ideas": [{"title": title, "idea": idea} for title, idea in ideas]})
+    server.on(lambda r: f"the {persona}." in r.prompt and "Propose" in r.prompt, answer)
 
 
 TOOLS = ("Tool library", "Lend drills, saws and ladders to neighbours for a week at a time.")
@@ -27,29 +27,29 @@ SAME = ("Lending tools", "Neighbours may lend drills, saws and ladders for a wee
 QUIET = ("Silent rooms", "Rent out quiet rooms by the hour to people who work nights.")
 
 
-async def test_ideas_that_say_the_same_are_one(model: str, server: ModelServer) -> None:
-    """With everybody who had it and how they put it; the more novel one comes first."""
+async def test_similar_proposals_are_one_idea(model: str, server: ModelServer) -> None:
+    """An idea has all its proposers and wordings; the more novel idea comes first."""
     proposes(server, "reader", TOOLS, QUIET)
     proposes(server, "builder", SAME)
     out = await create_brainstorm(model=model, personas=PERSONAS).ainvoke(TOPIC)
-    held = {idea.title: idea for idea in out["ideas"]}
-    assert len(held) == 2
-    tools = held.get("Tool library") or held["Lending tools"]
+    ideas = {idea.title: idea for idea in out["ideas"]}
+    assert len(ideas) == 2
+    tools = ideas.get("Tool library") or ideas["Lending tools"]
     assert (tools.by, len(tools.others)) == (["reader", "builder"], 1)
-    assert held["Silent rooms"].novelty > 0.9
+    assert ideas["Silent rooms"].novelty > 0.9
     assert "You read." in server.asked("the reader.")[0].prompt
 
 
-async def test_a_vote_ranks_ideas_whatever_their_place(model: str, server: ModelServer) -> None:
-    """Each persona sees them in an order of its own, and numbers that are none count for nothing."""
+async def test_a_vote_ranks_ideas_at_any_position(model: str, server: ModelServer) -> None:
+    """Each persona gets the ideas in its own order, and unknown numbers are ignored."""
     proposes(server, "reader", TOOLS, QUIET)
     proposes(server, "builder", ("Seeds", "Lend seeds in spring and take some back in autumn."))
 
     def choosing(number: int) -> Any:
         def is_seeds(request: Request) -> bool:
-            found = re.search(r"(\d+)\. Seeds", request.prompt)
+            match = re.search(r"(\d+)\. Seeds", request.prompt)
             return (
-                "would have carried out" in request.prompt and found is not None and found[1] == str(number)
+                "would have carried out" in request.prompt and match is not None and match[1] == str(number)
             )
 
         return is_seeds
@@ -64,7 +64,7 @@ async def test_a_vote_ranks_ideas_whatever_their_place(model: str, server: Model
 
 
 async def test_a_persona_that_fails_is_missing(model: str, server: ModelServer) -> None:
-    """The others' ideas come back; nothing more than was asked for is taken from one."""
+    """The ideas of the others are returned, at most `ideas_per_proposer` of each."""
     proposes(server, "reader", TOOLS, QUIET)
     server.on("the builder.", Reply(status=401))
     out = await create_brainstorm(model=model, personas=PERSONAS, ideas_per_proposer=1).ainvoke(TOPIC)
@@ -72,24 +72,26 @@ async def test_a_persona_that_fails_is_missing(model: str, server: ModelServer) 
 
 
 async def test_five_personas_ship(model: str, server: ModelServer) -> None:
-    """Each is asked once, with a point of view of its own."""
+    """Each persona is asked once, with its own point of view."""
     out = await create_brainstorm(model=model).ainvoke(TOPIC)
     assert [section.id for section in out["sections"]] == ["user", "maker", "sceptic", "outsider", "payer"]
     assert len({request.prompt for request in server.requests}) == 5
 
 
 word = st.sampled_from(["boat", "bridge", "river", "lamp", "paper", "garden"])
-proposal = st.builds(
+proposal_strategy = st.builds(
     Proposal, word, st.lists(word, min_size=1, max_size=4).map(" ".join), st.sampled_from("abc")
 )
 
 
-@given(st.lists(proposal, max_size=8))
-def test_no_idea_and_nobody_is_lost(proposals: list[Proposal]) -> None:
-    """Every wording is in one idea, with its author; novelty is a share."""
+@given(st.lists(proposal_strategy, max_size=8))
+def test_no_idea_and_no_proposer_is_lost(proposals: list[Proposal]) -> None:
+    """Each wording and each author is in an idea; novelty is from 0 to 1."""
     ideas = unite_ideas(proposals)
-    assert {one.text for one in proposals} == {text for idea in ideas for text in (idea.text, *idea.others)}
-    assert {one.by for one in proposals} == {by for idea in ideas for by in idea.by}
+    assert {proposal.text for proposal in proposals} == {
+        text for idea in ideas for text in (idea.text, *idea.others)
+    }
+    assert {proposal.by for proposal in proposals} == {by for idea in ideas for by in idea.by}
     assert all(0 <= idea.novelty <= 1 for idea in ideas)
     assert len(unite_ideas([*proposals, *proposals])) == len(ideas)
 
@@ -97,15 +99,17 @@ def test_no_idea_and_nobody_is_lost(proposals: list[Proposal]) -> None:
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({"ideas": 0}, "ideas is 0"),
+        ({"ideas_per_proposer": 0}, "ideas_per_proposer is 0"),
         ({"similar": 0}, "similar is 0"),
-        ({"personas": {}}, "there is no persona"),
-        ({"personas": {"a": "b"}, "models": ["openai:x", "openai:y"]}, "some would never be asked"),
+        ({"personas": {}}, "personas is empty"),
+        ({"personas": ["a"]}, r"personas is \['a'\]; expected a mapping"),
+        ({"proposers": Roster(1, models=["openai:x", "openai:y"])}, "some would never be used"),
+        ({"proposers": Roster(models=["openai:x"]), "model": "openai:y"}, "not both"),
         ({"prompts": {"propse": "x"}}, "it has choose, propose"),
     ],
     ids=readable,
 )
-def test_wrong_arguments_are_refused(arguments: dict[str, Any], message: str) -> None:
-    """When the graph is made."""
+def test_invalid_arguments_are_rejected(arguments: dict[str, Any], message: str) -> None:
+    """The error is raised when the graph is built."""
     with pytest.raises(errors.UsageError, match=message):
         create_brainstorm(**arguments)

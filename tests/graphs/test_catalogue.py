@@ -1,4 +1,4 @@
-"""The catalogue as a whole: every workflow is exported, listed, shown and runs."""
+"""The catalogue as a whole: every pattern runs, and is exported, listed and documented."""
 
 import importlib.util
 import json
@@ -17,7 +17,7 @@ ROOT = Path(__file__).parents[2]
 
 
 def example() -> ModuleType:
-    """The example that runs all of them."""
+    """Load the example that runs all patterns."""
     spec = importlib.util.spec_from_file_location("catalogue", ROOT / "examples" / "catalogue.py")
     assert spec is not None
     assert spec.loader is not None
@@ -30,14 +30,14 @@ NAMES = list(example().CATALOGUE)
 
 
 @pytest.mark.parametrize("name", NAMES)
-async def test_it_runs_and_says_what_it_took(
+async def test_it_runs_and_prints_its_report(
     name: str,
     model: str,
     server: ModelServer,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    """With the model that the environment names."""
+    """It asks the model that the environment names."""
     monkeypatch.setenv("LANGGRAPH_PARALLEL_MODEL", model)
     server.on("Divide a question", Reply(json={"topics": [{"title": "Oslo", "brief": "the shop"}]}))
     await example().main([name])
@@ -49,15 +49,15 @@ async def test_it_runs_and_says_what_it_took(
 
 @pytest.mark.parametrize("name", NAMES)
 async def test_without_a_model_it_runs_or_says_why_not(name: str, capsys: pytest.CaptureFixture[str]) -> None:
-    """In one line, where nothing honest could do the work."""
+    """A pattern without an offline mode prints one line."""
     await example().main([name])
     out = capsys.readouterr().out
     assert "'ok'" in out or out.splitlines()[1].startswith("no model: ")
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_it_is_exported_listed_and_shown(name: str) -> None:
-    """With a factory, an entry for Studio, a section in the README with a drawing, and prompts of its own."""
+def test_it_is_exported_listed_and_documented(name: str) -> None:
+    """It has a factory, an entry for Studio, a README section with a diagram, and a changelog entry."""
     factory = {"feedback": "create_feedback_analysis"}.get(name, f"create_{name}")
     assert factory in langgraph_parallel.__all__
     assert name in json.loads((ROOT / "langgraph.json").read_text())["graphs"]
@@ -69,7 +69,7 @@ def test_it_is_exported_listed_and_shown(name: str) -> None:
 
 
 async def test_five_hundred_files_and_items() -> None:
-    """One fan-out each."""
+    """They are worked on in one fan-out."""
     files = {f"f{i}": f"The pump of station {i} was replaced." for i in range(500)}
     out = await create_research(offline=True).ainvoke({"question": "station 77", "files": files})
     assert out["research"].references[0].source.startswith("f77,")

@@ -1,4 +1,4 @@
-"""Debate: arguments are seen without names, revisions are bounded, and failures count for nobody."""
+"""Debate: arguments are shown without names, rounds are limited, and a failure supports no choice."""
 
 from typing import Any
 
@@ -13,7 +13,7 @@ QUESTION = {"question": "Is a hot dog a sandwich?"}
 
 
 def says(*answers: Any) -> Any:
-    """A debater that gives one answer after another, by the round; the last one for ever."""
+    """Return a debater that gives one answer in each round, and then repeats the last one."""
 
     def debater(section: Section) -> Any:
         number = int(section.id.rpartition("/")[2])
@@ -26,13 +26,13 @@ def says(*answers: Any) -> Any:
 
 
 async def debated(**debaters: Any) -> dict[str, Any]:
-    """A debate of these."""
+    """Run a debate of these debaters."""
     out: dict[str, Any] = await create_debate(debaters=debaters).ainvoke(QUESTION)
     return out
 
 
-async def test_it_ends_when_nobody_changes() -> None:
-    """Two rounds: in the second all keep their answer."""
+async def test_it_ends_when_no_debater_changes_its_choice() -> None:
+    """It ends after the second round, in which all keep their answers."""
     out = await debated(ann=says("yes"), ben=says("no"), cas=says("yes"))
     assert (out["verdict"].choice, str(out["verdict"].support)) == ("yes", "2/3")
     assert [turn.round for turn in out["transcript"]] == [1, 1, 1, 2, 2, 2]
@@ -40,23 +40,23 @@ async def test_it_ends_when_nobody_changes() -> None:
 
 
 async def test_it_ends_at_once_when_all_agree() -> None:
-    """There is nothing to argue about."""
+    """One round is enough."""
     out = await debated(ann=says("yes"), ben=says("yes"))
     assert len(out["transcript"]) == 2
 
 
-async def test_who_is_convinced_changes_and_the_rounds_are_bounded() -> None:
-    """The transcript says who has changed; with three rounds nobody is asked a fourth time."""
+async def test_debaters_can_change_their_choice_and_the_rounds_are_limited() -> None:
+    """The transcript marks changed choices; with three rounds no debater is asked a fourth time."""
     out = await debated(ann=says("yes"), ben=says("no", "yes"), cas=says("no"))
     changed = [(turn.debater, turn.round) for turn in out["transcript"] if turn.changed]
     assert changed == [("ben", 2)]
     assert (out["verdict"].choice, len(out["transcript"])) == ("yes", 9)
-    for_ever = await debated(ann=says("a", "b", "c", "d"), ben=says("b", "c", "d", "e"))
-    assert len(for_ever["transcript"]) == 6
+    endless = await debated(ann=says("a", "b", "c", "d"), ben=says("b", "c", "d", "e"))
+    assert len(endless["transcript"]) == 6
 
 
-async def test_who_fails_keeps_the_last_ballot_that_was_cast() -> None:
-    """And who never answered is counted as failed, for nobody."""
+async def test_a_debater_that_fails_keeps_its_last_ballot() -> None:
+    """A debater that never answers is counted as failed, and supports no choice."""
     out = await debated(
         ann=says("yes", ValueError("down")), ben=says("no"), cas=says("yes"), dee=says(ValueError("down"))
     )
@@ -68,8 +68,8 @@ async def test_who_fails_keeps_the_last_ballot_that_was_cast() -> None:
     assert [turn.choice for turn in out["transcript"] if turn.debater == "dee"] == [None] * 2
 
 
-async def test_one_alone_has_nobody_to_argue_with() -> None:
-    """One round; where nobody answers there is no choice."""
+async def test_with_less_than_two_answers_there_is_one_round() -> None:
+    """Without any answer there is no choice."""
     assert len((await debated(ann=says("yes")))["transcript"]) == 1
     out = await debated(ann=says(ValueError("x")), ben=says(ValueError("x")))
     assert (out["verdict"].status, out["verdict"].choice) == ("no_quorum", None)
@@ -78,10 +78,10 @@ async def test_one_alone_has_nobody_to_argue_with() -> None:
 async def test_models_see_the_arguments_of_others_without_their_names(
     model: str, server: ModelServer
 ) -> None:
-    """Under letters, as data; their own answer stands apart."""
+    """The answers of the others are under letters; the debater's own answer is separate."""
     for number, answer in ((1, "yes"), (2, "no"), (3, "no")):
-        said = {"rationale": f"argument {number}", "choice": answer, "confidence": 0.5}
-        server.on(f"You are participant {number} ", Reply(json=said))
+        reply = {"rationale": f"argument {number}", "choice": answer, "confidence": 0.5}
+        server.on(f"You are participant {number} ", Reply(json=reply))
     graph = create_debate(model=model, choices=["yes", "no"], max_rounds=2, rule=majority(quorum=3))
     out = await graph.ainvoke(QUESTION)
     assert (out["verdict"].choice, len(server.requests)) == ("no", 6)
@@ -97,17 +97,19 @@ async def test_models_see_the_arguments_of_others_without_their_names(
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({"rounds": 0}, "rounds is 0"),
+        ({"max_rounds": 0}, "max_rounds is 0"),
+        ({"max_rounds": True}, "max_rounds is True"),
         ({"rule": "borda"}, "debaters choose one answer"),
         ({"rule": "most"}, "is not a rule"),
         ({"debaters": {}}, "pass at least one"),
         ({"debaters": 0}, "debaters is 0"),
-        ({"debaters": {"a": len}, "model": "openai:m"}, "no model for them"),
+        ({"debaters": {1: str}}, "debaters has the key 1; expected non-empty strings"),
+        ({"debaters": {"a": len}, "model": "openai:m"}, "debaters are workers with models of their own"),
         ({"choices": []}, "choices"),
     ],
     ids=readable,
 )
-def test_wrong_arguments_are_refused(arguments: dict[str, Any], message: str) -> None:
-    """When the graph is made."""
+def test_invalid_arguments_are_rejected(arguments: dict[str, Any], message: str) -> None:
+    """The error is raised when the graph is built."""
     with pytest.raises(errors.UsageError, match=message):
         create_debate(**arguments)

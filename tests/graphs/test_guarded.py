@@ -1,4 +1,4 @@
-"""Guarded: nobody sees an answer before its checks have passed, and a tripped check cuts it off."""
+"""Guarded: no answer is shown before all checks have passed, and a tripped check cancels it."""
 
 import asyncio
 from typing import Any
@@ -7,7 +7,16 @@ import pytest
 from langgraph.checkpoint.memory import InMemorySaver
 from langgraph.types import Command
 
-from langgraph_parallel import Check, Limits, aestimate, aredrive, create_guarded, create_voting, errors
+from langgraph_parallel import (
+    Check,
+    Limits,
+    aestimate,
+    aredrive,
+    create_guarded,
+    create_map_reduce,
+    create_voting,
+    errors,
+)
 from langgraph_parallel.rules import majority
 from tests.support.ids import readable
 from tests.support.server import Gate, ModelServer, Reply
@@ -18,13 +27,13 @@ SECRET = "here is how"
 
 
 def judged(choice: str | None) -> Reply:
-    """What the check says."""
+    """Return the answer of a check."""
     notes: dict[str, Any] = {"quotes": []}
     return Reply(json={"rationale": "because", "choice": choice, "confidence": 1, "notes": notes})
 
 
 async def test_the_answer_is_released_once_the_check_has_passed(model: str, server: ModelServer) -> None:
-    """Both are on their way at the same time."""
+    """Both are asked at the same time."""
     together = Gate(opens_at=2)
     server.on("Answer the message", Reply(text=SECRET, gate=together))
     server.on("Decide whether", Reply(json=judged("clean").json, gate=together))
@@ -36,7 +45,7 @@ async def test_the_answer_is_released_once_the_check_has_passed(model: str, serv
 
 
 async def test_a_tripped_check_closes_the_connection_of_the_answer(model: str, server: ModelServer) -> None:
-    """The answer would never have come; the reason does, and the report counts what was wasted."""
+    """The answer would never arrive; the reason is returned, and the run report has no failure."""
     gate = Gate()
     server.on("Answer the message", Reply(hang=True))
     server.on("Decide whether", Reply(json=judged("flag").json, gate=gate))
@@ -53,33 +62,33 @@ async def test_a_tripped_check_closes_the_connection_of_the_answer(model: str, s
 async def test_an_answer_that_came_first_is_in_no_output_when_a_check_trips(
     model: str, server: ModelServer
 ) -> None:
-    """Nor in any event, or in a checkpoint."""
+    """It is in no event, and in no checkpoint."""
     gate = Gate()
     server.on("Answer the message", Reply(text=SECRET))
     server.on("Decide whether", Reply(json=judged("flag").json, gate=gate))
     graph = create_guarded(model=model, stream=True, checkpointer=InMemorySaver())
-    seen: list[Any] = []
+    chunks: list[Any] = []
 
     async def run() -> None:
         modes: Any = ["custom", "updates", "values"]
-        seen.extend([chunk async for chunk in graph.astream(MESSAGE, CONFIG, stream_mode=modes)])
+        chunks.extend([chunk async for chunk in graph.astream(MESSAGE, CONFIG, stream_mode=modes)])
 
     running = asyncio.ensure_future(run())
     await asyncio.to_thread(server.wait, lambda s: s.in_flight == 1 and len(s.requests) == 2)
     gate.open()
     await running
-    assert SECRET not in str(seen)
+    assert SECRET not in str(chunks)
     assert all(SECRET not in str(state) for state in [s async for s in graph.aget_state_history(CONFIG)])
 
 
-async def test_a_stream_is_told_only_after_the_checks(model: str, server: ModelServer) -> None:
-    """What was made before comes at once, in order; its tokens are counted."""
+async def test_the_answer_is_streamed_only_after_the_checks(model: str, server: ModelServer) -> None:
+    """What was generated before is then streamed in order."""
     gate = Gate()
     text = "a long answer that comes in many parts"
     server.on("Answer the message", Reply(text=text))
     server.on("Decide whether", Reply(json=judged("clean").json, gate=gate))
     graph = create_guarded(model=model, stream=True)
-    told: list[str] = []
+    tokens: list[str] = []
     out: Any = None
 
     async def run() -> None:
@@ -90,31 +99,31 @@ async def test_a_stream_is_told_only_after_the_checks(model: str, server: ModelS
             if mode == "values":
                 out = chunk
             elif chunk["event"] == "token":
-                told.append(chunk["text"])
+                tokens.append(chunk["text"])
 
     running = asyncio.ensure_future(run())
     await asyncio.to_thread(server.wait, lambda s: len(s.requests) == 2)
-    assert told == []
+    assert tokens == []
     gate.open()
     await running
-    assert ("".join(told), out["answer"]) == (text, text)
-    assert len(told) > 2
+    assert ("".join(tokens), out["answer"]) == (text, text)
+    assert len(tokens) > 2
     streamed = next(r for r in server.requests if "Answer the message" in r.prompt)
     assert streamed.body["stream"] is True
 
 
 def flags(message: str) -> Any:
-    """A check of one's own."""
+    """Flag a message about bombs."""
     return {"flagged": "bomb" in message, "reason": "not about bombs"}
 
 
 def fails(message: str) -> Any:
-    """A check that is down."""
+    """Raise an error."""
     raise ConnectionError("down")
 
 
-async def test_a_check_that_could_not_be_run_keeps_the_answer_back_or_lets_it_through() -> None:
-    """By the policy; one that cannot decide keeps it back in any case."""
+async def test_the_policy_decides_about_a_check_that_fails_to_run() -> None:
+    """A check that cannot decide withholds the answer under both policies."""
     arguments: Any = {"answer": lambda message: SECRET, "checks": {"down": fails, "own": flags}}
     out = await create_guarded(**arguments).ainvoke(MESSAGE)
     assert (out["answer"], out["reason"]) == (None, "down could not be decided")
@@ -127,8 +136,8 @@ async def test_a_check_that_could_not_be_run_keeps_the_answer_back_or_lets_it_th
     assert (out["answer"], out["reason"]) == (None, "not about bombs")
 
 
-async def test_redriven_a_check_that_was_down_lets_the_answer_through() -> None:
-    """Both run again: the answer had been cut off."""
+async def test_a_redrive_releases_the_answer_once_the_check_passes() -> None:
+    """The check and the answer both run again, because the answer had been cancelled."""
     down = True
     asked: list[str] = []
 
@@ -148,8 +157,8 @@ async def test_redriven_a_check_that_was_down_lets_the_answer_through() -> None:
     assert (out["answer"], out["released"]) == (SECRET, True)
 
 
-async def test_an_answer_that_fails_is_no_answer() -> None:
-    """The check has passed, and there is nothing to release."""
+async def test_an_answer_that_fails_is_not_released() -> None:
+    """The check has passed, but there is nothing to release."""
     out = await create_guarded(answer=fails, checks={"own": flags}).ainvoke(MESSAGE)
     assert (out["answer"], out["released"], out["reason"]) == (None, False, "there is no answer")
     assert "ConnectionError" in str(out["run_report"].failures)
@@ -159,20 +168,22 @@ async def test_an_answer_that_fails_is_no_answer() -> None:
     ("arguments", "message"),
     [
         ({"policy": "ajar"}, "choose closed or open"),
-        ({"checks": {}}, "there is no check"),
+        ({"checks": {}}, "checks is empty"),
+        ({"checks": ["safety"]}, r"checks is \['safety'\]; expected a mapping"),
+        ({"checks": {5: str}}, "checks has the key 5; expected non-empty strings"),
         ({"completion": "min_success(1)"}, "leave out completion"),
         ({"prompts": {"answr": "x"}}, "guarded has no prompt 'answr'; it has answer, check"),
     ],
     ids=readable,
 )
-def test_wrong_arguments_are_refused(arguments: dict[str, Any], message: str) -> None:
-    """When the graph is made."""
+def test_invalid_arguments_are_rejected(arguments: dict[str, Any], message: str) -> None:
+    """The error is raised when the graph is built."""
     with pytest.raises(errors.UsageError, match=message):
         create_guarded(**arguments)
 
 
-async def test_a_check_that_trips_ends_a_stream_too(model: str, server: ModelServer) -> None:
-    """Whichever comes first, and however often it is tried."""
+async def test_a_check_that_trips_ends_a_stream(model: str, server: ModelServer) -> None:
+    """No deadlock, whether the check or the answer ends first."""
     server.on("Answer the message", Reply(text=SECRET))
     server.on("Decide whether", judged("flag"))
     graph = create_guarded(model=model, stream=True)
@@ -181,16 +192,16 @@ async def test_a_check_that_trips_ends_a_stream_too(model: str, server: ModelSer
         assert (out["answer"], out["released"]) == (None, False)
 
 
-async def test_it_ends_where_only_one_branch_runs_at_a_time() -> None:
-    """The checks come before the answer that waits for them."""
+async def test_it_ends_if_only_one_branch_runs_at_a_time() -> None:
+    """The checks run before the answer, which waits for them."""
     graph = create_guarded(answer=lambda message: SECRET, checks={"own": flags})
     config: Any = {"max_concurrency": 1}
     out = await asyncio.wait_for(graph.ainvoke(MESSAGE, config), 10)
     assert out["answer"] == SECRET
 
 
-async def test_a_check_beyond_the_limit_keeps_the_answer_back() -> None:
-    """It was never made, so nothing has passed."""
+async def test_a_check_beyond_the_limit_withholds_the_answer() -> None:
+    """A check that never ran has not passed."""
     limits = Limits(sections=2)
     graph = create_guarded(
         answer=lambda m: SECRET, checks={"a": flags, "b": flags, "c": flags}, limits=limits
@@ -199,9 +210,43 @@ async def test_a_check_beyond_the_limit_keeps_the_answer_back() -> None:
     assert (out["answer"], out["released"]) == (None, False)
 
 
+async def test_errors_and_late_answers_are_not_shown_before_the_checks_have_passed() -> None:
+    """An error may quote the answer, and a worker may return it although it is cancelled."""
+    answering = asyncio.Event()
+
+    async def trips(message: str) -> bool:
+        await answering.wait()
+        return True
+
+    async def raises(message: str) -> str:
+        answering.set()
+        raise ValueError(SECRET)
+
+    async def ignores_cancellation(message: str) -> str:
+        answering.set()
+        try:
+            await asyncio.Event().wait()
+        except asyncio.CancelledError:
+            return SECRET
+        return ""
+
+    for answer in (raises, ignores_cancellation):
+        answering.clear()
+        graph = create_guarded(answer=answer, checks={"own": trips})
+        out = await asyncio.wait_for(graph.ainvoke(MESSAGE), 10)
+        assert SECRET not in repr(out)
+
+
+async def test_the_answer_can_come_from_a_graph() -> None:
+    """The graph gets the message as its text."""
+    inner = create_map_reduce(worker=str.upper, synthesizer=str)
+    out = await create_guarded(answer=inner, checks={"own": lambda m: False}).ainvoke({"message": "hi"})
+    assert out["answer"]["result"] == "HI"
+
+
 @pytest.mark.parametrize("mode", ["messages", "events"])
-async def test_no_other_stream_tells_the_answer(model: str, server: ModelServer, mode: str) -> None:
-    """Neither LangGraph's messages nor LangChain's events."""
+async def test_no_other_stream_shows_the_answer(model: str, server: ModelServer, mode: str) -> None:
+    """Neither LangGraph's messages nor LangChain's events contain it."""
     server.on("Answer the message", Reply(text=SECRET))
     server.on("Decide whether", judged("flag"))
     graph = create_guarded(model=model)
@@ -210,14 +255,14 @@ async def test_no_other_stream_tells_the_answer(model: str, server: ModelServer,
         if mode == "messages"
         else graph.astream_events(MESSAGE, version="v2")
     )
-    seen = [str(event) async for event in stream]
-    assert not any(SECRET in one for one in seen)
+    events = [str(event) async for event in stream]
+    assert not any(SECRET in event for event in events)
 
 
-async def test_redriven_again_and_again_the_answer_is_seen_when_the_check_has_passed(
+async def test_repeated_redrives_show_the_answer_only_after_the_check_has_passed(
     model: str, server: ModelServer
 ) -> None:
-    """In no checkpoint before that; the answer is asked for behind the check, once."""
+    """No earlier checkpoint contains it, and the model is asked for it once, after the check."""
     server.on("Answer the message", Reply(text=SECRET))
     server.on("Decide whether", Reply(status=401))
     graph = create_guarded(model=model, checkpointer=InMemorySaver())
@@ -231,8 +276,8 @@ async def test_redriven_again_and_again_the_answer_is_seen_when_the_check_has_pa
     assert len(server.asked("Answer the message")) == before + 1
 
 
-async def test_a_person_may_decide_a_check() -> None:
-    """Once they have called it clean, the answer comes."""
+async def test_a_person_can_decide_a_check() -> None:
+    """The answer is released once the person has decided for clean."""
     vote = create_voting(
         voters={"a": lambda q: "flag", "b": lambda q: "clean"},
         choices=["flag", "clean"],

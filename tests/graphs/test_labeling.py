@@ -18,7 +18,7 @@ ITEMS = {"one": "great", "two": "awful", "three": "well"}
 
 
 def voter(**says: str) -> Any:
-    """A voter that knows what it thinks of each text."""
+    """Return a voter that gives these labels to these texts."""
     return lambda question: says.get(question)
 
 
@@ -29,30 +29,30 @@ VOTERS: Any = {
 }
 
 
-async def test_every_item_has_its_label_and_the_contested_ones_are_queued() -> None:
-    """The worst first; the counts are of labels; agreement is over all items."""
+async def test_each_item_has_a_label_and_the_contested_ones_are_queued() -> None:
+    """The queue starts with the least supported label; the agreement is over all items."""
     graph = create_labeling(labels=LABELS, voters=VOTERS, stop="all_votes", contested=0.7)
     out = await graph.ainvoke({"items": ITEMS})
-    assert [(one.item, one.label, str(one.support)) for one in out["labels"]] == [
+    assert [(label.item, label.label, str(label.support)) for label in out["labels"]] == [
         ("one", "praise", "3/3"),
         ("two", "complaint", "2/3"),
         ("three", "praise", "1/2"),
     ]
-    assert [one.item for one in out["queue"]] == ["three", "two"]
+    assert [label.item for label in out["queue"]] == ["three", "two"]
     assert out["labels"][2].votes == {"ann": "praise", "ben": "complaint", "cas": None}
     assert out["counts"] == {"praise": 2, "complaint": 1}
     assert (out["agreement"].questions, out["agreement"].observed) == (3, pytest.approx(4 / 9))
 
 
-async def test_nobody_is_asked_who_is_not_needed() -> None:
-    """Two of three agree on the first and second item; the report says what was saved."""
+async def test_no_voter_is_asked_that_is_not_needed() -> None:
+    """Two of three voters agree on the first and second item; the run report counts the saved calls."""
     out = await create_labeling(labels=LABELS, voters=VOTERS).ainvoke({"items": ITEMS})
     assert out["run_report"].calls_saved == 2
-    assert [one.label for one in out["labels"]] == ["praise", "complaint", "praise"]
+    assert [label.label for label in out["labels"]] == ["praise", "complaint", "praise"]
 
 
 async def test_an_item_whose_vote_fails_is_in_the_queue() -> None:
-    """It has no label, and takes nobody along."""
+    """It has no label, and does not affect other items."""
 
     def fails(question: str) -> str:
         if question == "awful":
@@ -60,20 +60,20 @@ async def test_an_item_whose_vote_fails_is_in_the_queue() -> None:
         return "praise"
 
     out = await create_labeling(labels=LABELS, voters={"a": fails}).ainvoke({"items": ITEMS})
-    assert [(one.label, one.status) for one in out["labels"]] == [
+    assert [(label.label, label.status) for label in out["labels"]] == [
         ("praise", "decided"),
         (None, "failed"),
         ("praise", "decided"),
     ]
-    assert [one.item for one in out["queue"]] == ["two"]
+    assert [label.item for label in out["queue"]] == ["two"]
 
 
 async def test_models_get_the_guidelines_and_the_item_as_data(model: str, server: ModelServer) -> None:
-    """Each as an annotator of its own."""
+    """Each voter is told its number as an annotator."""
     server.always(Reply(json={"rationale": "", "choice": "praise", "confidence": 1}))
     graph = create_labeling(labels=LABELS, guidelines="Irony is a {complaint}.", model=model)
     out = await graph.ainvoke({"items": ["great", "oh, great"]})
-    assert [one.item for one in out["labels"]] == ["item 1", "item 2"]
+    assert [label.item for label in out["labels"]] == ["item 1", "item 2"]
     system, human = (message["content"] for message in server.requests[0].body["messages"])
     assert human.index("Irony is a {complaint}.") < human.index("<data-")
     assert "You are annotator 1." in system
@@ -81,28 +81,28 @@ async def test_models_get_the_guidelines_and_the_item_as_data(model: str, server
 
 
 async def test_five_hundred_items_are_labelled_at_once() -> None:
-    """In one fan-out of votes; the second run on a thread starts from nothing."""
+    """All votes are in one fan-out."""
     graph = create_labeling(labels=["even", "odd"], voters={"a": lambda q: ["even", "odd"][int(q) % 2]})
     out = await graph.ainvoke({"items": [str(i) for i in range(500)]})
     assert out["counts"] == {"even": 250, "odd": 250}
 
 
 async def test_no_items_give_no_labels() -> None:
-    """And no agreement."""
+    """There is no agreement either."""
     out = await create_labeling(labels=LABELS, voters=VOTERS).ainvoke({"items": []})
     assert (out["labels"], out["queue"], out["agreement"].observed) == ([], [], None)
 
 
 async def test_labels_are_exported() -> None:
-    """As CSV and as JSON lines."""
+    """They can be exported as CSV and as JSON lines."""
     out = await create_labeling(labels=LABELS, voters=VOTERS).ainvoke({"items": ITEMS})
     rows = list(csv.DictReader(io.StringIO(labels_csv(out["labels"]))))
     assert (rows[0]["item"], rows[0]["label"], rows[0]["support"]) == ("one", "praise", "2/2")
     assert json.loads(labels_jsonl(out["labels"]).splitlines()[2])["votes"]["ben"] == "complaint"
 
 
-def test_tables_do_no_harm_where_they_are_opened() -> None:
-    """No formula in a spreadsheet, no markup in a page."""
+def test_exported_tables_are_safe_to_open() -> None:
+    """They contain no formula for a spreadsheet, and no markup for a page."""
     row: Any = {
         "a": "=cmd()",
         "b": ["-x", "y"],
@@ -117,6 +117,7 @@ def test_tables_do_no_harm_where_they_are_opened() -> None:
         "d": row["d"],
         "e": "",
     }
+    assert as_csv([{"a": "\n=1+1"}]) == 'a\n"\'\n=1+1"\n'
     shown = as_markdown([row])
     assert "<img" not in shown
     assert shown.splitlines()[2].count(" | ") == 4
@@ -128,19 +129,20 @@ def test_tables_do_no_harm_where_they_are_opened() -> None:
     [
         ({"labels": []}, "choices"),
         ({"labels": LABELS, "contested": 2}, "contested is 2"),
-        ({"labels": LABELS, "voters": {"a": len}, "model": "openai:m"}, "nobody to go to"),
+        ({"labels": LABELS, "voters": {"a": len}, "model": "openai:m"}, "voters are workers with models of"),
         ({"labels": LABELS, "voters": 0}, "voters is 0"),
+        ({"labels": ["a", "b"], "rule": "borda"}, "an item has one label"),
     ],
     ids=readable,
 )
-def test_wrong_arguments_are_refused(arguments: dict[str, Any], message: str) -> None:
-    """When the graph is made."""
+def test_invalid_arguments_are_rejected(arguments: dict[str, Any], message: str) -> None:
+    """The error is raised when the graph is built."""
     with pytest.raises(errors.UsageError, match=message):
         create_labeling(**arguments)
 
 
-async def test_wrong_input_is_refused() -> None:
-    """Before anybody is asked."""
-    for wrong in ({}, {"items": "text"}, {"items": [1]}):
-        with pytest.raises(errors.InputError, match="there are no items"):
-            await create_labeling(labels=LABELS, voters=VOTERS).ainvoke(wrong)
+@pytest.mark.parametrize("given", [{}, {"items": "text"}, {"items": [1]}], ids=readable)
+async def test_invalid_input_is_rejected(given: Any) -> None:
+    """The error is raised before any voter is asked."""
+    with pytest.raises(errors.InputError, match="items must be a list"):
+        await create_labeling(labels=LABELS, voters=VOTERS).ainvoke(given)

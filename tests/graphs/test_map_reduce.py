@@ -1,4 +1,4 @@
-"""Map-reduce: a bounded fan-in at every level, and what is in no result is named."""
+"""Map-reduce: the fan-in is limited at every level, and items that are not in the result are named."""
 
 import asyncio
 from typing import Any
@@ -8,29 +8,30 @@ from hypothesis import given
 from hypothesis import strategies as st
 from langgraph.checkpoint.memory import InMemorySaver
 
-from langgraph_parallel import Ask, aestimate, aredrive, create_map_reduce, create_voting, errors
+from langgraph_parallel import Ask, Limits, aestimate, aredrive, create_map_reduce, create_voting, errors
 from langgraph_parallel.reducers.joins.tree import groups
 from langgraph_parallel.synthesize import Gathered
+from tests.support.ids import readable
 from tests.support.server import ModelServer, Reply
 
 
 def add(numbers: Any) -> Any:
-    """A reducer that shows what it was given."""
+    """Return the results of a group in parentheses."""
     return "(" + "+".join(map(str, numbers)) + ")"
 
 
 @given(st.lists(st.integers(0, 9), max_size=40), st.integers(2, 9), st.one_of(st.none(), st.integers(1, 30)))
-def test_groups_hold_every_place_once_and_none_too_many(sizes: list[int], fan_in: int, most: Any) -> None:
-    """In order, at most `fan_in` each; one of more than two is under the ceiling; the level gets smaller."""
-    made = groups(sizes, fan_in, most)
-    assert [place for part in made for place in part] == list(range(len(sizes)))
-    assert all(1 <= len(part) <= fan_in for part in made)
-    assert most is None or all(len(p) <= 2 or sum(sizes[i] for i in p) <= most for p in made)
-    assert len(sizes) < 2 or len(made) < len(sizes)
+def test_groups_have_every_index_once_within_the_limits(sizes: list[int], fan_in: int, most: Any) -> None:
+    """In order, at most `fan_in` each; groups of more than two keep the ceiling; each level is smaller."""
+    parts = groups(sizes, fan_in, most)
+    assert [place for part in parts for place in part] == list(range(len(sizes)))
+    assert all(1 <= len(part) <= fan_in for part in parts)
+    assert most is None or all(len(p) <= 2 or sum(sizes[i] for i in p) <= most for p in parts)
+    assert len(sizes) < 2 or len(parts) < len(sizes)
 
 
 async def test_results_are_reduced_in_order_level_by_level() -> None:
-    """Ten items with a fan-in of three: four groups, two, one; each level at the same time."""
+    """Ten items with a fan-in of three need levels of four, two and one; items are worked on at once."""
     together = asyncio.Barrier(10)
 
     async def square(item: int) -> int:
@@ -47,13 +48,13 @@ async def test_results_are_reduced_in_order_level_by_level() -> None:
 
 @pytest.mark.parametrize(("items", "result"), [([], None), ([7], 7), ({"a": 1, "b": 2}, "(1+2)")])
 async def test_few_items_need_few_reducers(items: Any, result: Any) -> None:
-    """None of no item; one alone is the result as it is."""
+    """No items have the result None; a single item is the result itself."""
     graph = create_map_reduce(worker=lambda item: item, synthesizer=add)
     assert (await graph.ainvoke({"items": items}))["result"] == result
 
 
-async def test_what_failed_is_in_no_result_and_comes_in_with_a_redrive() -> None:
-    """The item is named; run again, it and what is above it is made anew, and nothing else below."""
+async def test_a_failed_item_is_missing_until_a_redrive() -> None:
+    """A redrive works only on the failed item and on the reductions above it."""
     worked: list[Any] = []
     broken = True
 
@@ -71,11 +72,11 @@ async def test_what_failed_is_in_no_result_and_comes_in_with_a_redrive() -> None
     worked.clear()
     out = await aredrive(graph, config)
     assert (out["result"], out["missing"], worked) == ("(a+(b+c))", [], ["b"])
-    assert len(out["run_report"].calls) == 3 + 1 + 1 + 2  # the reduction of before stays in the report
+    assert len(out["run_report"].calls) == 3 + 1 + 1 + 2  # the report keeps the earlier reduction
 
 
-async def test_a_reducer_that_fails_loses_what_is_below_it_by_name() -> None:
-    """The others go on; where none is left there is no result, and the branches still hold everything."""
+async def test_items_below_a_failed_reduction_are_missing() -> None:
+    """The others are reduced further; without any result, the branches still have all values."""
 
     def picky(results: Gathered) -> str:
         if "c" in results:
@@ -110,12 +111,44 @@ async def test_models_and_votes_map_and_reduce(model: str, server: ModelServer) 
     assert out["result"] == 2
 
 
-async def test_wrong_arguments_and_input_are_refused() -> None:
-    """Before any work."""
-    with pytest.raises(errors.UsageError, match="fan_in is 1"):
-        create_map_reduce(worker=len, synthesizer=len, fan_in=1)
-    with pytest.raises(errors.UsageError, match="is not a synthesizer"):
-        create_map_reduce(worker=len, synthesizer=3)  # type: ignore[arg-type]
-    for wrong in ({}, {"items": "text"}):
-        with pytest.raises(errors.InputError, match="items must be a list"):
-            await create_map_reduce(worker=len, synthesizer=len).ainvoke(wrong)
+async def test_items_beyond_the_limit_are_missing() -> None:
+    """They are named whether there is a result or not."""
+    limits = Limits(sections=2)
+    items = {"items": ["a", "b", "c"]}
+    out = await create_map_reduce(worker=str, synthesizer=add, limits=limits).ainvoke(items)
+    assert (out["result"], out["missing"]) == ("(a+b)", ["item 3"])
+    failing: Any = create_map_reduce(worker=str, synthesizer=lambda results: 1 / 0, limits=limits)
+    out = await failing.ainvoke(items)
+    assert (out["result"], out["missing"]) == (None, ["item 1", "item 2", "item 3"])
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"fan_in": 1}, "fan_in is 1"),
+        ({"fan_in": 2.5}, "fan_in is 2.5"),
+        ({"fan_in": "8"}, "fan_in is '8'"),
+        ({"synthesizer": 3}, "is not a synthesizer"),
+    ],
+    ids=readable,
+)
+def test_invalid_arguments_are_rejected(arguments: dict[str, Any], message: str) -> None:
+    """The error is raised when the graph is built."""
+    with pytest.raises(errors.UsageError, match=message):
+        create_map_reduce(**{"worker": len, "synthesizer": len, **arguments})
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ({}, "items must be a list"),
+        ({"items": "text"}, "items must be a list"),
+        ({"items": [object()]}, "item 1 is object; expected JSON data"),
+        ({"items": {1: "a"}}, "items has keys that are not strings"),
+    ],
+    ids=readable,
+)
+async def test_invalid_input_is_rejected(given: Any, message: str) -> None:
+    """The error is raised before any work."""
+    with pytest.raises(errors.InputError, match=message):
+        await create_map_reduce(worker=len, synthesizer=len).ainvoke(given)

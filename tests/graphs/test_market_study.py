@@ -1,17 +1,18 @@
-"""Market study: sections and forecasts at once, and a table that says who sees it otherwise."""
+"""Market study: sections and forecasts at once, and a table with the dissenting forecasters."""
 
 from typing import Any
 
 import pytest
 
 from langgraph_parallel import aestimate, create_market_study, create_research, errors
+from tests.support.ids import readable
 from tests.support.server import ModelServer, Reply
 
 GIVEN = {"subject": "Cargo bicycles", "regions": ["Norway", "Spain"]}
 
 
 def forecaster(**growth: Any) -> Any:
-    """A forecaster that knows the growth of each region."""
+    """Return a forecaster that gives these numbers for these regions."""
 
     def forecast(question: str) -> Any:
         number = next(value for region, value in growth.items() if f"in {region}," in question)
@@ -33,7 +34,7 @@ FORECASTERS: Any = {
 
 
 async def test_each_region_has_the_median_of_independent_forecasts(model: str, server: ModelServer) -> None:
-    """With its interval, every number, and what failed counted as that."""
+    """It has an interval and all numbers; a failed forecast is counted, and is not a number."""
     server.on("Write one section", Reply(text="They sell bikes."))
     server.on("coherent market study", Reply(text="It grows."))
     graph = create_market_study(model=model, forecasters=FORECASTERS)
@@ -54,17 +55,17 @@ async def test_each_region_has_the_median_of_independent_forecasts(model: str, s
 
 
 async def test_models_forecast_as_numbers(model: str, server: ModelServer) -> None:
-    """Seven of them for each region; the estimate counts them all."""
+    """Seven models are asked for each region, and the estimate counts all of them."""
     server.on("Make a forecast", Reply(json={"rationale": "", "choice": 3.5, "confidence": 1}))
     graph = create_market_study(model=model, sections={"Prices": "what it costs"})
     out = await graph.ainvoke(GIVEN | {"material": {"notes": "Bikes cost 4,000 euros."}})
-    assert [one.value for one in out["study"].forecasts] == [3.5, 3.5]
+    assert [forecast.value for forecast in out["study"].forecasts] == [3.5, 3.5]
     assert all("Bikes cost 4,000 euros." in request.prompt for request in server.asked("Make a forecast"))
     assert (len(server.requests), (await aestimate(graph, GIVEN)).calls) == (16, 16)
 
 
-async def test_a_forecast_that_nobody_makes_is_no_number(model: str, server: ModelServer) -> None:
-    """It is missing, by name; without the report's writer the sections stand in its place."""
+async def test_a_forecast_without_any_number_is_missing(model: str, server: ModelServer) -> None:
+    """If the writer fails too, the sections stand in place of the report."""
     server.on("coherent market study", Reply(status=401))
     server.on("Write one section", Reply(text="Nine shops."))
 
@@ -79,8 +80,8 @@ async def test_a_forecast_that_nobody_makes_is_no_number(model: str, server: Mod
     assert "401" in out["run_report"].failures["write"]
 
 
-async def test_a_research_may_write_the_sections(model: str, server: ModelServer) -> None:
-    """Any graph of this package can be the worker of a section."""
+async def test_a_research_graph_can_write_the_sections(model: str, server: ModelServer) -> None:
+    """Any langgraph_parallel graph can be the worker of the sections."""
     server.on("coherent market study", Reply(text="Done."))
 
     def look(what: str) -> str:
@@ -94,17 +95,37 @@ async def test_a_research_may_write_the_sections(model: str, server: ModelServer
     assert server.asked("Divide a question")
 
 
-async def test_wrong_arguments_and_input_are_refused(model: str) -> None:
-    """Before any call."""
-    with pytest.raises(errors.UsageError, match="no sections and no forecasts"):
-        create_market_study(sections={}, quantity="")
-    with pytest.raises(errors.InputError, match="holds a name twice"):
-        await create_market_study(model=model).ainvoke({"subject": "x", "regions": ["a", "a"]})
-    with pytest.raises(errors.InputError, match="has to be a list"):
-        await create_market_study(model=model).ainvoke({"subject": "x", "regions": "a"})
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"sections": {}, "quantity": ""}, "there are neither sections nor forecasts"),
+        ({"sections": ["a"]}, r"sections is \['a'\]; expected a mapping"),
+    ],
+    ids=readable,
+)
+def test_invalid_arguments_are_rejected(arguments: dict[str, Any], message: str) -> None:
+    """The error is raised when the graph is built."""
+    with pytest.raises(errors.UsageError, match=message):
+        create_market_study(**arguments)
 
 
-async def test_without_a_model_there_is_nothing_that_could_do_it() -> None:
-    """One line says so."""
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ({"regions": ["a", "a"]}, "regions has 'a' twice"),
+        ({"regions": "a"}, "regions must be a list"),
+        ({"regions": 5}, "regions must be a list"),
+        ({"material": ["a"]}, "material must be a mapping of name to text"),
+    ],
+    ids=readable,
+)
+async def test_invalid_input_is_rejected(model: str, given: dict[str, Any], message: str) -> None:
+    """The error is raised before any call."""
+    with pytest.raises(errors.InputError, match=message):
+        await create_market_study(model=model).ainvoke({"subject": "x", **given})
+
+
+async def test_without_a_model_it_does_not_start() -> None:
+    """There is no offline mode."""
     with pytest.raises(errors.NoModelError, match="no model"):
         await create_market_study().ainvoke(GIVEN)

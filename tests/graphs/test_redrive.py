@@ -255,7 +255,7 @@ async def test_what_cannot_be_redriven_is_said(model: str, server: ModelServer) 
     foreign.add_edge(START, "ours")
     with pytest.raises(UsageError, match="is not a langgraph_parallel graph"):
         await aredrive(foreign.compile(checkpointer=InMemorySaver()), CONFIG)
-    with pytest.raises(UsageError, match="make the graph with checkpointer="):
+    with pytest.raises(UsageError, match="build the graph with checkpointer="):
         await aredrive(flat(1, model), CONFIG)
-    with pytest.raises(UsageError, match="there is no run on thread '1'"):
+    with pytest.raises(UsageError, match="thread '1' has no run; run the graph first"):
         await aredrive(create_voting(voters=[len], checkpointer=InMemorySaver()), CONFIG)

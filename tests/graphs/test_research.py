@@ -1,4 +1,4 @@
-"""Research: workers ask tools, state only what these say, and the report cites what there is."""
+"""Research: workers state only what their tools return, and the report cites only existing findings."""
 
 from typing import Any
 
@@ -20,38 +20,36 @@ GIVEN = {"question": "Why did sales fall?", "files": FILES}
 
 
 def plans(server: ModelServer, *titles: str) -> None:
-    """The topics."""
+    """Let the planner return these topics."""
     topics = [{"title": title, "brief": f"about {title}"} for title in titles]
     server.on("Divide a question", Reply(json={"topics": topics}))
 
 
 def looks(server: ModelServer, title: str, calls: Any, findings: Any) -> None:
-    """What a worker does on a topic: it asks, and then it says what it has found."""
+    """Let the worker of a topic make these calls in its first step, and these findings in later ones."""
 
-    def first(request: Request) -> bool:
+    def is_first(request: Request) -> bool:
         return f"about {title}" in request.prompt and "Nothing yet." in request.prompt
 
-    def later(request: Request) -> bool:
+    def is_later(request: Request) -> bool:
         return f"about {title}" in request.prompt and "Nothing yet." not in request.prompt
 
-    server.on(first, Reply(json={"calls": calls, "findings": []}))
-    server.on(later, Reply(json={"calls": [], "findings": findings}))
+    server.on(is_first, Reply(json={"calls": calls, "findings": []}))
+    server.on(is_later, Reply(json={"calls": [], "findings": findings}))
 
 
 def search(text: str) -> list[dict[str, str]]:
-    """A search in the files."""
+    """Return a search in the files as tool calls."""
     return [{"tool": "search_files", "input": text}]
 
 
 def finding(claim: str, source: int, quote: str) -> dict[str, Any]:
-    """What a worker states."""
+    """Return a finding as a worker states it."""
     return {"claim": claim, "source": source, "quote": quote}
 
 
-async def test_topics_are_looked_into_at_once_and_the_report_cites_them(
-    model: str, server: ModelServer
-) -> None:
-    """References have a place and a quote; numbers that stand for nothing are taken out."""
+async def test_the_report_cites_the_findings_on_all_topics(model: str, server: ModelServer) -> None:
+    """References have a source and a quote; unknown numbers are removed from the text."""
     plans(server, "Shops", "Staff")
     looks(server, "Shops", search("shops closed"), [finding("Two shops closed.", 1, "two shops were closed")])
     looks(server, "Staff", search("people left"), [finding("Nine left.", 1, "Nine  people left")])
@@ -59,18 +57,18 @@ async def test_topics_are_looked_into_at_once_and_the_report_cites_them(
     server.on("with a coherent report", Reply(text="Shops were closed [1]. Cats [7]."))
     graph = create_research(model=model)
     out = await graph.ainvoke(GIVEN)
-    made = out["research"]
-    assert made.text == "Shops were closed [1]. Cats ."
-    (reference,) = made.references
+    research = out["research"]
+    assert research.text == "Shops were closed [1]. Cats ."
+    (reference,) = research.references
     assert (reference.source, reference.quote) == ("sales.md, line 1", "two shops were closed")
-    assert (made.topics, made.missing, made.uncited) == (["Shops", "Staff"], [], ["Staff"])
+    assert (research.topics, research.missing, research.uncited) == (["Shops", "Staff"], [], ["Staff"])
     assert "\\[1\\] sales.md" in out["markdown"]
     assert len(server.requests) == 7
     assert (await aestimate(graph, GIVEN)).calls == 2 + 5 * 2 * 4 + 1
 
 
-async def test_what_no_source_says_is_left_out(model: str, server: ModelServer) -> None:
-    """A quote that is made up, and a source that was never given."""
+async def test_claims_that_no_source_states_are_dropped(model: str, server: ModelServer) -> None:
+    """The quote is invented, or the source does not exist."""
     plans(server, "Shops")
     claims = [
         finding("Aliens.", 1, "aliens landed on the roof"),
@@ -86,8 +84,8 @@ async def test_what_no_source_says_is_left_out(model: str, server: ModelServer) 
     )
 
 
-async def test_what_is_missing_is_looked_into_in_a_second_round(model: str, server: ModelServer) -> None:
-    """The workers of the second round come after those of the first, and there is no third."""
+async def test_gaps_are_researched_in_a_second_round(model: str, server: ModelServer) -> None:
+    """References of the second round come after those of the first; there is no third round."""
     plans(server, "Shops")
     looks(server, "Shops", search("shops"), [finding("Closed.", 1, "two shops were closed")])
     looks(server, "Staff", search("people left"), [finding("Left.", 1, "Nine people left")])
@@ -96,11 +94,11 @@ async def test_what_is_missing_is_looked_into_in_a_second_round(model: str, serv
     server.on("with a coherent report", Reply(text="Closed [1], left [2]."))
     out = await create_research(model=model).ainvoke(GIVEN)
     assert [section.round for section in out["sections"]] == [0, 1]
-    assert [one.claim for one in out["research"].references] == ["Closed.", "Left."]
+    assert [reference.claim for reference in out["research"].references] == ["Closed.", "Left."]
 
 
-async def test_a_spent_budget_ends_the_rounds_and_says_so(model: str, server: ModelServer) -> None:
-    """What was found until then is in the result's branches."""
+async def test_a_spent_budget_ends_the_rounds(model: str, server: ModelServer) -> None:
+    """Earlier findings are in the branches, and the run report has the cause."""
     plans(server, "Shops")
     looks(server, "Shops", search("shops"), [finding("Closed.", 1, "two shops were closed")])
     out = await create_research(model=model, limits=Limits(budget_calls=3)).ainvoke(GIVEN)
@@ -109,14 +107,14 @@ async def test_a_spent_budget_ends_the_rounds_and_says_so(model: str, server: Mo
     assert "budget" in str(out["run_report"].failures).lower()
 
 
-async def test_tools_are_langchain_tools_and_functions(model: str, server: ModelServer) -> None:
-    """With one argument or several; one that fails, or does not exist, is no end."""
-    asked: list[Any] = []
+async def test_tools_can_be_langchain_tools_and_functions(model: str, server: ModelServer) -> None:
+    """They take one argument or several; a tool that fails or does not exist does not end the work."""
+    price_calls: list[Any] = []
 
     @tool
     def price(item: str, year: int) -> str:
         """The price of an item in a year."""
-        asked.append((item, year))
+        price_calls.append((item, year))
         return f"{item} cost 9 euros in {year}"
 
     def weather(place: str) -> str:
@@ -133,7 +131,7 @@ async def test_tools_are_langchain_tools_and_functions(model: str, server: Model
     server.on("with a coherent report", Reply(text="Nine euros [1]."))
     graph = create_research(model=model, tools=[price, weather], max_rounds=1)
     out = await graph.ainvoke({"question": "What does bread cost?"})
-    assert asked == [("bread", 2020)]
+    assert price_calls == [("bread", 2020)]
     assert out["research"].references[0].source.startswith("price: ")
     prompt = next(r.prompt for r in server.requests if "the tool failed" in r.prompt)
     assert "weather: Oslo" in prompt
@@ -141,8 +139,8 @@ async def test_tools_are_langchain_tools_and_functions(model: str, server: Model
     assert "search_files" not in prompt
 
 
-async def test_what_was_found_before_a_failure_is_kept(model: str, server: ModelServer) -> None:
-    """Two steps have brought something, the third one fails."""
+async def test_findings_before_a_failed_step_are_kept(model: str, server: ModelServer) -> None:
+    """The third of three steps fails."""
     plans(server, "Shops")
     server.on("about Shops", Reply(json={"calls": search("shops"), "findings": []}))
     claims = [finding("Closed.", 1, "two shops were closed")]
@@ -155,8 +153,8 @@ async def test_what_was_found_before_a_failure_is_kept(model: str, server: Model
     assert (out["research"].text, len(out["research"].references)) == ("Closed [1]. ", 1)
 
 
-async def test_no_quote_is_bent_until_it_fits(model: str, server: ModelServer) -> None:
-    """Another number, a denial, a single letter: none is what the source says."""
+async def test_a_quote_with_another_meaning_is_not_accepted(model: str, server: ModelServer) -> None:
+    """A different number, a negation or a single letter does not support a claim."""
     plans(server, "Shops")
     claims = [
         finding("Forty.", 1, "Sales fell by 40% in spring"),
@@ -166,11 +164,11 @@ async def test_no_quote_is_bent_until_it_fits(model: str, server: ModelServer) -
     ]
     looks(server, "Shops", search("shops"), claims)
     out = await create_research(model=model, max_rounds=1).ainvoke(GIVEN)
-    assert [one["claim"] for one in out["branches"]["1"].value["findings"]] == ["Fine."]
+    assert [finding["claim"] for finding in out["branches"]["1"].value["findings"]] == ["Fine."]
 
 
-async def test_a_tool_may_ask_a_person(model: str, server: ModelServer) -> None:
-    """LangGraph's own signals are not failures of a tool."""
+async def test_a_tool_can_ask_a_person(model: str, server: ModelServer) -> None:
+    """An interrupt of LangGraph is not a failure of the tool."""
 
     def approve(what: str) -> str:
         """Ask whether it may be looked up."""
@@ -183,56 +181,74 @@ async def test_a_tool_may_ask_a_person(model: str, server: ModelServer) -> None:
     assert out["__interrupt__"][0].value == "ledger"
 
 
-async def test_a_worker_stops_asking_after_its_steps(model: str, server: ModelServer) -> None:
-    """Even if it would go on; the same call is not made twice."""
+async def test_the_same_tool_call_ends_the_steps(model: str, server: ModelServer) -> None:
+    """No tool is called twice with the same input, although there are steps left."""
     plans(server, "Shops")
     server.on("about Shops", Reply(json={"calls": search("shops"), "findings": []}))
     await create_research(model=model, max_steps=3, max_rounds=1).ainvoke(GIVEN)
     assert len(server.asked("about Shops")) == 2
 
 
-async def test_without_a_model_it_is_search_in_the_files() -> None:
-    """Passages, labelled; without files there is nothing honest to do."""
+async def test_without_a_model_it_searches_the_files() -> None:
+    """It returns passages, and needs files."""
     graph = create_research()
-    made = (await graph.ainvoke({"question": "Why did sales fall in spring?", "files": FILES}))["research"]
-    assert "Sales fell by 4%" in made.references[0].quote
-    assert "no language model" in made.notice
-    with pytest.raises(errors.NoModelError, match="search in files, no more"):
+    out = await graph.ainvoke({"question": "Why did sales fall in spring?", "files": FILES})
+    assert "Sales fell by 4%" in out["research"].references[0].quote
+    assert "no language model" in out["research"].notice
+    with pytest.raises(errors.NoModelError, match="without a model research only searches files"):
         await graph.ainvoke({"question": "Why?"})
-    nothing = (await graph.ainvoke({"question": "zebra", "files": FILES}))["research"]
-    assert (nothing.text, nothing.references) == ("Nothing was found.", [])
+    empty = (await graph.ainvoke({"question": "zebra", "files": FILES}))["research"]
+    assert (empty.text, empty.references) == ("Nothing was found.", [])
 
 
-async def test_without_files_and_tools_there_is_nothing_to_look_into(model: str, server: ModelServer) -> None:
-    """It is said before anybody is asked."""
+async def test_without_files_and_tools_there_is_nothing_to_search(model: str, server: ModelServer) -> None:
+    """The error is raised before any call."""
     with pytest.raises(errors.InputError, match="pass files with the question"):
         await create_research(model=model).ainvoke({"question": "Why?"})
     assert server.requests == []
 
 
-def test_passages_know_their_lines() -> None:
-    """The best first; none that shares no term."""
-    held = Passages({"a": "one\n" * 300 + "the zebra sleeps\n", "b": "a zebra"})
-    assert [passage.document for passage in held.search("zebra")] == ["b", "a"]
-    assert held.search("zebra")[1].text.endswith("the zebra sleeps")
-    assert held.search("nothing") == []
+async def test_files_of_another_kind_are_rejected() -> None:
+    """They must be a mapping of name to text."""
+    with pytest.raises(errors.InputError, match="files must be a mapping of name to text"):
+        await create_research(offline=True).ainvoke({"question": "q", "files": ["a"]})
+
+
+async def test_absurd_answers_of_a_model_are_limited(model: str, server: ModelServer) -> None:
+    """A huge number is not a citation, and of many tool calls in one step only eight are made."""
+    plans(server, "T")
+    calls = [{"tool": "search_files", "input": f"sales {i}"} for i in range(5000)]
+    claims = [finding("c", 1, "northern sales fell")]
+    server.on("about T", Reply(json={"calls": calls, "findings": claims}))
+    server.on("with a coherent report", Reply(text="It fell [1] [" + "9" * 5000 + "]."))
+    graph = create_research(model=model, max_rounds=1)
+    out = await graph.ainvoke({"question": "sales?", "files": {"a": "northern sales fell"}})
+    assert [reference.number for reference in out["research"].references] == [1]
+
+
+def test_passages_are_ranked_by_similarity() -> None:
+    """Passages without a common term are left out."""
+    passages = Passages({"a": "one\n" * 300 + "the zebra sleeps\n", "b": "a zebra"})
+    assert [passage.document for passage in passages.search("zebra")] == ["b", "a"]
+    assert passages.search("zebra")[1].text.endswith("the zebra sleeps")
+    assert passages.search("nothing") == []
     assert Passages({}).search("x") == []
 
 
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({"topics": 0}, "topics is 0"),
-        ({"rounds": 0}, "rounds is 0"),
-        ({"steps": 0}, "steps is 0"),
-        ({"tools": [3]}, "3 is no tool"),
+        ({"max_topics": 0}, "max_topics is 0"),
+        ({"max_rounds": 0}, "max_rounds is 0"),
+        ({"max_steps": 0}, "max_steps is 0"),
+        ({"tools": [3]}, "3 is not a tool"),
         ({"tools": [lambda x: x]}, "a function with a docstring"),
-        ({"offline": True, "model": "openai:m"}, "offline=True uses no model"),
+        ({"offline": True, "model": "openai:m"}, "offline=True and model= exclude each other"),
         ({"prompts": {"plann": "x"}}, "it has gaps, plan, report, step"),
     ],
     ids=readable,
 )
-def test_wrong_arguments_are_refused(arguments: dict[str, Any], message: str) -> None:
-    """When the graph is made."""
+def test_invalid_arguments_are_rejected(arguments: dict[str, Any], message: str) -> None:
+    """The error is raised when the graph is built."""
     with pytest.raises(errors.UsageError, match=message):
         create_research(**arguments)

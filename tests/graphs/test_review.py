@@ -358,7 +358,7 @@ async def test_findings_are_records_in_a_fixed_order(model: str, server: ModelSe
 def test_the_graph_shows_its_nested_voters() -> None:
     """Studio and Mermaid see the vote inside the review."""
     drawn = create_review().get_graph(xray=True).draw_mermaid()
-    for node in ("plan", r"vote\3aopen", r"vote\3avoter", r"vote\3atally", "unite"):
+    for node in ("plan", r"worker\3aopen", r"worker\3avoter", r"worker\3atally", "unite"):
         assert f"\t{node}(" in drawn or f"\t{node}[" in drawn
 
 
@@ -373,7 +373,9 @@ def test_input_and_output_are_narrow() -> None:
         "review",
         "markdown",
         "branches",
-        "report",
+        "sections",
+        "missing",
+        "run_report",
     }
     context = graph.get_context_jsonschema()
     assert context is not None
@@ -385,14 +387,14 @@ def test_input_and_output_are_narrow() -> None:
     [
         ({"aspects": ["speed"]}, "'speed' is not an aspect; choose one of"),
         ({"aspects": []}, "aspects is empty"),
-        ({"aspects": "security"}, "pass a list"),
-        ({"aspects": ["style", "style"]}, "given twice"),
+        ({"aspects": "security"}, "expected a list of names"),
+        ({"aspects": ["style", "style"]}, "names 'style' twice"),
         ({"aspects": ["missing.md"]}, "cannot read the prompt missing.md"),
-        ({"model": "gpt"}, "write provider:model"),
-        ({"voters": 0}, "at least one"),
-        ({"confirm": 0}, "more than 0"),
-        ({"offline": True, "model": "openai:x"}, "offline=True uses no model"),
-        ({"offline": True, "engines": False}, "nobody to review"),
+        ({"model": "gpt"}, "expected provider:model"),
+        ({"voters": 0}, "expected an integer of at least 1"),
+        ({"confirm": 0}, "expected a share above 0"),
+        ({"offline": True, "model": "openai:x"}, "offline=True and model= exclude"),
+        ({"offline": True, "engines": False}, "leave no voter"),
     ],
 )
 def test_wrong_arguments_fail_when_the_graph_is_made(arguments: dict[str, Any], message: str) -> None:
@@ -406,7 +408,7 @@ async def test_wrong_input_fails_before_any_call(model: str, server: ModelServer
     graph = create_review(model=model)
     with pytest.raises(errors.InputError, match="nothing to review"):
         await graph.ainvoke({"files": {}})
-    with pytest.raises(errors.InputError, match="no unified diff"):
+    with pytest.raises(errors.InputError, match="not a unified diff"):
         await graph.ainvoke({"diff": "hello"})
     assert server.requests == []
 
@@ -415,7 +417,7 @@ async def test_without_a_key_a_named_model_is_an_error_and_none_means_engines() 
     """A model that was asked for is never replaced by engines in silence."""
     with pytest.raises(errors.NoModelError, match="no key for openai:x"):
         await create_review(model="openai:x").ainvoke({"files": FILES})
-    with pytest.raises(errors.NoModelError, match="nobody can review"):
+    with pytest.raises(errors.NoModelError, match="there is no model"):
         await create_review(engines=False).ainvoke({"files": FILES})
     out = await create_review().ainvoke({"files": FILES})
     assert "not a language model" in out["review"].notice

@@ -119,7 +119,7 @@ async def test_a_model_that_plans_in_a_circle_is_told(model: str, server: ModelS
 async def test_a_task_that_is_not_parallel_can_be_refused() -> None:
     """Instead of being worked on in waves; a circle is refused in any case."""
     graph = create_sectioning(planner=HOUSE, worker=lambda s: s.title, dependencies="error")
-    with pytest.raises(errors.PlanError, match="not parallel: section 'Walls' needs 'ground'"):
+    with pytest.raises(errors.PlanError, match="section 'Walls' needs 'ground', so the work is not parallel"):
         await graph.ainvoke({"content": ""})
     circle = planner(Section(id="a", title="A", needs=["b"]), Section(id="b", title="B", needs=["a"]))
     with pytest.raises(errors.PlanError, match="a -> b -> a"):
@@ -131,7 +131,7 @@ async def test_a_task_that_is_not_parallel_can_be_refused() -> None:
 async def test_a_prompt_that_could_not_show_earlier_results_is_refused(model: str) -> None:
     """Before anything is worked on."""
     graph = create_sectioning(planner=HOUSE, worker=Ask("Build {title}.", model=model))
-    with pytest.raises(errors.PromptError, match=r"has no \{earlier\} to show them in"):
+    with pytest.raises(errors.PromptError, match=r"add the variable \{earlier\}"):
         await graph.ainvoke({"content": ""})
 
 
@@ -144,7 +144,7 @@ async def test_each_section_has_the_worker_that_it_names() -> None:
     lost = planner(Section(id="1", title="a"))
     with pytest.raises(errors.PlanError, match="has worker ''; expected one of down, up"):
         await create_sectioning(planner=lost, worker=workers).ainvoke({"content": ""})
-    with pytest.raises(errors.UsageError, match="there is no worker"):
+    with pytest.raises(errors.UsageError, match="pass at least one worker"):
         create_sectioning(planner=lost, worker={})
 
 

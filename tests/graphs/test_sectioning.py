@@ -312,6 +312,14 @@ async def test_wrong_input_fails_before_any_work() -> None:
         await create_sectioning(planner=split.by_heading(), worker=Ask("{content}")).ainvoke({"content": ""})
 
 
+@pytest.mark.parametrize("dependencies", ["waves", "error"])
+async def test_a_planner_that_returns_no_list_is_an_error(dependencies: Any) -> None:
+    """The error says what the planner returned."""
+    graph = create_sectioning(planner=lambda c: None, worker=shout, dependencies=dependencies)  # type: ignore[arg-type,return-value]
+    with pytest.raises(errors.PlanError, match=r"planner returned NoneType; expected list\[Section\]"):
+        await graph.ainvoke({"content": "x"})
+
+
 def test_the_sync_face_runs_all_branches_at_once(model: str, server: ModelServer) -> None:
     """`invoke` and `stream` need no event loop, and are as parallel as `ainvoke`."""
     server.always(Reply(text="ok", gate=Gate(opens_at=40)))

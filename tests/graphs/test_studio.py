@@ -79,7 +79,7 @@ def test_the_review_runs_through_the_server(client: SyncLangGraphClient) -> None
     assert {finding["rule"] for finding in out["findings"]} >= {"S605", "D100"}
     assert "not a language model" in out["review"]["notice"]
     assert out["run_report"]["branches"] == {"ok": 7}
-    assert set(out) >= {"findings", "review", "markdown", "report"}
+    assert set(out) >= {"findings", "review", "markdown", "run_report"}
 
 
 @pytest.mark.parametrize(
@@ -111,12 +111,19 @@ def test_the_context_reaches_the_run(client: SyncLangGraphClient) -> None:
     assert [aspect["name"] for aspect in out["review"]["aspects"]] == ["security"]
 
 
+def test_a_misspelled_setting_of_the_context_is_refused(client: SyncLangGraphClient) -> None:
+    """The server passes the context as JSON; an unknown key is an error that names it, not ignored."""
+    context: Any = {"limits": {"concurency": 3}}
+    with pytest.raises(Exception, match="concurency"):
+        client.runs.wait(None, "review", input={"files": UNSAFE}, context=context)
+
+
 def test_the_graph_shows_its_nested_voters(client: SyncLangGraphClient) -> None:
     """Studio draws the vote inside the review."""
     assistant = client.assistants.search(graph_id="review")[0]["assistant_id"]
     graph: Any = client.assistants.get_graph(assistant, xray=True)
     nodes = {node["id"] for node in graph["nodes"]}
-    assert {"plan", "vote:open", "vote:voter", "vote:tally", "unite"} <= nodes
+    assert {"plan", "worker:open", "worker:voter", "worker:tally", "unite"} <= nodes
 
 
 def test_the_schemas_are_narrow_and_titled(client: SyncLangGraphClient) -> None:
@@ -126,7 +133,7 @@ def test_the_schemas_are_narrow_and_titled(client: SyncLangGraphClient) -> None:
     files = schemas["input_schema"]["properties"]["files"]
     assert (files["title"], bool(files["examples"])) == ("Files", True)
     output = schemas["output_schema"]["properties"]
-    assert set(output) == {"findings", "review", "markdown", "branches", "report"}
+    assert set(output) == {"findings", "review", "markdown", "branches", "sections", "missing", "run_report"}
     assert output["findings"]["title"] == "Findings"
     assert set(schemas["context_schema"]["properties"]) == {
         "model",

@@ -1,1 +1,1 @@
-"""Tests of nodes."""
+"""Tests of the nodes."""

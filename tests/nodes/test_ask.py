@@ -1,4 +1,4 @@
-"""One question to one model: schema, repair, retry, time limit, refusal, recording."""
+"""Ask: one question to one model, with schema, repair, retries, time limit, refusals and records."""
 
 import asyncio
 from typing import Literal
@@ -28,30 +28,30 @@ QUICK = Limits(backoff=0.001, attempts=3)
 
 
 class Mood(BaseModel):
-    """How a text sounds."""
+    """The tone of a text."""
 
     mood: Literal["calm", "angry"]
 
 
 async def test_a_text_answer_comes_back_as_text(model: str, server: ModelServer) -> None:
-    """Without a schema the answer is the model's text."""
+    """Without a schema, the answer is the model's text."""
     server.on("a poem", Reply(text="roses"))
     assert await Ask("Write a poem about {thing}", model=model).ainvoke("tea") == "roses"
 
 
 async def test_a_schema_goes_out_strict_and_comes_back_as_a_record(model: str, server: ModelServer) -> None:
-    """The request holds a closed JSON schema, and the answer is an instance of the pydantic model."""
+    """The request has a closed JSON schema, and the answer is an instance of the pydantic model."""
     server.always(Reply(json={"mood": "angry"}))
     assert await Ask("{text}", model=model, schema=Mood).ainvoke("argh") == Mood(mood="angry")
-    wanted = server.requests[0].body["response_format"]["json_schema"]
-    assert wanted["strict"] is True
-    assert wanted["schema"]["additionalProperties"] is False
+    schema = server.requests[0].body["response_format"]["json_schema"]
+    assert schema["strict"] is True
+    assert schema["schema"]["additionalProperties"] is False
 
 
 async def test_an_invalid_answer_is_repaired_once_with_the_error_shown(
     model: str, server: ModelServer
 ) -> None:
-    """The second request holds the first answer and what was wrong with it."""
+    """The second request contains the first answer and its validation error."""
     server.always(Reply(json={"mood": "calm"}))
     server.on(lambda r: len(r.body["messages"]) == 2, Reply(json={"mood": "blue"}))
     assert await Ask("{text}", model=model, schema=Mood).ainvoke("hm") == Mood(mood="calm")
@@ -63,7 +63,7 @@ async def test_an_invalid_answer_is_repaired_once_with_the_error_shown(
 async def test_an_answer_that_stays_invalid_is_an_error_and_never_a_guess(
     model: str, server: ModelServer
 ) -> None:
-    """After one repair the answer is given up, and the error names the field."""
+    """After one repair the call fails, and the error names the schema."""
     server.always(Reply(text="rather calm, I think"))
     with pytest.raises(InvalidAnswer, match="does not fit Mood"):
         await Ask("{text}", model=model, schema=Mood).ainvoke("hm")
@@ -71,7 +71,7 @@ async def test_an_answer_that_stays_invalid_is_an_error_and_never_a_guess(
 
 
 async def test_a_refusal_is_not_asked_again(model: str, server: ModelServer) -> None:
-    """A model that declines has answered: there is nothing to repair."""
+    """A model that declines has answered, so there is nothing to repair."""
     server.always(Reply(refusal="I would rather not"))
     with pytest.raises(RefusedAnswer, match="rather not"):
         await Ask("{text}", model=model, schema=Mood).ainvoke("hm")
@@ -83,8 +83,8 @@ async def test_a_refusal_is_not_asked_again(model: str, server: ModelServer) -> 
     [Reply(status=500), Reply(status=429), Reply(status=503), Reply(disconnect=True), Reply(malformed=True)],
     ids=["500", "429", "503", "disconnect", "malformed"],
 )
-async def test_what_may_pass_is_tried_again(model: str, server: ModelServer, fault: Reply) -> None:
-    """Throttling, server errors, broken connections and cut bodies are retried, in one layer."""
+async def test_transient_failures_are_retried(model: str, server: ModelServer, fault: Reply) -> None:
+    """Throttling, server errors, broken connections and truncated bodies are retried, in one layer only."""
     server.always(Reply(text="at last"))
     server.on("x", fault, times=2)
     with recording() as calls:
@@ -95,8 +95,8 @@ async def test_what_may_pass_is_tried_again(model: str, server: ModelServer, fau
 
 
 @pytest.mark.parametrize("status", [400, 401, 403, 404, 422])
-async def test_what_will_not_pass_is_asked_once(model: str, server: ModelServer, status: int) -> None:
-    """A request that the server understood and rejected is not repeated."""
+async def test_permanent_failures_are_not_retried(model: str, server: ModelServer, status: int) -> None:
+    """A request that the server rejects is not repeated."""
     server.always(Reply(status=status))
     with pytest.raises(Exception, match=str(status)):
         await Ask("{text}", model=model, limits=QUICK).ainvoke("x")
@@ -104,7 +104,7 @@ async def test_what_will_not_pass_is_asked_once(model: str, server: ModelServer,
 
 
 async def test_attempts_are_not_multiplied_by_the_sdk(model: str, server: ModelServer) -> None:
-    """A server that fails for ever sees as many requests as the limits say, for strings and for objects."""
+    """A server that always fails sees as many requests as the limits allow, for strings and for objects."""
     server.always(Reply(status=500))
     own = ChatOpenAI(model="own", max_retries=2)
     for each in (model, own):
@@ -115,7 +115,7 @@ async def test_attempts_are_not_multiplied_by_the_sdk(model: str, server: ModelS
 
 
 async def test_retry_after_is_obeyed(model: str, server: ModelServer) -> None:
-    """The next request comes no earlier than the server asked for."""
+    """The next request is sent no earlier than the server asked for."""
     server.always(Reply(text="ok"))
     server.on("x", Reply(status=429, headers={"retry-after": "0.3"}), times=1)
     with recording() as calls:
@@ -127,7 +127,7 @@ async def test_retry_after_is_obeyed(model: str, server: ModelServer) -> None:
 
 
 async def test_a_retry_after_beyond_the_ceiling_ends_the_call(model: str, server: ModelServer) -> None:
-    """Nobody waits an hour: the call fails at once."""
+    """The call fails at once instead of waiting for an hour."""
     server.always(Reply(status=429, headers={"retry-after": "3600"}))
     with pytest.raises(Exception, match="429"):
         await Ask("{text}", model=model, limits=QUICK).ainvoke("x")
@@ -135,7 +135,7 @@ async def test_a_retry_after_beyond_the_ceiling_ends_the_call(model: str, server
 
 
 async def test_a_call_that_hangs_is_ended_and_its_connection_closed(model: str, server: ModelServer) -> None:
-    """The time limit holds for each attempt, and the server sees the client go."""
+    """The time limit applies to each attempt, and the server sees the connection close."""
     server.always(Reply(hang=True))
     limits = Limits(call_timeout=0.2, attempts=2, backoff=0.001)
     with pytest.raises(TimeoutError, match=r"no answer from test-model within 0\.2 s"):
@@ -144,7 +144,7 @@ async def test_a_call_that_hangs_is_ended_and_its_connection_closed(model: str, 
 
 
 async def test_no_slot_is_held_while_waiting_to_retry(model: str, server: ModelServer) -> None:
-    """With room for one request, a second call gets through while the first one waits for its retry."""
+    """With a concurrency of 1, a second call is sent while the first one waits for its retry."""
     gate = Gate()
     server.on("first", Reply(text="late", gate=gate))
     server.on("first", Reply(status=429, headers={"retry-after": "0.2"}), times=1)
@@ -160,7 +160,7 @@ async def test_no_slot_is_held_while_waiting_to_retry(model: str, server: ModelS
 
 
 async def test_tokens_are_recorded(model: str, server: ModelServer) -> None:
-    """A call's record has what the server counted."""
+    """The record of a call has the token counts of the server."""
     server.always(Reply(text="ok", usage=(120, 7)))
     with recording() as calls:
         await Ask("{text}", model=model).ainvoke("x")
@@ -168,7 +168,7 @@ async def test_tokens_are_recorded(model: str, server: ModelServer) -> None:
 
 
 async def test_one_client_serves_all_calls_of_an_endpoint(model: str, server: ModelServer) -> None:
-    """Calls of different prompts and models reuse one pool of connections on the aiohttp transport."""
+    """Calls of different prompts and models share one connection pool on the aiohttp transport."""
     for name in ("openai:a", "openai:b"):
         await Ask("{text}", model=name).ainvoke("x")
     from langgraph_parallel.runtime.models import get_model
@@ -182,7 +182,7 @@ async def test_one_client_serves_all_calls_of_an_endpoint(model: str, server: Mo
 
 
 def test_clients_do_not_outlive_their_event_loop(model: str, server: ModelServer) -> None:
-    """The same worker works in one loop after another, and leaves nothing open (warnings are errors)."""
+    """One worker runs in several loops in turn, and leaves nothing open (warnings are errors)."""
     server.always(Reply(text="ok"))
     for each in (model, ChatOpenAI(model="own")):
         ask = Ask("{text}", model=each)
@@ -190,7 +190,7 @@ def test_clients_do_not_outlive_their_event_loop(model: str, server: ModelServer
 
 
 async def test_a_model_without_structured_output_is_told_the_schema() -> None:
-    """The schema stands in the prompt, and a fenced JSON answer is read."""
+    """The prompt contains the schema, and an answer in a JSON code fence is read."""
     fake = GenericFakeChatModel(messages=iter([AIMessage('```json\n{"mood": "calm"}\n```')]))
     assert await Ask("{text}", model=fake, schema=Mood).ainvoke("x") == Mood(mood="calm")
 
@@ -198,7 +198,7 @@ async def test_a_model_without_structured_output_is_told_the_schema() -> None:
 async def test_voters_with_the_same_question_do_not_share_a_cached_answer(
     model: str, server: ModelServer
 ) -> None:
-    """With a global LLM cache every voter still asks for itself, because its request is its own."""
+    """With a global LLM cache, each voter still sends its own request, because no two requests are equal."""
     from langgraph_parallel import create_voting
 
     set_llm_cache(InMemoryCache())
@@ -209,8 +209,8 @@ async def test_voters_with_the_same_question_do_not_share_a_cached_answer(
     assert len(server.requests) == 4
 
 
-def test_wrong_arguments_fail_when_the_worker_is_made() -> None:
-    """Nothing has to run to find out."""
+def test_invalid_arguments_fail_when_the_worker_is_built() -> None:
+    """The error is raised before anything runs."""
     with pytest.raises(ModelError, match="provider:model"):
         Ask("{x}", model="gpt-5")
     with pytest.raises(PromptError, match="empty"):
@@ -219,8 +219,8 @@ def test_wrong_arguments_fail_when_the_worker_is_made() -> None:
         Ask("{x}", given={"tone": "dry"})
 
 
-async def test_wrong_input_fails_before_any_call(model: str, server: ModelServer) -> None:
-    """A missing variable is named, and the model is not asked."""
+async def test_invalid_input_fails_before_any_call(model: str, server: ModelServer) -> None:
+    """The error names the missing variable, and the model is not asked."""
     ask = Ask("{question} {context}", model=model)
     with pytest.raises(InputError, match="needs context"):
         await ask.ainvoke({"question": "?"})
@@ -230,7 +230,7 @@ async def test_wrong_input_fails_before_any_call(model: str, server: ModelServer
 
 
 async def test_without_a_model_the_error_says_how_to_get_one() -> None:
-    """The error names every way out."""
+    """The error names the environment variables, and a model without a key."""
     with pytest.raises(NoModelError, match=r"LANGGRAPH_PARALLEL_MODEL.*OPENAI_API_KEY"):
         await Ask("{x}").ainvoke("?")
     with pytest.raises(NoModelError, match="no key for openai:x"):
@@ -238,7 +238,7 @@ async def test_without_a_model_the_error_says_how_to_get_one() -> None:
 
 
 async def test_limits_of_a_run_replace_only_what_they_set(model: str, server: ModelServer) -> None:
-    """A context that sets one limit leaves the others as the graph was built."""
+    """A runtime context that sets one limit leaves the others unchanged."""
     from langgraph_parallel import Context, create_sectioning, split
 
     server.always(Reply(status=500))
@@ -250,9 +250,9 @@ async def test_limits_of_a_run_replace_only_what_they_set(model: str, server: Mo
     assert len(server.requests) == QUICK.attempts
 
 
-def test_what_a_loop_held_goes_with_it(model: str, server: ModelServer) -> None:
-    """Nothing of a loop that has ended is kept."""
+def test_the_objects_of_a_loop_are_closed_with_it(model: str, server: ModelServer) -> None:
+    """No object of a closed loop is kept."""
     from langgraph_parallel.runtime import loops
 
     asyncio.run(Ask("{text}", model=model).ainvoke("x"))
-    assert not [loop for loop in loops._local if loop.is_closed()]
+    assert not [loop for loop in loops._stores if loop.is_closed()]

@@ -1,4 +1,4 @@
-"""Unified diffs: which lines are new, and what there is to review of them."""
+"""Unified diffs: which lines are new, and which parts are reviewed."""
 
 from collections.abc import Sequence
 
@@ -90,7 +90,7 @@ NO_NEWLINE = """\
 
 
 def shown(parts: Sequence[Part]) -> list[tuple[str, int, str, bool, list[str]]]:
-    """Parts as plain values: path, first line, text, whether whole, changed ranges."""
+    """Return parts as plain values: path, first line, text, whether whole, changed ranges."""
     return [
         (part.path, part.first, part.text, part.whole, [str(lines) for lines in part.changed or []])
         for part in parts
@@ -98,24 +98,24 @@ def shown(parts: Sequence[Part]) -> list[tuple[str, int, str, bool, list[str]]]:
 
 
 def reviewed(diff: str, **files: str) -> list[tuple[str, int, str, bool, list[str]]]:
-    """What a diff puts under review; keywords are the files at hand, `app` for `app.py`."""
+    """Return the parts to review; keywords are the available files: `app` for `app.py`."""
     parts, _ = parts_under_review({f"{name}.py": text for name, text in files.items()}, diff)
     return shown(parts)
 
 
 def left_out(diff: str) -> list[tuple[str, str]]:
-    """Files of a diff without a line to review, and why."""
+    """Return the files of a diff without a line to review, and why."""
     _, skipped = read_diff(diff)
     return [(item.path, item.reason) for item in skipped]
 
 
-def test_a_file_at_hand_is_reviewed_whole_with_its_changes_marked() -> None:
-    """All hunks agree with the file, so the file is one part, and its new lines are the changed ranges."""
+def test_an_available_file_is_reviewed_whole_with_its_changes_marked() -> None:
+    """All hunks match the file, so it is one part, and its new lines are the changed ranges."""
     assert reviewed(MODIFIED, app=AFTER) == [("app.py", 1, AFTER, True, ["2-3", "12"])]
 
 
-def test_a_file_that_is_not_at_hand_is_reviewed_in_fragments() -> None:
-    """Each hunk is a part with the line numbers of the file after the change."""
+def test_a_file_that_is_not_available_is_reviewed_in_fragments() -> None:
+    """Each hunk is a part, with the line numbers of the file after the change."""
     assert reviewed(MODIFIED) == [
         ("app.py", 1, "one\nTWO\nnew\nthree\n", False, ["2-3", "12"]),
         ("app.py", 11, "ten\nadded\neleven\n", False, ["2-3", "12"]),
@@ -128,12 +128,12 @@ def test_a_file_that_is_not_at_hand_is_reviewed_in_fragments() -> None:
     ids=["changed-line", "context", "shifted", "cut", "empty"],
 )
 def test_a_file_that_differs_from_the_diff_is_reviewed_in_fragments(other: str) -> None:
-    """Line numbers of another state of the file would mislead: what the diff shows is taken."""
+    """Line numbers of another version of the file would mislead, so the hunks are reviewed instead."""
     assert [whole for _, _, _, whole, _ in reviewed(MODIFIED, app=other)] == [False, False]
 
 
 def test_lines_of_a_fragment_are_found_by_their_number() -> None:
-    """A fragment's lines and changes are numbered as in the file."""
+    """The lines and changes of a fragment have the numbers of the file."""
     parts, _ = parts_under_review({}, MODIFIED)
     assert (parts[1].line(12), str(parts[1].span)) == ("added", "11-13")
     assert parts[1].under_review(Lines(first=12, last=12))
@@ -141,13 +141,13 @@ def test_lines_of_a_fragment_are_found_by_their_number() -> None:
 
 
 def test_a_new_file_is_changed_in_all_of_its_lines() -> None:
-    """At hand or not."""
+    """Whether the file is available or not."""
     assert reviewed(ADDED) == [("new.py", 1, "a\nb\n", False, ["1-2"])]
     assert reviewed(ADDED, new="a\nb\n") == [("new.py", 1, "a\nb\n", True, ["1-2"])]
 
 
 def test_a_renamed_file_has_its_new_name() -> None:
-    """The name before the change is not there any more."""
+    """The part has the path after the change."""
     assert reviewed(RENAMED, after="a\nB\n") == [("after.py", 1, "a\nB\n", True, ["2"])]
 
 
@@ -162,25 +162,25 @@ def test_a_renamed_file_has_its_new_name() -> None:
     ids=["deleted", "binary", "only-removes", "only-renamed"],
 )
 def test_a_file_without_a_new_line_is_skipped_with_the_reason(diff: str, path: str, reason: str) -> None:
-    """It is reported, and there is nothing to review of it."""
+    """It is reported, and has no part to review."""
     assert left_out(diff) == [(path, reason)]
     assert reviewed(diff) == []
 
 
 def test_a_hunk_that_only_removes_gives_no_fragment() -> None:
-    """Another hunk of the same file does."""
+    """Another hunk of the same file gives one."""
     diff = "--- a/x.py\n+++ b/x.py\n@@ -1,2 +1 @@\n a\n-b\n@@ -8 +7,2 @@\n h\n+i\n"
     assert reviewed(diff) == [("x.py", 7, "h\ni\n", False, ["8"])]
 
 
 def test_a_file_that_does_not_end_with_a_newline_is_the_same_file() -> None:
-    """The marker is no line."""
+    """The marker `No newline at end of file` is not a line."""
     assert reviewed(NO_NEWLINE, end="a\nb") == [("end.py", 1, "a\nb", True, ["1-2"])]
     assert [text for _, _, text, _, _ in reviewed(NO_NEWLINE)] == ["a\nb\n"]
 
 
-def test_files_of_one_diff_are_told_apart() -> None:
-    """In the diff's order when read, by path when reviewed, the skipped ones apart."""
+def test_the_files_of_one_diff_are_separated() -> None:
+    """They are in the order of the diff when read, and by path when reviewed; skipped files are separate."""
     changes, skipped = read_diff(MODIFIED + DELETED + ADDED + BINARY)
     assert [change.path for change in changes] == ["app.py", "new.py"]
     assert [item.path for item in skipped] == ["old.py", "logo.png"]
@@ -189,30 +189,30 @@ def test_files_of_one_diff_are_told_apart() -> None:
 
 
 def test_a_diff_without_git_headers_is_read() -> None:
-    """As `diff -u` writes it, with times behind the names."""
+    """`diff -u` writes such diffs, with times after the names."""
     diff = "--- x.py\t2024-01-01 00:00:00\n+++ x.py\t2024-01-02 00:00:00\n@@ -1 +1 @@\n-a\n+b\n"
     assert reviewed(diff, x="b\n") == [("x.py", 1, "b\n", True, ["1"])]
 
 
 def test_form_feeds_and_separators_shift_no_line() -> None:
-    """Only line feeds end the lines of a diff."""
+    """Only line feeds end a line of a diff."""
     diff = "--- a/x.py\n+++ b/x.py\n@@ -1 +1,2 @@\n a\n+b\fc\u2028d\x85e\n"
     assert reviewed(diff, x="a\nb\fc\u2028d\x85e\n")[0][3:] == (True, ["2"])
 
 
-def test_windows_line_ends_in_the_file_are_no_difference() -> None:
-    """Git shows them as a part of the lines."""
+def test_windows_line_ends_in_the_file_are_not_a_difference() -> None:
+    """Git shows carriage returns as part of the lines."""
     diff = "--- a/x.py\n+++ b/x.py\n@@ -1 +1,2 @@\n a\r\n+b\r\n"
     assert reviewed(diff, x="a\r\nb\r\n") == [("x.py", 1, "a\r\nb\r\n", True, ["2"])]
 
 
 def test_a_diff_with_windows_line_ends_throughout_names_its_files() -> None:
-    """A diff that was saved on Windows has carriage returns behind the names, too."""
+    """A diff saved on Windows also has carriage returns after the names."""
     assert [path for path, *_ in reviewed(ADDED.replace("\n", "\r\n"))] == ["new.py"]
 
 
 def test_a_quoted_path_is_unquoted() -> None:
-    """Git quotes names outside of ASCII, in octal bytes of UTF-8, unless told otherwise."""
+    """By default git quotes names outside of ASCII, as octal bytes of UTF-8."""
     name = '"{}/caf\\303\\251.py"'
     diff = f"--- {name.format('a')}\n+++ {name.format('b')}\n@@ -1 +1 @@\n-a\n+b\n"
     assert [path for path, *_ in reviewed(f"diff --git {name.format('a')} {name.format('b')}\n{diff}")] == [
@@ -221,13 +221,13 @@ def test_a_quoted_path_is_unquoted() -> None:
 
 
 def test_a_path_with_spaces_is_read_whole() -> None:
-    """Git puts a tab behind such names."""
+    """Git adds a tab after such names."""
     diff = "diff --git a/my app.py b/my app.py\n--- a/my app.py\t\n+++ b/my app.py\t\n@@ -1 +1 @@\n-a\n+b\n"
     assert [path for path, *_ in reviewed(diff)] == ["my app.py"]
 
 
 def test_a_blank_line_that_the_file_lacks_is_a_difference() -> None:
-    """The empty text behind the last newline is no line."""
+    """The empty text after the last newline is not a line."""
     diff = "--- a/x.py\n+++ b/x.py\n@@ -1 +1,2 @@\n a\n+\n"
     assert reviewed(diff, x="a\n\n") == [("x.py", 1, "a\n\n", True, ["2"])]
     assert [whole for _, _, _, whole, _ in reviewed(diff, x="a\n")] == [False]
@@ -235,7 +235,7 @@ def test_a_blank_line_that_the_file_lacks_is_a_difference() -> None:
 
 @pytest.mark.parametrize("empty", ["", "\n", "  \n"])
 def test_an_empty_diff_changes_nothing(empty: str) -> None:
-    """It is a diff, of no files."""
+    """It is a valid diff without files."""
     assert read_diff(empty) == ([], [])
     assert parts_under_review({"app.py": "x\n"}, empty) == ([], [])
 
@@ -251,14 +251,14 @@ def test_an_empty_diff_changes_nothing(empty: str) -> None:
     ],
     ids=["prose", "code", "no-file", "cut-hunk", "bad-line"],
 )
-def test_what_is_no_diff_is_refused(text: str) -> None:
-    """The error says so, whatever the library calls it."""
-    with pytest.raises(InputError, match="no unified diff"):
+def test_text_that_is_not_a_diff_is_rejected(text: str) -> None:
+    """The error says so in the same words, whatever the library says."""
+    with pytest.raises(InputError, match="not a unified diff"):
         read_diff(text)
 
 
 def test_without_a_diff_whole_files_are_reviewed() -> None:
-    """By path, with every line under review."""
+    """They are in the order of their paths, with every line under review."""
     parts, skipped = parts_under_review({"b.py": "b\n", "a.py": "a\n"}, None)
     assert parts == [Part(path="a.py", text="a\n"), Part(path="b.py", text="b\n")]
     assert skipped == []
@@ -271,5 +271,5 @@ def test_without_a_diff_whole_files_are_reviewed() -> None:
     ids=["none", "one", "unsorted", "apart"],
 )
 def test_line_numbers_become_ranges(numbers: list[int], expected: list[str]) -> None:
-    """Numbers that follow one another are one range, in any order and any number of times."""
+    """Consecutive numbers are one range; order and repetition do not matter."""
     assert [str(lines) for lines in ranges(numbers)] == expected

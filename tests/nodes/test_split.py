@@ -1,4 +1,4 @@
-"""Splitting: nothing is lost, nothing is shown twice unless asked for, and ceilings hold."""
+"""Splitting: nothing is lost, nothing is repeated without overlap, and ceilings are kept."""
 
 import re
 from collections.abc import Callable, Sequence
@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from langgraph_parallel.errors import InputError, UsageError
 from langgraph_parallel.nodes.flow import split
 from langgraph_parallel.nodes.flow.plan import Content, Planner
-from langgraph_parallel.nodes.text import chunks as cutting
+from langgraph_parallel.nodes.text import chunks
 from langgraph_parallel.nodes.text.chunks import Piece, cut, split_lines
 from langgraph_parallel.records import Section
 from langgraph_parallel.runtime.tokens import estimate_tokens
@@ -30,35 +30,35 @@ ceilings = st.integers(2, 12)
 
 
 def words(text: str) -> int:
-    """A counter of one token a word, for tests in which sizes should be plain to see."""
+    """Count one token for each word, so that sizes are easy to see."""
     return len(text.split())
 
 
 def rows(text: str) -> int:
-    """A counter of one token a line."""
+    """Count one token for each line."""
     return text.count("\n")
 
 
 def divided(planner: Planner, content: Content) -> list[Section]:
-    """What a planner makes of the content."""
+    """Return the sections of a content."""
     sections = planner(content)
     assert isinstance(sections, list)
     return sections
 
 
 def contents(sections: Sequence[Section]) -> list[str]:
-    """The texts of the sections."""
+    """Return the texts of sections."""
     return [section.content for section in sections]
 
 
 def squeezed(text: str) -> str:
-    """A text without white space, which planners may leave out where there is nothing else."""
+    """Return a text without white space: planners may leave out blank parts."""
     return "".join(text.split())
 
 
-def ends(made: Sequence[Piece]) -> list[int]:
-    """The number of the last line of each piece."""
-    return [piece.first + len(split_lines(piece.text)) - 1 for piece in made]
+def last_lines(pieces: Sequence[Piece]) -> list[int]:
+    """Return the number of the last line of each piece."""
+    return [piece.first + len(split_lines(piece.text)) - 1 for piece in pieces]
 
 
 # lines and pieces
@@ -67,13 +67,13 @@ def ends(made: Sequence[Piece]) -> list[int]:
 @few
 @given(text=texts)
 def test_lines_joined_are_the_text(text: str) -> None:
-    """Every line keeps its end, and only a line feed ends a line."""
+    """Each line keeps its line feed, and only a line feed ends a line."""
     lines = split_lines(text)
     assert "".join(lines) == text
     assert all(line.count("\n") == line.endswith("\n") for line in lines)
 
 
-def test_form_feeds_and_unicode_separators_end_no_line() -> None:
+def test_form_feeds_and_unicode_separators_do_not_end_a_line() -> None:
     """Lines are counted as editors and compilers count them."""
     assert split_lines("a\fb\u2028c\x85d\re\nf") == ["a\fb\u2028c\x85d\re\n", "f"]
 
@@ -83,14 +83,14 @@ def test_form_feeds_and_unicode_separators_end_no_line() -> None:
 @example(text="\U0001f600" * 50, ceiling=2)
 @example(text="\n" * 50, ceiling=2)
 def test_pieces_joined_are_the_text(text: str, ceiling: int) -> None:
-    """Without overlap nothing is lost and nothing is added, to the character."""
+    """Without overlap, the joined pieces equal the text, to the character."""
     assert "".join(piece.text for piece in cut(text, ceiling)) == text
 
 
 @few
 @given(text=st.one_of(texts, lined), ceiling=ceilings, data=st.data())
 def test_every_piece_is_under_the_ceiling(text: str, ceiling: int, data: st.DataObject) -> None:
-    """With overlap and without, no piece is empty and none has more tokens than allowed."""
+    """With or without overlap, no piece is empty, and no piece exceeds the ceiling."""
     overlap = data.draw(st.integers(0, ceiling // 2))
     for piece in cut(text, ceiling, overlap=overlap):
         assert 0 < estimate_tokens(piece.text) <= ceiling
@@ -99,7 +99,7 @@ def test_every_piece_is_under_the_ceiling(text: str, ceiling: int, data: st.Data
 @few
 @given(text=st.one_of(texts, lined), ceiling=ceilings, data=st.data())
 def test_a_piece_starts_on_the_line_that_it_names(text: str, ceiling: int, data: st.DataObject) -> None:
-    """`first` is the number of the piece's first line, or of the line that it is a part of."""
+    """`first` is the number of the first line of a piece, or of the line that the piece is part of."""
     lines = split_lines(text)
     for piece in cut(text, ceiling, overlap=data.draw(st.integers(0, ceiling // 2))):
         first = split_lines(piece.text)[0]
@@ -107,85 +107,85 @@ def test_a_piece_starts_on_the_line_that_it_names(text: str, ceiling: int, data:
 
 
 def test_an_empty_text_gives_no_pieces() -> None:
-    """There is nothing to show."""
+    """An empty text has no pieces."""
     assert cut("", 10) == []
 
 
 def test_a_text_under_the_ceiling_is_one_piece() -> None:
-    """Exactly at the ceiling is still under it."""
+    """A text exactly at the ceiling fits."""
     assert cut("a b\nc d\n", 4, count=words) == [Piece(1, "a b\nc d\n")]
 
 
 def test_a_very_long_line_is_cut_within() -> None:
-    """All of its pieces name the line, and the next line starts a count of its own."""
-    made = cut(f"short\n{'x' * 100_000}\nlast\n", 1000)
-    assert {piece.first for piece in made[1:-1]} == {2}
-    assert "".join(piece.text for piece in made) == f"short\n{'x' * 100_000}\nlast\n"
-    assert len(made) >= 34
+    """All of its pieces have the number of the line, and the next line has the next number."""
+    pieces = cut(f"short\n{'x' * 100_000}\nlast\n", 1000)
+    assert {piece.first for piece in pieces[1:-1]} == {2}
+    assert "".join(piece.text for piece in pieces) == f"short\n{'x' * 100_000}\nlast\n"
+    assert len(pieces) >= 34
 
 
 def test_a_character_above_the_ceiling_is_a_piece_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
-    """One character cannot be cut: cutting ends all the same, and loses nothing."""
-    made = 0
+    """A character cannot be cut further: cutting still ends, and loses nothing."""
+    count = 0
 
-    def bounded(first: int, text: str) -> Piece:
-        nonlocal made
-        made += 1
-        assert made < 100, "cutting does not end"
+    def counted(first: int, text: str) -> Piece:
+        nonlocal count
+        count += 1
+        assert count < 100, "cutting does not end"
         return Piece(first, text)
 
-    monkeypatch.setattr(cutting, "Piece", bounded)
+    monkeypatch.setattr(chunks, "Piece", counted)
     text = "a\U0001f600b\n"
     assert "".join(piece.text for piece in cut(text, 1)) == text
 
 
-def test_a_piece_rather_ends_at_a_blank_line() -> None:
-    """Where a blank line is in the second half, the next piece starts behind it."""
+def test_a_piece_preferably_ends_at_a_blank_line() -> None:
+    """If the second half of a piece has a blank line, the next piece starts after it."""
     text = "a\nb\nc\n\nd\ne\nf\n"
     assert [piece.text for piece in cut(text, 5, count=rows)] == ["a\nb\nc\n\n", "d\ne\nf\n"]
 
 
-def test_a_blank_line_before_an_indented_one_is_no_good_break() -> None:
-    """A function's body is not cut from its head for the sake of a blank line."""
+def test_a_blank_line_before_an_indented_one_is_not_a_good_break() -> None:
+    """A blank line does not separate the body of a function from its head."""
     assert cut("a\nb\nc\n\n  d\ne\nf\n", 6, count=rows)[1].text == "f\n"
 
 
-def test_lines_of_no_tokens_are_not_repeated_without_overlap() -> None:
-    """A counter may count nothing for a blank line: the pieces joined still are the text."""
+def test_lines_without_tokens_are_not_repeated_without_overlap() -> None:
+    """If the counter counts 0 for a blank line, the joined pieces still equal the text."""
     text = "a\nb\n\nc\nd\n"
     assert "".join(piece.text for piece in cut(text, 2, count=words)) == text
 
 
-def test_a_break_of_ones_own_is_taken() -> None:
-    """`good_break` says where a piece should rather begin."""
+def test_a_custom_break_is_used() -> None:
+    """`good_break` chooses where a piece preferably starts."""
 
     def at_heads(lines: Sequence[str], i: int) -> bool:
         return lines[i].startswith("#")
 
-    made = cut("a\nb\n#c\nd\ne\n", 4, count=words, good_break=at_heads)
-    assert [piece.first for piece in made] == [1, 3]
+    pieces = cut("a\nb\n#c\nd\ne\n", 4, count=words, good_break=at_heads)
+    assert [piece.first for piece in pieces] == [1, 3]
 
 
 def test_overlap_repeats_whole_lines_up_to_its_size() -> None:
-    """Two tokens of overlap repeat two lines of one word, and one line of two words."""
-    made = cut("a\nb\nc\nd\ne f\ng\nh\n", 4, overlap=2, count=words)
-    assert [piece.text for piece in made] == ["a\nb\nc\nd\n", "c\nd\ne f\n", "e f\ng\nh\n"]
-    assert [piece.first for piece in made] == [1, 3, 5]
+    """Two tokens of overlap repeat two lines of one word, or one line of two words."""
+    pieces = cut("a\nb\nc\nd\ne f\ng\nh\n", 4, overlap=2, count=words)
+    assert [piece.text for piece in pieces] == ["a\nb\nc\nd\n", "c\nd\ne f\n", "e f\ng\nh\n"]
+    assert [piece.first for piece in pieces] == [1, 3, 5]
 
 
 def test_a_line_longer_than_the_overlap_is_not_repeated() -> None:
-    """Lines are repeated whole or not at all."""
-    made = cut("a b c\nd e f\n", 4, overlap=2, count=words)
-    assert [piece.text for piece in made] == ["a b c\n", "d e f\n"]
+    """A line is repeated as a whole or not at all."""
+    pieces = cut("a b c\nd e f\n", 4, overlap=2, count=words)
+    assert [piece.text for piece in pieces] == ["a b c\n", "d e f\n"]
 
 
 @few
 @given(text=lined, ceiling=st.integers(11, 24), data=st.data())
-def test_overlap_repeats_at_most_so_many_tokens(text: str, ceiling: int, data: st.DataObject) -> None:
-    """What a piece shares with the one before is no more than the overlap, and nothing is left out."""
+def test_overlap_repeats_at_most_its_tokens(text: str, ceiling: int, data: st.DataObject) -> None:
+    """A piece shares at most the overlap with the previous one, and no line is left out."""
     overlap = data.draw(st.integers(0, ceiling // 2))
-    lines, made = split_lines(text), cut(text, ceiling, overlap=overlap)
-    for before, after, end in zip(made, made[1:], ends(made), strict=False):
+    lines, pieces = split_lines(text), cut(text, ceiling, overlap=overlap)
+    for before, after, end in zip(pieces, pieces[1:], last_lines(pieces), strict=False):
         assert before.first < after.first <= end + 1
         assert estimate_tokens("".join(lines[after.first - 1 : end])) <= overlap
 
@@ -194,25 +194,25 @@ def test_overlap_repeats_at_most_so_many_tokens(text: str, ceiling: int, data: s
 @given(text=lined, ceiling=st.integers(11, 24), data=st.data())
 @example(text="aaaaa\nb\nc\n" + "d" * 30 + "\n", ceiling=11, data=None)
 def test_every_piece_shows_something_new(text: str, ceiling: int, data: st.DataObject | None) -> None:
-    """No piece consists only of what the one before has shown."""
+    """Each piece has at least one line that the previous one does not have."""
     overlap = data.draw(st.integers(0, ceiling // 2)) if data else 2
-    last = ends(cut(text, ceiling, overlap=overlap))
+    last = last_lines(cut(text, ceiling, overlap=overlap))
     assert all(one < other for one, other in pairwise(last))
 
 
 def test_a_long_line_after_overlap_does_not_make_pieces_of_overlap_alone() -> None:
-    """Where the next line does not fit behind the overlap, the overlap gives way."""
-    made = cut("a\nb\nc\nd e f g\n", 4, overlap=2, count=words)
-    assert [piece.text for piece in made] == ["a\nb\nc\n", "d e f g\n"]
+    """If the next line does not fit after the overlap, the overlap is left out."""
+    pieces = cut("a\nb\nc\nd e f g\n", 4, overlap=2, count=words)
+    assert [piece.text for piece in pieces] == ["a\nb\nc\n", "d e f g\n"]
 
 
-# bad arguments
+# invalid arguments
 
 Maker = Callable[..., Planner]
 
 
 def criteria_of_one(*args: Any, **options: Any) -> Planner:
-    """`by_criterion` for one criterion, so that it is made like the others."""
+    """Build `by_criterion` with one criterion, so that it has the arguments of the other planners."""
     return split.by_criterion({"tone": "Is it polite?"}, *args, **options)
 
 
@@ -221,30 +221,30 @@ MAKERS: list[Maker] = [split.by_heading, split.by_file, criteria_of_one, split.b
 
 @pytest.mark.parametrize("ceiling", [0, -1])
 @pytest.mark.parametrize("maker", MAKERS)
-def test_a_ceiling_below_one_is_refused(maker: Maker, ceiling: int) -> None:
-    """The error comes when the planner is made."""
+def test_a_ceiling_below_one_is_rejected(maker: Maker, ceiling: int) -> None:
+    """The error is raised when the planner is built."""
     with pytest.raises(UsageError, match=f"max_tokens is {ceiling}"):
         maker(max_tokens=ceiling)
 
 
 @pytest.mark.parametrize("overlap", [-1, 6])
 @pytest.mark.parametrize("maker", MAKERS[:4])
-def test_an_overlap_outside_of_half_the_ceiling_is_refused(maker: Maker, overlap: int) -> None:
-    """More than half of the ceiling could not progress."""
+def test_an_overlap_above_half_the_ceiling_is_rejected(maker: Maker, overlap: int) -> None:
+    """An overlap must be from 0 to half of the ceiling."""
     with pytest.raises(UsageError, match=f"overlap is {overlap}"):
         maker(max_tokens=10, overlap=overlap)
 
 
 @pytest.mark.parametrize(("ceiling", "overlap"), [(0, 0), (10, -1), (10, 6)])
 def test_cutting_checks_its_arguments_too(ceiling: int, overlap: int) -> None:
-    """Whoever calls `cut` directly gets the same error."""
+    """`cut` raises the same error as the planners."""
     with pytest.raises(UsageError):
         cut("text", ceiling, overlap=overlap)
 
 
 @pytest.mark.parametrize("bad", [0, -2])
-def test_a_batch_or_section_of_less_than_one_is_refused(bad: int) -> None:
-    """Sizes and pages start at 1."""
+def test_a_batch_or_section_of_less_than_one_is_rejected(bad: int) -> None:
+    """`size` and `pages` are at least 1."""
     with pytest.raises(UsageError, match=f"pages is {bad}"):
         split.by_pages(bad)
     with pytest.raises(UsageError, match=f"size is {bad}"):
@@ -252,26 +252,26 @@ def test_a_batch_or_section_of_less_than_one_is_refused(bad: int) -> None:
 
 
 def test_by_criterion_needs_criteria() -> None:
-    """Without criteria there would be no section, whatever the text."""
-    with pytest.raises(UsageError, match="criterion"):
+    """Without criteria, no text would have a section."""
+    with pytest.raises(UsageError, match="criteria is empty"):
         split.by_criterion({})
 
 
 @pytest.mark.parametrize(
     ("maker", "content", "message"),
     [
-        (split.by_heading, ["a"], "by_heading divides a text, not list"),
-        (split.by_heading, None, "by_heading divides a text, not NoneType"),
-        (split.by_file, "a", "by_file divides a mapping of path to text, not str"),
-        (split.by_file, {"a": 1}, "by_file divides a mapping of path to text, not dict"),
-        (criteria_of_one, {"a": "b"}, "by_criterion divides a text, not dict"),
-        (split.by_pages, 3, "by_pages divides a text, not int"),
-        (split.in_batches, "abc", "in_batches divides a list of texts, not str"),
-        (split.in_batches, ["a", 1], "in_batches divides a list of texts, not list"),
+        (split.by_heading, ["a"], "content is list; planner by_heading expects a text"),
+        (split.by_heading, None, "content is NoneType; planner by_heading expects a text"),
+        (split.by_file, "a", "content is str; planner by_file expects a mapping of path to text"),
+        (split.by_file, {"a": 1}, "content is dict; planner by_file expects a mapping of path to text"),
+        (criteria_of_one, {"a": "b"}, "content is dict; planner by_criterion expects a text"),
+        (split.by_pages, 3, "content is int; planner by_pages expects a text"),
+        (split.in_batches, "abc", "content is str; planner in_batches expects a list of texts"),
+        (split.in_batches, ["a", 1], "content is list; planner in_batches expects a list of texts"),
     ],
 )
-def test_content_of_another_type_is_refused(maker: Maker, content: Any, message: str) -> None:
-    """The error names the planner, what it divides, and what it got."""
+def test_content_of_another_type_is_rejected(maker: Maker, content: Any, message: str) -> None:
+    """The error names the planner, the expected type, and the actual type."""
     with pytest.raises(InputError, match=message):
         maker()(content)
 
@@ -289,8 +289,8 @@ def test_content_of_another_type_is_refused(maker: Maker, content: Any, message:
         (split.in_batches, []),
     ],
 )
-def test_content_with_nothing_in_it_gives_no_sections(maker: Maker, empty: Content) -> None:
-    """There is nothing to work on."""
+def test_empty_content_gives_no_sections(maker: Maker, empty: Content) -> None:
+    """Blank content has no sections."""
     assert divided(maker(), empty) == []
 
 
@@ -298,7 +298,7 @@ def test_content_with_nothing_in_it_gives_no_sections(maker: Maker, empty: Conte
 @given(text=st.one_of(texts, lined), ceiling=ceilings)
 @pytest.mark.parametrize("maker", [split.by_heading, criteria_of_one, split.by_pages])
 def test_planners_of_texts_lose_nothing_and_keep_the_ceiling(maker: Maker, text: str, ceiling: int) -> None:
-    """All but white space is in the sections, once and in order; ids are unique."""
+    """The sections contain everything but white space, once and in order; ids are unique."""
     sections = divided(maker(max_tokens=ceiling), text)
     assert squeezed("".join(contents(sections))) == squeezed(text)
     assert all(estimate_tokens(section.content) <= ceiling for section in sections)
@@ -309,7 +309,7 @@ def test_planners_of_texts_lose_nothing_and_keep_the_ceiling(maker: Maker, text:
 
 
 def test_a_text_is_divided_at_its_headings() -> None:
-    """Each section begins with its heading and is titled by it; text before the first one is a section."""
+    """Each section starts with the heading that titles it; text before the first heading is a section."""
     sections = divided(split.by_heading(), "Hello\n# One\na\n## Two ##\nb\n### Deep\nc\n#nospace\n")
     assert [(section.title, section.content) for section in sections] == [
         ("Start", "Hello\n"),
@@ -318,8 +318,8 @@ def test_a_text_is_divided_at_its_headings() -> None:
     ]
 
 
-def test_the_level_says_how_deep_to_divide() -> None:
-    """At level 1 a second-level heading is text."""
+def test_the_level_limits_the_headings_that_divide() -> None:
+    """At level 1, a second-level heading is text."""
     assert [s.title for s in divided(split.by_heading(level=1), "# One\n## Two\n# Three\n")] == [
         "One",
         "Three",
@@ -340,7 +340,7 @@ def test_the_level_says_how_deep_to_divide() -> None:
     ids=["backticks", "tildes", "other-inside", "longer", "longer-tildes", "info-does-not-close", "open"],
 )
 def test_headings_inside_code_fences_are_text(fenced: str) -> None:
-    """A fence ends with as many of its own marks as it began with, or more, and nothing behind them."""
+    """A fence is closed by at least as many of its own marks, with nothing after them."""
     assert contents(divided(split.by_heading(), fenced)) == [fenced]
 
 
@@ -350,31 +350,36 @@ def test_headings_inside_code_fences_are_text(fenced: str) -> None:
     ids=["closed", "closed-by-more", "code-in-a-line", "within-a-line"],
 )
 def test_headings_after_code_divide(before: str) -> None:
-    """What is closed, or no fence, hides no heading."""
+    """A closed fence, or text that is not a fence, does not hide a heading."""
     assert [s.title for s in divided(split.by_heading(), f"{before}# Yes\n")] == ["Start", "Yes"]
 
 
 def test_a_title_keeps_marks_that_belong_to_it() -> None:
-    """Only marks behind a space close a heading."""
+    """Only marks after a space close a heading."""
     assert [s.title for s in divided(split.by_heading(), "## Tips for C#\n")] == ["Tips for C#"]
 
 
 def test_a_heading_without_words_has_a_title_too() -> None:
-    """A person sees something in any case."""
+    """The title is never empty."""
     assert [s.title for s in divided(split.by_heading(), "#\ntext\n")] == ["Untitled"]
 
 
 def test_a_long_section_is_numbered_in_its_titles() -> None:
-    """Parts follow one another, and ids count on."""
+    """Parts are consecutive, and ids continue."""
     sections = divided(split.by_heading(2, count=words), "intro\n# A\nb\nc\n")
     assert [(s.id, s.title) for s in sections] == [("1", "Start"), ("2", "A (1/2)"), ("3", "A (2/2)")]
+
+
+def test_a_heading_with_much_white_space_is_read_in_linear_time() -> None:
+    """On such a line a careless pattern would backtrack for minutes."""
+    assert divided(split.by_heading(), "# a" + " " * 50_000 + "b")
 
 
 # by_file
 
 
 def test_files_are_sections_in_the_order_of_their_paths() -> None:
-    """A file under the ceiling is one section, named by its path."""
+    """A file under the ceiling is one section, with its path as id and title."""
     sections = divided(split.by_file(), {"b.py": "b\n", "a.py": "a\n", "empty.py": ""})
     assert [(s.id, s.title, s.content) for s in sections] == [
         ("a.py", "a.py", "a\n"),
@@ -383,7 +388,7 @@ def test_files_are_sections_in_the_order_of_their_paths() -> None:
 
 
 def test_the_parts_of_a_long_file_are_numbered() -> None:
-    """Ids and titles hold the path and the part."""
+    """Ids and titles have the path and the number of the part."""
     sections = divided(split.by_file(2, count=words), {"a.py": "a\nb\nc\n"})
     assert [s.title for s in sections] == ["a.py (1/2)", "a.py (2/2)"]
     assert [s.id for s in sections] == ["a.py (1/2)", "a.py (2/2)"]
@@ -395,15 +400,15 @@ def test_the_parts_of_a_long_file_are_numbered() -> None:
     ceiling=ceilings,
 )
 def test_ids_of_files_are_unique_and_their_texts_whole(files: dict[str, str], ceiling: int) -> None:
-    """Parts of one long line have ids of their own, too."""
+    """Parts of one long line also have unique ids."""
     sections = divided(split.by_file(ceiling), files)
     assert len({section.id for section in sections}) == len(sections)
     assert squeezed("".join(contents(sections))) == squeezed("".join(files[path] for path in sorted(files)))
     assert all(estimate_tokens(section.content) <= ceiling for section in sections)
 
 
-def test_a_path_that_looks_like_the_id_of_a_part_is_no_clash() -> None:
-    """Ids are unique whatever the files are called."""
+def test_a_path_that_looks_like_the_id_of_a_part_does_not_clash() -> None:
+    """Ids are unique for any file names."""
     sections = divided(split.by_file(2, count=words), {"a": "a\nb\nc\n", "a:1#1": "d\n"})
     assert len({section.id for section in sections}) == len(sections)
 
@@ -412,7 +417,7 @@ def test_a_path_that_looks_like_the_id_of_a_part_is_no_clash() -> None:
 
 
 def test_every_criterion_gets_the_whole_text() -> None:
-    """The criterion is the section's instructions, its name the title."""
+    """The criterion is the instructions of the section, and its name the title."""
     planner = split.by_criterion({"tone": "Is it polite?", "length": "Is it short?"})
     assert divided(planner, "Hello") == [
         Section(id="tone", title="tone", content="Hello", instructions="Is it polite?"),
@@ -421,7 +426,7 @@ def test_every_criterion_gets_the_whole_text() -> None:
 
 
 def test_a_long_text_is_cut_for_every_criterion() -> None:
-    """Each criterion sees all parts."""
+    """Each criterion has a section for each part."""
     sections = divided(split.by_criterion({"x": "X?", "y": "Y?"}, 2, count=words), "a\nb\nc\n")
     assert [(s.title, s.content, s.instructions) for s in sections] == [
         ("x (1/2)", "a\nb\n", "X?"),
@@ -436,7 +441,7 @@ def test_a_long_text_is_cut_for_every_criterion() -> None:
 
 
 def test_a_text_is_divided_at_its_form_feeds() -> None:
-    """Titles name the pages; a page without text gives no section and keeps its number."""
+    """Titles name the pages; a blank page has no section, but counts."""
     sections = divided(split.by_pages(), "one\fone more\f \ffour")
     assert [(s.title, s.content) for s in sections] == [
         ("page 1", "one"),
@@ -446,31 +451,31 @@ def test_a_text_is_divided_at_its_form_feeds() -> None:
 
 
 def test_several_pages_make_one_section() -> None:
-    """The form feed between them stays; the last section has what is left."""
+    """The form feed between pages is kept; the last section has the remaining pages."""
     sections = divided(split.by_pages(2), "a\fb\fc")
     assert [(s.title, s.content) for s in sections] == [("pages 1-2", "a\fb"), ("page 3", "c")]
 
 
 def test_pages_overlap_by_the_last_lines_of_the_page_before() -> None:
-    """Whole lines, of at most so many tokens."""
+    """Whole lines are repeated, up to the overlap."""
     sections = divided(split.by_pages(1, 10, overlap=2, count=words), "a b\nc\nd\n\fe\n")
     assert contents(sections) == ["a b\nc\nd\n", "c\nd\ne\n"]
 
 
-def test_the_last_form_feed_ends_a_page_and_begins_none() -> None:
-    """PDF tools put one behind every page: the three pages here are not called four."""
+def test_the_last_form_feed_does_not_start_a_page() -> None:
+    """PDF tools end every page with a form feed, so these are three pages, not four."""
     sections = divided(split.by_pages(2), "a\fb\fc\f")
     assert [s.title for s in sections] == ["pages 1-2", "page 3"]
 
 
-def test_overlap_makes_no_page_behind_the_last_one() -> None:
-    """A section has something of its own beside what it repeats."""
+def test_overlap_does_not_add_a_page_after_the_last_one() -> None:
+    """A section has some text besides what it repeats."""
     sections = divided(split.by_pages(1, 10, overlap=5, count=words), "a\n\fb\n\f")
     assert [s.title for s in sections] == ["page 1", "page 2"]
 
 
-def test_overlap_does_not_glue_two_words_together() -> None:
-    """The last line of a page stays a line of its own where it is shown again."""
+def test_overlap_does_not_join_two_words() -> None:
+    """The repeated last line of a page stays a separate line."""
     sections = divided(split.by_pages(1, 10, overlap=5, count=words), "the end\fstart here")
     assert sections[1].content.split() == ["the", "end", "start", "here"]
 
@@ -479,7 +484,7 @@ def test_overlap_does_not_glue_two_words_together() -> None:
 
 
 def test_items_are_numbered_throughout() -> None:
-    """Numbers go on from batch to batch, and titles name them."""
+    """Numbers continue from batch to batch, and titles name them."""
     sections = divided(split.in_batches(2), ["a", "b", "c"])
     assert [(s.id, s.title, s.content) for s in sections] == [
         ("1", "items 1-2", "[1] a\n[2] b\n"),
@@ -488,13 +493,13 @@ def test_items_are_numbered_throughout() -> None:
 
 
 def test_a_batch_ends_at_the_ceiling() -> None:
-    """Items that do not fit go to the next batch."""
+    """An item that does not fit starts the next batch."""
     sections = divided(split.in_batches(20, 4, count=words), ["a", "b", "c d", "e"])
     assert [s.title for s in sections] == ["items 1-2", "item 3", "item 4"]
 
 
 def test_an_item_longer_than_the_ceiling_has_batches_of_its_own() -> None:
-    """It is cut, and its neighbours are not mixed with it."""
+    """It is cut, and shares no batch with its neighbours."""
     sections = divided(split.in_batches(20, 4, count=words), ["a", "b c d e f", "g"])
     assert [s.title for s in sections] == ["item 1", "item 2 (1/2)", "item 2 (2/2)", "item 3"]
 
@@ -502,7 +507,7 @@ def test_an_item_longer_than_the_ceiling_has_batches_of_its_own() -> None:
 @few
 @given(items=st.lists(texts, max_size=12), size=st.integers(1, 5), ceiling=st.integers(3, 12))
 def test_batches_hold_every_item_under_both_ceilings(items: list[str], size: int, ceiling: int) -> None:
-    """Joined they are all items with their numbers; none has too many items or tokens."""
+    """The joined batches are all items with their numbers; no batch has too many items or tokens."""
     sections = divided(split.in_batches(size, ceiling), items)
     every = "".join(f"[{i}]{item}" for i, item in enumerate(items, 1))
     assert squeezed("".join(contents(sections))) == squeezed(every)
@@ -513,5 +518,5 @@ def test_batches_hold_every_item_under_both_ceilings(items: list[str], size: int
 
 
 def test_batches_hold_no_more_items_than_their_size() -> None:
-    """Five short items in batches of two make three."""
+    """Five items are divided into batches of two, two and one."""
     assert len(divided(split.in_batches(2), list("abcde"))) == 3

@@ -1,11 +1,19 @@
-"""Synthesizers: nothing is counted twice, no conflict is hidden, and gaps are named."""
+"""Synthesizers: nothing is counted twice, conflicts are listed, and missing sections are named."""
 
 from typing import Any
 
 import pytest
 from pydantic import BaseModel
 
-from langgraph_parallel import Section, create_sectioning, split, synthesize
+from langgraph_parallel import (
+    Section,
+    create_map_reduce,
+    create_scatter_gather,
+    create_sectioning,
+    split,
+    synthesize,
+)
+from langgraph_parallel.errors import UsageError
 from tests.support.server import ModelServer, Reply
 
 TEXT = "# Water\n\nx\n\n# Iron\n\ny\n\n# Wood\n\nz\n"
@@ -59,7 +67,7 @@ class Element(BaseModel):
     melts: float
 
 
-async def test_rows_of_one_thing_are_one_row_and_counted_once() -> None:
+async def test_rows_with_equal_keys_are_one_row_and_count_once() -> None:
     """The row lists all its sources, and a sum over the table counts it once."""
     out = await synthesized(
         synthesize.merge_tables("name", schema=Element),
@@ -91,6 +99,51 @@ async def test_a_failed_merge_gives_no_result(synthesizer: Any, result: Any, mes
     assert out["result"] is None
     assert message in out["run_report"].failures["synthesize"]
     assert len(out["branches"]) == 3
+
+
+async def test_results_that_look_like_outputs_of_a_graph_are_rendered_in_full() -> None:
+    """Only a nested graph's verdict, result or markdown stands for its whole value."""
+    for value in ({"verdict": {"guilty": True}, "why": "w"}, {"result": "r", "price": 5}, {"markdown": "m"}):
+        out = await synthesized(synthesize.concatenate(), Water=value, Iron=value, Wood=value)
+        assert all(str(part) in out["result"] for part in value)
+    tree = create_map_reduce(worker=str, synthesizer=str)
+    assert (await tree.ainvoke({"items": [{"verdict": {"support": "x"}}]}))["result"]
+
+
+async def test_fields_with_the_name_of_a_remark_are_renamed() -> None:
+    """`source`, `sources` and `missing` of a worker become `own_...`."""
+
+    async def joined(synthesizer: Any, **sources: Any) -> Any:
+        graph = create_scatter_gather(sources=sources, synthesizer=synthesizer)
+        return (await graph.ainvoke({"request": "?"}))["result"]
+
+    best = await joined(synthesize.best_by("price"), a=lambda r: {"price": 1, "source": "X"})
+    assert (best["source"], best["own_source"]) == ("a", "X")
+    table = await joined(synthesize.merge_tables("n"), a=lambda r: [{"n": 1, "sources": ["o"]}])
+    assert table["rows"] == [{"n": 1, "own_sources": ["o"], "sources": ["a"]}]
+
+    def fails(request: str) -> str:
+        raise ValueError("no")
+
+    merged = await joined(synthesize.merge_fields(), a=lambda r: {"missing": ["tooth"]}, b=fails)
+    assert merged == {"own_missing": ["tooth"], "missing": ["b"]}
+
+
+async def test_rankings_of_sections_with_the_same_title_are_all_fused() -> None:
+    """Such sections are told apart by their ids."""
+    graph = create_sectioning(
+        planner=lambda c: [Section(id=i, title="A", content=i) for i in ("one", "two")],
+        worker=lambda s: [s.content],
+        synthesizer=synthesize.rank(),
+    )
+    entries = (await graph.ainvoke({"content": ""}))["result"]
+    assert {entry["item"] for entry in entries} == {"one", "two"}
+
+
+def test_a_negative_constant_of_the_rank_fusion_is_rejected() -> None:
+    """The error names the allowed values."""
+    with pytest.raises(UsageError, match="expected k >= 0"):
+        synthesize.rank(k=-1)
 
 
 async def test_a_text_names_what_is_missing_and_what_it_does_not_refer_to(

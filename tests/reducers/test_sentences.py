@@ -23,6 +23,12 @@ def test_sentences_of_several_scripts() -> None:
     assert sentences("") == []
 
 
+def test_sentences_are_found_in_linear_time() -> None:
+    """On such texts a careless pattern would backtrack for minutes."""
+    assert len(sentences("A. " * 20_000)) >= 1
+    assert len(sentences("It is. " * 20_000)) == 20_000
+
+
 def test_a_result_is_referred_to_by_its_title_or_by_its_sentences() -> None:
     """An empty result needs no reference."""
     results = [("Ice", "It melts in spring."), ("Fire", "Flames need oxygen."), ("Air", "")]

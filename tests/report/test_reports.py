@@ -23,6 +23,7 @@ from langgraph_parallel.records import (
     Usage,
 )
 from langgraph_parallel.reducers.findings.unite import VoterScope, unite
+from langgraph_parallel.report.markdown import escape
 from langgraph_parallel.report.review.json import ReviewDocument, json_report, json_schema
 from langgraph_parallel.report.review.markdown import markdown_report
 from langgraph_parallel.report.review.sarif import sarif_report
@@ -169,6 +170,12 @@ def test_markdown_text_never_starts_a_block(start: str) -> None:
     text = markdown_report(review(finding(explanation=f"{start} with a_name_in_it")))
     line = next(line for line in text.splitlines() if line.endswith("with a_name_in_it"))
     assert not re.match(r"\s*([#>+=-]|\d+[.)])", line)
+
+
+def test_escaped_text_starts_no_fence_and_no_heading() -> None:
+    """The marks of both are escaped."""
+    assert escape("~~~") == "\\~\\~\\~"
+    assert escape("# x").startswith("\\#")
 
 
 def test_json_reads_back_and_fits_its_documented_schema() -> None:

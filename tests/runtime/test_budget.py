@@ -240,7 +240,7 @@ def test_an_estimate_says_what_it_cannot_know() -> None:
     estimated = estimate(create_voting(voters=[len, max]), {"question": "?"})
     assert (estimated.calls, estimated.notes) == (
         0,
-        ["calls that functions and foreign Runnables make are not in it"],
+        ["calls made by functions and foreign Runnables are not included"],
     )
     assert estimate(create_voting(model="openai:unheard-of"), {"question": "?"}).usd is None
 
@@ -255,5 +255,5 @@ def test_an_estimate_of_nothing_is_an_error(input: Any) -> None:
 
 def test_only_langgraph_parallel_graphs_can_be_estimated() -> None:
     """The error names any other object."""
-    with pytest.raises(UsageError, match="is no graph of this package"):
+    with pytest.raises(UsageError, match="is not a langgraph_parallel graph"):
         estimate(len, {})

@@ -34,7 +34,7 @@ async def test_reset_limits_forgets_what_was_learned(limiter: Limiter) -> None:
     await asyncio.sleep(0)
     assert not waiting.done()
     reset_limits()
-    assert await asyncio.wait_for(waiting, 60)
+    limiter.release(await asyncio.wait_for(waiting, 60))
     assert limiter.ceiling == float("inf")
     assert not limiter._pace.learned
 
@@ -48,4 +48,3 @@ async def test_reset_limits_keeps_slots_in_flight(limiter: Limiter) -> None:
     assert limiter.try_acquire(ONE) is None
     limiter.release(slot, answered=True)
     assert limiter.in_flight == 0
-    assert limiter.try_acquire(ONE) is not None

@@ -75,9 +75,9 @@ def test_every_limit_has_a_variable() -> None:
 
 async def test_a_context_that_is_not_valid_is_named(model: str, server: ModelServer) -> None:
     """The error names the field and the problem."""
-    with pytest.raises(UsageError, match=r"a wrong limits\.attempts: .*greater than or equal to 1"):
+    with pytest.raises(UsageError, match=r"context\.limits\.attempts is 0: .*greater than or equal to 1"):
         await flat(1, model).ainvoke(GIVEN, context={"limits": {"attempts": 0}})
-    with pytest.raises(UsageError, match="a wrong colour"):
+    with pytest.raises(UsageError, match="context has the unknown key 'colour'"):
         await flat(1, model).ainvoke(GIVEN, context={"colour": "blue"})
     assert server.requests == []
 

@@ -19,7 +19,7 @@ from langgraph_parallel.runtime.redact import describe, redact
     ],
 )
 def test_what_looks_like_a_key_is_masked(secret: str) -> None:
-    """Wherever it stands in the text."""
+    """Its place in the text does not matter."""
     assert secret not in redact(f"Incorrect key ({secret}) for you")
     assert redact(f"key {secret}") == "key ***"
 
@@ -34,7 +34,7 @@ def test_what_does_not_look_like_a_key_stays(text: str) -> None:
 
 @pytest.mark.parametrize("name", ["MY_API_KEY", "MY_TOKEN", "my_secret", "DB_PASSWORD"])
 def test_values_of_secret_variables_are_masked(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Even where they look like nothing in particular."""
+    """They need not look like a key."""
     monkeypatch.setenv(name, "correct horse")
     assert redact("the correct horse was refused; correct horse!") == "the *** was refused; ***!"
 
@@ -47,7 +47,7 @@ def test_short_values_and_other_variables_are_not_masked(monkeypatch: pytest.Mon
 
 
 @pytest.mark.parametrize("short_first", [True, False])
-def test_a_secret_that_begins_another_one_does_not_bare_its_end(
+def test_a_secret_that_begins_another_does_not_reveal_its_end(
     short_first: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The order of the environment does not matter."""
@@ -63,12 +63,12 @@ def test_an_error_is_described_on_one_line_with_its_type() -> None:
 
 
 def test_an_error_without_a_message_is_its_type() -> None:
-    """No colon stands at the end."""
+    """No colon follows."""
     assert describe(TimeoutError()) == "TimeoutError"
 
 
 def test_a_long_error_is_cut_and_says_so() -> None:
-    """To 300 characters; one of exactly 300 is whole."""
+    """The limit is 300 characters; a text of exactly 300 is complete."""
     described = describe(ValueError("x" * 5000))
     assert (len(described), described[-1]) == (300, "…")
     assert describe(ValueError("x" * 288)) == "ValueError: " + "x" * 288

@@ -22,7 +22,7 @@ few = settings(max_examples=60, deadline=None)
 
 
 class Answered(Exception):
-    """An error of a client that got an answer, with its status and headers."""
+    """An error of a client that got an answer, with a status and headers."""
 
     def __init__(self, status: int | None = None, code: str | None = None, **headers: str) -> None:
         super().__init__("no luck")
@@ -66,31 +66,33 @@ LASTING = [
 
 
 def name_of(error: Exception) -> str:
-    """What a case is called."""
-    return f"{type(error).__name__}{getattr(error, 'status_code', '')}{getattr(error, 'code', None) or ''}"
+    """Return the name of a case."""
+    library = type(error).__module__.partition(".")[0]
+    status, code = getattr(error, "status_code", ""), getattr(error, "code", None) or ""
+    return f"{library}.{type(error).__name__}{status}{code}"
 
 
 @pytest.mark.parametrize("error", TRANSIENT, ids=name_of)
-def test_what_a_second_request_may_not_get_is_transient(error: Exception) -> None:
-    """Throttling, overload, broken connections, cut bodies and time-outs of any phase."""
+def test_errors_that_a_retry_may_not_get_are_transient(error: Exception) -> None:
+    """Throttling, overload, broken connections, cut bodies and timeouts of any phase."""
     assert is_transient(error)
 
 
 @pytest.mark.parametrize("error", LASTING, ids=name_of)
-def test_what_a_second_request_gets_again_is_not_transient(error: Exception) -> None:
-    """Wrong requests, missing rights, used-up quota and errors of one's own code."""
+def test_errors_that_a_retry_gets_again_are_not_transient(error: Exception) -> None:
+    """Wrong requests, missing rights, used-up quota and errors in the user's code."""
     assert not is_transient(error)
 
 
 def test_a_status_in_the_response_is_enough() -> None:
-    """Some clients give the error itself no status."""
+    """Some clients set no status on the error itself."""
     error = httpx.HTTPStatusError("x", request=httpx.Request("GET", "http://x"), response=httpx.Response(503))
     assert is_transient(error)
 
 
 @pytest.mark.parametrize(("status", "throttled"), [(429, True), (529, False), (503, False), (400, False)])
 def test_too_many_requests_are_throttling(status: int, throttled: bool) -> None:
-    """Other failures are not, overload among them: it says nothing of how much this client asks."""
+    """Other failures are not. An overload says nothing about how much this client asks."""
     assert is_throttled(Answered(status)) is throttled
 
 
@@ -117,13 +119,13 @@ NOW = 784111777.0  # Sun, 06 Nov 1994 08:49:37 GMT, the example of RFC 9110
     ids=readable,
 )
 def test_the_pause_that_a_server_asks_for_is_read(headers: dict[str, str], seconds: float | None) -> None:
-    """Seconds, a date or milliseconds; a date that is over is no pause, and nonsense is none either."""
+    """Seconds, a date or milliseconds; a date in the past is a pause of 0, and nonsense is not a pause."""
     assert retry_after(Answered(429, **headers), now=NOW) == seconds
 
 
 @pytest.mark.parametrize("zone", ["UTC", "America/New_York"])
 def test_an_old_date_without_a_zone_is_read_as_gmt(zone: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """RFC 9110 (5.6.7): the asctime format is accepted, and means GMT wherever the client is."""
+    """RFC 9110 (5.6.7): the asctime format is accepted, and means GMT in every time zone."""
     monkeypatch.setenv("TZ", zone)
     time.tzset()
     try:
@@ -137,21 +139,21 @@ def test_an_old_date_without_a_zone_is_read_as_gmt(zone: str, monkeypatch: pytes
 @given(
     value=st.text(st.characters(codec="ascii", exclude_categories=["Cc"])), unit=st.sampled_from(["", "_ms"])
 )
-def test_whatever_a_header_says_the_pause_is_a_number_from_zero(value: str, unit: str) -> None:
-    """A server cannot break the retry with what it writes."""
+def test_the_pause_is_at_least_zero_for_any_header(value: str, unit: str) -> None:
+    """A server cannot break the retry by what it writes."""
     pause = retry_after(Answered(429, **{f"retry_after{unit}": value}), now=NOW)
     assert pause is None or pause >= 0
 
 
 @pytest.mark.parametrize("value", ["nan", "-5"])
 @pytest.mark.parametrize("header", ["retry_after", "retry_after_ms"])
-def test_numbers_that_are_no_pause_are_not_waited_for(header: str, value: str) -> None:
-    """Negative numbers and NaN are no pause, in seconds and in milliseconds."""
+def test_numbers_that_are_not_a_pause_are_ignored(header: str, value: str) -> None:
+    """Negative numbers and NaN are not a pause, in seconds and in milliseconds."""
     assert not retry_after(Answered(429, **{header: value}), now=NOW)
 
 
 def test_an_error_without_an_answer_asks_for_nothing() -> None:
-    """There are no headers to read."""
+    """It has no headers."""
     assert retry_after(ConnectionResetError()) is None
 
 

@@ -13,21 +13,21 @@ few = settings(max_examples=60, deadline=None)
 
 
 def call(name: str, started: float = 0.0, ended: float = 1.0, **fields: Any) -> Call:
-    """A call of a model."""
+    """Return a call of a model."""
     return Call.model_validate(
         {"id": name, "kind": "model", "target": "m", "started": started, "ended": ended, **fields}
     )
 
 
 def branch(name: str, *calls: Call, ended: float = 1.0, **fields: Any) -> Branch:
-    """A branch that began at 0."""
+    """Return a branch that started at 0."""
     return Branch.model_validate(
         {"id": name, "name": name, "order": 0, "status": "ok", "calls": calls, "ended": ended, **fields}
     )
 
 
 def tokens(count: int) -> Usage:
-    """As many tokens in as out."""
+    """Return a usage with the same number of tokens in and out."""
     return Usage(input_tokens=count, output_tokens=count)
 
 
@@ -53,18 +53,18 @@ def test_a_run_is_measured() -> None:
     assert (report.retries, report.throttled_share) == (1, 0.25)
     assert (report.usage, report.wasted) == (tokens(18), tokens(1))
     assert (report.branches, report.failures) == ({"ok": 2}, {})
-    assert [made.id for made in report.calls] == ["a1", "b1", "b2", "judge"]
+    assert [call.id for call in report.calls] == ["a1", "b1", "b2", "judge"]
 
 
 def test_a_call_that_is_in_two_branches_counts_once() -> None:
-    """Calls are told apart by id."""
+    """Calls are identified by id."""
     shared = call("c", usage=tokens(3))
     report = measure_run([branch("a", shared), branch("b", shared)], started=0, ended=1)
     assert (len(report.calls), report.usage, report.sequential_seconds) == (1, tokens(3), 1)
 
 
 def test_a_run_without_calls_has_no_speedup() -> None:
-    """Nothing is divided by zero, and no share is of nothing."""
+    """Nothing is divided by zero."""
     report = measure_run([], started=5, ended=5)
     assert (report.speedup, report.wall_seconds, report.throttled_share) == (1, 0, 0)
     assert (report.call_p50_seconds, report.critical_path_seconds, report.branches) == (0, 0, {})
@@ -77,7 +77,7 @@ def test_a_clock_that_was_set_back_makes_no_negative_times() -> None:
 
 
 def test_failures_are_named_with_the_branches_around_them() -> None:
-    """A branch that is ok may hold some that are not; one without a cause has its status."""
+    """A branch that is ok may contain failures; one without a cause is given its status."""
     report = measure_run(
         [
             branch("outer", failures={"vote#2": "TimeoutError"}, leaves={"ok": 2, "timed_out": 1}),
@@ -95,7 +95,7 @@ def test_failures_are_named_with_the_branches_around_them() -> None:
 
 
 def test_a_branch_stands_for_those_below_it() -> None:
-    """Leaves are counted by status, at every level; a branch with leaves is not one itself."""
+    """Leaves are counted by status, at every level; a branch with leaves is not a leaf."""
     below = branch("b", leaves={"ok": 2, "failed": 1})
     assert leaves([branch("a"), below, branch("c", status="failed")]) == {"failed": 2, "ok": 3}
 
@@ -121,12 +121,12 @@ def test_a_percentile_is_the_nearest_rank(count: int, share: float, expected: in
 @few
 @given(values=st.lists(st.floats(0, 100), min_size=1), share=st.sampled_from([0.5, 0.95]))
 def test_enough_values_are_not_above_a_percentile(values: list[float], share: float) -> None:
-    """At least that share of the values is at or below it, and the value is one of them."""
-    found = percentile(sorted(values), share)
-    assert found in values
-    assert sum(value <= found for value in values) >= share * len(values) - 1e-9
+    """At least that share of the values is at or below it, and it is one of the values."""
+    result = percentile(sorted(values), share)
+    assert result in values
+    assert sum(value <= result for value in values) >= share * len(values) - 1e-9
 
 
 def test_the_percentile_of_nothing_is_zero() -> None:
-    """There is no value to give."""
+    """There is no value to return."""
     assert percentile([], 0.5) == 0

@@ -38,13 +38,13 @@ class Empty(BaseModel):
 
 
 class FreeForm(BaseModel):
-    """Any keys."""
+    """Free keys."""
 
     scores: dict[str, int]
 
 
 class Awkward(BaseModel):
-    """Fields that are called like words of JSON schema."""
+    """Fields named like keywords of JSON schema."""
 
     default: str
     properties: list[str]
@@ -52,7 +52,7 @@ class Awkward(BaseModel):
 
 
 def objects(node: Any) -> Iterator[dict[str, Any]]:
-    """All schemas of objects within a schema."""
+    """Yield all schemas of objects within a schema."""
     if isinstance(node, dict):
         if node.get("type") == "object":
             yield node
@@ -63,25 +63,25 @@ def objects(node: Any) -> Iterator[dict[str, Any]]:
 
 
 def strict(schema: type[BaseModel]) -> bool:
-    """Whether OpenAI is asked to hold the model strictly to a schema."""
+    """Return whether OpenAI is asked to hold the model strictly to a schema."""
     bound = bind(ChatOpenAI(model="gpt", api_key=SecretStr("none")), schema, None)
-    wanted: bool = bound.runnable.kwargs["response_format"]["json_schema"]["strict"]  # type: ignore[attr-defined]
-    return wanted
+    is_strict: bool = bound.runnable.kwargs["response_format"]["json_schema"]["strict"]  # type: ignore[attr-defined]
+    return is_strict
 
 
 def message(text: str, **extra: Any) -> AIMessage:
-    """An answer of a model."""
+    """Return an answer of a model."""
     return AIMessage(content=text, additional_kwargs=extra)
 
 
 def test_all_objects_are_closed_and_all_fields_required() -> None:
-    """At every depth: at the top, and in definitions."""
-    found = list(objects(json_schema(Outer)))
-    assert [node["required"] for node in found if node["title"] == "Inner"] == [["line", "note"]]
-    assert [node["required"] for node in found if node["title"] == "Outer"] == [
+    """This holds at every depth: at the top, and in definitions."""
+    schemas = list(objects(json_schema(Outer)))
+    assert [node["required"] for node in schemas if node["title"] == "Inner"] == [["line", "note"]]
+    assert [node["required"] for node in schemas if node["title"] == "Outer"] == [
         ["title", "kind", "inner", "many"]
     ]
-    assert all(node["additionalProperties"] is False for node in found)
+    assert all(node["additionalProperties"] is False for node in schemas)
 
 
 def test_there_are_no_defaults_in_a_schema() -> None:
@@ -99,31 +99,31 @@ def test_definitions_and_descriptions_are_kept() -> None:
 
 
 def test_a_schema_without_a_docstring_has_a_description() -> None:
-    """Its name stands in for it."""
+    """Its name is used instead."""
     assert json_schema(Bare)["description"] == "Bare"
 
 
 def test_an_empty_object_is_closed() -> None:
-    """It has no fields, and no other ones."""
+    """It has no fields, and allows none."""
     assert json_schema(Empty)["additionalProperties"] is False
 
 
 @pytest.mark.parametrize("field", ["default", "properties", "required"])
-def test_a_field_may_be_called_like_a_word_of_json_schema(field: str) -> None:
-    """Such fields are fields like others, and nothing is added beside them."""
+def test_a_field_may_be_named_like_a_keyword_of_json_schema(field: str) -> None:
+    """Such fields are kept, and nothing is added to them."""
     schema = json_schema(Awkward)
     assert field in schema["properties"]
     assert sorted(schema["properties"]) == sorted(schema["required"]) == ["default", "properties", "required"]
 
 
 @pytest.mark.parametrize(
-    ("schema", "wanted"),
+    ("schema", "expected"),
     [(Outer, True), (Empty, True), (Bare, True), (FreeForm, False)],
     ids=lambda v: str(v),
 )
-def test_only_schemas_that_are_closed_throughout_are_strict(schema: type[BaseModel], wanted: bool) -> None:
+def test_only_schemas_that_are_closed_throughout_are_strict(schema: type[BaseModel], expected: bool) -> None:
     """A free-form dictionary cannot be closed, so the model is not held to it strictly."""
-    assert strict(schema) is wanted
+    assert strict(schema) is expected
 
 
 def test_a_free_form_dictionary_stays_open() -> None:
@@ -142,7 +142,7 @@ def test_an_answer_is_read_with_a_fence_and_without(text: str) -> None:
 
 
 def test_a_fence_within_a_value_is_a_part_of_it() -> None:
-    """Only the fence around the answer is taken away."""
+    """Only the fence around the answer is removed."""
     text = json.dumps({"name": "```py\nx\n```"})
     assert validate(message(text), Bare).name == "```py\nx\n```"
     assert validate(message(f"```json\n{text}\n```"), Bare).name == "```py\nx\n```"
@@ -154,7 +154,7 @@ def test_an_answer_in_blocks_is_read() -> None:
     assert validate(answer, Bare) == Bare(name="x")
 
 
-def test_a_refusal_is_told_in_the_models_words() -> None:
+def test_a_refusal_is_raised_in_the_models_words() -> None:
     """A model that declines is not asked to repair its answer."""
     with pytest.raises(RefusedAnswer, match="I cannot help"):
         validate(message("", refusal="I cannot help"), Bare)
@@ -174,7 +174,7 @@ def test_a_refusal_is_told_in_the_models_words() -> None:
     ids=["nested", "in-a-list", "two", "no-object", "empty", "prose", "cut"],
 )
 def test_an_answer_that_does_not_fit_names_the_places(text: str, places: list[str]) -> None:
-    """The message goes back to the model: it says the schema, and every place with what is wrong."""
+    """The message goes back to the model: it names the schema, and each place with its problem."""
     with pytest.raises(InvalidAnswer, match="does not fit Outer") as error:
         validate(message(text), Outer)
     assert all(f"{place}: " in str(error.value) for place in places)

@@ -45,8 +45,7 @@ class ReviewInput(TypedDict, total=False):
         Field(
             title="Diff",
             description="A unified diff. Only its new lines are reviewed then; voters see a changed "
-            "file whole "
-            "if `files` has it.",
+            "file whole if `files` has it.",
         ),
     ]
     skipped: Annotated[

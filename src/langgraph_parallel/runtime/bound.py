@@ -14,17 +14,17 @@ class Bound:
     """The bound of one branch while it runs: when it ends, and why.
 
     Args:
-        left: seconds until the branch ends; None for no such limit.
+        seconds: time until the branch ends; None for no limit.
         among: the bounds of running siblings; this one is among them while its branch runs.
         closes_itself: the worker is a langgraph_parallel graph. It obeys the deadline at its leaves and
             closes on what it has by then; cancelling the branch would lose that.
     """
 
     def __init__(
-        self, left: float | None = None, among: "set[Bound] | None" = None, *, closes_itself: bool = False
+        self, seconds: float | None = None, among: "set[Bound] | None" = None, *, closes_itself: bool = False
     ) -> None:
         self._loop = asyncio.get_running_loop()
-        ends_at = None if left is None else self._loop.time() + left
+        ends_at = None if seconds is None else self._loop.time() + seconds
         # One timeout serves the deadline, the completion policy, a stop and a drain: whatever ends the branch
         # reschedules it. Cancelling the task directly could not be told from a cancellation by the caller.
         self._timeout = asyncio.timeout_at(ends_at)

@@ -104,8 +104,7 @@ class ParallelGraph(CompiledStateGraph):  # type: ignore[type-arg]
         if not self.checkpointer and not ((config or {}).get("configurable") or {}).get(_CHECKPOINTER):
             raise UsageError(
                 "on_undecided='escalate' interrupts the run, which needs a checkpointer; pass "
-                "checkpointer= to "
-                "this graph or to the enclosing one"
+                "checkpointer= to this graph or to the enclosing one"
             )
 
     def as_context(self, context: Any) -> Context:

@@ -190,7 +190,7 @@ class Limiter:
                 self._pause_all(retry_after)
 
     def exhausted(self, seconds: float) -> None:
-        """Pause all calls: the endpoint's headers say that nothing is left for so many seconds."""
+        """Pause all calls: by its headers, the endpoint has nothing left for a number of seconds."""
         with self._lock:
             self._pause_all(seconds)
 
@@ -271,7 +271,7 @@ class Limiter:
         while runs_passed_over < self._lines.runs:
             place, now = self._lines.take_turn(), time.monotonic()
             if wait := self._admit(place.rates, place.tokens, now):
-                # Bounds differ between calls: a run whose next call has to wait does not hold up the others.
+                # Bounds differ between calls: a run whose next call must wait does not hold up the others.
                 soonest = min(soonest, now + wait)
                 runs_passed_over += 1
                 continue

@@ -32,9 +32,9 @@ class Pause:
         self._began = now
 
     def extend(self, seconds: float) -> None:
-        """Let the pause last so many seconds from when it began, unless it lasts longer already.
+        """Let the pause last at least a number of seconds from its begin.
 
-        From its begin and not from now: an endpoint that refuses a burst tells each request the same end.
+        Not from now: an endpoint that refuses a burst of requests means the same end with each answer.
         """
         self.ends = max(self.ends, self._began + seconds)
 

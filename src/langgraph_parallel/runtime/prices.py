@@ -8,8 +8,10 @@ is asked for, only the entry of that model is kept, and the table is dropped aga
 import sys
 import threading
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
@@ -28,7 +30,6 @@ if TYPE_CHECKING:
 
 _MILLION = 1_000_000
 _TABLE = "genai_prices.data"
-_table_lock = threading.Lock()
 
 
 @dataclass(frozen=True)
@@ -77,10 +78,13 @@ def check_prices(limits: Limits, models: Iterable[ModelLike | None]) -> None:
     Raises:
         UnknownPrice: `budget_usd` is set, and the price of a model is unknown.
     """
-    for model in models if limits.budget_usd is not None else ():
-        named = model if model is not None else default_model()
-        if named is not None:
-            check_budget(limits, Priced.of(named).at(limits))
+    if limits.budget_usd is None:
+        return
+    with _table.in_use():
+        for model in models:
+            named = model if model is not None else default_model()
+            if named is not None:
+                check_budget(limits, Priced.of(named).at(limits))
 
 
 def check_budget(limits: Limits, priced: Priced) -> None:
@@ -109,9 +113,9 @@ def get_provider(model: ModelLike) -> str | None:
 def _listed_usd(
     provider: str | None, model: str, input_tokens: int, output_tokens: int, minute: int
 ) -> float | None:
-    """Return a cost by the table, which is None for a model that is not in it.
+    """Return a cost by the table at a minute since the epoch; None for a model that is not in it.
 
-    `minute` is part of the cache key: some prices depend on the date or on the time of the day.
+    By the minute, because some prices depend on the date or on the time of the day.
     """
     from genai_prices import Usage as PricedUsage
 
@@ -120,7 +124,8 @@ def _listed_usd(
         return None
     model_info, provider_info = entry
     tokens = PricedUsage(input_tokens=input_tokens, output_tokens=output_tokens)
-    return float(model_info.calc_price(tokens, provider_info).total_price)
+    when = datetime.fromtimestamp(minute * 60, UTC)
+    return float(model_info.calc_price(tokens, provider_info, genai_request_timestamp=when).total_price)
 
 
 def _find_entry(provider: str | None, model: str) -> "TableEntry | None":
@@ -135,25 +140,62 @@ def _find_entry(provider: str | None, model: str) -> "TableEntry | None":
 
 @lru_cache(maxsize=256)
 def _bundled_entry(provider: str | None, model: str) -> "TableEntry | None":
-    """Return the entry of a model in the table that ships with genai-prices, and drop the table."""
-    import genai_prices
-    from genai_prices.data_snapshot import DataSnapshot
-
-    # The table is a module, so dropping it means to forget the module: but only if it was imported here, and
-    # under a lock, since threads that look up other models import the same one.
-    with _table_lock:
-        is_mine = _TABLE not in sys.modules
-        from genai_prices.data import providers
-
-        entry = _look_up(DataSnapshot(providers, from_auto_update=False), provider, model)
-        if is_mine:
-            sys.modules.pop(_TABLE, None)
-            vars(genai_prices).pop("data", None)
+    """Return the entry of a model in the table that ships with genai-prices."""
+    entry = _table.look_up(provider, model)
     if entry is None:
         return None
     model_info, provider_info = entry
     # The provider's other models are most of its size; prices are computed from the entry of the model alone.
     return model_info, replace(provider_info, models=[model_info], extractors=None)
+
+
+class _Table:
+    """The table that ships with genai-prices, in memory only while it is in use. Thread-safe."""
+
+    def __init__(self) -> None:
+        self._reading = threading.Lock()
+        self._counting = threading.Lock()
+        self._users = 0
+        self._snapshot: DataSnapshot | None = None
+
+    @contextmanager
+    def in_use(self) -> Iterator[None]:
+        """Keep the table, once it is read, for several look-ups."""
+        # Reading takes 0.02 s, and 0.2 s where Python caches no bytecode.
+        with self._counting:
+            self._users += 1
+        try:
+            yield
+        finally:
+            with self._counting:
+                self._users -= 1
+                if not self._users:
+                    self._snapshot = None
+
+    def look_up(self, provider: str | None, model: str) -> "TableEntry | None":
+        """Return the entry of a model; None if the table has none."""
+        # A thread that waits for another to read the table is a user already: both use the same one.
+        with self.in_use(), self._reading:
+            if self._snapshot is None:
+                self._snapshot = self._read()
+            return _look_up(self._snapshot, provider, model)
+
+    @staticmethod
+    def _read() -> "DataSnapshot":
+        """Import the table without leaving it in `sys.modules`, unless other code has imported it."""
+        import genai_prices
+        from genai_prices.data_snapshot import DataSnapshot
+
+        is_imported = _TABLE in sys.modules
+        from genai_prices.data import providers
+
+        if not is_imported:
+            sys.modules.pop(_TABLE, None)
+            vars(genai_prices).pop("data", None)
+        return DataSnapshot(providers, from_auto_update=False)
+
+
+_table = _Table()
 
 
 def _look_up(table: "DataSnapshot", provider: str | None, model: str) -> "TableEntry | None":

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from redis.asyncio import Redis
 
 _log = logging.getLogger("langgraph_parallel")
-# Scripts, because each has to look and to act in one step: two processes must not both take the last lease.
+# Scripts, because each must look and act in one step: two processes must not both take the last lease.
 # The server's clock decides which leases have expired, since those of the processes differ.
 _LEASE_SCRIPT = """
 local pause = redis.call('PTTL', KEYS[2])

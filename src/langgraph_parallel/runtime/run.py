@@ -33,7 +33,7 @@ class Run:
 
     Args:
         built: limits that the graph was built with.
-        given: limits in the runtime context; they apply to the whole tree.
+        in_context: limits in the runtime context; they apply to the whole tree.
         completion: completion policy of the graph's fan-out.
         around: the run that this one is part of.
 
@@ -44,7 +44,7 @@ class Run:
     def __init__(
         self,
         built: Limits | None = None,
-        given: Limits | None = None,
+        in_context: Limits | None = None,
         completion: Completion | None = None,
         around: "Run | None" = None,
     ) -> None:
@@ -55,7 +55,7 @@ class Run:
         self.drained = ""
         """Why no new call may start; empty while calls may start. Only that of the root counts."""
         self._from_graphs: list[Limits | None] = [built, *(around._from_graphs if around else ())]
-        self._from_context: Limits | None = around._from_context if around else given
+        self._from_context: Limits | None = around._from_context if around else in_context
         self._from_environment: Limits = around._from_environment if around else limits_from_environment()
         self._merged: dict[int, tuple[Limits | None, Limits]] = {}
         # Budget and deadline of the context are those of the root. An inner run has only what its own graph
@@ -64,7 +64,7 @@ class Run:
         own = (built or Limits.model_construct()) if around else self.limits
         self.budget: Budget = Budget(own, around.budget.chain if around else ())
         self.deadline: float | None = self._earliest_deadline(own)
-        """When the run has to end, on the clock of `time.monotonic`."""
+        """When the run must end, on the clock of `time.monotonic`."""
         self._bounds: set[Bound] = set()
         self._fan_out: FanOut | None = None
         self._race: Race | None = None
@@ -98,7 +98,7 @@ class Run:
             self._merged[id(own)] = entry = (own, limits)
         return entry[1]
 
-    def left(self) -> float | None:
+    def seconds_left(self) -> float | None:
         """Return the seconds until the deadline, 0 after it; None if there is no deadline."""
         return None if self.deadline is None else max(0.0, self.deadline - time.monotonic())
 
@@ -111,7 +111,7 @@ class Run:
         """
         if self.root.drained:
             raise RunDrained(self.root.drained)
-        if self.left() == 0:
+        if self.seconds_left() == 0:
             raise DeadlineExceeded("the run's deadline has passed")
 
     def branch(self, *, planned: int = 0, kept: int = 0, closes_itself: bool = False) -> Bound:
@@ -125,7 +125,9 @@ class Run:
         # The first branch of the fan-out starts the policy's clock; time in line counts.
         if self._fan_out is None and self.completion is not None and planned:
             self._fan_out = FanOut(self.completion, planned, kept, self._bounds)
-        return Bound(None if closes_itself else self.left(), self._bounds, closes_itself=closes_itself)
+        return Bound(
+            None if closes_itself else self.seconds_left(), self._bounds, closes_itself=closes_itself
+        )
 
     def ended(self, branch: Branch, *, planned: bool = True) -> None:
         """Note that a branch has ended, and end its siblings if they are not needed any more.
@@ -153,7 +155,7 @@ class Run:
 
     def starts_no_more(self) -> bool:
         """Return whether no new call may start: the run is being drained, or its deadline has passed."""
-        return bool(self.root.drained) or self.left() == 0
+        return bool(self.root.drained) or self.seconds_left() == 0
 
     def drain(self, why: str = "the run is being stopped", grace: float | None = None) -> None:
         """Stop the whole tree gracefully: start no new call, and let requests in flight finish.
@@ -209,7 +211,7 @@ def pretend_run(run: Run) -> Iterator[None]:
 
 def current_run() -> Run:
     """Return the run that this code is part of; outside of any, a new one that bounds only single calls."""
-    return _pretended.get() or find_run(None) or Run(given=current_context().limits)
+    return _pretended.get() or find_run(None) or Run(in_context=current_context().limits)
 
 
 def find_run(config: RunnableConfig | None) -> Run | None:

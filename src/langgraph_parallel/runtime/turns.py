@@ -69,13 +69,10 @@ class Lines:
         line = self._by_run[run] = self._by_run.pop(run)
         return line[0]
 
-    def send_away(self, longest_wait: float) -> list[Place]:
-        """Take all calls out of line that would not wait for so many seconds, and return them."""
+    def send_away(self, pause: float) -> list[Place]:
+        """Take the calls out of line that would not wait through a pause, and return them."""
         impatient = [
-            place
-            for line in self._by_run.values()
-            for place in line
-            if longest_wait > place.rates.longest_pause
+            place for line in self._by_run.values() for place in line if pause > place.rates.longest_pause
         ]
         for place in impatient:
             self.leave(place)

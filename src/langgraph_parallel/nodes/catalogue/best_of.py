@@ -94,8 +94,7 @@ class Drafting:
         if self._by_pairs and pairs > limit:
             raise UsageError(
                 f"{len(self._drafters)} drafts need {pairs} comparisons; the limit of a round is "
-                f"{limit}: use "
-                "use fewer drafters, or method='rubric'"
+                f"{limit}; use fewer drafters, or method='rubric'"
             )
         return [
             Section(id=name, title=name, content=task, worker=name, data={"task": task})

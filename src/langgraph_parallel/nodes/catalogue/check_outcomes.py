@@ -40,20 +40,28 @@ def merge_outcomes(outcomes: Sequence[CheckOutcome]) -> CheckOutcome:
     """Merge the outcomes of one check on the parts of a text: the most severe status counts."""
     status = min((outcome.status for outcome in outcomes), key=_BY_SEVERITY.index)
     decisive = [outcome for outcome in outcomes if outcome.status == status]
-    confidences = [outcome.confidence for outcome in decisive if outcome.confidence is not None]
-    # One flagged part flags the text; but the text is only as clean as its least certain part.
-    choose = max if status == "flagged" else min
     errors = _distinct(outcome.error for outcome in outcomes if outcome.error)
     return CheckOutcome(
         check=outcomes[0].check,
         status=status,
         support=outcomes[0].support if len(outcomes) == 1 else None,
-        confidence=choose(confidences, default=None),
+        confidence=_merge_confidences(decisive, status),
         reasons=_distinct(reason for outcome in decisive for reason in outcome.reasons),
-        spans=sorted(_distinct_spans(outcomes), key=lambda span: span.start),
+        spans=sorted(
+            _distinct_spans(span for outcome in outcomes for span in outcome.spans),
+            key=lambda span: span.start,
+        ),
         by=_distinct(by for outcome in outcomes for by in outcome.by),
         error="; ".join(errors) or None,
     )
+
+
+def _merge_confidences(outcomes: Sequence[CheckOutcome], status: CheckStatus) -> float | None:
+    """Return the confidence of outcomes with the same status; None if none is stated."""
+    stated = [outcome.confidence for outcome in outcomes if outcome.confidence is not None]
+    # One flagged part flags the text; but the text is only as clean as its least certain part.
+    choose = max if status == "flagged" else min
+    return choose(stated, default=None)
 
 
 def build_moderation(outcomes: Iterable[CheckOutcome], notice: str = "") -> Moderation:
@@ -97,18 +105,14 @@ def _read_vote(name: str, value: Mapping[str, Any], text: str, offset: int) -> C
         return CheckOutcome(check=name, status=status, support=verdict.support, error=error)
     flagged = verdict.choice == FLAG
     supporting = [ballot for ballot in value["ballots"] if ballot.get("choice") == verdict.choice]
-    spans = {
-        (span.start, span.end): span
-        for ballot in supporting
-        for span in (_read_spans(name, ballot, text, offset) if flagged else ())
-    }
+    spans = [span for ballot in supporting for span in _read_spans(name, ballot, text, offset)]
     return CheckOutcome(
         check=name,
         status="flagged" if flagged else "clean",
         support=Support(k=verdict.support.k, n=verdict.support.n),
         confidence=verdict.confidence,
         reasons=_distinct(reason for ballot in supporting for reason in _read_reasons(ballot)),
-        spans=list(spans.values()),
+        spans=_distinct_spans(spans) if flagged else [],
     )
 
 
@@ -176,5 +180,6 @@ def _distinct(texts: Iterable[str]) -> list[str]:
     return list(dict.fromkeys(texts))
 
 
-def _distinct_spans(outcomes: Iterable[CheckOutcome]) -> list[Span]:
-    return list({(span.start, span.end): span for outcome in outcomes for span in outcome.spans}.values())
+def _distinct_spans(spans: Iterable[Span]) -> list[Span]:
+    """Return one span for each place."""
+    return list({(span.start, span.end): span for span in spans}.values())

@@ -122,12 +122,12 @@ class Moderating(OfflineCapable):
     def find_patterns(self, section: Section) -> dict[str, Any]:
         """Return a judgement by the patterns of a check."""
         check, text = str(section.data["check"]), section.content
-        found = personal_data(text, self._region) if check == "personal_data" else _SEARCHES[check](text)
-        kinds = sorted({span.kind for span in found})
+        spans = personal_data(text, self._region) if check == "personal_data" else _SEARCHES[check](text)
+        kinds = sorted({span.kind for span in spans})
         return {
-            "flagged": bool(found),
-            "reason": f"contains {', '.join(kinds)}" if found else "",
-            "spans": [{"start": span.start, "end": span.end, "kind": span.kind} for span in found],
+            "flagged": bool(spans),
+            "reason": f"contains {', '.join(kinds)}" if spans else "",
+            "spans": [{"start": span.start, "end": span.end, "kind": span.kind} for span in spans],
         }
 
     def close(self, gathered: Gathered) -> Mapping[str, Any]:

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from langgraph_parallel.errors import UsageError
 from langgraph_parallel.nodes.flow.plan import Planner
-from langgraph_parallel.nodes.text.chunks import Piece, check_ceiling, cut, split_lines
+from langgraph_parallel.nodes.text.chunks import Piece, check_ceiling, cut, number_title, split_lines
 from langgraph_parallel.records import Section
 from langgraph_parallel.runtime.tokens import CountTokens, estimate_tokens
 
@@ -206,9 +206,7 @@ def _with_unique_ids(sections: Iterable[Section]) -> list[Section]:
 def _titled(title: str, pieces: Sequence[Piece]) -> list[tuple[str, Piece]]:
     """Title the pieces of a text, numbered if there are several; leave out blank ones."""
     kept = [piece for piece in pieces if piece.text.strip()]
-    if len(kept) == 1:
-        return [(title, kept[0])]
-    return [(f"{title} ({i}/{len(kept)})", piece) for i, piece in enumerate(kept, 1)]
+    return [(number_title(title, i, len(kept)), piece) for i, piece in enumerate(kept, 1)]
 
 
 def _headed(text: str, level: int) -> Iterator[tuple[str, str]]:

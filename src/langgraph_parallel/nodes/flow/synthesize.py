@@ -129,8 +129,7 @@ def merge_tables(
                 if not isinstance(row, dict) or not row.keys() >= set(key):
                     raise UsageError(
                         f"section {section.title!r} returned a row without {', '.join(key)}; give the "
-                        "worker a "
-                        "schema"
+                        "worker a schema"
                     )
                 rows.append((section.title, row))
         merged, conflicts = merge_rows(rows, key, how)

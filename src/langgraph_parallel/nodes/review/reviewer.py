@@ -23,8 +23,7 @@ NOTICE = (
     f"Static engines did this work, not a language model. {BLIND_SPOTS} To add a model, set "
     "OPENAI_API_KEY (and "
     "OPENAI_BASE_URL for another OpenAI-compatible server), or name one: --model provider:model on the "
-    "command "
-    "line, create_review(model=...) in Python."
+    "command line, create_review(model=...) in Python."
 )
 
 

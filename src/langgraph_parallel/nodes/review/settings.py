@@ -16,8 +16,7 @@ from langgraph_parallel.runtime.models import ModelLike, check_model, default_mo
 
 _NO_REVIEWER = (
     "there is no model and no static engine; set OPENAI_API_KEY or pass model='provider:model', or "
-    "install the "
-    "engines: pip install 'langgraph-parallel[offline]'"
+    "install the engines: pip install 'langgraph-parallel[offline]'"
 )
 
 
@@ -70,7 +69,10 @@ class ReviewSettings:
         if models:
             return context.voters or self.voters.count()
         if not self.engines:
-            raise NoModelError("there is no model, and engines=False switches the static engines off")
+            raise NoModelError(
+                "there is no model, and engines=False switches the static engines off; set "
+                "OPENAI_API_KEY, pass model='provider:model', or leave engines=False out"
+            )
         if not installed_engines():
             raise NoModelError(_NO_REVIEWER)
         if self.reconcile:

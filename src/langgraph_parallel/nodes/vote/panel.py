@@ -106,8 +106,7 @@ _FORMS: Mapping[Form, str] = {
 }
 _IDENTICAL = (
     "voters {} send the same prompt to the same model at temperature 0, and all agree: this may be one "
-    "answer "
-    "counted several times; vary the model, the wording or the temperature"
+    "answer counted several times; vary the model, the wording or the temperature"
 )
 
 
