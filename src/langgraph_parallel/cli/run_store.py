@@ -65,7 +65,12 @@ class RunStore:
         self._prepare()
         async with AsyncSqliteSaver.from_conn_string(str(self.path)) as saver:
             saver.serde = JsonPlusSerializer(allowed_msgpack_modules=record_types())
-            yield saver
+            try:
+                yield saver
+            finally:
+                # A write that is cancelled before its commit leaves its transaction open, and closing the
+                # connection does not end it as long as the cursor lives: the file would stay locked.
+                pass
 
     def begin(self, command: str, settings: dict[str, Any]) -> KeptRun:
         """Record the start of a run, and delete the oldest beyond `KEPT`."""

@@ -98,8 +98,8 @@ def _check_earlier(flow: Flow, sections: Sections) -> None:
         worker = flow.workers.select(section)[0] if section.needs else None
         if isinstance(worker, Ask) and "earlier" not in worker.variables:
             raise PromptError(
-                f"section {section.id!r} needs results of other sections; add the variable {{earlier}} to prompt "
-                f"{worker.prompt.name!r} to show them"
+                f"section {section.id!r} needs results of other sections; add the variable {{earlier}} to "
+                f"prompt {worker.prompt.name!r} to show them"
             )
 
 

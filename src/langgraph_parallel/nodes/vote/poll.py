@@ -190,7 +190,7 @@ class Poll:
         return self.settings.on_undecided != "return"
 
     def _fallback_hears_all(self, branches: Mapping[str, Branch]) -> bool:
-        """Return whether the vote would end undecided here with a fallback that counts the ballots of all voters."""
+        """Return whether the vote would end undecided here and its fallback counts all ballots."""
         rule, fallback = self.settings.rule, self.settings.on_undecided
         if isinstance(fallback, str | Worker) or isinstance(rule, Judge):
             return False
