@@ -137,6 +137,21 @@ def test_a_second_signal_ends_it_at_once(model: str, server: ModelServer) -> Non
     server.wait(lambda s: s.in_flight == 0, PATIENCE)
 
 
+async def test_a_cancelled_write_does_not_lock_the_file() -> None:
+    """A run can be recorded as stopped although its last checkpoint was cancelled before the commit."""
+    store = RunStore()
+    kept = store.begin("review app.py", {})
+    async with store.checkpointer() as saver:
+        await saver.setup()
+        cursor = await saver.conn.executemany(
+            "INSERT INTO writes (thread_id, checkpoint_id, task_id, idx, channel) VALUES (?, 'c', 't', 0, 'x')",
+            [(kept.id,)],
+        )
+    store.finish(kept.id, "stopped", "cancelled")
+    assert last().state == "stopped"
+    del cursor  # alive until here, as in the traceback of a cancelled task
+
+
 def test_runs_belong_to_their_owner(model: str) -> None:
     """Neither the folder nor the file can be read by others."""
     assert run([*REVIEW, "--model", model]) == 0

@@ -80,8 +80,9 @@ async def test_learned_weights_decide_and_are_kept_in_a_file(tmp_path: Path) -> 
 
 def test_an_invalid_history_or_file_is_an_error(tmp_path: Path) -> None:
     """The message says what is wrong, and what to pass."""
-    with pytest.raises(UsageError, match="must hold pairs of ballots and their true answer"):
-        calibrate([{"a": "x"}])  # type: ignore[list-item]
+    for history in ([{"a": "x"}], [1]):
+        with pytest.raises(UsageError, match="must hold pairs of ballots and their true answer"):
+            calibrate(history)  # type: ignore[arg-type]
     with pytest.raises(UsageError, match="None as a true answer, which stands for no answer"):
         calibrate([({"a": "x"}, None)])
     with pytest.raises(UsageError, match="nothing to learn from"):

@@ -121,7 +121,14 @@ def test_a_text_that_is_not_a_policy_is_refused_and_not_evaluated(text: str) -> 
 
 @pytest.mark.parametrize(
     "text",
-    ["min_success(0)", "min_success(1.5)", "min_success(True)", "tolerated_failures(-1)", "deadline(0)"],
+    [
+        "min_success(0)",
+        "min_success(1.5)",
+        "min_success(True)",
+        "tolerated_failures(-1)",
+        "deadline(0)",
+        "deadline(True)",
+    ],
 )
 def test_policies_out_of_range_are_refused(text: str) -> None:
     """The error states the expected range, also for policies given as text."""

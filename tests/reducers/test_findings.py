@@ -399,6 +399,12 @@ def test_a_claim_in_doubt_is_not_confirmed() -> None:
     assert (finding.confirmed, finding.doubt, str(finding.support)) == (False, "no such line", "1/1")
 
 
+def test_a_doubt_without_a_reason_is_a_doubt() -> None:
+    """An empty text says that there is a doubt, though not which."""
+    finding = only(unite([claim(doubt="")], scopes_of("model#1")))
+    assert (finding.confirmed, finding.doubt) == (False, "")
+
+
 def test_one_claim_without_doubt_settles_the_doubt_of_another() -> None:
     """A finding is in doubt only if all its claims are; it has the wording of a claim without doubt."""
     sure = claim("model#2", f"{INJECTION} string")

@@ -172,6 +172,11 @@ def test_markdown_text_never_starts_a_block(start: str) -> None:
     assert not re.match(r"\s*([#>+=-]|\d+[.)])", line)
 
 
+def test_escaped_text_controls_no_terminal() -> None:
+    """Control and direction characters are shown, not sent."""
+    assert escape("a\x1b[2Jb\u202ec") == "a\\\\x1b\\[2Jb\\\\u202ec"
+
+
 def test_escaped_text_starts_no_fence_and_no_heading() -> None:
     """The marks of both are escaped."""
     assert escape("~~~") == "\\~\\~\\~"

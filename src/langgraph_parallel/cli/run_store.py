@@ -70,7 +70,7 @@ class RunStore:
             finally:
                 # A write that is cancelled before its commit leaves its transaction open, and closing the
                 # connection does not end it as long as the cursor lives: the file would stay locked.
-                pass
+                await saver.conn.rollback()
 
     def begin(self, command: str, settings: dict[str, Any]) -> KeptRun:
         """Record the start of a run, and delete the oldest beyond `KEPT`."""

@@ -159,7 +159,7 @@ class deadline(Completion):  # noqa: N801
     """
 
     def __init__(self, seconds: float) -> None:
-        if not isinstance(seconds, int | float) or not 0 < seconds < math.inf:
+        if isinstance(seconds, bool) or not isinstance(seconds, int | float) or not 0 < seconds < math.inf:
             raise UsageError(f"deadline({seconds!r}) is not valid; expected a finite number of seconds > 0")
         self.seconds = seconds
 

@@ -41,12 +41,12 @@ def paragraphs(text: str) -> list[str]:
 
 
 def escape(value: JsonValue) -> str:
-    """Return a value as one line of text without active Markdown or HTML.
+    """Return a value as one line of text without active Markdown, HTML or control characters.
 
     For cells, list items and headings. Numbers and addresses stay readable; use `escape_text` where links and
     mentions must not become active either.
     """
-    return " ".join(show(value).split()).translate(_ESCAPES)
+    return " ".join(visible(show(value)).split()).translate(_ESCAPES)
 
 
 def escape_text(text: str) -> str:

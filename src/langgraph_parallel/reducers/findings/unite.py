@@ -141,7 +141,7 @@ def _most_typical(claims: Sequence[Claim], group: Sequence[int], corpus: Corpus)
 def _shared_doubt(claims: Sequence[Claim]) -> str | None:
     """Return a doubt if every claim is in doubt; one claim without doubt settles the others."""
     doubts = [claim.doubt for claim in claims]
-    return None if None in doubts else min(filter(None, doubts))
+    return None if None in doubts else min(doubt for doubt in doubts if doubt is not None)
 
 
 def _first(values: Iterable[T | None]) -> T | None:

@@ -136,9 +136,9 @@ class _TrackRecord(NamedTuple):
 def _grade_history(history: Iterable[Labelled]) -> list[_GradedVote]:
     try:
         return [_grade(ballots, truth) for ballots, truth in history]
-    except ValueError as error:
-        if isinstance(error, UsageError):
-            raise
+    except UsageError:
+        raise
+    except (TypeError, ValueError):
         raise UsageError("the history must hold pairs of ballots and their true answer") from None
 
 

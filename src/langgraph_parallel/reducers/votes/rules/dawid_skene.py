@@ -43,7 +43,8 @@ class dawid_skene(BaseRule):  # noqa: N801 - rules read like functions where the
     """The most probable choice, given how each voter confuses choices. Built by `fit_dawid_skene`.
 
     `counts` has the probabilities as weights; confidence is that of the choice. A voter that was not in the
-    fit does not count, nor does a choice that was not. Of equals, the earliest voter's.
+    fit does not count, nor does a choice that was not. Of equally probable choices, the one with more ballots
+    wins, then the earliest voter's.
 
     Assumes that ballots are independent given the truth. Judges that err together break that, and make it
     worse than a majority: opt in only where you have measured it.
