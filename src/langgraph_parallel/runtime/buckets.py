@@ -77,6 +77,8 @@ class Bucket:
             0 if the amount was taken; else the seconds until it can be, and nothing is taken.
         """
         due = amount * self._parts
+        # The library refuses an amount above the burst for ever, so the rest becomes debt once the burst is
+        # there.
         item = self._item(min(due, self._burst), now)
         if not self._bucket.put(item):
             return max(int(cast("int", self._bucket.waiting(item))), 1) * _TICK
@@ -145,6 +147,7 @@ class RateBuckets:
             if requests_bucket is not None:
                 requests_bucket.correct(-1, now)
             return wait
+        # Only now that the request leaves: until then nothing may be taken from any bucket.
         for bucket in self._requests.values():
             if bucket is not requests_bucket:
                 bucket.correct(1, now)

@@ -29,12 +29,11 @@ from langgraph_parallel.runtime.pauses import Pause
 from langgraph_parallel.runtime.retry import is_overloaded, is_throttled, retry_after
 from langgraph_parallel.runtime.slots import Rates, Slot
 from langgraph_parallel.runtime.stragglers import Stragglers
+from langgraph_parallel.runtime.tokens import AnswerLength
 from langgraph_parallel.runtime.turns import Lines, Place
 from langgraph_parallel.runtime.waiting import Alarm
 
 _DEFAULT_RATES = Rates()
-_ANSWER_WEIGHT = 0.1
-"""Weight of the newest answer in the moving average of answer lengths."""
 
 
 class Limiter:
@@ -108,14 +107,17 @@ class Limiter:
         """
         with self._lock:
             now = time.monotonic()
+            # Before the line, which a call leaves for a pause only when the pause begins or is extended.
             if self._pause.ends - now > rates.longest_pause:
                 raise self._paused_for_too_long(now)
+            # A free slot belongs to the calls in line first, or one that comes in time would overtake them.
             if not self._lines and not self._admit(rates, tokens, now):
                 return self._launch(rates, tokens, now)
             place = Place(run, rates, tokens)
             self._lines.join(place, first=first)
             # There may be a slot for this call although calls with tighter bounds are in line before it.
             self._serve()
+        # Outside of the lock, which other threads and `_serve` itself need to end the wait.
         try:
             await place.waiter.wait()
         except asyncio.CancelledError:
@@ -135,8 +137,7 @@ class Limiter:
 
     def expected_answer(self, most: int) -> int:
         """Return the tokens to expect of an answer: the recent average, `most` at first and at most."""
-        average = self._average_answer
-        return most if average is None else min(most, math.ceil(average))
+        return self._answer_length.expected(most)
 
     def release(
         self, slot: Slot, *, answered: bool = False, tokens: int | None = None, answer: int | None = None
@@ -151,8 +152,9 @@ class Limiter:
         """
         with self._lock:
             if answer is not None:
-                self._note_answer(answer)
+                self._answer_length.note(answer)
             if answered:
+                # Before the slot is returned: the ceiling grows only while it is reached.
                 self._ceiling.grow(self._in_flight)
             self._in_flight -= 1
             if tokens is not None and tokens != slot.tokens:
@@ -171,12 +173,14 @@ class Limiter:
             retry_after: seconds that the endpoint asks to wait; None if it does not say.
         """
         with self._lock:
-            slot.launch.refused = True
+            slot.launch.refused = True  # the pace counts it when it is lowered
+            # One request in flight, the least of all ceilings, is never one too many.
             is_at_ceiling = self._in_flight >= min(self._ceiling.value, slot.concurrency) > 1
             if is_at_ceiling:
                 self._ceiling.lower(self._in_flight, slot.launch.when)
             if retry_after is not None or not is_at_ceiling:
                 self._pause_all(retry_after or 0.0, launched_at=slot.launch.when)
+                # After it, since it may still learn from what the last pause was asked for.
                 self._pause.ask(retry_after or 0.0)
 
     def overloaded(self, slot: Slot, retry_after: float | None) -> None:
@@ -206,13 +210,7 @@ class Limiter:
         self._pace = Pace()
         self._pause = Pause()
         self._buckets = RateBuckets()
-        self._average_answer: float | None = None
-
-    def _note_answer(self, tokens: int) -> None:
-        if self._average_answer is None:
-            self._average_answer = tokens
-        else:
-            self._average_answer += _ANSWER_WEIGHT * (tokens - self._average_answer)
+        self._answer_length = AnswerLength()
 
     def _pause_all(self, seconds: float, *, launched_at: float = math.inf) -> None:
         """Pause all calls; those that would not wait for so long leave the line.
@@ -258,7 +256,7 @@ class Limiter:
             return math.inf
         if (wait := self._pace.free_at() - now) > 0:
             return wait
-        # The buckets come last: what is taken from them stays taken.
+        # The buckets come last, since what is taken from them stays taken.
         return self._buckets.take(rates.requests_per_minute, rates.tokens_per_minute, tokens, now)
 
     def _launch(self, rates: Rates, tokens: int, now: float) -> Slot:
@@ -269,9 +267,10 @@ class Limiter:
         """Give slots to calls in line, run by run in turns, until no run's first call may leave."""
         soonest, runs_passed_over = math.inf, 0
         while runs_passed_over < self._lines.runs:
+            # The turn passes before it is known whether the call may leave: one that must wait for its own
+            # rates would otherwise keep the turn from all other runs.
             place, now = self._lines.take_turn(), time.monotonic()
             if wait := self._admit(place.rates, place.tokens, now):
-                # Bounds differ between calls: a run whose next call must wait does not hold up the others.
                 soonest = min(soonest, now + wait)
                 runs_passed_over += 1
                 continue

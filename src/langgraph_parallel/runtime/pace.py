@@ -83,6 +83,7 @@ class Pace:
             now: the end of the pause.
             seconds_asked: seconds that the endpoint asked to wait; 0 if it did not say.
         """
+        # A pause may have another cause than requests, such as headers: then no launch is marked as refused.
         refused_at = [launch.when for launch in self._launches if launch.refused]
         if not refused_at or (self.learned and now - self._lowered_at < HORIZON):
             return
@@ -113,6 +114,7 @@ class Pace:
         # Not less than half a second: the rate of a few launches next to each other would be anything.
         window = max(last_refused_at - begin, HORIZON / 2)
         let_through = self._let_through_since(begin) / window
+        # Never up: a pace that was refused is too much, although a burst after a delay may look faster.
         lower = min(self.rate(last_refused_at), max(let_through, _LEAST_FALL * self._refused_rate))
         return max(lower, min(least, self._refused_rate))
 

@@ -46,5 +46,6 @@ class Pause:
         """Return the longest time that a 429 asked for, once, when the pause is over; else None."""
         if self._seconds_asked is None or now < self.ends:
             return None
+        # Taken once: a pace that is lowered for each call that leaves after the pause would stop all calls.
         seconds, self._seconds_asked = self._seconds_asked, None
         return seconds

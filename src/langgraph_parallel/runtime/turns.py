@@ -57,6 +57,7 @@ class Lines:
 
     def leave(self, place: Place) -> None:
         """Take a call out of line; do nothing if it is not in line any more."""
+        # A call that is cancelled may have been sent away, or served, at the same moment by another thread.
         line = self._by_run.get(place.run)
         if line is not None and place in line:
             line.remove(place)

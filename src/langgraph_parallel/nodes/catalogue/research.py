@@ -88,12 +88,13 @@ class Inquiry(OfflineCapable):
         self._max_topics, self._max_rounds = max_topics, max_rounds
         settings = {"most": str(max_topics), "language": language}
 
-        def ask(name: str, schema: type[BaseModel] | None = None) -> Ask:
-            return Ask(prompts[name], model=model, schema=schema, given=prompts[name].fitting(settings))
+        def ask(name: str, schema: type[BaseModel] | None = None, instructing: Sequence[str] = ()) -> Ask:
+            given = prompts[name].fitting(settings)
+            return Ask(prompts[name], model=model, schema=schema, given=given, instructing=instructing)
 
         self.planner, self.gap_finder, self.writer = ask("plan", Topics), ask("gaps", Topics), ask("report")
         self.workers: dict[str, WorkerLike] = {
-            RESEARCH: Researcher(ask("step", Step), self._tools, max_steps),
+            RESEARCH: Researcher(ask("step", Step, instructing=["left"]), self._tools, max_steps),
             SEARCH_ONLY: self.search,
         }
 

@@ -6,7 +6,7 @@ reused (`spare`, keyed by `fingerprint`), because it is paid for.
 """
 
 import inspect
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence, Set
 from typing import Any
 
 from langgraph.types import Overwrite
@@ -130,19 +130,24 @@ def _redrive(sections: Sections, branches: Mapping[str, Branch]) -> dict[str, An
     later = [section for section in sections if section.round > round_to_repeat]
     whole = {key: branch for key, branch in branches.items() if branch.whole}
     wave = stage(kept, whole).ready
-    unfinished = {section.id for section in kept if section.id in branches and section.id not in whole}
-    dropped = {section.id for section in later} | (unfinished - set(wave))
-    calls: dict[str, Call] = {
-        call.id: call for key in dropped if key in branches for call in branches[key].calls
-    }
+    dropped = {section.id for section in later} | _waiting(kept, branches.keys() - whole.keys(), wave)
     return {
         "sections": kept,
         "branches": Overwrite({key: branch for key, branch in branches.items() if key not in dropped}),
-        "calls": calls,
+        "calls": _calls_of(dropped, branches),
         "answers": [],
         "wave": wave,
         "spare": {fingerprint(s, branches): branches[s.id] for s in later if s.id in whole},
     }
+
+
+def _waiting(kept: Sections, unfinished: Set[str], wave: Sequence[str]) -> set[str]:
+    """Return the unfinished sections that cannot run yet, because they need one that must run first."""
+    return {section.id for section in kept if section.id in unfinished} - set(wave)
+
+
+def _calls_of(ids: Iterable[str], branches: Mapping[str, Branch]) -> dict[str, Call]:
+    return {call.id: call for id in ids if id in branches for call in branches[id].calls}
 
 
 def redrive_update(state: Any, context: Context) -> dict[str, Any]:

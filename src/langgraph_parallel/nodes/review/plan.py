@@ -1,6 +1,6 @@
 """Plan a review: from files to questions, each answered by one vote."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from langgraph_parallel.nodes.text.chunks import cut
@@ -49,37 +49,25 @@ def plan_review(
         max_tokens: most tokens of the code in one prompt, with its line numbers.
         max_questions: most questions; the rest is left out.
     """
-    empty = [Skipped(path=part.path, reason="empty") for part in parts if not part.text.strip()]
+    skipped = [Skipped(path=part.path, reason="empty") for part in parts if not part.text.strip()]
     parts = [part for part in parts if part.text.strip()]
-    if readers:
-        batches = _batches([piece for part in parts for piece in _pieces(part, max_tokens)], max_tokens)
-        cut_up = [part for part in parts if part.whole and _tokens(part) > max_tokens]
-        unseen: list[Skipped] = []
-    else:
-        readable = [part for part in parts if _readable(part)]
-        batches, cut_up = _batches(readable, _ENGINE_TOKENS), []
-        unseen = [Skipped(path=part.path, reason=_unreadable(part)) for part in parts if not _readable(part)]
+    if not readers:
+        skipped += [
+            Skipped(path=part.path, reason=_unreadable(part)) for part in parts if not _readable(part)
+        ]
+    batches, whole_files = _batch_parts(parts, readers, max_tokens)
     questions, idle = [], {}
     for aspect in aspects:
         questions_of_aspect = [
             *_questions(aspect, batches, readers, engines),
-            *_questions(aspect, _batches(cut_up, _ENGINE_TOKENS), 0, engines, joint=True, start=len(batches)),
+            *_questions(aspect, whole_files, 0, engines, joint=True, start=len(batches)),
         ]
         questions += questions_of_aspect
         if not questions_of_aspect:
             idle[aspect.name] = _why_idle(aspect, readers, parts)
     questions.sort(key=lambda question: int(question.id.rpartition("/")[2]))
-    left_out = [
-        Skipped(
-            path=part.path,
-            lines=part.span,
-            reason=f"beyond the limit of {max_questions} sections",
-            by=question.aspect.name,
-        )
-        for question in questions[max_questions:]
-        for part in question.parts
-    ]
-    return ReviewPlan(questions[:max_questions], _once([*empty, *unseen]), left_out, idle)
+    left_out = list(_leave_out(questions[max_questions:], max_questions))
+    return ReviewPlan(questions[:max_questions], _once(skipped), left_out, idle)
 
 
 def numbered(part: Part) -> str:
@@ -87,6 +75,24 @@ def numbered(part: Part) -> str:
     changed = {n for lines in part.changed or [] for n in range(lines.first, lines.last + 1)}
     rows = [f"{n:>5}{'+' if n in changed else ' '}| {line}" for n, line in enumerate(part.lines, part.first)]
     return "\n".join([f"=== {' '.join(part.path.split())}", *rows])
+
+
+def _batch_parts(
+    parts: Sequence[Part], readers: int, max_tokens: int
+) -> tuple[list[list[Part]], list[list[Part]]]:
+    """Return batches for one prompt each, and batches of long files, which engines read whole."""
+    if not readers:
+        return _batches(filter(_readable, parts), _ENGINE_TOKENS), []
+    pieces = [piece for part in parts for piece in _pieces(part, max_tokens)]
+    long = [part for part in parts if part.whole and _tokens(part) > max_tokens]
+    return _batches(pieces, max_tokens), _batches(long, _ENGINE_TOKENS)
+
+
+def _leave_out(questions: Iterable[ReviewQuestion], max_questions: int) -> Iterator[Skipped]:
+    reason = f"beyond the limit of {max_questions} sections"
+    for question in questions:
+        for part in question.parts:
+            yield Skipped(path=part.path, lines=part.span, reason=reason, by=question.aspect.name)
 
 
 def _questions(
