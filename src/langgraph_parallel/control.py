@@ -17,9 +17,8 @@ async def aestimate(graph: object, input: Any, *, context: Any = None) -> Estima
 
     The input is planned as in a run, unless a model plans: then the plan counts as many sections as it may
     have. `calls` are those of a run in which every request is answered. Requests, tokens and dollars are
-    upper
-    bounds: every answer as long as `Limits.answer_tokens`, every structured answer repaired once. Prompt
-    tokens are estimated on the high side.
+    upper bounds: every answer as long as `Limits.answer_tokens`, every structured answer repaired once.
+    Tokens of prompts are rounded up generously.
 
     Args:
         graph: from one of the factories.
@@ -60,7 +59,7 @@ async def aredrive(graph: object, config: RunnableConfig, *, context: Any = None
     Raises:
         UsageError: the graph is not a langgraph_parallel graph, it has no checkpointer, the thread has no
             run, or the run waits for a person.
-        CompletionError: again too few branches succeeded.
+        CompletionError: too few branches succeeded, as before.
     """
     parallel = _require_parallel(graph)
     if await is_unfinished(graph, config):

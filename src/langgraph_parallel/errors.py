@@ -83,13 +83,13 @@ class _UnknownName(UsageError):
 
 
 class UnknownAspect(_UnknownName):
-    """A review aspect neither ships nor is a Markdown file."""
+    """The name of a review aspect is neither one of the package nor a Markdown file."""
 
     kind = "an aspect"
 
 
 class UnknownCheck(_UnknownName):
-    """A moderation check does not ship."""
+    """The name of a moderation check is not one of the package."""
 
     kind = "a check"
 

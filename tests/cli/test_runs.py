@@ -144,8 +144,8 @@ async def test_a_cancelled_write_does_not_lock_the_file() -> None:
     async with store.checkpointer() as saver:
         await saver.setup()
         cursor = await saver.conn.executemany(
-            "INSERT INTO writes (thread_id, checkpoint_id, task_id, idx, channel) VALUES (?, 'c', 't', 0, 'x')",
-            [(kept.id,)],
+            "INSERT INTO writes (thread_id, checkpoint_id, task_id, idx, channel) VALUES (?, ?, ?, ?, ?)",
+            [(kept.id, "c", "t", 0, "x")],
         )
     store.finish(kept.id, "stopped", "cancelled")
     assert last().state == "stopped"

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 from langgraph.checkpoint.memory import InMemorySaver
 from langgraph.types import Command
+from typing_extensions import TypedDict
 
 from langgraph_parallel import (
     Ask,
@@ -25,6 +26,10 @@ from langgraph_parallel import (
     plan,
     split,
 )
+from langgraph_parallel.graphs.flow import flow_graph
+from langgraph_parallel.nodes.fan_out.gathered import Gathered
+from langgraph_parallel.nodes.flow.spec import Flow
+from langgraph_parallel.nodes.work.workers import Workers, as_worker
 from langgraph_parallel.rules import majority
 from tests.support.server import ModelServer, Reply
 
@@ -250,6 +255,37 @@ async def test_later_rounds_follow_a_fan_out_that_its_policy_has_ended() -> None
     graph = create_map_reduce(worker=work, synthesizer=sum, completion="deadline(1)")
     out = await graph.ainvoke({"items": [1, 2, 3, 4]})
     assert (out["result"], out["missing"]) == (7, ["item 3"])
+
+
+class _Translation(TypedDict):
+    text: str
+
+
+async def test_the_policy_of_the_first_round_ends_no_section_of_a_later_one() -> None:
+    """Sections of a later round that wait for others of it are worked on, although the policy has enough."""
+
+    def section(id: str, *needs: str) -> Section:
+        return Section(id=id, title=id, worker="translate", needs=list(needs))
+
+    def next_round(gathered: Gathered) -> list[Section]:
+        if gathered.last_round > 0:
+            return []
+        back = [section(f"back/{id}", id) for id in gathered.by_id]
+        return [*back, *(section(f"judge/{translated.id}", translated.id) for translated in back)]
+
+    flow = Flow(
+        name="translation",
+        kind="translation",
+        input=_Translation,
+        output=_Translation,
+        plan=lambda given, context: [section("de"), section("fr")],
+        workers=Workers({"translate": as_worker(lambda section: section.id, "sectioning/section")}),
+        next_round=next_round,
+        close=lambda gathered: {"text": ", ".join(gathered.by_id)},
+    )
+    out = await flow_graph(flow, completion="min_success(1)").ainvoke({"text": "yes"})
+    assert {"judge/back/de"} <= set(out["text"].split(", "))
+    assert {branch.status for id, branch in out["branches"].items() if "/" in id} == {"ok"}
 
 
 async def test_a_nested_graph_whose_close_has_failed_is_redriven(model: str, server: ModelServer) -> None:

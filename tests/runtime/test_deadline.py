@@ -141,11 +141,11 @@ def test_of_several_deadlines_the_earliest_holds() -> None:
     """An inner graph cannot have more time than the run around it."""
     outer = Run(Limits(deadline=10))
     assert outer.deadline is not None
-    assert Run(Limits(deadline=99), around=outer).deadline == outer.deadline
-    inner = Run(Limits(deadline=1), around=outer)
+    assert Run(Limits(deadline=99), outer=outer).deadline == outer.deadline
+    inner = Run(Limits(deadline=1), outer=outer)
     assert inner.deadline is not None
     assert inner.deadline < outer.deadline
-    assert Run(around=Run()).deadline is None
+    assert Run(outer=Run()).deadline is None
 
 
 async def test_a_drain_lets_requests_in_flight_finish_and_starts_none(

@@ -94,7 +94,7 @@ def test_limits_out_of_range_are_refused(field: str) -> None:
 def test_a_run_inside_another_shares_its_root_and_not_its_budget() -> None:
     """Turns are per root; the budgets and deadlines of all runs around apply."""
     outer = Run(Limits(budget_calls=5, attempts=2), Limits(attempts=1))
-    inner = Run(Limits(budget_calls=3, attempts=7), around=outer)
+    inner = Run(Limits(budget_calls=3, attempts=7), outer=outer)
     assert inner.root is outer
     assert [budget.calls for budget in inner.budget.chain] == [3, 5]
     assert inner.limits.attempts == outer.limits.attempts == 1

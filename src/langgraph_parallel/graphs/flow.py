@@ -21,7 +21,7 @@ from langgraph_parallel.nodes.flow.nodes import (
     plan_node,
     section_tasks,
 )
-from langgraph_parallel.nodes.flow.rounds import redrive_update
+from langgraph_parallel.nodes.flow.redrive import redrive_update
 from langgraph_parallel.nodes.flow.spec import Flow
 from langgraph_parallel.records import Answer, Branch, Call, Section
 from langgraph_parallel.reducers.channels import merge_calls

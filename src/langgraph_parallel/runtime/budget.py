@@ -112,7 +112,7 @@ class Budget:
         return None
 
     def _lacks(self, amount: Amount, taken: Amount) -> str:
-        """Return what there is too little of for an amount beside what is taken; empty if it fits."""
+        """Return why an amount does not fit beside what is taken already; empty if it fits."""
         if self.calls is not None and taken.calls + amount.calls > self.calls:
             return f"the budget of {self.calls} calls is spent"
         if self.tokens is not None and taken.tokens + amount.tokens > self.tokens:

@@ -49,12 +49,12 @@ class Calling:
     shared: Shared | None = None
     """Limits that are shared with other processes; None if they are not."""
 
-    async def send(self, messages: Sequence[BaseMessage], what: str = "") -> AIMessage:
+    async def send(self, messages: Sequence[BaseMessage], purpose: str = "") -> AIMessage:
         """Send until there is an answer, or a limit is reached.
 
         Args:
             messages: the prompt.
-            what: purpose of the call, added to its name in traces: `repair`.
+            purpose: of the call, added to its name in traces: `repair`.
 
         Raises:
             NotStarted: the run starts no more calls, or its budget is spent.
@@ -63,23 +63,23 @@ class Calling:
             Exception: the provider's error, after the last attempt.
         """
         if (bound := current_bound()) is not None:
-            return await self._send(messages, what, bound)
+            return await self._send(messages, purpose, bound)
         # A planner, a judge or a synthesizer: it is not in a branch, so deadline and drain reach it only
         # through a bound of its own.
-        bound = self.run.branch()
+        bound = self.run.open_bound()
         try:
             async with bound:
-                return await self._send(messages, what, bound)
+                return await self._send(messages, purpose, bound)
         except BranchEnded:
             error = DeadlineExceeded if bound.ended_by == "deadline" else RunDrained
             raise error(bound.why) from None
 
-    async def _send(self, messages: Sequence[BaseMessage], what: str, bound: Bound) -> AIMessage:
+    async def _send(self, messages: Sequence[BaseMessage], purpose: str, bound: Bound) -> AIMessage:
         tokens = sum(estimate_tokens(message.text) for message in messages)
         async for attempt in retrying(self.limits, bound.waiting):
             with attempt:
                 number = attempt.retry_state.attempt_number
-                return await self._attempt(Request(self, messages, tokens, number, what), bound)
+                return await self._attempt(Request(self, messages, tokens, number, purpose), bound)
         raise AssertionError("tenacity re-raises the last error")  # pragma: no cover
 
     async def _attempt(self, request: Request, bound: Bound) -> AIMessage:
@@ -121,8 +121,8 @@ class Calling:
         answer: AIMessage | None = None
         try:
             await asyncio.wait([*racing, alarm], return_when=asyncio.FIRST_COMPLETED)
-            # Both may be done in the same turn of the loop: then the answer is there, and a hedge would be
-            # waste.
+            # Both may be done in the same turn of the loop: then there is an answer already, and no
+            # need to hedge.
             if not racing[0].done() and (hedge := self._start_hedge(request)) is not None:
                 racing.append(hedge)
             answer = await _first_answer(racing)

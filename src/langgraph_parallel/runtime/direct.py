@@ -1,10 +1,10 @@
-"""The short way to an OpenAI-compatible endpoint, for calls without listeners.
+"""The direct path to an OpenAI-compatible endpoint, for calls without listeners.
 
 `ChatOpenAI` and the SDK prepare every request for all that it might need: callbacks, streams, tools, caches,
 uploads. A plain call spends most of its time on that. So its parameters and headers are read once, when the
 model is bound, and each call is one POST on the same HTTP client, with its connections, transport, proxies
 and hooks. Errors are those of the SDK. If anything listens (a tracer, a message stream, a callback of the
-user), the call takes the long way, through `ChatOpenAI`.
+user), the call goes through `ChatOpenAI`.
 """
 
 import json
@@ -34,11 +34,11 @@ class Direct:
         from openai import NotGiven, Omit
 
         # LangChain's own translation of the model's fields, asked once with an empty prompt: so parameters
-        # are named and left out exactly as on the long way, whatever the version.
+        # are named and left out exactly as by `ChatOpenAI`, whatever the version.
         payload = model._get_request_payload([HumanMessage("")], **options)
         client = model.root_async_client
         self._model = model
-        # The client with our transport and hooks, not the SDK's wrapper around it: the wrapper is what costs.
+        # The client with our transport and hooks; the SDK's wrapper around it takes most of the time.
         self._http = model.http_async_client
         self._parameters = {
             key: value

@@ -70,9 +70,8 @@ class ParallelGraph(CompiledStateGraph):  # type: ignore[type-arg]
         """Stream as LangGraph does, within a new run. `ainvoke` is built on this."""
         run = self.run(config, context)
         self._check_can_wait(config, run)
-        if isinstance(
-            input, Mapping
-        ):  # or a key left out would keep the value of an earlier run on the thread
+        if isinstance(input, Mapping):
+            # A key left out would keep the value of an earlier run on the thread.
             input = {**dict.fromkeys(self.governing.input_keys), **input}
         stream = super().astream(input, run.within(config), context=context, **kwargs)
         with run.active():
@@ -86,9 +85,9 @@ class ParallelGraph(CompiledStateGraph):  # type: ignore[type-arg]
         Raises:
             UsageError: the runtime context or the environment holds an invalid limit or policy.
         """
-        around, built = find_run(config), self.governing
-        if around is not None:
-            return Run(built.limits, completion=built.completion, around=around)
+        outer, built = find_run(config), self.governing
+        if outer is not None:
+            return Run(built.limits, completion=built.completion, outer=outer)
         given = self.as_context(context)
         completion = (
             as_completion(given.completion)
@@ -99,7 +98,7 @@ class ParallelGraph(CompiledStateGraph):  # type: ignore[type-arg]
 
     def _check_can_wait(self, config: RunnableConfig | None, run: Run) -> None:
         """Check, before any call, that a run which may ask a person can be resumed."""
-        if not self.governing.escalates or run.around is not None:
+        if not self.governing.escalates or run.outer is not None:
             return
         if not self.checkpointer and not ((config or {}).get("configurable") or {}).get(_CHECKPOINTER):
             raise UsageError(

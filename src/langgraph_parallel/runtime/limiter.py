@@ -230,9 +230,9 @@ class Limiter:
             place.waiter.wake()
 
     def _lower_pace_after_pause(self, now: float) -> None:
-        """Lower the pace once the pause is over that answers of 429 asked for.
+        """Lower the pace at the end of a pause that a 429 caused.
 
-        Not when the 429 comes: requests of the same burst are still in flight, and each of their answers
+        Not when the 429 arrives: requests of the same burst are still in flight, and each of their answers
         tells more about how many were let through.
         """
         seconds_asked = self._pause.take_seconds_asked(now)

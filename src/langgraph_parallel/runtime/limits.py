@@ -129,7 +129,8 @@ class Limits(Record):
         1000,
         ge=1,
         title="Sections",
-        description="Maximum branches of one fan-out; the others are reported as missing.",
+        description="Maximum branches of one fan-out; the others are reported as missing. A later round "
+        "with more is not started, and the graph closes on the results so far.",
     )
 
 

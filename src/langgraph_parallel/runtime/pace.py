@@ -14,14 +14,14 @@ HORIZON = 1.0
 """Least number of seconds of launches that a rate is read from: limits are counted in seconds or longer."""
 MARGIN = 0.96
 """The learned pace as a share of the rate that was let through: arrivals are less even than launches."""
-PLATEAU = 30.0
+PLATEAU_SECONDS = 30.0
 """Seconds from a refusal until the pace is back at the rate that was refused."""
-FIRST_PLATEAU = 12.0
-"""The same after the first lesson: a single burst may say little about what can be borne for long."""
-SEARCH = 1.5
-"""The same if the first burst and its pause took less than a second together."""
+FIRST_PLATEAU_SECONDS = 12.0
+"""As `PLATEAU_SECONDS`, after the first burst, which may say little about the rate that lasts."""
+SHORT_BURST_PLATEAU_SECONDS = 1.5
+"""As `PLATEAU_SECONDS`, if the first burst and its pause took less than a second together."""
 _LEAST_FALL = 0.5
-"""Lowest factor of one lesson: a pace is at most halved at a time."""
+"""Lowest factor of one adjustment: a pace is at most halved at a time."""
 _SHORTEST_PAUSE = 0.01
 _LAUNCHES_KEPT = 4096
 
@@ -41,11 +41,11 @@ class Pace:
 
     def __init__(self) -> None:
         self._launches: deque[Launch] = deque(maxlen=_LAUNCHES_KEPT)
-        """Since the last lesson."""
+        """Since the pace was lowered last."""
         self._refused_rate = math.inf
         """Requests per second that were too much; the pace returns there after the plateau."""
         self._lowered_at = 0.0
-        self._plateau = PLATEAU
+        self._plateau = PLATEAU_SECONDS
         self._free_at = 0.0
 
     @property
@@ -76,8 +76,8 @@ class Pace:
     def lower_after_refusals(self, now: float, seconds_asked: float) -> None:
         """Set the pace from what was let through before a pause that refusals caused.
 
-        Does nothing if no launch was refused since the last lesson, or if that was less than a second ago:
-        the endpoint is still paying for the burst before it.
+        Does nothing if no launch was refused since the pace was lowered last, or if that was less than a
+        second ago: these refusals still belong to the burst before.
 
         Args:
             now: the end of the pause.
@@ -92,13 +92,13 @@ class Pace:
         least = 1 / (seconds_asked if seconds_asked > _SHORTEST_PAUSE else HORIZON)
         if self.learned:
             self._refused_rate = self._next_rate(last_refused_at, seconds_asked, least)
-            self._plateau = PLATEAU
+            self._plateau = PLATEAU_SECONDS
         else:
             self._refused_rate = self._first_rate(last_refused_at, seconds_asked, least)
             took_long = now - self._launches[0].when >= HORIZON
-            self._plateau = FIRST_PLATEAU if took_long else SEARCH
+            self._plateau = FIRST_PLATEAU_SECONDS if took_long else SHORT_BURST_PLATEAU_SECONDS
         self._lowered_at = self._free_at = now
-        self._launches.clear()  # the next lesson must not count this burst again
+        self._launches.clear()  # the next adjustment must not count this burst again
 
     def _first_rate(self, last_refused_at: float, seconds_asked: float, least: float) -> float:
         """Return what a burst without a pace tells: how much fits into the endpoint's window.
@@ -111,7 +111,7 @@ class Pace:
     def _next_rate(self, last_refused_at: float, seconds_asked: float, least: float) -> float:
         """Return what a burst at a pace tells: the pace was too much, and falls to what was let through."""
         begin = max(self._launches[0].when, last_refused_at - max(HORIZON, seconds_asked))
-        # Not less than half a second: the rate of a few launches next to each other would be anything.
+        # Not less than half a second: a few launches next to each other give no reliable rate.
         window = max(last_refused_at - begin, HORIZON / 2)
         let_through = self._let_through_since(begin) / window
         # Never up: a pace that was refused is too much, although a burst after a delay may look faster.

@@ -94,4 +94,4 @@ class CallRecorder(AsyncCallbackHandler):
             call = Call(
                 id=str(run_id), kind="model", target=target, started=started, ended=time.time(), **outcome
             )
-            self._calls.setdefault(call.id, call)  # the record that `Ask` makes itself knows more
+            self._calls.setdefault(call.id, call)  # a record by `Ask` has more fields, so it stays

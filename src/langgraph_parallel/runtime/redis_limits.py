@@ -1,7 +1,7 @@
 """Limits over several processes, shared through Redis.
 
-Every process keeps its own lines, its own learned pace and its own turns. Shared are the requests in flight,
-as leases that expire if a process dies with them; the rates that the user sets, as token buckets of
+Every process keeps its own lines, its own learned pace and its own turns. The processes share the requests
+in flight, as leases that expire if a process dies; the rates that the user sets, as token buckets of
 pyrate-limiter; and pauses. The clock is that of the Redis server.
 
 If Redis cannot be reached, each process goes on within its own limits, and logs a warning once a minute.
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from redis.asyncio import Redis
 
 _log = logging.getLogger("langgraph_parallel")
-# Scripts, because each must look and act in one step: two processes must not both take the last lease.
+# Scripts, because each must read and write atomically: two processes must not both take the last lease.
 # The server's clock decides which leases have expired, since those of the processes differ.
 _LEASE_SCRIPT = """
 local pause = redis.call('PTTL', KEYS[2])

@@ -41,13 +41,13 @@ class Request:
         messages: the prompt.
         tokens: estimated tokens of the prompt.
         number: 1 for the first attempt.
-        what: purpose of the call, for traces.
+        purpose: of the call, for traces.
     """
 
     def __init__(
-        self, calling: "Calling", messages: Sequence[BaseMessage], tokens: int, number: int, what: str
+        self, calling: "Calling", messages: Sequence[BaseMessage], tokens: int, number: int, purpose: str
     ) -> None:
-        self._calling, self._messages, self._what = calling, messages, what
+        self._calling, self._messages, self._purpose = calling, messages, purpose
         self.number = number
         self.tokens = tokens + calling.limiter.expected_answer(calling.limits.answer_tokens)
         """Tokens to take from the endpoint's rates: what is expected, since a wrong guess is corrected
@@ -123,7 +123,7 @@ class Request:
     def _config(self, id: uuid.UUID) -> RunnableConfig:
         config = self._calling.config
         name = config.get("run_name") or self._calling.target
-        return {**config, "run_id": id, "run_name": f"{name} {self._what}".strip()}
+        return {**config, "run_id": id, "run_name": f"{name} {self._purpose}".strip()}
 
     async def _slow_down(self, slot: Slot, error: Exception) -> None:
         """Let the limiter learn from a 429 or an overload, while the slot is still held."""

@@ -17,7 +17,7 @@ from langgraph_parallel.runtime.limits import Limits
 from langgraph_parallel.runtime.redact import root_cause
 
 TRANSIENT_STATUS = frozenset({408, 409, 425, 429})
-"""HTTP statuses below 500 that a retry may not get: timeouts, conflicts, throttling. From 500 on, all are
+"""HTTP statuses below 500 that are retried: timeouts, conflicts, throttling. From 500 on, all are
 transient except 501 (not implemented)."""
 _LONGEST_BACKOFF = 30.0
 _UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
@@ -28,7 +28,7 @@ def retrying(
 ) -> AsyncRetrying:
     """Return the loop that runs one call, and repeats it within `limits`.
 
-    Retried are 429, overload, 5xx, broken connections, cut bodies and timeouts, and nothing else. A 429 says
+    Only these are retried: 429, overload, 5xx, broken connections, truncated bodies and timeouts. A 429 says
     "later", so it is not a failed attempt: the call stays in line for up to `limits.patience`. A Retry-After
     is obeyed; the limiter makes all other calls pause as well, and lets them leave one by one. Without one
     the pause doubles from `limits.backoff` up to 30 s, with jitter between half of it and all of it. An

@@ -21,7 +21,7 @@ from langgraph_parallel.reducers.completion import Completion
 from langgraph_parallel.runtime.bound import Bound
 from langgraph_parallel.runtime.budget import Budget
 from langgraph_parallel.runtime.context import current_context
-from langgraph_parallel.runtime.fan_out import FanOut, IsOver, Race
+from langgraph_parallel.runtime.early_end import EarlyEnd, IsOver, Race
 from langgraph_parallel.runtime.limits import Limits, limits_from_environment, merge_limits
 
 _KEY = "__langgraph_parallel_run"
@@ -35,7 +35,7 @@ class Run:
         built: limits that the graph was built with.
         in_context: limits in the runtime context; they apply to the whole tree.
         completion: completion policy of the graph's fan-out.
-        around: the run that this one is part of.
+        outer: the run that this one is part of.
 
     Raises:
         UsageError: a variable in the environment is not a valid limit.
@@ -46,35 +46,35 @@ class Run:
         built: Limits | None = None,
         in_context: Limits | None = None,
         completion: Completion | None = None,
-        around: "Run | None" = None,
+        outer: "Run | None" = None,
     ) -> None:
-        self.around = around
-        self.root: Run = around.root if around else self
+        self.outer = outer
+        self.root: Run = outer.root if outer else self
         self.completion = completion
         self.started = time.time()
         self.drained = ""
         """Why no new call may start; empty while calls may start. Only that of the root counts."""
-        self._from_graphs: list[Limits | None] = [built, *(around._from_graphs if around else ())]
-        self._from_context: Limits | None = around._from_context if around else in_context
-        self._from_environment: Limits = around._from_environment if around else limits_from_environment()
+        self._from_graphs: list[Limits | None] = [built, *(outer._from_graphs if outer else ())]
+        self._from_context: Limits | None = outer._from_context if outer else in_context
+        self._from_environment: Limits = outer._from_environment if outer else limits_from_environment()
         self._merged: dict[int, tuple[Limits | None, Limits]] = {}
         # Budget and deadline of the context are those of the root. An inner run has only what its own graph
         # was built with, on top of what bounds the runs around it; the context's would be granted to each of
         # them again.
-        own = (built or Limits.model_construct()) if around else self.limits
-        self.budget: Budget = Budget(own, around.budget.chain if around else ())
+        own = (built or Limits.model_construct()) if outer else self.limits
+        self.budget: Budget = Budget(own, outer.budget.chain if outer else ())
         self.deadline: float | None = self._earliest_deadline(own)
         """When the run must end, on the clock of `time.monotonic`."""
         self._bounds: set[Bound] = set()
-        self._fan_out: FanOut | None = None
+        self._early_end: EarlyEnd | None = None
         self._race: Race | None = None
         # Weak: a drain must reach the inner runs in progress, and no other purpose keeps them alive.
         self._inner: weakref.WeakSet[Run] = weakref.WeakSet()
-        if around:
-            around._inner.add(self)
+        if outer:
+            outer._inner.add(self)
 
     def _earliest_deadline(self, own: Limits) -> float | None:
-        deadlines = [self.around.deadline] if self.around and self.around.deadline else []
+        deadlines = [self.outer.deadline] if self.outer and self.outer.deadline else []
         if own.deadline:
             deadlines.append(time.monotonic() + own.deadline)
         return min(deadlines, default=None)
@@ -114,7 +114,7 @@ class Run:
         if self.seconds_left() == 0:
             raise DeadlineExceeded("the run's deadline has passed")
 
-    def branch(self, *, planned: int = 0, kept: int = 0, closes_itself: bool = False) -> Bound:
+    def open_bound(self, *, planned: int = 0, kept: int = 0, closes_itself: bool = False) -> Bound:
         """Return the bound of a branch, to be entered while the branch runs.
 
         Args:
@@ -123,8 +123,8 @@ class Run:
             closes_itself: as in `Bound`.
         """
         # The first branch of the fan-out starts the policy's clock; time in line counts.
-        if self._fan_out is None and self.completion is not None and planned:
-            self._fan_out = FanOut(self.completion, planned, kept, self._bounds)
+        if self._early_end is None and self.completion is not None and planned:
+            self._early_end = EarlyEnd(self.completion, planned, kept, self._bounds)
         return Bound(
             None if closes_itself else self.seconds_left(), self._bounds, closes_itself=closes_itself
         )
@@ -136,8 +136,8 @@ class Run:
             branch: its record.
             planned: whether the completion policy counts it.
         """
-        if self._fan_out is not None and planned:
-            self._fan_out.note(branch)
+        if self._early_end is not None and planned:
+            self._early_end.note(branch)
         if self._race is not None:
             self._race.note(branch)
 
@@ -151,7 +151,7 @@ class Run:
 
     def had_enough(self) -> bool:
         """Return whether the completion policy has ended the fan-out."""
-        return self._fan_out is not None and self._fan_out.over
+        return self._early_end is not None and self._early_end.over
 
     def starts_no_more(self) -> bool:
         """Return whether no new call may start: the run is being drained, or its deadline has passed."""
@@ -167,7 +167,7 @@ class Run:
             why: recorded in the branches that are ended.
             grace: seconds; None for `grace` of the limits.
         """
-        # Before any branch is ended: what they free must not let another call start.
+        # Before any branch is ended: the slots that they free must not let another call start.
         self.root.drained = self.root.drained or why
         seconds = self.limits.grace if grace is None else grace
         for bound in [bound for bound in list(self._bounds) if not bound.closes_itself]:
@@ -179,7 +179,7 @@ class Run:
     @contextlib.contextmanager
     def active(self) -> Iterator[None]:
         """Be reached by `drain` while the context is entered."""
-        if self.around is None:
+        if self.outer is None:
             with _lock:
                 _active.add(self)
         try:

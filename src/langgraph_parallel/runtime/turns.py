@@ -71,10 +71,10 @@ class Lines:
         return line[0]
 
     def send_away(self, pause: float) -> list[Place]:
-        """Take the calls out of line that would not wait through a pause, and return them."""
-        impatient = [
+        """Remove and return the calls whose limits allow no pause of this length."""
+        leaving = [
             place for line in self._by_run.values() for place in line if pause > place.rates.longest_pause
         ]
-        for place in impatient:
+        for place in leaving:
             self.leave(place)
-        return impatient
+        return leaving

@@ -32,10 +32,10 @@ class Waiter:
 
 
 class Alarm:
-    """Calls a function at a time, in the event loop of one of those that wait for it.
+    """Calls a function at a time, in the event loop of one of its waiters.
 
-    For code that has neither a thread nor a loop of its own. The caller of `set` holds the lock, and `ring`
-    is called with it held.
+    It is for code that has neither a thread nor a loop of its own. The caller of `set` holds the lock, and
+    `ring` is called while it is held.
 
     Args:
         lock: a reentrant lock.
@@ -55,7 +55,7 @@ class Alarm:
             loops: those in which a coroutine waits for the alarm; at least one.
         """
         # An earlier alarm only counts in a loop in which a coroutine still waits: any other may be closed
-        # before the alarm rings, and those that wait would wait for ever.
+        # before the alarm rings, and its waiters would never wake.
         if self._setting is not None and self._setting[0] <= when and self._setting[1] in loops:
             return
         loop = next(iter(loops))

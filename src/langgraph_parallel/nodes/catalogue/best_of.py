@@ -216,7 +216,7 @@ class Contest:
 
     def _judgement(self, gathered: Gathered, id: str) -> Judgement:
         if self._rubric is None:
-            return read_comparisons(gathered.by(COMPARE), id)
+            return read_comparisons(gathered.of_worker(COMPARE), id)
         return read_scores(gathered.by_id.get(f"{SCORE}/{id}"), self._rubric)
 
 

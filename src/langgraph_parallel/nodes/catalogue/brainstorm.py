@@ -124,7 +124,8 @@ class Brainstorm:
 
     def close(self, gathered: Gathered) -> Mapping[str, Any]:
         """Return the ideas, by votes if there was a vote, and the proposers without a proposal."""
-        missing = [s.title for s in gathered.sections if s.round == 0 and s.id not in gathered.by_id]
+        ballots = {section.title for section in gathered.sections if section.round > 0}
+        missing = [title for title in gathered.missing if title not in ballots]
         return {"ideas": _rank_by_votes(gathered, self._unite(gathered)), "missing": missing}
 
     def _unite(self, gathered: Gathered) -> list[Idea]:

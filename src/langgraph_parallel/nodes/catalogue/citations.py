@@ -56,7 +56,7 @@ class Point:
         return list(dict.fromkeys(citation.document for citation in self.citations))
 
 
-def cite(quote: str, section: Section) -> Citation | None:
+def check_citation(quote: str, section: Section) -> Citation | None:
     """Return the place of a quote in its document; None if the part of the document does not state it."""
     text, offset = section.content, _read_number(section, "offset")
     place = find_statement(quote, text)
@@ -78,7 +78,7 @@ def read_points(gathered: Gathered) -> list[Point]:
         Point(quoted.point.strip()[:_MAX_CHARACTERS], (citation,))
         for section, value in gathered.of_round(0)
         for quoted in PartDigest.model_validate(value).points[: _read_number(section, "most")]
-        if quoted.point.strip() and (citation := cite(quoted.quote, section))
+        if quoted.point.strip() and (citation := check_citation(quoted.quote, section))
     ]
 
 

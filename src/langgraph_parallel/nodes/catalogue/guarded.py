@@ -15,7 +15,7 @@ from langgraph_parallel.nodes.work.workers import WorkerLike, as_worker
 from langgraph_parallel.prompts import Prompt
 from langgraph_parallel.records import Branch, CheckOutcome, EndedBy, Section
 from langgraph_parallel.runtime.context import Context
-from langgraph_parallel.runtime.fan_out import IsOver
+from langgraph_parallel.runtime.early_end import IsOver
 from langgraph_parallel.runtime.limits import Limits
 from langgraph_parallel.runtime.models import ModelLike
 from langgraph_parallel.runtime.run import Run

@@ -120,7 +120,7 @@ class Study:
             unit=self._unit,
             missing=gathered.missing,
         )
-        written = [(section.title, value) for section, value in gathered.by(SECTION)]
+        written = [(section.title, value) for section, value in gathered.of_worker(SECTION)]
         values = {
             "subject": study.subject,
             "sections": as_sections(written) or "None.",

@@ -14,7 +14,8 @@ from langgraph_parallel.nodes.catalogue.references import (
     list_uncited,
     select_cited,
 )
-from langgraph_parallel.nodes.catalogue.tools import Researcher, Step, Toolbox
+from langgraph_parallel.nodes.catalogue.researcher import Researcher, Step
+from langgraph_parallel.nodes.catalogue.tools import Toolbox
 from langgraph_parallel.nodes.fan_out.gathered import Gathered
 from langgraph_parallel.nodes.flow.spec import PlanEstimate
 from langgraph_parallel.nodes.text.passages import Passages
@@ -141,7 +142,7 @@ class Inquiry(OfflineCapable):
 
     async def next_round(self, gathered: Gathered) -> Sequence[Section]:
         """Return a section for each gap; none after the last round, or without a model."""
-        if gathered.last_round + 1 >= self._max_rounds or gathered.by(SEARCH_ONLY):
+        if gathered.last_round + 1 >= self._max_rounds or gathered.of_worker(SEARCH_ONLY):
             return []
         question, files = _read_input(gathered.given)
         briefs = "\n".join(f"- {section.title}: {section.instructions}" for section in gathered.sections)

@@ -103,7 +103,7 @@ async def _work(
 ) -> None:
     """Invoke the worker within the deadline, the completion policy and its own time limit."""
     ours = isinstance(worker, ParallelGraph)
-    bound = run.branch(planned=task.get("planned", 0), kept=task.get("kept", 0), closes_itself=ours)
+    bound = run.open_bound(planned=task.get("planned", 0), kept=task.get("kept", 0), closes_itself=ours)
     try:
         async with bound, _time_limit(task.get("timeout")):
             run.check()
@@ -154,9 +154,8 @@ def _configure(
         },
     }
     if isinstance(worker, Runnable) and not ours:
-        return _listening(
-            named, CallRecorder(calls)
-        )  # callbacks are the only view of a foreign worker's calls
+        # Callbacks are the only view of a foreign worker's calls.
+        return _listening(named, CallRecorder(calls))
     return named
 
 

@@ -78,7 +78,7 @@ class Gathered:
         return {section.id: value for section, value in self.results}
 
     async def attempt(self, step: str, make: Callable[["Gathered"], Any]) -> Any:
-        """Run a step of the close; return None if it fails, which the run report then says.
+        """Run a step of the close; return None if it fails, and note the cause for the run report.
 
         Args:
             step: its name in the run report.
@@ -100,6 +100,6 @@ class Gathered:
         """Return the results of one round."""
         return [(section, value) for section, value in self.results if section.round == number]
 
-    def by(self, worker: str) -> list[tuple[Section, JsonValue]]:
+    def of_worker(self, worker: str) -> list[tuple[Section, JsonValue]]:
         """Return the results of one worker, by its name."""
         return [(section, value) for section, value in self.results if section.worker == worker]

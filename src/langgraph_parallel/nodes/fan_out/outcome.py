@@ -35,7 +35,7 @@ class Outcome:
         self.below: Below | None = None
 
     def returned(self, result: object, worker: Worker) -> None:
-        """Take a worker's result as JSON data; take a nested graph's numbers and branches apart from it."""
+        """Keep a worker's result as JSON data, and a nested graph's run report and branches beside it."""
         self.status = "ok"
         if isinstance(result, BaseMessage):
             self.value = result.text

@@ -1,7 +1,7 @@
 """The nodes of every graph over sections: plan -> workers -> gather -> (workers ...) -> close.
 
-What one graph does differently is in its `Flow`. What all share is here and in `flow.rounds`: needs between
-sections, limits, a person's answers, failures as data.
+What one graph does differently is in its `Flow`. What all share is here, in `flow.rounds` and in
+`flow.redrive`: needs between sections, limits, a person's answers, failures as data.
 """
 
 import inspect
@@ -17,7 +17,8 @@ from langgraph_parallel.nodes.fan_out.close import ClosingStep, closing_step, re
 from langgraph_parallel.nodes.fan_out.gathered import Gathered
 from langgraph_parallel.nodes.fan_out.handover import get_handover
 from langgraph_parallel.nodes.fan_out.task import Task
-from langgraph_parallel.nodes.flow.rounds import plan_next_round, restage
+from langgraph_parallel.nodes.flow.redrive import resume_update
+from langgraph_parallel.nodes.flow.rounds import plan_next_round
 from langgraph_parallel.nodes.flow.spec import Flow, NotedPlan, Sections
 from langgraph_parallel.nodes.vote.escalate import escalate_all
 from langgraph_parallel.nodes.work.ask import Ask
@@ -40,7 +41,7 @@ def plan_node(flow: Flow) -> Callable[..., Any]:
         handover, run = get_handover(config), current_run()
         context, given = as_context(runtime.context, flow.context), flow.read_input(state)
         if handover and handover.below is not None:
-            resumed = restage(handover.below.sections or [], handover.below.branches, handover)
+            resumed = resume_update(handover.below.sections or [], handover.below.branches, handover)
             notes = (await make_plan(flow, given, context)).notes if flow.keeps_notes else {}
             return {"problems": {}, "notes": notes, **resumed, "calls": Overwrite(resumed["calls"])}
         _check_models(flow, run, context)
@@ -159,10 +160,11 @@ def gather_node(flow: Flow) -> Callable[..., Any]:
         for branch in skipped.values():
             run.ended(branch)
         if run.had_enough():
-            unneeded = [s.id for s in sections if s.id not in branches and s.id not in skipped]
+            counted = first_round_ids(state)
+            unneeded = counted - branches.keys() - skipped.keys()
             reasons = dict.fromkeys(unneeded, f"not needed any more: {run.completion}")
             skipped |= _skip(sections, reasons, ended_by="completion")
-            ready = []
+            ready = [id for id in ready if id not in counted]
         update: dict[str, Any] = {"branches": skipped, "answers": [], "wave": ready}
         if ready or flow.next_round is None or _starts_no_round(run, branches):
             return update
@@ -195,9 +197,8 @@ def close_node(flow: Flow) -> Callable[..., Any]:
             state["sections"], state["branches"], flow.read_input(state), state.get("notes")
         )
         output: dict[str, Any] = {**dict.fromkeys(flow.output_keys), "missing": gathered.missing}
-        if escalated(
-            state["branches"].values()
-        ):  # an enclosing graph asks the person, and runs this one again
+        if escalated(state["branches"].values()):
+            # An enclosing graph asks the person, and runs this one again.
             return {**output, "run_report": ClosingStep(problems=dict(state["problems"])).report(state)}
         with closing_step(flow.close_name) as step:
             joined = flow.close(gathered)

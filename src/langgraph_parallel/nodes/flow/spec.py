@@ -12,7 +12,7 @@ from langgraph_parallel.nodes.work.ask import Ask
 from langgraph_parallel.nodes.work.workers import Workers
 from langgraph_parallel.records import Estimate, Section
 from langgraph_parallel.runtime.context import Context
-from langgraph_parallel.runtime.fan_out import IsOver
+from langgraph_parallel.runtime.early_end import IsOver
 from langgraph_parallel.runtime.run import Run
 
 Sections = Sequence[Section]
@@ -34,7 +34,7 @@ Close = Callable[[Gathered], Mapping[str, Any] | Awaitable[Mapping[str, Any]]]
 
 
 class PlanEstimate(NamedTuple):
-    """What a plan that a model makes takes at most, and the most sections that it may have."""
+    """Upper bounds of a plan by a model: its calls, and stand-ins for the most sections that it may have."""
 
     calls: Estimate
     sections: Sections
@@ -51,12 +51,12 @@ class Flow:
     input: Any
     """TypedDict of the graph's input."""
     output: Any
-    """TypedDict of what `close` returns; a key that it leaves out is None."""
+    """TypedDict of what `close` returns; a key that it leaves out is None. It may return `missing` as well."""
     plan: Plan
     workers: Workers
     close: Close
     next_round: NextRound | None = None
-    """Plans further rounds; None for a single round."""
+    """Plans further rounds; None for a single round. Sections may need sections of any round."""
     context: type[Context] = Context
     """Type of the runtime context, which `plan` gets."""
     from_text: Callable[[str, str], Any] | None = None
@@ -72,7 +72,9 @@ class Flow:
     estimate_plan: Callable[[Mapping[str, Any], Run, Any], PlanEstimate] | None = None
     """Estimates the plan where a model makes it; None if planning is free, so that it is simply done."""
     later_sections: Callable[[Sections], Sections] = lambda sections: []
-    """For an estimate: the most sections of all later rounds, given those of the first."""
+    """For an estimate: the most sections of all later rounds, given those of the first.
+
+    Their `earlier` results are empty, since nothing has run."""
 
     watch: Callable[[Run, Sections], IsOver] | None = None
     """Builds the function that is asked after each branch whether the running ones are still needed."""

@@ -28,7 +28,7 @@ class Reconciler:
     def __init__(self, model: ModelLike | None, prompt: Prompt) -> None:
         self.ask = Ask(prompt, model=model, schema=_Same)
 
-    async def same(self, findings: Sequence[Finding]) -> list[tuple[str, str]]:
+    async def find_same(self, findings: Sequence[Finding]) -> list[tuple[str, str]]:
         """Return pairs of ids of findings that are the same; without a near miss no call is made.
 
         Raises:

@@ -51,7 +51,7 @@ class ReviewVoters:
         several = len(self._settings.voters.models) > 1
         return [Ask(prompt, model=model, pinned=several) for model in self.models()]
 
-    def identical(self, voters: Sequence[str]) -> str:
+    def identical_warning(self, voters: Sequence[str]) -> str:
         """Return an empty text: every reader reads in another way."""
         return ""
 

@@ -1,4 +1,4 @@
-"""Electorate: who votes. Workers of the caller's are here; for model voters see `vote.panel`."""
+"""Electorate: who votes. Voters that are workers of the caller are here; model voters are in `vote.panel`."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
@@ -49,7 +49,7 @@ class Electorate(Protocol):
         """The `Ask`s of the voters, so far as they are known before a run."""
         ...
 
-    def identical(self, voters: Sequence[str]) -> str:
+    def identical_warning(self, voters: Sequence[str]) -> str:
         """Return a warning about voters that send the same request; empty if there are none."""
         ...
 
@@ -82,7 +82,7 @@ class WorkerVoters:
         """The `Ask`s of the voters."""
         return [ask for worker in self.workers.values() for ask in asks_in(worker)]
 
-    def identical(self, voters: Sequence[str]) -> str:
+    def identical_warning(self, voters: Sequence[str]) -> str:
         """Return an empty text: nothing is known of how the caller's workers answer."""
         return ""
 

@@ -126,7 +126,7 @@ async def _ask_worker(
 
 
 def updated_report(step: ClosingStep, state: Mapping[str, Any]) -> RunReport:
-    """Return the report of a vote that step before, with the calls since; keep what the close noted."""
+    """Return the report of the close, with the calls of the steps after it added."""
     earlier: RunReport = state["run_report"]
     report = step.report(state)
     kept = {

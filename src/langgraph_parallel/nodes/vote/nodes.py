@@ -152,10 +152,10 @@ def _remarks(poll: Poll, branches: Mapping[str, Branch], ballots: Tally, verdict
     not_asked = [voter for voter in poll.voters if voter not in branches]
     cut_short = not_asked or any(branch.ended_by == "stop" for branch in branches.values())
     warnings = too_perfect([ballots])
-    if verdict.agreement == 1 and (same := poll.settings.electorate.identical(list(ballots.ballots))):
+    if verdict.agreement == 1 and (same := poll.settings.electorate.identical_warning(list(ballots.ballots))):
         warnings.append(same)
     return {
-        "stopped": str(poll.stop) if cut_short and poll.over(branches, not_asked) else "",
+        "stopped": str(poll.stop) if cut_short and poll.why_over(branches, not_asked) else "",
         "not_asked": len(not_asked),
         "warnings": warnings,
     }

@@ -77,7 +77,7 @@ class ModelVoters:
         """The `Ask`s of the voters that the panel was built with."""
         return [self._ask(number) for number in range(1, self._size + 1)]
 
-    def identical(self, voters: Sequence[str]) -> str:
+    def identical_warning(self, voters: Sequence[str]) -> str:
         """Return a warning about voters with the same model and wording at temperature 0."""
         by_request: dict[tuple[int, ...], list[str]] = {}
         models, wordings = len(self._roster.models) or 1, len(self._roster.wordings) or 1

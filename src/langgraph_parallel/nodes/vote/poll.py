@@ -124,11 +124,15 @@ class Poll:
             ties_matter=self._ties_matter,
         )
 
-    def over(self, branches: Mapping[str, Branch], left: Sequence[str]) -> str:
+    def why_over(self, branches: Mapping[str, Branch], left: Sequence[str]) -> str:
         """Return why no further voter is needed; empty while one is."""
-        return "" if isinstance(self.stop, all_votes) else self._over(self.standing(branches, left), branches)
+        return (
+            ""
+            if isinstance(self.stop, all_votes)
+            else self._why_over(self.standing(branches, left), branches)
+        )
 
-    def _over(self, standing: Standing, branches: Mapping[str, Branch]) -> str:
+    def _why_over(self, standing: Standing, branches: Mapping[str, Branch]) -> str:
         if not self.stop.fires(standing):
             return ""
         needed = self._completion_needs_more(branches, current_run()) or self._fallback_hears_all(branches)
@@ -172,7 +176,7 @@ class Poll:
             nonlocal standing
             heard[branch.id] = branch
             standing = standing.hear(self.settings.parser.ballot(branch))
-            return self._over(standing, heard)
+            return self._why_over(standing, heard)
 
         current_run().race(is_over)
 

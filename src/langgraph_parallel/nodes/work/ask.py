@@ -143,7 +143,7 @@ class Ask:
             return validate(answer, self.schema)
         except InvalidAnswer as error:
             repair = HumanMessage(_REPAIR.render({"error": str(error)}))
-            again = await calling.send([*messages, AIMessage(answer.text), repair], what="repair")
+            again = await calling.send([*messages, AIMessage(answer.text), repair], purpose="repair")
             return validate(again, self.schema)
 
     def estimate(self, input: object, run: Run, context: Context, *, more: int = 0) -> Estimate:
@@ -196,9 +196,8 @@ class Ask:
     async def _prepare(self, model: BaseChatModel) -> Prepared:
         """Prepare what all calls to one model share, once for each event loop."""
         priced = Priced.of(model)
-        await asyncio.to_thread(
-            priced.usd, Usage()
-        )  # reading the price table takes time: not in the event loop
+        # Reading the price table takes time: not in the event loop.
+        await asyncio.to_thread(priced.usd, Usage())
         return model, bind(model, self.schema, self.temperature), priced, get_endpoint(model)
 
     def _data(self, input: object) -> dict[str, str]:

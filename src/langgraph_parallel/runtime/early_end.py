@@ -1,4 +1,4 @@
-"""A fan-out while it runs: what is asked after every branch, and may end the others."""
+"""Ending branches of a fan-out early: a completion policy or a stop is asked after every branch."""
 
 import asyncio
 import time
@@ -12,7 +12,7 @@ _TIMER_SLACK = 0.001
 """Seconds that a timer of the event loop may ring early."""
 
 
-class FanOut:
+class EarlyEnd:
     """Asks a completion policy after every branch, and ends the others once the policy needs no more.
 
     Args:
