@@ -51,7 +51,7 @@ class Flow:
     input: Any
     """TypedDict of the graph's input."""
     output: Any
-    """TypedDict of what `close` returns; a key that it leaves out is None. It may return `missing` as well."""
+    """TypedDict of what `close` returns; a key that it leaves out is None. It may add `missing`."""
     plan: Plan
     workers: Workers
     close: Close
