@@ -112,7 +112,7 @@ def test_a_stopped_run_is_resumed(model: str, server: ModelServer) -> None:
         wait_for_checkpoints(process, server)
         process.send_signal(signal.SIGINT)
         _, err = process.communicate(timeout=PATIENCE)
-    assert process.returncode == 130
+    assert process.returncode == 130, err
     assert "stopping: running calls may finish" in err
     assert last().state == "stopped"
     server.requests.clear()
@@ -131,7 +131,7 @@ def test_a_second_signal_ends_it_at_once(model: str, server: ModelServer) -> Non
             assert line  # an empty line is the end of standard error
         process.send_signal(signal.SIGINT)
         _, err = process.communicate(timeout=PATIENCE)
-    assert process.returncode == 130
+    assert process.returncode == 130, err
     assert "Traceback" not in err
     assert f"review --resume {last().id}" in err
     server.wait(lambda s: s.in_flight == 0, PATIENCE)

@@ -37,7 +37,7 @@ def test_ctrl_c_stops_cleanly_and_prints_what_has_finished(
         assert "review[security] unsafe.py: 3 of 3 voters" in read_line(process)
         process.send_signal(number)
         out, err = process.communicate(timeout=PATIENCE)
-    assert process.returncode == 130
+    assert process.returncode == 130, err
     assert "The run was stopped before all voters had answered." in out
     assert "Traceback" not in err
     assert "security: judged, 3 of 3 ballots" in out

@@ -25,6 +25,7 @@ from langgraph_parallel import (
 from langgraph_parallel.completion import min_success, tolerated_failures
 from langgraph_parallel.errors import CompletionError, UsageError
 from langgraph_parallel.runtime.run_report import covered
+from tests.support.clock import until
 from tests.support.fans import GIVEN, YES, flat, nested, numbered, prompts
 from tests.support.server import Gate, ModelServer, Reply
 
@@ -186,15 +187,23 @@ async def test_a_spent_budget_begins_anew(model: str, server: ModelServer) -> No
     assert set(prompts(server).values()) == {1}
 
 
+def stored_branches(saver: InMemorySaver) -> set[str]:
+    """The branches whose records the checkpointer has."""
+    values = [write for writes in saver.writes.values() for write in writes.values()]
+    records = [saver.serde.loads_typed(value) for _, channel, value, _ in values if channel == "branches"]
+    return {id for record in records if isinstance(record, dict) for id in record}
+
+
 async def test_a_run_that_was_cancelled_is_finished_first(model: str, server: ModelServer) -> None:
     """What had no record yet, and what had failed, both run; what was ok does not."""
     gate = Gate()
     server.on("Number 0:", Reply(gate=gate))
     server.on("Number 1:", Reply(status=500), times=1)
-    graph = flat(3, model, limits=QUICK, checkpointer=InMemorySaver())
+    saver = InMemorySaver()
+    graph = flat(3, model, limits=QUICK, checkpointer=saver)
     running = asyncio.ensure_future(graph.ainvoke(GIVEN, CONFIG))
     await asyncio.to_thread(server.wait, lambda s: s.in_flight == 1 and len(s.requests) == 3)
-    await asyncio.sleep(0.1)
+    await until(lambda: stored_branches(saver) == {"1", "2"})
     running.cancel()
     with pytest.raises(asyncio.CancelledError):
         await running

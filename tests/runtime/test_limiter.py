@@ -213,6 +213,18 @@ async def test_no_call_waits_through_a_pause_that_is_too_long(model: str, server
         await ask.ainvoke("later")
 
 
+async def test_a_pause_as_long_as_the_ceiling_is_waited_through(monkeypatch: pytest.MonkeyPatch) -> None:
+    """In floating point, now + 60 - now may be more than 60."""
+    now = next(when / 7 for when in range(7 * 8150, 7 * 8190) if when / 7 + 60.0 - when / 7 > 60)
+    monkeypatch.setattr(time, "monotonic", lambda: now)
+    limiter = Limiter()
+    limiter.exhausted(60.0)
+    waiting = asyncio.ensure_future(limiter.acquire(Rates(longest_pause=60.0)))
+    await asyncio.sleep(0)
+    assert not waiting.done()
+    waiting.cancel()
+
+
 async def test_refusals_are_not_failed_attempts(model: str, server: ModelServer) -> None:
     """Attempts count failures; a refused call is repeated as often as it takes."""
     server.on("x", Reply(status=429), times=6)

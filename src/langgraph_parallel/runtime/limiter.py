@@ -108,7 +108,7 @@ class Limiter:
         with self._lock:
             now = time.monotonic()
             # Before the line, which a call leaves for a pause only when the pause begins or is extended.
-            if self._pause.ends - now > rates.longest_pause:
+            if self._pause.seconds_left(now) > rates.longest_pause:
                 raise self._paused_for_too_long(now)
             # A free slot belongs to the calls in line first, or one that comes in time would overtake them.
             if not self._lines and not self._admit(rates, tokens, now):
@@ -226,7 +226,7 @@ class Limiter:
             self._lower_pace_after_pause(now)
             self._pause.begin(now)
         self._pause.extend(seconds)
-        for place in self._lines.send_away(self._pause.ends - now):
+        for place in self._lines.send_away(self._pause.seconds_left(now)):
             place.waiter.wake()
 
     def _lower_pace_after_pause(self, now: float) -> None:
@@ -240,9 +240,8 @@ class Limiter:
             self._pace.lower_after_refusals(now, seconds_asked)
 
     def _paused_for_too_long(self, now: float) -> EndpointPaused:
-        return EndpointPaused(
-            f"the endpoint asks for a pause of {self._pause.ends - now:.0f} s, above retry_after_ceiling"
-        )
+        seconds = self._pause.seconds_left(now)
+        return EndpointPaused(f"the endpoint asks for a pause of {seconds:.0f} s, above retry_after_ceiling")
 
     def _admit(self, rates: Rates, tokens: int, now: float) -> float:
         """Return 0 if a request may leave, which then counts against its rates; else the seconds to wait.

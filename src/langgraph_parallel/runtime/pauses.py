@@ -19,6 +19,11 @@ class Pause:
         """When requests may leave again."""
         self._seconds_asked: float | None = None
 
+    def seconds_left(self, now: float) -> float:
+        """Return the seconds until the pause ends; negative after it."""
+        # Rounded, because `now + 60 - now` may exceed 60: a call would be sent away that waits through 60 s.
+        return round(self.ends - now, 6)
+
     def is_new(self, launched_at: float, now: float) -> bool:
         """Return whether a request that is refused now starts another pause.
 

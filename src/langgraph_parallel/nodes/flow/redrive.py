@@ -44,15 +44,18 @@ def _resume_answered(
 def _redrive(sections: Sections, branches: Mapping[str, Branch]) -> dict[str, Any]:
     """Work again on what did not end ok, and drop everything that was planned from it.
 
-    Dropped are the rounds after the first one with a failure, and within it the sections that failed only
-    because they need one that failed. Their calls stay in the run report, their ok records become spare.
+    Dropped are the rounds after the first one with a failure, and within it the records of sections that
+    failed only because they need one that failed. Calls of what is dropped stay in the run report, and its ok
+    records become spare.
     """
     round_to_repeat = earliest_round(sections, branches)
     kept = [section for section in sections if section.round <= round_to_repeat]
     later = [section for section in sections if section.round > round_to_repeat]
     whole = {key: branch for key, branch in branches.items() if branch.whole}
     wave = stage(kept, whole).ready
-    dropped = {section.id for section in later} | _waiting(kept, branches.keys() - whole.keys(), wave)
+    dropped = {section.id for section in later} | _blocked_sections(
+        kept, branches.keys() - whole.keys(), wave
+    )
     return {
         "sections": kept,
         "branches": Overwrite({key: branch for key, branch in branches.items() if key not in dropped}),
@@ -63,7 +66,7 @@ def _redrive(sections: Sections, branches: Mapping[str, Branch]) -> dict[str, An
     }
 
 
-def _waiting(kept: Sections, unfinished: Set[str], wave: Sequence[str]) -> set[str]:
+def _blocked_sections(kept: Sections, unfinished: Set[str], wave: Sequence[str]) -> set[str]:
     """Return the unfinished sections that cannot run yet, because they need one that must run first."""
     return {section.id for section in kept if section.id in unfinished} - set(wave)
 

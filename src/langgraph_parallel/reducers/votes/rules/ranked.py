@@ -81,7 +81,7 @@ class _Ranked(BaseRule, ABC):
         """Decide the vote; see the class."""
         read = [(ballot, self._read_ranking(ballot)) for ballot in tally.in_order()]
         counted = [(ballot, ranking) for ballot, ranking in read if ranking is not None]
-        groups = self._group_by_first_place(counted)
+        groups = self._order_candidates(counted)
         # Empty rankings count as ballots, but give no candidate a preference to win by.
         has_preferences = any(ranking for _, ranking in counted)
         return elect_leader(
@@ -93,7 +93,7 @@ class _Ranked(BaseRule, ABC):
             contenders=groups if has_preferences else [],
         )
 
-    def _group_by_first_place(self, counted: Sequence[tuple[Ballot, Ranking]]) -> list[Group]:
+    def _order_candidates(self, counted: Sequence[tuple[Ballot, Ranking]]) -> list[Group]:
         """Return a group for each candidate: its score, and the ballots that put it first.
 
         The highest score first; of equals, the candidate that the earliest voter who tells them apart
@@ -109,7 +109,7 @@ class _Ranked(BaseRule, ABC):
         for ballot, ranking in counted:
             if ranking:
                 groups[ranking[0]].ballots.append(ballot)
-        preference = _preference_of_earliest(named, rankings)
+        preference = _tie_break_keys(named, rankings)
         return [groups[key] for key in sorted(groups, key=lambda key: (-groups[key].weight, preference[key]))]
 
     def _named_candidates(self, cast: Sequence[Ballot]) -> dict[str, JsonValue]:
@@ -273,7 +273,7 @@ def _strongest_paths(candidates: Sequence[str], wins: PairCounts) -> PairCounts:
     return paths
 
 
-def _preference_of_earliest(
+def _tie_break_keys(
     candidates: Mapping[str, JsonValue], rankings: Sequence[Ranking]
 ) -> dict[str, tuple[int, ...]]:
     """Return each candidate's place on every ballot, the earliest voter's first; breaks ties."""
