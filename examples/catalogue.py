@@ -77,7 +77,7 @@ CATALOGUE: dict[str, tuple[Callable[[], Any], dict[str, Any], Render]] = {
         lambda out: (out["best"], out["reasons"]),
     ),
     "brainstorm": (
-        lambda: parallel.create_brainstorm(ideas_per_proposer=2, vote=True),
+        lambda: parallel.create_brainstorm(max_ideas=2, vote=True),
         {"topic": "A library without books"},
         lambda out: [(idea.title, idea.by, str(idea.votes)) for idea in out["ideas"]],
     ),

@@ -33,6 +33,31 @@ from typing import TYPE_CHECKING, Self
 if TYPE_CHECKING:
     from langgraph_parallel.records import Branch, RunReport, Section
 
+__all__ = [
+    "AnswerError",
+    "BudgetSpent",
+    "CompletionError",
+    "DeadlineExceeded",
+    "EndpointPaused",
+    "InputError",
+    "InvalidAnswer",
+    "KeptBack",
+    "ModelError",
+    "NoModelError",
+    "NotStarted",
+    "ParallelError",
+    "PlanError",
+    "PromptError",
+    "RefusedAnswer",
+    "RunDrained",
+    "UnknownAspect",
+    "UnknownCheck",
+    "UnknownPrice",
+    "UnknownRule",
+    "UnknownStop",
+    "UsageError",
+]
+
 
 class ParallelError(Exception):
     """Base class of all errors of this package."""

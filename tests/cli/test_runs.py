@@ -1,5 +1,6 @@
 """Runs of the command line: limited, kept on disk until they are done, resumed and forgotten."""
 
+import asyncio
 import contextlib
 import json
 import re
@@ -150,6 +151,29 @@ async def test_a_cancelled_write_does_not_lock_the_file() -> None:
     store.finish(kept.id, "stopped", "cancelled")
     assert last().state == "stopped"
     del cursor  # alive until here, as in the traceback of a cancelled task
+
+
+async def test_a_write_that_goes_on_does_not_lock_the_file() -> None:
+    """LangGraph may still write checkpoints while the run that was cancelled closes the file."""
+    store = RunStore()
+    kept = store.begin("review app.py", {})
+    config: Any = {"configurable": {"thread_id": kept.id, "checkpoint_ns": "", "checkpoint_id": "c"}}
+
+    has_begun = asyncio.Event()
+
+    async def write_on(saver: Any) -> None:
+        while True:
+            await saver.aput_writes(config, [("channel", "value")], "task")
+            has_begun.set()
+
+    async with store.checkpointer() as saver:
+        writer = asyncio.create_task(write_on(saver))
+        await has_begun.wait()
+    writer.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await writer
+    store.finish(kept.id, "stopped", "cancelled")
+    assert last().state == "stopped"
 
 
 def test_runs_belong_to_their_owner(model: str) -> None:

@@ -87,6 +87,14 @@ async def test_drafters_with_models_of_their_own_leave_the_model_to_the_judge(
     assert {request.body["model"] for request in server.asked("The first result:")} == {"test-model"}
 
 
+async def test_drafters_with_wordings_of_their_own_need_no_approach(model: str, server: ModelServer) -> None:
+    """A wording has the variables that it uses, and no others."""
+    server.always(Reply(text="a bridge"))  # equal drafts are not compared
+    drafters = Roster(wordings=["Write briefly: {task}", "Write at length: {task}"])
+    await create_best_of(model=model, drafters=drafters).ainvoke(TASK)
+    assert [len(server.asked(text)) for text in ("Write briefly", "Write at length")] == [1, 1]
+
+
 async def test_approaches_can_be_replaced(model: str, server: ModelServer) -> None:
     """They are dealt out to the drafters."""
     server.on("Do the task.", Reply(text="same"))
@@ -208,6 +216,8 @@ async def test_too_many_drafts_for_pairs_are_rejected_before_any_call(
         ({"drafters": "3"}, "drafters is '3'"),
         ({"drafters": {"judge/compare": len}}, "names that start with judge/ are reserved"),
         ({"drafters": {}}, "pass at least one"),
+        ({"approaches": "abc"}, "approaches is 'abc'; expected a list"),
+        ({"approaches": ["a"], "drafters": {"a": len}}, "drafters= names workers"),
         ({"drafters": Roster(1, models=["openai:a", "openai:b"])}, "some would never be used"),
         ({"prompts": {"drft": "x"}}, "best_of has no prompt 'drft'; it has compare, draft"),
         ({"prompts": {"draft": "{nothing}"}}, "unknown variable"),

@@ -72,10 +72,10 @@ async def test_a_persona_beyond_the_limit_is_missing(model: str, server: ModelSe
 
 
 async def test_a_persona_that_fails_is_missing(model: str, server: ModelServer) -> None:
-    """The ideas of the others are returned, at most `ideas_per_proposer` of each."""
+    """The ideas of the others are returned, at most `max_ideas` of each."""
     proposes(server, "reader", TOOLS, QUIET)
     server.on("the builder.", Reply(status=401))
-    out = await create_brainstorm(model=model, personas=PERSONAS, ideas_per_proposer=1).ainvoke(TOPIC)
+    out = await create_brainstorm(model=model, personas=PERSONAS, max_ideas=1).ainvoke(TOPIC)
     assert ([idea.title for idea in out["ideas"]], out["missing"]) == (["Tool library"], ["builder"])
 
 
@@ -107,7 +107,7 @@ def test_no_idea_and_no_proposer_is_lost(proposals: list[Proposal]) -> None:
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({"ideas_per_proposer": 0}, "ideas_per_proposer is 0"),
+        ({"max_ideas": 0}, "max_ideas is 0"),
         ({"similar": 0}, "similar is 0"),
         ({"personas": {}}, "personas is empty"),
         ({"personas": ["a"]}, r"personas is \['a'\]; expected a mapping"),

@@ -40,7 +40,7 @@ async def test_the_answer_is_released_once_the_check_has_passed(model: str, serv
     graph = create_guarded(model=model)
     out = await graph.ainvoke(MESSAGE)
     assert (out["answer"], out["released"], out["reason"]) == (SECRET, True, "")
-    assert [(check.check, check.status) for check in out["checks"]] == [("safety", "clean")]
+    assert [(check.check, check.status) for check in out["outcomes"]] == [("safety", "clean")]
     assert (await aestimate(graph, MESSAGE)).calls == 2
 
 
@@ -124,7 +124,7 @@ def fails(message: str) -> Any:
 
 async def test_the_policy_decides_about_a_check_that_fails_to_run() -> None:
     """A check that cannot decide withholds the answer under both policies."""
-    arguments: Any = {"answer": lambda message: SECRET, "checks": {"down": fails, "own": flags}}
+    arguments: Any = {"worker": lambda message: SECRET, "checks": {"down": fails, "own": flags}}
     out = await create_guarded(**arguments).ainvoke(MESSAGE)
     assert (out["answer"], out["reason"]) == (None, "down could not be decided")
     out = await create_guarded(**arguments, policy="open").ainvoke(MESSAGE)
@@ -150,7 +150,7 @@ async def test_a_redrive_releases_the_answer_once_the_check_passes() -> None:
         asked.append(message)
         return SECRET
 
-    graph = create_guarded(answer=answer, checks={"own": check}, checkpointer=InMemorySaver())
+    graph = create_guarded(worker=answer, checks={"own": check}, checkpointer=InMemorySaver())
     assert (await graph.ainvoke(MESSAGE, CONFIG))["released"] is False
     down = False
     out = await aredrive(graph, CONFIG)
@@ -159,7 +159,7 @@ async def test_a_redrive_releases_the_answer_once_the_check_passes() -> None:
 
 async def test_an_answer_that_fails_is_not_released() -> None:
     """The check has passed, but there is nothing to release."""
-    out = await create_guarded(answer=fails, checks={"own": flags}).ainvoke(MESSAGE)
+    out = await create_guarded(worker=fails, checks={"own": flags}).ainvoke(MESSAGE)
     assert (out["answer"], out["released"], out["reason"]) == (None, False, "there is no answer")
     assert "ConnectionError" in str(out["run_report"].failures)
 
@@ -194,7 +194,7 @@ async def test_a_check_that_trips_ends_a_stream(model: str, server: ModelServer)
 
 async def test_it_ends_if_only_one_branch_runs_at_a_time() -> None:
     """The checks run before the answer, which waits for them."""
-    graph = create_guarded(answer=lambda message: SECRET, checks={"own": flags})
+    graph = create_guarded(worker=lambda message: SECRET, checks={"own": flags})
     config: Any = {"max_concurrency": 1}
     out = await asyncio.wait_for(graph.ainvoke(MESSAGE, config), 10)
     assert out["answer"] == SECRET
@@ -204,7 +204,7 @@ async def test_a_check_beyond_the_limit_withholds_the_answer() -> None:
     """A check that never ran has not passed."""
     limits = Limits(sections=2)
     graph = create_guarded(
-        answer=lambda m: SECRET, checks={"a": flags, "b": flags, "c": flags}, limits=limits
+        worker=lambda m: SECRET, checks={"a": flags, "b": flags, "c": flags}, limits=limits
     )
     out = await asyncio.wait_for(graph.ainvoke(MESSAGE), 10)
     assert (out["answer"], out["released"]) == (None, False)
@@ -232,7 +232,7 @@ async def test_errors_and_late_answers_are_not_shown_before_the_checks_have_pass
 
     for answer in (raises, ignores_cancellation):
         answering.clear()
-        graph = create_guarded(answer=answer, checks={"own": trips})
+        graph = create_guarded(worker=answer, checks={"own": trips})
         out = await asyncio.wait_for(graph.ainvoke(MESSAGE), 10)
         assert SECRET not in repr(out)
 
@@ -240,7 +240,7 @@ async def test_errors_and_late_answers_are_not_shown_before_the_checks_have_pass
 async def test_the_answer_can_come_from_a_graph() -> None:
     """The graph gets the message as its text."""
     inner = create_map_reduce(worker=str.upper, synthesizer=str)
-    out = await create_guarded(answer=inner, checks={"own": lambda m: False}).ainvoke({"message": "hi"})
+    out = await create_guarded(worker=inner, checks={"own": lambda m: False}).ainvoke({"message": "hi"})
     assert out["answer"]["result"] == "HI"
 
 
@@ -285,7 +285,7 @@ async def test_a_person_can_decide_a_check() -> None:
         on_undecided="escalate",
     )
     graph = create_guarded(
-        answer=lambda message: SECRET, checks={"own": Check(worker=vote)}, checkpointer=InMemorySaver()
+        worker=lambda message: SECRET, checks={"own": Check(worker=vote)}, checkpointer=InMemorySaver()
     )
     out = await graph.ainvoke(MESSAGE, CONFIG)
     assert "__interrupt__" in out

@@ -127,7 +127,10 @@ def test_exported_tables_are_safe_to_open() -> None:
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({"labels": []}, "choices"),
+        ({"labels": []}, r"labels is \[\]; expected a list"),
+        ({"labels": "ab"}, "labels is 'ab'; expected a list"),
+        ({"labels": [1, 2]}, "labels contains 1; expected texts"),
+        ({"labels": LABELS, "prompts": ["x"]}, "prompts is .*; expected a mapping"),
         ({"labels": LABELS, "contested": 2}, "contested is 2"),
         ({"labels": LABELS, "voters": {"a": len}, "model": "openai:m"}, "voters are workers with models of"),
         ({"labels": LABELS, "voters": 0}, "voters is 0"),

@@ -69,7 +69,9 @@ class RunStore:
                 yield saver
             finally:
                 # A write that is cancelled before its commit leaves its transaction open, and closing the
-                # connection does not end it as long as the cursor lives: the file would stay locked.
+                # connection does not end it as long as the cursor lives: the file would stay locked. A
+                # cancelled run may still be writing here, so the lock is kept, and no write begins after it.
+                await saver.lock.acquire()
                 await saver.conn.rollback()
 
     def begin(self, command: str, settings: dict[str, Any]) -> KeptRun:

@@ -41,7 +41,7 @@ def create_brainstorm(
     model: ModelLike | None = None,
     personas: Mapping[str, str] | None = None,
     proposers: int | Roster | None = None,
-    ideas_per_proposer: int = 5,
+    max_ideas: int = 5,
     vote: bool = False,
     similar: float = SIMILAR,
     prompts: Mapping[str, str | Path | Prompt] | None = None,
@@ -58,7 +58,7 @@ def create_brainstorm(
         personas: points of view by name; by default five that ship.
         proposers: number of proposers, to whom personas are dealt out, or a `Roster` of models and
             temperatures; by default one for each persona.
-        ideas_per_proposer: most ideas of one proposer.
+        max_ideas: most ideas of one proposer.
         vote: whether the proposers then choose among all ideas, shuffled for each of them; ideas are ranked
             by these votes.
         similar: TF-IDF cosine from which two ideas are one, above 0 and at most 1.
@@ -75,7 +75,7 @@ def create_brainstorm(
         as_roster(proposers, "proposers", model),
         model,
         load_prompts("brainstorm", prompts),
-        ideas_per_proposer=ideas_per_proposer,
+        max_ideas=max_ideas,
         similar=similar,
         vote=vote,
     )

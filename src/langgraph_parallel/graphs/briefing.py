@@ -62,9 +62,8 @@ def create_briefing(
 
     Long documents are read in parts, all at once (`Limits.section_tokens` bounds a prompt). Their points are
     condensed, level by level, until they fit into one prompt, and keep their citations. Every citation is
-    looked
-    up: a quote that the document does not contain is dropped, and a theme without any citation is listed as
-    unsupported.
+    looked up: a quote that the document does not contain is dropped, and a theme without any citation is
+    listed as unsupported.
 
     Without a model the most central sentences are selected, and grouped by the words that documents share;
     the briefing says so, and contradictions are not looked for.

@@ -33,15 +33,17 @@ class GuardedOutput(TypedDict):
     """The answer, or why it is withheld."""
 
     answer: Annotated[JsonValue, Field(title="Answer", description="None if it is withheld.")]
-    released: Annotated[bool, Field(title="Released", description="Whether every check passed.")]
+    released: Annotated[
+        bool, Field(title="Released", description="Whether the answer is released; see `policy`.")
+    ]
     reason: Annotated[str, Field(title="Reason", description="Why the answer is withheld.")]
-    checks: Annotated[list[CheckOutcome], Field(title="Checks", description="The outcome of each check.")]
+    outcomes: Annotated[list[CheckOutcome], Field(title="Outcomes", description="The outcome of each check.")]
 
 
 def create_guarded(
     *,
     model: ModelLike | None = None,
-    answer: WorkerLike | None = None,
+    worker: WorkerLike | None = None,
     checks: Mapping[str, CheckLike] | None = None,
     check_model: ModelLike | None = None,
     policy: Policy = "closed",
@@ -52,14 +54,14 @@ def create_guarded(
 ) -> CompiledStateGraph[Any, Any, Any, Any]:
     """Build a graph that answers a message while it checks it, and releases the answer once all checks pass.
 
-    Input: `message`. Output: `answer` (None if it is withheld), `released`, `reason`, `checks` (list of
+    Input: `message`. Output: `answer` (None if it is withheld), `released`, `reason`, `outcomes` (list of
     `CheckOutcome`), `missing`, `sections`, `branches`, `run_report`. As soon as a check trips, the answer is
     cancelled: its connection is closed, and the rest of it is never generated. A withheld answer is in no
     output.
 
     Args:
         model: of the answer and the checks; by default the one that the environment names.
-        answer: a worker that answers instead; it gets the message.
+        worker: a worker that answers instead; it gets the message.
         checks: by name: criteria for a model, a worker (as in `create_moderation`), or a `Check`; by default
             the shipped check `safety`.
         check_model: the model of the checks, for example a small and fast one; by default `model`.
@@ -91,7 +93,7 @@ def create_guarded(
         output=GuardedOutput,
         plan=guard.plan,
         workers=Workers(
-            {**build_answer_workers(answer, texts["answer"], model, guard, stream=stream), **check_workers},
+            {**build_answer_workers(worker, texts["answer"], model, guard, stream=stream), **check_workers},
             foreign_input=lambda section: section.content,
             inputs=check_inputs,
         ),

@@ -11,7 +11,7 @@ from typing_extensions import TypedDict
 from langgraph_parallel.graphs.flow import flow_graph
 from langgraph_parallel.graphs.options import GraphOptions
 from langgraph_parallel.graphs.voting import create_voting
-from langgraph_parallel.nodes.catalogue.market_study import FORECAST, FORECASTERS, Study
+from langgraph_parallel.nodes.catalogue.market_study import FORECAST, FORECASTERS, Study, check_forecast_rule
 from langgraph_parallel.nodes.flow.spec import Flow
 from langgraph_parallel.nodes.work.roster import RosterLike, as_roster
 from langgraph_parallel.nodes.work.workers import WorkerLike, Workers
@@ -90,6 +90,7 @@ def create_market_study(
     texts = load_prompts("market_study", prompts)
     study = Study(sections, texts, model, worker, quantity=quantity, horizon=horizon, unit=unit)
     roster = as_roster(forecasters, "forecasters").or_size(FORECASTERS)
+    check_forecast_rule(rule)
     forecast = create_voting(
         model=None if roster.is_workers or roster.models else model,
         prompt=None if roster.is_workers or roster.wordings else texts["forecast"],

@@ -64,7 +64,7 @@ def create_scatter_gather(
             request, and the correlation id in the metadata of its config.
         synthesizer: joins the answers: `synthesize.merge_fields()`, `rank()`, `best_by("price")`,
             `by_model()`, a function of `Gathered`, an `Ask` with `{results}`, or a chat model; by default
-        `result` is None.
+            `result` is None.
         timeout: seconds for each source that has no time limit of its own.
         name: shown in traces: `scatter_gather[source]`.
         options: `limits`, `completion`, `checkpointer`, `store`; see `GraphOptions`.

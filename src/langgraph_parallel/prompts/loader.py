@@ -139,6 +139,10 @@ def with_replacements(
     Raises:
         PromptError: as in `load_prompts`.
     """
+    if not isinstance(replacements, Mapping | None):
+        raise PromptError(
+            f"prompts is {replacements!r}; expected a mapping from {', '.join(shipped)} to prompts"
+        )
     prompts = dict(shipped)
     for name, replacement in (replacements or {}).items():
         if name not in prompts:
@@ -172,5 +176,5 @@ def as_prompt(prompt: "str | Path | Prompt", name: str = "prompt") -> Prompt:
     elif isinstance(prompt, str):
         prompt = Prompt(name, prompt)
     if not prompt.text.strip():
-        raise PromptError(f"prompt {prompt.name!r} is empty")
+        raise PromptError(f"prompt {prompt.name!r} is empty; write what the model is asked")
     return prompt

@@ -30,7 +30,7 @@ def check_choices(choices: object, name: str = "choices") -> None:
         UsageError: `choices` is not a list or tuple, is empty, or contains None, "", NaN or a duplicate.
     """
     if not isinstance(choices, list | tuple) or not choices:
-        raise UsageError(f"{name} is {choices!r}; pass a list of valid answers, or omit it")
+        raise UsageError(f"{name} is {choices!r}; expected a list of valid answers")
     seen: set[str] = set()
     for choice in choices:
         if choice is None or choice == "" or choice != choice:

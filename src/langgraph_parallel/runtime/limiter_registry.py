@@ -25,9 +25,8 @@ def reset_limits() -> None:
     """Forget what was learned about all endpoints: paces, pauses, ceilings, durations and answer lengths.
 
     For a process that goes on after an endpoint's quota has changed, and for tests. Safe at any time, from
-    any
-    thread: runs in progress keep their limiters, so requests in flight still count against `concurrency`, and
-    calls in line stay there. Limits that the user sets are kept, as are those shared through Redis.
+    any thread: runs in progress keep their limiters, so requests in flight still count against `concurrency`,
+    and calls in line stay there. Limits that the user sets are kept, as are those shared through Redis.
     """
     with _lock:
         limiters = list(_limiters.values())

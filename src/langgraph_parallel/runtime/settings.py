@@ -1,7 +1,7 @@
 """Settings records, given as they are or as plain mappings."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import fields, is_dataclass
+from dataclasses import MISSING, fields, is_dataclass
 from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
@@ -33,6 +33,9 @@ def as_settings(given: object, kind: type[SettingsT], name: str) -> SettingsT:
             raise UsageError(explain(error, kind, name)) from None
     assert is_dataclass(kind)
     _check_keys(given, [field.name for field in fields(kind)], name)
+    required = [f.name for f in fields(kind) if f.default is MISSING and f.default_factory is MISSING]
+    if lacking := [key for key in required if key not in given]:
+        raise UsageError(f"{name} lacks {', '.join(lacking)}; expected a mapping with {', '.join(required)}")
     return kind(**{str(key): value for key, value in given.items()})
 
 

@@ -44,9 +44,13 @@ def build_drafters(
         approaches: ways to do the task; None for those that ship.
 
     Raises:
-        UsageError: a drafter has a reserved name, or `approaches` is empty.
+        UsageError: a drafter has a reserved name; `approaches` is empty or a text, or given with workers.
     """
+    if isinstance(approaches, str):
+        raise UsageError(f"approaches is {approaches!r}; expected a list of texts")
     if roster.is_workers:
+        if approaches is not None:
+            raise UsageError("approaches instruct models, but drafters= names workers; leave one of them out")
         workers = roster.workers("voting/question")
         if reserved := [name for name in workers if name.startswith("judge/")]:
             raise UsageError(f"drafter {reserved[0]!r}: names that start with judge/ are reserved; rename it")
@@ -60,7 +64,7 @@ def build_drafters(
             prompt,
             f"You are the writer of draft {i + 1}.",
             model=model,
-            given=prompt.fitting({"approach": texts[i % len(texts)]}),
+            given={"approach": texts[i % len(texts)]},
         )
         for i in range(roster.count())
     }

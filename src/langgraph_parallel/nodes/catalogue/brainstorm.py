@@ -50,7 +50,7 @@ class Brainstorm:
         roster: the proposers, to whom personas are dealt out.
         model: of all proposers, unless the roster names models.
         prompts: `propose`, `choose`.
-        ideas_per_proposer: maximum ideas of one proposer.
+        max_ideas: maximum ideas of one proposer.
         similar: minimum cosine of two proposals of one idea.
         vote: whether the proposers vote in a second round.
 
@@ -65,11 +65,11 @@ class Brainstorm:
         model: ModelLike | None,
         prompts: Mapping[str, Prompt],
         *,
-        ideas_per_proposer: int,
+        max_ideas: int,
         similar: float,
         vote: bool,
     ) -> None:
-        at_least(ideas_per_proposer, "ideas_per_proposer")
+        at_least(max_ideas, "max_ideas")
         if personas is not None:
             check_named(personas, "personas")
         if not 0 < similar <= 1:
@@ -79,7 +79,7 @@ class Brainstorm:
         views = _load_personas() if personas is None else dict(personas)
         if not views:
             raise UsageError("personas is empty; pass {'name': 'point of view'}")
-        self._max_ideas, self._similar, self._vote = ideas_per_proposer, similar, vote
+        self._max_ideas, self._similar, self._vote = max_ideas, similar, vote
         self._proposers = _deal_personas(views, roster)
         self.workers = self._build_workers(roster, model, prompts)
 

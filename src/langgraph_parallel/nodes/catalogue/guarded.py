@@ -102,7 +102,7 @@ class Guard:
             "answer": answer if released else None,
             "released": released,
             "reason": reason,
-            "checks": outcomes,
+            "outcomes": outcomes,
         }
 
     def _outcomes(self, gathered: Gathered) -> list[CheckOutcome]:

@@ -32,7 +32,9 @@ class Annotation:
     """
 
     def __init__(self, labels: Sequence[str], contested: float, rule: str | Rule) -> None:
-        check_choices(labels)
+        check_choices(labels, "labels")
+        if other := [label for label in labels if not isinstance(label, str)]:
+            raise UsageError(f"labels contains {other[0]!r}; expected texts")
         if ballot_form(as_rule(rule)) != "one":
             raise UsageError(f"rule {rule!r} reads lists, rankings or numbers, but an item has one label")
         if not 0 <= contested <= 1:
@@ -52,7 +54,7 @@ class Annotation:
         """
         if roster.is_workers:
             return roster.workers("voting/question")
-        given = prompt.fitting({"guidelines": guidelines or "There are none."})
+        given = {"guidelines": guidelines or "There are none."}
         schema = answer_schema(tuple(self._labels))
         return {
             f"#{i + 1}": roster.ask(

@@ -13,6 +13,7 @@ from langgraph_parallel.nodes.work.workers import WorkerLike, as_worker
 from langgraph_parallel.prompts import Prompt
 from langgraph_parallel.records import Branch, Forecast, MarketStudy, Section
 from langgraph_parallel.reducers.text.sentences import unreferenced
+from langgraph_parallel.reducers.votes.rules import Rule, as_rule, ballot_form
 from langgraph_parallel.reducers.votes.rules.numeric import outliers
 from langgraph_parallel.report.market_study import forecast_rows, study_markdown
 from langgraph_parallel.report.tables import as_markdown
@@ -28,6 +29,16 @@ SECTIONS = {
     "Regions": "how the market differs from place to place: size, rules, habits, channels",
 }
 """The default sections, and what each covers."""
+
+
+def check_forecast_rule(rule: str | Rule) -> None:
+    """Check that a rule decides on numbers.
+
+    Raises:
+        UsageError: it does not, or it is not a rule.
+    """
+    if ballot_form(as_rule(rule)) != "number":
+        raise UsageError(f"rule {rule!r} reads no numbers, and a forecast is one; use a numeric rule: median")
 
 
 class Study:

@@ -34,8 +34,7 @@ class Judge:
     """A rule that lets a model decide which of the voters' distinct answers is best supported.
 
     The judge sees each distinct answer once, with its rationales but not its votes, in an order shuffled by
-    the
-    question: reproducible, and favouring no place. A single distinct answer needs no call. If the judge
+    the question: reproducible, and favouring no place. A single distinct answer needs no call. If the judge
     defends no answer, or names a number that is not on the list, the verdict is `below_threshold` with choice
     None. As `on_undecided=Judge(...)` it decides only undecided votes, and a tie only among the tied answers.
 

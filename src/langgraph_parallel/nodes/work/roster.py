@@ -11,7 +11,7 @@ from langgraph_parallel.errors import UsageError
 from langgraph_parallel.nodes.work.arguments import at_least, check_named
 from langgraph_parallel.nodes.work.ask import Ask
 from langgraph_parallel.nodes.work.workers import Worker, WorkerLike, as_worker
-from langgraph_parallel.prompts import Prompt
+from langgraph_parallel.prompts import Prompt, as_prompt
 from langgraph_parallel.runtime.models import ModelLike
 
 T = TypeVar("T")
@@ -113,14 +113,17 @@ class Roster:
             role: the sentence that tells it its number.
             model: asked where the roster names none.
             schema: of its answer.
-            given: values of prompt variables that may instruct the model.
+            given: values of prompt variables that may instruct the model; others than its prompt has are
+                left out.
         """
+        wording = _deal(self.wordings, number)
+        asked = prompt if wording is None else as_prompt(wording, f"wordings[{number % len(self.wordings)}]")
         return Ask(
-            _deal(self.wordings, number) or prompt,
+            asked,
             model=_deal(self.models, number) or model,
             temperature=_deal(self.temperatures, number),
             schema=schema,
-            given=given,
+            given=asked.fitting(given or {}),
             role=role,
             pinned=len(self.models) > 1,
         )
