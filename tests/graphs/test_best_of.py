@@ -90,7 +90,7 @@ async def test_drafters_with_models_of_their_own_leave_the_model_to_the_judge(
 async def test_drafters_with_wordings_of_their_own_need_no_approach(model: str, server: ModelServer) -> None:
     """A wording has the variables that it uses, and no others."""
     server.always(Reply(text="a bridge"))  # equal drafts are not compared
-    drafters = Roster(wordings=["Write briefly: {task}", "Write at length: {task}"])
+    drafters = Roster(2, wordings=["Write briefly: {task}", "Write at length: {task}"])
     await create_best_of(model=model, drafters=drafters).ainvoke(TASK)
     assert [len(server.asked(text)) for text in ("Write briefly", "Write at length")] == [1, 1]
 
