@@ -164,7 +164,7 @@ def test_research_without_a_model_searches_in_files(capsys: pytest.CaptureFixtur
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["brief", "nothing"], "no such path: nothing"),
+        (["brief", "nothing"], "there is no file or folder nothing"),
         (["brief", "."], "nothing to brief on"),
         (["moderate", "nothing"], "cannot moderate nothing"),
         (["moderate", "a.txt", "--checks", "hat"], "--checks: 'hat' is not valid; choose from"),

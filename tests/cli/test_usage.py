@@ -19,7 +19,7 @@ PYTHON = re.compile(r"\w=|\w\(.*\w=|pass \{|True|False|None|--(call-timeout|sect
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["review", "nowhere"], "no such path: nowhere"),
+        (["review", "nowhere"], "there is no file or folder nowhere"),
         (["review", "empty"], "nothing to review in empty"),
         (["review", "latin.py"], "cannot review latin.py: not UTF-8 text"),
         (["review", "binary.py"], "cannot review binary.py: binary"),
@@ -59,14 +59,15 @@ PYTHON = re.compile(r"\w=|\w\(.*\w=|pass \{|True|False|None|--(call-timeout|sect
         (["brief", "a.md", "--model", "gpt"], "--model: 'gpt' is not a model"),
         (["moderate", "a.md", *CONFLICT], "--offline and --model exclude each other"),
         (["moderate", "a.md", "--checks", "hat"], "--checks: 'hat' is not valid; choose from copyright"),
+        (["moderate", "a.md", "--region", "us"], "--region: region is 'us'; expected a two-letter"),
         (["moderate", "empty.md"], "cannot moderate empty.md: it has no text"),
         (["feedback", "f.csv", *CONFLICT], "--offline and --model exclude each other"),
         (["feedback", "f.csv", "--dimensions", "x"], "--dimensions: 'x' is not valid; choose from sentiment"),
         (["feedback", "f.csv", "--dimensions", "urgency,urgency"], "--dimensions has 'urgency' twice"),
         (["feedback", "f.csv", "--column", "x"], "has no column 'x'; name one of id, text with --column"),
         (["research", "Why?", "a.md", *CONFLICT], "--offline and --model exclude each other"),
-        (["research", "Why?", "a.md", "--topics", "0"], "--topics"),
-        (["research", "Why?", "a.md", "--rounds", "0"], "--rounds"),
+        (["research", "Why?", "a.md", "--max-topics", "0"], "--max-topics"),
+        (["research", "Why?", "a.md", "--max-rounds", "0"], "--max-rounds"),
         (["research", "", "a.md"], "QUESTION is empty"),
         (["research", "Why?", "--model", "openai:x"], "research needs documents: give files or folders"),
         (["vote", " "], "QUESTION is empty"),
@@ -111,6 +112,19 @@ def test_a_budget_of_the_environment_is_named(
     monkeypatch.setenv("LANGGRAPH_PARALLEL_BUDGET_USD", "1")
     assert run(["vote", "x", "--model", "openai:unpriced"]) == 2
     assert "error: LANGGRAPH_PARALLEL_BUDGET_USD needs a price" in capsys.readouterr().err
+
+
+def test_a_budget_needs_no_price_where_no_model_is_asked(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The environment names a model whose price is unknown, and --offline leaves it out."""
+    monkeypatch.setenv("LANGGRAPH_PARALLEL_MODEL", "openai:unpriced")
+    write({"a.txt": "Buy now: win a prize!!!", "a.py": CLEAN})
+    for arguments in (
+        ["moderate", "a.txt"],
+        ["brief", "a.txt"],
+        ["research", "Why?", "a.txt"],
+        ["review", "a.py"],
+    ):
+        assert run([*arguments, "--offline", "--budget-usd", "1"]) == 0
 
 
 def test_a_review_without_any_voter_says_how_to_get_one(

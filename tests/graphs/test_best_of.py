@@ -208,10 +208,10 @@ async def test_too_many_drafts_for_pairs_are_rejected_before_any_call(
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({"method": "vote"}, "choose pairs or rubric"),
-        ({"method": "rubric"}, "method='rubric' needs rubric="),
-        ({"rubric": {"a": "b"}}, "pairs takes none"),
-        ({"method": "rubric", "rubric": {"a": 1}}, "both as texts"),
+        ({"method": "vote"}, "expected 'pairs' or 'rubric'"),
+        ({"method": "rubric"}, "method='rubric' needs criteria; pass rubric="),
+        ({"rubric": {"a": "b"}}, "method='pairs' takes no rubric"),
+        ({"method": "rubric", "rubric": {"a": 1}}, r"rubric\['a'\] is 1; expected a string"),
         ({"drafters": 0}, "drafters is 0"),
         ({"drafters": "3"}, "drafters is '3'"),
         ({"drafters": {"judge/compare": len}}, "names that start with judge/ are reserved"),
@@ -233,5 +233,5 @@ def test_invalid_arguments_are_rejected(arguments: dict[str, Any], message: str)
 
 async def test_no_task_is_an_error_before_any_work(model: str) -> None:
     """The error says what to pass."""
-    with pytest.raises(errors.InputError, match=r"pass \{'task'"):
+    with pytest.raises(errors.InputError, match=r"expected a non-empty text: \{'task'"):
         await create_best_of(model=model).ainvoke({"task": " "})

@@ -66,7 +66,7 @@ async def test_a_vote_ranks_ideas_at_any_position(model: str, server: ModelServe
 async def test_a_persona_beyond_the_limit_is_missing(model: str, server: ModelServer) -> None:
     """A proposer that the limit of sections leaves out is named as well."""
     server.always(Reply(json={"ideas": [{"title": "Tool library", "idea": "Share tools."}]}))
-    graph = create_brainstorm(model=model, proposers=3, limits={"sections": 1})
+    graph = create_brainstorm(model=model, proposers=3, limits={"max_sections": 1})
     out = await graph.ainvoke({"topic": "Our street"})
     assert (len(out["missing"]), len(out["branches"])) == (2, 3)
 

@@ -226,7 +226,7 @@ def test_central_sentences_are_most_similar_to_the_others() -> None:
         ({"max_points": 2.5}, "max_points is 2.5"),
         ({"offline": True, "model": "openai:m"}, "offline=True and model= exclude each other"),
         ({"prompts": {"digst": ""}}, "it has briefing, condense, digest"),
-        ({"prompts": {"digest": None}}, "pass a text, a path, or a Prompt"),
+        ({"prompts": {"digest": None}}, "pass a text, a Path, or a Prompt"),
     ],
     ids=readable,
 )
@@ -239,11 +239,11 @@ def test_invalid_arguments_are_rejected(arguments: dict[str, Any], message: str)
 @pytest.mark.parametrize(
     ("given", "message"),
     [
-        ({}, "documents must be a list of texts"),
+        ({}, "expected a list of texts, or a mapping of name to text"),
         ({"documents": {}}, "documents is empty"),
-        ({"documents": "text"}, "documents must be a list of texts"),
-        ({"documents": {"a": 1}}, "documents must be a list of texts"),
-        ({"documents": {1: "a"}}, "documents must be a list of texts"),
+        ({"documents": "text"}, "expected a list of texts, or a mapping of name to text"),
+        ({"documents": {"a": 1}}, "expected a list of texts, or a mapping of name to text"),
+        ({"documents": {1: "a"}}, "expected a list of texts, or a mapping of name to text"),
     ],
     ids=readable,
 )

@@ -146,7 +146,7 @@ def test_invalid_arguments_are_rejected(arguments: dict[str, Any], message: str)
 @pytest.mark.parametrize("given", [{}, {"texts": "text"}, {"texts": [1]}, {"texts": {1: "a"}}], ids=readable)
 async def test_invalid_input_is_rejected(given: Any) -> None:
     """The error is raised before any work."""
-    with pytest.raises(errors.InputError, match="texts must be a list"):
+    with pytest.raises(errors.InputError, match="expected a list of texts, or a mapping of name to text"):
         await create_feedback_analysis(offline=True).ainvoke(given)
 
 

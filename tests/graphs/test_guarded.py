@@ -167,10 +167,10 @@ async def test_an_answer_that_fails_is_not_released() -> None:
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({"policy": "ajar"}, "choose closed or open"),
+        ({"policy": "ajar"}, "expected 'closed' or 'open'"),
         ({"checks": {}}, "checks is empty"),
         ({"checks": ["safety"]}, r"checks is \['safety'\]; expected a mapping"),
-        ({"checks": {5: str}}, "checks has the key 5; expected non-empty strings"),
+        ({"checks": {5: str}}, "checks has the key 5; expected a string"),
         ({"completion": "min_success(1)"}, "leave out completion"),
         ({"prompts": {"answr": "x"}}, "guarded has no prompt 'answr'; it has answer, check"),
     ],
@@ -202,7 +202,7 @@ async def test_it_ends_if_only_one_branch_runs_at_a_time() -> None:
 
 async def test_a_check_beyond_the_limit_withholds_the_answer() -> None:
     """A check that never ran has not passed."""
-    limits = Limits(sections=2)
+    limits = Limits(max_sections=2)
     graph = create_guarded(
         worker=lambda m: SECRET, checks={"a": flags, "b": flags, "c": flags}, limits=limits
     )

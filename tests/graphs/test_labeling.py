@@ -129,7 +129,7 @@ def test_exported_tables_are_safe_to_open() -> None:
     [
         ({"labels": []}, r"labels is \[\]; expected a list"),
         ({"labels": "ab"}, "labels is 'ab'; expected a list"),
-        ({"labels": [1, 2]}, "labels contains 1; expected texts"),
+        ({"labels": [1, 2]}, r"labels\[0\] is 1; expected a string"),
         ({"labels": LABELS, "prompts": ["x"]}, "prompts is .*; expected a mapping"),
         ({"labels": LABELS, "contested": 2}, "contested is 2"),
         ({"labels": LABELS, "voters": {"a": len}, "model": "openai:m"}, "voters are workers with models of"),
@@ -147,5 +147,5 @@ def test_invalid_arguments_are_rejected(arguments: dict[str, Any], message: str)
 @pytest.mark.parametrize("given", [{}, {"items": "text"}, {"items": [1]}], ids=readable)
 async def test_invalid_input_is_rejected(given: Any) -> None:
     """The error is raised before any voter is asked."""
-    with pytest.raises(errors.InputError, match="items must be a list"):
+    with pytest.raises(errors.InputError, match="expected a list of texts, or a mapping of name to text"):
         await create_labeling(labels=LABELS, voters=VOTERS).ainvoke(given)

@@ -113,7 +113,7 @@ async def test_models_and_votes_map_and_reduce(model: str, server: ModelServer) 
 
 async def test_items_beyond_the_limit_are_missing() -> None:
     """They are named whether there is a result or not."""
-    limits = Limits(sections=2)
+    limits = Limits(max_sections=2)
     items = {"items": ["a", "b", "c"]}
     out = await create_map_reduce(worker=str, synthesizer=add, limits=limits).ainvoke(items)
     assert (out["result"], out["missing"]) == ("(a+b)", ["item 3"])
@@ -141,10 +141,10 @@ def test_invalid_arguments_are_rejected(arguments: dict[str, Any], message: str)
 @pytest.mark.parametrize(
     ("given", "message"),
     [
-        ({}, "items must be a list"),
-        ({"items": "text"}, "items must be a list"),
+        ({}, "the input has no items"),
+        ({"items": "text"}, "items is str; expected a list, or a mapping of name to item"),
         ({"items": [object()]}, "item 1 is object; expected JSON data"),
-        ({"items": {1: "a"}}, "items has keys that are not strings"),
+        ({"items": {1: "a"}}, "items has the key 1; expected strings"),
     ],
     ids=readable,
 )

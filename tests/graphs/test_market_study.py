@@ -39,15 +39,15 @@ async def test_each_region_has_the_median_of_independent_forecasts(model: str, s
     server.on("coherent market study", Reply(text="It grows."))
     graph = create_market_study(model=model, forecasters=FORECASTERS)
     out = await graph.ainvoke(GIVEN)
-    norway, spain = out["study"].forecasts
+    norway, spain = out["market_study"].forecasts
     assert (norway.value, norway.asked, len(norway.forecasts)) == (5.25, 6, 6)
     assert norway.interval is not None
     assert (norway.dissent, spain.interval) == (["dee"], None)
     assert (spain.value, spain.forecasts) == (2.5, {"ann": 2.0, "dee": 3.0, "eve": 2.5})
     assert "| Spain | 2.5 |" in out["markdown"]
     assert "3 of 6" in out["markdown"]
-    assert out["study"].text == "It grows."
-    assert out["study"].unreferenced == ["Competitors", "Customers", "Regions"]
+    assert out["market_study"].text == "It grows."
+    assert out["market_study"].unreferenced == ["Competitors", "Customers", "Regions"]
     report = server.asked("coherent market study")[0].prompt
     assert "### Competitors" in report
     assert "Norway" in report
@@ -59,7 +59,7 @@ async def test_models_forecast_as_numbers(model: str, server: ModelServer) -> No
     server.on("Make a forecast", Reply(json={"rationale": "", "choice": 3.5, "confidence": 1}))
     graph = create_market_study(model=model, sections={"Prices": "what it costs"})
     out = await graph.ainvoke(GIVEN | {"material": {"notes": "Bikes cost 4,000 euros."}})
-    assert [forecast.value for forecast in out["study"].forecasts] == [3.5, 3.5]
+    assert [forecast.value for forecast in out["market_study"].forecasts] == [3.5, 3.5]
     assert all("Bikes cost 4,000 euros." in request.prompt for request in server.asked("Make a forecast"))
     assert (len(server.requests), (await aestimate(graph, GIVEN)).calls) == (16, 16)
 
@@ -74,9 +74,12 @@ async def test_a_forecast_without_any_number_is_missing(model: str, server: Mode
 
     graph = create_market_study(model=model, forecasters={"a": down}, sections={"Shops": "who"})
     out = await graph.ainvoke({"subject": "Bikes", "regions": ["Mars"]})
-    assert out["study"].missing == ["forecast Mars"]
-    assert (out["study"].forecasts[0].value, "down" in out["study"].forecasts[0].note) == (None, True)
-    assert "Nine shops." in out["study"].text
+    assert out["market_study"].missing == ["forecast Mars"]
+    assert (out["market_study"].forecasts[0].value, "down" in out["market_study"].forecasts[0].note) == (
+        None,
+        True,
+    )
+    assert "Nine shops." in out["market_study"].text
     assert "401" in out["run_report"].failures["write"]
 
 
@@ -91,7 +94,7 @@ async def test_a_research_graph_can_write_the_sections(model: str, server: Model
     research = create_research(model=model, tools=[look], max_rounds=1, max_topics=1)
     graph = create_market_study(model=model, worker=research, sections={"Shops": "who"}, quantity="")
     out = await graph.ainvoke({"subject": "Bikes"})
-    assert (out["study"].text, out["study"].forecasts) == ("Done.", [])
+    assert (out["market_study"].text, out["market_study"].forecasts) == ("Done.", [])
     assert server.asked("Divide a question")
 
 
@@ -114,9 +117,9 @@ def test_invalid_arguments_are_rejected(arguments: dict[str, Any], message: str)
     ("given", "message"),
     [
         ({"regions": ["a", "a"]}, "regions has 'a' twice"),
-        ({"regions": "a"}, "regions must be a list"),
-        ({"regions": 5}, "regions must be a list"),
-        ({"material": ["a"]}, "material must be a mapping of name to text"),
+        ({"regions": "a"}, "expected a list of non-empty texts"),
+        ({"regions": 5}, "expected a list of non-empty texts"),
+        ({"material": "a"}, "material is str; expected a list of texts, or a mapping of name to text"),
     ],
     ids=readable,
 )

@@ -107,7 +107,7 @@ async def test_long_texts_are_checked_in_parts_with_spans_of_the_whole() -> None
 
 async def test_parts_beyond_the_limit_leave_a_gap() -> None:
     """A check that did not see all of the text is not clean."""
-    limits = Limits(section_tokens=200, sections=2)
+    limits = Limits(section_tokens=200, max_sections=2)
     graph = create_moderation(checks={"own": lambda part: False}, limits=limits)
     out = await graph.ainvoke({"text": "filler words here\n" * 500})
     assert (out["status"], out["moderation"].outcomes[0].status) == ("needs_review", "not_run")
@@ -116,7 +116,7 @@ async def test_parts_beyond_the_limit_leave_a_gap() -> None:
 async def test_a_check_beyond_the_limit_leaves_other_checks_alone() -> None:
     """Even if its name starts with the name of another check."""
     checks: Any = {"own": lambda text: False, "own too": lambda text: False}
-    out = await create_moderation(checks=checks, limits=Limits(sections=1)).ainvoke({"text": "hello"})
+    out = await create_moderation(checks=checks, limits=Limits(max_sections=1)).ainvoke({"text": "hello"})
     own, own_too = out["moderation"].outcomes
     assert (own.status, own_too.status) == ("clean", "not_run")
     assert (own_too.error, out["status"]) == ("not all of the text was checked", "needs_review")
@@ -218,7 +218,7 @@ def test_the_report_escapes_what_it_quotes() -> None:
     [
         ({"checks": ["hat"]}, "'hat' is not a check; choose one of copyright, hate"),
         ({"checks": []}, "checks is empty"),
-        ({"checks": "hate"}, "expected a list of names"),
+        ({"checks": "hate"}, "checks is 'hate'; expected a list of strings"),
         ({"checks": {"mine": ""}}, "'mine' is not a check"),
         ({"prompts": {"check": "{criteria}"}}, r"lacks the variable \{text\}"),
     ],
@@ -240,5 +240,5 @@ async def test_a_named_model_without_a_key_is_an_error(monkeypatch: pytest.Monke
     """Patterns do not silently replace the model."""
     with pytest.raises(errors.NoModelError, match="no key for openai:x"):
         await create_moderation(model="openai:x").ainvoke({"text": "a"})
-    with pytest.raises(errors.InputError, match="moderation needs a non-empty 'text'"):
+    with pytest.raises(errors.InputError, match="text is empty; expected a non-empty text"):
         await create_moderation().ainvoke({"text": ""})

@@ -195,7 +195,7 @@ async def test_without_a_model_it_searches_the_files() -> None:
     out = await graph.ainvoke({"question": "Why did sales fall in spring?", "files": FILES})
     assert "Sales fell by 4%" in out["research"].references[0].quote
     assert "no language model" in out["research"].notice
-    with pytest.raises(errors.NoModelError, match="without a model research only searches files"):
+    with pytest.raises(errors.NoModelError, match="which is searched without a model"):
         await graph.ainvoke({"question": "Why?"})
     empty = (await graph.ainvoke({"question": "zebra", "files": FILES}))["research"]
     assert (empty.text, empty.references) == ("Nothing was found.", [])
@@ -209,9 +209,12 @@ async def test_without_files_and_tools_there_is_nothing_to_search(model: str, se
 
 
 async def test_files_of_another_kind_are_rejected() -> None:
-    """They must be a mapping of name to text."""
-    with pytest.raises(errors.InputError, match="files must be a mapping of name to text"):
-        await create_research(offline=True).ainvoke({"question": "q", "files": ["a"]})
+    """They are texts, or a mapping of name to text; a list of texts is searched like named ones."""
+    graph = create_research(offline=True)
+    with pytest.raises(errors.InputError, match="files is str; expected a list of texts, or a mapping"):
+        await graph.ainvoke({"question": "q", "files": "a"})
+    out = await graph.ainvoke({"question": "Why did sales fall?", "files": ["Sales fell: shops closed."]})
+    assert "Sales fell: shops closed." in out["markdown"]
 
 
 async def test_absurd_answers_of_a_model_are_limited(model: str, server: ModelServer) -> None:

@@ -252,7 +252,7 @@ async def test_parts_beyond_the_limit_are_listed_as_not_reviewed(model: str, ser
         aspects=["style", "tests"],
         voters=1,
         engines=False,
-        limits=Limits(section_tokens=1000, sections=4),
+        limits=Limits(section_tokens=1000, max_sections=4),
     )
     out = await graph.ainvoke({"files": files})
     left = out["review"].coverage.not_reviewed
@@ -387,12 +387,12 @@ def test_input_and_output_are_narrow() -> None:
     [
         ({"aspects": ["speed"]}, "'speed' is not an aspect; choose one of"),
         ({"aspects": []}, "aspects is empty"),
-        ({"aspects": "security"}, "expected a list of names"),
+        ({"aspects": "security"}, "aspects is 'security'; expected a list"),
         ({"aspects": ["style", "style"]}, "names 'style' twice"),
         ({"aspects": ["missing.md"]}, "cannot read the prompt missing.md"),
         ({"model": "gpt"}, "expected provider:model"),
         ({"voters": 0}, "expected an integer of at least 1"),
-        ({"confirm": 0}, "expected a share above 0"),
+        ({"confirm": 0}, "expected a number above 0 and at most 1"),
         ({"offline": True, "model": "openai:x"}, "offline=True and model= exclude"),
         ({"offline": True, "engines": False}, "leave no voter"),
     ],

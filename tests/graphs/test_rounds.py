@@ -129,7 +129,7 @@ async def test_a_task_that_is_not_parallel_can_be_refused() -> None:
     circle = planner(Section(id="a", title="A", needs=["b"]), Section(id="b", title="B", needs=["a"]))
     with pytest.raises(errors.PlanError, match="a -> b -> a"):
         await create_sectioning(planner=circle, worker=lambda s: s.title).ainvoke({"content": ""})
-    with pytest.raises(errors.UsageError, match="choose waves or error"):
+    with pytest.raises(errors.UsageError, match="expected 'waves' or 'error'"):
         create_sectioning(planner=HOUSE, worker=len, dependencies="maybe")  # type: ignore[arg-type]
 
 

@@ -177,7 +177,7 @@ async def test_records_are_merged_field_by_field() -> None:
 async def test_sections_beyond_the_limit_are_skipped_by_name() -> None:
     """What a limit leaves out is a skipped branch and a missing section."""
     graph = create_sectioning(planner=split.by_heading(), worker=lambda s: s.title)
-    out = await graph.ainvoke({"content": TEXT}, context=Context(limits=Limits(sections=2)))
+    out = await graph.ainvoke({"content": TEXT}, context=Context(limits=Limits(max_sections=2)))
     assert out["branches"]["3"].status == "skipped"
     assert "beyond the limit of 2 sections" in out["branches"]["3"].error
     assert out["result"].endswith("Missing: Wood.")

@@ -60,6 +60,7 @@ async def test_a_voter_that_fails_for_ever_is_not_a_no(model: str, server: Model
     assert "500" in out["ballots"][2].error
     assert list(out["run_report"].failures) == ["vote[voting#3]"]
     assert out["run_report"].retries == 1
+    assert out["missing"] == [out["ballots"][2].voter]
 
 
 async def test_when_all_voters_fail_there_is_a_verdict_without_a_choice(
@@ -69,6 +70,15 @@ async def test_when_all_voters_fail_there_is_a_verdict_without_a_choice(
     server.always(Reply(status=401))
     out = await everybody(model=model).ainvoke(QUESTION)
     assert (out["verdict"].status, out["verdict"].choice, out["verdict"].failed) == ("no_quorum", None, 3)
+
+
+async def test_a_voter_that_is_not_needed_is_not_missing(model: str, server: ModelServer) -> None:
+    """Neither one that was never asked, nor one that was cancelled because the vote was over."""
+    server.always(Reply(json={"choice": "yes"}))
+    server.on("You are voter 3 ", Reply(hang=True))
+    for wave in ("lossless", "all"):
+        out = await create_voting(model=model, wave=wave).ainvoke(QUESTION)
+        assert (out["verdict"].choice, out["missing"]) == ("yes", [])
 
 
 async def test_each_way_to_give_no_answer_has_its_own_status(model: str, server: ModelServer) -> None:
@@ -298,16 +308,16 @@ async def test_a_judge_may_defend_none_and_is_not_asked_about_one(model: str, se
         ({"voters": {1: len}}, "voters has the key 1; expected non-empty strings"),
         ({"choices": ["yes", "yes"]}, "has 'yes' twice"),
         ({"choices": [1, 1.0]}, "has 1.0 twice"),
-        ({"choices": {"yes", "no"}}, "expected a list of valid answers"),
-        ({"choices": "yes"}, "expected a list of valid answers"),
+        ({"choices": {"yes", "no"}}, "expected a list"),
+        ({"choices": "yes"}, "choices is 'yes'; expected a list"),
         ({"choices": ["yes", ""]}, "stands for no answer"),
         ({"rule": lambda tally: None}, "has no `name`"),
-        ({"rule": "majority(quorum=2.5)"}, "a whole number"),
-        ({"rule": "union(1.5)"}, "a whole number >= 1"),
-        ({"rule": "threshold(True)"}, "share must be in"),
-        ({"rule": "weighted([1])"}, "is not a rule"),
+        ({"rule": "majority(quorum=2.5)"}, "quorum is 2.5; expected an integer"),
+        ({"rule": "union(1.5)"}, "at_least is 1.5; expected an integer"),
+        ({"rule": "threshold(True)"}, "share is True; expected a number"),
+        ({"rule": "weighted([1])"}, r"weights is \[1\]; expected a mapping of numbers"),
         ({"rule": "borda(candidates=['a', 'a'])"}, "candidates has 'a' twice"),
-        ({"rule": "borda(candidates=5)"}, "expected a list of valid answers"),
+        ({"rule": "borda(candidates=5)"}, "candidates is 5; expected a list or None"),
         ({"voters": []}, "voters is empty; pass at least one worker"),
         ({"voters": [len], "model": "openai:a"}, "workers with models of their own; leave out model"),
         ({"voters": ["not callable"]}, "is not a worker"),

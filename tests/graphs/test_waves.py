@@ -150,7 +150,7 @@ async def test_voters_with_weights_are_asked_best_first(model: str, server: Mode
     out = await create_voting(model=model, voters=5, rule=rule).ainvoke(QUESTION)
     assert sorted(asked(server)) == [3, 5]
     assert [ballot.voter for ballot in out["ballots"]] == ["#3", "#5"]
-    with pytest.raises(errors.UsageError, match="the weights name ann, and the voters are #1"):
+    with pytest.raises(errors.UsageError, match="weights are for ann, but the voters are #1"):
         await create_voting(model=model, rule=weighted({"ann": 1.0})).ainvoke(QUESTION)
 
 

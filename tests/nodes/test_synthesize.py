@@ -142,7 +142,7 @@ async def test_rankings_of_sections_with_the_same_title_are_all_fused() -> None:
 
 def test_a_negative_constant_of_the_rank_fusion_is_rejected() -> None:
     """The error names the allowed values."""
-    with pytest.raises(UsageError, match="expected k >= 0"):
+    with pytest.raises(UsageError, match="k is -1; expected an integer of at least 0"):
         synthesize.rank(k=-1)
 
 

@@ -107,6 +107,7 @@ def test_pure_packages_import_no_graph_library(package: str) -> None:
 ROOMS = [
     "records",
     "errors",
+    "arguments",
     "reducers",
     "prompts",
     "runtime",

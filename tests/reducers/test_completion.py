@@ -275,7 +275,7 @@ async def test_a_policy_that_no_plan_can_meet_is_an_error_before_any_call(
     model: str, server: ModelServer
 ) -> None:
     """An unknown branch, or more branches than are planned."""
-    with pytest.raises(UsageError, match="requires unknown branches: 9; planned: 0, 1"):
+    with pytest.raises(UsageError, match="requires unknown branches: 9; choose from those planned: 0, 1"):
         await flat(2, model, completion=required("9")).ainvoke(GIVEN)
     with pytest.raises(UsageError, match="can never be met by 2 branches"):
         await flat(2, model, completion=min_success(3)).ainvoke(GIVEN)

@@ -158,7 +158,7 @@ def test_at_the_quorum_the_rule_decides(rule: Rule) -> None:
 @pytest.mark.parametrize("rule", [majority, unanimous, weighted, union, median, mode])
 def test_a_quorum_below_one_is_rejected(rule: Any, quorum: int) -> None:
     """The error is raised at construction, and names the value."""
-    with pytest.raises(UsageError, match=f"quorum is {quorum}; expected a whole number >= 1"):
+    with pytest.raises(UsageError, match=f"quorum is {quorum}; expected an integer of at least 1"):
         rule(quorum=quorum)
 
 

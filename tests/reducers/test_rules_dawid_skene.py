@@ -31,7 +31,7 @@ def test_dawid_skene_needs_ballots_and_few_choices() -> None:
     """No ballots and too many choices are errors; a single question without ballots is not."""
     with pytest.raises(UsageError, match="iterations is 0; expected at least 1"):
         fit_dawid_skene([{"a": "x"}], iterations=0)
-    with pytest.raises(UsageError, match="nothing to fit"):
+    with pytest.raises(UsageError, match="no ballot was cast"):
         fit_dawid_skene([{"a": None}])
     with pytest.raises(UsageError, match=r"hold 101 choices; .* at most 100"):
         fit_dawid_skene([{"a": i} for i in range(101)])

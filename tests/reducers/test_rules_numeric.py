@@ -94,7 +94,7 @@ def test_a_trimmed_mean_drops_its_tails() -> None:
     assert trimmed_mean(0)(tally(1, 2, 6, 7)).choice == 4
     assert trimmed_mean(0.4)(tally(*range(10))).choice == 4.5
     for share in (-0.1, 0.5, 1):
-        with pytest.raises(UsageError, match=r"share must be in \[0, 0\.5\)"):
+        with pytest.raises(UsageError, match=r"expected a number from 0 to below 0.5"):
             trimmed_mean(share)
 
 

@@ -112,9 +112,9 @@ def test_a_vote_in_which_every_weight_is_zero_has_no_quorum() -> None:
 @pytest.mark.parametrize("weight", [-1, math.nan, math.inf])
 def test_a_weight_that_is_not_a_number_from_zero_is_rejected(weight: float) -> None:
     """The error names the voter, or the field."""
-    with pytest.raises(UsageError, match=f"weight of voter 'ann' is {weight}; expected a number >= 0"):
+    with pytest.raises(UsageError, match=rf"weights\['ann'\] is {weight}; expected a (finite )?number"):
         weighted({"ann": weight})
-    with pytest.raises(UsageError, match=f"others is {weight}; expected a number >= 0"):
+    with pytest.raises(UsageError, match=f"others is {weight}; expected a (finite )?number"):
         weighted({"others": 1}, others=weight)
 
 

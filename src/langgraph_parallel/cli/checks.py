@@ -45,7 +45,7 @@ def check_not_empty(text: str, argument: str) -> None:
         UsageError: it does not.
     """
     if not text.strip():
-        raise UsageError(f"{argument} is empty")
+        raise UsageError(f"{argument} is empty; expected text")
 
 
 def check_names(names: Sequence[str], option: str, known: Collection[str] | None = None) -> None:

@@ -114,7 +114,7 @@ class Replaying:
         """
         prepared = [self._prepare(number, vote) for number, vote in enumerate(votes, 1)]
         if not prepared:
-            raise UsageError("the file holds no votes")
+            raise UsageError("the file holds no votes; expected one vote per line")
         counting = as_counting(self.rule)
         if all(counting.supports(ballot) is None for vote in prepared for ballot in vote.ballots):
             raise UsageError(

@@ -8,6 +8,7 @@ from langgraph.graph.state import CompiledStateGraph
 from pydantic import Field, JsonValue
 from typing_extensions import TypedDict
 
+from langgraph_parallel.arguments import checked
 from langgraph_parallel.graphs.flow import flow_graph
 from langgraph_parallel.graphs.options import GraphOptions
 from langgraph_parallel.nodes.catalogue.best_of import Contest, Drafting, Method, build_drafters
@@ -41,6 +42,7 @@ class BestOfOutput(TypedDict):
     drafts: Annotated[list[Draft], Field(title="Drafts", description="All drafts, the best first.")]
 
 
+@checked
 def create_best_of(
     *,
     model: ModelLike | None = None,

@@ -8,6 +8,7 @@ from langgraph.graph.state import CompiledStateGraph
 from pydantic import Field
 from typing_extensions import TypedDict
 
+from langgraph_parallel.arguments import checked
 from langgraph_parallel.graphs.flow import flow_graph
 from langgraph_parallel.graphs.options import GraphOptions
 from langgraph_parallel.nodes.catalogue.briefing import Briefer
@@ -43,6 +44,7 @@ class BriefingOutput(TypedDict):
     markdown: Annotated[str | None, Field(title="Markdown", description="The briefing as Markdown.")]
 
 
+@checked
 def create_briefing(
     *,
     model: ModelLike | None = None,

@@ -8,6 +8,7 @@ from langgraph.graph.state import CompiledStateGraph
 from pydantic import Field
 from typing_extensions import TypedDict
 
+from langgraph_parallel.arguments import checked
 from langgraph_parallel.graphs.flow import flow_graph
 from langgraph_parallel.graphs.options import GraphOptions
 from langgraph_parallel.nodes.catalogue.debate import Debate
@@ -43,6 +44,7 @@ class DebateOutput(TypedDict):
     ]
 
 
+@checked
 def create_debate(
     *,
     model: ModelLike | None = None,

@@ -10,7 +10,7 @@ from typing_extensions import TypedDict
 from langgraph_parallel.graphs.options import GraphOptions, resolve
 from langgraph_parallel.nodes.fan_out.branch import branch_node
 from langgraph_parallel.nodes.fan_out.scatter import scatter_answers_to, scatter_to
-from langgraph_parallel.nodes.fan_out.state import BRANCHES, RUN_REPORT, typed_dict
+from langgraph_parallel.nodes.fan_out.state import BRANCHES, MISSING, RUN_REPORT, typed_dict
 from langgraph_parallel.nodes.fan_out.task import task_type
 from langgraph_parallel.nodes.flow.estimate import flow_estimator
 from langgraph_parallel.nodes.flow.nodes import (
@@ -31,9 +31,7 @@ from langgraph_parallel.runtime.graph import Governing, parallel_graph
 class FlowOutput(TypedDict):
     """The output keys that every graph over sections has."""
 
-    missing: Annotated[
-        list[str], Field(title="Missing", description="What was planned and is not in the result, by title.")
-    ]
+    missing: MISSING
     sections: Annotated[list[Section], Field(title="Sections", description="The plan.")]
     branches: BRANCHES
     run_report: RUN_REPORT
@@ -63,7 +61,9 @@ def flow_graph(flow: Flow, **options: Unpack[GraphOptions]) -> CompiledStateGrap
         UsageError: an option is not valid.
         UnknownPrice: a budget in dollars, and a model without a known price.
     """
-    resolved = resolve(options, [ask.model for ask in flow.asks])
+    # Of a graph that can work without models, the environment's model is checked when a run asks it.
+    named = [ask.model for ask in flow.asks if ask.model is not None or flow.uses_model is None]
+    resolved = resolve(options, named)
     governing = Governing(
         kind=flow.kind,
         fan_out_node="plan",

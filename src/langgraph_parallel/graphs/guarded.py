@@ -8,6 +8,7 @@ from langgraph.graph.state import CompiledStateGraph
 from pydantic import Field, JsonValue
 from typing_extensions import TypedDict
 
+from langgraph_parallel.arguments import checked
 from langgraph_parallel.errors import UsageError
 from langgraph_parallel.graphs.flow import flow_graph
 from langgraph_parallel.graphs.options import GraphOptions
@@ -40,6 +41,7 @@ class GuardedOutput(TypedDict):
     outcomes: Annotated[list[CheckOutcome], Field(title="Outcomes", description="The outcome of each check.")]
 
 
+@checked
 def create_guarded(
     *,
     model: ModelLike | None = None,

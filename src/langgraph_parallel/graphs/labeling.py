@@ -8,6 +8,7 @@ from langgraph.graph.state import CompiledStateGraph
 from pydantic import Field
 from typing_extensions import TypedDict
 
+from langgraph_parallel.arguments import checked
 from langgraph_parallel.graphs.flow import flow_graph
 from langgraph_parallel.graphs.options import GraphOptions
 from langgraph_parallel.graphs.voting import create_voting
@@ -51,6 +52,7 @@ class LabelingOutput(TypedDict):
     ]
 
 
+@checked
 def create_labeling(
     *,
     labels: Sequence[str],

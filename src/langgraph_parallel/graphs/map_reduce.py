@@ -6,6 +6,7 @@ from langgraph.graph.state import CompiledStateGraph
 from pydantic import Field, JsonValue
 from typing_extensions import TypedDict
 
+from langgraph_parallel.arguments import checked
 from langgraph_parallel.graphs.flow import flow_graph
 from langgraph_parallel.graphs.options import GraphOptions
 from langgraph_parallel.nodes.catalogue.map_reduce import MAP, REDUCE, ReduceTree, Reducing, map_input
@@ -31,6 +32,7 @@ class MapReduceOutput(TypedDict):
     ]
 
 
+@checked
 def create_map_reduce(
     *,
     worker: WorkerLike,

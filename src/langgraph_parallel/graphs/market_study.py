@@ -8,6 +8,7 @@ from langgraph.graph.state import CompiledStateGraph
 from pydantic import Field
 from typing_extensions import TypedDict
 
+from langgraph_parallel.arguments import checked
 from langgraph_parallel.graphs.flow import flow_graph
 from langgraph_parallel.graphs.options import GraphOptions
 from langgraph_parallel.graphs.voting import create_voting
@@ -36,17 +37,21 @@ class MarketStudyInput(TypedDict):
         ]
     ]
     material: NotRequired[
-        Annotated[dict[str, str], Field(title="Material", description="Text by name, for all sections.")]
+        Annotated[
+            list[str] | dict[str, str],
+            Field(title="Material", description="Texts, or text by name, for all sections."),
+        ]
     ]
 
 
 class MarketStudyOutput(TypedDict):
     """The study."""
 
-    study: Annotated[MarketStudy, Field(title="Study", description="The report, and the forecasts.")]
+    market_study: Annotated[MarketStudy, Field(title="Study", description="The report, and the forecasts.")]
     markdown: Annotated[str, Field(title="Markdown", description="The study as Markdown.")]
 
 
+@checked
 def create_market_study(
     *,
     model: ModelLike | None = None,
@@ -63,11 +68,11 @@ def create_market_study(
 ) -> CompiledStateGraph[Any, Any, Any, Any]:
     """Build a graph that writes the sections of a market study and makes its forecasts, all at once.
 
-    Input: `subject`, `regions` (a forecast for each), `material` (text by name). Output: `study`
-    (`MarketStudy`: a report, and for each region the median of independent forecasts with its interval and
-    the dissenting forecasters), `markdown`, `missing`, `sections`, `branches`, `run_report`. A failed
-    forecast is not a number, and is counted. If the report cannot be written, the sections stand in its
-    place. There is no offline mode.
+    Input: `subject`, `regions` (a forecast for each), `material` (texts, or text by name). Output:
+    `market_study` (`MarketStudy`: a report, and for each region the median of independent forecasts with its
+    interval and the dissenting forecasters), `markdown`, `missing`, `sections`, `branches`, `run_report`. A
+    failed forecast is not a number, and is counted. If the report cannot be written, the sections stand in
+    its place. There is no offline mode.
 
     Args:
         model: by default the one that the environment names.

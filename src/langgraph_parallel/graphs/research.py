@@ -8,6 +8,7 @@ from langgraph.graph.state import CompiledStateGraph
 from pydantic import Field
 from typing_extensions import TypedDict
 
+from langgraph_parallel.arguments import checked
 from langgraph_parallel.graphs.flow import flow_graph
 from langgraph_parallel.graphs.options import GraphOptions
 from langgraph_parallel.nodes.catalogue.research import Inquiry
@@ -27,10 +28,10 @@ class ResearchInput(TypedDict):
     ]
     files: NotRequired[
         Annotated[
-            dict[str, str],
+            list[str] | dict[str, str],
             Field(
                 title="Files",
-                description="Text by name, which the workers can search.",
+                description="Texts, or text by name, which the workers can search.",
                 examples=[{"sales.md": "Sales fell by 4% in spring, because two shops were closed."}],
             ),
         ]
@@ -46,6 +47,7 @@ class ResearchOutput(TypedDict):
     markdown: Annotated[str | None, Field(title="Markdown", description="The report as Markdown.")]
 
 
+@checked
 def create_research(
     *,
     model: ModelLike | None = None,
@@ -61,9 +63,9 @@ def create_research(
 ) -> CompiledStateGraph[Any, Any, Any, Any]:
     """Build a graph that looks into a question from several sides at once, and reports with references.
 
-    Input: `question`, and `files` (text by name) to search. Output: `research` (`Research`: a text with
-    numbered references, each with its source and a quote from it), `markdown`, `missing` (topics without a
-    finding), `sections`, `branches`, `run_report`. A planner names topics; one worker each looks into them
+    Input: `question`, and `files` (texts, or text by name) to search. Output: `research` (`Research`: a text
+    with numbered references, each with its source and a quote from it), `markdown`, `missing` (topics without
+    a finding), `sections`, `branches`, `run_report`. A planner names topics; one worker each looks into them
     with tools, all at once; then gaps are looked into in a further round, unless a budget is spent. A finding
     whose quote is in no source is dropped, and so is a reference to a finding that does not exist.
 

@@ -10,6 +10,7 @@ from langgraph.graph.state import CompiledStateGraph
 from pydantic import Field
 from typing_extensions import TypedDict
 
+from langgraph_parallel.arguments import checked
 from langgraph_parallel.graphs.flow import flow_graph
 from langgraph_parallel.graphs.options import GraphOptions
 from langgraph_parallel.graphs.voting import voting_graph
@@ -68,6 +69,7 @@ class ReviewOutput(TypedDict):
     markdown: Annotated[str, Field(title="Markdown", description="The report as Markdown.")]
 
 
+@checked
 def create_review(
     *,
     model: ModelLike | None = None,

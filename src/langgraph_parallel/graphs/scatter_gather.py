@@ -7,6 +7,7 @@ from langgraph.graph.state import CompiledStateGraph
 from pydantic import Field, JsonValue
 from typing_extensions import TypedDict
 
+from langgraph_parallel.arguments import checked
 from langgraph_parallel.graphs.flow import flow_graph
 from langgraph_parallel.graphs.options import GraphOptions
 from langgraph_parallel.nodes.catalogue.scatter_gather import Scattering, SourceLike
@@ -41,6 +42,7 @@ class ScatterGatherOutput(TypedDict):
     ]
 
 
+@checked
 def create_scatter_gather(
     *,
     sources: Mapping[str, SourceLike],

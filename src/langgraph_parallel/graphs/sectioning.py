@@ -7,6 +7,7 @@ from langgraph.graph.state import CompiledStateGraph
 from pydantic import Field, JsonValue
 from typing_extensions import TypedDict
 
+from langgraph_parallel.arguments import checked
 from langgraph_parallel.graphs.flow import flow_graph
 from langgraph_parallel.graphs.options import GraphOptions
 from langgraph_parallel.nodes.catalogue.sectioning import EXAMPLES, Dependencies, Sectioning
@@ -30,6 +31,7 @@ class SectioningOutput(TypedDict):
     ]
 
 
+@checked
 def create_sectioning(
     *,
     planner: PlannerLike,

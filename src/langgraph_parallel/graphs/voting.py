@@ -6,14 +6,15 @@ from typing import Annotated, Any, Required, Unpack
 
 from langgraph.graph import END, START, StateGraph
 from langgraph.graph.state import CompiledStateGraph
-from pydantic import Field
+from pydantic import Field, JsonValue
 from typing_extensions import TypedDict
 
+from langgraph_parallel.arguments import checked
 from langgraph_parallel.errors import UsageError
 from langgraph_parallel.graphs.options import GraphOptions, resolve
 from langgraph_parallel.nodes.fan_out.branch import branch_node
 from langgraph_parallel.nodes.fan_out.scatter import scatter_to
-from langgraph_parallel.nodes.fan_out.state import BRANCHES, RUN_REPORT, typed_dict
+from langgraph_parallel.nodes.fan_out.state import BRANCHES, MISSING, RUN_REPORT, typed_dict
 from langgraph_parallel.nodes.fan_out.task import task_type
 from langgraph_parallel.nodes.vote.ballots import BallotFormat, BallotParser
 from langgraph_parallel.nodes.vote.electorate import Electorate, WorkerVoters
@@ -74,6 +75,7 @@ class VotingOutput(TypedDict):
     ballots: Annotated[
         list[Ballot], Field(title="Ballots", description="The ballot of each voter, in their order.")
     ]
+    missing: MISSING
     branches: BRANCHES
     run_report: RUN_REPORT
 
@@ -90,11 +92,12 @@ class _Inner(VotingOutput):
     calls: Annotated[dict[str, Call], merge_calls]
 
 
+@checked
 def create_voting(
     *,
     model: ModelLike | None = None,
     prompt: str | Path | Prompt | None = None,
-    choices: Sequence[str] | None = None,
+    choices: Sequence[JsonValue] | None = None,
     voters: RosterLike | None = None,
     rule: str | Rule | Judge = "majority",
     stop: str | Stop = "decided",
@@ -109,7 +112,8 @@ def create_voting(
     """Build a graph that puts one question to several voters, decides by a rule, and knows when to stop.
 
     Input: `question`. Output: `verdict` (`Verdict`), `ballots` (list of `Ballot`, in the voters' order),
-    `branches` (a `Branch` for each voter that was asked), `run_report` (`RunReport`). A voter that fails,
+    `missing` (voters that were asked and gave no answer), `branches` (a `Branch` for each voter that was
+    asked), `run_report` (`RunReport`). A voter that fails,
     times out or gives no valid choice supports nothing; the verdict counts it as that.
 
     Voters are asked in waves. By default no voter is asked whose ballot cannot change the choice: of three
@@ -175,7 +179,7 @@ def _electorate(
     roster: Roster,
     model: ModelLike | None,
     prompt: str | Path | Prompt | None,
-    choices: Sequence[str] | None,
+    choices: Sequence[JsonValue] | None,
     layout: BallotFormat,
     form: Form,
 ) -> Electorate:

@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 from functools import cache
 from typing import Any
 
+from langgraph_parallel.errors import UsageError
 from langgraph_parallel.records import Span
 
 _EMAIL = re.compile(r"(?<![\w.+-])[\w.+-]{1,64}@(?:[\w-]{1,63}\.)+[^\W\d_]{2,24}(?![\w@])")
@@ -150,6 +151,17 @@ def _telephones(text: str, region: str | None) -> Iterator[Span]:
         return
     for match in library.PhoneNumberMatcher(text, region):
         yield Span(start=match.start, end=match.end, text=match.raw_string, kind="telephone number")
+
+
+def check_region(region: str) -> None:
+    """Check that telephone numbers of a country can be found, if `phonenumbers` is installed.
+
+    Raises:
+        UsageError: the region is not a country code.
+    """
+    library = _phonenumbers()
+    if library is not None and region not in library.SUPPORTED_REGIONS:
+        raise UsageError(f"region is {region!r}; expected a two-letter country code in capitals, such as US")
 
 
 @cache

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from functools import cache, cached_property
 from importlib.resources import files
 from pathlib import Path
+from textwrap import shorten
 
 from langgraph_parallel.errors import PromptError
 
@@ -97,7 +98,7 @@ def load_prompt(name: str) -> Prompt:
     try:
         text = (files("langgraph_parallel.prompts") / f"{name}.md").read_text(encoding="utf-8")
     except (FileNotFoundError, NotADirectoryError):
-        raise PromptError(f"no prompt {name!r} ships with this package") from None
+        raise PromptError(f"no prompt {name!r} ships with this package; pass a text or a Path") from None
     return Prompt(name, text.strip())
 
 
@@ -147,8 +148,6 @@ def with_replacements(
     for name, replacement in (replacements or {}).items():
         if name not in prompts:
             raise PromptError(f"{graph} has no prompt {name!r}; it has {', '.join(prompts)}")
-        if not isinstance(replacement, str | Path | Prompt):
-            raise PromptError(f"prompt {name!r} is {replacement!r}; pass a text, a path, or a Prompt")
         variables = shipped[name].variables
         prompts[name] = as_prompt(replacement, f"{graph}/{name}").check(variables)
         if variables and not prompts[name].variables:
@@ -158,23 +157,25 @@ def with_replacements(
     return prompts
 
 
-def as_prompt(prompt: "str | Path | Prompt", name: str = "prompt") -> Prompt:
+def as_prompt(prompt: "str | Path | Prompt", name: str = "") -> Prompt:
     """Turn a text, a Markdown file or a `Prompt` into a `Prompt`.
 
     Args:
         prompt: the text itself, the path of a file, or a prompt, which is returned unchanged.
-        name: name of a prompt made from a text; a file is named by its stem.
+        name: name of a prompt made from a text, by default its first words; a file is named by its stem.
 
     Raises:
-        PromptError: the file cannot be read, or the text is empty.
+        PromptError: it is neither, the file cannot be read, or the text is empty.
     """
     if isinstance(prompt, Path):
         try:
             prompt = Prompt(prompt.stem, prompt.read_text(encoding="utf-8").strip())
         except (OSError, UnicodeDecodeError) as error:
-            raise PromptError(f"cannot read the prompt {prompt}: {error}") from error
+            raise PromptError(f"cannot read the prompt {prompt}: {error}; pass a UTF-8 text file") from error
     elif isinstance(prompt, str):
-        prompt = Prompt(name, prompt)
+        prompt = Prompt(name or shorten(prompt, 40, placeholder=" ..."), prompt)
+    elif not isinstance(prompt, Prompt):
+        raise PromptError(f"prompt{name and f' {name!r}'} is {prompt!r}; pass a text, a Path, or a Prompt")
     if not prompt.text.strip():
         raise PromptError(f"prompt {prompt.name!r} is empty; write what the model is asked")
     return prompt

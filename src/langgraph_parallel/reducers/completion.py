@@ -266,6 +266,8 @@ def check_completion(policy: Completion | None, branches: Collection[str]) -> No
         return
     if unknown := sorted(set(policy.names()) - set(branches)):
         planned = ", ".join(sorted(branches)[:20]) or "none"
-        raise UsageError(f"{policy} requires unknown branches: {', '.join(unknown)}; planned: {planned}")
+        raise UsageError(
+            f"{policy} requires unknown branches: {', '.join(unknown)}; choose from those planned: {planned}"
+        )
     if policy.judge(Progress(len(branches))) is State.NEVER:
-        raise UsageError(f"{policy} can never be met by {len(branches)} branches")
+        raise UsageError(f"{policy} can never be met by {len(branches)} branches; require fewer")

@@ -34,7 +34,7 @@ def check_plan(sections: Sequence[Section], workers: Iterable[str] = ()) -> None
     """
     counts = Counter(section.id for section in sections)
     if repeated := sorted(name for name, count in counts.items() if count > 1):
-        raise PlanError(f"several sections have the id {repeated[0]!r}; ids must be unique")
+        raise PlanError(f"several sections have the id {repeated[0]!r}; give each its own")
     known = sorted(workers)
     for section in sections:
         if known and section.worker not in known:
@@ -43,9 +43,12 @@ def check_plan(sections: Sequence[Section], workers: Iterable[str] = ()) -> None
                 f"section {section.id!r} has worker {section.worker!r}; expected one of {expected}"
             )
         if unknown := [need for need in section.needs if need not in counts]:
-            raise PlanError(f"section {section.id!r} needs {unknown[0]!r}, which is not in the plan")
+            raise PlanError(
+                f"section {section.id!r} needs {unknown[0]!r}, which is not in the plan; add it, or drop "
+                "the need"
+            )
     if cycle := find_cycle({section.id: section.needs for section in sections}):
-        raise PlanError(f"sections have cyclic needs: {' -> '.join(cycle)}")
+        raise PlanError(f"sections have cyclic needs: {' -> '.join(cycle)}; drop one of them")
 
 
 def find_cycle(needs: Mapping[str, Sequence[str]]) -> list[str]:

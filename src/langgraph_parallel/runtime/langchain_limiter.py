@@ -1,11 +1,10 @@
 """The limiter as LangChain's `rate_limiter`, for models that are called outside of langgraph_parallel."""
 
-import math
 import time
 
 from langchain_core.rate_limiters import BaseRateLimiter
 
-from langgraph_parallel.errors import UsageError
+from langgraph_parallel.arguments import above_zero, checked
 from langgraph_parallel.runtime.limiter import Limiter
 from langgraph_parallel.runtime.slots import Rates
 
@@ -26,9 +25,9 @@ class PacedRateLimiter(BaseRateLimiter):
         UsageError: `requests_per_minute` is not a finite number > 0.
     """
 
+    @checked
     def __init__(self, requests_per_minute: float, *, limiter: Limiter | None = None) -> None:
-        if not 0 < requests_per_minute < math.inf:
-            raise UsageError(f"requests_per_minute is {requests_per_minute!r}; expected a finite number > 0")
+        above_zero(requests_per_minute, "requests_per_minute")
         self._rates = Rates(concurrency=2**31, requests_per_minute=requests_per_minute)
         self._limiter = limiter or Limiter()
         self._poll_seconds = min(0.05, 15 / requests_per_minute)  # a quarter of an interval

@@ -16,12 +16,13 @@ the graphs around them apply as well.
 import os
 from collections.abc import Iterable, Mapping
 from functools import lru_cache
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import ConfigDict, Field, ValidationError
 
 from langgraph_parallel.errors import UsageError
 from langgraph_parallel.records.base import Record
+from langgraph_parallel.runtime.settings import as_settings
 
 PREFIX = "LANGGRAPH_PARALLEL_"
 
@@ -125,13 +126,31 @@ class Limits(Record):
         title="Tokens per section",
         description="Maximum tokens of material in one prompt, estimated.",
     )
-    sections: int = Field(
+    max_sections: int = Field(
         1000,
         ge=1,
         title="Sections",
         description="Maximum branches of one fan-out; the others are reported as missing. A later round "
         "with more is not started, and the graph closes on the results so far.",
     )
+
+
+_OF_RUNS = ("deadline", "grace", "budget_calls", "budget_tokens", "budget_usd", "max_sections")
+"""Limits of a run, not of a call."""
+
+
+def worker_limits(given: Limits | Mapping[str, Any] | None) -> Limits | None:
+    """Return the limits of a worker.
+
+    Raises:
+        UsageError: a limit is not valid, or one of runs.
+    """
+    if given is None:
+        return None
+    limits = as_settings(given, Limits, "limits")
+    if of_run := [name for name in _OF_RUNS if name in limits.model_fields_set]:
+        raise UsageError(f"limits of a worker cannot set {of_run[0]}; pass it to the graph")
+    return limits
 
 
 def limits_from_environment(environment: Mapping[str, str] | None = None) -> Limits:

@@ -3,6 +3,7 @@
 import math
 from dataclasses import dataclass
 
+from langgraph_parallel.arguments import above_zero, at_least, check_fields
 from langgraph_parallel.runtime.limits import Limits
 from langgraph_parallel.runtime.pace import Launch
 
@@ -17,6 +18,13 @@ class Rates:
     tokens_per_minute: float | None = None
     longest_pause: float = math.inf
     """Seconds; the call does not wait in line through a longer pause."""
+
+    def __post_init__(self) -> None:
+        check_fields(self)
+        at_least(self.concurrency, "concurrency")
+        for name in ("requests_per_minute", "tokens_per_minute"):
+            if (rate := getattr(self, name)) is not None:
+                above_zero(rate, name)
 
     @classmethod
     def of(cls, limits: Limits) -> "Rates":

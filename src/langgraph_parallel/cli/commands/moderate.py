@@ -71,11 +71,12 @@ def moderate(
     All checks run in parallel. Without a model, only patterns of personal data and spam are looked for, and
     the text is never called clean.
     """
-    from langgraph_parallel.cli.checks import check_names
+    from langgraph_parallel.cli.checks import check_names, naming
     from langgraph_parallel.cli.exit_codes import FOUND
     from langgraph_parallel.cli.graph_command import GraphCommand
     from langgraph_parallel.cli.input.documents import read_text
     from langgraph_parallel.graphs.moderation import create_moderation
+    from langgraph_parallel.offline.patterns import check_region
     from langgraph_parallel.prompts import list_prompts
 
     command = GraphCommand(
@@ -92,6 +93,9 @@ def moderate(
     if chosen is not None:
         chosen = list(dict.fromkeys(chosen))
         check_names(chosen, "--checks", known=list_prompts("moderation/checks"))
+    if region is not None:
+        with naming("--region"):
+            check_region(region)
     graph = create_moderation(model=model, offline=offline, checks=chosen, region=region, limits=limits)
     result = command.run(graph, {"text": read_text(path, use="moderate")})
     code = command.write(result, "moderation", format)

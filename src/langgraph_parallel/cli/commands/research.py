@@ -22,12 +22,15 @@ PathsArgument = Annotated[
     typer.Argument(metavar="FILE", help="Text, Markdown, HTML and PDF files to search, and folders of them."),
 ]
 TopicsOption = Annotated[
-    int, typer.Option("--topics", min=1, metavar="N", help="Maximum topics in one round.")
+    int, typer.Option("--max-topics", min=1, metavar="N", help="Maximum topics in one round.")
 ]
 RoundsOption = Annotated[
     int,
     typer.Option(
-        "--rounds", min=1, metavar="N", help="Maximum rounds; each further round looks into what is missing."
+        "--max-rounds",
+        min=1,
+        metavar="N",
+        help="Maximum rounds; each further round looks into what is missing.",
     ),
 ]
 

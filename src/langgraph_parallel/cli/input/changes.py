@@ -24,7 +24,7 @@ def diff_since(revision: str, paths: Sequence[str]) -> str:
             outside the current folder.
     """
     if revision.startswith("-"):
-        raise UsageError(f"{revision!r} is not a revision")
+        raise UsageError(f"{revision!r} is not a revision; expected a commit, a branch or a tag")
     for path in paths:
         if not Path(path).resolve().is_relative_to(Path.cwd()):
             raise UsageError(f"--diff looks below the current folder; {path} lies outside it")

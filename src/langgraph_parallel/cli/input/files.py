@@ -85,7 +85,7 @@ def collect(
     for name in paths:
         path = Path(name)
         if not path_exists(path):
-            raise UsageError(f"no such path: {name}")
+            raise UsageError(f"there is no file or folder {name}; check the path")
         if path.is_dir():
             _read_folder(path, globs, read, texts, skipped)
             continue

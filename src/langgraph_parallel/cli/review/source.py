@@ -65,7 +65,7 @@ class Source:
     def _read_changes(self, revision: str) -> dict[str, Any]:
         for path in self.paths:
             if not path_exists(Path(path)):
-                raise UsageError(f"no such path: {path}")
+                raise UsageError(f"there is no file or folder {path}; check the path")
         diff = diff_since(revision, self.paths)
         diff, files = select_changes(diff, include=self.include, exclude=self.exclude)
         return {"files": files, "diff": diff, "skipped": untracked(self.paths)}

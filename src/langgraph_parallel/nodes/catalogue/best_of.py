@@ -15,8 +15,8 @@ from langgraph_parallel.nodes.catalogue.judgement import (
     read_scores,
 )
 from langgraph_parallel.nodes.fan_out.gathered import Gathered
-from langgraph_parallel.nodes.work.arguments import require_text
 from langgraph_parallel.nodes.work.ask import Ask
+from langgraph_parallel.nodes.work.inputs import require_text
 from langgraph_parallel.nodes.work.render import as_text
 from langgraph_parallel.nodes.work.roster import Roster
 from langgraph_parallel.nodes.work.workers import WorkerLike
@@ -93,8 +93,8 @@ class Drafting:
             InputError: there is no task.
             UsageError: the drafts have more pairs than a round has sections.
         """
-        task = require_text(given, "task", "best_of")
-        pairs, limit = len(self._drafters) * (len(self._drafters) - 1), current_run().limits.sections
+        task = require_text(given, "task")
+        pairs, limit = len(self._drafters) * (len(self._drafters) - 1), current_run().limits.max_sections
         if self._by_pairs and pairs > limit:
             raise UsageError(
                 f"{len(self._drafters)} drafts need {pairs} comparisons; the limit of a round is "
@@ -129,12 +129,10 @@ class Contest:
         *,
         merge: bool,
     ) -> None:
-        if method not in ("pairs", "rubric"):
-            raise UsageError(f"method is {method!r}; choose pairs or rubric")
-        if (method == "rubric") != bool(rubric):
-            raise UsageError(
-                "method='rubric' needs rubric={'criterion': 'what it means'}, and pairs takes none"
-            )
+        if method == "rubric" and not rubric:
+            raise UsageError("method='rubric' needs criteria; pass rubric={'criterion': 'what it means'}")
+        if method == "pairs" and rubric:
+            raise UsageError("method='pairs' takes no rubric; pass method='rubric', or leave rubric out")
         self._rubric, self._merge = Rubric(dict(rubric)) if rubric else None, merge
         self.workers = self._build_judges(prompts, judge)
         self.inputs: dict[str, Callable[[Section], object]] = {

@@ -6,10 +6,11 @@ from typing import Any
 
 from pydantic import BaseModel, Field
 
+from langgraph_parallel.arguments import above_zero, at_least, check_named
 from langgraph_parallel.errors import UsageError
 from langgraph_parallel.nodes.fan_out.gathered import Gathered
-from langgraph_parallel.nodes.work.arguments import at_least, check_named, require_text
-from langgraph_parallel.nodes.work.roster import Roster
+from langgraph_parallel.nodes.work.inputs import require_text
+from langgraph_parallel.nodes.work.roster import Roster, require_models
 from langgraph_parallel.nodes.work.workers import WorkerLike
 from langgraph_parallel.prompts import Prompt, list_prompts, load_prompt
 from langgraph_parallel.records import Idea, Section, Support
@@ -72,10 +73,8 @@ class Brainstorm:
         at_least(max_ideas, "max_ideas")
         if personas is not None:
             check_named(personas, "personas")
-        if not 0 < similar <= 1:
-            raise UsageError(f"similar is {similar:g}; expected a number above 0 and at most 1")
-        if roster.is_workers or roster.wordings:
-            raise UsageError("proposers are models; pass a number, or Roster(models=, temperatures=)")
+        above_zero(similar, "similar", 1)
+        require_models(roster, "proposers")
         views = _load_personas() if personas is None else dict(personas)
         if not views:
             raise UsageError("personas is empty; pass {'name': 'point of view'}")
@@ -99,7 +98,7 @@ class Brainstorm:
 
     def plan(self, given: Mapping[str, Any], context: Context) -> Sequence[Section]:
         """Return a section for each proposer."""
-        topic = require_text(given, "topic", "brainstorm")
+        topic = require_text(given, "topic")
         return [
             Section(id=name, title=name, content=topic, worker=f"propose/{name}", data={"topic": topic})
             for name in self._proposers

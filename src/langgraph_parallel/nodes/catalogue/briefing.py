@@ -5,6 +5,7 @@ from typing import Any
 
 from pydantic import BaseModel, JsonValue
 
+from langgraph_parallel.arguments import at_least
 from langgraph_parallel.nodes.catalogue.briefing_record import Material, WrittenBriefing
 from langgraph_parallel.nodes.catalogue.citations import (
     CONDENSE,
@@ -19,8 +20,8 @@ from langgraph_parallel.nodes.catalogue.citations import (
 )
 from langgraph_parallel.nodes.fan_out.gathered import Gathered
 from langgraph_parallel.nodes.text.chunks import NumberedPiece, cut_numbered
-from langgraph_parallel.nodes.work.arguments import at_least, require_texts
 from langgraph_parallel.nodes.work.ask import Ask
+from langgraph_parallel.nodes.work.inputs import require_texts
 from langgraph_parallel.nodes.work.offline import OfflineCapable
 from langgraph_parallel.nodes.work.workers import WorkerLike
 from langgraph_parallel.prompts import Prompt

@@ -6,10 +6,10 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, Field
 
+from langgraph_parallel.arguments import check_fields, check_named
 from langgraph_parallel.errors import UsageError
-from langgraph_parallel.nodes.work.arguments import check_named
 from langgraph_parallel.nodes.work.ask import Ask
-from langgraph_parallel.nodes.work.roster import Roster, as_roster
+from langgraph_parallel.nodes.work.roster import Roster, as_roster, require_models
 from langgraph_parallel.nodes.work.workers import Worker, WorkerLike, as_worker
 from langgraph_parallel.prompts import Prompt, list_prompts, load_prompt
 from langgraph_parallel.records import Section
@@ -53,11 +53,10 @@ class Check:
     voters: int | Roster = 1
 
     def __post_init__(self) -> None:
+        check_fields(self)
         if bool(self.criteria.strip()) == (self.worker is not None):
             raise UsageError("a check needs either criteria or a worker; pass exactly one of them")
-        roster = as_roster(self.voters, "voters")
-        if roster.is_workers or roster.wordings:
-            raise UsageError("voters of a check are models; pass a number, or Roster(models=, temperatures=)")
+        require_models(as_roster(self.voters, "voters"), "voters")
 
 
 CheckLike = str | Check | Mapping[str, Any] | WorkerLike

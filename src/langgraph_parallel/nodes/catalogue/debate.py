@@ -6,11 +6,12 @@ from typing import Any
 
 from pydantic import BaseModel
 
+from langgraph_parallel.arguments import at_least
 from langgraph_parallel.errors import UsageError
 from langgraph_parallel.nodes.fan_out.gathered import Gathered
 from langgraph_parallel.nodes.vote.ballots import BallotFormat, BallotParser
 from langgraph_parallel.nodes.vote.panel import answer_schema
-from langgraph_parallel.nodes.work.arguments import at_least, require_text
+from langgraph_parallel.nodes.work.inputs import require_text
 from langgraph_parallel.nodes.work.render import as_text
 from langgraph_parallel.nodes.work.roster import Roster
 from langgraph_parallel.nodes.work.workers import WorkerLike
@@ -68,7 +69,7 @@ class Debate:
 
     def plan(self, given: Mapping[str, Any], context: Context) -> list[Section]:
         """Return the sections of the first round, in which no debater sees the others' answers."""
-        question = require_text(given, "question", "debate")
+        question = require_text(given, "question")
         return [self._section(debater, 1, question, "open", "", "") for debater in self._debaters]
 
     def next_round(self, gathered: Gathered) -> list[Section]:

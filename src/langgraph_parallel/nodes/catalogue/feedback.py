@@ -6,12 +6,13 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, Field
 
+from langgraph_parallel.arguments import at_least
 from langgraph_parallel.errors import UsageError
 from langgraph_parallel.nodes.catalogue.feedback_rows import as_table, build_row, group_judgements, sum_up
 from langgraph_parallel.nodes.fan_out.gathered import Gathered
 from langgraph_parallel.nodes.text.chunks import cut, number_title
-from langgraph_parallel.nodes.work.arguments import at_least, require_texts
 from langgraph_parallel.nodes.work.ask import Ask
+from langgraph_parallel.nodes.work.inputs import require_texts
 from langgraph_parallel.nodes.work.offline import OfflineCapable
 from langgraph_parallel.nodes.work.workers import WorkerLike
 from langgraph_parallel.offline import feedback as engines

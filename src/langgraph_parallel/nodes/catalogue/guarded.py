@@ -9,8 +9,8 @@ from langgraph_parallel.nodes.catalogue.check_outcomes import read_check
 from langgraph_parallel.nodes.catalogue.checks import check_worker_name
 from langgraph_parallel.nodes.catalogue.gate import Gate, WithheldAnswer
 from langgraph_parallel.nodes.fan_out.gathered import Gathered
-from langgraph_parallel.nodes.work.arguments import require_text
 from langgraph_parallel.nodes.work.ask import Ask
+from langgraph_parallel.nodes.work.inputs import require_text
 from langgraph_parallel.nodes.work.workers import WorkerLike, as_worker
 from langgraph_parallel.prompts import Prompt
 from langgraph_parallel.records import Branch, CheckOutcome, EndedBy, Section
@@ -49,7 +49,7 @@ class Guard:
         The answer comes last because it waits for the checks: if few branches run at once, it must not take
         their place.
         """
-        message = require_text(given, "message", "the guarded graph")
+        message = require_text(given, "message")
         names = (*map(check_worker_name, self._checks), ANSWER)
         return [Section(id=name, title=name, content=message, worker=name) for name in names]
 

@@ -6,7 +6,6 @@ from typing import Any, NamedTuple
 
 from pydantic import BaseModel, Field, JsonValue
 
-from langgraph_parallel.errors import UsageError
 from langgraph_parallel.records import Section
 from langgraph_parallel.reducers.joins.pairwise import Better, Comparison, points
 
@@ -37,10 +36,6 @@ class Rubric:
     """The criteria by which a draft is scored, and what each means."""
 
     criteria: Mapping[str, str]
-
-    def __post_init__(self) -> None:
-        if not all(isinstance(text, str) for pair in self.criteria.items() for text in pair):
-            raise UsageError("rubric must be a mapping of criterion to its meaning, both as texts")
 
     @property
     def text(self) -> str:

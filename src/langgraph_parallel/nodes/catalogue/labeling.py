@@ -7,7 +7,7 @@ from langgraph_parallel.errors import UsageError
 from langgraph_parallel.nodes.catalogue.nested_vote import NestedVote, read_vote
 from langgraph_parallel.nodes.fan_out.gathered import Gathered, in_order
 from langgraph_parallel.nodes.vote.panel import answer_schema
-from langgraph_parallel.nodes.work.arguments import require_texts
+from langgraph_parallel.nodes.work.inputs import require_texts
 from langgraph_parallel.nodes.work.roster import Roster
 from langgraph_parallel.nodes.work.workers import WorkerLike
 from langgraph_parallel.prompts import Prompt
@@ -33,12 +33,10 @@ class Annotation:
 
     def __init__(self, labels: Sequence[str], contested: float, rule: str | Rule) -> None:
         check_choices(labels, "labels")
-        if other := [label for label in labels if not isinstance(label, str)]:
-            raise UsageError(f"labels contains {other[0]!r}; expected texts")
         if ballot_form(as_rule(rule)) != "one":
             raise UsageError(f"rule {rule!r} reads lists, rankings or numbers, but an item has one label")
         if not 0 <= contested <= 1:
-            raise UsageError(f"contested is {contested:g}; expected a share from 0 to 1")
+            raise UsageError(f"contested is {contested!r}; expected a number from 0 to 1")
         self._labels, self._contested = labels, contested
 
     def annotators(

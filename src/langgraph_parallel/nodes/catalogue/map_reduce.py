@@ -7,12 +7,13 @@ from typing import Any
 from langchain_core.runnables import RunnableConfig
 from pydantic import JsonValue
 
+from langgraph_parallel.arguments import at_least
 from langgraph_parallel.errors import InputError
 from langgraph_parallel.nodes.fan_out.gathered import Gathered
 from langgraph_parallel.nodes.fan_out.outcome import as_json
 from langgraph_parallel.nodes.flow.synthesize import Synthesizer
-from langgraph_parallel.nodes.work.arguments import as_json_data, at_least
 from langgraph_parallel.nodes.work.ask import Ask
+from langgraph_parallel.nodes.work.inputs import as_json_data, found
 from langgraph_parallel.nodes.work.render import as_text
 from langgraph_parallel.nodes.work.workers import Composed, asks_in
 from langgraph_parallel.records import Estimate, Section
@@ -140,9 +141,11 @@ def _name_items(given: Mapping[str, Any]) -> list[tuple[str, Any]]:
     if isinstance(items, list):
         return [(f"item {i}", item) for i, item in enumerate(items, 1)]
     if not isinstance(items, dict):
-        raise InputError("items must be a list, or a mapping of name to item: {'items': [...]}")
-    if not all(isinstance(name, str) for name in items):
-        raise InputError("items has keys that are not strings; expected a mapping of name to item")
+        raise InputError(
+            f"{found(given, 'items')}; expected a list, or a mapping of name to item: {{'items': [...]}}"
+        )
+    if invalid := [name for name in items if not isinstance(name, str)]:
+        raise InputError(f"items has the key {invalid[0]!r}; expected strings")
     return list(items.items())
 
 

@@ -3,11 +3,12 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from langgraph_parallel.arguments import check_named
 from langgraph_parallel.errors import InputError, UsageError
 from langgraph_parallel.nodes.catalogue.nested_vote import read_vote
 from langgraph_parallel.nodes.fan_out.gathered import Gathered
-from langgraph_parallel.nodes.work.arguments import check_named, optional_texts, require_text
 from langgraph_parallel.nodes.work.ask import Ask
+from langgraph_parallel.nodes.work.inputs import optional_texts, require_text
 from langgraph_parallel.nodes.work.render import as_sections, as_text
 from langgraph_parallel.nodes.work.workers import WorkerLike, as_worker
 from langgraph_parallel.prompts import Prompt
@@ -84,8 +85,8 @@ class Study:
         Raises:
             InputError: the subject, the regions or the material are not valid.
         """
-        subject, regions = require_text(given, "subject", "the market study"), _read_regions(given)
-        texts = optional_texts(given, "material")
+        subject, regions = require_text(given, "subject"), _read_regions(given)
+        texts = optional_texts(given, "material", "text")
         material = "\n\n".join([subject, *(f"{name}:\n\n{text}" for name, text in texts.items())])
         sections = [
             Section(
@@ -146,13 +147,15 @@ class Study:
                 "unreferenced": unreferenced(texts, str(text)) if text else [],
             }
         )
-        return {"study": study, "markdown": study_markdown(study)}
+        return {"market_study": study, "markdown": study_markdown(study)}
 
 
 def _read_regions(given: Mapping[str, Any]) -> list[str]:
     regions = given.get("regions") or []
     if not isinstance(regions, list) or not all(isinstance(r, str) and r.strip() for r in regions):
-        raise InputError("regions must be a list of non-empty texts: {'regions': ['Norway', ...]}")
+        raise InputError(
+            f"regions is {regions!r}; expected a list of non-empty texts: {{'regions': ['Norway', ...]}}"
+        )
     if repeated := [region for region in regions if regions.count(region) > 1]:
         raise InputError(f"regions has {repeated[0]!r} twice; pass each region once")
     return regions

@@ -3,14 +3,15 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from langgraph_parallel.arguments import check_named
 from langgraph_parallel.errors import UnknownCheck, UsageError
 from langgraph_parallel.nodes.catalogue.check_outcomes import build_moderation, merge_outcomes, read_check
 from langgraph_parallel.nodes.catalogue.checks import Check, CheckLike, as_check, check_worker_name
 from langgraph_parallel.nodes.fan_out.gathered import Gathered
 from langgraph_parallel.nodes.text.chunks import cut_numbered
-from langgraph_parallel.nodes.work.arguments import check_named, require_text
+from langgraph_parallel.nodes.work.inputs import require_text
 from langgraph_parallel.nodes.work.offline import OfflineCapable
-from langgraph_parallel.offline.patterns import finds_telephones, personal_data, spam_signs
+from langgraph_parallel.offline.patterns import check_region, finds_telephones, personal_data, spam_signs
 from langgraph_parallel.prompts import list_prompts, load_prompt
 from langgraph_parallel.records import CheckOutcome, Section
 from langgraph_parallel.report.moderation import moderation_markdown
@@ -73,13 +74,15 @@ class Moderating(OfflineCapable):
         region: two-letter country code whose telephone numbers are found without their `+`.
 
     Raises:
-        UsageError: `model` and `offline` are both set.
+        UsageError: `model` and `offline` are both set, or the region is not a country.
     """
 
     def __init__(
         self, checks: Mapping[str, Check], model: ModelLike | None, *, offline: bool, region: str | None
     ) -> None:
         super().__init__(model, offline=offline)
+        if region is not None:
+            check_region(region)
         self._checks, self._region = checks, region
         self._has_criteria = any(check.criteria for check in checks.values())
 
@@ -93,7 +96,7 @@ class Moderating(OfflineCapable):
 
     def plan(self, given: Mapping[str, Any], context: Context) -> Sequence[Section]:
         """Return a section for each check of each part; patterns search the whole text, beside models too."""
-        text, uses_model = require_text(given, "text", "moderation"), self.uses_model(context)
+        text, uses_model = require_text(given, "text"), self.uses_model(context)
         by_part = [
             Section(
                 id=f"{name}/{piece.number}",

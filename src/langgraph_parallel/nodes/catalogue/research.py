@@ -5,6 +5,7 @@ from typing import Any
 
 from pydantic import BaseModel, JsonValue
 
+from langgraph_parallel.arguments import at_least
 from langgraph_parallel.errors import InputError, NoModelError
 from langgraph_parallel.nodes.catalogue.references import (
     clean_citations,
@@ -19,8 +20,8 @@ from langgraph_parallel.nodes.catalogue.tools import Toolbox
 from langgraph_parallel.nodes.fan_out.gathered import Gathered
 from langgraph_parallel.nodes.flow.spec import PlanEstimate
 from langgraph_parallel.nodes.text.passages import Passages
-from langgraph_parallel.nodes.work.arguments import at_least, optional_texts, require_text
 from langgraph_parallel.nodes.work.ask import Ask
+from langgraph_parallel.nodes.work.inputs import optional_texts, require_text
 from langgraph_parallel.nodes.work.offline import OfflineCapable
 from langgraph_parallel.nodes.work.workers import WorkerLike
 from langgraph_parallel.prompts import Prompt
@@ -110,7 +111,8 @@ class Inquiry(OfflineCapable):
         if not self.uses_model(context):
             if not files:
                 raise NoModelError(
-                    "there is no model and there are no files; without a model research only searches files"
+                    "there is no model and there are no files; set OPENAI_API_KEY or pass model=, or pass "
+                    "{'files': {...}}, which is searched without a model"
                 )
             return [_section("1", "passages", "", question, files, SEARCH_ONLY)]
         if not files and not len(self._tools):
@@ -215,7 +217,7 @@ def _section(
 
 def _read_input(given: Mapping[str, Any]) -> tuple[str, dict[str, str]]:
     """Return the question and the files."""
-    return require_text(given, "question", "research"), optional_texts(given, "files")
+    return require_text(given, "question"), optional_texts(given, "files", "file")
 
 
 def _list_passages(references: Sequence[Reference]) -> str:

@@ -4,16 +4,17 @@ import json
 import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 from urllib.parse import urlsplit
 
 from langchain_core.runnables import RunnableConfig
 
+from langgraph_parallel.arguments import above_zero, check_fields, check_named, checked
 from langgraph_parallel.errors import InputError, UsageError
 from langgraph_parallel.nodes.fan_out.gathered import Gathered
 from langgraph_parallel.nodes.fan_out.outcome import as_json
 from langgraph_parallel.nodes.flow.synthesize import Synthesizer
-from langgraph_parallel.nodes.work.arguments import as_json_data, check_named
+from langgraph_parallel.nodes.work.inputs import as_json_data
 from langgraph_parallel.nodes.work.render import as_text
 from langgraph_parallel.nodes.work.workers import WorkerLike, as_worker
 from langgraph_parallel.records import Section, Status
@@ -39,15 +40,16 @@ class Source:
         timeout: seconds until it is late, above 0; None for no limit.
 
     Raises:
-        UsageError: `timeout` is not above 0.
+        UsageError: `timeout` is not a number above 0.
     """
 
     worker: WorkerLike
     timeout: float | None = None
 
     def __post_init__(self) -> None:
-        if self.timeout is not None and self.timeout <= 0:
-            raise UsageError(f"timeout is {self.timeout}; expected seconds above 0")
+        check_fields(self)
+        if self.timeout is not None:
+            above_zero(self.timeout, "timeout")
 
 
 SourceLike = Source | Mapping[str, Any] | WorkerLike
@@ -137,13 +139,17 @@ class Http:
         UsageError: the URL or the method is not valid.
     """
 
+    @checked
     def __init__(
-        self, url: str, *, method: str = "POST", headers: Mapping[str, str] | None = None, name: str = "q"
+        self,
+        url: str,
+        *,
+        method: Literal["POST", "GET"] = "POST",
+        headers: Mapping[str, str] | None = None,
+        name: str = "q",
     ) -> None:
         if not _is_http(url):
             raise UsageError(f"{url!r} is not an HTTP URL; expected https://host/path")
-        if method not in ("GET", "POST"):
-            raise UsageError(f"method is {method!r}; choose GET or POST")
         self._url, self._method, self._headers, self._name = url, method, dict(headers or {}), name
         self._host = urlsplit(url).netloc.rpartition("@")[2]  # for errors, without a password
 

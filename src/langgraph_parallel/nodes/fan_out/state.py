@@ -14,6 +14,9 @@ BRANCHES = Annotated[
     Field(title="Branches", description="The record of each branch, by its id."),
     merge_branches,
 ]
+MISSING = Annotated[
+    list[str], Field(title="Missing", description="What was planned and is not in the result, by title.")
+]
 RUN_REPORT = Annotated[
     RunReport, Field(title="Run report", description="What the run cost, and what parallelism gained.")
 ]

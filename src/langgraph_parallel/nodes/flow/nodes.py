@@ -47,11 +47,13 @@ def plan_node(flow: Flow) -> Callable[..., Any]:
         _check_models(flow, run, context)
         with recording() as calls:
             sections, notes = await make_plan(flow, given, context)
-        within, beyond = sections[: run.limits.sections], sections[run.limits.sections :]
+        within, beyond = sections[: run.limits.max_sections], sections[run.limits.max_sections :]
         check_completion(run.completion, [section.id for section in within])
         if flow.watch is not None:
             run.race(flow.watch(run, within))
-        reasons = dict.fromkeys((s.id for s in beyond), f"beyond the limit of {run.limits.sections} sections")
+        reasons = dict.fromkeys(
+            (s.id for s in beyond), f"beyond the limit of {run.limits.max_sections} sections"
+        )
         skipped = _skip(beyond, reasons, first=len(within))
         return {
             "sections": within,

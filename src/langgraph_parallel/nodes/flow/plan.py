@@ -8,8 +8,8 @@ from typing import Any, get_type_hints
 
 from pydantic import BaseModel, Field, TypeAdapter, ValidationError, model_validator
 
+from langgraph_parallel.arguments import at_least, checked
 from langgraph_parallel.errors import InputError, UsageError
-from langgraph_parallel.nodes.work.arguments import at_least
 from langgraph_parallel.nodes.work.ask import Ask
 from langgraph_parallel.prompts import Prompt, load_prompt
 from langgraph_parallel.records import Section
@@ -91,6 +91,7 @@ class _Plan(BaseModel):
         return self
 
 
+@checked
 def by_model(
     model: ModelLike | None = None,
     *,

@@ -63,7 +63,7 @@ async def _sections_of_round(flow: Flow, gathered: Gathered) -> list[Section]:
     number = gathered.last_round + 1
     added = [section.model_copy(update={"round": number}) for section in planned]
     check_plan([*gathered.sections, *added], flow.workers.names)
-    if len(added) > (limit := current_run().limits.sections):
+    if len(added) > (limit := current_run().limits.max_sections):
         raise PlanError(f"the next round has {len(added)} sections; the limit is {limit}")
     return added
 

@@ -8,6 +8,7 @@ which repeat `overlap` tokens of the one before.
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
+from langgraph_parallel.arguments import at_least, checked
 from langgraph_parallel.errors import UsageError
 from langgraph_parallel.nodes.flow.plan import Planner
 from langgraph_parallel.nodes.text.chunks import Piece, check_ceiling, cut, number_title, split_lines
@@ -19,6 +20,7 @@ _HEADING = re.compile(r" {0,3}(#{1,6})(?:[ \t]+(\S.*)?)?$")
 _FENCE = re.compile(r" {0,3}(?P<mark>`{3,}(?=[^`]*$)|~{3,})(?P<info>.*)$", re.DOTALL)
 
 
+@checked
 def by_heading(
     max_tokens: int = MAX_TOKENS, *, level: int = 2, overlap: int = 0, count: CountTokens = estimate_tokens
 ) -> Planner:
@@ -47,6 +49,7 @@ def by_heading(
     return Planner("by_heading", str, divide)
 
 
+@checked
 def by_file(
     max_tokens: int = MAX_TOKENS, *, overlap: int = 0, count: CountTokens = estimate_tokens
 ) -> Planner:
@@ -66,6 +69,7 @@ def by_file(
     return Planner("by_file", dict[str, str], divide)
 
 
+@checked
 def by_criterion(
     criteria: Mapping[str, str],
     max_tokens: int = MAX_TOKENS,
@@ -99,6 +103,7 @@ def by_criterion(
     return Planner("by_criterion", str, divide)
 
 
+@checked
 def by_pages(
     pages: int = 1,
     max_tokens: int = MAX_TOKENS,
@@ -139,6 +144,7 @@ def by_pages(
     return Planner("by_pages", str, divide)
 
 
+@checked
 def in_batches(
     size: int = 20, max_tokens: int = MAX_TOKENS, *, count: CountTokens = estimate_tokens
 ) -> Planner:
@@ -153,8 +159,7 @@ def in_batches(
         UsageError: `size` is less than 1.
     """
     check_ceiling(max_tokens)
-    if size < 1:
-        raise UsageError(f"size is {size}; expected at least 1")
+    at_least(size, "size")
 
     def divide(items: Sequence[str]) -> list[Section]:
         batches = list(

@@ -12,6 +12,7 @@ from typing import Any
 from langchain_core.language_models import BaseChatModel
 from pydantic import BaseModel, JsonValue, ValidationError
 
+from langgraph_parallel.arguments import at_least, checked
 from langgraph_parallel.errors import UsageError
 from langgraph_parallel.nodes.fan_out.gathered import Gathered as Gathered
 from langgraph_parallel.nodes.work.ask import Ask
@@ -52,6 +53,7 @@ def as_synthesizer(given: SynthesizerLike, prompt: str = "sectioning/synthesize"
     )
 
 
+@checked
 def concatenate(*, headings: bool = True) -> Synthesizer:
     """Join the results into one Markdown text, each under its section's title, and name what is missing.
 
@@ -71,6 +73,7 @@ def concatenate(*, headings: bool = True) -> Synthesizer:
     return synthesize_by_concatenation
 
 
+@checked
 def merge_fields(how: FieldJoins | None = None, *, schema: type[BaseModel] | None = None) -> Synthesizer:
     """Merge objects into one, field by field, in the order of the plan.
 
@@ -90,7 +93,8 @@ def merge_fields(how: FieldJoins | None = None, *, schema: type[BaseModel] | Non
         for section, value in gathered.results:
             if not isinstance(value, dict):
                 raise UsageError(
-                    f"section {section.title!r} returned {type(value).__name__}; expected an object"
+                    f"section {section.title!r} returned {type(value).__name__}; expected an object: "
+                    "give the worker a schema"
                 )
             named.append((section.title, value))
         fields, conflicts = merge_objects(named, how)
@@ -100,6 +104,7 @@ def merge_fields(how: FieldJoins | None = None, *, schema: type[BaseModel] | Non
     return synthesize_by_merging
 
 
+@checked
 def merge_tables(
     *key: str, how: FieldJoins | None = None, schema: type[BaseModel] | None = None
 ) -> Synthesizer:
@@ -140,6 +145,7 @@ def merge_tables(
     return synthesize_by_table
 
 
+@checked
 def rank(key: str | None = None, *, k: int = K, max_items: int | None = None) -> Synthesizer:
     """Fuse rankings, each a list with the best first, by reciprocal rank fusion (`reducers.joins.rank`).
 
@@ -153,14 +159,16 @@ def rank(key: str | None = None, *, k: int = K, max_items: int | None = None) ->
     Raises:
         UsageError: `k` or `max_items` is out of range.
     """
-    if k < 0 or (max_items is not None and max_items < 1):
-        raise UsageError(f"k is {k} and max_items is {max_items}; expected k >= 0 and max_items >= 1")
+    at_least(k, "k", 0)
+    if max_items is not None:
+        at_least(max_items, "max_items")
 
     def synthesize_by_rank(gathered: Gathered) -> JsonValue:
         for section, value in gathered.results:
             if not isinstance(value, list):
                 raise UsageError(
-                    f"section {section.title!r} returned {type(value).__name__}; expected a list"
+                    f"section {section.title!r} returned {type(value).__name__}; expected a list: "
+                    "give the worker a schema, or return a list"
                 )
         counts = Counter(section.title for section, _ in gathered.results)
         lists = {
@@ -173,6 +181,7 @@ def rank(key: str | None = None, *, k: int = K, max_items: int | None = None) ->
     return synthesize_by_rank
 
 
+@checked
 def best_by(key: str, *, highest: bool = False) -> Synthesizer:
     """Choose the offer with the lowest number under a key, such as the cheapest.
 
@@ -210,6 +219,7 @@ class by_model:  # noqa: N801 - called like the other synthesizers
         PromptError: the prompt has other variables, or lacks `{results}`.
     """
 
+    @checked
     def __init__(
         self,
         model: ModelLike | None = None,

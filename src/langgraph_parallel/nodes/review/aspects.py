@@ -36,6 +36,8 @@ def as_aspect(aspect: AspectLike) -> Aspect:
             )
         prompt = load_prompt(f"review/aspects/{aspect}")
         return Aspect(name=aspect, title=prompt.title, criteria=prompt.text)
+    if not isinstance(aspect, str | Path | Prompt):
+        raise UsageError(f"aspects contains {aspect!r}; expected names, Markdown files, or Aspect")
     prompt = as_prompt(Path(aspect) if isinstance(aspect, str) else aspect)
     return Aspect(name=prompt.name, title=prompt.title, criteria=prompt.text)
 
@@ -47,7 +49,7 @@ def as_aspects(aspects: Sequence[AspectLike] | None) -> list[Aspect]:
         UsageError: the list is empty, or a name is repeated.
         UnknownAspect, PromptError: as `as_aspect`.
     """
-    if isinstance(aspects, str):
+    if not isinstance(aspects, Sequence | None) or isinstance(aspects, str):
         raise UsageError(f"aspects is {aspects!r}; expected a list of names")
     chosen = [as_aspect(aspect) for aspect in (ASPECTS if aspects is None else aspects)]
     if not chosen:

@@ -12,6 +12,7 @@ from langgraph_parallel.nodes.review.plan import plan_review
 from langgraph_parallel.nodes.review.reconcile import Reconciler
 from langgraph_parallel.nodes.review.settings import ReviewSettings
 from langgraph_parallel.nodes.text.diff import parts_under_review
+from langgraph_parallel.nodes.work.inputs import check_texts
 from langgraph_parallel.offline import BLIND_SPOTS
 from langgraph_parallel.records import Aspect, Ballot, Branch, Review, ReviewQuestion, Section, Skipped
 from langgraph_parallel.reducers.findings.close import Answered, close_review
@@ -25,6 +26,8 @@ NOTICE = (
     "OPENAI_BASE_URL for another OpenAI-compatible server), or name one: --model provider:model on the "
     "command line, create_review(model=...) in Python."
 )
+
+_FILES = "expected a mapping of path to text, such as {'app.py': 'print(1)'}"
 
 
 class Reviewer:
@@ -56,10 +59,9 @@ class Reviewer:
         files, diff = given.get("files") or {}, given.get("diff")
         if not files and diff is None:
             raise InputError("there is nothing to review; pass files={path: text}, or a diff")
-        if not isinstance(files, Mapping) or not all(
-            isinstance(text, str) for pair in files.items() for text in pair
-        ):
-            raise InputError("files must be a mapping of path to text, such as {'app.py': 'print(1)'}")
+        if not isinstance(files, Mapping):
+            raise InputError(f"files is {type(files).__name__}; {_FILES}")
+        check_texts(files, "files", _FILES)
         aspects, limits = self._settings.aspects_for(context), current_run().limits
         parts, unchanged = parts_under_review(files, diff)
         plan = plan_review(
@@ -68,7 +70,7 @@ class Reviewer:
             readers=self._settings.model_voters(context),
             engines=self._settings.engines,
             max_tokens=limits.section_tokens,
-            max_questions=limits.sections,
+            max_questions=limits.max_sections,
         )
         skipped = [*map(Skipped.model_validate, given.get("skipped") or []), *unchanged, *plan.skipped]
         notes: dict[str, JsonValue] = {

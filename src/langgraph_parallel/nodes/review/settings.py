@@ -4,10 +4,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
 
+from langgraph_parallel.arguments import above_zero, exclude_model
 from langgraph_parallel.errors import NoModelError, UnknownAspect, UsageError
 from langgraph_parallel.nodes.review.aspects import ASPECTS, as_aspects
-from langgraph_parallel.nodes.work.arguments import exclude_model
-from langgraph_parallel.nodes.work.roster import Roster
+from langgraph_parallel.nodes.work.roster import Roster, require_models
 from langgraph_parallel.offline import installed_engines
 from langgraph_parallel.prompts import Prompt
 from langgraph_parallel.records import Aspect
@@ -43,18 +43,14 @@ class ReviewSettings:
         exclude_model(self.offline, self.model)
         for model in [*self.voters.models, *([] if self.model is None else [self.model])]:
             check_model(model)
-        if self.voters.is_workers or self.voters.wordings:
-            raise UsageError(
-                "voters of a review are models; pass a number, or Roster(models=, temperatures=)"
-            )
+        require_models(self.voters, "voters")
         if self.offline and self.voters.models:
             raise UsageError("offline=True and Roster(models=...) exclude each other; leave one of them out")
         if self.offline and not self.engines:
             raise UsageError("offline=True and engines=False leave no voter; leave one of them out")
         if self.offline and self.reconcile:
             raise UsageError("offline=True and reconcile=True exclude each other; leave one of them out")
-        if not 0 < self.confirm <= 1:
-            raise UsageError(f"confirm is {float(self.confirm):g}; expected a share above 0 and at most 1")
+        above_zero(float(self.confirm), "confirm", 1)
 
     def model_voters(self, context: ReviewContext) -> int:
         """Return the number of model voters in this run; 0 if the engines vote alone.

@@ -4,6 +4,7 @@ import re
 from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
 
+from langgraph_parallel.arguments import at_least
 from langgraph_parallel.errors import UsageError
 from langgraph_parallel.runtime.tokens import CountTokens, estimate_tokens
 
@@ -53,8 +54,7 @@ def check_ceiling(max_tokens: int, overlap: int = 0) -> None:
     Raises:
         UsageError: `max_tokens` is less than 1, or `overlap` is not from 0 to half of it.
     """
-    if max_tokens < 1:
-        raise UsageError(f"max_tokens is {max_tokens}; expected at least 1")
+    at_least(max_tokens, "max_tokens")
     if not 0 <= overlap <= max_tokens // 2:
         raise UsageError(f"overlap is {overlap}; expected 0 to {max_tokens // 2}, half of max_tokens")
 

@@ -62,9 +62,9 @@ def read_diff(text: str) -> tuple[list[Change], list[Skipped]]:
     try:
         patch = PatchSet(text)
     except UnidiffParseError as error:
-        raise InputError(f"diff is not a unified diff: {error}") from error
+        raise InputError(f"diff is not a unified diff: {error}; pass the output of `git diff`") from error
     if not patch and text.strip():
-        raise InputError("diff is not a unified diff: it has no file")
+        raise InputError("diff is not a unified diff: it names no file; pass the output of `git diff`")
     changes, skipped = [], []
     for file in patch:
         change = _read_change(file)

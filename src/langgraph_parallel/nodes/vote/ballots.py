@@ -7,6 +7,7 @@ from typing import Any
 
 from pydantic import BaseModel, JsonValue
 
+from langgraph_parallel.arguments import check_fields
 from langgraph_parallel.errors import UsageError
 from langgraph_parallel.nodes.work.render import nested_answer
 from langgraph_parallel.records import Ballot, Branch, Tally
@@ -38,11 +39,8 @@ class BallotFormat:
     normalise: NormaliserLike | None = None
 
     def __post_init__(self) -> None:
-        if self.schema is None:
-            return
-        if not isinstance(self.schema, type) or not issubclass(self.schema, BaseModel):
-            raise UsageError(f"ballot.schema is {self.schema!r}; expected a pydantic model")
-        if self.field not in self.schema.model_fields:
+        check_fields(self, "ballot.")
+        if self.schema is not None and self.field not in self.schema.model_fields:
             known = ", ".join(self.schema.model_fields)
             raise UsageError(
                 f"ballot.field is {self.field!r}; expected a field of {self.schema.__name__}: {known}"

@@ -1,12 +1,10 @@
 """Estimate a vote, before any call."""
 
-from collections.abc import Mapping
 from typing import Any
 
-from langgraph_parallel.errors import InputError
 from langgraph_parallel.nodes.vote.electorate import Vote, question_input
 from langgraph_parallel.nodes.vote.judge import Judge
-from langgraph_parallel.nodes.vote.poll import VoteSettings
+from langgraph_parallel.nodes.vote.poll import VoteSettings, require_question
 from langgraph_parallel.nodes.work.estimate import Estimator, estimate_worker
 from langgraph_parallel.nodes.work.workers import Worker
 from langgraph_parallel.records import Estimate
@@ -18,8 +16,7 @@ def voting_estimator(settings: VoteSettings) -> Estimator:
     """Build the estimator of a vote: all its voters, its judge, and its fallback."""
 
     async def estimate(input: Any, run: Run, context: Context) -> Estimate:
-        if not isinstance(input, Mapping) or input.get("question") is None:
-            raise InputError("the input has no question; pass {'question': ...}")
+        require_question(input)
         question, total = input["question"], Estimate()
         voters = settings.electorate.voters(question, as_context(context, VotingContext).voters)
         for voter in voters:

@@ -10,7 +10,7 @@ from typing import Any
 
 from pydantic import BaseModel, Field, JsonValue
 
-from langgraph_parallel.nodes.work.arguments import at_least
+from langgraph_parallel.arguments import at_least, checked
 from langgraph_parallel.nodes.work.ask import Ask
 from langgraph_parallel.prompts import Prompt, load_prompt
 from langgraph_parallel.records import Count, Tally, Verdict
@@ -52,6 +52,7 @@ class Judge:
 
     name = "judge"
 
+    @checked
     def __init__(
         self,
         model: ModelLike | None = None,

@@ -7,14 +7,13 @@ from langchain_core.runnables import RunnableConfig
 from langgraph.runtime import Runtime
 from langgraph.types import Overwrite
 
-from langgraph_parallel.errors import InputError
 from langgraph_parallel.nodes.fan_out.close import closing_step, require_completion
 from langgraph_parallel.nodes.fan_out.handover import Handover, get_earlier, get_handover
 from langgraph_parallel.nodes.fan_out.task import Task
 from langgraph_parallel.nodes.vote.electorate import Vote
 from langgraph_parallel.nodes.vote.fallback import deciding_asks
 from langgraph_parallel.nodes.vote.judge import Judge, undecided_verdict
-from langgraph_parallel.nodes.vote.poll import Poll, VoteSettings
+from langgraph_parallel.nodes.vote.poll import Poll, VoteSettings, require_question
 from langgraph_parallel.records import Branch, Tally, Verdict
 from langgraph_parallel.reducers.completion import check_completion
 from langgraph_parallel.reducers.votes.agreement import too_perfect
@@ -29,8 +28,7 @@ def open_node(settings: VoteSettings) -> Callable[..., Any]:
 
     async def open_vote(state: Any, runtime: Runtime[Context], config: RunnableConfig) -> dict[str, Any]:
         """List the voters, choose the first wave, and reset what an earlier run on this thread left."""
-        if not state.get("question"):
-            raise InputError("the input has no question; pass {'question': ...}")
+        require_question(state)
         run, context = current_run(), as_context(runtime.context, VotingContext)
         settings.electorate.check(context.model, run)
         for ask in deciding_asks(settings):
@@ -131,11 +129,17 @@ def close_node(settings: VoteSettings) -> Callable[..., Any]:
         return {
             "verdict": verdict.model_copy(update=remarks),
             "ballots": list(ballots.in_order()),
+            "missing": [voter for voter in poll.voters if voter in branches and _is_lost(branches[voter])],
             "run_report": step.report(state),
             "calls": step.calls,
         }
 
     return decide
+
+
+def _is_lost(branch: Branch) -> bool:
+    """Return whether a voter gave no answer, and the vote did not end without it."""
+    return not branch.ok and branch.ended_by != "stop"
 
 
 async def _apply(rule: Any, question: str, ballots: Tally) -> Verdict:

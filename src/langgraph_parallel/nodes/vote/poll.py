@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 from pydantic import JsonValue
 
-from langgraph_parallel.errors import UsageError
+from langgraph_parallel.errors import InputError, UsageError
 from langgraph_parallel.nodes.fan_out.gathered import in_order
 from langgraph_parallel.nodes.vote.ballots import BallotParser
 from langgraph_parallel.nodes.vote.electorate import Electorate
@@ -71,6 +71,16 @@ def as_shadow_stops(
     return list({str(s): s for s in stops if not isinstance(s, all_votes)}.values())
 
 
+def require_question(given: Any) -> None:
+    """Check that an input has a question.
+
+    Raises:
+        InputError: it has none.
+    """
+    if not isinstance(given, Mapping) or not given.get("question"):
+        raise InputError("the input has no question; pass {'question': ...}")
+
+
 @dataclass(frozen=True)
 class Poll:
     """One run of a vote."""
@@ -105,7 +115,9 @@ class Poll:
             return list(self.voters)
         if not rule.weights.keys() & set(self.voters):
             some, known = ", ".join(list(rule.weights)[:5]), ", ".join(self.voters[:5])
-            raise UsageError(f"no voter has a weight: the weights name {some}, and the voters are {known}")
+            raise UsageError(
+                f"no voter has a weight: weights are for {some}, but the voters are {known}; use their names"
+            )
         others = 1.0 if rule.others is None else rule.others
         return sorted(self.voters, key=lambda voter: -Fraction(rule.weights.get(voter, others)))
 

@@ -11,6 +11,7 @@ from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, System
 from langchain_core.runnables import RunnableConfig
 from pydantic import BaseModel
 
+from langgraph_parallel.arguments import checked
 from langgraph_parallel.errors import InputError, InvalidAnswer
 from langgraph_parallel.nodes.work.render import as_sections
 from langgraph_parallel.prompts import Prompt, as_prompt, compose, load_prompt
@@ -18,7 +19,7 @@ from langgraph_parallel.records import Estimate, Section, Usage
 from langgraph_parallel.runtime.calling import Calling
 from langgraph_parallel.runtime.context import Context, current_context
 from langgraph_parallel.runtime.limiter_registry import get_limiter
-from langgraph_parallel.runtime.limits import Limits
+from langgraph_parallel.runtime.limits import Limits, worker_limits
 from langgraph_parallel.runtime.loops import loop_local_async
 from langgraph_parallel.runtime.models import (
     ModelLike,
@@ -32,7 +33,6 @@ from langgraph_parallel.runtime.models import (
 from langgraph_parallel.runtime.prices import Priced, check_budget
 from langgraph_parallel.runtime.redis_limits import get_shared
 from langgraph_parallel.runtime.run import Run, current_run
-from langgraph_parallel.runtime.settings import as_settings
 from langgraph_parallel.runtime.slots import Rates
 from langgraph_parallel.runtime.structured import BoundModel, bind, validate
 from langgraph_parallel.runtime.tokens import estimate_tokens
@@ -69,9 +69,10 @@ class Ask:
     Raises:
         PromptError: the prompt is empty or unreadable, or `given` names an unknown variable.
         ModelError: the model is not valid.
-        UsageError: `limits` has an unknown key.
+        UsageError: `limits` has an unknown key, or a limit of runs; an argument has the wrong type.
     """
 
+    @checked
     def __init__(
         self,
         prompt: str | Path | Prompt,
@@ -94,7 +95,7 @@ class Ask:
         self.model = model
         self.schema = schema
         self.temperature = temperature
-        self.limits = None if limits is None else as_settings(limits, Limits, "limits")
+        self.limits = worker_limits(limits)
         self.role = role
         self.pinned = pinned
 

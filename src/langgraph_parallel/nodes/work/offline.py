@@ -1,6 +1,6 @@
 """Patterns that work with models, and without."""
 
-from langgraph_parallel.nodes.work.arguments import exclude_model
+from langgraph_parallel.arguments import exclude_model
 from langgraph_parallel.runtime.context import Context
 from langgraph_parallel.runtime.models import ModelLike, in_reach
 

@@ -7,8 +7,8 @@ from typing import TypeVar
 
 from pydantic import BaseModel
 
+from langgraph_parallel.arguments import at_least, check_named, checked
 from langgraph_parallel.errors import UsageError
-from langgraph_parallel.nodes.work.arguments import at_least, check_named
 from langgraph_parallel.nodes.work.ask import Ask
 from langgraph_parallel.nodes.work.workers import Worker, WorkerLike, as_worker
 from langgraph_parallel.prompts import Prompt, as_prompt
@@ -46,6 +46,7 @@ class Roster:
         UsageError: the arguments contradict each other, or the size is too small to use every entry.
     """
 
+    @checked
     def __init__(
         self,
         members: "int | WorkerLike | Sequence[WorkerLike] | Mapping[str, WorkerLike] | None" = None,
@@ -57,15 +58,20 @@ class Roster:
     ) -> None:
         if isinstance(members, int):
             if size is not None:
-                raise UsageError(f"Roster({members!r}, size={size!r}): pass one size")
+                raise UsageError(f"Roster({members!r}, size={size!r}) has two sizes; leave one of them out")
             members, size = None, members
         if size is not None:
             at_least(size, "the size of the roster")
-        for name, entries in (("models", models), ("wordings", wordings), ("temperatures", temperatures)):
+        for name, entries in (("models", models), ("wordings", wordings)):
             if isinstance(entries, str) or not isinstance(entries, Sequence):
                 raise UsageError(f"{name} is {entries!r}; expected a list")
         if members is not None and (models or wordings or temperatures):
-            raise UsageError("workers bring their own models; leave out models, wordings and temperatures")
+            raise UsageError(
+                "a roster of workers has models, wordings or temperatures; leave them out, as workers bring "
+                "their own"
+            )
+        if isinstance(members, str | bytes | float):
+            raise UsageError(f"members is {members!r}; expected a number, workers, or a mapping of workers")
         self.members, self.size = members, size
         self.models, self.wordings, self.temperatures = list(models), list(wordings), list(temperatures)
 
@@ -84,7 +90,8 @@ class Roster:
         size = self.size if self.size is not None else longest if self.models else max(default, longest)
         if longest > size:
             raise UsageError(
-                f"{longest} models, wordings or temperatures for a panel of {size}: some would never be used"
+                f"the roster has {longest} models, wordings or temperatures for {size} members; raise the "
+                "size, or some would never be used"
             )
         return size
 
@@ -186,6 +193,20 @@ def as_roster(given: RosterLike | None, name: str, model: ModelLike | None = Non
     if not roster.is_workers:
         roster.count()
     return roster
+
+
+def require_models(roster: Roster, name: str) -> None:
+    """Check that the members of a roster are models that share the graph's prompt.
+
+    Args:
+        roster: the argument.
+        name: of the argument, for errors.
+
+    Raises:
+        UsageError: they are workers, or have wordings of their own.
+    """
+    if roster.is_workers or roster.wordings:
+        raise UsageError(f"{name} are models here; pass a number, or Roster(models=, temperatures=)")
 
 
 def _deal(entries: Sequence[T], number: int) -> T | None:

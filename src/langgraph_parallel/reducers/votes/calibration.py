@@ -7,6 +7,7 @@ from typing import NamedTuple, Self
 
 from pydantic import JsonValue, ValidationError
 
+from langgraph_parallel.arguments import above_zero, at_least, checked
 from langgraph_parallel.errors import UsageError
 from langgraph_parallel.records import Tally
 from langgraph_parallel.records.base import Record
@@ -75,6 +76,7 @@ class Calibration(Record):
             raise UsageError(f"{str(path)!r} is not a calibration: {problem}") from None
 
 
+@checked
 def calibrate(history: Iterable[Labelled], *, choices: int = 2, sharpness: float = 2.0) -> Calibration:
     """Learn the weight of each voter.
 
@@ -92,15 +94,12 @@ def calibrate(history: Iterable[Labelled], *, choices: int = 2, sharpness: float
         UsageError: `choices` or `sharpness` is out of range; or the history has no cast ballot, has None as a
             true answer, or does not hold pairs.
     """
-    if not isinstance(choices, int) or choices < 2 or not 0 < sharpness <= _MAX_SHARPNESS:
-        raise UsageError(
-            f"calibrate(choices={choices}, sharpness={sharpness}): pass at least 2 choices, and a sharpness "
-            f"in (0, {_MAX_SHARPNESS}]"
-        )
+    at_least(choices, "choices", 2)
+    above_zero(sharpness, "sharpness", _MAX_SHARPNESS)
     graded = _grade_history(history)
     records = _track_records(graded)
     if not records:
-        raise UsageError("the history has no cast ballot; there is nothing to learn from")
+        raise UsageError("the history has no cast ballot; pass votes in which voters gave choices")
     weights = _weights(records, choices, sharpness)
     # Over all questions: a voter that answers few of them is not the best one to ask alone.
     hits = {voter: sum(vote.is_right.get(voter, False) for vote in graded) for voter in weights}
@@ -139,12 +138,12 @@ def _grade_history(history: Iterable[Labelled]) -> list[_GradedVote]:
     except UsageError:
         raise
     except (TypeError, ValueError):
-        raise UsageError("the history must hold pairs of ballots and their true answer") from None
+        raise UsageError("the history must hold pairs: (ballots, true answer)") from None
 
 
 def _grade(ballots: Ballots, truth: JsonValue) -> _GradedVote:
     if truth is None:
-        raise UsageError("the history has None as a true answer, which stands for no answer")
+        raise UsageError("the history has None as a true answer; leave out votes without a true answer")
     tally, key = as_tally(ballots), canonical(truth)
     return _GradedVote(tally, key, {b.voter: canonical(b.choice) == key for b in usable(tally)})
 

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar, Literal, Protocol, cast, runtime_checkable
 
-from langgraph_parallel.errors import UsageError
+from langgraph_parallel.arguments import at_least, check_fields
 from langgraph_parallel.records import Ballot, Tally, Verdict
 from langgraph_parallel.reducers.canonical import canonical
 from langgraph_parallel.reducers.votes.counting import is_usable
@@ -45,10 +45,8 @@ class BaseRule:
     """Fewest ballots that count, for a choice; at least 1."""
 
     def __post_init__(self) -> None:
-        if not isinstance(self.quorum, int) or self.quorum < 1:
-            raise UsageError(f"quorum is {self.quorum}; expected a whole number >= 1")
-        if (ties := getattr(self, "ties", None)) not in {None, "earliest", "none"}:
-            raise UsageError(f"ties is {ties!r}; expected 'earliest' or 'none'")
+        check_fields(self)
+        at_least(self.quorum, "quorum")
 
     @property
     def name(self) -> str:

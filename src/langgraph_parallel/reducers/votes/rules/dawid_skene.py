@@ -7,6 +7,7 @@ from fractions import Fraction
 
 from pydantic import JsonValue
 
+from langgraph_parallel.arguments import checked
 from langgraph_parallel.errors import UsageError
 from langgraph_parallel.records import Ballot, Tally, Verdict, VerdictStatus
 from langgraph_parallel.records.base import Record
@@ -119,6 +120,7 @@ class DawidSkene(Record):
         return dawid_skene(self.confusion, self.prior)
 
 
+@checked
 def fit_dawid_skene(tallies: Iterable[Ballots], *, iterations: int = 100) -> DawidSkene:
     """Estimate how voters confuse choices, and the true answers, from ballots on many questions.
 
@@ -149,7 +151,7 @@ def fit_dawid_skene(tallies: Iterable[Ballots], *, iterations: int = 100) -> Daw
 
 def _check_number_of_choices(number: int) -> None:
     if not number:
-        raise UsageError("no ballot was cast; there is nothing to fit")
+        raise UsageError("no ballot was cast; pass votes in which voters gave choices")
     if number > _MAX_CHOICES:
         raise UsageError(
             f"the ballots hold {number} choices; Dawid and Skene's model supports at most {_MAX_CHOICES}, "

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import ClassVar
 
-from langgraph_parallel.errors import UsageError
+from langgraph_parallel.arguments import at_least
 from langgraph_parallel.records import Ballot, Tally, Verdict
 from langgraph_parallel.reducers.canonical import canonical
 from langgraph_parallel.reducers.votes.counting import Group, build_verdict, is_usable, list_items, usable
@@ -34,8 +34,7 @@ class union(BaseRule):  # noqa: N801
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if not isinstance(self.at_least, int) or self.at_least < 1:
-            raise UsageError(f"union(at_least={self.at_least}): expected a whole number >= 1")
+        at_least(self.at_least, "at_least")
 
     def supports(self, ballot: Ballot) -> Mapping[str, Amount] | None:
         """Return one vote for each item of the ballot's list."""

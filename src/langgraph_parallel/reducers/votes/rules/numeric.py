@@ -149,8 +149,8 @@ class trimmed_mean(_Centre):  # noqa: N801
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if isinstance(self.share, bool) or not 0 <= self.share < 0.5:
-            raise UsageError(f"trimmed_mean({self.share}): share must be in [0, 0.5)")
+        if not 0 <= self.share < 0.5:
+            raise UsageError(f"share is {self.share!r}; expected a number from 0 to below 0.5")
 
     def centre(self, numbers: Sequence[float]) -> float:
         """Return the mean of the numbers that are kept."""

@@ -116,7 +116,7 @@ class weighted(Plurality):  # noqa: N801
     def __post_init__(self) -> None:
         super().__post_init__()
         for voter, weight in self.weights.items():
-            _check_weight(weight, f"weight of voter {voter!r}")
+            _check_weight(weight, f"weights[{voter!r}]")
         if self.others is not None:
             _check_weight(self.others, "others")
         # Exact sums: float sums depend on the order of the ballots, and lose the digits that break a tie.
@@ -148,4 +148,4 @@ class weighted(Plurality):  # noqa: N801
 
 def _check_weight(weight: float, label: str) -> None:
     if not (math.isfinite(weight) and weight >= 0):
-        raise UsageError(f"{label} is {weight}; expected a number >= 0")
+        raise UsageError(f"{label} is {weight}; expected a finite number of at least 0")

@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import ClassVar
 
-from langgraph_parallel.errors import UsageError
+from langgraph_parallel.arguments import above_zero
 from langgraph_parallel.records import Tally, Verdict
 from langgraph_parallel.reducers.votes.counting import group_by_choice, usable
 from langgraph_parallel.reducers.votes.rules.base import BaseRule, GoesBy
@@ -84,8 +84,7 @@ class threshold(_Share):  # noqa: N801
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if isinstance(self.share, bool) or not 0 < self.share <= 1:
-            raise UsageError(f"threshold({self.share}): share must be in (0, 1]")
+        above_zero(self.share, "share", 1)
 
     @property
     def least(self) -> Fraction:
