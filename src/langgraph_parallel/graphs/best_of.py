@@ -1,7 +1,6 @@
 """Best of n: several drafts at once, judged without their authors' names."""
 
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Annotated, Any, Unpack
 
 from langgraph.graph.state import CompiledStateGraph
@@ -15,7 +14,7 @@ from langgraph_parallel.nodes.catalogue.best_of import Contest, Drafting, Method
 from langgraph_parallel.nodes.flow.spec import Flow
 from langgraph_parallel.nodes.work.roster import RosterLike, as_roster
 from langgraph_parallel.nodes.work.workers import Workers
-from langgraph_parallel.prompts import Prompt, load_prompts
+from langgraph_parallel.prompts import PromptLike, load_prompts
 from langgraph_parallel.records import Draft
 from langgraph_parallel.runtime.models import ModelLike
 
@@ -52,7 +51,7 @@ def create_best_of(
     method: Method = "pairs",
     rubric: Mapping[str, str] | None = None,
     merge: bool = False,
-    prompts: Mapping[str, str | Path | Prompt] | None = None,
+    prompts: Mapping[str, PromptLike] | None = None,
     name: str = "best_of",
     **options: Unpack[GraphOptions],
 ) -> CompiledStateGraph[Any, Any, Any, Any]:

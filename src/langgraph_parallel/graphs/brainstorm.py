@@ -1,7 +1,6 @@
 """Brainstorm: several personas propose ideas at once, and similar ideas are merged."""
 
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Annotated, Any, Unpack
 
 from langgraph.graph.state import CompiledStateGraph
@@ -15,7 +14,7 @@ from langgraph_parallel.nodes.catalogue.brainstorm import Brainstorm
 from langgraph_parallel.nodes.flow.spec import Flow
 from langgraph_parallel.nodes.work.roster import Roster, as_roster
 from langgraph_parallel.nodes.work.workers import Workers
-from langgraph_parallel.prompts import Prompt, load_prompts
+from langgraph_parallel.prompts import PromptLike, load_prompts
 from langgraph_parallel.records import Idea
 from langgraph_parallel.reducers.joins.ideas import SIMILAR
 from langgraph_parallel.runtime.models import ModelLike
@@ -46,7 +45,7 @@ def create_brainstorm(
     max_ideas: int = 5,
     vote: bool = False,
     similar: float = SIMILAR,
-    prompts: Mapping[str, str | Path | Prompt] | None = None,
+    prompts: Mapping[str, PromptLike] | None = None,
     name: str = "brainstorm",
     **options: Unpack[GraphOptions],
 ) -> CompiledStateGraph[Any, Any, Any, Any]:

@@ -1,7 +1,6 @@
 """Briefing: what many documents say together, with themes, contradictions, and verified citations."""
 
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Annotated, Any, Unpack
 
 from langgraph.graph.state import CompiledStateGraph
@@ -14,7 +13,7 @@ from langgraph_parallel.graphs.options import GraphOptions
 from langgraph_parallel.nodes.catalogue.briefing import Briefer
 from langgraph_parallel.nodes.flow.spec import Flow
 from langgraph_parallel.nodes.work.workers import Workers
-from langgraph_parallel.prompts import Prompt, load_prompts
+from langgraph_parallel.prompts import PromptLike, load_prompts
 from langgraph_parallel.records import Briefing
 from langgraph_parallel.runtime.models import ModelLike
 
@@ -51,7 +50,7 @@ def create_briefing(
     max_points: int = 8,
     language: str = "the language of most of the material",
     offline: bool = False,
-    prompts: Mapping[str, str | Path | Prompt] | None = None,
+    prompts: Mapping[str, PromptLike] | None = None,
     name: str = "briefing",
     **options: Unpack[GraphOptions],
 ) -> CompiledStateGraph[Any, Any, Any, Any]:

@@ -1,7 +1,6 @@
 """Debate: voters see each other's arguments and may revise, until none does; then a rule decides."""
 
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Annotated, Any, Unpack
 
 from langgraph.graph.state import CompiledStateGraph
@@ -16,7 +15,7 @@ from langgraph_parallel.nodes.flow.spec import Flow
 from langgraph_parallel.nodes.vote.ballots import BallotFormat
 from langgraph_parallel.nodes.work.roster import RosterLike, as_roster
 from langgraph_parallel.nodes.work.workers import Workers
-from langgraph_parallel.prompts import Prompt, load_prompts
+from langgraph_parallel.prompts import PromptLike, load_prompts
 from langgraph_parallel.records import Ballot, Turn, Verdict
 from langgraph_parallel.reducers.votes.rules import Rule
 from langgraph_parallel.runtime.models import ModelLike
@@ -53,7 +52,7 @@ def create_debate(
     max_rounds: int = 3,
     rule: str | Rule = "majority",
     ballot: BallotFormat | Mapping[str, Any] | None = None,
-    prompts: Mapping[str, str | Path | Prompt] | None = None,
+    prompts: Mapping[str, PromptLike] | None = None,
     name: str = "debate",
     **options: Unpack[GraphOptions],
 ) -> CompiledStateGraph[Any, Any, Any, Any]:

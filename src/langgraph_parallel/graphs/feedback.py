@@ -1,7 +1,6 @@
 """Feedback: sentiment, topics, urgency and entities of many texts at once, as a table."""
 
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Annotated, Any, Unpack
 
 from langgraph.graph.state import CompiledStateGraph
@@ -14,7 +13,7 @@ from langgraph_parallel.graphs.options import GraphOptions
 from langgraph_parallel.nodes.catalogue.feedback import DIMENSIONS, Analysis
 from langgraph_parallel.nodes.flow.spec import Flow
 from langgraph_parallel.nodes.work.workers import Workers
-from langgraph_parallel.prompts import Prompt, load_prompts
+from langgraph_parallel.prompts import PromptLike, load_prompts
 from langgraph_parallel.records import Feedback
 from langgraph_parallel.runtime.models import ModelLike
 
@@ -49,7 +48,7 @@ def create_feedback_analysis(
     dimensions: Sequence[str] = DIMENSIONS,
     batch_size: int = 20,
     offline: bool = False,
-    prompts: Mapping[str, str | Path | Prompt] | None = None,
+    prompts: Mapping[str, PromptLike] | None = None,
     name: str = "feedback",
     **options: Unpack[GraphOptions],
 ) -> CompiledStateGraph[Any, Any, Any, Any]:

@@ -1,7 +1,6 @@
 """Guarded answer: the answer and the checks of the message run at once; the checks release the answer."""
 
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Annotated, Any, Unpack
 
 from langgraph.graph.state import CompiledStateGraph
@@ -17,7 +16,7 @@ from langgraph_parallel.nodes.catalogue.checks import CheckLike, build_check_wor
 from langgraph_parallel.nodes.catalogue.guarded import Guard, Policy, build_answer_workers
 from langgraph_parallel.nodes.flow.spec import Flow
 from langgraph_parallel.nodes.work.workers import WorkerLike, Workers
-from langgraph_parallel.prompts import Prompt, load_prompts
+from langgraph_parallel.prompts import PromptLike, load_prompts
 from langgraph_parallel.records import CheckOutcome
 from langgraph_parallel.runtime.models import ModelLike
 
@@ -50,7 +49,7 @@ def create_guarded(
     check_model: ModelLike | None = None,
     policy: Policy = "closed",
     stream: bool = False,
-    prompts: Mapping[str, str | Path | Prompt] | None = None,
+    prompts: Mapping[str, PromptLike] | None = None,
     name: str = "guarded",
     **options: Unpack[GraphOptions],
 ) -> CompiledStateGraph[Any, Any, Any, Any]:

@@ -1,7 +1,6 @@
 """Labeling: a vote for each item, the agreement of the voters, and a queue for people."""
 
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Annotated, Any, Unpack
 
 from langgraph.graph.state import CompiledStateGraph
@@ -16,7 +15,7 @@ from langgraph_parallel.nodes.catalogue.labeling import Annotation
 from langgraph_parallel.nodes.flow.spec import Flow
 from langgraph_parallel.nodes.work.roster import RosterLike, as_roster
 from langgraph_parallel.nodes.work.workers import Workers
-from langgraph_parallel.prompts import Prompt, load_prompts
+from langgraph_parallel.prompts import PromptLike, load_prompts
 from langgraph_parallel.records import Label
 from langgraph_parallel.reducers.votes.agreement import Agreement
 from langgraph_parallel.reducers.votes.rules import Rule
@@ -63,7 +62,7 @@ def create_labeling(
     stop: str | Stop = "decided",
     wave: Wave = "lossless",
     contested: float = 2 / 3,
-    prompts: Mapping[str, str | Path | Prompt] | None = None,
+    prompts: Mapping[str, PromptLike] | None = None,
     name: str = "labeling",
     **options: Unpack[GraphOptions],
 ) -> CompiledStateGraph[Any, Any, Any, Any]:

@@ -1,7 +1,6 @@
 """Market study: sections and numeric votes at once; a report, and a table of forecasts."""
 
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Annotated, Any, NotRequired, Unpack
 
 from langgraph.graph.state import CompiledStateGraph
@@ -16,7 +15,7 @@ from langgraph_parallel.nodes.catalogue.market_study import FORECAST, FORECASTER
 from langgraph_parallel.nodes.flow.spec import Flow
 from langgraph_parallel.nodes.work.roster import RosterLike, as_roster
 from langgraph_parallel.nodes.work.workers import WorkerLike, Workers
-from langgraph_parallel.prompts import Prompt, load_prompts
+from langgraph_parallel.prompts import PromptLike, load_prompts
 from langgraph_parallel.records import MarketStudy
 from langgraph_parallel.reducers.votes.rules import Rule
 from langgraph_parallel.runtime.models import ModelLike
@@ -62,7 +61,7 @@ def create_market_study(
     unit: str = "percent a year",
     forecasters: RosterLike | None = None,
     rule: str | Rule = "median",
-    prompts: Mapping[str, str | Path | Prompt] | None = None,
+    prompts: Mapping[str, PromptLike] | None = None,
     name: str = "market_study",
     **options: Unpack[GraphOptions],
 ) -> CompiledStateGraph[Any, Any, Any, Any]:

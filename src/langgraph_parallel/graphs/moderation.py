@@ -1,7 +1,6 @@
 """Moderation: all checks of a text at once; any flag flags it, and a text is clean only if all checks ran."""
 
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Annotated, Any, Unpack
 
 from langgraph.graph.state import CompiledStateGraph
@@ -16,7 +15,7 @@ from langgraph_parallel.nodes.catalogue.checks import CheckLike, build_check_wor
 from langgraph_parallel.nodes.catalogue.moderation import ENGINES, Moderating, moderation_checks
 from langgraph_parallel.nodes.flow.spec import Flow
 from langgraph_parallel.nodes.work.workers import Workers
-from langgraph_parallel.prompts import Prompt, load_prompts
+from langgraph_parallel.prompts import PromptLike, load_prompts
 from langgraph_parallel.records import Moderation
 from langgraph_parallel.runtime.models import ModelLike
 
@@ -49,7 +48,7 @@ def create_moderation(
     checks: Sequence[str] | Mapping[str, CheckLike] | None = None,
     offline: bool = False,
     region: str | None = None,
-    prompts: Mapping[str, str | Path | Prompt] | None = None,
+    prompts: Mapping[str, PromptLike] | None = None,
     name: str = "moderation",
     **options: Unpack[GraphOptions],
 ) -> CompiledStateGraph[Any, Any, Any, Any]:

@@ -1,7 +1,6 @@
 """Research: a planner divides a question, workers look into its topics with tools, a report cites them."""
 
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Annotated, Any, NotRequired, Unpack
 
 from langgraph.graph.state import CompiledStateGraph
@@ -14,7 +13,7 @@ from langgraph_parallel.graphs.options import GraphOptions
 from langgraph_parallel.nodes.catalogue.research import Inquiry
 from langgraph_parallel.nodes.flow.spec import Flow
 from langgraph_parallel.nodes.work.workers import Workers
-from langgraph_parallel.prompts import Prompt, load_prompts
+from langgraph_parallel.prompts import PromptLike, load_prompts
 from langgraph_parallel.records import Research
 from langgraph_parallel.runtime.models import ModelLike
 
@@ -57,7 +56,7 @@ def create_research(
     max_steps: int = 4,
     language: str = "the language of the question",
     offline: bool = False,
-    prompts: Mapping[str, str | Path | Prompt] | None = None,
+    prompts: Mapping[str, PromptLike] | None = None,
     name: str = "research",
     **options: Unpack[GraphOptions],
 ) -> CompiledStateGraph[Any, Any, Any, Any]:

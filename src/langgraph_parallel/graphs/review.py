@@ -3,7 +3,6 @@
 from collections.abc import Mapping, Sequence
 from fractions import Fraction
 from operator import attrgetter
-from pathlib import Path
 from typing import Annotated, Any, Unpack
 
 from langgraph.graph.state import CompiledStateGraph
@@ -23,7 +22,7 @@ from langgraph_parallel.nodes.vote.ballots import BallotParser
 from langgraph_parallel.nodes.vote.poll import VoteSettings
 from langgraph_parallel.nodes.work.roster import Roster, as_roster
 from langgraph_parallel.nodes.work.workers import Workers
-from langgraph_parallel.prompts import Prompt, load_prompts
+from langgraph_parallel.prompts import PromptLike, load_prompts
 from langgraph_parallel.records import Finding, Review, ReviewQuestion, Skipped
 from langgraph_parallel.reducers.votes.rules import union
 from langgraph_parallel.runtime.context import ReviewContext
@@ -79,7 +78,7 @@ def create_review(
     offline: bool = False,
     reconcile: bool = False,
     confirm: float = 2 / 3,
-    prompts: Mapping[str, str | Path | Prompt] | None = None,
+    prompts: Mapping[str, PromptLike] | None = None,
     name: str = "review",
     **options: Unpack[GraphOptions],
 ) -> CompiledStateGraph[Any, Any, Any, Any]:

@@ -1,7 +1,6 @@
 """Voting: several voters answer one question, and a rule decides."""
 
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Annotated, Any, Required, Unpack
 
 from langgraph.graph import END, START, StateGraph
@@ -39,7 +38,7 @@ from langgraph_parallel.nodes.vote.panel import ModelVoters, answer_schema
 from langgraph_parallel.nodes.vote.poll import VoteSettings, as_shadow_stops
 from langgraph_parallel.nodes.work.roster import Roster, RosterLike, as_roster
 from langgraph_parallel.nodes.work.workers import WorkerLike
-from langgraph_parallel.prompts import Prompt
+from langgraph_parallel.prompts import PromptLike
 from langgraph_parallel.records import Ballot, Call, Verdict
 from langgraph_parallel.reducers.canonical import check_choices
 from langgraph_parallel.reducers.channels import merge_calls
@@ -96,7 +95,7 @@ class _Inner(VotingOutput):
 def create_voting(
     *,
     model: ModelLike | None = None,
-    prompt: str | Path | Prompt | None = None,
+    prompt: PromptLike | None = None,
     choices: Sequence[JsonValue] | None = None,
     voters: RosterLike | None = None,
     rule: str | Rule | Judge = "majority",
@@ -178,7 +177,7 @@ def create_voting(
 def _electorate(
     roster: Roster,
     model: ModelLike | None,
-    prompt: str | Path | Prompt | None,
+    prompt: PromptLike | None,
     choices: Sequence[JsonValue] | None,
     layout: BallotFormat,
     form: Form,

@@ -3,6 +3,7 @@
 from langgraph_parallel.prompts.boundary import Messages, compose, fence
 from langgraph_parallel.prompts.loader import (
     Prompt,
+    PromptLike,
     as_prompt,
     list_prompts,
     load_prompt,
@@ -13,6 +14,7 @@ from langgraph_parallel.prompts.loader import (
 __all__ = [
     "Messages",
     "Prompt",
+    "PromptLike",
     "as_prompt",
     "compose",
     "fence",

@@ -12,6 +12,8 @@ from importlib.resources import files
 from pathlib import Path
 from textwrap import shorten
 
+from typing_extensions import TypeAliasType
+
 from langgraph_parallel.errors import PromptError
 
 _VARIABLE = re.compile(r"(?<!\{)\{([a-z][a-z0-9_]*)\}(?!\})")
@@ -81,6 +83,10 @@ class Prompt:
         return heading[1].strip() if heading else self.name
 
 
+PromptLike = TypeAliasType("PromptLike", str | Path | Prompt)
+"""A prompt, or what becomes one: its text, or the path of a Markdown file."""
+
+
 def _in_braces(names: Iterable[str]) -> str:
     return ", ".join(f"{{{name}}}" for name in sorted(names))
 
@@ -108,9 +114,7 @@ def list_prompts(folder: str) -> list[str]:
     return sorted(Path(item.name).stem for item in directory.iterdir() if item.name.endswith(".md"))
 
 
-def load_prompts(
-    graph: str, replacements: "Mapping[str, str | Path | Prompt] | None" = None
-) -> dict[str, Prompt]:
+def load_prompts(graph: str, replacements: Mapping[str, PromptLike] | None = None) -> dict[str, Prompt]:
     """Load the prompts of a graph by name, with the caller's replacements.
 
     Args:
@@ -127,7 +131,7 @@ def load_prompts(
 
 def with_replacements(
     shipped: Mapping[str, Prompt],
-    replacements: "Mapping[str, str | Path | Prompt] | None",
+    replacements: Mapping[str, PromptLike] | None,
     graph: str,
 ) -> dict[str, Prompt]:
     """Return prompts by name, with the caller's replacements.
@@ -157,7 +161,7 @@ def with_replacements(
     return prompts
 
 
-def as_prompt(prompt: "str | Path | Prompt", name: str = "") -> Prompt:
+def as_prompt(prompt: PromptLike, name: str = "") -> Prompt:
     """Turn a text, a Markdown file or a `Prompt` into a `Prompt`.
 
     Args:

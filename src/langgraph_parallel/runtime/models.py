@@ -17,6 +17,7 @@ from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any, cast
 
 from langchain_core.language_models import BaseChatModel
+from typing_extensions import TypeAliasType
 
 from langgraph_parallel.errors import ModelError, NoModelError
 from langgraph_parallel.runtime.limiter_registry import current_limiter
@@ -26,7 +27,7 @@ from langgraph_parallel.runtime.retry import reset_after
 if TYPE_CHECKING:
     from langchain_openai.chat_models.base import BaseChatOpenAI
 
-ModelLike = str | BaseChatModel
+ModelLike = TypeAliasType("ModelLike", str | BaseChatModel)
 
 DEFAULT_MODEL = "openai:gpt-5-mini"
 """The model if an OpenAI key is set and no model is named."""

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from pydantic import BaseModel, Field
+from typing_extensions import TypeAliasType
 
 from langgraph_parallel.arguments import check_fields, check_named
 from langgraph_parallel.errors import UsageError
@@ -59,7 +60,7 @@ class Check:
         require_models(as_roster(self.voters, "voters"), "voters")
 
 
-CheckLike = str | Check | Mapping[str, Any] | WorkerLike
+CheckLike = TypeAliasType("CheckLike", str | Check | Mapping[str, Any] | WorkerLike)
 
 
 def as_check(given: CheckLike) -> Check:

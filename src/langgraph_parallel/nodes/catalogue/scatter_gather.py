@@ -8,6 +8,7 @@ from typing import Any, Literal
 from urllib.parse import urlsplit
 
 from langchain_core.runnables import RunnableConfig
+from typing_extensions import TypeAliasType
 
 from langgraph_parallel.arguments import above_zero, check_fields, check_named, checked
 from langgraph_parallel.errors import InputError, UsageError
@@ -52,7 +53,7 @@ class Source:
             above_zero(self.timeout, "timeout")
 
 
-SourceLike = Source | Mapping[str, Any] | WorkerLike
+SourceLike = TypeAliasType("SourceLike", Source | Mapping[str, Any] | WorkerLike)
 """A source, or what becomes one: a mapping of its fields, or a worker."""
 
 

@@ -3,15 +3,15 @@
 import inspect
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, get_type_hints
 
 from pydantic import BaseModel, Field, TypeAdapter, ValidationError, model_validator
+from typing_extensions import TypeAliasType
 
 from langgraph_parallel.arguments import at_least, checked
 from langgraph_parallel.errors import InputError, UsageError
 from langgraph_parallel.nodes.work.ask import Ask
-from langgraph_parallel.prompts import Prompt, load_prompt
+from langgraph_parallel.prompts import PromptLike, load_prompt
 from langgraph_parallel.records import Section
 from langgraph_parallel.reducers.staging import find_cycle
 from langgraph_parallel.runtime.limits import Limits
@@ -60,7 +60,9 @@ class Planner:
         return self.divide(content)
 
 
-PlannerLike = Planner | Callable[[Any], Sequence[Section] | Awaitable[Sequence[Section]]]
+PlannerLike = TypeAliasType(
+    "PlannerLike", Planner | Callable[[Any], Sequence[Section] | Awaitable[Sequence[Section]]]
+)
 
 
 class _Brief(BaseModel):
@@ -96,7 +98,7 @@ def by_model(
     model: ModelLike | None = None,
     *,
     max_sections: int = 8,
-    prompt: str | Path | Prompt | None = None,
+    prompt: PromptLike | None = None,
     limits: Limits | Mapping[str, Any] | None = None,
 ) -> Planner:
     """Let a model divide a request into sections that are independent wherever they can be.

@@ -6,18 +6,18 @@ are not among the results, so that no error text can pass for an answer.
 
 from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping
-from pathlib import Path
 from typing import Any
 
 from langchain_core.language_models import BaseChatModel
 from pydantic import BaseModel, JsonValue, ValidationError
+from typing_extensions import TypeAliasType
 
 from langgraph_parallel.arguments import at_least, checked
 from langgraph_parallel.errors import UsageError
 from langgraph_parallel.nodes.fan_out.gathered import Gathered as Gathered
 from langgraph_parallel.nodes.work.ask import Ask
 from langgraph_parallel.nodes.work.render import as_sections, as_text
-from langgraph_parallel.prompts import Prompt, load_prompt
+from langgraph_parallel.prompts import PromptLike, load_prompt
 from langgraph_parallel.reducers.joins.merge import merge_objects, merge_rows
 from langgraph_parallel.reducers.joins.rank import K, fuse
 from langgraph_parallel.runtime.limits import Limits
@@ -25,7 +25,7 @@ from langgraph_parallel.runtime.models import ModelLike
 
 Synthesizer = Callable[[Gathered], JsonValue | Awaitable[JsonValue]]
 """From results to one JSON value, sync or async."""
-SynthesizerLike = Synthesizer | Ask | BaseChatModel
+SynthesizerLike = TypeAliasType("SynthesizerLike", Synthesizer | Ask | BaseChatModel)
 """A synthesizer, or what becomes one: an `Ask` with the variable `{results}`, or a chat model."""
 FieldJoins = Mapping[str, Callable[[list[Any]], Any]]
 """For a field, a function of the list of its values: `{"amount": sum}`."""
@@ -224,7 +224,7 @@ class by_model:  # noqa: N801 - called like the other synthesizers
         self,
         model: ModelLike | None = None,
         *,
-        prompt: str | Path | Prompt | None = None,
+        prompt: PromptLike | None = None,
         limits: Limits | Mapping[str, Any] | None = None,
     ) -> None:
         self.ask = Ask(prompt or load_prompt("sectioning/synthesize"), model=model, limits=limits)

@@ -4,15 +4,17 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from typing_extensions import TypeAliasType
+
 from langgraph_parallel.errors import UnknownAspect, UsageError
-from langgraph_parallel.prompts import Prompt, as_prompt, list_prompts, load_prompt
+from langgraph_parallel.prompts import Prompt, PromptLike, as_prompt, list_prompts, load_prompt
 from langgraph_parallel.records import Aspect
 from langgraph_parallel.runtime.settings import as_settings
 
 ASPECTS = ("security", "correctness", "performance", "style", "tests", "documentation")
 """The shipped aspects, in the order of the report."""
 
-AspectLike = str | Path | Prompt | Aspect | Mapping[str, Any]
+AspectLike = TypeAliasType("AspectLike", PromptLike | Aspect | Mapping[str, Any])
 
 
 def as_aspect(aspect: AspectLike) -> Aspect:

@@ -5,14 +5,13 @@ import hashlib
 import random
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 from pydantic import BaseModel, Field, JsonValue
 
 from langgraph_parallel.arguments import at_least, checked
 from langgraph_parallel.nodes.work.ask import Ask
-from langgraph_parallel.prompts import Prompt, load_prompt
+from langgraph_parallel.prompts import PromptLike, load_prompt
 from langgraph_parallel.records import Count, Tally, Verdict
 from langgraph_parallel.reducers.canonical import canonical
 from langgraph_parallel.reducers.votes.counting import override_verdict
@@ -57,7 +56,7 @@ class Judge:
         self,
         model: ModelLike | None = None,
         *,
-        prompt: str | Path | Prompt | None = None,
+        prompt: PromptLike | None = None,
         readings: int = 1,
         limits: Limits | Mapping[str, Any] | None = None,
     ) -> None:

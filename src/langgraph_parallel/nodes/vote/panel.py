@@ -8,9 +8,9 @@ from pydantic import BaseModel, Field, create_model
 
 from langgraph_parallel.nodes.vote.electorate import Vote, question_input
 from langgraph_parallel.nodes.work.ask import Ask
-from langgraph_parallel.nodes.work.roster import PromptLike, Roster
+from langgraph_parallel.nodes.work.roster import Roster
 from langgraph_parallel.nodes.work.workers import Worker
-from langgraph_parallel.prompts import as_prompt, load_prompt
+from langgraph_parallel.prompts import PromptLike, as_prompt, load_prompt
 from langgraph_parallel.reducers.votes.rules import Form
 from langgraph_parallel.runtime.models import ModelLike, require_model
 from langgraph_parallel.runtime.prices import check_prices

@@ -3,7 +3,6 @@
 import asyncio
 import json
 from collections.abc import Collection, Mapping
-from pathlib import Path
 from typing import Any, Self
 
 from langchain_core.language_models import BaseChatModel
@@ -14,7 +13,7 @@ from pydantic import BaseModel
 from langgraph_parallel.arguments import checked
 from langgraph_parallel.errors import InputError, InvalidAnswer
 from langgraph_parallel.nodes.work.render import as_sections
-from langgraph_parallel.prompts import Prompt, as_prompt, compose, load_prompt
+from langgraph_parallel.prompts import PromptLike, as_prompt, compose, load_prompt
 from langgraph_parallel.records import Estimate, Section, Usage
 from langgraph_parallel.runtime.calling import Calling
 from langgraph_parallel.runtime.context import Context, current_context
@@ -75,7 +74,7 @@ class Ask:
     @checked
     def __init__(
         self,
-        prompt: str | Path | Prompt,
+        prompt: PromptLike,
         *,
         model: ModelLike | None = None,
         schema: type[BaseModel] | None = None,

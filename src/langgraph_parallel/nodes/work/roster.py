@@ -2,22 +2,21 @@
 
 from collections.abc import Mapping, Sequence
 from copy import copy
-from pathlib import Path
 from typing import TypeVar
 
 from pydantic import BaseModel
+from typing_extensions import TypeAliasType
 
 from langgraph_parallel.arguments import at_least, check_named, checked
 from langgraph_parallel.errors import UsageError
 from langgraph_parallel.nodes.work.ask import Ask
 from langgraph_parallel.nodes.work.workers import Worker, WorkerLike, as_worker
-from langgraph_parallel.prompts import Prompt, as_prompt
+from langgraph_parallel.prompts import Prompt, PromptLike, as_prompt
 from langgraph_parallel.runtime.models import ModelLike
 
 T = TypeVar("T")
 SIZE = 3
 """Members of a panel whose size nothing sets."""
-PromptLike = str | Path | Prompt
 
 
 class Roster:
@@ -160,7 +159,7 @@ class Roster:
         return {name: as_worker(member, prompt) for name, member in named.items()}
 
 
-RosterLike = int | Roster | Sequence[WorkerLike] | Mapping[str, WorkerLike]
+RosterLike = TypeAliasType("RosterLike", int | Roster | Sequence[WorkerLike] | Mapping[str, WorkerLike])
 """A roster, or what makes one: a size, workers, or workers by name."""
 
 

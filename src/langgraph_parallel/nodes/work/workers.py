@@ -6,6 +6,7 @@ from typing import Any, Protocol, runtime_checkable
 
 from langchain_core.language_models import BaseChatModel
 from langchain_core.runnables import Runnable, RunnableConfig, RunnableLambda
+from typing_extensions import TypeAliasType
 
 from langgraph_parallel.errors import UsageError
 from langgraph_parallel.nodes.work.ask import Ask
@@ -42,7 +43,9 @@ class Composed(ABC):
         """Return the upper bounds of the work on an input."""
 
 
-WorkerLike = Worker | Callable[..., Awaitable[Any]] | Callable[..., Any] | BaseChatModel
+WorkerLike = TypeAliasType(
+    "WorkerLike", Worker | Callable[..., Awaitable[Any]] | Callable[..., Any] | BaseChatModel
+)
 """A worker, or what becomes one: a function of the input, sync or async, or a chat model."""
 
 
