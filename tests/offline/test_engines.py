@@ -2,18 +2,22 @@
 
 import asyncio
 import os
+import tempfile
+import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from langgraph_parallel import create_review
-from langgraph_parallel.offline import engines, families_for
+from langgraph_parallel.offline import engines, families_for, voter
 from langgraph_parallel.offline.engines import Engine
 from langgraph_parallel.offline.families import Family, Seat
 from langgraph_parallel.offline.process import EngineError, run_module
 from langgraph_parallel.offline.rules import RULES
+from langgraph_parallel.records import Part
 from langgraph_parallel.report.review.json import json_report
 from langgraph_parallel.report.review.sarif import sarif_report
 from langgraph_parallel.report.review.text import text_report
@@ -208,6 +212,29 @@ async def test_cancelling_a_review_ends_its_engines(tmp_path: Path) -> None:
     with pytest.raises(asyncio.CancelledError):
         await task
     await asyncio.to_thread(_wait_until, lambda: not _is_running(int(marker.read_text())))
+
+
+async def test_cancelling_a_review_while_it_writes_leaves_no_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The thread that writes the files cannot be cancelled, so what it writes is removed afterwards."""
+    writing, go_on = threading.Event(), threading.Event()
+    write = voter._write_files
+
+    def write_slowly(parts: Iterable[Part]) -> Any:
+        writing.set()
+        go_on.wait()
+        return write(parts)
+
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    monkeypatch.setattr(voter, "_write_files", write_slowly)
+    run = asyncio.ensure_future(create_review().ainvoke({"files": {"a.py": UNSAFE}}))
+    await asyncio.to_thread(writing.wait)
+    run.cancel()
+    asyncio.get_running_loop().call_later(0, go_on.set)
+    with pytest.raises(asyncio.CancelledError):
+        await run
+    await asyncio.to_thread(_wait_until, lambda: not list(tmp_path.glob("review-*")))
 
 
 def _wait_until(condition: Callable[[], bool]) -> None:

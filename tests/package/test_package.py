@@ -73,6 +73,14 @@ def test_importing_it_loads_nothing_else() -> None:
     assert not {"langgraph", "langchain_core", "pydantic", "asyncio"} & set(loaded)
 
 
+def test_the_reports_load_no_terminal() -> None:
+    """Rich is imported with the one report that needs it."""
+    loaded = "import sys, langgraph_parallel.report as r; print('rich' in sys.modules, bool(r.text_report))"
+    assert _run(loaded) == "False True"
+    with pytest.raises(AttributeError, match="has no attribute 'no_report'"):
+        getattr(importlib.import_module("langgraph_parallel.report"), "no_" + "report")
+
+
 def test_building_a_vote_loads_no_provider_no_engine_and_no_terminal() -> None:
     """Providers, rich and the engines are imported when they are used."""
     heavy = {

@@ -1,6 +1,6 @@
 """Channel reducers obey the laws that make parallel updates safe."""
 
-from operator import or_
+from operator import add, or_
 from typing import Any
 
 import pytest
@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from langgraph_parallel.records import Ballot, Branch, Call, Claim, Lines, Tally, Usage
-from langgraph_parallel.reducers.channels import add_usage, merge_branches, merge_calls, union_claims
+from langgraph_parallel.reducers.channels import merge_branches, merge_calls, union_claims
 from tests.support import laws
 from tests.support.strategies import branch_maps, call_maps, claim_lists, tallies, usages
 
@@ -30,9 +30,9 @@ CASES: dict[str, Case] = {
     "merge_calls": (merge_calls, dict[str, Call](), call_maps()),
     "union_claims": (join_claims, list[Claim](), claim_lists.map(canonical_list)),
     "tally": (or_, Tally(), tallies),
-    "add_usage": (add_usage, Usage(), usages),
+    "usage": (add, Usage(), usages),
 }
-IDEMPOTENT = [name for name in CASES if name != "add_usage"]
+IDEMPOTENT = [name for name in CASES if name != "usage"]
 any_case = pytest.mark.parametrize("name", list(CASES))
 few = settings(max_examples=40, deadline=None)
 
@@ -118,9 +118,9 @@ def test_arguments_are_not_changed(name: str, data: st.DataObject) -> None:
 
 
 def test_usage_is_a_sum_and_counts_what_comes_twice() -> None:
-    """`add_usage` is not idempotent."""
+    """Adding usage is not idempotent."""
     tokens = Usage(input_tokens=3, output_tokens=2)
-    assert add_usage(tokens, tokens) == Usage(input_tokens=6, output_tokens=4)
+    assert tokens + tokens == Usage(input_tokens=6, output_tokens=4)
 
 
 def test_the_total_of_no_usages_is_zero() -> None:

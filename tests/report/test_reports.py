@@ -23,11 +23,11 @@ from langgraph_parallel.records import (
     Usage,
 )
 from langgraph_parallel.reducers.findings.unite import VoterScope, unite
+from langgraph_parallel.report import text_report
 from langgraph_parallel.report.markdown import escape
 from langgraph_parallel.report.review.json import ReviewDocument, json_report, json_schema
 from langgraph_parallel.report.review.markdown import markdown_report
 from langgraph_parallel.report.review.sarif import sarif_report
-from langgraph_parallel.report.review.text import text_report
 from langgraph_parallel.report.run import run_summary
 
 ROOT = Path(__file__).parents[2]

@@ -102,14 +102,16 @@ class StaticVoter:
 
     async def _judge(self, aspect: str, parts: Sequence[Part]) -> tuple[list[Claim], list[dict[str, str]]]:
         """Run all engines; return the claims, and the unread files with reason and engine."""
-        folder = Path(await asyncio.to_thread(tempfile.mkdtemp, prefix="review-"))
+        written = asyncio.ensure_future(asyncio.to_thread(_write_files, parts))
         try:
-            parts_by_name = await asyncio.to_thread(_write_files, folder, parts)
+            folder, parts_by_name = await asyncio.shield(written)
             results = await asyncio.gather(
                 *(_run_engine(seat, sorted(parts_by_name), folder) for seat in self._seats),
                 return_exceptions=True,
             )
         finally:
+            # A thread cannot be cancelled: whoever is cancelled while it writes waits for it, then cleans up.
+            folder, _ = await written
             await asyncio.shield(asyncio.to_thread(shutil.rmtree, folder, ignore_errors=True))
         failures = [result for result in results if isinstance(result, BaseException)]
         if len(failures) == len(self._seats):
@@ -177,19 +179,19 @@ async def _run_engine(seat: Seat, files: Sequence[str], folder: Path) -> EngineR
             )
 
 
-def _write_files(folder: Path, parts: Iterable[Part]) -> dict[str, Part]:
-    """Write parts to files with generated names; return the parts by name.
+def _write_files(parts: Iterable[Part]) -> tuple[Path, dict[str, Part]]:
+    """Write parts to files with generated names in a new folder; return it, and the parts by name.
 
     The paths under review are not used: they could be absolute, or lead out of the folder.
     """
-    parts_by_name = {}
+    folder, parts_by_name = Path(tempfile.mkdtemp(prefix="review-")), {}
     for number, part in enumerate(parts):
         base = re.sub(r"[^\w.-]", "_", Path(part.path).name, flags=re.ASCII)
         name = f"{number:05d}/{base}"
         (folder / name).parent.mkdir()
         (folder / name).write_text(part.text, encoding="utf-8", errors="replace", newline="")
         parts_by_name[name] = part
-    return parts_by_name
+    return folder, parts_by_name
 
 
 def _rule_of(hit: Hit) -> str:

@@ -9,7 +9,7 @@ its arguments. The merges are idempotent: an update may be applied again after a
 from collections.abc import Callable, Iterable, Mapping
 from typing import TypeVar
 
-from langgraph_parallel.records import Branch, Call, Claim, Usage
+from langgraph_parallel.records import Branch, Call, Claim
 
 T = TypeVar("T")
 
@@ -37,14 +37,6 @@ def union_claims(left: Iterable[Claim], right: Iterable[Claim]) -> list[Claim]:
     any field stay apart: `unite` decides which of them describe the same defect.
     """
     return sorted({claim.model_dump_json(): claim for claim in (*left, *right)}.values(), key=claim_order)
-
-
-def add_usage(left: Usage, right: Usage) -> Usage:
-    """Add token counts. Identity `Usage()`; associative, commutative, **not** idempotent.
-
-    Use it only where each update is applied once; otherwise keep the calls, with `merge_calls`.
-    """
-    return left + right
 
 
 def claim_order(claim: Claim) -> tuple[str, int, int, str, str, str]:
