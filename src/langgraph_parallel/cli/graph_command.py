@@ -3,13 +3,11 @@
 import asyncio
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from langgraph_parallel.cli.checks import check_model_options, limit_fields, make_limits
 from langgraph_parallel.cli.exit_codes import OK
-from langgraph_parallel.cli.options import Format
+from langgraph_parallel.cli.options import Format, OfflineRunOptions, RunOptions
 from langgraph_parallel.cli.signals import stoppable
 from langgraph_parallel.cli.writing import check_output, render_markdown, report_no_result, write_text
 from langgraph_parallel.records import Branch
@@ -18,21 +16,16 @@ from langgraph_parallel.report.wording import visible
 from langgraph_parallel.runtime.limits import Limits
 
 
-@dataclass(frozen=True, kw_only=True)
 class GraphCommand:
-    """The options that all these commands have.
+    """A command that runs one graph of the catalogue.
 
-    Attributes:
-        deadline: seconds.
+    Args:
+        options: as given on the command line.
     """
 
-    model: str | None
-    offline: bool = False
-    output: Path | None
-    deadline: float | None
-    budget_calls: int | None
-    budget_usd: float | None
-    quiet: bool
+    def __init__(self, options: RunOptions) -> None:
+        self._options = options
+        self.offline = isinstance(options, OfflineRunOptions) and options.offline
 
     def check(self) -> Limits:
         """Check the options before any work, and return the limits that they set.
@@ -40,11 +33,13 @@ class GraphCommand:
         Raises:
             UsageError: an option is not valid, or two contradict each other.
         """
-        check_output(self.output)
-        limits = make_limits(
-            limit_fields(deadline=self.deadline, budget_calls=self.budget_calls, budget_usd=self.budget_usd)
+        options = self._options
+        check_output(options.output)
+        fields = limit_fields(
+            deadline=options.deadline, budget_calls=options.budget_calls, budget_usd=options.budget_usd
         )
-        check_model_options(self.model, offline=self.offline, limits=limits)
+        limits = make_limits(fields)
+        check_model_options(options.model, offline=self.offline, limits=limits)
         return limits
 
     def run(self, graph: Any, inputs: Mapping[str, Any]) -> dict[str, Any]:
@@ -59,7 +54,7 @@ class GraphCommand:
             async for mode, data in graph.astream(inputs, stream_mode=["custom", "values"]):
                 if mode == "values":
                     output = data
-                elif not self.quiet and data.get("event") == "finished":
+                elif not self._options.quiet and data.get("event") == "finished":
                     _print_progress(data["branch"])
             return output
 
@@ -67,7 +62,7 @@ class GraphCommand:
             return await stoppable(follow())
 
         output = asyncio.run(run())
-        if not self.quiet:
+        if not self._options.quiet:
             sys.stderr.write("\n" + run_summary(output["run_report"]))
         return output
 
@@ -90,8 +85,8 @@ class GraphCommand:
         elif format is Format.markdown:
             text = output["markdown"]
         else:
-            text = render_markdown(output["markdown"], self.output)
-        write_text(text, self.output)
+            text = render_markdown(output["markdown"], self._options.output)
+        write_text(text, self._options.output)
         return OK
 
 

@@ -3,9 +3,13 @@
 Only typer and the standard library are imported here and in `commands`, so that `--help` stays fast.
 """
 
+import inspect
+from collections.abc import Callable
+from dataclasses import dataclass, fields, is_dataclass
 from enum import StrEnum
+from functools import wraps
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any, get_type_hints
 
 import typer
 
@@ -84,6 +88,59 @@ RuleOption = Annotated[
     str,
     typer.Option("--rule", metavar="RULE", help="Rule that decides the vote, such as 'threshold(0.7)'."),
 ]
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunOptions:
+    """The options of every command that runs a graph of the catalogue."""
+
+    model: ModelOption = None
+    output: OutputOption = None
+    deadline: DeadlineOption = None
+    budget_calls: BudgetCallsOption = None
+    budget_usd: BudgetUsdOption = None
+    quiet: QuietOption = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class OfflineRunOptions(RunOptions):
+    """The same for graphs that can work without a model."""
+
+    offline: OfflineOption = False
+
+
+def spell_out(command: Callable[..., int]) -> Callable[..., int]:
+    """Replace a command's parameter that is a record of options by the options.
+
+    typer reads the options of a command from its signature, so it has to list them all.
+    """
+    parameters: dict[str, inspect.Parameter] = {}
+    records: dict[str, Any] = {}
+    for name, parameter in inspect.signature(command).parameters.items():
+        if is_dataclass(parameter.annotation):
+            records[name] = parameter.annotation
+            hints = get_type_hints(parameter.annotation, include_extras=True)
+            options = [
+                (field.name, hints[field.name], field.default) for field in fields(parameter.annotation)
+            ]
+        else:
+            options = [(name, parameter.annotation, parameter.default)]
+        for option, annotation, default in options:
+            parameters[option] = inspect.Parameter(
+                option, inspect.Parameter.KEYWORD_ONLY, annotation=annotation, default=default
+            )
+
+    @wraps(command)
+    def run(**values: Any) -> int:
+        made = {
+            name: kind(**{field.name: values.pop(field.name) for field in fields(kind)})
+            for name, kind in records.items()
+        }
+        return command(**values, **made)
+
+    run.__signature__ = inspect.Signature([*parameters.values()])  # type: ignore[attr-defined]
+    run.__annotations__ = {name: parameter.annotation for name, parameter in parameters.items()}
+    return run
 
 
 def split_names(text: str | None) -> list[str] | None:

@@ -5,16 +5,11 @@ from typing import Annotated, Any
 import typer
 
 from langgraph_parallel.cli.options import (
-    BudgetCallsOption,
-    BudgetUsdOption,
-    DeadlineOption,
     ExcludeOption,
     Format,
     FormatOption,
-    ModelOption,
-    OfflineOption,
-    OutputOption,
-    QuietOption,
+    OfflineRunOptions,
+    spell_out,
 )
 
 PathsArgument = Annotated[
@@ -39,19 +34,15 @@ LanguageOption = Annotated[
 ]
 
 
+@spell_out
 def brief(
     paths: PathsArgument,
-    model: ModelOption = None,
-    offline: OfflineOption = False,
     include: IncludeOption = None,
     exclude: ExcludeOption = None,
     language: LanguageOption = None,
     format: FormatOption = Format.text,
-    output: OutputOption = None,
-    deadline: DeadlineOption = None,
-    budget_calls: BudgetCallsOption = None,
-    budget_usd: BudgetUsdOption = None,
-    quiet: QuietOption = False,
+    *,
+    options: OfflineRunOptions,
 ) -> int:
     """Write one briefing on many documents, with citations.
 
@@ -65,20 +56,12 @@ def brief(
     from langgraph_parallel.graphs.briefing import create_briefing
     from langgraph_parallel.report.wording import visible
 
-    command = GraphCommand(
-        model=model,
-        offline=offline,
-        output=output,
-        deadline=deadline,
-        budget_calls=budget_calls,
-        budget_usd=budget_usd,
-        quiet=quiet,
-    )
+    command = GraphCommand(options)
     limits = command.check()
     arguments: Any = {} if language is None else {"language": language}
-    graph = create_briefing(model=model, offline=offline, limits=limits, **arguments)
+    graph = create_briefing(model=options.model, offline=options.offline, limits=limits, **arguments)
     documents = read_documents(paths, include=include or [], exclude=exclude or [], use="brief on")
     result = command.run(graph, {"documents": documents.texts})
-    for skipped in documents.skipped if not quiet else []:
+    for skipped in documents.skipped if not options.quiet else []:
         print(visible(f"not read: {skipped.path} ({skipped.reason})"), file=sys.stderr)
     return command.write(result, "briefing", format)

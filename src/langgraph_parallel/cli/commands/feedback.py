@@ -5,14 +5,9 @@ from typing import Annotated, Any
 import typer
 
 from langgraph_parallel.cli.options import (
-    BudgetCallsOption,
-    BudgetUsdOption,
-    DeadlineOption,
-    ModelOption,
-    OfflineOption,
-    OutputOption,
-    QuietOption,
+    OfflineRunOptions,
     TableFormat,
+    spell_out,
     split_names,
 )
 
@@ -44,18 +39,14 @@ TableFormatOption = Annotated[
 ]
 
 
+@spell_out
 def feedback(
     path: TableArgument,
     column: ColumnOption = None,
     dimensions: DimensionsOption = None,
-    model: ModelOption = None,
-    offline: OfflineOption = False,
     format: TableFormatOption = TableFormat.text,
-    output: OutputOption = None,
-    deadline: DeadlineOption = None,
-    budget_calls: BudgetCallsOption = None,
-    budget_usd: BudgetUsdOption = None,
-    quiet: QuietOption = False,
+    *,
+    options: OfflineRunOptions,
 ) -> int:
     """Analyse feedback: sentiment, topics, urgency and entities.
 
@@ -70,23 +61,15 @@ def feedback(
     from langgraph_parallel.graphs.feedback import create_feedback_analysis
     from langgraph_parallel.nodes.catalogue.feedback import DIMENSIONS
 
-    command = GraphCommand(
-        model=model,
-        offline=offline,
-        output=output,
-        deadline=deadline,
-        budget_calls=budget_calls,
-        budget_usd=budget_usd,
-        quiet=quiet,
-    )
+    command = GraphCommand(options)
     limits = command.check()
     names = split_names(dimensions)
     if names is not None:
         check_names(names, "--dimensions", known=DIMENSIONS)
     arguments: Any = {} if names is None else {"dimensions": names}
-    graph = create_feedback_analysis(model=model, offline=offline, limits=limits, **arguments)
+    graph = create_feedback_analysis(model=options.model, offline=options.offline, limits=limits, **arguments)
     result = command.run(graph, {"texts": read_table(path, column)})
     if format is TableFormat.csv and result["csv"] is not None:
-        write_text(result["csv"], output)
+        write_text(result["csv"], options.output)
         return OK
     return command.write(result, "feedback", Format(format.value))

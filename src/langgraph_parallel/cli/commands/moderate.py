@@ -6,15 +6,10 @@ from typing import Annotated
 import typer
 
 from langgraph_parallel.cli.options import (
-    BudgetCallsOption,
-    BudgetUsdOption,
-    DeadlineOption,
     Format,
     FormatOption,
-    ModelOption,
-    OfflineOption,
-    OutputOption,
-    QuietOption,
+    OfflineRunOptions,
+    spell_out,
     split_names,
 )
 
@@ -52,19 +47,15 @@ FailOnOption = Annotated[
 ]
 
 
+@spell_out
 def moderate(
     path: FileArgument,
     checks: ChecksOption = None,
-    model: ModelOption = None,
-    offline: OfflineOption = False,
     region: RegionOption = None,
     fail_on: FailOnOption = None,
     format: FormatOption = Format.text,
-    output: OutputOption = None,
-    deadline: DeadlineOption = None,
-    budget_calls: BudgetCallsOption = None,
-    budget_usd: BudgetUsdOption = None,
-    quiet: QuietOption = False,
+    *,
+    options: OfflineRunOptions,
 ) -> int:
     """Check a text for hate, spam, personal data and copyright.
 
@@ -79,15 +70,7 @@ def moderate(
     from langgraph_parallel.offline.patterns import check_region
     from langgraph_parallel.prompts import list_prompts
 
-    command = GraphCommand(
-        model=model,
-        offline=offline,
-        output=output,
-        deadline=deadline,
-        budget_calls=budget_calls,
-        budget_usd=budget_usd,
-        quiet=quiet,
-    )
+    command = GraphCommand(options)
     limits = command.check()
     chosen = split_names(checks)
     if chosen is not None:
@@ -96,7 +79,9 @@ def moderate(
     if region is not None:
         with naming("--region"):
             check_region(region)
-    graph = create_moderation(model=model, offline=offline, checks=chosen, region=region, limits=limits)
+    graph = create_moderation(
+        model=options.model, offline=options.offline, checks=chosen, region=region, limits=limits
+    )
     result = command.run(graph, {"text": read_text(path, use="moderate")})
     code = command.write(result, "moderation", format)
     status = result["status"]

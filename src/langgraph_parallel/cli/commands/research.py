@@ -5,15 +5,10 @@ from typing import Annotated
 import typer
 
 from langgraph_parallel.cli.options import (
-    BudgetCallsOption,
-    BudgetUsdOption,
-    DeadlineOption,
     Format,
     FormatOption,
-    ModelOption,
-    OfflineOption,
-    OutputOption,
-    QuietOption,
+    OfflineRunOptions,
+    spell_out,
 )
 
 QuestionArgument = Annotated[str, typer.Argument(metavar="QUESTION", help="Question to answer.")]
@@ -35,19 +30,15 @@ RoundsOption = Annotated[
 ]
 
 
+@spell_out
 def research(
     question: QuestionArgument,
     paths: PathsArgument = None,
-    model: ModelOption = None,
-    offline: OfflineOption = False,
-    topics: TopicsOption = 5,
-    rounds: RoundsOption = 2,
+    max_topics: TopicsOption = 5,
+    max_rounds: RoundsOption = 2,
     format: FormatOption = Format.text,
-    output: OutputOption = None,
-    deadline: DeadlineOption = None,
-    budget_calls: BudgetCallsOption = None,
-    budget_usd: BudgetUsdOption = None,
-    quiet: QuietOption = False,
+    *,
+    options: OfflineRunOptions,
 ) -> int:
     """Research a question in documents; report with references.
 
@@ -60,19 +51,17 @@ def research(
     from langgraph_parallel.errors import UsageError
     from langgraph_parallel.graphs.research import create_research
 
-    command = GraphCommand(
-        model=model,
-        offline=offline,
-        output=output,
-        deadline=deadline,
-        budget_calls=budget_calls,
-        budget_usd=budget_usd,
-        quiet=quiet,
-    )
+    command = GraphCommand(options)
     limits = command.check()
     check_not_empty(question, "QUESTION")
     if not paths:
         raise UsageError("research needs documents: give files or folders to search, after the question")
-    graph = create_research(model=model, offline=offline, max_topics=topics, max_rounds=rounds, limits=limits)
+    graph = create_research(
+        model=options.model,
+        offline=options.offline,
+        max_topics=max_topics,
+        max_rounds=max_rounds,
+        limits=limits,
+    )
     files = read_documents(paths, use="search")
     return command.write(command.run(graph, {"question": question, "files": files.texts}), "research", format)

@@ -1,5 +1,6 @@
 """The command `review`."""
 
+from dataclasses import asdict, dataclass
 from enum import StrEnum
 from typing import Annotated
 
@@ -13,6 +14,7 @@ from langgraph_parallel.cli.options import (
     ModelOption,
     OfflineOption,
     OutputOption,
+    spell_out,
     split_names,
 )
 
@@ -164,7 +166,24 @@ KeepOption = Annotated[
 ]
 
 
-# typer builds the options from the signature, so it has to list them all.
+@dataclass(frozen=True, kw_only=True)
+class LimitOptions:
+    """The limits that options set; None sets nothing."""
+
+    timeout: TimeoutOption = None
+    deadline: DeadlineOption = None
+    concurrency: ConcurrencyOption = None
+    rpm: RpmOption = None
+    tpm: TpmOption = None
+    hedge: HedgeOption = None
+    budget_calls: BudgetCallsOption = None
+    budget_tokens: BudgetTokensOption = None
+    budget_usd: BudgetUsdOption = None
+    grace: GraceOption = None
+    max_tokens: MaxTokensOption = None
+
+
+@spell_out
 def review(
     paths: PathsArgument = None,
     diff: DiffOption = None,
@@ -180,21 +199,12 @@ def review(
     fail_on: FailOnOption = None,
     include: IncludeOption = None,
     exclude: ExcludeOption = None,
-    timeout: TimeoutOption = None,
-    deadline: DeadlineOption = None,
-    concurrency: ConcurrencyOption = None,
-    rpm: RpmOption = None,
-    tpm: TpmOption = None,
-    hedge: HedgeOption = None,
-    budget_calls: BudgetCallsOption = None,
-    budget_tokens: BudgetTokensOption = None,
-    budget_usd: BudgetUsdOption = None,
-    grace: GraceOption = None,
     completion: CompletionOption = None,
-    max_tokens: MaxTokensOption = None,
     estimate: EstimateOption = False,
     resume: ResumeOption = None,
     keep: KeepOption = True,
+    *,
+    limits: LimitOptions,
 ) -> int:
     """Review code: models and static engines vote on each aspect.
 
@@ -204,8 +214,6 @@ def review(
     from langgraph_parallel.cli.checks import limit_fields
     from langgraph_parallel.cli.review import destination, reviewing, settings, source
 
-    pace = {"timeout": timeout, "concurrency": concurrency, "rpm": rpm, "tpm": tpm, "hedge": hedge}
-    budget = {"budget_calls": budget_calls, "budget_tokens": budget_tokens, "budget_usd": budget_usd}
     options = settings.ReviewOptions(
         aspects=split_names(aspects),
         model=model,
@@ -214,7 +222,7 @@ def review(
         offline=offline,
         reconcile=reconcile,
         completion=completion,
-        limits=limit_fields(deadline=deadline, grace=grace, max_tokens=max_tokens, **pace, **budget),
+        limits=limit_fields(**asdict(limits)),
     )
     code = source.Source(paths or [], diff, include or [], exclude or [])
     report = destination.Destination(format, output, summary, fail_on)

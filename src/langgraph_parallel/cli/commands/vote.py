@@ -5,15 +5,11 @@ from typing import Annotated
 import typer
 
 from langgraph_parallel.cli.options import (
-    BudgetCallsOption,
-    BudgetUsdOption,
-    DeadlineOption,
     Format,
     FormatOption,
-    ModelOption,
-    OutputOption,
-    QuietOption,
     RuleOption,
+    RunOptions,
+    spell_out,
     split_names,
 )
 
@@ -38,19 +34,16 @@ StopOption = Annotated[
 ]
 
 
+@spell_out
 def vote(
     question: QuestionArgument,
     choices: ChoicesOption = None,
-    model: ModelOption = None,
     voters: VotersOption = 3,
     rule: RuleOption = "majority",
     stop: StopOption = "decided",
     format: FormatOption = Format.text,
-    output: OutputOption = None,
-    deadline: DeadlineOption = None,
-    budget_calls: BudgetCallsOption = None,
-    budget_usd: BudgetUsdOption = None,
-    quiet: QuietOption = False,
+    *,
+    options: RunOptions,
 ) -> int:
     """Ask several model voters one question; a rule decides.
 
@@ -61,18 +54,13 @@ def vote(
     from langgraph_parallel.graphs.voting import create_voting
     from langgraph_parallel.report.voting import verdict_markdown
 
-    command = GraphCommand(
-        model=model,
-        output=output,
-        deadline=deadline,
-        budget_calls=budget_calls,
-        budget_usd=budget_usd,
-        quiet=quiet,
-    )
+    command = GraphCommand(options)
     limits = command.check()
     names = split_names(choices)
-    _check_vote(question, model, names, rule, stop)
-    graph = create_voting(model=model, voters=voters, choices=names, rule=rule, stop=stop, limits=limits)
+    _check_vote(question, options.model, names, rule, stop)
+    graph = create_voting(
+        model=options.model, voters=voters, choices=names, rule=rule, stop=stop, limits=limits
+    )
     result = command.run(graph, {"question": question})
     command.write({**result, "markdown": verdict_markdown(result["verdict"])}, "verdict", format)
     return OK if result["verdict"].decided else FOUND
