@@ -65,7 +65,7 @@ CATALOGUE: dict[str, tuple[Callable[[], Any], dict[str, Any], Render]] = {
         {"message": "How do I mend a bicycle tube?"},
         lambda out: out["answer"] if out["released"] else out["reason"],
     ),
-    "feedback": (parallel.create_feedback_analysis, {"texts": POSTS}, lambda out: out["markdown"]),
+    "feedback": (parallel.create_feedback, {"texts": POSTS}, lambda out: out["markdown"]),
     "labeling": (
         lambda: parallel.create_labeling(labels=["praise", "complaint", "question"]),
         {"items": POSTS},

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from langgraph_parallel.graphs.brainstorm import create_brainstorm
     from langgraph_parallel.graphs.briefing import create_briefing
     from langgraph_parallel.graphs.debate import create_debate
-    from langgraph_parallel.graphs.feedback import create_feedback_analysis
+    from langgraph_parallel.graphs.feedback import create_feedback
     from langgraph_parallel.graphs.guarded import create_guarded
     from langgraph_parallel.graphs.labeling import create_labeling
     from langgraph_parallel.graphs.map_reduce import create_map_reduce
@@ -76,7 +76,7 @@ _MODULES = {
     "create_brainstorm": "graphs.brainstorm",
     "create_briefing": "graphs.briefing",
     "create_debate": "graphs.debate",
-    "create_feedback_analysis": "graphs.feedback",
+    "create_feedback": "graphs.feedback",
     "create_guarded": "graphs.guarded",
     "create_labeling": "graphs.labeling",
     "create_map_reduce": "graphs.map_reduce",
@@ -126,7 +126,7 @@ __all__ = [
     "create_brainstorm",
     "create_briefing",
     "create_debate",
-    "create_feedback_analysis",
+    "create_feedback",
     "create_guarded",
     "create_labeling",
     "create_map_reduce",

@@ -1,13 +1,15 @@
 """Checks of arguments: plain data against its annotation, sizes, names.
 
-A wrong type is refused where it is passed. Later it would be an error of a library, or no error at all.
+A wrong type is refused where it is passed; further down, a library would fail on it, or nothing would.
 """
 
 import inspect
 import math
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import fields
+from decimal import Decimal
 from functools import cache, wraps
+from numbers import Integral, Real
 from types import NoneType, UnionType
 from typing import Any, Literal, ParamSpec, TypeVar, Union, get_args, get_origin, get_type_hints
 
@@ -29,8 +31,9 @@ _LISTS = {list, tuple, Sequence, Collection}
 def checked(function: Callable[P, R]) -> Callable[P, R]:
     """Check each call's arguments of plain data against their annotations.
 
-    Plain data are numbers, strings, literals, classes, None, and lists and mappings of anything. Arguments
-    that may be something else, such as a worker or a model, are left to the function.
+    Plain data are numbers, strings, literals, classes, None, and lists and mappings of anything; any real
+    number is a number, NumPy's and fractions included. Arguments that may be something else, such as a worker
+    or a model, and those annotated with an alias are left to the function, which is not async.
 
     Raises:
         UsageError: an argument has the wrong type.
@@ -40,12 +43,12 @@ def checked(function: Callable[P, R]) -> Callable[P, R]:
     def call(*args: P.args, **kwargs: P.kwargs) -> R:
         signature, annotations = _plain_parameters(function)
         try:
-            given = signature.bind(*args, **kwargs).arguments
+            passed = signature.bind(*args, **kwargs).arguments
         except TypeError:
-            given = {}  # an unknown or a lacking argument: Python's own message says which
+            passed = {}  # an unknown or a missing argument: Python's own error names it
         for name, annotation in annotations.items():
-            if name in given:
-                _check(given[name], annotation, name)
+            if name in passed:
+                _check(passed[name], annotation, name)
         return function(*args, **kwargs)
 
     return call
@@ -71,8 +74,14 @@ def at_least(number: object, name: str, least: int = 1) -> None:
     Raises:
         UsageError: it is not.
     """
-    if not isinstance(number, int) or isinstance(number, bool) or number < least:
+    if not isinstance(number, Integral) or isinstance(number, bool) or int(number) < least:
         raise UsageError(f"{name} is {number!r}; expected an integer of at least {least}")
+
+
+def shown(value: object) -> str:
+    """Return a value as an error shows it: at most 200 characters."""
+    text = repr(value)
+    return text if len(text) <= 200 else f"{text[:200]} ..."
 
 
 def above_zero(number: float, name: str, most: float = math.inf) -> None:
@@ -93,13 +102,13 @@ def check_named(given: object, name: str) -> None:
         UsageError: it is not.
     """
     if not isinstance(given, Mapping):
-        raise UsageError(f"{name} is {given!r}; expected a mapping such as {{'name': ...}}")
+        raise UsageError(f"{name} is {shown(given)}; expected a mapping such as {{'name': ...}}")
     if invalid := [key for key in given if not isinstance(key, str) or not key]:
         raise UsageError(f"{name} has the key {invalid[0]!r}; expected non-empty strings")
 
 
 def exclude_model(offline: bool, model: object) -> None:
-    """Check that a graph which uses no model is given none.
+    """Check that `model` is not set where `offline` is.
 
     Raises:
         UsageError: both arguments are set.
@@ -128,12 +137,15 @@ def _plain_fields(kind: Any) -> list[tuple[str, Any]]:
 def _is_plain(annotation: Any) -> bool:
     if get_origin(annotation) in (Union, UnionType):
         return all(map(_is_plain, get_args(annotation)))
+    if get_origin(annotation) is tuple and get_args(annotation)[1:] != (...,):
+        return False
     return annotation in _SCALARS or get_origin(annotation) in {Literal, Mapping, dict, type, *_LISTS}
 
 
 def _check(value: Any, annotation: Any, name: str) -> None:
-    for found, wrong, expected in _misfits(value, annotation, f"{name} is"):
-        raise UsageError(f"{found} {wrong!r}; expected {_describe(expected)}")
+    if misfit := next(_misfits(value, annotation, f"{name} is"), None):
+        found, wrong, expected = misfit
+        raise UsageError(f"{found} {shown(wrong)}; expected {_describe(expected)}")
 
 
 def _misfits(value: Any, annotation: Any, found: str) -> Iterator[tuple[str, Any, Any]]:
@@ -143,7 +155,7 @@ def _misfits(value: Any, annotation: Any, found: str) -> Iterator[tuple[str, Any
     if kind in (Union, UnionType):
         misfits = [list(_misfits(value, option, found)) for option in inner]
         if all(misfits):
-            # A list with one wrong entry is told by the entry, a value of another kind by the whole.
+            # One wrong entry of a list: report the entry. A value of another kind: report the value.
             yield next((first for first, *_ in misfits if first[0] != found), (found, value, annotation))
     elif kind in _LISTS:
         if not isinstance(value, Collection if kind is Collection else Sequence) or isinstance(
@@ -167,9 +179,9 @@ def _misfits(value: Any, annotation: Any, found: str) -> Iterator[tuple[str, Any
 def _fits(value: Any, annotation: Any) -> bool:
     kind, inner = get_origin(annotation), get_args(annotation)
     if annotation is float:
-        return isinstance(value, int | float) and not isinstance(value, bool) and not math.isnan(value)
+        return isinstance(value, Real | Decimal) and not isinstance(value, bool) and value == value
     if annotation is int:
-        return isinstance(value, int) and not isinstance(value, bool)
+        return isinstance(value, Integral) and not isinstance(value, bool)
     if annotation in _SCALARS:
         return isinstance(value, annotation)
     if kind is Literal:

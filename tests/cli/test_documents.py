@@ -157,7 +157,7 @@ def test_research_without_a_model_searches_in_files(capsys: pytest.CaptureFixtur
     assert "two shops were closed" in capsys.readouterr().out
     assert run(["research", "Why?"]) == 2
     err = capsys.readouterr().err
-    assert "research needs documents: give files or folders" in err
+    assert "research needs documents; give files or folders" in err
     assert err.count("\n") == 1
 
 

@@ -110,7 +110,7 @@ def test_lists_are_replayed_under_union(tmp_path: Path, capsys: pytest.CaptureFi
         ('{"samples": ["a"]}\n[]', [], "line 2: a vote is an object"),
         ('{"gold": 1}', [], 'needs "ballots", "votes" or "samples"'),
         ('{"ballots": [{"voter": "a"}]}', [], "line 1: Field required"),
-        ("", [], "holds no votes"),
+        ("", [], "the file is empty; expected one vote per line"),
         ('{"samples": ["a"]}', ["--voters", "2"], "vote 1 has 1 ballot; --voters asks for 2"),
         ('{"samples": ["a"]}', ["--stop", "never"], "'never' is not a stop"),
         ('{"samples": ["a"]}', ["--rule", "most"], "'most' is not a rule"),

@@ -219,7 +219,7 @@ async def test_too_many_drafts_for_pairs_are_rejected_before_any_call(
         ({"approaches": "abc"}, "approaches is 'abc'; expected a list"),
         ({"approaches": ["a"], "drafters": {"a": len}}, "drafters= names workers"),
         ({"drafters": Roster(1, models=["openai:a", "openai:b"])}, "some would never be used"),
-        ({"prompts": {"drft": "x"}}, "best_of has no prompt 'drft'; it has compare, draft"),
+        ({"prompts": {"drft": "x"}}, "best_of has no prompt 'drft'; choose from compare, draft"),
         ({"prompts": {"draft": "{nothing}"}}, "unknown variable"),
         ({"prompts": {"draft": "write"}}, "uses none of its variables"),
     ],

@@ -113,7 +113,7 @@ def test_no_idea_and_no_proposer_is_lost(proposals: list[Proposal]) -> None:
         ({"personas": ["a"]}, r"personas is \['a'\]; expected a mapping"),
         ({"proposers": Roster(1, models=["openai:x", "openai:y"])}, "some would never be used"),
         ({"proposers": Roster(models=["openai:x"]), "model": "openai:y"}, "not both"),
-        ({"prompts": {"propse": "x"}}, "it has choose, propose"),
+        ({"prompts": {"propse": "x"}}, "choose from choose, propose"),
     ],
     ids=readable,
 )

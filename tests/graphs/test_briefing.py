@@ -225,7 +225,7 @@ def test_central_sentences_are_most_similar_to_the_others() -> None:
         ({"max_points": 0}, "max_points is 0"),
         ({"max_points": 2.5}, "max_points is 2.5"),
         ({"offline": True, "model": "openai:m"}, "offline=True and model= exclude each other"),
-        ({"prompts": {"digst": ""}}, "it has briefing, condense, digest"),
+        ({"prompts": {"digst": ""}}, "choose from briefing, condense, digest"),
         ({"prompts": {"digest": None}}, "pass a text, a Path, or a Prompt"),
     ],
     ids=readable,

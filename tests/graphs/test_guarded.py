@@ -172,7 +172,7 @@ async def test_an_answer_that_fails_is_not_released() -> None:
         ({"checks": ["safety"]}, r"checks is \['safety'\]; expected a mapping"),
         ({"checks": {5: str}}, "checks has the key 5; expected a string"),
         ({"completion": "min_success(1)"}, "leave out completion"),
-        ({"prompts": {"answr": "x"}}, "guarded has no prompt 'answr'; it has answer, check"),
+        ({"prompts": {"answr": "x"}}, "guarded has no prompt 'answr'; choose from answer, check"),
     ],
     ids=readable,
 )

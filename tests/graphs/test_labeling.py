@@ -127,7 +127,7 @@ def test_exported_tables_are_safe_to_open() -> None:
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({"labels": []}, r"labels is \[\]; expected a list"),
+        ({"labels": []}, r"labels is empty; pass at least one valid answer"),
         ({"labels": "ab"}, "labels is 'ab'; expected a list"),
         ({"labels": [1, 2]}, r"labels\[0\] is 1; expected a string"),
         ({"labels": LABELS, "prompts": ["x"]}, "prompts is .*; expected a mapping"),

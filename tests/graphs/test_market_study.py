@@ -103,7 +103,10 @@ async def test_a_research_graph_can_write_the_sections(model: str, server: Model
     [
         ({"sections": {}, "quantity": ""}, "there are neither sections nor forecasts"),
         ({"sections": ["a"]}, r"sections is \['a'\]; expected a mapping"),
-        ({"quantity": "price", "rule": "majority"}, "rule 'majority' reads no numbers"),
+        (
+            {"quantity": "price", "rule": "majority"},
+            "rule majority decides among answers",
+        ),
     ],
     ids=readable,
 )

@@ -247,7 +247,7 @@ def test_passages_are_ranked_by_similarity() -> None:
         ({"tools": [3]}, "3 is not a tool"),
         ({"tools": [lambda x: x]}, "a function with a docstring"),
         ({"offline": True, "model": "openai:m"}, "offline=True and model= exclude each other"),
-        ({"prompts": {"plann": "x"}}, "it has gaps, plan, report, step"),
+        ({"prompts": {"plann": "x"}}, "choose from gaps, plan, report, step"),
     ],
     ids=readable,
 )

@@ -430,5 +430,5 @@ async def test_its_prompts_can_be_replaced(model: str, server: ModelServer) -> N
     )
     await review.ainvoke({"files": {"a.py": "x = 1\n"}})
     assert server.asked("Look for Security")
-    with pytest.raises(errors.PromptError, match="it has reconcile, review"):
+    with pytest.raises(errors.PromptError, match="choose from reconcile, review"):
         create_review(prompts={"revew": "x"})

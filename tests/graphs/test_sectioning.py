@@ -300,7 +300,7 @@ def test_wrong_arguments_fail_when_the_graph_is_made() -> None:
 
 async def test_wrong_input_fails_before_any_work() -> None:
     """The planner says what it divides; a plan that names two sections alike is refused."""
-    with pytest.raises(errors.InputError, match="content is dict; planner by_heading expects a text"):
+    with pytest.raises(errors.InputError, match="content is dict; expected a text, which planner by_h"):
         await create_sectioning(planner=split.by_heading(), worker=shout).ainvoke({"content": {"a": "b"}})
 
     def twins(content: str) -> list[Section]:

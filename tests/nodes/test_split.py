@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from langgraph_parallel.errors import InputError, UsageError
 from langgraph_parallel.nodes.flow import split
-from langgraph_parallel.nodes.flow.plan import Content, Planner
+from langgraph_parallel.nodes.flow.planner import Content, Planner
 from langgraph_parallel.nodes.text import chunks
 from langgraph_parallel.nodes.text.chunks import Piece, cut, split_lines
 from langgraph_parallel.records import Section
@@ -260,14 +260,30 @@ def test_by_criterion_needs_criteria() -> None:
 @pytest.mark.parametrize(
     ("maker", "content", "message"),
     [
-        (split.by_heading, ["a"], "content is list; planner by_heading expects a text"),
-        (split.by_heading, None, "content is NoneType; planner by_heading expects a text"),
-        (split.by_file, "a", "content is str; planner by_file expects a mapping of path to text"),
-        (split.by_file, {"a": 1}, "content is dict; planner by_file expects a mapping of path to text"),
-        (criteria_of_one, {"a": "b"}, "content is dict; planner by_criterion expects a text"),
-        (split.by_pages, 3, "content is int; planner by_pages expects a text"),
-        (split.in_batches, "abc", "content is str; planner in_batches expects a list of texts"),
-        (split.in_batches, ["a", 1], "content is list; planner in_batches expects a list of texts"),
+        (split.by_heading, ["a"], "content is list; expected a text, which planner by_heading"),
+        (split.by_heading, None, "content is NoneType; expected a text, which planner by_heading"),
+        (
+            split.by_file,
+            "a",
+            "content is str; expected a mapping of path to text, which planner by_file",
+        ),
+        (
+            split.by_file,
+            {"a": 1},
+            "content is dict; expected a mapping of path to text, which planner by_file",
+        ),
+        (criteria_of_one, {"a": "b"}, "content is dict; expected a text, which planner by_criterion"),
+        (split.by_pages, 3, "content is int; expected a text, which planner by_pages"),
+        (
+            split.in_batches,
+            "abc",
+            "content is str; expected a list of texts, which planner in_batches",
+        ),
+        (
+            split.in_batches,
+            ["a", 1],
+            "content is list; expected a list of texts, which planner in_batches",
+        ),
     ],
 )
 def test_content_of_another_type_is_rejected(maker: Maker, content: Any, message: str) -> None:

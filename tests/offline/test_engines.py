@@ -221,19 +221,38 @@ async def test_cancelling_a_review_while_it_writes_leaves_no_folder(
     writing, go_on = threading.Event(), threading.Event()
     write = voter._write_files
 
-    def write_slowly(parts: Iterable[Part]) -> Any:
+    def write_slowly(folder: Path, parts: Iterable[Part]) -> Any:
         writing.set()
         go_on.wait()
-        return write(parts)
+        return write(folder, parts)
 
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     monkeypatch.setattr(voter, "_write_files", write_slowly)
     run = asyncio.ensure_future(create_review().ainvoke({"files": {"a.py": UNSAFE}}))
     await asyncio.to_thread(writing.wait)
-    run.cancel()
-    asyncio.get_running_loop().call_later(0, go_on.set)
+    for _ in range(2):  # the second one ends the wait for the thread
+        run.cancel()
+        await asyncio.sleep(0)
+    go_on.set()
     with pytest.raises(asyncio.CancelledError):
         await run
+    await asyncio.to_thread(_wait_until, lambda: not list(tmp_path.glob("review-*")))
+
+
+async def test_a_file_that_cannot_be_written_leaves_no_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The disk is full, for example: the voter fails, and what it wrote is removed."""
+    write = voter._write_files
+
+    def write_and_fail(folder: Path, parts: Iterable[Part]) -> Any:
+        write(folder, parts)
+        raise OSError("no space left")
+
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    monkeypatch.setattr(voter, "_write_files", write_and_fail)
+    out = await create_review().ainvoke({"files": {"a.py": UNSAFE}})
+    assert "no space left" in str(out["run_report"].failures)
     await asyncio.to_thread(_wait_until, lambda: not list(tmp_path.glob("review-*")))
 
 

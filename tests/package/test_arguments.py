@@ -2,6 +2,8 @@
 
 import math
 from collections.abc import Callable, Mapping, Sequence
+from decimal import Decimal
+from fractions import Fraction
 from typing import Any, Literal
 
 import pytest
@@ -24,7 +26,7 @@ FACTORIES: dict[Callable[..., Any], dict[str, Any]] = {
     lp.create_brainstorm: {},
     lp.create_briefing: {},
     lp.create_debate: {},
-    lp.create_feedback_analysis: {},
+    lp.create_feedback: {},
     lp.create_guarded: {},
     lp.create_labeling: {"labels": ["a", "b"]},
     lp.create_map_reduce: {"worker": work, "synthesizer": work},
@@ -92,7 +94,7 @@ def test_plain_data_of_another_type_is_named(factory: Callable[..., Any], name: 
         (lambda: lp.Source(work, timeout=math.inf), "timeout is inf; expected a finite number above 0"),
         (lambda: lp.Source(work, timeout=0), "timeout is 0; expected a finite number above 0"),
         (lambda: lp.Http(3), "url is 3; expected a string"),
-        (lambda: lp.Http("http://x", headers={"a": 1}), r"headers\['a'\] is 1; expected a string"),
+        (lambda: lp.Http("http://x", headers={"a": 1}), r"headers\['a'\] is int; expected a string"),
         (lambda: lp.Roster(3.5), "members is 3.5; expected a number, workers"),
         (lambda: lp.Roster("ann"), "members is 'ann'; expected a number, workers"),
         (lambda: lp.Roster(temperatures=["hot"]), r"temperatures\[0\] is 'hot'; expected a number"),
@@ -115,6 +117,12 @@ def test_plain_data_of_another_type_is_named(factory: Callable[..., Any], name: 
         (lambda: lp.stops.confident("a"), r"confident\('a'\): expected a probability"),
         (lambda: lp.completion.deadline("a"), r"deadline\('a'\) is not valid; expected a finite number"),
         (lambda: lp.split.by_heading("a"), "max_tokens is 'a'; expected an integer"),
+        (lambda: lp.split.by_heading(level=0), "level is 0; expected an integer from 1 to 6"),
+        (lambda: lp.drain(grace=-1), "grace is -1; expected a finite number of at least 0"),
+        (lambda: lp.votes.replay([], "most", "decided"), "'most' is not a rule; choose one of"),
+        (lambda: lp.create_feedback(dimensions=["topics", "topics"]), "dimensions has 'topics' twice"),
+        (lambda: lp.create_moderation(checks=["hate", "hate"]), "checks has 'hate' twice"),
+        (lambda: lp.create_research(tools=[len, len]), "two tools have the name 'len'"),
         (lambda: lp.split.by_pages("a"), "pages is 'a'; expected an integer"),
         (lambda: lp.split.in_batches("a"), "size is 'a'; expected an integer"),
         (lambda: lp.split.by_criterion(["a"]), r"criteria is \['a'\]; expected a mapping of strings"),
@@ -127,7 +135,7 @@ def test_plain_data_of_another_type_is_named(factory: Callable[..., Any], name: 
         (lambda: lp.create_voting(shadow="decided"), "shadow is 'decided'; expected True or False or a list"),
         (lambda: lp.create_review(aspects=[3]), "aspects contains 3; expected names, Markdown files"),
         (lambda: lp.create_research(tools=work), "tools is <function work .*>; expected a list"),
-        (lambda: lp.create_moderation(region="XYZ"), "region is 'XYZ'; expected a two-letter country code"),
+        (lambda: lp.create_moderation(region="XYZ"), "region is 'XYZ'; expected an ISO 3166 country code"),
     ],
 )  # fmt: skip
 def test_what_factories_are_built_of_checks_its_arguments(build: Callable[[], object], message: str) -> None:
@@ -159,6 +167,27 @@ def sample(
 
 
 untyped: Any = sample
+
+
+@pytest.mark.parametrize("number", [1, 0.75, Fraction(3, 4), Decimal("0.75")])
+def test_any_real_number_is_a_number(number: Any) -> None:
+    """Fractions and decimals are exact, as shares and weights are counted."""
+    assert untyped(number) == number
+    assert lp.rules.threshold(number).least == Fraction(number)
+    assert lp.rules.weighted({"ann": number})
+    assert lp.create_review(confirm=number, offline=True)
+
+
+def test_an_error_shows_no_secret_and_no_novel() -> None:
+    """Headers may hold keys, URLs passwords, and a text given for a list may be long."""
+    with pytest.raises(UsageError) as headers:
+        lp.Http("https://host", headers={"Authorization": b"Bearer sk-secret"})
+    with pytest.raises(UsageError) as url:
+        lp.Http("ftp://user:sk-secret@host/path")
+    assert "sk-secret" not in f"{headers.value} {url.value}"
+    with pytest.raises(UsageError) as long:
+        lp.create_labeling(labels="x" * 100_000)
+    assert len(str(long.value)) < 300
 
 
 def test_a_checked_function_takes_what_fits() -> None:

@@ -29,7 +29,7 @@ def test_dawid_skene_learns_which_voters_to_trust() -> None:
 
 def test_dawid_skene_needs_ballots_and_few_choices() -> None:
     """No ballots and too many choices are errors; a single question without ballots is not."""
-    with pytest.raises(UsageError, match="iterations is 0; expected at least 1"):
+    with pytest.raises(UsageError, match="iterations is 0; expected an integer of at least 1"):
         fit_dawid_skene([{"a": "x"}], iterations=0)
     with pytest.raises(UsageError, match="no ballot was cast"):
         fit_dawid_skene([{"a": None}])

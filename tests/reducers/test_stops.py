@@ -246,7 +246,7 @@ def test_waves_of_a_number_and_of_all() -> None:
     assert next_wave("all", decided(), Standing(majority())) == 0
     assert [as_wave(wave) for wave in ("all", "lossless", 1)] == ["all", "lossless", 1]
     for invalid in (0, -1, "some", True, None, 1.5):
-        with pytest.raises(UsageError, match="pass 'lossless', 'all', or a whole number >= 1"):
+        with pytest.raises(UsageError, match="expected 'lossless', 'all', or an integer of at least 1"):
             as_wave(invalid)
 
 
@@ -465,9 +465,9 @@ def test_a_stop_is_read_from_text() -> None:
 @pytest.mark.parametrize(
     ("make", "arguments", "message"),
     [
-        (ahead_by, (0,), r"ahead_by\(0\): expected a whole number >= 1"),
-        (window, (1.5,), r"window\(1.5\)"),
-        (no_new_findings, (-1,), r"no_new_findings\(-1\)"),
+        (ahead_by, (0,), "k is 0; expected an integer of at least 1"),
+        (window, (1.5,), r"w is 1\.5; expected an integer of at least 1"),
+        (no_new_findings, (-1,), "n is -1; expected an integer of at least 1"),
         (confident, (0.5,), "above 0.5 and below 1"),
         (confident, (1,), "above 0.5 and below 1"),
         (adaptive, (2,), "above 0.5 and below 1"),

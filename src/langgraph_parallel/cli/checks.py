@@ -63,9 +63,9 @@ def check_names(names: Sequence[str], option: str, known: Collection[str] | None
         if known is not None and name not in known:
             raise UsageError(f"{option}: {name!r} is not valid; choose from {', '.join(known)}")
         if not name:
-            raise UsageError(f"{option} has an empty name")
+            raise UsageError(f"{option} has an empty name; separate names with single commas")
         if name in names[:number]:
-            raise UsageError(f"{option} has {name!r} twice")
+            raise UsageError(f"{option} has {name!r} twice; name each once")
 
 
 def limit_fields(**options: float | str | None) -> dict[str, Any]:

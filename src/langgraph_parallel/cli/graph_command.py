@@ -25,7 +25,7 @@ class GraphCommand:
 
     def __init__(self, options: RunOptions) -> None:
         self._options = options
-        self.offline = isinstance(options, OfflineRunOptions) and options.offline
+        self._offline = isinstance(options, OfflineRunOptions) and options.offline
 
     def check(self) -> Limits:
         """Check the options before any work, and return the limits that they set.
@@ -39,7 +39,7 @@ class GraphCommand:
             deadline=options.deadline, budget_calls=options.budget_calls, budget_usd=options.budget_usd
         )
         limits = make_limits(fields)
-        check_model_options(options.model, offline=self.offline, limits=limits)
+        check_model_options(options.model, offline=self._offline, limits=limits)
         return limits
 
     def run(self, graph: Any, inputs: Mapping[str, Any]) -> dict[str, Any]:

@@ -114,7 +114,7 @@ class Replaying:
         """
         prepared = [self._prepare(number, vote) for number, vote in enumerate(votes, 1)]
         if not prepared:
-            raise UsageError("the file holds no votes; expected one vote per line")
+            raise UsageError("the file is empty; expected one vote per line")
         counting = as_counting(self.rule)
         if all(counting.supports(ballot) is None for vote in prepared for ballot in vote.ballots):
             raise UsageError(
@@ -130,7 +130,10 @@ class Replaying:
         if gold is not None and self.normalise is not None:
             gold = _normalise_or_none(self.normalise, gold)
             if gold is None:
-                raise UsageError(f"vote {number}: its gold {vote.gold!r} cannot be normalised")
+                raise UsageError(
+                    f"vote {number}: its gold {vote.gold!r} cannot be normalised; correct it, or "
+                    "leave out --normalise"
+                )
         return RecordedVote([self._prepare_ballot(ballot) for ballot in vote.ballots], gold)
 
     def _prepare_ballot(self, ballot: Ballot) -> Ballot:
@@ -147,7 +150,9 @@ class Replaying:
         ballots = vote.ballots
         size = self.voters or len(ballots)
         if size > len(ballots):
-            raise UsageError(f"vote {number} has {count(len(ballots), 'ballot')}; --voters asks for {size}")
+            raise UsageError(
+                f"vote {number} has {count(len(ballots), 'ballot')}; --voters asks for {size}; lower it"
+            )
         truth = None if vote.gold is None else canonical(vote.gold)
         # Seeded per vote, so that a vote is replayed in the same orders whatever else the file holds.
         chance = random.Random(f"{self.seed} {number}")  # noqa: S311
@@ -161,7 +166,7 @@ def _parse_wave(wave: str | int) -> Wave:
     try:
         return as_wave(int(wave) if isinstance(wave, str) and wave.isascii() and wave.isdigit() else wave)
     except ValueError:  # also from int(), for a number with thousands of digits
-        raise UsageError(f"--wave is {wave}; expected lossless, all, or a whole number >= 1") from None
+        raise UsageError(f"--wave is {wave}; expected lossless, all, or an integer of at least 1") from None
 
 
 def _parse_normalisers(names: Sequence[str] | None) -> Normaliser | None:

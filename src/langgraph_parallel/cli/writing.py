@@ -25,9 +25,9 @@ def check_output(output: Path | None) -> None:
     if output.is_dir():
         raise UsageError(f"--output {output} is a folder; name a file")
     if not output.absolute().parent.is_dir():
-        raise UsageError(f"--output {output}: there is no folder {output.parent}")
+        raise UsageError(f"--output {output}: there is no folder {output.parent}; create it first")
     if not os.access(output if output.exists() else output.absolute().parent, os.W_OK):
-        raise UsageError(f"--output {output} is not writable")
+        raise UsageError(f"--output {output} is not writable; choose another file")
 
 
 def write_text(text: str, output: Path | None = None) -> None:

@@ -78,7 +78,9 @@ def create_best_of(
 
     Raises:
         UsageError: an argument is not valid, or arguments contradict each other.
-        PromptError: a prompt has other variables.
+        ModelError: a model is not valid.
+        PromptError: a prompt has other variables than the one that it replaces.
+        UnknownPrice: the budget is in dollars, and a model has no known price.
     """
     texts = load_prompts("best_of", prompts)
     roster = as_roster(drafters, "drafters")

@@ -10,7 +10,7 @@ from typing_extensions import TypedDict
 from langgraph_parallel.arguments import checked
 from langgraph_parallel.graphs.flow import flow_graph
 from langgraph_parallel.graphs.options import GraphOptions
-from langgraph_parallel.nodes.catalogue.brainstorm import Brainstorm
+from langgraph_parallel.nodes.catalogue.brainstorm import BrainstormSteps
 from langgraph_parallel.nodes.flow.spec import Flow
 from langgraph_parallel.nodes.work.roster import Roster, as_roster
 from langgraph_parallel.nodes.work.workers import Workers
@@ -69,9 +69,11 @@ def create_brainstorm(
 
     Raises:
         UsageError: an argument is not valid, or arguments contradict each other.
-        PromptError: a prompt has other variables.
+        ModelError: a model is not valid.
+        PromptError: a prompt has other variables than the one that it replaces.
+        UnknownPrice: the budget is in dollars, and a model has no known price.
     """
-    storm = Brainstorm(
+    storm = BrainstormSteps(
         personas,
         as_roster(proposers, "proposers", model),
         model,

@@ -10,7 +10,7 @@ from typing_extensions import TypedDict
 from langgraph_parallel.arguments import checked
 from langgraph_parallel.graphs.flow import flow_graph
 from langgraph_parallel.graphs.options import GraphOptions
-from langgraph_parallel.nodes.catalogue.briefing import Briefer
+from langgraph_parallel.nodes.catalogue.briefing import BriefingSteps
 from langgraph_parallel.nodes.flow.spec import Flow
 from langgraph_parallel.nodes.work.workers import Workers
 from langgraph_parallel.prompts import PromptLike, load_prompts
@@ -79,10 +79,12 @@ def create_briefing(
         options: `limits`, `completion`, `checkpointer`, `store`; see `GraphOptions`.
 
     Raises:
-        UsageError: `max_points` is less than 1, or `model` and `offline` are both set.
-        PromptError: a prompt has other variables.
+        UsageError: an argument is not valid, or arguments contradict each other.
+        ModelError: a model is not valid.
+        PromptError: a prompt has other variables than the one that it replaces.
+        UnknownPrice: the budget is in dollars, and a model has no known price.
     """
-    briefer = Briefer(
+    briefer = BriefingSteps(
         load_prompts("briefing", prompts), model, offline=offline, max_points=max_points, language=language
     )
     flow = Flow(

@@ -10,7 +10,7 @@ from typing_extensions import TypedDict
 from langgraph_parallel.arguments import checked
 from langgraph_parallel.graphs.flow import flow_graph
 from langgraph_parallel.graphs.options import GraphOptions
-from langgraph_parallel.nodes.catalogue.debate import Debate
+from langgraph_parallel.nodes.catalogue.debate import DebateSteps
 from langgraph_parallel.nodes.flow.spec import Flow
 from langgraph_parallel.nodes.vote.ballots import BallotFormat
 from langgraph_parallel.nodes.work.roster import RosterLike, as_roster
@@ -78,9 +78,11 @@ def create_debate(
     Raises:
         UsageError: an argument is not valid, or arguments contradict each other.
         UnknownRule: a name is not a rule.
-        PromptError: a prompt has other variables.
+        ModelError: a model is not valid.
+        PromptError: a prompt has other variables than the one that it replaces.
+        UnknownPrice: the budget is in dollars, and a model has no known price.
     """
-    debate = Debate(
+    debate = DebateSteps(
         as_roster(debaters, "debaters", model),
         model,
         load_prompts("debate", prompts),

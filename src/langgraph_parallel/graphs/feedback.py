@@ -10,7 +10,7 @@ from typing_extensions import TypedDict
 from langgraph_parallel.arguments import checked
 from langgraph_parallel.graphs.flow import flow_graph
 from langgraph_parallel.graphs.options import GraphOptions
-from langgraph_parallel.nodes.catalogue.feedback import DIMENSIONS, Analysis
+from langgraph_parallel.nodes.catalogue.feedback import DIMENSIONS, FeedbackSteps
 from langgraph_parallel.nodes.flow.spec import Flow
 from langgraph_parallel.nodes.work.workers import Workers
 from langgraph_parallel.prompts import PromptLike, load_prompts
@@ -42,7 +42,7 @@ class FeedbackOutput(TypedDict):
 
 
 @checked
-def create_feedback_analysis(
+def create_feedback(
     *,
     model: ModelLike | None = None,
     dimensions: Sequence[str] = DIMENSIONS,
@@ -72,10 +72,12 @@ def create_feedback_analysis(
         options: `limits`, `completion`, `checkpointer`, `store`; see `GraphOptions`.
 
     Raises:
-        UsageError: a dimension does not exist, or a value is out of range.
-        PromptError: a prompt has other variables.
+        UsageError: an argument is not valid, or arguments contradict each other.
+        ModelError: a model is not valid.
+        PromptError: a prompt has other variables than the one that it replaces.
+        UnknownPrice: the budget is in dollars, and a model has no known price.
     """
-    analysis = Analysis(
+    analysis = FeedbackSteps(
         dimensions, model, load_prompts("feedback", prompts), offline=offline, batch_size=batch_size
     )
     flow = Flow(

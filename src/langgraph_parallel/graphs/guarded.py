@@ -13,7 +13,7 @@ from langgraph_parallel.graphs.flow import flow_graph
 from langgraph_parallel.graphs.options import GraphOptions
 from langgraph_parallel.graphs.voting import create_voting
 from langgraph_parallel.nodes.catalogue.checks import CheckLike, build_check_workers, load_checks
-from langgraph_parallel.nodes.catalogue.guarded import Guard, Policy, build_answer_workers
+from langgraph_parallel.nodes.catalogue.guarded import GuardedSteps, Policy, build_answer_workers
 from langgraph_parallel.nodes.flow.spec import Flow
 from langgraph_parallel.nodes.work.workers import WorkerLike, Workers
 from langgraph_parallel.prompts import PromptLike, load_prompts
@@ -76,13 +76,15 @@ def create_guarded(
         options: `limits`, `checkpointer`, `store`; `completion` does not apply; see `GraphOptions`.
 
     Raises:
-        UsageError: there is no check, or `policy` is not valid.
-        PromptError: a prompt has other variables.
+        UsageError: an argument is not valid, or arguments contradict each other.
+        ModelError: a model is not valid.
+        PromptError: a prompt has other variables than the one that it replaces.
+        UnknownPrice: the budget is in dollars, and a model has no known price.
     """
     if options.get("completion") is not None:
         raise UsageError("a guarded answer waits for all of its checks; leave out completion")
     texts, by_name = load_prompts("guarded", prompts), load_checks(checks, "guarded/checks")
-    guard = Guard(list(by_name), policy)
+    guard = GuardedSteps(list(by_name), policy)
     judge = check_model if check_model is not None else model
     check_workers, check_inputs = build_check_workers(
         by_name, texts["check"], judge, variable="message", create_voting=create_voting

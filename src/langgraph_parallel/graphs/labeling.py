@@ -11,7 +11,7 @@ from langgraph_parallel.arguments import checked
 from langgraph_parallel.graphs.flow import flow_graph
 from langgraph_parallel.graphs.options import GraphOptions
 from langgraph_parallel.graphs.voting import create_voting
-from langgraph_parallel.nodes.catalogue.labeling import Annotation
+from langgraph_parallel.nodes.catalogue.labeling import LabelingSteps
 from langgraph_parallel.nodes.flow.spec import Flow
 from langgraph_parallel.nodes.work.roster import RosterLike, as_roster
 from langgraph_parallel.nodes.work.workers import Workers
@@ -89,9 +89,12 @@ def create_labeling(
 
     Raises:
         UsageError: an argument is not valid, or arguments contradict each other.
-        PromptError: a prompt has other variables.
+        UnknownRule, UnknownStop: a name is not a rule, or not a stop.
+        ModelError: a model is not valid.
+        PromptError: a prompt has other variables than the one that it replaces.
+        UnknownPrice: the budget is in dollars, and a model has no known price.
     """
-    annotation = Annotation(labels, contested, rule)
+    annotation = LabelingSteps(labels, contested, rule)
     prompt = load_prompts("labeling", prompts)["label"]
     annotators = annotation.annotators(as_roster(voters, "voters", model), prompt, model, guidelines)
     vote = create_voting(voters=annotators, choices=labels, rule=rule, stop=stop, wave=wave, name="label")

@@ -9,7 +9,7 @@ from typing_extensions import TypedDict
 from langgraph_parallel.arguments import checked
 from langgraph_parallel.graphs.flow import flow_graph
 from langgraph_parallel.graphs.options import GraphOptions
-from langgraph_parallel.nodes.catalogue.map_reduce import MAP, REDUCE, ReduceTree, Reducing, map_input
+from langgraph_parallel.nodes.catalogue.map_reduce import MAP, REDUCE, MapReduceSteps, Reducing, map_input
 from langgraph_parallel.nodes.flow.spec import Flow
 from langgraph_parallel.nodes.flow.synthesize import SynthesizerLike, as_synthesizer
 from langgraph_parallel.nodes.work.workers import WorkerLike, Workers, as_worker
@@ -60,9 +60,12 @@ def create_map_reduce(
         options: `limits`, `completion` (of the items), `checkpointer`, `store`; see `GraphOptions`.
 
     Raises:
-        UsageError: `fan_in` is less than 2, or an argument is not a worker or a synthesizer.
+        UsageError: an argument is not valid, or arguments contradict each other.
+        ModelError: a model is not valid.
+        PromptError: a prompt has other variables than it is given.
+        UnknownPrice: the budget is in dollars, and a model has no known price.
     """
-    tree = ReduceTree(fan_in, max_tokens)
+    tree = MapReduceSteps(fan_in, max_tokens)
     reducing = Reducing(as_synthesizer(synthesizer, "map_reduce/reduce"))
     flow = Flow(
         name=name,

@@ -11,7 +11,12 @@ from langgraph_parallel.arguments import checked
 from langgraph_parallel.graphs.flow import flow_graph
 from langgraph_parallel.graphs.options import GraphOptions
 from langgraph_parallel.graphs.voting import create_voting
-from langgraph_parallel.nodes.catalogue.market_study import FORECAST, FORECASTERS, Study, check_forecast_rule
+from langgraph_parallel.nodes.catalogue.market_study import (
+    FORECAST,
+    FORECASTERS,
+    MarketStudySteps,
+    check_forecast_rule,
+)
 from langgraph_parallel.nodes.flow.spec import Flow
 from langgraph_parallel.nodes.work.roster import RosterLike, as_roster
 from langgraph_parallel.nodes.work.workers import WorkerLike, Workers
@@ -89,10 +94,13 @@ def create_market_study(
 
     Raises:
         UsageError: an argument is not valid, or arguments contradict each other.
-        PromptError: a prompt has other variables.
+        UnknownRule: a name is not a rule.
+        ModelError: a model is not valid.
+        PromptError: a prompt has other variables than the one that it replaces.
+        UnknownPrice: the budget is in dollars, and a model has no known price.
     """
     texts = load_prompts("market_study", prompts)
-    study = Study(sections, texts, model, worker, quantity=quantity, horizon=horizon, unit=unit)
+    study = MarketStudySteps(sections, texts, model, worker, quantity=quantity, horizon=horizon, unit=unit)
     roster = as_roster(forecasters, "forecasters").or_size(FORECASTERS)
     check_forecast_rule(rule)
     forecast = create_voting(

@@ -12,7 +12,7 @@ from langgraph_parallel.graphs.flow import flow_graph
 from langgraph_parallel.graphs.options import GraphOptions
 from langgraph_parallel.graphs.voting import create_voting
 from langgraph_parallel.nodes.catalogue.checks import CheckLike, build_check_workers
-from langgraph_parallel.nodes.catalogue.moderation import ENGINES, Moderating, moderation_checks
+from langgraph_parallel.nodes.catalogue.moderation import ENGINES, ModerationSteps, moderation_checks
 from langgraph_parallel.nodes.flow.spec import Flow
 from langgraph_parallel.nodes.work.workers import Workers
 from langgraph_parallel.prompts import PromptLike, load_prompts
@@ -74,12 +74,15 @@ def create_moderation(
         options: `limits`, `completion`, `checkpointer`, `store`; see `GraphOptions`.
 
     Raises:
+        UsageError: an argument is not valid, or arguments contradict each other.
         UnknownCheck: no check of this name ships.
-        UsageError: there is no check, or `model` and `offline` are both set.
+        ModelError: a model is not valid.
+        PromptError: a prompt has other variables than the one that it replaces.
+        UnknownPrice: the budget is in dollars, and a model has no known price.
     """
     by_name = moderation_checks(checks)
     prompt = load_prompts("moderation", prompts)["check"]
-    moderating = Moderating(by_name, model, offline=offline, region=region)
+    moderating = ModerationSteps(by_name, model, offline=offline, region=region)
     check_workers, check_inputs = build_check_workers(
         by_name, prompt, model, variable="text", create_voting=create_voting
     )

@@ -25,9 +25,10 @@ class GraphOptions(TypedDict, total=False):
     remaining branches are cancelled then; if it cannot be met, the run raises `CompletionError`. By default
     the graph waits for all branches and closes on those that succeeded."""
     checkpointer: Checkpointer
-    """Of the compiled graph. Leave it out if the graph becomes a node or a worker of another one."""
+    """Checkpointer of the compiled graph. Leave it out if the graph becomes a node or a worker of another
+    one."""
     store: BaseStore | None
-    """Of the compiled graph."""
+    """Store of the compiled graph."""
 
 
 class Resolved(NamedTuple):

@@ -10,7 +10,7 @@ from typing_extensions import TypedDict
 from langgraph_parallel.arguments import checked
 from langgraph_parallel.graphs.flow import flow_graph
 from langgraph_parallel.graphs.options import GraphOptions
-from langgraph_parallel.nodes.catalogue.research import Inquiry
+from langgraph_parallel.nodes.catalogue.research import ResearchSteps
 from langgraph_parallel.nodes.flow.spec import Flow
 from langgraph_parallel.nodes.work.workers import Workers
 from langgraph_parallel.prompts import PromptLike, load_prompts
@@ -83,10 +83,12 @@ def create_research(
         options: `limits`, `completion` (of the first round), `checkpointer`, `store`; see `GraphOptions`.
 
     Raises:
-        UsageError: a number is less than 1, or a tool is not valid.
-        PromptError: a prompt has other variables.
+        UsageError: an argument is not valid, or arguments contradict each other.
+        ModelError: a model is not valid.
+        PromptError: a prompt has other variables than the one that it replaces.
+        UnknownPrice: the budget is in dollars, and a model has no known price.
     """
-    inquiry = Inquiry(
+    inquiry = ResearchSteps(
         load_prompts("research", prompts),
         model,
         tools,

@@ -15,8 +15,8 @@ from langgraph_parallel.graphs.options import GraphOptions
 from langgraph_parallel.graphs.voting import voting_graph
 from langgraph_parallel.nodes.flow.spec import Flow
 from langgraph_parallel.nodes.review.aspects import AspectLike, as_aspects
-from langgraph_parallel.nodes.review.reviewer import Reviewer, name_branch, question_in
 from langgraph_parallel.nodes.review.settings import ReviewSettings
+from langgraph_parallel.nodes.review.steps import ReviewSteps, name_branch, question_in
 from langgraph_parallel.nodes.review.voters import ReviewVoters
 from langgraph_parallel.nodes.vote.ballots import BallotParser
 from langgraph_parallel.nodes.vote.poll import VoteSettings
@@ -107,9 +107,9 @@ def create_review(
     Raises:
         UsageError: an argument is not valid, or arguments contradict each other.
         UnknownAspect: no aspect of this name ships.
-        PromptError: a prompt has other variables.
         ModelError: a model is not valid.
-        UnknownPrice: a budget in dollars, and a model without a known price.
+        PromptError: a prompt has other variables than the one that it replaces.
+        UnknownPrice: the budget is in dollars, and a model has no known price.
     """
     settings = ReviewSettings(
         aspects=as_aspects(aspects),
@@ -123,7 +123,7 @@ def create_review(
     )
     electorate = ReviewVoters(settings)
     vote = VoteSettings(electorate, union(), attrgetter("label"), BallotParser(form="list"))
-    reviewer = Reviewer(settings)
+    reviewer = ReviewSteps(settings)
     flow = Flow(
         name=name,
         kind="review",

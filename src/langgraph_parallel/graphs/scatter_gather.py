@@ -10,7 +10,7 @@ from typing_extensions import TypedDict
 from langgraph_parallel.arguments import checked
 from langgraph_parallel.graphs.flow import flow_graph
 from langgraph_parallel.graphs.options import GraphOptions
-from langgraph_parallel.nodes.catalogue.scatter_gather import Scattering, SourceLike
+from langgraph_parallel.nodes.catalogue.scatter_gather import ScatterGatherSteps, SourceLike
 from langgraph_parallel.nodes.flow.spec import Flow
 from langgraph_parallel.nodes.flow.synthesize import SynthesizerLike, as_synthesizer
 from langgraph_parallel.nodes.work.workers import Workers, asks_in
@@ -72,10 +72,13 @@ def create_scatter_gather(
         options: `limits`, `completion`, `checkpointer`, `store`; see `GraphOptions`.
 
     Raises:
-        UsageError: `sources` is empty, or a source is not valid.
+        UsageError: an argument is not valid, or arguments contradict each other.
+        ModelError: a model is not valid.
+        PromptError: a prompt has other variables than it is given.
+        UnknownPrice: the budget is in dollars, and a model has no known price.
     """
     join = None if synthesizer is None else as_synthesizer(synthesizer)
-    scattering = Scattering(sources, join, timeout)
+    scattering = ScatterGatherSteps(sources, join, timeout)
     flow = Flow(
         name=name,
         kind="scatter_gather",

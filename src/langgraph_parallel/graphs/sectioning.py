@@ -10,9 +10,9 @@ from typing_extensions import TypedDict
 from langgraph_parallel.arguments import checked
 from langgraph_parallel.graphs.flow import flow_graph
 from langgraph_parallel.graphs.options import GraphOptions
-from langgraph_parallel.nodes.catalogue.sectioning import EXAMPLES, Dependencies, Sectioning
+from langgraph_parallel.nodes.catalogue.sectioning import EXAMPLES, Dependencies, SectioningSteps
 from langgraph_parallel.nodes.fan_out.state import typed_dict
-from langgraph_parallel.nodes.flow.plan import PlannerLike
+from langgraph_parallel.nodes.flow.planner import PlannerLike
 from langgraph_parallel.nodes.flow.spec import Flow
 from langgraph_parallel.nodes.flow.synthesize import SynthesizerLike
 from langgraph_parallel.nodes.work.workers import WorkerLike, Workers
@@ -65,12 +65,13 @@ def create_sectioning(
             `GraphOptions`.
 
     Raises:
-        UsageError: the planner, the worker or the synthesizer is not valid.
-        PromptError: the worker's prompt has a variable that sections do not provide.
-        UnknownPrice: a budget in dollars, and a model without a known price.
+        UsageError: an argument is not valid, or arguments contradict each other.
+        ModelError: a model is not valid.
+        PromptError: a prompt has other variables than it is given.
+        UnknownPrice: the budget is in dollars, and a model has no known price.
     """
     workers = Workers(worker)
-    sectioning = Sectioning(planner, workers, synthesizer, dependencies)
+    sectioning = SectioningSteps(planner, workers, synthesizer, dependencies)
     accepts: Any = sectioning.planner.accepts
     content = Field(title="Content", description="What to divide.", examples=EXAMPLES.get(accepts))
     flow = Flow(

@@ -8,7 +8,7 @@ from langgraph_parallel.graphs.best_of import create_best_of
 from langgraph_parallel.graphs.brainstorm import create_brainstorm
 from langgraph_parallel.graphs.briefing import create_briefing
 from langgraph_parallel.graphs.debate import create_debate
-from langgraph_parallel.graphs.feedback import create_feedback_analysis
+from langgraph_parallel.graphs.feedback import create_feedback
 from langgraph_parallel.graphs.guarded import create_guarded
 from langgraph_parallel.graphs.labeling import create_labeling
 from langgraph_parallel.graphs.map_reduce import create_map_reduce
@@ -26,7 +26,7 @@ best_of = create_best_of()
 brainstorm = create_brainstorm(vote=True)
 briefing = create_briefing()
 debate = create_debate()
-feedback = create_feedback_analysis()
+feedback = create_feedback()
 guarded = create_guarded(stream=True)
 labeling = create_labeling(labels=["praise", "complaint", "question", "other"])
 map_reduce = create_map_reduce(

@@ -112,8 +112,8 @@ def create_voting(
 
     Input: `question`. Output: `verdict` (`Verdict`), `ballots` (list of `Ballot`, in the voters' order),
     `missing` (voters that were asked and gave no answer), `branches` (a `Branch` for each voter that was
-    asked), `run_report` (`RunReport`). A voter that fails,
-    times out or gives no valid choice supports nothing; the verdict counts it as that.
+    asked), `run_report` (`RunReport`). A voter that fails, times out or gives no valid choice supports
+    nothing; the verdict counts it under `failed`, `timed_out` or `abstained`.
 
     Voters are asked in waves. By default no voter is asked whose ballot cannot change the choice: of three
     voters two are asked, and the third only if they disagree. `wave="all"` asks all voters at once, which
@@ -144,10 +144,10 @@ def create_voting(
 
     Raises:
         UsageError: an argument is not valid, or arguments contradict each other.
-        PromptError: a prompt lacks `{question}`, or has other variables.
-        ModelError: a model is not valid.
         UnknownRule, UnknownStop: a name is not a rule, or not a stop.
-        UnknownPrice: a budget in dollars, and a model without a known price.
+        ModelError: a model is not valid.
+        PromptError: a prompt lacks `{question}`, or has other variables.
+        UnknownPrice: the budget is in dollars, and a model has no known price.
     """
     if choices is not None:
         check_choices(choices)

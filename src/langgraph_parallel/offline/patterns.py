@@ -161,7 +161,9 @@ def check_region(region: str) -> None:
     """
     library = _phonenumbers()
     if library is not None and region not in library.SUPPORTED_REGIONS:
-        raise UsageError(f"region is {region!r}; expected a two-letter country code in capitals, such as US")
+        raise UsageError(
+            f"region is {region!r}; expected an ISO 3166 country code in capitals, such as GB or US"
+        )
 
 
 @cache

@@ -102,17 +102,17 @@ class StaticVoter:
 
     async def _judge(self, aspect: str, parts: Sequence[Part]) -> tuple[list[Claim], list[dict[str, str]]]:
         """Run all engines; return the claims, and the unread files with reason and engine."""
-        written = asyncio.ensure_future(asyncio.to_thread(_write_files, parts))
+        folder = Path(await asyncio.to_thread(tempfile.gettempdir)) / f"review-{uuid.uuid4().hex}"
+        writing = asyncio.ensure_future(asyncio.to_thread(_write_files, folder, parts))
         try:
-            folder, parts_by_name = await asyncio.shield(written)
+            parts_by_name = await asyncio.shield(writing)
             results = await asyncio.gather(
                 *(_run_engine(seat, sorted(parts_by_name), folder) for seat in self._seats),
                 return_exceptions=True,
             )
         finally:
-            # A thread cannot be cancelled: whoever is cancelled while it writes waits for it, then cleans up.
-            folder, _ = await written
-            await asyncio.shield(asyncio.to_thread(shutil.rmtree, folder, ignore_errors=True))
+            # Shielded: a second cancellation ends this wait, but not the removal.
+            await asyncio.shield(_remove_after(writing, folder))
         failures = [result for result in results if isinstance(result, BaseException)]
         if len(failures) == len(self._seats):
             raise failures[0]
@@ -179,19 +179,26 @@ async def _run_engine(seat: Seat, files: Sequence[str], folder: Path) -> EngineR
             )
 
 
-def _write_files(parts: Iterable[Part]) -> tuple[Path, dict[str, Part]]:
-    """Write parts to files with generated names in a new folder; return it, and the parts by name.
+async def _remove_after(writing: "asyncio.Future[Any]", folder: Path) -> None:
+    """Remove a folder once the thread that writes to it has ended; a thread cannot be cancelled."""
+    await asyncio.wait([writing])
+    await asyncio.to_thread(shutil.rmtree, folder, ignore_errors=True)
+
+
+def _write_files(folder: Path, parts: Iterable[Part]) -> dict[str, Part]:
+    """Make a folder, and write parts to files with generated names in it; return the parts by name.
 
     The paths under review are not used: they could be absolute, or lead out of the folder.
     """
-    folder, parts_by_name = Path(tempfile.mkdtemp(prefix="review-")), {}
+    folder.mkdir(mode=0o700)
+    parts_by_name = {}
     for number, part in enumerate(parts):
         base = re.sub(r"[^\w.-]", "_", Path(part.path).name, flags=re.ASCII)
         name = f"{number:05d}/{base}"
         (folder / name).parent.mkdir()
         (folder / name).write_text(part.text, encoding="utf-8", errors="replace", newline="")
         parts_by_name[name] = part
-    return folder, parts_by_name
+    return parts_by_name
 
 
 def _rule_of(hit: Hit) -> str:

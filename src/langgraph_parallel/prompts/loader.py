@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from functools import cache, cached_property
 from importlib.resources import files
 from pathlib import Path
-from textwrap import shorten
 
 from typing_extensions import TypeAliasType
 
@@ -64,7 +63,7 @@ class Prompt:
             PromptError: a variable has no value, or a value has no variable.
         """
         if missing := self.variables - values.keys():
-            raise PromptError(f"prompt {self.name!r} has no value for {_in_braces(missing)}")
+            raise PromptError(f"prompt {self.name!r} has no value for {_in_braces(missing)}; pass one")
         if unknown := values.keys() - self.variables:
             raise PromptError(
                 f"prompt {self.name!r} has no variable {_in_braces(unknown)}; "
@@ -151,7 +150,7 @@ def with_replacements(
     prompts = dict(shipped)
     for name, replacement in (replacements or {}).items():
         if name not in prompts:
-            raise PromptError(f"{graph} has no prompt {name!r}; it has {', '.join(prompts)}")
+            raise PromptError(f"{graph} has no prompt {name!r}; choose from {', '.join(prompts)}")
         variables = shipped[name].variables
         prompts[name] = as_prompt(replacement, f"{graph}/{name}").check(variables)
         if variables and not prompts[name].variables:
@@ -177,9 +176,11 @@ def as_prompt(prompt: PromptLike, name: str = "") -> Prompt:
         except (OSError, UnicodeDecodeError) as error:
             raise PromptError(f"cannot read the prompt {prompt}: {error}; pass a UTF-8 text file") from error
     elif isinstance(prompt, str):
-        prompt = Prompt(name or shorten(prompt, 40, placeholder=" ..."), prompt)
+        words = " ".join(prompt.split())
+        prompt = Prompt(name or (words if len(words) <= 40 else f"{words[:37]}..."), prompt)
     elif not isinstance(prompt, Prompt):
-        raise PromptError(f"prompt{name and f' {name!r}'} is {prompt!r}; pass a text, a Path, or a Prompt")
+        label = f"prompt {name!r}" if name else "prompt"
+        raise PromptError(f"{label} is {prompt!r}; pass a text, a Path, or a Prompt")
     if not prompt.text.strip():
         raise PromptError(f"prompt {prompt.name!r} is empty; write what the model is asked")
     return prompt

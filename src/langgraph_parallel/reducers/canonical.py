@@ -1,6 +1,7 @@
 """Canonical keys of JSON values: equal values have equal keys."""
 
 import json
+from collections.abc import Sequence
 
 from pydantic import JsonValue
 
@@ -29,8 +30,10 @@ def check_choices(choices: object, name: str = "choices") -> None:
     Raises:
         UsageError: `choices` is not a list or tuple, is empty, or contains None, "", NaN or a duplicate.
     """
-    if not isinstance(choices, list | tuple) or not choices:
+    if isinstance(choices, str | bytes) or not isinstance(choices, Sequence):
         raise UsageError(f"{name} is {choices!r}; expected a list of valid answers")
+    if not choices:
+        raise UsageError(f"{name} is empty; pass at least one valid answer")
     seen: set[str] = set()
     for choice in choices:
         if choice is None or choice == "" or choice != choice:

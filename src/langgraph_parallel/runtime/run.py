@@ -6,6 +6,7 @@ reaches every level, and two runs in one process share nothing but the limiters.
 """
 
 import contextlib
+import math
 import threading
 import time
 import weakref
@@ -15,7 +16,8 @@ from contextvars import ContextVar
 from langchain_core.runnables import RunnableConfig
 from langgraph.config import get_config
 
-from langgraph_parallel.errors import DeadlineExceeded, RunDrained
+from langgraph_parallel.arguments import checked
+from langgraph_parallel.errors import DeadlineExceeded, RunDrained, UsageError
 from langgraph_parallel.records import Branch
 from langgraph_parallel.reducers.completion import Completion
 from langgraph_parallel.runtime.bound import Bound
@@ -223,6 +225,7 @@ def find_run(config: RunnableConfig | None) -> Run | None:
     return run
 
 
+@checked
 def drain(why: str = "the process is being stopped", grace: float | None = None) -> int:
     """Stop all runs of this process gracefully, for example when a server shuts down.
 
@@ -236,6 +239,8 @@ def drain(why: str = "the process is being stopped", grace: float | None = None)
     Returns:
         The number of runs in progress.
     """
+    if grace is not None and not 0 <= grace < math.inf:
+        raise UsageError(f"grace is {grace!r}; expected a finite number of at least 0")
     with _lock:
         runs = list(_active)
     for run in runs:

@@ -58,7 +58,7 @@ def feedback(
     from langgraph_parallel.cli.input.tables import read_table
     from langgraph_parallel.cli.options import Format
     from langgraph_parallel.cli.writing import write_text
-    from langgraph_parallel.graphs.feedback import create_feedback_analysis
+    from langgraph_parallel.graphs.feedback import create_feedback
     from langgraph_parallel.nodes.catalogue.feedback import DIMENSIONS
 
     command = GraphCommand(options)
@@ -67,7 +67,7 @@ def feedback(
     if names is not None:
         check_names(names, "--dimensions", known=DIMENSIONS)
     arguments: Any = {} if names is None else {"dimensions": names}
-    graph = create_feedback_analysis(model=options.model, offline=options.offline, limits=limits, **arguments)
+    graph = create_feedback(model=options.model, offline=options.offline, limits=limits, **arguments)
     result = command.run(graph, {"texts": read_table(path, column)})
     if format is TableFormat.csv and result["csv"] is not None:
         write_text(result["csv"], options.output)

@@ -74,7 +74,6 @@ def moderate(
     limits = command.check()
     chosen = split_names(checks)
     if chosen is not None:
-        chosen = list(dict.fromkeys(chosen))
         check_names(chosen, "--checks", known=list_prompts("moderation/checks"))
     if region is not None:
         with naming("--region"):

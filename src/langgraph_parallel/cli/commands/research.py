@@ -55,7 +55,7 @@ def research(
     limits = command.check()
     check_not_empty(question, "QUESTION")
     if not paths:
-        raise UsageError("research needs documents: give files or folders to search, after the question")
+        raise UsageError("research needs documents; give files or folders to search, after the question")
     graph = create_research(
         model=options.model,
         offline=options.offline,

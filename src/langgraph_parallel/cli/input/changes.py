@@ -27,7 +27,9 @@ def diff_since(revision: str, paths: Sequence[str]) -> str:
         raise UsageError(f"{revision!r} is not a revision; expected a commit, a branch or a tag")
     for path in paths:
         if not Path(path).resolve().is_relative_to(Path.cwd()):
-            raise UsageError(f"--diff looks below the current folder; {path} lies outside it")
+            raise UsageError(
+                f"--diff looks below the current folder; {path} lies outside it; run it from a folder above"
+            )
     try:
         done = subprocess.run(  # noqa: S603 - arguments are a list, and the revision cannot be an option
             [*_DIFF, revision, "--", *paths], capture_output=True, check=False, timeout=_TIMEOUT
@@ -36,7 +38,7 @@ def diff_since(revision: str, paths: Sequence[str]) -> str:
         raise UsageError(f"--diff needs git, which failed: {error}") from None
     if done.returncode:
         lines = done.stderr.decode(errors="replace").strip().splitlines() or ["git diff failed"]
-        raise UsageError(f"cannot compare with {revision!r}: {lines[0]}")
+        raise UsageError(f"cannot compare with {revision!r}: {lines[0]}; check the revision")
     return done.stdout.decode(errors="replace")
 
 

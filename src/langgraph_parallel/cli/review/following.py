@@ -9,7 +9,7 @@ from langgraph.graph.state import CompiledStateGraph
 from langgraph_parallel.cli.signals import stoppable
 from langgraph_parallel.control import is_unfinished, rewind
 from langgraph_parallel.nodes.fan_out.task import BranchEvent
-from langgraph_parallel.nodes.review.reviewer import question_in
+from langgraph_parallel.nodes.review.steps import question_in
 from langgraph_parallel.records import Branch, Review, ReviewQuestion, RunReport
 
 Graph = CompiledStateGraph[Any, Any, Any, Any]

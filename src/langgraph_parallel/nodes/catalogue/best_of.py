@@ -44,10 +44,8 @@ def build_drafters(
         approaches: ways to do the task; None for those that ship.
 
     Raises:
-        UsageError: a drafter has a reserved name; `approaches` is empty or a text, or given with workers.
+        UsageError: a drafter has a reserved name; `approaches` is empty, or given with workers.
     """
-    if isinstance(approaches, str):
-        raise UsageError(f"approaches is {approaches!r}; expected a list of texts")
     if roster.is_workers:
         if approaches is not None:
             raise UsageError("approaches instruct models, but drafters= names workers; leave one of them out")

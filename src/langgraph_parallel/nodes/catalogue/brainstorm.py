@@ -43,7 +43,7 @@ SCHEMAS: Mapping[str, type[BaseModel]] = {"propose": Proposals, "choose": Chosen
 """The schema of a persona's answer, by prompt."""
 
 
-class Brainstorm:
+class BrainstormSteps:
     """Collects ideas, unites similar ones, and ranks them.
 
     Args:

@@ -39,7 +39,7 @@ _EXTRACTED = 3
 """Maximum sentences that represent a part of a document, without a model."""
 
 
-class Briefer(OfflineCapable):
+class BriefingSteps(OfflineCapable):
     """Reads documents in parts, condenses their points, and writes the briefing.
 
     Args:

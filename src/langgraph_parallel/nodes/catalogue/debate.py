@@ -27,7 +27,7 @@ Round = Mapping[str, Ballot]
 """The ballots of one round, by debater."""
 
 
-class Debate:
+class DebateSteps:
     """The rounds and the close of a debate.
 
     Args:
@@ -60,7 +60,10 @@ class Debate:
         self.rule, self._max_rounds = with_candidates(as_rule(rule), choices), max_rounds
         form = ballot_form(self.rule)
         if form not in ("one", "number"):
-            raise UsageError(f"rule {self.rule.name} reads lists or rankings, but debaters choose one answer")
+            raise UsageError(
+                f"rule {self.rule.name} reads lists or rankings, but debaters choose one answer; use a "
+                "rule of single choices, such as majority, or of numbers, such as median"
+            )
         if roster.wordings:
             raise UsageError("a debate has the prompts open and revise; pass prompts= instead of wordings")
         self._parser = BallotParser(choices, layout.field, as_normaliser(layout.normalise), form)

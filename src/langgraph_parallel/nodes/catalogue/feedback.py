@@ -110,7 +110,7 @@ SCHEMAS: Mapping[str, type[BaseModel]] = {
 DIMENSIONS = tuple(SCHEMAS)
 
 
-class Analysis(OfflineCapable):
+class FeedbackSteps(OfflineCapable):
     """Judges texts in batches, one dimension at a time, and sums up the results.
 
     Args:
@@ -137,10 +137,12 @@ class Analysis(OfflineCapable):
         super().__init__(model, offline=offline)
         at_least(batch_size, "batch_size")
         known = ", ".join(SCHEMAS)
-        if isinstance(dimensions, str) or not dimensions:
-            raise UsageError(f"dimensions is {dimensions!r}; expected a list of some of {known}")
+        if not dimensions:
+            raise UsageError(f"dimensions is empty; choose from {known}")
         if unknown := [name for name in dimensions if name not in SCHEMAS]:
             raise UsageError(f"dimensions has {unknown[0]!r}; choose from {known}")
+        if repeated := [name for name in dimensions if list(dimensions).count(name) > 1]:
+            raise UsageError(f"dimensions has {repeated[0]!r} twice; name each once")
         self._dimensions, self._batch_size = list(dimensions), batch_size
         self.workers: dict[str, WorkerLike] = {
             name: Ask(prompts[name], model=model, schema=SCHEMAS[name]) for name in dimensions

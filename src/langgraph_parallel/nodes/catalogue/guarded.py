@@ -4,7 +4,6 @@ import weakref
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
-from langgraph_parallel.errors import UsageError
 from langgraph_parallel.nodes.catalogue.check_outcomes import read_check
 from langgraph_parallel.nodes.catalogue.checks import check_worker_name
 from langgraph_parallel.nodes.catalogue.gate import Gate, WithheldAnswer
@@ -26,20 +25,15 @@ Policy = Literal["closed", "open"]
 """Whether a check that fails to run withholds the answer, or releases it."""
 
 
-class Guard:
+class GuardedSteps:
     """The checks of a guarded answer, and the gates of its runs.
 
     Args:
         checks: names of the checks.
         policy: handling of a check that fails to run.
-
-    Raises:
-        UsageError: `policy` is not valid.
     """
 
     def __init__(self, checks: Sequence[str], policy: Policy) -> None:
-        if policy not in ("closed", "open"):
-            raise UsageError(f"policy is {policy!r}; choose closed or open")
         self._checks, self._policy = checks, policy
         self._gates: weakref.WeakKeyDictionary[Run, Gate] = weakref.WeakKeyDictionary()
 
@@ -117,7 +111,7 @@ class Guard:
 
 
 def build_answer_workers(
-    answer: WorkerLike | None, prompt: Prompt, model: ModelLike | None, guard: Guard, *, stream: bool
+    answer: WorkerLike | None, prompt: Prompt, model: ModelLike | None, guard: GuardedSteps, *, stream: bool
 ) -> dict[str, WorkerLike]:
     """Return the workers that answer: beside the checks, and after them.
 

@@ -19,7 +19,7 @@ from langgraph_parallel.runtime.context import Context
 from langgraph_parallel.runtime.models import ModelLike
 
 
-class Annotation:
+class LabelingSteps:
     """The plan and the close of a labeling.
 
     Args:
@@ -34,7 +34,10 @@ class Annotation:
     def __init__(self, labels: Sequence[str], contested: float, rule: str | Rule) -> None:
         check_choices(labels, "labels")
         if ballot_form(as_rule(rule)) != "one":
-            raise UsageError(f"rule {rule!r} reads lists, rankings or numbers, but an item has one label")
+            raise UsageError(
+                f"rule {as_rule(rule).name} reads lists, rankings or numbers, but an item has one label; use "
+                "a rule of single choices, such as majority"
+            )
         if not 0 <= contested <= 1:
             raise UsageError(f"contested is {contested!r}; expected a number from 0 to 1")
         self._labels, self._contested = labels, contested

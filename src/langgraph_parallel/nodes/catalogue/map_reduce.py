@@ -57,7 +57,7 @@ class Reducing(Composed):
         return total
 
 
-class ReduceTree:
+class MapReduceSteps:
     """The plan, the levels and the close of a map-reduce.
 
     Args:
@@ -138,14 +138,14 @@ def map_input(section: Section) -> object:
 def _name_items(given: Mapping[str, Any]) -> list[tuple[str, Any]]:
     """Return the items of an input, each with its name or its number."""
     items = given.get("items")
-    if isinstance(items, list):
+    if isinstance(items, list | tuple):
         return [(f"item {i}", item) for i, item in enumerate(items, 1)]
     if not isinstance(items, dict):
         raise InputError(
             f"{found(given, 'items')}; expected a list, or a mapping of name to item: {{'items': [...]}}"
         )
     if invalid := [name for name in items if not isinstance(name, str)]:
-        raise InputError(f"items has the key {invalid[0]!r}; expected strings")
+        raise InputError(f"items has the key {invalid[0]!r}; expected strings as names")
     return list(items.items())
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from langgraph_parallel.arguments import check_named
+from langgraph_parallel.arguments import check_named, shown
 from langgraph_parallel.errors import InputError, UsageError
 from langgraph_parallel.nodes.catalogue.nested_vote import read_vote
 from langgraph_parallel.nodes.fan_out.gathered import Gathered
@@ -39,10 +39,13 @@ def check_forecast_rule(rule: str | Rule) -> None:
         UsageError: it does not, or it is not a rule.
     """
     if ballot_form(as_rule(rule)) != "number":
-        raise UsageError(f"rule {rule!r} reads no numbers, and a forecast is one; use a numeric rule: median")
+        raise UsageError(
+            f"rule {as_rule(rule).name} decides among answers, but forecasts are numbers; use median, "
+            "trimmed_mean or mode"
+        )
 
 
-class Study:
+class MarketStudySteps:
     """The plan and the close of a market study.
 
     Args:
@@ -152,13 +155,13 @@ class Study:
 
 def _read_regions(given: Mapping[str, Any]) -> list[str]:
     regions = given.get("regions") or []
-    if not isinstance(regions, list) or not all(isinstance(r, str) and r.strip() for r in regions):
+    if not isinstance(regions, list | tuple) or not all(isinstance(r, str) and r.strip() for r in regions):
         raise InputError(
-            f"regions is {regions!r}; expected a list of non-empty texts: {{'regions': ['Norway', ...]}}"
+            f"regions is {shown(regions)}; expected a list of non-empty texts: {{'regions': ['Norway', ...]}}"
         )
     if repeated := [region for region in regions if regions.count(region) > 1]:
         raise InputError(f"regions has {repeated[0]!r} twice; pass each region once")
-    return regions
+    return list(regions)
 
 
 def _forecast(region: str, branch: Branch | None) -> Forecast:

@@ -40,14 +40,14 @@ def moderation_checks(given: Sequence[str] | Mapping[str, CheckLike] | None) -> 
             all that ship.
 
     Raises:
-        UsageError: there is no check.
+        UsageError: there is no check, or one is named twice.
         UnknownCheck: no check of this name ships.
     """
     shipped = list_prompts("moderation/checks")
-    if isinstance(given, str):
-        raise UsageError(f"checks is {given!r}; expected a list of names, or a mapping")
     if isinstance(given, Mapping):
         check_named(given, "checks")
+    elif repeated := [name for name in given or () if list(given or ()).count(name) > 1]:
+        raise UsageError(f"checks has {repeated[0]!r} twice; name each once")
     chosen: Mapping[str, CheckLike] = (
         given if isinstance(given, Mapping) else dict.fromkeys(shipped if given is None else given, "")
     )
@@ -64,7 +64,7 @@ def _load_check(name: str, shipped: Sequence[str]) -> Check:
     return Check(load_prompt(f"moderation/checks/{name}").text, voters=_VOTERS.get(name, 1))
 
 
-class Moderating(OfflineCapable):
+class ModerationSteps(OfflineCapable):
     """Checks a text in parts, by models and by patterns.
 
     Args:

@@ -53,7 +53,7 @@ class Topics(BaseModel):
     topics: list[Topic]
 
 
-class Inquiry(OfflineCapable):
+class ResearchSteps(OfflineCapable):
     """Plans topics, finds gaps, and writes the report.
 
     Args:

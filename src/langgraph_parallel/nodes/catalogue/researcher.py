@@ -124,12 +124,12 @@ class Researcher(Composed):
 
 def _keep_supported(claims: Sequence[Claim], results: Sequence[ToolResult]) -> dict[str, Any]:
     """Return the distinct findings whose quote is in their source, and the number of all other claims."""
-    findings = [finding for claim in claims if (finding := _check_citation(claim, results))]
+    findings = [finding for claim in claims if (finding := _check_finding(claim, results))]
     distinct = {json.dumps(finding, sort_keys=True): finding for finding in findings}
     return {"findings": list(distinct.values()), "unsupported": len(claims) - len(findings)}
 
 
-def _check_citation(claim: Claim, results: Sequence[ToolResult]) -> dict[str, str] | None:
+def _check_finding(claim: Claim, results: Sequence[ToolResult]) -> dict[str, str] | None:
     """Return a claim as a finding, with the quote as in the source; None if the source does not state it."""
     source = results[claim.source - 1] if 1 <= claim.source <= len(results) else None
     if source is None or source.failed or not claim.claim.strip():

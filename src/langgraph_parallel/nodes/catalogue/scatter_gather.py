@@ -68,7 +68,7 @@ def as_source(given: SourceLike, timeout: float | None = None) -> Source:
     return source if source.timeout else Source(source.worker, timeout)
 
 
-class Scattering:
+class ScatterGatherSteps:
     """The plan and the close of a scatter-gather.
 
     Args:
@@ -124,6 +124,10 @@ class Scattering:
         }
 
 
+# An alias is not checked against the annotation: its errors would show values, and a value may be a key.
+_Headers = TypeAliasType("_Headers", Mapping[str, str])
+
+
 class Http:
     """An HTTP endpoint as a source: it gets the request as JSON, and its answer is the result.
 
@@ -146,11 +150,13 @@ class Http:
         url: str,
         *,
         method: Literal["POST", "GET"] = "POST",
-        headers: Mapping[str, str] | None = None,
+        headers: _Headers | None = None,
         name: str = "q",
     ) -> None:
         if not _is_http(url):
-            raise UsageError(f"{url!r} is not an HTTP URL; expected https://host/path")
+            host = urlsplit(url).netloc.rpartition("@")[2] or "has no host"
+            raise UsageError(f"url is not an HTTP URL ({host}); expected https://host/path")
+        _check_headers(headers or {})
         self._url, self._method, self._headers, self._name = url, method, dict(headers or {}), name
         self._host = urlsplit(url).netloc.rpartition("@")[2]  # for errors, without a password
 
@@ -195,6 +201,14 @@ class Http:
             if len(body) > MAX_BYTES:
                 raise ConnectionError(f"{self._host} answered more than {MAX_BYTES:,} bytes")
         return bytes(body)
+
+
+def _check_headers(headers: Mapping[str, str]) -> None:
+    if not isinstance(headers, Mapping):
+        raise UsageError(f"headers is {type(headers).__name__}; expected a mapping of strings")
+    for key, value in headers.items():
+        if not isinstance(key, str) or not isinstance(value, str):
+            raise UsageError(f"headers[{key!r}] is {type(value).__name__}; expected a string")
 
 
 def _is_http(url: str) -> bool:

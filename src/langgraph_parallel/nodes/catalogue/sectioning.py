@@ -4,9 +4,9 @@ import inspect
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Literal
 
-from langgraph_parallel.errors import InputError, PlanError, UsageError
+from langgraph_parallel.errors import InputError, PlanError
 from langgraph_parallel.nodes.fan_out.gathered import Gathered
-from langgraph_parallel.nodes.flow.plan import PlannerLike, as_planner
+from langgraph_parallel.nodes.flow.planner import PlannerLike, as_planner
 from langgraph_parallel.nodes.flow.spec import PlanEstimate
 from langgraph_parallel.nodes.flow.synthesize import SynthesizerLike, as_synthesizer, concatenate
 from langgraph_parallel.nodes.work.ask import Ask
@@ -26,7 +26,7 @@ EXAMPLES: dict[Any, list[Any]] = {
 """Example contents by type, for the form of LangGraph Studio."""
 
 
-class Sectioning:
+class SectioningSteps:
     """The plan and the close of a sectioning.
 
     Args:
@@ -48,8 +48,6 @@ class Sectioning:
         synthesizer: SynthesizerLike | None,
         dependencies: Dependencies,
     ) -> None:
-        if dependencies not in ("waves", "error"):
-            raise UsageError(f"dependencies is {dependencies!r}; choose waves or error")
         self.planner, self._dependencies = as_planner(planner), dependencies
         self._synthesizer = concatenate() if synthesizer is None else as_synthesizer(synthesizer)
         if isinstance(workers.only, Ask):  # with several workers, sections have data for their own

@@ -44,14 +44,17 @@ class Toolbox:
         tools: LangChain tools, or functions with a docstring.
 
     Raises:
-        UsageError: a tool is neither, or two tools have the same name.
+        UsageError: a tool is neither, or has a name that is reserved or not its own.
     """
 
     def __init__(self, tools: Sequence[Any]) -> None:
         resolved = [_as_tool(given) for given in tools]
         self._tools = {tool.name: tool for tool in resolved}
-        if len(self._tools) < len(resolved) or SEARCH in self._tools:
-            raise UsageError(f"tools have the same name; rename them, and do not use {SEARCH}")
+        names = [tool.name for tool in resolved]
+        if repeated := [name for name in names if names.count(name) > 1]:
+            raise UsageError(f"two tools have the name {repeated[0]!r}; rename one of them")
+        if SEARCH in names:
+            raise UsageError(f"a tool has the reserved name {SEARCH!r}; rename it")
 
     def __len__(self) -> int:
         return len(self._tools)

@@ -15,7 +15,8 @@ BRANCHES = Annotated[
     merge_branches,
 ]
 MISSING = Annotated[
-    list[str], Field(title="Missing", description="What was planned and is not in the result, by title.")
+    list[str],
+    Field(title="Missing", description="What was planned and is not in the result, by title or name."),
 ]
 RUN_REPORT = Annotated[
     RunReport, Field(title="Run report", description="What the run cost, and what parallelism gained.")

@@ -34,7 +34,7 @@ from langgraph_parallel.runtime.run_report import escalated
 
 
 def plan_node(flow: Flow) -> Callable[..., Any]:
-    """Build the node that plans, after it has checked that every model and price can be had."""
+    """Build the node that plans, after it has checked that every model and price is available."""
 
     async def plan(state: Any, runtime: Runtime[Context], config: RunnableConfig) -> dict[str, Any]:
         """Divide the work into sections, and reset what an earlier run on this thread left."""

@@ -58,13 +58,15 @@ async def plan_next_round(flow: Flow, state: Any, branches: Mapping[str, Branch]
 async def _sections_of_round(flow: Flow, gathered: Gathered) -> list[Section]:
     """Ask the flow for the sections of the next round, and check them against the whole plan."""
     assert flow.next_round is not None
-    made = flow.next_round(gathered)
-    planned: Sections = await made if inspect.isawaitable(made) else made
+    planned = flow.next_round(gathered)
+    sections: Sections = await planned if inspect.isawaitable(planned) else planned
     number = gathered.last_round + 1
-    added = [section.model_copy(update={"round": number}) for section in planned]
+    added = [section.model_copy(update={"round": number}) for section in sections]
     check_plan([*gathered.sections, *added], flow.workers.names)
     if len(added) > (limit := current_run().limits.max_sections):
-        raise PlanError(f"the next round has {len(added)} sections; the limit is {limit}")
+        raise PlanError(
+            f"the next round has {len(added)} sections; plan fewer, or raise max_sections above {limit}"
+        )
     return added
 
 

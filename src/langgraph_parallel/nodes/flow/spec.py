@@ -110,7 +110,7 @@ class Flow:
         """Return whether a run with this context asks models.
 
         Raises:
-            NoModelError: a model is named that cannot be had.
+            NoModelError: the named model is not available.
         """
         return self.uses_model is None or self.uses_model(context)
 

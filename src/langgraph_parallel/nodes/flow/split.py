@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from langgraph_parallel.arguments import at_least, checked
 from langgraph_parallel.errors import UsageError
-from langgraph_parallel.nodes.flow.plan import Planner
+from langgraph_parallel.nodes.flow.planner import Planner
 from langgraph_parallel.nodes.text.chunks import Piece, check_ceiling, cut, number_title, split_lines
 from langgraph_parallel.records import Section
 from langgraph_parallel.runtime.tokens import CountTokens, estimate_tokens
@@ -33,8 +33,13 @@ def by_heading(
         count: counts the tokens of a text.
 
     Text before the first heading is a section too. Headings inside code fences are text.
+
+    Raises:
+        UsageError: an argument has the wrong type, or is out of range.
     """
     check_ceiling(max_tokens, overlap)
+    if not 1 <= level <= 6:
+        raise UsageError(f"level is {level!r}; expected an integer from 1 to 6")
 
     def divide(text: str) -> list[Section]:
         parts = [
@@ -56,6 +61,9 @@ def by_file(
     """Make one section for each file of a mapping of path to text; a long file is cut into several.
 
     Sections are titled by path, with a number if the file is cut. Empty files are left out.
+
+    Raises:
+        UsageError: an argument has the wrong type, or is out of range.
     """
     check_ceiling(max_tokens, overlap)
 
@@ -86,7 +94,7 @@ def by_criterion(
         count: counts the tokens of a text.
 
     Raises:
-        UsageError: `criteria` is empty.
+        UsageError: `criteria` is empty, or an argument has the wrong type or is out of range.
     """
     check_ceiling(max_tokens, overlap)
     if not criteria:
@@ -120,11 +128,10 @@ def by_pages(
         count: counts the tokens of a text.
 
     Raises:
-        UsageError: `pages` is less than 1.
+        UsageError: an argument has the wrong type, or is out of range.
     """
     check_ceiling(max_tokens, overlap)
-    if pages < 1:
-        raise UsageError(f"pages is {pages}; expected at least 1")
+    at_least(pages, "pages")
 
     def divide(text: str) -> list[Section]:
         leaves = text.removesuffix("\f").split("\f") if text else []
@@ -156,7 +163,7 @@ def in_batches(
         count: counts the tokens of a text.
 
     Raises:
-        UsageError: `size` is less than 1.
+        UsageError: an argument has the wrong type, or is out of range.
     """
     check_ceiling(max_tokens)
     at_least(size, "size")

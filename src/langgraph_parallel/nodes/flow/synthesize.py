@@ -217,6 +217,8 @@ class by_model:  # noqa: N801 - called like the other synthesizers
 
     Raises:
         PromptError: the prompt has other variables, or lacks `{results}`.
+        ModelError: the model is not valid.
+        UsageError: `limits` has an unknown key or a limit of runs.
     """
 
     @checked

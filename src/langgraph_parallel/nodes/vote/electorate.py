@@ -40,13 +40,13 @@ class Electorate(Protocol):
         """Check, before any call, that every voter can be asked; `model` is the runtime context's.
 
         Raises:
-            ModelError: a model cannot be had, or has no known price and the run has a budget in dollars.
+            ModelError: a model is not available, or has no known price and the run has a budget in dollars.
         """
         ...
 
     @property
     def asks(self) -> Sequence[Ask]:
-        """The `Ask`s of the voters, so far as they are known before a run."""
+        """The `Ask`s of the voters, as far as they are known before a run."""
         ...
 
     def identical_warning(self, voters: Sequence[str]) -> str:

@@ -46,7 +46,8 @@ class Judge:
 
     Raises:
         PromptError: the prompt lacks a variable, or has others.
-        UsageError: `readings` is less than 1.
+        ModelError: the model is not valid.
+        UsageError: `readings` is less than 1, or `limits` has an unknown key or a limit of runs.
     """
 
     name = "judge"

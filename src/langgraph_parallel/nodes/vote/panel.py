@@ -65,7 +65,7 @@ class ModelVoters:
         return self._roster.models or [self._model]
 
     def check(self, model: ModelLike | None, run: Run) -> None:
-        """Check that every model can be had, and has a price if the run needs one."""
+        """Check that every model is available, and has a price if the run needs one."""
         models = self.models()
         for own in models:
             chosen = own if len(models) > 1 else model or own

@@ -16,7 +16,7 @@ from langgraph_parallel.runtime.models import ModelLike
 
 T = TypeVar("T")
 SIZE = 3
-"""Members of a panel whose size nothing sets."""
+"""Default number of members of a panel."""
 
 
 class Roster:
@@ -63,11 +63,12 @@ class Roster:
             at_least(size, "the size of the roster")
         for name, entries in (("models", models), ("wordings", wordings)):
             if isinstance(entries, str) or not isinstance(entries, Sequence):
-                raise UsageError(f"{name} is {entries!r}; expected a list")
+                what = "models" if name == "models" else "prompts"
+                raise UsageError(f"{name} is {entries!r}; expected a list of {what}")
         if members is not None and (models or wordings or temperatures):
             raise UsageError(
-                "a roster of workers has models, wordings or temperatures; leave them out, as workers bring "
-                "their own"
+                "members are workers, which have models, prompts and temperatures of their own; leave out "
+                "models=, wordings= and temperatures="
             )
         if isinstance(members, str | bytes | float):
             raise UsageError(f"members is {members!r}; expected a number, workers, or a mapping of workers")
@@ -205,7 +206,10 @@ def require_models(roster: Roster, name: str) -> None:
         UsageError: they are workers, or have wordings of their own.
     """
     if roster.is_workers or roster.wordings:
-        raise UsageError(f"{name} are models here; pass a number, or Roster(models=, temperatures=)")
+        raise UsageError(
+            f"{name} must be models that share one prompt; pass a number, or "
+            "Roster(models=[...], temperatures=[...])"
+        )
 
 
 def _deal(entries: Sequence[T], number: int) -> T | None:

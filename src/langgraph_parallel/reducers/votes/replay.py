@@ -5,10 +5,10 @@ from dataclasses import dataclass
 
 from langgraph_parallel.records import Ballot, Tally, Trial, Verdict
 from langgraph_parallel.reducers.canonical import canonical
-from langgraph_parallel.reducers.votes.rules import Rule, as_counting
+from langgraph_parallel.reducers.votes.rules import Rule, as_counting, as_rule
 from langgraph_parallel.reducers.votes.standing import PendingVoter, Standing
-from langgraph_parallel.reducers.votes.stops import Stop
-from langgraph_parallel.reducers.votes.waves import Wave, next_wave
+from langgraph_parallel.reducers.votes.stops import Stop, as_stop
+from langgraph_parallel.reducers.votes.waves import Wave, as_wave, next_wave
 
 
 @dataclass(frozen=True)
@@ -20,7 +20,7 @@ class Replay:
     rounds: int
 
 
-def replay(ballots: Sequence[Ballot], rule: Rule, stop: Stop, wave: Wave = "lossless") -> Replay:
+def replay(ballots: Sequence[Ballot], rule: str | Rule, stop: str | Stop, wave: Wave = "lossless") -> Replay:
     """Replay a vote over known ballots.
 
     Args:
@@ -28,9 +28,13 @@ def replay(ballots: Sequence[Ballot], rule: Rule, stop: Stop, wave: Wave = "loss
         rule: decides the vote.
         stop: ends the vote.
         wave: number of voters asked at the same time; all of a wave are heard.
+
+    Raises:
+        UsageError: the rule, the stop or the wave is not valid.
     """
-    calls, rounds = _count_calls_and_rounds(ballots, rule, stop, wave)
-    return Replay(rule(Tally.of(ballots[:calls])), calls, rounds)
+    decide = as_rule(rule)
+    calls, rounds = _count_calls_and_rounds(ballots, decide, as_stop(stop), as_wave(wave))
+    return Replay(decide(Tally.of(ballots[:calls])), calls, rounds)
 
 
 def _count_calls_and_rounds(

@@ -15,13 +15,13 @@ def as_wave(wave: object) -> Wave:
     """Validate the size of a wave.
 
     Raises:
-        UsageError: `wave` is not "lossless", "all", or a whole number >= 1.
+        UsageError: `wave` is not "lossless", "all", or an integer of at least 1.
     """
     if wave == "lossless" or wave == "all":
         return wave
     if isinstance(wave, int) and not isinstance(wave, bool) and wave >= 1:
         return wave
-    raise UsageError(f"wave is {wave!r}; pass 'lossless', 'all', or a whole number >= 1")
+    raise UsageError(f"wave is {wave!r}; expected 'lossless', 'all', or an integer of at least 1")
 
 
 def next_wave(wave: Wave, stop: Stop, standing: Standing) -> int:

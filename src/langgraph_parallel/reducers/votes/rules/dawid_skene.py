@@ -7,7 +7,7 @@ from fractions import Fraction
 
 from pydantic import JsonValue
 
-from langgraph_parallel.arguments import checked
+from langgraph_parallel.arguments import at_least, checked
 from langgraph_parallel.errors import UsageError
 from langgraph_parallel.records import Ballot, Tally, Verdict, VerdictStatus
 from langgraph_parallel.records.base import Record
@@ -134,8 +134,7 @@ def fit_dawid_skene(tallies: Iterable[Ballots], *, iterations: int = 100) -> Daw
     Raises:
         UsageError: no ballot was cast, there are more than 100 choices, or `iterations` is less than 1.
     """
-    if iterations < 1:
-        raise UsageError(f"iterations is {iterations}; expected at least 1")
+    at_least(iterations, "iterations")
     ballots_by_question = [usable(as_tally(tally)) for tally in tallies]
     choices = {canonical(b.choice): b.choice for ballots in ballots_by_question for b in ballots}
     _check_number_of_choices(len(choices))

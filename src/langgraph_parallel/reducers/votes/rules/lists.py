@@ -24,7 +24,7 @@ class union(BaseRule):  # noqa: N801
     does not count. A vote in which no voter names an item is decided, as `[]`. There are no ties.
 
     Raises:
-        UsageError: `at_least` is not a whole number >= 1.
+        UsageError: `at_least` is not an integer of at least 1.
     """
 
     form: ClassVar[Form] = "list"

@@ -1,4 +1,7 @@
-"""Ties: the one place where a leading choice is elected, and where a tie for the lead is decided."""
+"""Ties: the one place where a leading choice is elected, and where a tie for the lead is decided.
+
+Ranked rules order equal candidates first, in `ranked._tie_break_keys`.
+"""
 
 from collections.abc import Sequence
 

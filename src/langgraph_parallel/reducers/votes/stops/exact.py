@@ -1,20 +1,10 @@
 """Stops that count ballots: exact, in integers or fractions."""
 
+from langgraph_parallel.arguments import at_least
 from langgraph_parallel.errors import UsageError
 from langgraph_parallel.reducers.votes.rules import ballot_form
 from langgraph_parallel.reducers.votes.standing import Standing
 from langgraph_parallel.reducers.votes.stops.base import CountingStop, Stop
-
-
-def check_count(count: object, stop: str) -> int:
-    """Return the argument of a stop.
-
-    Raises:
-        UsageError: `count` is not a whole number >= 1.
-    """
-    if not isinstance(count, int) or isinstance(count, bool) or count < 1:
-        raise UsageError(f"{stop}({count!r}): expected a whole number >= 1")
-    return count
 
 
 class decided(Stop):  # noqa: N801 - called like the function that it stands for
@@ -46,11 +36,12 @@ class ahead_by(CountingStop):  # noqa: N801
     """Stops when the leader is k ballots ahead: first-to-ahead-by-k (MAKER, arXiv 2511.09030).
 
     Raises:
-        UsageError: `k` is not a whole number >= 1.
+        UsageError: `k` is not an integer of at least 1.
     """
 
     def __init__(self, k: int) -> None:
-        self.k = check_count(k, "ahead_by")
+        at_least(k, "k")
+        self.k = k
 
     def is_enough(self, standing: Standing) -> bool:
         """Return whether the leader is k ballots ahead of the runner-up."""
@@ -72,11 +63,12 @@ class window(CountingStop):  # noqa: N801
     Windows are consecutive and do not overlap, in the voters' order. Only ballots that count are in them.
 
     Raises:
-        UsageError: `w` is not a whole number >= 1.
+        UsageError: `w` is not an integer of at least 1.
     """
 
     def __init__(self, w: int) -> None:
-        self.w = check_count(w, "window")
+        at_least(w, "w")
+        self.w = w
 
     def is_enough(self, standing: Standing) -> bool:
         """Return whether all ballots of a complete window are equal."""
@@ -97,11 +89,12 @@ class no_new_findings(Stop):  # noqa: N801
     """Stops when n ballots in a row name only items that were named before: for `union` and `approval`.
 
     Raises:
-        UsageError: `n` is not a whole number >= 1.
+        UsageError: `n` is not an integer of at least 1.
     """
 
     def __init__(self, n: int) -> None:
-        self.n = check_count(n, "no_new_findings")
+        at_least(n, "n")
+        self.n = n
 
     def check(self, rule: object) -> None:
         """Check that the ballots are lists.

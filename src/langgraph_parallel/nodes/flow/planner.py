@@ -55,7 +55,7 @@ class Planner:
         except ValidationError:
             expected = _KINDS.get(self.accepts, "text")
             raise InputError(
-                f"content is {type(content).__name__}; planner {self.name} expects {expected}"
+                f"content is {type(content).__name__}; expected {expected}, which planner {self.name} divides"
             ) from None
         return self.divide(content)
 
@@ -114,7 +114,8 @@ def by_model(
         limits: limits of its call, as `Limits` or a mapping.
 
     Raises:
-        UsageError: `max_sections` is less than 1.
+        UsageError: `max_sections` is less than 1, or `limits` has an unknown key or a limit of runs.
+        ModelError: the model is not valid.
         PromptError: the prompt has other variables.
     """
     at_least(max_sections, "max_sections")

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from pydantic import JsonValue
+from pydantic import JsonValue, ValidationError
 
 from langgraph_parallel.errors import InputError
 from langgraph_parallel.nodes.fan_out.gathered import Gathered
@@ -30,7 +30,7 @@ NOTICE = (
 _FILES = "expected a mapping of path to text, such as {'app.py': 'print(1)'}"
 
 
-class Reviewer:
+class ReviewSteps:
     """The plan and the close of a review.
 
     Args:
@@ -57,6 +57,8 @@ class Reviewer:
     def plan(self, given: Mapping[str, Any], context: ReviewContext) -> NotedPlan:
         """Make a section for each aspect of each batch of files; note what no section covers."""
         files, diff = given.get("files") or {}, given.get("diff")
+        if diff is not None and not isinstance(diff, str):
+            raise InputError(f"diff is {type(diff).__name__}; expected a unified diff: {{'diff': '...'}}")
         if not files and diff is None:
             raise InputError("there is nothing to review; pass files={path: text}, or a diff")
         if not isinstance(files, Mapping):
@@ -72,7 +74,7 @@ class Reviewer:
             max_tokens=limits.section_tokens,
             max_questions=limits.max_sections,
         )
-        skipped = [*map(Skipped.model_validate, given.get("skipped") or []), *unchanged, *plan.skipped]
+        skipped = [*_read_skipped(given), *unchanged, *plan.skipped]
         notes: dict[str, JsonValue] = {
             "aspects": _dump(aspects),
             "skipped": _dump(skipped),
@@ -130,3 +132,14 @@ def _answered(section: Section, branch: Branch | None) -> Answered:
     ballots = branch.value.get("ballots") if isinstance(branch.value, dict) else None
     cast = [Ballot.model_validate(ballot) for ballot in ballots] if isinstance(ballots, list) else []
     return Answered(question, cast, None if branch.ok else branch.error or branch.status)
+
+
+def _read_skipped(given: Mapping[str, Any]) -> list[Skipped]:
+    """Return what the caller left out of the review, to be named in the report."""
+    try:
+        return [Skipped.model_validate(item) for item in given.get("skipped") or []]
+    except (ValidationError, TypeError):
+        raise InputError(
+            "skipped must be a list of what was left out: "
+            "{'skipped': [{'path': 'a.bin', 'reason': 'binary'}]}"
+        ) from None
