@@ -108,7 +108,7 @@ def test_no_idea_and_no_proposer_is_lost(proposals: list[Proposal]) -> None:
     ("arguments", "message"),
     [
         ({"max_ideas": 0}, "max_ideas is 0"),
-        ({"similar": 0}, "similar is 0"),
+        ({"min_similarity": 0}, "min_similarity is 0"),
         ({"personas": {}}, "personas is empty"),
         ({"personas": ["a"]}, r"personas is \['a'\]; expected a mapping"),
         ({"proposers": Roster(1, models=["openai:x", "openai:y"])}, "some would never be used"),

@@ -63,7 +63,7 @@ async def test_themes_and_contradictions_cite_documents(model: str, server: Mode
         ("south.md", 3, "sales fell by 2%"),
     ]
     assert all(DOCUMENTS[c.document][c.start : c.end] == c.quote for c in theme.citations)
-    (conflict,) = briefing.conflicts
+    (conflict,) = briefing.contradictions
     assert (conflict.first.document, conflict.second.document) == ("north.md", "south.md")
     assert (briefing.unsupported, briefing.missing, briefing.uncited) == (["Alone"], [], [])
     assert "south.md, line 3" in out["markdown"]

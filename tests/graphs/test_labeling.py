@@ -31,7 +31,7 @@ VOTERS: Any = {
 
 async def test_each_item_has_a_label_and_the_contested_ones_are_queued() -> None:
     """The queue starts with the least supported label; the agreement is over all items."""
-    graph = create_labeling(labels=LABELS, voters=VOTERS, stop="all_votes", contested=0.7)
+    graph = create_labeling(labels=LABELS, voters=VOTERS, stop="all_votes", min_support=0.7)
     out = await graph.ainvoke({"items": ITEMS})
     assert [(label.item, label.label, str(label.support)) for label in out["labels"]] == [
         ("one", "praise", "3/3"),
@@ -131,7 +131,7 @@ def test_exported_tables_are_safe_to_open() -> None:
         ({"labels": "ab"}, "labels is 'ab'; expected a list"),
         ({"labels": [1, 2]}, r"labels\[0\] is 1; expected a string"),
         ({"labels": LABELS, "prompts": ["x"]}, "prompts is .*; expected a mapping"),
-        ({"labels": LABELS, "contested": 2}, "contested is 2"),
+        ({"labels": LABELS, "min_support": 2}, "min_support is 2"),
         ({"labels": LABELS, "voters": {"a": len}, "model": "openai:m"}, "voters are workers with models of"),
         ({"labels": LABELS, "voters": 0}, "voters is 0"),
         ({"labels": ["a", "b"], "rule": "borda"}, "an item has one label"),

@@ -47,7 +47,7 @@ async def test_each_region_has_the_median_of_independent_forecasts(model: str, s
     assert "| Spain | 2.5 |" in out["markdown"]
     assert "3 of 6" in out["markdown"]
     assert out["market_study"].text == "It grows."
-    assert out["market_study"].unreferenced == ["Competitors", "Customers", "Regions"]
+    assert out["market_study"].uncited == ["Competitors", "Customers", "Regions"]
     report = server.asked("coherent market study")[0].prompt
     assert "### Competitors" in report
     assert "Norway" in report

@@ -392,7 +392,7 @@ def test_input_and_output_are_narrow() -> None:
         ({"aspects": ["missing.md"]}, "cannot read the prompt missing.md"),
         ({"model": "gpt"}, "expected provider:model"),
         ({"voters": 0}, "expected an integer of at least 1"),
-        ({"confirm": 0}, "expected a number above 0 and at most 1"),
+        ({"min_support": 0}, "expected a number above 0 and at most 1"),
         ({"offline": True, "model": "openai:x"}, "offline=True and model= exclude"),
         ({"offline": True, "engines": False}, "leave no voter"),
     ],

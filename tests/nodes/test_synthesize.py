@@ -149,7 +149,7 @@ def test_a_negative_constant_of_the_rank_fusion_is_rejected() -> None:
 async def test_a_text_names_what_is_missing_and_what_it_does_not_refer_to(
     model: str, server: ModelServer
 ) -> None:
-    """A missing section that the model leaves out is named below; unreferenced results are listed."""
+    """A missing section that the model leaves out is named below; uncited results are listed."""
     server.on("Write one coherent answer", Reply(text="Water boils at one hundred degrees."))
     out = await synthesized(
         synthesize.by_model(model),
@@ -158,4 +158,4 @@ async def test_a_text_names_what_is_missing_and_what_it_does_not_refer_to(
         Wood=ValueError("gone"),
     )
     assert out["result"] == "Water boils at one hundred degrees.\n\nMissing: Wood."
-    assert (out["unreferenced"], out["missing"]) == (["Iron"], ["Wood"])
+    assert (out["uncited"], out["missing"]) == (["Iron"], ["Wood"])

@@ -40,7 +40,7 @@ FACTORIES: dict[Callable[..., Any], dict[str, Any]] = {
 }
 """Each factory, and the arguments that it requires."""
 SCALARS = ("name", "timeout", "max_ideas", "max_points", "max_rounds", "max_topics", "max_steps", "fan_in",
-           "batch_size", "similar", "contested", "confirm", "offline", "engines", "reconcile", "race", "vote",
+           "batch_size", "min_similarity", "min_support", "offline", "engines", "reconcile", "race", "vote",
            "merge", "stream", "language", "guidelines", "quantity", "horizon", "unit", "region", "method",
            "policy", "dependencies", "max_tokens")  # fmt: skip
 """Arguments of plain data, of all factories."""
@@ -175,7 +175,7 @@ def test_any_real_number_is_a_number(number: Any) -> None:
     assert untyped(number) == number
     assert lp.rules.threshold(number).least == Fraction(number)
     assert lp.rules.weighted({"ann": number})
-    assert lp.create_review(confirm=number, offline=True)
+    assert lp.create_review(min_support=number, offline=True)
 
 
 def test_an_error_shows_no_secret_and_no_novel() -> None:

@@ -368,7 +368,7 @@ def test_a_voter_with_several_scopes_counts_once() -> None:
 
 
 @pytest.mark.parametrize(
-    ("k", "n", "confirm", "confirmed"),
+    ("k", "n", "min_support", "confirmed"),
     [
         (2, 3, Fraction(2, 3), True),
         (1, 2, Fraction(2, 3), False),
@@ -378,16 +378,16 @@ def test_a_voter_with_several_scopes_counts_once() -> None:
     ],
 )
 def test_a_finding_is_confirmed_from_the_least_share_on(
-    k: int, n: int, confirm: Fraction, confirmed: bool
+    k: int, n: int, min_support: Fraction, confirmed: bool
 ) -> None:
     """The share is compared exactly; a finding with less support is kept."""
     voters = [f"model#{i}" for i in range(n)]
-    finding = only(unite([claim(voter) for voter in voters[:k]], scopes_of(*voters), confirm=confirm))
+    finding = only(unite([claim(voter) for voter in voters[:k]], scopes_of(*voters), min_support=min_support))
     assert (str(finding.support), finding.confirmed) == (f"{k}/{n}", confirmed)
 
 
 def test_two_of_three_confirm_unless_set_otherwise() -> None:
-    """The default of `confirm` is two thirds."""
+    """The default of `min_support` is two thirds."""
     voters = scopes_of("model#1", "model#2", "model#3")
     assert only(unite([claim("model#1"), claim("model#2")], voters)).confirmed
     assert not only(unite([claim("model#1")], voters)).confirmed

@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from langgraph_parallel.reducers.text.sentences import sentences, unreferenced
+from langgraph_parallel.reducers.text.sentences import sentences, uncited
 
 
 @given(st.text(max_size=200))
@@ -32,6 +32,6 @@ def test_sentences_are_found_in_linear_time() -> None:
 def test_a_result_is_referred_to_by_its_title_or_by_its_sentences() -> None:
     """An empty result needs no reference."""
     results = [("Ice", "It melts in spring."), ("Fire", "Flames need oxygen."), ("Air", "")]
-    assert unreferenced(results, "About ice. Oxygen feeds flames.") == []
-    assert unreferenced(results, "Nothing else.") == ["Ice", "Fire"]
-    assert unreferenced([], "x") == []
+    assert uncited(results, "About ice. Oxygen feeds flames.") == []
+    assert uncited(results, "Nothing else.") == ["Ice", "Fire"]
+    assert uncited([], "x") == []

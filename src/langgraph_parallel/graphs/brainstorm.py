@@ -44,7 +44,7 @@ def create_brainstorm(
     proposers: int | Roster | None = None,
     max_ideas: int = 5,
     vote: bool = False,
-    similar: float = SIMILAR,
+    min_similarity: float = SIMILAR,
     prompts: Mapping[str, PromptLike] | None = None,
     name: str = "brainstorm",
     **options: Unpack[GraphOptions],
@@ -62,7 +62,7 @@ def create_brainstorm(
         max_ideas: most ideas of one proposer.
         vote: whether the proposers then choose among all ideas, shuffled for each of them; ideas are ranked
             by these votes.
-        similar: TF-IDF cosine from which two ideas are one, above 0 and at most 1.
+        min_similarity: TF-IDF cosine from which two ideas are one, above 0 and at most 1.
         prompts: replacements of shipped prompts: `propose`, `choose`.
         name: shown in traces: `brainstorm[sceptic]`.
         options: `limits`, `completion`, `checkpointer`, `store`; see `GraphOptions`.
@@ -79,7 +79,7 @@ def create_brainstorm(
         model,
         load_prompts("brainstorm", prompts),
         max_ideas=max_ideas,
-        similar=similar,
+        min_similarity=min_similarity,
         vote=vote,
     )
     flow = Flow(

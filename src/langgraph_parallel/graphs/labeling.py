@@ -61,7 +61,7 @@ def create_labeling(
     rule: str | Rule = "majority",
     stop: str | Stop = "decided",
     wave: Wave = "lossless",
-    contested: float = 2 / 3,
+    min_support: float = 2 / 3,
     prompts: Mapping[str, PromptLike] | None = None,
     name: str = "labeling",
     **options: Unpack[GraphOptions],
@@ -82,7 +82,7 @@ def create_labeling(
         rule: decides on the ballots; one whose ballots hold one choice.
         stop: when a vote may end; `decided` never changes the label.
         wave: how many voters are asked together; see `create_voting`.
-        contested: share of support below which a person should look, 0 to 1.
+        min_support: share of support below which a person should look, 0 to 1.
         prompts: replacement of the shipped prompt: `label`.
         name: shown in traces: `labeling[item 3]`.
         options: `limits`, `completion`, `checkpointer`, `store`; see `GraphOptions`.
@@ -94,7 +94,7 @@ def create_labeling(
         PromptError: a prompt has other variables than the one that it replaces.
         UnknownPrice: the budget is in dollars, and a model has no known price.
     """
-    annotation = LabelingSteps(labels, contested, rule)
+    annotation = LabelingSteps(labels, min_support, rule)
     prompt = load_prompts("labeling", prompts)["label"]
     annotators = annotation.annotators(as_roster(voters, "voters", model), prompt, model, guidelines)
     vote = create_voting(voters=annotators, choices=labels, rule=rule, stop=stop, wave=wave, name="label")

@@ -77,7 +77,7 @@ def create_review(
     engines: bool = True,
     offline: bool = False,
     reconcile: bool = False,
-    confirm: float = 2 / 3,
+    min_support: float = 2 / 3,
     prompts: Mapping[str, PromptLike] | None = None,
     name: str = "review",
     **options: Unpack[GraphOptions],
@@ -98,7 +98,7 @@ def create_review(
         engines: whether static engines vote beside models.
         offline: whether to use no model, even if the environment names one.
         reconcile: whether a model unites near misses among the findings.
-        confirm: least share of support of a confirmed finding, above 0 and at most 1.
+        min_support: least share of support of a confirmed finding, above 0 and at most 1.
         prompts: replacements of shipped prompts: `review`, `reconcile`.
         name: of the graph; its branches are called `review[security] app.py` in traces.
         options: `limits`, `completion` (ids of votes are `security/1` and so on), `checkpointer`, `store`;
@@ -118,7 +118,7 @@ def create_review(
         engines=engines,
         offline=offline,
         reconcile=reconcile,
-        confirm=Fraction(confirm).limit_denominator(1000),
+        min_support=Fraction(min_support).limit_denominator(1000),
         prompts=load_prompts("review", prompts),
     )
     electorate = ReviewVoters(settings)

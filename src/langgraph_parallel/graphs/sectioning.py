@@ -22,7 +22,7 @@ class SectioningOutput(TypedDict):
     """The joined result."""
 
     result: Annotated[JsonValue, Field(title="Result", description="What the synthesizer made.")]
-    unreferenced: Annotated[
+    uncited: Annotated[
         list[str],
         Field(
             title="Unreferenced",
@@ -44,7 +44,7 @@ def create_sectioning(
     """Build a graph that divides its input, works on all sections at once, and joins the results.
 
     Input: `content`: a text, a list of texts, or a mapping of path to text, as the planner expects. Output:
-    `result` (of the synthesizer), `missing` (titles of sections without a result), `unreferenced` (titles of
+    `result` (of the synthesizer), `missing` (titles of sections without a result), `uncited` (titles of
     sections that a text written by a model does not refer to), `sections` (list of `Section`), `branches` (a
     `Branch` for each section, by id), `run_report` (`RunReport`). If a worker fails, its section is missing
     and the others finish. A section that `needs` others waits for them and gets their results; if one of

@@ -60,7 +60,7 @@ class Briefing(Record):
     """A few sentences."""
     themes: list[Theme]
     """Themes with at least one citation, the most important first."""
-    conflicts: list[Conflict]
+    contradictions: list[Conflict]
     """Contradictions between documents."""
     digests: list[Digest]
     """One for each document with at least one point."""
@@ -71,6 +71,6 @@ class Briefing(Record):
     uncited: list[str]
     """Documents that were read, but are not cited in a theme or a conflict."""
     unsupported: list[str]
-    """Titles of themes and conflicts that were dropped because no document supports them."""
+    """Titles of themes and contradictions that were dropped because no document supports them."""
     notice: str = ""
     """How the briefing was written, if not by a model; else empty."""

@@ -14,7 +14,7 @@ class Turn(Record):
     """Name of the debater."""
     choice: JsonValue
     """The choice; None if the debater abstained or failed."""
-    argument: str
+    rationale: str
     """The reason for the choice; may be empty."""
     changed: bool
     """Whether the choice differs from the debater's previous one."""

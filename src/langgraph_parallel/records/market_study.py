@@ -36,5 +36,5 @@ class MarketStudy(Record):
     """Unit of all forecasts."""
     missing: list[str]
     """Titles of the sections and forecasts without a result."""
-    unreferenced: list[str] = []
+    uncited: list[str] = []
     """Titles of the sections that no sentence of the report refers to."""

@@ -22,7 +22,7 @@ def study_markdown(study: MarketStudy) -> str:
             *paragraphs(study.text),
             *forecasts,
             names_line("Missing", study.missing),
-            names_line("Written, but not referred to", study.unreferenced),
+            names_line("Written, but not referred to", study.uncited),
         ]
     )
 

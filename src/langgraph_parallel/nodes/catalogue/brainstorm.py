@@ -52,7 +52,7 @@ class BrainstormSteps:
         model: of all proposers, unless the roster names models.
         prompts: `propose`, `choose`.
         max_ideas: maximum ideas of one proposer.
-        similar: minimum cosine of two proposals of one idea.
+        min_similarity: minimum cosine of two proposals of one idea.
         vote: whether the proposers vote in a second round.
 
     Raises:
@@ -67,18 +67,18 @@ class BrainstormSteps:
         prompts: Mapping[str, Prompt],
         *,
         max_ideas: int,
-        similar: float,
+        min_similarity: float,
         vote: bool,
     ) -> None:
         at_least(max_ideas, "max_ideas")
         if personas is not None:
             check_named(personas, "personas")
-        above_zero(similar, "similar", 1)
+        above_zero(min_similarity, "min_similarity", 1)
         require_models(roster, "proposers")
         views = _load_personas() if personas is None else dict(personas)
         if not views:
             raise UsageError("personas is empty; pass {'name': 'point of view'}")
-        self._max_ideas, self._similar, self._vote = max_ideas, similar, vote
+        self._max_ideas, self._min_similarity, self._vote = max_ideas, min_similarity, vote
         self._proposers = _deal_personas(views, roster)
         self.workers = self._build_workers(roster, model, prompts)
 
@@ -133,7 +133,7 @@ class BrainstormSteps:
             for section, value in gathered.of_round(0)
             for proposed in Proposals.model_validate(value).ideas[: self._max_ideas]
         ]
-        return unite_ideas(proposals, self._similar)
+        return unite_ideas(proposals, self._min_similarity)
 
 
 def _deal_personas(views: Mapping[str, str], roster: Roster) -> dict[str, str]:

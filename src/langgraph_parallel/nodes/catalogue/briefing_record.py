@@ -64,7 +64,7 @@ class Material:
         A contradiction must cite two different documents. The titles of dropped themes and contradictions are
         listed as unsupported.
         """
-        themes, conflicts, unsupported = [], [], []
+        themes, contradictions, unsupported = [], [], []
         for theme in written.themes:
             if citations := _choose_citations(pick_points(self.points, theme.points)):
                 themes.append(Theme(title=theme.title, text=theme.text, citations=citations))
@@ -76,12 +76,12 @@ class Material:
                 unsupported.append(conflict.about)
             else:
                 first, second = sides
-                conflicts.append(
+                contradictions.append(
                     Conflict(
                         about=conflict.about, explanation=conflict.explanation, first=first, second=second
                     )
                 )
-        return self.build(written.summary, themes, conflicts, unsupported)
+        return self.build(written.summary, themes, contradictions, unsupported)
 
     def extract(self) -> Briefing:
         """Build a briefing of selected sentences, without a model."""
@@ -101,16 +101,16 @@ class Material:
         self,
         summary: str,
         themes: Sequence[Theme],
-        conflicts: Sequence[Conflict] = (),
+        contradictions: Sequence[Conflict] = (),
         unsupported: Sequence[str] = (),
     ) -> Briefing:
         """Build a briefing, and name the documents that it does not cite."""
         cited = {citation.document for theme in themes for citation in theme.citations}
-        cited |= {side.document for conflict in conflicts for side in (conflict.first, conflict.second)}
+        cited |= {side.document for conflict in contradictions for side in (conflict.first, conflict.second)}
         return Briefing(
             summary=summary,
             themes=list(themes),
-            conflicts=list(conflicts),
+            contradictions=list(contradictions),
             digests=_build_digests(self.document_points),
             documents=self.documents,
             missing=self.missing,

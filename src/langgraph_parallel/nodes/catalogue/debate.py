@@ -201,7 +201,7 @@ def _transcript(rounds: Sequence[Round]) -> list[Turn]:
                 round=number,
                 debater=debater,
                 choice=ballot.choice if ballot.cast else None,
-                argument=ballot.rationale or "",
+                rationale=ballot.rationale or "",
                 changed=ballot.cast and debater in before and before[debater] != canonical(ballot.choice),
             )
             for debater, ballot in ballots.items()

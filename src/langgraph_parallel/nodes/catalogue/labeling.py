@@ -24,23 +24,23 @@ class LabelingSteps:
 
     Args:
         labels: the valid labels.
-        contested: share of support below which a person should look, 0 to 1.
+        min_support: share of support below which a person should look, 0 to 1.
         rule: decides on the ballots of an item.
 
     Raises:
         UsageError: an argument is not valid.
     """
 
-    def __init__(self, labels: Sequence[str], contested: float, rule: str | Rule) -> None:
+    def __init__(self, labels: Sequence[str], min_support: float, rule: str | Rule) -> None:
         check_choices(labels, "labels")
         if ballot_form(as_rule(rule)) != "one":
             raise UsageError(
                 f"rule {as_rule(rule).name} reads lists, rankings or numbers, but an item has one label; use "
                 "a rule of single choices, such as majority"
             )
-        if not 0 <= contested <= 1:
-            raise UsageError(f"contested is {contested!r}; expected a number from 0 to 1")
-        self._labels, self._contested = labels, contested
+        if not 0 <= min_support <= 1:
+            raise UsageError(f"min_support is {min_support!r}; expected a number from 0 to 1")
+        self._labels, self._min_support = labels, min_support
 
     def annotators(
         self, roster: Roster, prompt: Prompt, model: ModelLike | None, guidelines: str
@@ -74,7 +74,7 @@ class LabelingSteps:
         titles = {section.id: section.title for section in gathered.sections}
         votes = [(branch, read_vote(branch)) for branch in in_order(gathered.branches)]
         labels = [
-            _label(titles.get(branch.id, branch.name), branch, vote, self._contested)
+            _label(titles.get(branch.id, branch.name), branch, vote, self._min_support)
             for branch, vote in votes
         ]
         tallies = [Tally() if vote is None else Tally.of(vote.ballots) for _, vote in votes]
@@ -86,7 +86,7 @@ class LabelingSteps:
         }
 
 
-def _label(item: str, branch: Branch, vote: NestedVote | None, contested: float) -> Label:
+def _label(item: str, branch: Branch, vote: NestedVote | None, min_support: float) -> Label:
     """Return the label of an item; a vote that failed is contested."""
     if vote is None:
         return Label(item=item, status=branch.status, support=Support(k=0, n=0), contested=True)
@@ -98,7 +98,7 @@ def _label(item: str, branch: Branch, vote: NestedVote | None, contested: float)
         support=verdict.support,
         agreement=verdict.agreement,
         votes={ballot.voter: ballot.choice if ballot.cast else None for ballot in vote.ballots},
-        contested=not verdict.decided or verdict.support.share < contested,
+        contested=not verdict.decided or verdict.support.share < min_support,
     )
 
 

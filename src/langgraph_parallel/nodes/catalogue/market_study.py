@@ -13,7 +13,7 @@ from langgraph_parallel.nodes.work.render import as_sections, as_text
 from langgraph_parallel.nodes.work.workers import WorkerLike, as_worker
 from langgraph_parallel.prompts import Prompt
 from langgraph_parallel.records import Branch, Forecast, MarketStudy, Section
-from langgraph_parallel.reducers.text.sentences import unreferenced
+from langgraph_parallel.reducers.text.sentences import uncited
 from langgraph_parallel.reducers.votes.rules import Rule, as_rule, ballot_form
 from langgraph_parallel.reducers.votes.rules.numeric import outliers
 from langgraph_parallel.report.market_study import forecast_rows, study_markdown
@@ -147,7 +147,7 @@ class MarketStudySteps:
         study = study.model_copy(
             update={
                 "text": text or values["sections"],
-                "unreferenced": unreferenced(texts, str(text)) if text else [],
+                "uncited": uncited(texts, str(text)) if text else [],
             }
         )
         return {"market_study": study, "markdown": study_markdown(study)}

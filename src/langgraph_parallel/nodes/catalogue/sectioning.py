@@ -13,7 +13,7 @@ from langgraph_parallel.nodes.work.ask import Ask
 from langgraph_parallel.nodes.work.render import as_text
 from langgraph_parallel.nodes.work.workers import Workers, asks_in
 from langgraph_parallel.records import Section
-from langgraph_parallel.reducers.text.sentences import unreferenced
+from langgraph_parallel.reducers.text.sentences import uncited
 from langgraph_parallel.runtime.context import Context
 from langgraph_parallel.runtime.run import Run
 
@@ -89,7 +89,7 @@ class SectioningSteps:
         result = await gathered.attempt("synthesize", self._synthesizer)
         results = [(section.title, as_text(value)) for section, value in gathered.results]
         written = isinstance(result, str) and self.close_asks
-        return {"result": result, "unreferenced": unreferenced(results, str(result)) if written else []}
+        return {"result": result, "uncited": uncited(results, str(result)) if written else []}
 
 
 def _check_independent(sections: Any) -> None:

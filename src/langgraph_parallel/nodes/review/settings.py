@@ -35,7 +35,7 @@ class ReviewSettings:
     engines: bool = True
     offline: bool = False
     reconcile: bool = False
-    confirm: Fraction = Fraction(2, 3)
+    min_support: Fraction = Fraction(2, 3)
     prompts: Mapping[str, Prompt] = field(default_factory=dict)
     """Prompts of the caller's, by name: `review`, `reconcile`."""
 
@@ -50,7 +50,7 @@ class ReviewSettings:
             raise UsageError("offline=True and engines=False leave no voter; leave one of them out")
         if self.offline and self.reconcile:
             raise UsageError("offline=True and reconcile=True exclude each other; leave one of them out")
-        above_zero(float(self.confirm), "confirm", 1)
+        above_zero(float(self.min_support), "min_support", 1)
 
     def model_voters(self, context: ReviewContext) -> int:
         """Return the number of model voters in this run; 0 if the engines vote alone.

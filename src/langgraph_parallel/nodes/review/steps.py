@@ -100,7 +100,7 @@ class ReviewSteps:
             skipped=[Skipped.model_validate(item) for item in notes["skipped"]],
             left_out=[Skipped.model_validate(item) for item in notes["left_out"]],
             idle=notes["idle"],
-            confirm=self._settings.confirm,
+            min_support=self._settings.min_support,
             joined=same,
             interrupted=bool(current_run().root.drained),
             notice=NOTICE,

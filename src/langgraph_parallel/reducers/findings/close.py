@@ -20,7 +20,7 @@ def close_review(
     skipped: Iterable[Skipped] = (),
     left_out: Iterable[Skipped] = (),
     idle: Mapping[str, str] | None = None,
-    confirm: Fraction = CONFIRM,
+    min_support: Fraction = CONFIRM,
     joined: Iterable[tuple[str, str]] = (),
     interrupted: bool = False,
     notice: str = "",
@@ -33,7 +33,7 @@ def close_review(
         skipped: files that were not planned.
         left_out: parts beyond a limit.
         idle: reasons by aspect for aspects without a question.
-        confirm: as in `unite`.
+        min_support: as in `unite`.
         joined: as in `unite`.
         interrupted: whether the run was stopped before all voters had answered.
         notice: shown if there are judges, but no model among them.
@@ -43,7 +43,7 @@ def close_review(
     findings = unite(
         [claim for answer in answered for claim in answer.claims()],
         [scope for answer in answered for scope in answer.scopes()],
-        confirm=confirm,
+        min_support=min_support,
         joined=joined,
     )
     shown = [finding for finding in findings if _is_under_review(finding, parts_by_path.get(finding.path))]

@@ -40,7 +40,7 @@ def unite(
     claims: Iterable[Claim],
     scopes: Iterable[VoterScope],
     *,
-    confirm: Fraction = CONFIRM,
+    min_support: Fraction = CONFIRM,
     joined: Iterable[tuple[str, str]] = (),
 ) -> list[Finding]:
     """Unite claims into findings with support, provenance, dissent and contradictions.
@@ -48,7 +48,7 @@ def unite(
     Args:
         claims: the claims of all voters, in any order; duplicates count once.
         scopes: the scopes of all cast ballots; they determine the n of `k/n`.
-        confirm: minimum support of a confirmed finding, in (0, 1].
+        min_support: minimum share of support of a confirmed finding, in (0, 1].
         joined: pairs of finding ids from an earlier pass that describe the same defect.
 
     Returns:
@@ -62,7 +62,7 @@ def unite(
     corpus = Corpus([f"{claim.message} {claim.explanation}" for claim in canonical_claims])
     groups = group_claims(canonical_claims, corpus, joined)
     findings = [
-        _build_finding(name, canonical_claims, group, corpus, scopes_by_path, confirm)
+        _build_finding(name, canonical_claims, group, corpus, scopes_by_path, min_support)
         for name, group in groups_by_id(groups, canonical_claims).items()
     ]
     return sorted(findings, key=_report_order)
@@ -99,7 +99,7 @@ def _build_finding(
     group: Sequence[int],
     corpus: Corpus,
     scopes_by_path: dict[str, list[VoterScope]],
-    confirm: Fraction,
+    min_support: Fraction,
 ) -> Finding:
     claims = [all_claims[i] for i in group]
     head = all_claims[_most_typical(all_claims, group, corpus)]
@@ -119,7 +119,7 @@ def _build_finding(
         rule=_first(claim.rule for claim in head_first),
         quote=_first(claim.quote for claim in head_first) or "",
         support=support,
-        confirmed=doubt is None and Fraction(support.k, support.n) >= confirm,
+        confirmed=doubt is None and Fraction(support.k, support.n) >= min_support,
         doubt=doubt,
         provenance=claims,
         dissent=silent,

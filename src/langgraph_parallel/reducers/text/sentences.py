@@ -61,7 +61,7 @@ def plain(sentence: str) -> str:
     return " ".join(_MARK.sub("", sentence).split())
 
 
-def unreferenced(results: Sequence[tuple[str, str]], text: str) -> list[str]:
+def uncited(results: Sequence[tuple[str, str]], text: str) -> list[str]:
     """Return the titles of results that a text does not refer to.
 
     A text refers to a result if it contains its title, or if a sentence of the text and one of the result
