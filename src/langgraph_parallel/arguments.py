@@ -5,6 +5,7 @@ A wrong type is refused where it is passed; further down, a library would fail o
 
 import inspect
 import math
+import weakref
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import fields
 from decimal import Decimal
@@ -25,6 +26,8 @@ _SCALARS: dict[Any, str] = {
     str: "a string",
     NoneType: "None",
 }
+_builders: "weakref.WeakSet[Any]" = weakref.WeakSet()
+"""Functions that `checked` wraps; all of them make something."""
 _LISTS = {list, tuple, Sequence, Collection}
 
 
@@ -51,7 +54,20 @@ def checked(function: Callable[P, R]) -> Callable[P, R]:
                 _check(passed[name], annotation, name)
         return function(*args, **kwargs)
 
+    _builders.add(call)
     return call
+
+
+def check_called(value: object) -> None:
+    """Check that a value is not something of this package that makes one: `split.by_heading`, uncalled.
+
+    Raises:
+        UsageError: it is a class, or a function that is `checked`.
+    """
+    ours = isinstance(value, type) and value.__module__.startswith("langgraph_parallel.")
+    if ours or (inspect.isfunction(value) and value in _builders):
+        name = getattr(value, "__name__", "")
+        raise UsageError(f"{name} is not called; pass {name}(...)")
 
 
 def check_fields(record: Any, prefix: str = "") -> None:

@@ -81,9 +81,11 @@ async def is_unfinished(graph: object, config: RunnableConfig) -> bool:
     parallel = _require_parallel(graph)
     if not parallel.checkpointer:
         raise UsageError("redrive needs the checkpoints of the run; build the graph with checkpointer=")
+    configurable = (config.get("configurable") or {}) if isinstance(config, Mapping) else {}
+    if (thread := configurable.get("thread_id")) is None:
+        raise UsageError("redrive needs the run's thread; pass config={'configurable': {'thread_id': '...'}}")
     state = await parallel.aget_state(config)
     if not state.values:
-        thread = (config.get("configurable") or {}).get("thread_id")
         raise UsageError(f"thread {thread!r} has no run; run the graph first")
     if state.interrupts:
         raise UsageError("the run waits for a person; resume it with ainvoke(Command(resume=...), config)")

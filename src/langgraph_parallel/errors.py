@@ -95,6 +95,8 @@ class _UnknownName(UsageError):
     """A name is not one of the known names; `kind` says what it should name."""
 
     kind = "a known name"
+    hint = ""
+    """What follows the known names in the error."""
 
     @classmethod
     def for_name(cls, name: object, known: Iterable[str]) -> Self:
@@ -104,7 +106,7 @@ class _UnknownName(UsageError):
             name: the unknown name.
             known: the valid names, in any order.
         """
-        return cls(f"{name!r} is not {cls.kind}; choose one of {', '.join(sorted(known))}")
+        return cls(f"{name!r} is not {cls.kind}; choose one of {', '.join(sorted(known))}{cls.hint}")
 
 
 class UnknownAspect(_UnknownName):
@@ -123,12 +125,14 @@ class UnknownRule(_UnknownName):
     """A voting rule does not exist."""
 
     kind = "a rule"
+    hint = ", with arguments as in threshold(0.7)"
 
 
 class UnknownStop(_UnknownName):
     """A stop of a vote does not exist."""
 
     kind = "a stop"
+    hint = ", with arguments as in confident(0.95), joined with | and &"
 
 
 class AnswerError(ParallelError):

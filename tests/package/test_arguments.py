@@ -1,12 +1,14 @@
 """Arguments of the wrong type: refused where they are passed, by name, and with what is expected."""
 
 import math
+import operator
 from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
 from fractions import Fraction
 from typing import Any, Literal
 
 import pytest
+from langgraph.checkpoint.memory import InMemorySaver
 
 import langgraph_parallel
 from langgraph_parallel.arguments import above_zero, checked
@@ -19,6 +21,11 @@ lp: Any = langgraph_parallel
 def work(item: object) -> object:
     """A worker."""
     return item
+
+
+def stored() -> Any:
+    """Return a vote with a checkpointer."""
+    return lp.create_voting(voters=[work], checkpointer=InMemorySaver())
 
 
 FACTORIES: dict[Callable[..., Any], dict[str, Any]] = {
@@ -123,6 +130,26 @@ def test_plain_data_of_another_type_is_named(factory: Callable[..., Any], name: 
         (lambda: lp.create_feedback(dimensions=["topics", "topics"]), "dimensions has 'topics' twice"),
         (lambda: lp.create_moderation(checks=["hate", "hate"]), "checks has 'hate' twice"),
         (lambda: lp.create_research(tools=[len, len]), "two tools have the name 'len'"),
+        (lambda: lp.create_voting(choices=[["a"], ["b"]]), r"choices contains \['a'\], but models"),
+        (lambda: lp.create_voting(choices=[Odd()], voters=[work]), "choices contains <odd>; expected texts"),
+        (lambda: lp.create_voting(ballot={"normalise": 5}), "normalise is 5; expected a name, a function"),
+        (lambda: lp.create_voting(rule=lp.rules.majority), r"majority is not called; pass majority\(...\)"),
+        (lambda: lp.create_voting(stop=lp.stops.decided), r"decided is not called; pass decided\(...\)"),
+        (lambda: lp.create_voting(rule="threshold(0.7"), r"with arguments as in threshold\(0.7\)"),
+        (lambda: lp.create_voting(completion=lp.completion.deadline), "deadline is not called"),
+        (lambda: lp.create_sectioning(planner=lp.split.by_heading, worker=work), "by_heading is not called"),
+        (
+            lambda: lp.create_map_reduce(worker=work, synthesizer=lp.synthesize.concatenate),
+            "concatenate is not called",
+        ),
+        (lambda: lp.create_sectioning(planner=work, worker={1: work}), "worker has the key 1; expected"),
+        (lambda: lp.create_voting(prompt="prompts/mine.md"), r"pass Path\('prompts/mine.md'\) to"),
+        (lambda: lp.limiting.share_limits(5), "url is 5; expected a string or None"),
+        (lambda: lp.votes.Calibration.load(5), "'5' is not a calibration"),
+        (lambda: lp.votes.agreement([], level="x"), "level is 'x'; expected 'nominal' or"),
+        (lambda: lp.redrive(stored(), {}), "redrive needs the run's thread"),
+        (lambda: lp.redrive(stored(), "x"), "redrive needs the run's thread; pass config="),
+        (lambda: stored().invoke({"question": "q"}), "has a checkpointer, and the config has no thread"),
         (lambda: lp.split.by_pages("a"), "pages is 'a'; expected an integer"),
         (lambda: lp.split.in_batches("a"), "size is 'a'; expected an integer"),
         (lambda: lp.split.by_criterion(["a"]), r"criteria is \['a'\]; expected a mapping of strings"),
@@ -152,6 +179,14 @@ def test_a_limit_of_runs_is_not_taken_from_a_worker(field: str) -> None:
     with pytest.raises(UsageError, match=f"limits of a worker cannot set {field}; pass it to the graph"):
         lp.Ask("{question}", limits={field: 3})
     assert lp.create_voting(voters=[work], limits={field: 3})
+
+
+@pytest.mark.parametrize("join", [operator.and_, operator.or_])
+def test_policies_are_joined_with_policies_only(join: Callable[[Any, Any], object]) -> None:
+    """Anything else is Python's own TypeError, where it is written."""
+    for policy in (lp.stops.decided(), lp.completion.deadline(3)):
+        with pytest.raises(TypeError, match="unsupported operand type"):
+            join(policy, "window(3)")
 
 
 @checked

@@ -67,7 +67,7 @@ def test_agreement_is_undefined_without_ballots_to_compare() -> None:
         assert (measured.observed, measured.fleiss_kappa, measured.krippendorff_alpha) == (None, None, None)
     same = agreement([{"a": "x", "b": "x"}])
     assert (same.observed, same.fleiss_kappa, same.krippendorff_alpha) == (1.0, None, None)
-    with pytest.raises(UsageError, match="choose nominal, ordinal or interval"):
+    with pytest.raises(UsageError, match="expected 'nominal' or 'ordinal' or 'interval'"):
         agreement([], level="ratio")  # type: ignore[arg-type]
 
 

@@ -290,9 +290,9 @@ def test_a_rule_is_returned_unchanged() -> None:
     assert as_rule(rule) is rule
 
 
-@pytest.mark.parametrize("bad", ["plurality", "", "threshold", majority, 3, None])
+@pytest.mark.parametrize("bad", ["plurality", "", "threshold", 3, None])
 def test_an_unknown_rule_is_rejected_with_the_choices(bad: Any) -> None:
-    """The error names the value and the rules; a class is not yet a rule."""
+    """The error names the value and the rules."""
     with pytest.raises(UnknownRule, match=r"majority.*threshold\(share\)") as error:
         as_rule(bad)
     assert repr(bad) in str(error.value)

@@ -195,7 +195,7 @@ def _electorate(
         raise UsageError("pass prompt= or Roster(wordings=...), not both")
     if layout.schema is None and layout.field != "choice":
         raise UsageError(f"ballot.field is {layout.field!r}; pass ballot.schema, which has this field")
-    schema = layout.schema or answer_schema(None if choices is None else tuple(choices), form)
+    schema = layout.schema or answer_schema(choices, form)
     return ModelVoters(roster, model=model, prompt=prompt, schema=schema)
 
 

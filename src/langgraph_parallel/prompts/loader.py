@@ -176,6 +176,8 @@ def as_prompt(prompt: PromptLike, name: str = "") -> Prompt:
         except (OSError, UnicodeDecodeError) as error:
             raise PromptError(f"cannot read the prompt {prompt}: {error}; pass a UTF-8 text file") from error
     elif isinstance(prompt, str):
+        if prompt.endswith(".md") and len(prompt.split()) == 1:
+            raise PromptError(f"prompt is the text {prompt!r}; pass Path({prompt!r}) to read the file")
         words = " ".join(prompt.split())
         prompt = Prompt(name or (words if len(words) <= 40 else f"{words[:37]}..."), prompt)
     elif not isinstance(prompt, Prompt):

@@ -37,8 +37,14 @@ def check_choices(choices: object, name: str = "choices") -> None:
     seen: set[str] = set()
     for choice in choices:
         if choice is None or choice == "" or choice != choice:
-            raise UsageError(f"{name} contains {choice!r}, which stands for no answer")
-        if (key := canonical(choice)) in seen:
+            raise UsageError(f"{name} contains {choice!r}, which stands for no answer; leave it out")
+        try:
+            key = canonical(choice)
+        except TypeError:
+            raise UsageError(
+                f"{name} contains {choice!r}; expected texts, numbers or other JSON data"
+            ) from None
+        if key in seen:
             raise UsageError(f"{name} has {choice!r} twice; list each answer once")
         seen.add(key)
 

@@ -13,6 +13,7 @@ from collections.abc import Collection, Iterator, Mapping
 from dataclasses import replace
 from fractions import Fraction
 
+from langgraph_parallel.arguments import check_called
 from langgraph_parallel.errors import UsageError
 from langgraph_parallel.reducers.policy_text import Unreadable, read_policy
 from langgraph_parallel.reducers.progress import Progress, State
@@ -46,10 +47,10 @@ class Completion(ABC):
         return iter(())
 
     def __and__(self, other: "Completion") -> "Completion":
-        return _Both(self, other)
+        return _Both(self, other) if isinstance(other, Completion) else NotImplemented
 
     def __or__(self, other: "Completion") -> "Completion":
-        return _Either(self, other)
+        return _Either(self, other) if isinstance(other, Completion) else NotImplemented
 
 
 def _exact_amount(value: object, policy: str, minimum: int) -> int | Fraction:
@@ -243,6 +244,7 @@ def as_completion(policy: Completion | str | None) -> Completion | None:
     """
     if policy is None or isinstance(policy, Completion):
         return policy
+    check_called(policy)
     if isinstance(policy, str):
         if not policy.strip():
             return None

@@ -8,6 +8,7 @@ from queue import SimpleQueue
 from typing import Any, TypeVar, cast
 
 from langchain_core.runnables import RunnableConfig
+from langgraph.checkpoint.base import BaseCheckpointSaver
 from langgraph.graph.state import CompiledStateGraph
 
 from langgraph_parallel.errors import UsageError
@@ -69,7 +70,7 @@ class ParallelGraph(CompiledStateGraph):  # type: ignore[type-arg]
     ) -> AsyncIterator[Any]:
         """Stream as LangGraph does, within a new run. `ainvoke` is built on this."""
         run = self.run(config, context)
-        self._check_can_wait(config, run)
+        self._check_can_store(config, run)
         if isinstance(input, Mapping):
             # A key left out would keep the value of an earlier run on the thread.
             input = {**dict.fromkeys(self.governing.input_keys), **input}
@@ -96,11 +97,17 @@ class ParallelGraph(CompiledStateGraph):  # type: ignore[type-arg]
         )
         return Run(built.limits, given.limits, completion)
 
-    def _check_can_wait(self, config: RunnableConfig | None, run: Run) -> None:
-        """Check, before any call, that a run which may ask a person can be resumed."""
+    def _check_can_store(self, config: RunnableConfig | None, run: Run) -> None:
+        """Check, before any call, that a run can be stored, and resumed if it may ask a person."""
+        configurable = (config or {}).get("configurable") or {}
+        if isinstance(self.checkpointer, BaseCheckpointSaver) and "thread_id" not in configurable:
+            raise UsageError(
+                "the graph has a checkpointer, and the config has no thread; pass "
+                "config={'configurable': {'thread_id': '...'}}"
+            )
         if not self.governing.escalates or run.outer is not None:
             return
-        if not self.checkpointer and not ((config or {}).get("configurable") or {}).get(_CHECKPOINTER):
+        if not self.checkpointer and not configurable.get(_CHECKPOINTER):
             raise UsageError(
                 "on_undecided='escalate' interrupts the run, which needs a checkpointer; pass "
                 "checkpointer= to this graph or to the enclosing one"

@@ -18,6 +18,7 @@ import uuid
 from collections.abc import AsyncIterator
 from typing import TYPE_CHECKING, Any
 
+from langgraph_parallel.arguments import checked
 from langgraph_parallel.errors import UsageError
 from langgraph_parallel.runtime.buckets import REQUESTS, TOKENS
 from langgraph_parallel.runtime.limits import PREFIX
@@ -53,6 +54,7 @@ _url: str | None = None
 _warned_at = -_WARNING_INTERVAL
 
 
+@checked
 def share_limits(url: str | None) -> None:
     """Share limits with all processes that use the same Redis.
 

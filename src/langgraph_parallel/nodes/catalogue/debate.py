@@ -67,7 +67,7 @@ class DebateSteps:
         if roster.wordings:
             raise UsageError("a debate has the prompts open and revise; pass prompts= instead of wordings")
         self._parser = BallotParser(choices, layout.field, as_normaliser(layout.normalise), form)
-        schema = layout.schema or answer_schema(None if choices is None else tuple(choices), form)
+        schema = layout.schema or answer_schema(choices, form)
         self._debaters, self.workers = _build_debaters(roster, model, prompts, schema)
 
     def plan(self, given: Mapping[str, Any], context: Context) -> list[Section]:

@@ -56,7 +56,7 @@ class LabelingSteps:
         if roster.is_workers:
             return roster.workers("voting/question")
         given = {"guidelines": guidelines or "There are none."}
-        schema = answer_schema(tuple(self._labels))
+        schema = answer_schema(self._labels)
         return {
             f"#{i + 1}": roster.ask(
                 i, prompt, f"You are annotator {i + 1}.", model=model, schema=schema, given=given

@@ -8,7 +8,7 @@ from typing import Any, get_type_hints
 from pydantic import BaseModel, Field, TypeAdapter, ValidationError, model_validator
 from typing_extensions import TypeAliasType
 
-from langgraph_parallel.arguments import at_least, checked
+from langgraph_parallel.arguments import at_least, check_called, checked
 from langgraph_parallel.errors import InputError, UsageError
 from langgraph_parallel.nodes.work.ask import Ask
 from langgraph_parallel.prompts import PromptLike, load_prompt
@@ -153,6 +153,7 @@ def as_planner(planner: PlannerLike) -> Planner:
     """
     if isinstance(planner, Planner):
         return planner
+    check_called(planner)
     if not callable(planner):
         raise UsageError(
             f"{planner!r} is not a planner; pass one of `split`, or a function from content to sections"

@@ -12,7 +12,7 @@ from langchain_core.language_models import BaseChatModel
 from pydantic import BaseModel, JsonValue, ValidationError
 from typing_extensions import TypeAliasType
 
-from langgraph_parallel.arguments import at_least, checked
+from langgraph_parallel.arguments import at_least, check_called, checked
 from langgraph_parallel.errors import UsageError
 from langgraph_parallel.nodes.fan_out.gathered import Gathered as Gathered
 from langgraph_parallel.nodes.work.ask import Ask
@@ -46,6 +46,7 @@ def as_synthesizer(given: SynthesizerLike, prompt: str = "sectioning/synthesize"
         return by_model(given, prompt=load_prompt(prompt))
     if isinstance(given, Ask):
         return _Asking(given)
+    check_called(given)
     if callable(given):
         return given
     raise UsageError(

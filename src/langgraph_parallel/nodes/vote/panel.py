@@ -4,8 +4,9 @@ from collections.abc import Mapping, Sequence
 from functools import cache
 from typing import Any, Literal
 
-from pydantic import BaseModel, Field, create_model
+from pydantic import BaseModel, Field, JsonValue, create_model
 
+from langgraph_parallel.errors import UsageError
 from langgraph_parallel.nodes.vote.electorate import Vote, question_input
 from langgraph_parallel.nodes.work.ask import Ask
 from langgraph_parallel.nodes.work.roster import Roster
@@ -110,14 +111,23 @@ _IDENTICAL = (
 )
 
 
-@cache
-def answer_schema(choices: tuple[str, ...] | None, form: Form = "one") -> type[BaseModel]:
+def answer_schema(choices: Sequence[JsonValue] | None, form: Form = "one") -> type[BaseModel]:
     """Return the schema of a ballot: rationale first, so that the choice follows from it; null abstains.
 
     Args:
         choices: the valid answers; None for any text.
         form: what a ballot holds: one answer, a list, a ranking, or a number.
+
+    Raises:
+        UsageError: a choice is neither a text nor an integer.
     """
+    if form != "number" and (other := [c for c in choices or () if not isinstance(c, str | int)]):
+        raise UsageError(f"choices contains {other[0]!r}, but models choose among texts and integers")
+    return _answer_schema(None if choices is None else tuple(choices), form)
+
+
+@cache
+def _answer_schema(choices: tuple[Any, ...] | None, form: Form) -> type[BaseModel]:
     one: Any = str if choices is None else Literal[choices]
     kind: Any = float if form == "number" else one if form == "one" else list[one]
     return create_model(

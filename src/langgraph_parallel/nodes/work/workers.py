@@ -8,6 +8,7 @@ from langchain_core.language_models import BaseChatModel
 from langchain_core.runnables import Runnable, RunnableConfig, RunnableLambda
 from typing_extensions import TypeAliasType
 
+from langgraph_parallel.arguments import check_called, check_named
 from langgraph_parallel.errors import UsageError
 from langgraph_parallel.nodes.work.ask import Ask
 from langgraph_parallel.nodes.work.render import as_sections
@@ -61,6 +62,7 @@ def as_worker(worker: WorkerLike, prompt: str) -> Worker:
     Raises:
         UsageError: it can be neither called nor invoked.
     """
+    check_called(worker)
     if isinstance(worker, BaseChatModel):
         return Ask.shipped(prompt, model=worker)
     if isinstance(worker, Runnable | Ask | Composed):
@@ -97,6 +99,7 @@ class Workers:
         if isinstance(workers, Mapping):
             if not workers:
                 raise UsageError("worker is an empty mapping; pass at least one worker")
+            check_named(workers, "worker")
             self.by_name = {name: as_worker(worker, prompt) for name, worker in workers.items()}
         else:
             self.by_name = {"": as_worker(workers, prompt)}

@@ -8,7 +8,7 @@ from typing import Literal
 
 from pydantic import JsonValue, NonNegativeInt
 
-from langgraph_parallel.errors import UsageError
+from langgraph_parallel.arguments import checked
 from langgraph_parallel.records import Ballot, Tally
 from langgraph_parallel.records.base import Record
 from langgraph_parallel.reducers.canonical import canonical
@@ -40,6 +40,7 @@ class Agreement(Record):
     warnings: list[str] = []
 
 
+@checked
 def agreement(tallies: Iterable[Ballots], *, level: Level = "nominal") -> Agreement:
     """Measure agreement between voters over a batch of questions.
 
@@ -50,8 +51,6 @@ def agreement(tallies: Iterable[Ballots], *, level: Level = "nominal") -> Agreem
     Raises:
         UsageError: `level` is not one of the three.
     """
-    if level not in ("nominal", "ordinal", "interval"):
-        raise UsageError(f"level is {level!r}; choose nominal, ordinal or interval")
     batch = [as_tally(tally) for tally in tallies]
     answers = [_answers(tally, level) for tally in batch]
     compared = [values for values in answers if len(values) > 1]

@@ -71,8 +71,8 @@ class Calibration(Record):
         """
         try:
             return cls.model_validate_json(Path(path).read_bytes())
-        except (OSError, ValidationError) as error:
-            problem = error.errors()[0]["msg"] if isinstance(error, ValidationError) else error.strerror
+        except (OSError, TypeError, ValidationError) as error:
+            problem = error.errors()[0]["msg"] if isinstance(error, ValidationError) else error
             raise UsageError(f"{str(path)!r} is not a calibration: {problem}") from None
 
 

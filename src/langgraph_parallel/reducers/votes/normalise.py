@@ -157,6 +157,8 @@ def as_normaliser(normalise: NormaliserLike | None) -> Normaliser | None:
     if normalise is None:
         return None
     chain = [normalise] if isinstance(normalise, str) or callable(normalise) else normalise
+    if not isinstance(chain, Sequence):
+        raise UsageError(f"normalise is {normalise!r}; expected a name, a function, or a list of these")
     steps = [_as_step(step) for step in chain]
     if not steps:
         raise UsageError("normalise is empty; omit it, or name a normaliser")

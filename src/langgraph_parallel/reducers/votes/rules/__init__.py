@@ -17,6 +17,7 @@ from typing import Any, TypeVar, cast
 
 from pydantic import JsonValue
 
+from langgraph_parallel.arguments import check_called
 from langgraph_parallel.errors import UnknownRule, UsageError
 from langgraph_parallel.reducers.policy_text import Unreadable, read_policy
 from langgraph_parallel.reducers.votes.rules.base import (
@@ -73,7 +74,8 @@ def as_rule(rule: str | Rule) -> Rule:
             return read_policy(rule, RULES)
         except Unreadable:
             raise UnknownRule.for_name(rule, _RULES_AS_TEXT) from None
-    if isinstance(rule, type) or not callable(rule):
+    check_called(rule)
+    if not callable(rule):
         raise UnknownRule.for_name(rule, _RULES_AS_TEXT)
     if not isinstance(getattr(rule, "name", None), str):
         raise UsageError(f"{rule!r} has no `name`; give your rule a name for its verdicts")

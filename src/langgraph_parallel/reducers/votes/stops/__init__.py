@@ -16,6 +16,7 @@ may change the answer; `langgraph-parallel replay` measures how often, on your o
 
 from collections.abc import Mapping
 
+from langgraph_parallel.arguments import check_called
 from langgraph_parallel.errors import UnknownStop
 from langgraph_parallel.reducers.policy_text import Unreadable, read_policy
 from langgraph_parallel.reducers.votes.rules import ballot_form, goes_by
@@ -52,6 +53,7 @@ def as_stop(stop: str | Stop) -> Stop:
             return read_policy(stop, STOPS)
         except Unreadable:
             pass
+    check_called(stop)
     raise UnknownStop.for_name(stop, STOPS)
 
 

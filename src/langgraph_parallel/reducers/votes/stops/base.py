@@ -54,10 +54,10 @@ class Stop(ABC):
         return 1
 
     def __or__(self, other: "Stop") -> "Stop":
-        return _Either(self, other)
+        return _Either(self, other) if isinstance(other, Stop) else NotImplemented
 
     def __and__(self, other: "Stop") -> "Stop":
-        return _Both(self, other)
+        return _Both(self, other) if isinstance(other, Stop) else NotImplemented
 
 
 class CountingStop(Stop):
