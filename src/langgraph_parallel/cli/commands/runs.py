@@ -9,7 +9,9 @@ from langgraph_parallel.cli.options import ListFormat, ListFormatOption
 ForgetOption = Annotated[
     str | None,
     typer.Option(
-        "--forget", metavar="RUN|all", help="Delete a run and all data kept of it, or all runs, and stop."
+        "--forget",
+        metavar="RUN|all",
+        help="Delete a run and all data kept of it, or all runs of this user in all folders, and stop.",
     ),
 ]
 
