@@ -2,10 +2,13 @@
 
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 
 import pytest
 from hypothesis import settings
+from langchain_openai import ChatOpenAI
+from openai import DefaultAsyncHttpxClient, DefaultHttpxClient
+from pydantic import SecretStr
 
 from langgraph_parallel.runtime.limiter_registry import reset_limits
 from tests.support.clock import Clock
@@ -48,6 +51,21 @@ def model(server: ModelServer, monkeypatch: pytest.MonkeyPatch) -> str:
     monkeypatch.setenv("OPENAI_API_KEY", "sk-test-not-a-real-key")
     monkeypatch.setenv("OPENAI_BASE_URL", server.url)
     return "openai:test-model"
+
+
+@pytest.fixture
+async def own(server: ModelServer) -> AsyncIterator[ChatOpenAI]:
+    """Make a chat model of the caller's own, which retries nothing; its connections end with the test."""
+    async with DefaultAsyncHttpxClient() as asynchronous:
+        with DefaultHttpxClient() as synchronous:
+            yield ChatOpenAI(
+                model="own",
+                base_url=server.url,
+                api_key=SecretStr("sk-test"),
+                max_retries=0,
+                http_async_client=asynchronous,
+                http_client=synchronous,
+            )
 
 
 @pytest.fixture

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from langgraph_parallel import (
+        agents,
         completion,
         errors,
         limiting,
@@ -93,6 +94,7 @@ _MODULES = {
 }
 """For each public name, the module that defines it."""
 _NAMESPACES = {
+    "agents",
     "completion",
     "errors",
     "limiting",
@@ -120,6 +122,7 @@ __all__ = [
     "VotingContext",
     "__version__",
     "aestimate",
+    "agents",
     "aredrive",
     "completion",
     "create_best_of",

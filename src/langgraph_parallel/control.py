@@ -89,7 +89,10 @@ async def is_unfinished(graph: object, config: RunnableConfig) -> bool:
         raise UsageError(f"thread {thread!r} has no run; run the graph first")
     if state.interrupts:
         raise UsageError("the run waits for a person; resume it with ainvoke(Command(resume=...), config)")
-    return bool(state.next) and parallel.governing.close_node not in state.next
+    if not state.next:
+        # The process died after a step had stored its results, and before the checkpoint that holds them.
+        return bool(state.tasks)
+    return parallel.governing.close_node not in state.next
 
 
 async def rewind(graph: object, config: RunnableConfig, context: Any = None) -> bool:

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from langgraph_parallel.cli import checks
 from langgraph_parallel.cli.app import run
 from langgraph_parallel.cli.review import settings
 from langgraph_parallel.cli.run_store import RunStore
@@ -92,9 +93,14 @@ PYTHON = re.compile(r"\w=|\w\(.*\w=|pass \{|True|False|None|--(call-timeout|sect
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",
 )
 def test_bad_usage_is_one_line_and_exit_code_2(
-    arguments: list[str], message: str, capsys: pytest.CaptureFixture[str], server: ModelServer
+    arguments: list[str],
+    message: str,
+    capsys: pytest.CaptureFixture[str],
+    server: ModelServer,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """The line says what is wrong in terms of the command line, and no model is called."""
+    monkeypatch.setattr(checks, "find_spec", lambda name: None)  # langchain is not installed
     write({"a.py": CLEAN, "latin.py": "x = 'é'".encode("latin-1"), "binary.py": b"x\0y"})
     write({"a.md": "text", "empty.md": "\n", "f.csv": "id,text\n1,good\n"})
     Path("empty").mkdir()

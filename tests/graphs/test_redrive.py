@@ -13,6 +13,7 @@ from langgraph_parallel import (
     Context,
     Limits,
     aredrive,
+    create_map_reduce,
     create_review,
     create_sectioning,
     create_voting,
@@ -268,3 +269,81 @@ async def test_what_cannot_be_redriven_is_said(model: str, server: ModelServer) 
         await aredrive(flat(1, model), CONFIG)
     with pytest.raises(UsageError, match="thread '1' has no run; run the graph first"):
         await aredrive(create_voting(voters=[len], checkpointer=InMemorySaver()), CONFIG)
+
+
+class DyingSaver(InMemorySaver):
+    """A checkpointer whose process dies when it is to store a certain checkpoint; writes are stored.
+
+    Args:
+        checkpoints: number that it stores before.
+    """
+
+    def __init__(self, checkpoints: int) -> None:
+        super().__init__()
+        self.left = checkpoints
+
+    async def aput(self, *arguments: Any, **options: Any) -> Any:
+        """Store a checkpoint, or die."""
+        self.left -= 1
+        if self.left < 0:
+            raise ProcessDied
+        return await super().aput(*arguments, **options)
+
+
+class ProcessDied(BaseException):
+    """Stands for the death of a process."""
+
+
+def _sections(**options: Any) -> Any:
+    return create_sectioning(planner=numbered(3), worker=lambda section: section.title, **options)
+
+
+def _votes(**options: Any) -> Any:
+    return create_voting(voters={"ann": lambda q: "yes", "ben": lambda q: "yes", "cas": len}, **options)
+
+
+def _nested(**options: Any) -> Any:
+    vote = create_voting(voters=[lambda q: "a", lambda q: "a"], stop="all_votes")
+    return create_sectioning(planner=numbered(2), worker=vote, **options)
+
+
+def _rounds(**options: Any) -> Any:
+    return create_map_reduce(
+        worker=lambda item: item, synthesizer=synthesize.concatenate(headings=False), fan_in=2, **options
+    )
+
+
+def _review(**options: Any) -> Any:
+    return create_review(offline=True, aspects=["style"], **options)
+
+
+DYING: dict[str, tuple[Any, Any, str]] = {
+    "sections": (_sections, GIVEN, "result"),
+    "votes": (_votes, {"question": "Q?"}, "verdict"),
+    "nested": (_nested, GIVEN, "result"),
+    "rounds": (_rounds, {"items": list("abcde")}, "result"),
+    "review": (_review, {"files": {"a.py": "import os\n"}}, "markdown"),
+}
+"""Graphs, their inputs, and the keys of their results."""
+
+
+@pytest.mark.parametrize("name", DYING)
+@pytest.mark.parametrize("again", ["aredrive", "ainvoke"])
+async def test_a_run_that_died_before_any_checkpoint_is_finished(name: str, again: str) -> None:
+    """Between the results of a step and the checkpoint that holds them, nothing seems left to do."""
+    build, given, key = DYING[name]
+    expected = (await build().ainvoke(given))[key]
+    stored, died = 1, True
+    while died:
+        saver = DyingSaver(stored)
+        graph = build(checkpointer=saver)
+        try:
+            await graph.ainvoke(given, CONFIG)
+            died = False
+        except ProcessDied:
+            saver.left = 1_000
+            out = await (aredrive(graph, CONFIG) if again == "aredrive" else graph.ainvoke(None, CONFIG))
+            assert out[key] == expected
+            assert (await aredrive(graph, CONFIG))[key] == expected
+        stored += 1
+    assert stored > 4

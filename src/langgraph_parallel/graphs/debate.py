@@ -97,7 +97,7 @@ def create_debate(
         input=DebateInput,
         output=DebateOutput,
         plan=debate.plan,
-        workers=Workers(debate.workers),
+        workers=Workers(debate.workers, inputs=debate.inputs),
         next_round=debate.next_round,
         later_sections=debate.later_sections,
         close=debate.close,

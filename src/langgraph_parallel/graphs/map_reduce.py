@@ -11,7 +11,7 @@ from langgraph_parallel.graphs.flow import flow_graph
 from langgraph_parallel.graphs.options import GraphOptions
 from langgraph_parallel.nodes.catalogue.map_reduce import MAP, REDUCE, MapReduceSteps, Reducing, map_input
 from langgraph_parallel.nodes.flow.spec import Flow
-from langgraph_parallel.nodes.flow.synthesize import SynthesizerLike, as_synthesizer
+from langgraph_parallel.nodes.flow.synthesizer import SynthesizerLike, as_synthesizer
 from langgraph_parallel.nodes.work.workers import WorkerLike, Workers, as_worker
 
 
@@ -74,7 +74,8 @@ def create_map_reduce(
         output=MapReduceOutput,
         plan=tree.plan,
         workers=Workers(
-            {MAP: as_worker(worker, "sectioning/section"), REDUCE: reducing}, foreign_input=map_input
+            {MAP: as_worker(worker, "sectioning/section", offers=None), REDUCE: reducing},
+            foreign_input=map_input,
         ),
         next_round=tree.next_round,
         later_sections=tree.later_sections,

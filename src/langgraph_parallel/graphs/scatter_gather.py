@@ -12,7 +12,7 @@ from langgraph_parallel.graphs.flow import flow_graph
 from langgraph_parallel.graphs.options import GraphOptions
 from langgraph_parallel.nodes.catalogue.scatter_gather import ScatterGatherSteps, SourceLike
 from langgraph_parallel.nodes.flow.spec import Flow
-from langgraph_parallel.nodes.flow.synthesize import SynthesizerLike, as_synthesizer
+from langgraph_parallel.nodes.flow.synthesizer import SynthesizerLike, as_synthesizer
 from langgraph_parallel.nodes.work.workers import Workers, asks_in
 
 

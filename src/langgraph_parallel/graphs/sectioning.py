@@ -14,7 +14,7 @@ from langgraph_parallel.nodes.catalogue.sectioning import EXAMPLES, Dependencies
 from langgraph_parallel.nodes.fan_out.state import typed_dict
 from langgraph_parallel.nodes.flow.planner import PlannerLike
 from langgraph_parallel.nodes.flow.spec import Flow
-from langgraph_parallel.nodes.flow.synthesize import SynthesizerLike
+from langgraph_parallel.nodes.flow.synthesizer import SynthesizerLike
 from langgraph_parallel.nodes.work.workers import WorkerLike, Workers
 
 

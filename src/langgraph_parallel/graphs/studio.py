@@ -19,7 +19,8 @@ from langgraph_parallel.graphs.review import create_review
 from langgraph_parallel.graphs.scatter_gather import create_scatter_gather
 from langgraph_parallel.graphs.sectioning import create_sectioning
 from langgraph_parallel.graphs.voting import create_voting
-from langgraph_parallel.nodes.flow import split, synthesize
+from langgraph_parallel.nodes.flow import split
+from langgraph_parallel.nodes.flow.synthesizer import by_model
 from langgraph_parallel.nodes.work.ask import Ask
 
 best_of = create_best_of()
@@ -41,9 +42,9 @@ scatter_gather = create_scatter_gather(
         name: Ask.shipped("voting/question", temperature=temperature, role=f"You are the {name} source.")
         for name, temperature in (("cool", 0.0), ("warm", 0.7), ("hot", 1.0))
     },
-    synthesizer=synthesize.by_model(),
+    synthesizer=by_model(),
 )
 sectioning = create_sectioning(
-    planner=split.by_heading(), worker=Ask.shipped("sectioning/summarise"), synthesizer=synthesize.by_model()
+    planner=split.by_heading(), worker=Ask.shipped("sectioning/summarise"), synthesizer=by_model()
 )
 voting = create_voting()

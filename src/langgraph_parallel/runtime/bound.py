@@ -39,6 +39,8 @@ class Bound:
         self.was_in_line = False
         """Whether no call was in flight when the branch was ended."""
         self.closes_itself = closes_itself
+        self.closed = False
+        """Whether the branch has ended: a thread of it may still run, and must not start a call."""
 
     def end(self, by: EndedBy, why: str, *, after: float = 0.0) -> None:
         """End the branch after some seconds, unless it ends earlier. Safe to call from any thread."""
@@ -63,6 +65,7 @@ class Bound:
         return self
 
     async def __aexit__(self, *raised: Any) -> None:
+        self.closed = True
         self._among.discard(self)
         assert self._token is not None
         _bound.reset(self._token)

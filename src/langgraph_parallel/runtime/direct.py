@@ -18,6 +18,8 @@ from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, System
 from langchain_core.messages.ai import UsageMetadata
 from langchain_core.runnables import RunnableConfig
 
+from langgraph_parallel.runtime.recording import Unheard
+
 _ROLES: dict[type[BaseMessage], str] = {SystemMessage: "system", HumanMessage: "user", AIMessage: "assistant"}
 
 
@@ -69,7 +71,7 @@ class Direct:
         manager = AsyncCallbackManager.configure(
             config.get("callbacks"), cast("Any", self._model.callbacks), self._model.verbose
         )
-        return not manager.handlers
+        return all(isinstance(handler, Unheard) for handler in manager.handlers)
 
     async def ainvoke(self, messages: Sequence[BaseMessage]) -> AIMessage:
         """Make one request.

@@ -49,7 +49,7 @@ def build_drafters(
     if roster.is_workers:
         if approaches is not None:
             raise UsageError("approaches instruct models, but drafters= names workers; leave one of them out")
-        workers = roster.workers("voting/question")
+        workers = roster.workers("voting/question", offers=())
         if reserved := [name for name in workers if name.startswith("judge/")]:
             raise UsageError(f"drafter {reserved[0]!r}: names that start with judge/ are reserved; rename it")
         return dict(workers)

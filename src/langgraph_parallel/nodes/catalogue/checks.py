@@ -118,7 +118,7 @@ def build_check_workers(
     for name, check in checks.items():
         key = check_worker_name(name)
         if check.worker is not None:
-            workers[key] = as_worker(check.worker, "voting/question")
+            workers[key] = as_worker(check.worker, "voting/question", offers=())
             continue
         prompt.check(["criteria", variable], needs=[variable])
         judges = _build_judges(name, check, prompt, model)

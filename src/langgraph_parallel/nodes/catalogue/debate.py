@@ -1,7 +1,7 @@
 """Debate: show debaters the arguments of the others, until the debate is settled."""
 
 import random
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from pydantic import BaseModel
@@ -11,10 +11,11 @@ from langgraph_parallel.errors import UsageError
 from langgraph_parallel.nodes.fan_out.gathered import Gathered
 from langgraph_parallel.nodes.vote.ballots import BallotFormat, BallotParser
 from langgraph_parallel.nodes.vote.panel import answer_schema
+from langgraph_parallel.nodes.work.adapter import Adapter
 from langgraph_parallel.nodes.work.inputs import require_text
 from langgraph_parallel.nodes.work.render import as_text
 from langgraph_parallel.nodes.work.roster import Roster
-from langgraph_parallel.nodes.work.workers import WorkerLike
+from langgraph_parallel.nodes.work.workers import SECTION_KEYS, WorkerLike
 from langgraph_parallel.prompts import Prompt
 from langgraph_parallel.records import Ballot, Section, Tally, Turn
 from langgraph_parallel.reducers.canonical import canonical, check_choices
@@ -69,6 +70,11 @@ class DebateSteps:
         self._parser = BallotParser(choices, layout.field, as_normaliser(layout.normalise), form)
         schema = layout.schema or answer_schema(choices, form)
         self._debaters, self.workers = _build_debaters(roster, model, prompts, schema)
+
+    @property
+    def inputs(self) -> dict[str, Callable[[Section], object]]:
+        """The inputs of agents, which get all of a round as one text."""
+        return {name: _round_text for name, worker in self.workers.items() if isinstance(worker, Adapter)}
 
     def plan(self, given: Mapping[str, Any], context: Context) -> list[Section]:
         """Return the sections of the first round, in which no debater sees the others' answers."""
@@ -149,7 +155,7 @@ def _build_debaters(
     """Return the names of the debaters, and two workers for each: one opens, one revises."""
     workers: dict[str, WorkerLike] = {}
     if roster.is_workers:
-        members = roster.workers("debate/open")
+        members = roster.workers("debate/open", offers=SECTION_KEYS)
         for name, worker in members.items():
             workers |= {f"open/{name}": worker, f"revise/{name}": worker}
         return list(members), workers
@@ -159,6 +165,12 @@ def _build_debaters(
         for kind in ("open", "revise"):
             workers[f"{kind}/{name}"] = roster.ask(i, prompts[kind], role, model=model, schema=schema)
     return names, workers
+
+
+def _round_text(section: Section) -> str:
+    """Return the question, and in later rounds the answers so far."""
+    parts = {"Your last answer": section.data["own"], "The answers of the others": section.data["others"]}
+    return "\n\n".join([section.content, *(f"{name}:\n\n{text}" for name, text in parts.items() if text)])
 
 
 def _last_answers(rounds: Sequence[Round]) -> dict[str, Ballot]:

@@ -10,7 +10,7 @@ from langgraph_parallel.nodes.catalogue.gate import Gate, WithheldAnswer
 from langgraph_parallel.nodes.fan_out.gathered import Gathered
 from langgraph_parallel.nodes.work.ask import Ask
 from langgraph_parallel.nodes.work.inputs import require_text
-from langgraph_parallel.nodes.work.workers import WorkerLike, as_worker
+from langgraph_parallel.nodes.work.workers import Worker, WorkerLike, as_worker
 from langgraph_parallel.prompts import Prompt
 from langgraph_parallel.records import Branch, CheckOutcome, EndedBy, Section
 from langgraph_parallel.runtime.context import Context
@@ -123,9 +123,9 @@ def build_answer_workers(
         stream: whether the answer is streamed once it is released.
     """
     limits = Limits(hedge="off") if stream else None  # a hedge would stream a second answer
-    worker = (
-        as_worker(answer, "guarded/answer") if answer is not None else Ask(prompt, model=model, limits=limits)
-    )
+    worker: Worker = Ask(prompt, model=model, limits=limits)
+    if answer is not None:
+        worker = as_worker(answer, "guarded/answer", offers=())
     return {
         ANSWER: WithheldAnswer(worker, guard.find_gate, stream=stream),
         LATE: WithheldAnswer(worker, lambda _: Gate([]), stream=stream),  # the checks have passed already

@@ -11,7 +11,7 @@ from langgraph_parallel.arguments import at_least
 from langgraph_parallel.errors import InputError
 from langgraph_parallel.nodes.fan_out.gathered import Gathered
 from langgraph_parallel.nodes.fan_out.outcome import as_json
-from langgraph_parallel.nodes.flow.synthesize import Synthesizer
+from langgraph_parallel.nodes.flow.synthesizer import Synthesizer
 from langgraph_parallel.nodes.work.ask import Ask
 from langgraph_parallel.nodes.work.inputs import as_json_data, found
 from langgraph_parallel.nodes.work.render import as_text

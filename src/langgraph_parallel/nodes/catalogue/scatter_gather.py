@@ -14,7 +14,7 @@ from langgraph_parallel.arguments import above_zero, check_fields, check_named, 
 from langgraph_parallel.errors import InputError, UsageError
 from langgraph_parallel.nodes.fan_out.gathered import Gathered
 from langgraph_parallel.nodes.fan_out.outcome import as_json
-from langgraph_parallel.nodes.flow.synthesize import Synthesizer
+from langgraph_parallel.nodes.flow.synthesizer import Synthesizer
 from langgraph_parallel.nodes.work.inputs import as_json_data
 from langgraph_parallel.nodes.work.render import as_text
 from langgraph_parallel.nodes.work.workers import WorkerLike, as_worker
@@ -89,7 +89,8 @@ class ScatterGatherSteps:
         self._sources = {name: as_source(source, timeout) for name, source in sources.items()}
         self._synthesizer = synthesizer
         self.workers = {
-            name: as_worker(source.worker, "voting/question") for name, source in self._sources.items()
+            name: as_worker(source.worker, "voting/question", offers=None)
+            for name, source in self._sources.items()
         }
 
     def branch_timeout(self, section: Section) -> float | None:

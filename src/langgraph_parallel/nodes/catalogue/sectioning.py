@@ -8,7 +8,8 @@ from langgraph_parallel.errors import InputError, PlanError
 from langgraph_parallel.nodes.fan_out.gathered import Gathered
 from langgraph_parallel.nodes.flow.planner import PlannerLike, as_planner
 from langgraph_parallel.nodes.flow.spec import PlanEstimate
-from langgraph_parallel.nodes.flow.synthesize import SynthesizerLike, as_synthesizer, concatenate
+from langgraph_parallel.nodes.flow.synthesize import concatenate
+from langgraph_parallel.nodes.flow.synthesizer import SynthesizerLike, as_synthesizer
 from langgraph_parallel.nodes.work.ask import Ask
 from langgraph_parallel.nodes.work.render import as_text
 from langgraph_parallel.nodes.work.workers import Workers, asks_in

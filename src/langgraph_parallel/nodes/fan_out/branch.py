@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from typing import Any, Protocol, runtime_checkable
 
-from langchain_core.runnables import Runnable, RunnableConfig
+from langchain_core.runnables import RunnableConfig
 from langgraph.errors import GraphBubbleUp
 from langgraph.types import StreamWriter
 from pydantic import BaseModel
@@ -15,11 +15,13 @@ from langgraph_parallel.nodes.fan_out import handover
 from langgraph_parallel.nodes.fan_out.handover import Handover
 from langgraph_parallel.nodes.fan_out.outcome import Outcome
 from langgraph_parallel.nodes.fan_out.task import BranchEvent, BranchUpdate, Task
+from langgraph_parallel.nodes.work.ask import Ask
 from langgraph_parallel.nodes.work.workers import Worker, takes_records
 from langgraph_parallel.records import Branch, Call
 from langgraph_parallel.runtime.bound import BranchEnded
+from langgraph_parallel.runtime.governor import governed_config
 from langgraph_parallel.runtime.graph import ParallelGraph
-from langgraph_parallel.runtime.recording import CallRecorder, recording
+from langgraph_parallel.runtime.recording import recording
 from langgraph_parallel.runtime.redact import describe
 from langgraph_parallel.runtime.run import Run, current_run, find_run
 
@@ -76,9 +78,7 @@ async def run_branch(worker: Worker | Dispatcher, task: Task, config: RunnableCo
             chosen, work = (
                 worker.select(task["work"]) if isinstance(worker, Dispatcher) else (worker, task["work"])
             )
-            await _work(
-                chosen, work, run, task, _configure(config, task, kind, chosen, calls), outcome, calls
-            )
+            await _work(chosen, work, run, task, _configure(config, task, kind, chosen), outcome, calls)
         except GraphBubbleUp:
             raise
         except asyncio.CancelledError as failure:
@@ -133,10 +133,8 @@ def _enclosing(config: RunnableConfig) -> str | None:
     return (config.get("metadata") or {}).get("branch")
 
 
-def _configure(
-    config: RunnableConfig, task: Task, kind: str, worker: Worker, calls: dict[str, Call]
-) -> RunnableConfig:
-    """Return the branch's own config: readable in traces, with a handover, and recording foreign calls."""
+def _configure(config: RunnableConfig, task: Task, kind: str, worker: Worker) -> RunnableConfig:
+    """Return the branch's own config: readable in traces, with a handover; calls of others obey the run."""
     ours = isinstance(worker, ParallelGraph)
     named: RunnableConfig = {
         **config,
@@ -153,19 +151,7 @@ def _configure(
             handover.KEY: Handover.of(task) if ours else None,
         },
     }
-    if isinstance(worker, Runnable) and not ours:
-        # Callbacks are the only view of a foreign worker's calls.
-        return _listening(named, CallRecorder(calls))
-    return named
-
-
-def _listening(config: RunnableConfig, recorder: CallRecorder) -> RunnableConfig:
-    callbacks = config.get("callbacks")
-    if callbacks is None or isinstance(callbacks, list):
-        return {**config, "callbacks": [*(callbacks or []), recorder]}
-    manager = callbacks.copy()
-    manager.add_handler(recorder)
-    return {**config, "callbacks": manager}
+    return named if isinstance(worker, ParallelGraph | Ask) else governed_config(named)
 
 
 def _input(worker: Worker, work: object) -> object:

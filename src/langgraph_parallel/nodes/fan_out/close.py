@@ -12,7 +12,7 @@ from langgraph_parallel.errors import CompletionError
 from langgraph_parallel.nodes.fan_out.gathered import in_order
 from langgraph_parallel.records import Branch, Call, Escalation, RunReport, Trial
 from langgraph_parallel.reducers.completion import Completion, Progress, State
-from langgraph_parallel.runtime.recording import recording
+from langgraph_parallel.runtime.governor import governed_recording
 from langgraph_parallel.runtime.redact import describe
 from langgraph_parallel.runtime.run import current_run
 from langgraph_parallel.runtime.run_report import measure_run
@@ -58,7 +58,7 @@ def closing_step(name: str) -> Iterator[ClosingStep]:
         GraphBubbleUp: the step interrupts, which LangGraph has to see.
     """
     step = ClosingStep()
-    with recording() as step.calls:
+    with governed_recording() as step.calls:
         try:
             yield step
         except GraphBubbleUp:

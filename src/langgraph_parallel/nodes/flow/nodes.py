@@ -26,9 +26,9 @@ from langgraph_parallel.records import Branch, Section
 from langgraph_parallel.reducers.completion import check_completion
 from langgraph_parallel.reducers.staging import check_plan, hand_results, stage
 from langgraph_parallel.runtime.context import Context, as_context
+from langgraph_parallel.runtime.governor import governed_recording
 from langgraph_parallel.runtime.models import require_model
 from langgraph_parallel.runtime.prices import check_prices
-from langgraph_parallel.runtime.recording import recording
 from langgraph_parallel.runtime.run import Run, current_run
 from langgraph_parallel.runtime.run_report import escalated
 
@@ -45,7 +45,7 @@ def plan_node(flow: Flow) -> Callable[..., Any]:
             notes = (await make_plan(flow, given, context)).notes if flow.keeps_notes else {}
             return {"problems": {}, "notes": notes, **resumed, "calls": Overwrite(resumed["calls"])}
         _check_models(flow, run, context)
-        with recording() as calls:
+        with governed_recording() as calls:
             sections, notes = await make_plan(flow, given, context)
         within, beyond = sections[: run.limits.max_sections], sections[run.limits.max_sections :]
         check_completion(run.completion, [section.id for section in within])

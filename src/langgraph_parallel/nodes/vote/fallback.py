@@ -16,6 +16,7 @@ from langgraph_parallel.nodes.vote.electorate import question_input
 from langgraph_parallel.nodes.vote.judge import Judge, render_choice
 from langgraph_parallel.nodes.vote.poll import Undecided, VoteSettings
 from langgraph_parallel.nodes.work.ask import Ask
+from langgraph_parallel.nodes.work.roster import QUESTION_KEYS
 from langgraph_parallel.nodes.work.workers import Worker, WorkerLike, as_worker
 from langgraph_parallel.records import RunReport, Tally, Verdict
 from langgraph_parallel.reducers.votes.counting import override_verdict
@@ -37,9 +38,10 @@ def as_on_undecided(given: "str | Rule | Judge | WorkerLike") -> Undecided:
             raise UnknownRule(f"on_undecided is not 'return' or 'escalate', and {error}") from None
     if isinstance(given, BaseRule | Judge):
         return given
-    if isinstance(given, Ask | Runnable | BaseChatModel) or hasattr(given, "ainvoke"):
-        return as_worker(given, "voting/question")
-    return given if isinstance(given, Rule) and callable(given) else as_worker(given, "voting/question")
+    is_worker = isinstance(given, Ask | Runnable | BaseChatModel) or hasattr(given, "ainvoke")
+    if not is_worker and isinstance(given, Rule) and callable(given):
+        return given
+    return as_worker(given, "voting/question", QUESTION_KEYS)
 
 
 def check_fallback(rule: Rule | Judge, fallback: Undecided) -> None:

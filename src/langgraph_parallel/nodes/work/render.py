@@ -1,10 +1,11 @@
 """Render results as text, for a synthesizer, a later worker or a reader."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from pydantic import JsonValue
 
+from langgraph_parallel.records import Section
 from langgraph_parallel.reducers.canonical import canonical
 
 GRAPH = "graph"
@@ -45,6 +46,17 @@ def as_text(value: JsonValue) -> str:
 def as_sections(results: Iterable[tuple[str, JsonValue]]) -> str:
     """Render results one after another, each under its title."""
     return "\n\n".join(f"### {title}\n\n{as_text(value)}" for title, value in results)
+
+
+def missing_line(titles: Sequence[str]) -> str:
+    """Return the line by which a text names what it leaves out."""
+    return f"Missing: {', '.join(titles)}."
+
+
+def section_text(section: Section) -> str:
+    """Return a section as one text: instructions, content, and the results that it needs."""
+    parts = (section.instructions, section.content, as_sections(section.earlier.items()))
+    return "\n\n".join(part for part in parts if part)
 
 
 def _decision(verdict: Mapping[str, Any]) -> str:

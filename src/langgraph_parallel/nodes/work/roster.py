@@ -1,6 +1,6 @@
 """Roster: who sits on a panel, and how its members differ."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from copy import copy
 from typing import TypeVar
 
@@ -15,6 +15,8 @@ from langgraph_parallel.prompts import Prompt, PromptLike, as_prompt
 from langgraph_parallel.runtime.models import ModelLike
 
 T = TypeVar("T")
+QUESTION_KEYS = frozenset({"question"})
+"""What a graph gets as a voter."""
 SIZE = 3
 """Default number of members of a panel."""
 
@@ -135,11 +137,12 @@ class Roster:
             pinned=len(self.models) > 1,
         )
 
-    def workers(self, prompt: str) -> dict[str, Worker]:
+    def workers(self, prompt: str, offers: Collection[str] | None = QUESTION_KEYS) -> dict[str, Worker]:
         """Return the members that are workers, by name: their own names where these differ, else `#1`, `#2`.
 
         Args:
             prompt: name of the shipped prompt that a chat model is asked with.
+            offers: as in `as_worker`; by default the question.
 
         Raises:
             UsageError: a member is not a worker, or there is none.
@@ -152,12 +155,12 @@ class Roster:
             named = _name(members)
         else:
             names = [f"#{i}" for i in range(1, (self.size or 1) + 1)]
-            return {name: _numbered(as_worker(members, prompt), name) for name in names}  # type: ignore[arg-type]
+            return {name: _numbered(as_worker(members, prompt, offers), name) for name in names}  # type: ignore[arg-type]
         if not named:
             raise UsageError("the roster is empty; pass at least one member")
         if self.size not in (None, len(named)):
             raise UsageError(f"size={self.size} for {len(named)} members; leave size out, or pass one worker")
-        return {name: as_worker(member, prompt) for name, member in named.items()}
+        return {name: as_worker(member, prompt, offers) for name, member in named.items()}
 
 
 RosterLike = TypeAliasType("RosterLike", int | Roster | Sequence[WorkerLike] | Mapping[str, WorkerLike])

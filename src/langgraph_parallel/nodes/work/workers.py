@@ -1,17 +1,20 @@
 """Workers: anything with `ainvoke`."""
 
+import inspect
 from abc import ABC, abstractmethod
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from typing import Any, Protocol, runtime_checkable
 
 from langchain_core.language_models import BaseChatModel
 from langchain_core.runnables import Runnable, RunnableConfig, RunnableLambda
+from langgraph.graph.state import CompiledStateGraph
 from typing_extensions import TypeAliasType
 
 from langgraph_parallel.arguments import check_called, check_named
 from langgraph_parallel.errors import UsageError
+from langgraph_parallel.nodes.work.adapter import Adapter, adapt_graph
 from langgraph_parallel.nodes.work.ask import Ask
-from langgraph_parallel.nodes.work.render import as_sections
+from langgraph_parallel.nodes.work.render import section_text
 from langgraph_parallel.records import Estimate, Section
 from langgraph_parallel.runtime.context import Context
 from langgraph_parallel.runtime.graph import ParallelGraph
@@ -50,7 +53,11 @@ WorkerLike = TypeAliasType(
 """A worker, or what becomes one: a function of the input, sync or async, or a chat model."""
 
 
-def as_worker(worker: WorkerLike, prompt: str) -> Worker:
+SECTION_KEYS = frozenset(Section.model_fields)
+"""What a graph gets as the worker of a section."""
+
+
+def as_worker(worker: WorkerLike, prompt: str, offers: Collection[str] | None = SECTION_KEYS) -> Worker:
     """Return a worker; turn a function or a chat model into one.
 
     Functions and foreign objects are wrapped in a Runnable, so that traces show their branch by its name.
@@ -58,20 +65,36 @@ def as_worker(worker: WorkerLike, prompt: str) -> Worker:
     Args:
         worker: a function gets the input as it is; a chat model gets `prompt`.
         prompt: name of a shipped prompt.
+        offers: keys that a graph of others gets as its input in this place; empty if the work is a text, None
+            if it is whatever the caller has.
 
     Raises:
-        UsageError: it can be neither called nor invoked.
+        UsageError: it can be neither called nor invoked, or is a graph that takes none of the keys.
     """
     check_called(worker)
     if isinstance(worker, BaseChatModel):
         return Ask.shipped(prompt, model=worker)
-    if isinstance(worker, Runnable | Ask | Composed):
+    if isinstance(worker, CompiledStateGraph) and not isinstance(worker, ParallelGraph):
+        return adapt_graph(worker, offers)
+    if isinstance(worker, Runnable | Ask | Composed | Adapter):
         return worker
     if isinstance(worker, Worker):
         return RunnableLambda(worker.ainvoke)
     if callable(worker):
-        return RunnableLambda(worker)
+        return _Function(worker)
     raise UsageError(f"{worker!r} is not a worker; pass a function, or an object with `ainvoke`")
+
+
+class _Function(RunnableLambda[Any, Any]):
+    """A function as a Runnable. What it returns is awaited if it can be, whatever the function is."""
+
+    async def _ainvoke(self, value: Any, run_manager: Any, config: RunnableConfig, **kwargs: Any) -> Any:
+        result = await super()._ainvoke(value, run_manager, config, **kwargs)
+        return await result if inspect.isawaitable(result) else result
+
+
+def _itself(section: Section) -> object:
+    return section
 
 
 class Workers:
@@ -92,17 +115,19 @@ class Workers:
         workers: WorkerLike | Mapping[str, WorkerLike],
         prompt: str = "sectioning/section",
         *,
-        foreign_input: Callable[[Section], object] = lambda section: section,
+        foreign_input: Callable[[Section], object] = _itself,
         inputs: Mapping[str, Callable[[Section], object]] | None = None,
     ) -> None:
         self._foreign_input, self._inputs = foreign_input, inputs or {}
+        # With an input of another kind, the graph's own module has checked what a graph of others takes.
+        offers = SECTION_KEYS if foreign_input is _itself else None
         if isinstance(workers, Mapping):
             if not workers:
                 raise UsageError("worker is an empty mapping; pass at least one worker")
             check_named(workers, "worker")
-            self.by_name = {name: as_worker(worker, prompt) for name, worker in workers.items()}
+            self.by_name = {name: as_worker(worker, prompt, offers) for name, worker in workers.items()}
         else:
-            self.by_name = {"": as_worker(workers, prompt)}
+            self.by_name = {"": as_worker(workers, prompt, offers)}
 
     @property
     def names(self) -> list[str]:
@@ -146,12 +171,6 @@ def asks_in(part: object) -> list[Ask]:
         return list(part.governing.asks)
     asks = getattr(part, "asks", None) or [getattr(part, "ask", None)]
     return [ask for ask in asks if isinstance(ask, Ask)]
-
-
-def section_text(section: Section) -> str:
-    """Return a section as one text: instructions, content, and the results that it needs."""
-    parts = (section.instructions, section.content, as_sections(section.earlier.items()))
-    return "\n\n".join(part for part in parts if part)
 
 
 def takes_records(worker: Worker) -> bool:

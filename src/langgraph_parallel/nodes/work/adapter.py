@@ -1,0 +1,124 @@
+"""Adapters: graphs of others get their work in a form that they take, and their result is read."""
+
+import inspect
+from collections.abc import Callable, Collection, Mapping
+from typing import Any
+
+from langchain_core.messages import BaseMessage, HumanMessage
+from langchain_core.runnables import Runnable, RunnableConfig
+from langgraph.graph.state import CompiledStateGraph
+
+from langgraph_parallel.arguments import checked
+from langgraph_parallel.errors import InvalidAnswer, UsageError
+from langgraph_parallel.nodes.work.render import as_text, section_text
+from langgraph_parallel.records import Section
+
+
+class Adapter:
+    """A Runnable that gets its input from one function, and whose output another one reads.
+
+    Args:
+        runnable: a graph, an agent, a chain, a `RemoteGraph`.
+        input: builds its input from the work: a `Section`, a question, a text, an item. None for the work
+            itself.
+        output: reads its output; None for the output itself.
+    """
+
+    def __init__(
+        self,
+        runnable: "Runnable[Any, Any]",
+        input: Callable[[Any], Any] | None,
+        output: Callable[[Any], Any] | None,
+    ) -> None:
+        self._runnable, self._input, self._output = runnable, input, output
+
+    async def ainvoke(self, input: Any, config: RunnableConfig | None = None) -> Any:
+        """Do the work."""
+        given = input if self._input is None else await _awaited(self._input(input))
+        output = await self._runnable.ainvoke(given, config)
+        return output if self._output is None else await _awaited(self._output(output))
+
+
+@checked
+def adapt(
+    runnable: "Runnable[Any, Any]",
+    *,
+    input: Callable[[Any], Any] | None = None,
+    output: Callable[[Any], Any] | None = None,
+) -> Adapter:
+    """Make a worker of a graph or another Runnable whose input and output this package cannot tell.
+
+        adapt(graph, input=lambda section: {"topic": section.title}, output=lambda out: out["summary"])
+
+    Agents, and all graphs with `messages` in their state, need no adapter.
+
+    Args:
+        runnable: a graph, an agent, a chain, a `RemoteGraph`.
+        input: builds its input from the work, sync or async. The work is a `Section`, or, as for a function
+            in the same place, the question, the text or the item. None for the work itself.
+        output: reads its output, sync or async; None for the output itself.
+
+    Raises:
+        UsageError: `runnable` has no `ainvoke`, or `input` or `output` is not a function.
+    """
+    if not hasattr(runnable, "ainvoke"):
+        raise UsageError(f"{runnable!r} cannot be adapted; pass a graph, or another Runnable")
+    for name, function in (("input", input), ("output", output)):
+        if function is not None and not callable(function):
+            raise UsageError(f"{name} is {function!r}; expected a function")
+    return Adapter(runnable, input, output)
+
+
+def adapt_graph(
+    graph: CompiledStateGraph[Any, Any, Any, Any], offers: Collection[str] | None
+) -> "CompiledStateGraph[Any, Any, Any, Any] | Adapter":
+    """Return a graph of others as a worker: with `messages` in its state it gets the work as a message.
+
+    Args:
+        graph: not of this package.
+        offers: keys of the work in this place; empty if it is a text, None if it is whatever the caller has.
+
+    Raises:
+        UsageError: the graph takes none of the keys, so that it would run without its work.
+    """
+    takes = list(graph.builder.schemas[graph.builder.input_schema])
+    if "messages" in takes:
+        return Adapter(graph, _as_message, _read_messages)
+    if offers is None or set(takes) & set(offers):
+        return graph
+    offered = f"the keys {', '.join(sorted(offers))}" if offers else "a text"
+    raise UsageError(
+        f"graph {graph.name!r} takes {', '.join(takes)}, but the work has {offered}; pass "
+        "agents.adapt(graph, input=..., output=...)"
+    )
+
+
+def _as_message(work: object) -> dict[str, list[BaseMessage]]:
+    """Return the input of an agent: the work as one message."""
+    text = section_text(work) if isinstance(work, Section) else as_text(_plain(work))
+    return {"messages": [HumanMessage(text)]}
+
+
+def _plain(work: Any) -> Any:
+    dump = getattr(work, "model_dump", None)
+    return dump(mode="json") if dump else work
+
+
+def _read_messages(output: Any) -> Any:
+    """Return the structured response of an agent, else the text of its last message.
+
+    Raises:
+        InvalidAnswer: it has neither.
+    """
+    fields = output if isinstance(output, Mapping) else vars(output)
+    if (structured := fields.get("structured_response")) is not None:
+        return structured
+    messages = fields.get("messages") or []
+    text = messages[-1].text if messages and isinstance(messages[-1], BaseMessage) else ""
+    if not text.strip():
+        raise InvalidAnswer("the agent's last message has no text, and there is no structured response")
+    return str(text)
+
+
+async def _awaited(value: Any) -> Any:
+    return await value if inspect.isawaitable(value) else value

@@ -1,0 +1,194 @@
+"""Governor: model calls of other people's code obey the run, too, through LangChain's callbacks.
+
+A function, a tool, an agent or a graph of others calls its chat models itself. LangChain tells callbacks when
+a call starts, and waits for them: there the call waits for budget and a slot, as `runtime.calling` does for
+our own. It tells them when a call ends or fails: there the ledgers are settled. What shapes this module:
+
+- A cancelled call is reported neither as ended nor as failed. So an open call is settled at the latest when
+  the task that made it is done.
+- Sync and async managers call handlers differently. A sync manager runs async handlers in a loop of their
+  own, after everything else, and swallows what they raise, so it needs a sync handler; an async manager
+  calls a sync handler without waiting. Each of the two handlers acts for one kind of manager only.
+- A refused call raises in a handler, which LangChain logs as a mistake. It is none, so the log leaves it out.
+- A model's own retries happen inside of the slot, unseen.
+"""
+
+import asyncio
+import inspect
+import logging
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import copy_context
+from typing import Any
+from uuid import UUID
+
+from langchain_core.callbacks import AsyncCallbackHandler, BaseCallbackHandler
+from langchain_core.messages import BaseMessage
+from langchain_core.outputs import ChatGeneration, LLMResult
+from langchain_core.runnables import RunnableConfig
+from langchain_core.runnables.config import var_child_runnable_config
+
+from langgraph_parallel.records import Call, Usage
+from langgraph_parallel.runtime.limiter_registry import current_limiter
+from langgraph_parallel.runtime.open_call import OpenCall
+from langgraph_parallel.runtime.recording import Unheard, read_usage, recording
+
+
+class _Ledger:
+    """The open calls of the process, by run id."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._open: dict[UUID, OpenCall] = {}
+        self._tasks: dict[UUID, asyncio.Task[Any]] = {}
+        """Tasks of calls that are about to be opened in async code."""
+
+    def add(self, id: UUID, call: OpenCall) -> None:
+        with self._lock:
+            self._open[id] = call
+
+    def note_task(self, id: UUID, task: "asyncio.Task[Any] | None") -> None:
+        if task is not None:
+            with self._lock:
+                self._tasks[id] = task
+
+    def take_task(self, id: UUID) -> "asyncio.Task[Any] | None":
+        """Return the task of a call in async code, once."""
+        with self._lock:
+            return self._tasks.pop(id, None)
+
+    def close(
+        self, id: UUID, usage: Usage | None = None, error: BaseException | None = None, *, ok: bool
+    ) -> None:
+        """Settle a call, once; does nothing for one that is not open."""
+        with self._lock:
+            call = self._open.pop(id, None)
+        if call is not None:
+            call.close(id, usage or Usage(input_tokens=call.prompt_tokens), error, ok=ok)
+
+
+_ledger = _Ledger()
+
+
+class _SyncGovernor(Unheard, BaseCallbackHandler):
+    """Acts on calls that start in sync code, and settles all."""
+
+    raise_error = True
+    run_inline = True
+    ignore_chain = ignore_agent = ignore_retriever = ignore_custom_event = ignore_retry = True
+
+    def on_chat_model_start(
+        self,
+        serialized: dict[str, Any] | None,
+        messages: list[list[BaseMessage]],
+        *,
+        run_id: UUID,
+        **kwargs: Any,
+    ) -> None:
+        """Wait for budget and a slot, in the thread of the call."""
+        if _is_ours():
+            return
+        # An async manager calls this from a coroutine, and does not wait: the other handler acts there. It is
+        # not inline, since what comes after an inline handler that raises would never be awaited; so it runs
+        # in another task than the call.
+        if sys._getframe(1).f_code.co_flags & inspect.CO_COROUTINE:
+            _ledger.note_task(run_id, asyncio.current_task())
+            return
+        call = OpenCall.of(serialized or {}, kwargs.get("metadata") or {}, messages)
+        try:
+            asyncio.get_running_loop()
+        except RuntimeError:
+            with asyncio.Runner() as runner:
+                runner.run(call.open(), context=copy_context())
+        else:
+            call.open_at_once()
+        _ledger.add(run_id, call)
+
+    def on_llm_end(self, response: LLMResult, *, run_id: UUID, **kwargs: Any) -> None:
+        """Settle a call that was answered."""
+        usage = Usage.total(
+            read_usage(generation.message)
+            for batch in response.generations
+            for generation in batch
+            if isinstance(generation, ChatGeneration)
+        )
+        _ledger.close(run_id, usage, ok=True)
+
+    def on_llm_error(self, error: BaseException, *, run_id: UUID, **kwargs: Any) -> None:
+        """Settle a call that failed."""
+        _ledger.close(run_id, Usage() if isinstance(error, Exception) else None, error, ok=False)
+
+
+class _AsyncGovernor(Unheard, AsyncCallbackHandler):
+    """Acts on calls that start in async code."""
+
+    raise_error = True
+    ignore_chain = ignore_agent = ignore_retriever = ignore_custom_event = ignore_retry = True
+
+    async def on_chat_model_start(
+        self,
+        serialized: dict[str, Any] | None,
+        messages: list[list[BaseMessage]],
+        *,
+        run_id: UUID,
+        **kwargs: Any,
+    ) -> None:
+        """Wait for budget and a slot."""
+        if (task := _ledger.take_task(run_id)) is None:
+            return  # an `Ask` makes the call, or a thread, which has opened it
+        call = OpenCall.of(serialized or {}, kwargs.get("metadata") or {}, messages)
+        if call.bound is None:
+            await call.open()
+        else:
+            with call.bound.waiting():
+                await call.open()
+        _ledger.add(run_id, call)
+        task.add_done_callback(lambda _: _ledger.close(run_id, ok=False))
+
+    async def on_llm_end(self, response: LLMResult, **kwargs: Any) -> None:
+        """Do nothing: the other handler settles, without waiting."""
+
+    async def on_llm_error(self, error: BaseException, **kwargs: Any) -> None:
+        """Do nothing, as above."""
+
+
+def _is_no_refusal(record: logging.LogRecord) -> bool:
+    names = (_SyncGovernor.__name__, _AsyncGovernor.__name__)
+    return not (isinstance(record.args, tuple) and record.args and record.args[0] in names)
+
+
+logging.getLogger("langchain_core.callbacks.manager").addFilter(_is_no_refusal)
+_HANDLERS = (_SyncGovernor(), _AsyncGovernor())
+
+
+def governed_config(config: RunnableConfig) -> RunnableConfig:
+    """Return a config below which every chat model obeys the run that it is called in."""
+    callbacks: Any = config.get("callbacks")
+    if callbacks is None or isinstance(callbacks, list):
+        others = [handler for handler in callbacks or [] if handler not in _HANDLERS]
+        return {**config, "callbacks": [*_HANDLERS, *others]}
+    if all(handler in callbacks.inheritable_handlers for handler in _HANDLERS):
+        return config
+    manager = callbacks.copy()
+    # First: a call that is refused must not have begun for a tracer.
+    manager.handlers = [*_HANDLERS, *manager.handlers]
+    manager.inheritable_handlers = [*_HANDLERS, *manager.inheritable_handlers]
+    return {**config, "callbacks": manager}
+
+
+@contextmanager
+def governed_recording() -> Iterator[dict[str, Call]]:
+    """Collect the calls that are made inside, and let those of others obey the run: a planner's, a join's."""
+    token = var_child_runnable_config.set(governed_config(var_child_runnable_config.get() or {}))
+    try:
+        with recording() as calls:
+            yield calls
+    finally:
+        var_child_runnable_config.reset(token)
+
+
+def _is_ours() -> bool:
+    """Return whether an `Ask` makes the call, which is governed already."""
+    return current_limiter.get() is not None

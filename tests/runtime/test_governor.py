@@ -1,0 +1,207 @@
+"""Models that functions, tools and agents call themselves obey the run, without a change to their code."""
+
+import asyncio
+import threading
+from typing import Any
+
+import pytest
+from langchain.agents import create_agent
+from langchain_core.output_parsers import StrOutputParser
+from langchain_core.runnables import RunnableLambda
+from langchain_core.tools import tool
+from langchain_openai import ChatOpenAI
+
+from langgraph_parallel import Limits, create_sectioning, create_voting
+from langgraph_parallel.records import Section
+from langgraph_parallel.runtime.limiter_registry import get_limiter
+from tests.support.server import Gate, ModelServer, Reply
+
+LIMITS = Limits(concurrency=4, budget_calls=5)
+
+
+def sections(number: int) -> Any:
+    """Return a planner of a number of sections."""
+    return lambda content: [Section(id=str(i), title=f"S{i}", content=f"text {i}") for i in range(number)]
+
+
+def in_use(server: ModelServer) -> int:
+    """Return the slots that are taken."""
+    return get_limiter(f"{server.url}/", "own").in_flight
+
+
+def kinds(model: ChatOpenAI) -> dict[str, Any]:
+    """Return workers that call a model in each of the ways that there are."""
+
+    def sync(section: Section) -> str:
+        return str(model.invoke(section.content).text)
+
+    async def in_async(section: Section) -> str:
+        return str((await model.ainvoke(section.content)).text)
+
+    async def streaming(section: Section) -> str:
+        return "".join([chunk.text async for chunk in model.astream(section.content)])
+
+    async def blocking(section: Section) -> str:
+        return str(model.invoke(section.content).text)
+
+    return {
+        "sync": sync,
+        "async": in_async,
+        "streaming": streaming,
+        "blocking": blocking,
+        "agent": create_agent(model, tools=[]),
+        "chain": RunnableLambda(lambda section: section["content"]) | model | StrOutputParser(),
+    }
+
+
+KINDS = ["sync", "async", "streaming", "blocking", "agent", "chain"]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+async def test_a_budget_and_a_ceiling_hold(kind: str, server: ModelServer, own: ChatOpenAI) -> None:
+    """Of twenty branches five make their call, at most four at once; others are skipped, no slot is lost."""
+    server.always(Reply(text="ok", delay=0.02))
+    graph = create_sectioning(planner=sections(20), worker=kinds(own)[kind], limits=LIMITS)
+    out = await graph.ainvoke({"content": ""})
+    assert len(server.requests) == 5
+    assert server.most_in_flight <= 4
+    report = out["run_report"]
+    assert report.branches == {"ok": 5, "skipped": 15}
+    assert len(report.calls) == 5
+    assert {call.target for call in report.calls} == {"own"}
+    assert in_use(server) == 0
+
+
+@pytest.mark.parametrize("kind", KINDS)
+async def test_calls_are_recorded_with_their_tokens(kind: str, server: ModelServer, own: ChatOpenAI) -> None:
+    """The record is the server's count."""
+    server.always(Reply(text="ok", usage=(7, 3)))
+    out = await create_sectioning(planner=sections(3), worker=kinds(own)[kind]).ainvoke({"content": ""})
+    calls = out["run_report"].calls
+    assert len(calls) == len(server.requests) == 3
+    if kind != "streaming":  # the server counts no tokens of a stream
+        assert {(call.usage.input_tokens, call.usage.output_tokens) for call in calls} == {(7, 3)}
+    assert all(call.ok for call in calls)
+
+
+async def test_a_call_that_is_cancelled_returns_its_slot(server: ModelServer, own: ChatOpenAI) -> None:
+    """LangChain reports neither an end nor an error then."""
+    server.always(Reply(hang=True))
+    model = own
+
+    async def impatient(section: Section) -> str:
+        try:
+            await asyncio.wait_for(model.ainvoke("hello"), 0.1)
+        except TimeoutError:
+            return f"{in_use(server)} slots"
+        raise AssertionError
+
+    out = await create_sectioning(planner=sections(1), worker=impatient).ainvoke({"content": ""})
+    assert "0 slots" in out["result"]
+    (call,) = out["run_report"].calls
+    assert not call.ok
+
+
+async def test_the_deadline_of_the_run_cuts_off_an_agent(server: ModelServer, own: ChatOpenAI) -> None:
+    """Its branch is timed out, and nothing stays open."""
+    server.always(Reply(hang=True))
+    graph = create_voting(voters={"ann": create_agent(own, tools=[])}, limits={"deadline": 0.3})
+    out = await graph.ainvoke({"question": "Q?"})
+    assert out["run_report"].branches == {"timed_out": 1}
+    server.wait(lambda s: s.in_flight == 0)
+    assert in_use(server) == 0
+
+
+async def test_a_429_lowers_the_pace_for_calls_of_functions(server: ModelServer, own: ChatOpenAI) -> None:
+    """The call fails, since its retries are the model's own affair, and the endpoint is paused."""
+    server.on("text 0", Reply(status=429, headers={"retry-after": "0.2"}), times=1)
+    model = own
+
+    async def twice(section: Section) -> str:
+        try:
+            return str((await model.ainvoke(section.content)).text)
+        except Exception:
+            return str((await model.ainvoke(section.content)).text)
+
+    out = await create_sectioning(planner=sections(1), worker=twice).ainvoke({"content": ""})
+    first, second = server.requests
+    assert second.started - first.started >= 0.2
+    assert [(call.ok, call.throttled) for call in out["run_report"].calls] == [(False, True), (True, False)]
+
+
+async def test_a_tool_of_an_agent_that_is_a_graph_of_ours_is_part_of_the_run(
+    model: str, server: ModelServer, own: ChatOpenAI
+) -> None:
+    """Three levels: a section, its agent, and the vote that the agent's tool runs."""
+
+    @tool
+    async def ask_others(question: str) -> str:
+        """Ask others."""
+        out = await create_voting(model=model, voters=3, stop="all_votes").ainvoke({"question": question})
+        return str(out["verdict"].choice)
+
+    server.on(
+        lambda r: r.body["model"] == "own" and r.body["messages"][-1]["role"] == "tool", Reply(text="done")
+    )
+    server.on("You are voter", Reply(json={"choice": "yes"}))
+    graph = create_sectioning(
+        planner=sections(4), worker=create_agent(own, tools=[ask_others]), limits=Limits(budget_calls=20)
+    )
+    out = await graph.ainvoke({"content": ""})
+    assert out["run_report"].branches == {"ok": 4}
+    assert len(server.requests) == 4 * (1 + 3 + 1)
+    assert len(out["run_report"].calls) == len(server.requests)
+    small = create_sectioning(
+        planner=sections(4), worker=create_agent(own, tools=[ask_others]), limits=Limits(budget_calls=7)
+    )
+    before = len(server.requests)
+    await small.ainvoke({"content": ""})
+    assert len(server.requests) - before <= 7
+
+
+async def test_a_thread_that_outlives_its_branch_starts_no_call(server: ModelServer, own: ChatOpenAI) -> None:
+    """It waits in line while its branch ends; then it is refused."""
+    gate = Gate()
+    server.always(Reply(text="ok", gate=gate))
+    model, refused = own, threading.Event()
+
+    def stubborn(section: Section) -> str:
+        try:
+            return str(model.invoke(section.content).text)
+        except Exception:
+            refused.set()
+            raise
+
+    limits = Limits(concurrency=1, deadline=0.3)
+    out = await create_sectioning(planner=sections(2), worker=stubborn, limits=limits).ainvoke(
+        {"content": ""}
+    )
+    assert out["run_report"].branches == {"timed_out": 2}
+    gate.open()
+    assert await asyncio.to_thread(refused.wait, 5)
+    assert len(server.requests) == 1
+    server.wait(lambda s: s.in_flight == 0)
+
+
+async def test_planners_and_synthesizers_are_governed(server: ModelServer, own: ChatOpenAI) -> None:
+    """They are functions outside of any branch; the report counts their calls."""
+    server.always(Reply(text="ok"))
+    model = own
+
+    async def plan(content: str) -> list[Section]:
+        await model.ainvoke("plan")
+        return [Section(id="a", title="A", content="a")]
+
+    async def join(gathered: Any) -> str:
+        return str((await model.ainvoke("join")).text)
+
+    graph = create_sectioning(planner=plan, worker=lambda section: "w", synthesizer=join)
+    out = await graph.ainvoke({"content": ""})
+    assert out["result"] == "ok"
+    assert [call.target for call in out["run_report"].calls if call.kind == "model"] == ["own", "own"]
+    capped = create_sectioning(
+        planner=plan, worker=lambda s: "w", synthesizer=join, limits={"budget_calls": 1}
+    )
+    out = await capped.ainvoke({"content": ""})
+    assert (out["result"], len(server.requests)) == (None, 3)
+    assert "the budget of 1 calls is spent" in out["run_report"].failures["synthesize"]
