@@ -1,5 +1,6 @@
 """Agents and other graphs of LangGraph as workers: each gets its question, and its last message counts."""
 
+import json
 from collections.abc import Callable, Mapping
 from typing import Annotated, Any
 
@@ -13,6 +14,7 @@ from pydantic import BaseModel
 from typing_extensions import TypedDict
 
 from langgraph_parallel import (
+    Judge,
     Roster,
     Section,
     agents,
@@ -185,6 +187,65 @@ async def test_the_structured_response_of_an_agent_comes_first(
     graph, given = build(agent(own, response_format=schema))
     assert answer(await graph.ainvoke(given)) == expected
     assert server.asked(TOPIC) or server.asked("Norway")
+
+
+SPLIT = {"ann": lambda q: "left", "ben": lambda q: "right"}
+JUDGED: dict[str, tuple[Build, dict[str, Any], Callable[[dict[str, Any]], Any], Any]] = {
+    "judge": (
+        lambda a: (create_voting(voters=SPLIT, rule=Judge(a)), QUESTION),
+        {"reason": "so", "answer": 2},
+        lambda out: out["verdict"].choice in ("left", "right"),
+        True,
+    ),
+    "judge of a tie": (
+        lambda a: (create_voting(voters=SPLIT, rule="unanimous", on_undecided=Judge(a)), QUESTION),
+        {"reason": "so", "answer": 1},
+        lambda out: out["verdict"].decided_by,
+        "fallback",
+    ),
+    "judge of drafts": (
+        lambda a: (
+            create_best_of(drafters={"ann": lambda t: "one", "ben": lambda t: "two"}, judge_model=a),
+            {"task": TOPIC},
+        ),
+        {"reason": "shorter", "better": 1},
+        lambda out: out["best"] in ("one", "two"),
+        True,
+    ),
+}
+
+
+@pytest.mark.parametrize("place", JUDGED)
+@pytest.mark.parametrize("fenced", [False, True])
+async def test_an_agent_judges(place: str, fenced: bool, server: ModelServer, own: ChatOpenAI) -> None:
+    """It gets the prompt of a judge and the schema, and answers in JSON, inside a fence or not."""
+    build, response, answer, expected = JUDGED[place]
+    text = json.dumps(response)
+    server.always(Reply(text=f"```json\n{text}\n```" if fenced else text))
+    graph, given = build(agent(own))
+    out = await graph.ainvoke(given)
+    assert answer(out) == expected
+    assert out["run_report"].failures == {}
+    assert all("JSON schema" in request.body["messages"][-1]["content"] for request in server.requests)
+    assert [call.target for call in out["run_report"].calls if call.kind == "model"] == ["own"] * len(
+        server.requests
+    )
+
+
+async def test_a_judge_that_is_an_agent_and_answers_something_else_leaves_the_vote_open(
+    server: ModelServer, own: ChatOpenAI
+) -> None:
+    """As a model's answer that does not fit."""
+    server.always(Reply(text="I like the first one."))
+    out = await create_voting(voters=SPLIT, rule=Judge(agent(own))).ainvoke(QUESTION)
+    assert (out["verdict"].status, out["verdict"].choice) == ("below_threshold", None)
+    assert "does not fit" in out["run_report"].failures["judge"]
+
+
+def test_an_agent_that_judges_has_limits_of_its_own(own: ChatOpenAI) -> None:
+    """Limits of a call would not reach its models."""
+    with pytest.raises(errors.UsageError, match="an agent has limits of its own"):
+        Judge(agent(own), limits={"attempts": 2})
 
 
 async def test_several_votes_of_one_agent(server: ModelServer, own: ChatOpenAI) -> None:

@@ -240,7 +240,7 @@ def test_an_estimate_says_what_it_cannot_know() -> None:
     estimated = estimate(create_voting(voters=[len, max]), {"question": "?"})
     assert (estimated.calls, estimated.notes) == (
         0,
-        ["calls made by functions and foreign Runnables are not included"],
+        ["calls made by functions, agents and other Runnables are not included"],
     )
     assert estimate(create_voting(model="openai:unheard-of"), {"question": "?"}).usd is None
 

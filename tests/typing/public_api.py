@@ -17,6 +17,7 @@ from langgraph_parallel import (
     Roster,
     Section,
     aestimate,
+    agents,
     aredrive,
     create_review,
     create_sectioning,
@@ -31,6 +32,7 @@ from langgraph_parallel import (
 )
 from langgraph_parallel.completion import deadline, min_success, required
 from langgraph_parallel.limiting import Limiter, PacedRateLimiter, Rates, share_limits
+from langgraph_parallel.nodes.work.adapter import Adapter
 from langgraph_parallel.records import Aspect, Branch, Estimate, Interval, RunReport, Support, Tally, Verdict
 from langgraph_parallel.rules import borda, majority, threshold, trimmed_mean, weighted
 from langgraph_parallel.stops import ahead_by, confident, decided, window
@@ -122,3 +124,13 @@ async def control(graph: CompiledStateGraph[Any, Any, Any, Any], config: Runnabl
     except errors.CompletionError as error:
         assert_type(error.succeeded["#1"], Branch)
         assert_type(error.run_report, RunReport)
+
+
+def refused() -> None:
+    """What mypy refuses: the checks of arguments at run time keep the types."""
+    create_voting(vooters=3)  # type: ignore[call-arg]
+    create_voting(race="yes")  # type: ignore[arg-type]
+    create_voting(completion=3)  # type: ignore[arg-type]
+    split.by_heading("3")  # type: ignore[arg-type]
+    agents.adapt(create_voting(), output=3)  # type: ignore[arg-type]
+    assert_type(agents.adapt(create_voting()), Adapter)

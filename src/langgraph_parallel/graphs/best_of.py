@@ -12,6 +12,7 @@ from langgraph_parallel.graphs.flow import flow_graph
 from langgraph_parallel.graphs.options import GraphOptions
 from langgraph_parallel.nodes.catalogue.best_of import Contest, Drafting, Method, build_drafters
 from langgraph_parallel.nodes.flow.spec import Flow
+from langgraph_parallel.nodes.work.agent_ask import JudgeLike
 from langgraph_parallel.nodes.work.roster import RosterLike, as_roster
 from langgraph_parallel.nodes.work.workers import Workers
 from langgraph_parallel.prompts import PromptLike, load_prompts
@@ -47,7 +48,7 @@ def create_best_of(
     model: ModelLike | None = None,
     drafters: RosterLike | None = None,
     approaches: Sequence[str] | None = None,
-    judge_model: ModelLike | None = None,
+    judge_model: JudgeLike | None = None,
     method: Method = "pairs",
     rubric: Mapping[str, str] | None = None,
     merge: bool = False,
@@ -67,7 +68,7 @@ def create_best_of(
         drafters: number of drafts (default 3), workers that get the task, or a `Roster` of models and
             temperatures.
         approaches: ways to do the task, dealt out to model drafters; by default five that ship.
-        judge_model: the model that judges; by default `model`.
+        judge_model: the model or the agent that judges; by default `model`.
         method: `pairs` compares every two drafts in both orders, so that neither place is favoured; `rubric`
             scores each draft by criteria.
         rubric: the criteria by name, for `method="rubric"`.

@@ -50,7 +50,7 @@ def create_map_reduce(
     one is left. A single item is not reduced; without items the result is None.
 
     Args:
-        worker: handles one item. A function or a foreign Runnable gets the item, an `Ask` gets it as
+        worker: handles one item. A function or another Runnable gets the item, an `Ask` gets it as
             `{content}`, a graph of this package gets its text.
         synthesizer: joins the results of a group: one of `synthesize`, a function of `Gathered`
             (`gathered.values` are the results), an `Ask` with `{results}`, or a chat model.

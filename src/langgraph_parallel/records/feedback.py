@@ -34,7 +34,7 @@ class FeedbackRow(Record):
     text: str
     """The text itself."""
     sentiment: Sentiment | None = None
-    """`mixed` also if parts of a long text differ; None if not judged."""
+    """`mixed` if parts of a long text differ, too; None if not judged."""
     urgency: Urgency | None = None
     """The highest of all parts of a long text; None if not judged."""
     topics: list[str] | None = None

@@ -77,7 +77,7 @@ class Bucket:
             0 if the amount was taken; else the seconds until it can be, and nothing is taken.
         """
         due = amount * self._parts
-        # The library refuses an amount above the burst for ever, so the rest becomes debt once the burst is
+        # The library never lets an amount above the burst pass, so the rest becomes debt once the burst is
         # there.
         item = self._item(min(due, self._burst), now)
         if not self._bucket.put(item):

@@ -9,14 +9,14 @@ from langgraph_parallel.runtime.limits import Limits
 
 
 class Context(BaseModel):
-    """Settings for one run. What is left empty is as the graph was built."""
+    """Settings for one run. An empty one keeps what the graph was built with."""
 
     model_config = ConfigDict(extra="forbid")
 
     model: str | None = Field(
         None,
         title="Model",
-        description="provider:model. Empty: as the graph was built, else LANGGRAPH_PARALLEL_MODEL.",
+        description="provider:model. Empty: the graph's own, else LANGGRAPH_PARALLEL_MODEL.",
         examples=["openai:gpt-5-mini"],
     )
     limits: Limits | None = Field(
@@ -25,7 +25,7 @@ class Context(BaseModel):
     completion: str | None = Field(
         None,
         title="Completion",
-        description="When the outermost fan-out has enough. Empty: as the graph was built.",
+        description="When the outermost fan-out has enough. Empty: the graph's own.",
         examples=["min_success(0.8) | deadline(30)"],
     )
 
@@ -38,7 +38,7 @@ class PanelContext(Context):
         ge=1,
         le=100,
         title="Voters",
-        description="How many model voters. Empty: as the graph was built.",
+        description="How many model voters. Empty: the graph's own.",
     )
 
 
@@ -48,13 +48,13 @@ class VotingContext(PanelContext):
     stop: str | None = Field(
         None,
         title="Stop",
-        description="When the vote may end before everybody was asked. Empty: as the graph was built.",
+        description="When the vote may end before everybody was asked. Empty: the graph's own.",
         examples=["decided", "all_votes", "confident(0.95) | ahead_by(3)"],
     )
     wave: Literal["lossless", "all"] | PositiveInt | None = Field(
         None,
         title="Wave",
-        description="How many are asked together: lossless, all, or a number. Empty: as the graph was built.",
+        description="How many are asked together: lossless, all, or a number. Empty: the graph's own.",
     )
 
 
@@ -65,7 +65,7 @@ class ReviewContext(PanelContext):
         None,
         title="Aspects",
         description="Which of security, correctness, performance, style, tests, documentation, and of those "
-        "that the graph was built with. Empty: as the graph was built.",
+        "that the graph was built with. Empty: the graph's own.",
         examples=[["security", "correctness"]],
     )
 
@@ -74,10 +74,10 @@ ContextT = TypeVar("ContextT", bound=Context)
 
 
 def as_context(given: object, kind: type[ContextT]) -> ContextT:
-    """Take a graph's context, or an empty one.
+    """Return the context as `kind`, or an empty one.
 
-    A graph that runs inside a foreign graph sees that graph's context. It may be anything, so what is
-    not ours is left alone; what is ours but of another graph is read as far as it goes.
+    Inside a graph of another application, the context may be anything, and is ignored. Of a context for
+    another graph of this package, the shared fields are read.
     """
     if isinstance(given, kind):
         return given

@@ -9,7 +9,7 @@ from langgraph_parallel.reducers.completion import Completion, Progress, State
 from langgraph_parallel.runtime.bound import Bound
 
 _TIMER_SLACK = 0.001
-"""Seconds that a timer of the event loop may ring early."""
+"""Seconds by which a timer of the event loop may fire early."""
 
 
 class EarlyEnd:

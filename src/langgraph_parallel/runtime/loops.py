@@ -67,7 +67,7 @@ def loop_local(key: Hashable, make: Callable[[], T]) -> T:
 
 
 async def loop_local_async(key: Hashable, make: Callable[[], Coroutine[Any, Any, T]]) -> T:
-    """Return the running loop's object under `key`; create it once, also if several ask at the same time."""
+    """Return the running loop's object under `key`; create it once, even if several ask at the same time."""
     objects = _store().objects
     if key not in objects:
         objects[key] = asyncio.ensure_future(make())

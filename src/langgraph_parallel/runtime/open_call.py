@@ -87,7 +87,7 @@ class OpenCall:
         """Reserve budget, and take a slot if one is free: for code that must not wait here.
 
         A sync call blocks the event loop of its thread. Other calls of that loop cannot return their slots
-        meanwhile, so waiting for one could take for ever.
+        meanwhile, so waiting for one might never end.
 
         Raises:
             NotStarted: the run starts no calls, or its budget is spent.

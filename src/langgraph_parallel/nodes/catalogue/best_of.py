@@ -15,7 +15,7 @@ from langgraph_parallel.nodes.catalogue.judgement import (
     read_scores,
 )
 from langgraph_parallel.nodes.fan_out.gathered import Gathered
-from langgraph_parallel.nodes.work.ask import Ask
+from langgraph_parallel.nodes.work.agent_ask import JudgeLike, ask_model_or_agent
 from langgraph_parallel.nodes.work.inputs import require_text
 from langgraph_parallel.nodes.work.render import as_text
 from langgraph_parallel.nodes.work.roster import Roster
@@ -109,7 +109,7 @@ class Contest:
 
     Args:
         prompts: `compare`, `score`, `merge`.
-        judge: the model that judges.
+        judge: the model or the agent that judges.
         method: `pairs` or `rubric`.
         rubric: criteria by name, for `rubric`.
         merge: whether the winner is improved by the better parts of the others.
@@ -121,7 +121,7 @@ class Contest:
     def __init__(
         self,
         prompts: Mapping[str, Prompt],
-        judge: ModelLike | None,
+        judge: JudgeLike | None,
         method: Method,
         rubric: Mapping[str, str] | None,
         *,
@@ -139,13 +139,16 @@ class Contest:
             MERGE: lambda section: {**section.data, "drafts": _number_texts(_earlier_texts(section))},
         }
 
-    def _build_judges(self, prompts: Mapping[str, Prompt], judge: ModelLike | None) -> dict[str, Ask]:
+    def _build_judges(self, prompts: Mapping[str, Prompt], judge: JudgeLike | None) -> dict[str, WorkerLike]:
+        judges: dict[str, WorkerLike] = {}
         if self._rubric is None:
-            judges = {COMPARE: Ask(prompts["compare"], model=judge, schema=Preference)}
+            judges[COMPARE] = ask_model_or_agent(prompts["compare"], judge, Preference)
         else:
             given = prompts["score"].fitting({"criteria": self._rubric.text})
-            judges = {SCORE: Ask(prompts["score"], model=judge, schema=Scorecard, given=given)}
-        return judges | ({MERGE: Ask(prompts["merge"], model=judge)} if self._merge else {})
+            judges[SCORE] = ask_model_or_agent(prompts["score"], judge, Scorecard, given=given)
+        if self._merge:
+            judges[MERGE] = ask_model_or_agent(prompts["merge"], judge)
+        return judges
 
     def next_round(self, gathered: Gathered) -> Sequence[Section]:
         """Return the sections that judge, then the one that merges; a single draft needs neither."""

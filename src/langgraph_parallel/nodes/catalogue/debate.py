@@ -117,7 +117,7 @@ class DebateSteps:
     def close(self, gathered: Gathered) -> Mapping[str, Any]:
         """Return the verdict on the last ballots, and the transcript."""
         rounds = self._rounds(gathered)
-        # The first round has a ballot of every debater, also of those that never gave an answer.
+        # The first round has a ballot of every debater, including those that never gave an answer.
         tally = Tally.of({**rounds[0], **_last_answers(rounds)}.values())
         return {
             "verdict": self.rule(tally),

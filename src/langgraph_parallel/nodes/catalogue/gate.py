@@ -163,7 +163,7 @@ async def _end_without_gate() -> NoReturn:
 def _without_stream_handlers(config: RunnableConfig | None) -> RunnableConfig:
     """Return a config without the streams of LangGraph and LangChain, which would show the answer.
 
-    Tracers stay.
+    Tracers are kept.
     """
     callbacks: Any = (config or {}).get("callbacks")
     if callbacks is None or isinstance(callbacks, list):

@@ -107,7 +107,7 @@ def _is_contested(label: Label) -> bool:
 
 
 def _count(valid: Sequence[str], labels: Sequence[Label]) -> dict[str, int]:
-    """Return the number of items of each label, also of those that no item has."""
+    """Return the number of items of each label, including those that no item has."""
     counts = dict.fromkeys(valid, 0)
     for label in labels:
         if isinstance(label.label, str):

@@ -131,7 +131,7 @@ class MapReduceSteps:
 
 
 def map_input(section: Section) -> object:
-    """Return the item of a section, for functions and foreign Runnables."""
+    """Return the item of a section, for functions and other Runnables."""
     return section.data["item"]
 
 

@@ -27,7 +27,7 @@ def voting_estimator(settings: VoteSettings) -> Estimator:
                 answers = len(voters) * run.limits.answer_tokens
                 variables = {"question": str(question), "answers": ""}
                 for _ in range(decider.readings):
-                    total += decider.ask.estimate(variables, run, context, more=answers)
+                    total += await estimate_worker(decider.ask, variables, run, context, more=answers)
             elif isinstance(decider, Worker):
                 work = question_input(decider, question, answers="")
                 total += await estimate_worker(decider, work, run, context)

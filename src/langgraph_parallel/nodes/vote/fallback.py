@@ -17,7 +17,7 @@ from langgraph_parallel.nodes.vote.judge import Judge, render_choice
 from langgraph_parallel.nodes.vote.poll import Undecided, VoteSettings
 from langgraph_parallel.nodes.work.ask import Ask
 from langgraph_parallel.nodes.work.roster import QUESTION_KEYS
-from langgraph_parallel.nodes.work.workers import Worker, WorkerLike, as_worker
+from langgraph_parallel.nodes.work.workers import Worker, WorkerLike, as_worker, asks_in
 from langgraph_parallel.records import RunReport, Tally, Verdict
 from langgraph_parallel.reducers.votes.counting import override_verdict
 from langgraph_parallel.reducers.votes.rules import Rule, as_rule, ballot_form, chooses
@@ -67,9 +67,7 @@ def check_fallback(rule: Rule | Judge, fallback: Undecided) -> None:
 def deciding_asks(settings: VoteSettings) -> list[Ask]:
     """Return the `Ask`s of the judge and of the fallback."""
     parts = (settings.rule, settings.on_undecided)
-    return [part.ask for part in parts if isinstance(part, Judge)] + [
-        part for part in parts if isinstance(part, Ask)
-    ]
+    return [ask for part in parts for ask in asks_in(part) if isinstance(part, Judge | Ask)]
 
 
 def fallback_node(settings: VoteSettings) -> Callable[..., Any]:

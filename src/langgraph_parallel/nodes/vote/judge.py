@@ -10,14 +10,13 @@ from typing import Any
 from pydantic import BaseModel, Field, JsonValue
 
 from langgraph_parallel.arguments import at_least, checked
-from langgraph_parallel.nodes.work.ask import Ask
-from langgraph_parallel.prompts import PromptLike, load_prompt
+from langgraph_parallel.nodes.work.agent_ask import JudgeLike, ask_model_or_agent
+from langgraph_parallel.prompts import PromptLike, as_prompt, load_prompt
 from langgraph_parallel.records import Count, Tally, Verdict
 from langgraph_parallel.reducers.canonical import canonical
 from langgraph_parallel.reducers.votes.counting import override_verdict
 from langgraph_parallel.reducers.votes.rules import majority
 from langgraph_parallel.runtime.limits import Limits
-from langgraph_parallel.runtime.models import ModelLike
 
 
 class _Judgement(BaseModel):
@@ -38,7 +37,7 @@ class Judge:
     None. As `on_undecided=Judge(...)` it decides only undecided votes, and a tie only among the tied answers.
 
     Args:
-        model: by default the one that the environment names.
+        model: a model or an agent; by default the model that the environment names.
         prompt: with the variables `{question}` and `{answers}`; by default the shipped one.
         readings: number of calls, each starting at another answer, so that every answer appears in several
             places. The answer chosen most often wins; a draw is not a choice.
@@ -55,15 +54,16 @@ class Judge:
     @checked
     def __init__(
         self,
-        model: ModelLike | None = None,
+        model: JudgeLike | None = None,
         *,
         prompt: PromptLike | None = None,
         readings: int = 1,
         limits: Limits | Mapping[str, Any] | None = None,
     ) -> None:
         at_least(readings, "readings")
-        self.ask = Ask(prompt or load_prompt("voting/judge"), model=model, schema=_Judgement, limits=limits)
-        self.ask.prompt.check(["question", "answers"], needs=["question", "answers"])
+        asked = as_prompt(prompt or load_prompt("voting/judge"))
+        self.ask = ask_model_or_agent(asked, model, _Judgement, limits=limits)
+        asked.check(["question", "answers"], needs=["question", "answers"])
         self.readings = readings
 
     async def decide(self, question: str, tally: Tally) -> Verdict:

@@ -103,7 +103,7 @@ class Workers:
     Args:
         workers: a worker, or a mapping of name to worker.
         prompt: name of the shipped prompt that a chat model is asked with.
-        foreign_input: builds the input of functions and foreign Runnables; by default the section itself.
+        foreign_input: builds the input of functions and other Runnables; by default the section itself.
         inputs: builds the input of workers by their names; takes precedence.
 
     Raises:
@@ -174,5 +174,5 @@ def asks_in(part: object) -> list[Ask]:
 
 
 def takes_records(worker: Worker) -> bool:
-    """Return whether a worker gets records as they are; foreign Runnables and graphs get a dict."""
+    """Return whether a worker gets records as they are; other Runnables and graphs get a dict."""
     return isinstance(worker, RunnableLambda) or not isinstance(worker, Runnable)

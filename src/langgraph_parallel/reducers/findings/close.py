@@ -1,4 +1,4 @@
-"""Closing of a review: one report from the ballots on all questions, also if some are missing."""
+"""Closing of a review: one report from the ballots on all questions, even if some are missing."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
