@@ -196,6 +196,12 @@ class ModelServer:
 
     async def _answer(self, raw: web.Request) -> web.StreamResponse:
         request = Request(await raw.json(), dict(raw.headers), time.time())
+        response = await self._respond(raw, request)
+        if _is_of_another_client(request) and not response.prepared:
+            response.force_close()
+        return response
+
+    async def _respond(self, raw: web.Request, request: Request) -> web.StreamResponse:
         with self._counting(request):
             reply = self._reply_to(request)
             if reply.gate is not None:
@@ -260,6 +266,8 @@ class ModelServer:
 
     async def _stream(self, raw: web.Request, request: Request, reply: Reply) -> web.StreamResponse:
         response = web.StreamResponse(headers={"Content-Type": "text/event-stream"})
+        if _is_of_another_client(request):
+            response.force_close()
         await response.prepare(raw)
         text = _completion(request.body, reply)["choices"][0]["message"]["content"] or ""
         base = {"id": "c", "object": "chat.completion.chunk", "created": 0, "model": request.body["model"]}
@@ -269,6 +277,14 @@ class ModelServer:
         end = {"index": 0, "delta": {}, "finish_reason": "stop"}
         await response.write(f"data: {json.dumps({**base, 'choices': [end]})}\n\ndata: [DONE]\n\n".encode())
         return response
+
+
+def _is_of_another_client(request: Request) -> bool:
+    """Return whether a request may come from a client that LangChain caches by the address of the server.
+
+    It outlives the test and its event loop, and would reuse the connection for a server on the same port.
+    """
+    return bool(request.body["model"] != "test-model")
 
 
 def _completion(body: dict[str, Any], reply: Reply) -> dict[str, Any]:
