@@ -10,7 +10,8 @@ our own. It tells them when a call ends or fails: there the ledgers are settled.
   own, after everything else, and swallows what they raise, so it needs a sync handler; an async manager
   calls a sync handler without waiting. Each of the two handlers acts for one kind of manager only.
 - A refused call raises in a handler, which LangChain logs as a mistake. It is none, so the log leaves it out.
-- A model's own retries happen inside of the slot, unseen.
+- A model's own retries happen inside of the slot, unseen. In async code the trace of a refused call has
+  begun, and shows no end.
 """
 
 import asyncio
@@ -172,7 +173,7 @@ def governed_config(config: RunnableConfig) -> RunnableConfig:
     if all(handler in callbacks.inheritable_handlers for handler in _HANDLERS):
         return config
     manager = callbacks.copy()
-    # First: a call that is refused must not have begun for a tracer.
+    # First: in sync code, a call that is refused has not begun for a tracer then.
     manager.handlers = [*_HANDLERS, *manager.handlers]
     manager.inheritable_handlers = [*_HANDLERS, *manager.inheritable_handlers]
     return {**config, "callbacks": manager}
