@@ -39,11 +39,16 @@ class Clock:
 
 
 async def until(condition: Callable[[], bool], seconds: float = 60.0) -> None:
-    """Wait until a condition holds; fail after some real seconds. Works while the clock is stopped."""
+    """Wait until a condition holds; fail after some real seconds. Works while the clock is stopped.
+
+    What follows from the condition in the same event loop, without waiting for anything else, has happened too.
+    """
     give_up_at = _real_monotonic() + seconds
     while not condition():
         assert _real_monotonic() < give_up_at, "the condition never came true"
         await asyncio.to_thread(_real_sleep, 0.001)
+    for _ in range(100):  # turns of the loop: a branch takes a few from its result to its record
+        await asyncio.sleep(0)
 
 
 async def play(clock: Clock, running: "asyncio.Future[Result]", is_settled: Callable[[], bool]) -> Result:
