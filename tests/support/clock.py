@@ -41,7 +41,7 @@ class Clock:
 async def until(condition: Callable[[], bool], seconds: float = 60.0) -> None:
     """Wait until a condition holds; fail after some real seconds. Works while the clock is stopped.
 
-    What follows from the condition in the same event loop, without waiting for anything else, has happened too.
+    What follows from it in the same event loop, without waiting for anything else, has happened then, too.
     """
     give_up_at = _real_monotonic() + seconds
     while not condition():
