@@ -10,7 +10,7 @@ from typing_extensions import TypeAliasType
 
 from langgraph_parallel.arguments import check_called, checked
 from langgraph_parallel.errors import UsageError
-from langgraph_parallel.nodes.fan_out.gathered import Gathered as Gathered
+from langgraph_parallel.nodes.fan_out.gathered import Gathered
 from langgraph_parallel.nodes.work.ask import Ask
 from langgraph_parallel.nodes.work.render import as_sections, missing_line
 from langgraph_parallel.nodes.work.workers import Worker, as_worker
