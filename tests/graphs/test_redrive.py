@@ -274,18 +274,20 @@ async def test_what_cannot_be_redriven_is_said(model: str, server: ModelServer) 
 class DyingSaver(InMemorySaver):
     """A checkpointer whose process dies when it is to store a certain checkpoint; writes are stored.
 
+    LangGraph copies a checkpointer that is to deserialize strictly: what is counted, the copies share.
+
     Args:
         checkpoints: number that it stores before.
     """
 
     def __init__(self, checkpoints: int) -> None:
         super().__init__()
-        self.left = checkpoints
+        self.left = iter(range(checkpoints))
+        self.alive = asyncio.Event()
 
     async def aput(self, *arguments: Any, **options: Any) -> Any:
         """Store a checkpoint, or die."""
-        self.left -= 1
-        if self.left < 0:
+        if not self.alive.is_set() and next(self.left, None) is None:
             raise ProcessDied
         return await super().aput(*arguments, **options)
 
@@ -341,7 +343,7 @@ async def test_a_run_that_died_before_any_checkpoint_is_finished(name: str, agai
             await graph.ainvoke(given, CONFIG)
             died = False
         except ProcessDied:
-            saver.left = 1_000
+            saver.alive.set()
             out = await (aredrive(graph, CONFIG) if again == "aredrive" else graph.ainvoke(None, CONFIG))
             assert out[key] == expected
             assert (await aredrive(graph, CONFIG))[key] == expected
