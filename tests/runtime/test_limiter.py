@@ -71,9 +71,9 @@ async def test_a_retry_goes_to_the_head_of_its_line() -> None:
 
 
 async def test_a_call_with_a_lower_ceiling_does_not_hold_up_others() -> None:
-    """Each call counts all requests in flight against its own ceiling."""
+    """It waits until no other request of its run is in flight; a call of another run leaves before it."""
     limiter = Limiter()
-    slots = [await limiter.acquire(Rates(concurrency=3)) for _ in range(2)]
+    slots = [await limiter.acquire(Rates(concurrency=3), run="a") for _ in range(2)]
     order: list[str] = []
     tasks = await in_line(limiter, "a1", order)
     slots.append(await limiter.acquire(Rates(concurrency=3), run="b"))
@@ -82,6 +82,109 @@ async def test_a_call_with_a_lower_ceiling_does_not_hold_up_others() -> None:
         limiter.release(slot)
     await asyncio.gather(*tasks)
     assert (order, limiter.in_flight) == (["a1"], 0)
+
+
+async def test_a_run_with_a_lower_ceiling_is_not_starved_by_one_with_a_higher_one() -> None:
+    """It counts its own requests while the other keeps three in flight, and all together are never four."""
+    limiter, three = Limiter(), Rates(concurrency=3)
+    slots = [await limiter.acquire(three, run="a") for _ in range(3)]
+    order: list[str] = []
+    tasks = await in_line(limiter, "a1 a2 a3", order, three)
+    tasks += await in_line(limiter, "b1 b2", order)
+    assert limiter.in_flight == 3
+    limiter.release(slots.pop())
+    await asyncio.gather(*tasks)
+    assert order == ["a1", "b1", "a2", "b2", "a3"]
+
+
+async def test_equal_ceilings_hold_over_runs() -> None:
+    """Two runs that may have one request in flight have one together."""
+    limiter = Limiter()
+    slot = await limiter.acquire(ONE, run="a")
+    order: list[str] = []
+    tasks = await in_line(limiter, "b1", order)
+    assert (order, limiter.in_flight) == ([], 1)
+    limiter.release(slot)
+    await asyncio.gather(*tasks)
+    assert order == ["b1"]
+
+
+async def test_a_run_that_comes_later_is_served_soon() -> None:
+    """Its first call waits for two slots, however many calls the other has had and has in line."""
+    limiter = Limiter()
+    order: list[str] = []
+    for _ in range(5):
+        slot = await limiter.acquire(ONE, run="a")
+        limiter.release(slot)
+    slot = await limiter.acquire(ONE, run="a")
+    tasks = await in_line(limiter, "a1 a2 a3 b1 b2", order)
+    limiter.release(slot)
+    await asyncio.gather(*tasks)
+    assert order == ["a1", "b1", "a2", "b2", "a3"]
+
+
+async def test_runs_that_come_and_go_do_not_starve_one_that_stays() -> None:
+    """A call that is in line before a hundred runs of one call each leaves among the first."""
+    limiter = Limiter()
+    order: list[str] = []
+    slot = await limiter.acquire(ONE, run="a")
+    tasks = await in_line(limiter, "a1 a2", order)
+    for number in range(100):
+        tasks += await in_line(limiter, f"{chr(1000 + number)}1", order)
+        limiter.release(slot)
+        slot = await limiter.acquire(ONE, run=number)
+    limiter.release(slot)
+    await asyncio.gather(*tasks)
+    assert order.index("a2") <= 4
+
+
+async def test_no_turns_are_saved_up() -> None:
+    """A run that asked for nothing for long, or leaves the line between its calls, gets no more than half."""
+    limiter = Limiter()
+    order: list[str] = []
+    slot = await limiter.acquire(ONE, run="b")
+
+    async def one_at_a_time() -> None:
+        for number in range(4):
+            held = await limiter.acquire(ONE, run="b")
+            order.append(f"b{number}")
+            limiter.release(held)
+
+    tasks = await in_line(limiter, "a1 a2 a3 a4", order)
+    tasks.append(asyncio.ensure_future(one_at_a_time()))
+    await until_waiting(limiter, 5)
+    limiter.release(slot)
+    await asyncio.gather(*tasks)
+    runs = "".join(name[0] for name in order)
+    assert runs.startswith("ab")
+    assert "bb" not in runs[: runs.rindex("a")]
+
+
+async def test_a_priority_of_two_has_twice_the_turns() -> None:
+    """Nobody starves: of nine slots a run of priority 2 gets six, and one of priority 1 gets three."""
+    limiter = Limiter()
+    order: list[str] = []
+    slot = await limiter.acquire(ONE)
+
+    async def call(run: str, priority: float) -> None:
+        held = await limiter.acquire(ONE, run=run, priority=priority)
+        order.append(run)
+        limiter.release(held)
+
+    tasks = [asyncio.ensure_future(call("a", 1)) for _ in range(9)]
+    tasks += [asyncio.ensure_future(call("b", 2)) for _ in range(9)]
+    await until_waiting(limiter, 18)
+    limiter.release(slot)
+    await asyncio.gather(*tasks)
+    assert (order[:9].count("a"), order[:9].count("b")) == (3, 6)
+
+
+async def test_turns_of_runs_that_are_over_are_forgotten() -> None:
+    """A process that lives for a million runs keeps the turns of a few."""
+    limiter = Limiter()
+    for number in range(10_000):
+        limiter.release(await limiter.acquire(ONE, run=number))
+    assert len(limiter._lines._next_turns) <= 200
 
 
 async def test_a_call_that_is_cancelled_in_line_keeps_no_slot() -> None:

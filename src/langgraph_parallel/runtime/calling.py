@@ -103,7 +103,11 @@ class Calling:
         slot: Slot | None = None
         try:
             slot = await self.limiter.acquire(
-                self.rates, tokens=request.tokens, run=self.run.root, first=request.number > 1
+                self.rates,
+                tokens=request.tokens,
+                run=self.run.line,
+                priority=self.run.priority,
+                first=request.number > 1,
             )
             self.run.check()
             self.run.budget.recheck(request.amount)
@@ -148,7 +152,9 @@ class Calling:
         """
         if self.run.root.drained or not self.run.budget.try_reserve(request.amount):
             return None
-        slot = self.limiter.try_acquire(self.rates, tokens=request.tokens)
+        slot = self.limiter.try_acquire(
+            self.rates, tokens=request.tokens, run=self.run.line, priority=self.run.priority
+        )
         # The share is asked last, because it counts the hedge as sent.
         if slot is None or not self.limiter.stragglers.may_hedge(self.limits.hedge_share):
             request.give_back(slot)

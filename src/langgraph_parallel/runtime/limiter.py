@@ -9,7 +9,8 @@ and the graphs around it hold none. What decides when the next request leaves:
 - rates that the user sets are kept (`runtime.buckets`)
 - a pause holds for all calls (`runtime.pauses`): the endpoint asks for one with Retry-After, or its rate
   limit headers say that nothing is left
-- runs take turns (`runtime.turns`), regardless of how many of their calls are in line
+- runs take turns (`runtime.turns`), regardless of how many of their calls are in line; a run with a higher
+  priority has more of them
 
 A 429 enters at `Limiter.refused`; the pace falls in `Limiter._lower_pace_after_pause`.
 """
@@ -24,6 +25,7 @@ from collections.abc import AsyncIterator, Hashable
 from langgraph_parallel.errors import EndpointPaused
 from langgraph_parallel.runtime.buckets import RateBuckets
 from langgraph_parallel.runtime.ceiling import Ceiling
+from langgraph_parallel.runtime.in_flight import InFlight
 from langgraph_parallel.runtime.pace import Pace
 from langgraph_parallel.runtime.pauses import Pause
 from langgraph_parallel.runtime.retry import is_overloaded, is_throttled, retry_after
@@ -48,7 +50,7 @@ class Limiter:
     def __init__(self) -> None:
         self._lock = threading.RLock()
         self._lines = Lines()
-        self._in_flight = 0
+        self._in_flight = InFlight()
         self._alarm = Alarm(self._lock, self._serve)
         self.stragglers = Stragglers()
         self._forget_learned()
@@ -56,7 +58,7 @@ class Limiter:
     @property
     def in_flight(self) -> int:
         """Requests in flight."""
-        return self._in_flight
+        return self._in_flight.total
 
     @property
     def ceiling(self) -> float:
@@ -92,7 +94,13 @@ class Limiter:
             self.release(slot, answered=answered)
 
     async def acquire(
-        self, rates: Rates, *, tokens: int = 0, run: Hashable = None, first: bool = False
+        self,
+        rates: Rates,
+        *,
+        tokens: int = 0,
+        run: Hashable = None,
+        priority: float = 1.0,
+        first: bool = False,
     ) -> Slot:
         """Wait for a slot.
 
@@ -100,6 +108,7 @@ class Limiter:
             rates: bounds of this request.
             tokens: estimate of the tokens that the request takes, in and out.
             run: runs with different values take turns.
+            priority: of the run: one of 2 has twice as many turns as one of 1.
             first: go to the head of the run's line, as a retry does.
 
         Raises:
@@ -111,9 +120,9 @@ class Limiter:
             if self._pause.seconds_left(now) > rates.longest_pause:
                 raise self._paused_for_too_long(now)
             # A free slot belongs to the calls in line first, or one that comes in time would overtake them.
-            if not self._lines and not self._admit(rates, tokens, now):
-                return self._launch(rates, tokens, now)
-            place = Place(run, rates, tokens)
+            if not self._lines and not self._admit(rates, tokens, now, run):
+                return self._launch(rates, tokens, now, run, priority)
+            place = Place(run, rates, tokens, priority)
             self._lines.join(place, first=first)
             # There may be a slot for this call although calls with tighter bounds are in line before it.
             self._serve()
@@ -127,13 +136,15 @@ class Limiter:
             raise self._paused_for_too_long(time.monotonic())
         return place.slot
 
-    def try_acquire(self, rates: Rates, *, tokens: int = 0) -> Slot | None:
+    def try_acquire(
+        self, rates: Rates, *, tokens: int = 0, run: Hashable = None, priority: float = 1.0
+    ) -> Slot | None:
         """Return a slot if one is free and no call waits in line, else None."""
         with self._lock:
             now = time.monotonic()
-            if self._lines or self._admit(rates, tokens, now):
+            if self._lines or self._admit(rates, tokens, now, run):
                 return None
-            return self._launch(rates, tokens, now)
+            return self._launch(rates, tokens, now, run, priority)
 
     def expected_answer(self, most: int) -> int:
         """Return the tokens to expect of an answer: the recent average, `most` at first and at most."""
@@ -155,8 +166,8 @@ class Limiter:
                 self._answer_length.note(answer)
             if answered:
                 # Before the slot is returned: the ceiling grows only while it is reached.
-                self._ceiling.grow(self._in_flight)
-            self._in_flight -= 1
+                self._ceiling.grow(self.in_flight)
+            self._in_flight.remove(slot.run, slot.concurrency)
             if tokens is not None and tokens != slot.tokens:
                 self._buckets.correct_tokens(tokens - slot.tokens, time.monotonic())
             self._serve()
@@ -175,9 +186,9 @@ class Limiter:
         with self._lock:
             slot.launch.refused = True  # the pace counts it when it is lowered
             # One request in flight, the least of all ceilings, is never one too many.
-            is_at_ceiling = self._in_flight >= min(self._ceiling.value, slot.concurrency) > 1
+            is_at_ceiling = self.in_flight >= min(self._ceiling.value, slot.concurrency) > 1
             if is_at_ceiling:
-                self._ceiling.lower(self._in_flight, slot.launch.when)
+                self._ceiling.lower(self.in_flight, slot.launch.when)
             if retry_after is not None or not is_at_ceiling:
                 self._pause_all(retry_after or 0.0, launched_at=slot.launch.when)
                 # After it, since it may still learn from what the last pause was asked for.
@@ -189,7 +200,7 @@ class Limiter:
         The pace stays: an overloaded endpoint says nothing about the rate that this client may ask at.
         """
         with self._lock:
-            self._ceiling.lower(self._in_flight, slot.launch.when)
+            self._ceiling.lower(self.in_flight, slot.launch.when)
             if retry_after is not None:
                 self._pause_all(retry_after)
 
@@ -243,7 +254,7 @@ class Limiter:
         seconds = self._pause.seconds_left(now)
         return EndpointPaused(f"the endpoint asks for a pause of {seconds:.0f} s, above retry_after_ceiling")
 
-    def _admit(self, rates: Rates, tokens: int, now: float) -> float:
+    def _admit(self, rates: Rates, tokens: int, now: float, run: Hashable) -> float:
         """Return 0 if a request may leave, which then counts against its rates; else the seconds to wait.
 
         Infinite means until another request returns its slot.
@@ -251,34 +262,42 @@ class Limiter:
         if now < self._pause.ends:
             return self._pause.ends - now
         self._lower_pace_after_pause(now)
-        if self._in_flight + 1 > min(rates.concurrency, self._ceiling.value):
+        if not self._in_flight.has_room(run, rates, self._ceiling.value):
             return math.inf
         if (wait := self._pace.free_at() - now) > 0:
             return wait
         # The buckets come last, since what is taken from them stays taken.
         return self._buckets.take(rates.requests_per_minute, rates.tokens_per_minute, tokens, now)
 
-    def _launch(self, rates: Rates, tokens: int, now: float) -> Slot:
-        self._in_flight += 1
-        return Slot(self._pace.launch(now), tokens, rates.concurrency)
+    def _launch(self, rates: Rates, tokens: int, now: float, run: Hashable, priority: float) -> Slot:
+        self._in_flight.add(run, rates.concurrency)
+        self._lines.served(run, priority)
+        return Slot(self._pace.launch(now), tokens, rates.concurrency, run)
 
     def _serve(self) -> None:
         """Give slots to calls in line, run by run in turns, until no run's first call may leave."""
-        soonest, runs_passed_over = math.inf, 0
-        while runs_passed_over < self._lines.runs:
-            # The turn passes before it is known whether the call may leave: one that must wait for its own
-            # rates would otherwise keep the turn from all other runs.
-            place, now = self._lines.take_turn(), time.monotonic()
-            if wait := self._admit(place.rates, place.tokens, now):
-                soonest = min(soonest, now + wait)
-                runs_passed_over += 1
-                continue
-            runs_passed_over = 0
-            self._lines.leave(place)
-            place.slot = self._launch(place.rates, place.tokens, now)
-            place.waiter.wake()
-        if soonest < math.inf:
+        soonest = 0.0
+        while not soonest and self._lines:
+            soonest = self._serve_next()
+        if 0 < soonest < math.inf:
             self._alarm.set(soonest, self._lines.loops)
+
+    def _serve_next(self) -> float:
+        """Give a slot to the next call that may leave, and return 0; else return when one may, if it is known.
+
+        A call that waits for its own rates does not hold up those of other runs.
+        """
+        soonest = math.inf
+        for place in self._lines.in_turn():
+            now = time.monotonic()
+            if wait := self._admit(place.rates, place.tokens, now, place.run):
+                soonest = min(soonest, now + wait)
+                continue
+            self._lines.leave(place)
+            place.slot = self._launch(place.rates, place.tokens, now, place.run, place.priority)
+            place.waiter.wake()
+            return 0.0
+        return soonest
 
     def _give_up(self, place: Place) -> None:
         """Take a cancelled call out of line.
@@ -287,7 +306,7 @@ class Limiter:
         """
         with self._lock:
             if place.slot is not None:
-                self._in_flight -= 1
+                self._in_flight.remove(place.slot.run, place.slot.concurrency)
             else:
                 self._lines.leave(place)
             self._serve()

@@ -9,7 +9,7 @@ A limit can be set in several places. The first of these that sets a field wins,
 4. the environment: `LANGGRAPH_PARALLEL_` and the field's name in capitals
 5. the defaults below
 
-Deadline, grace, budgets and `max_sections` belong to runs, so a worker cannot set them. Nested graphs may
+Deadline, grace, priority, budgets and `max_sections` belong to runs, so a worker cannot set them. Nested graphs may
 have their own; those of the graphs around them apply as well.
 """
 
@@ -76,7 +76,16 @@ class Limits(Record):
         64,
         ge=1,
         title="Concurrency",
-        description="Maximum requests in flight for one model of one endpoint, over all runs of the process.",
+        description="Maximum requests in flight for one model of one endpoint, over all runs of the process. "
+        "Beside runs with a higher one, it bounds the requests of its own run.",
+    )
+    priority: float = Field(
+        1.0,
+        gt=0,
+        le=1000,
+        title="Priority",
+        description="Of the outermost run, while calls of several runs of the process wait for slots: "
+        "one of 2 gets twice as many as one of 1.",
     )
     requests_per_minute: float | None = Field(
         None, gt=0, title="Requests per minute", description="For one model of one endpoint, evenly paced."
@@ -135,7 +144,7 @@ class Limits(Record):
     )
 
 
-_OF_RUNS = ("deadline", "grace", "budget_calls", "budget_tokens", "budget_usd", "max_sections")
+_OF_RUNS = ("deadline", "grace", "priority", "budget_calls", "budget_tokens", "budget_usd", "max_sections")
 """Limits of a run, not of a call."""
 
 

@@ -72,7 +72,7 @@ class OpenCall:
         await self.run.budget.reserve(self.amount)
         try:
             self.slot = await self.limiter.acquire(
-                Rates.of(self.limits), tokens=self.tokens, run=self.run.root
+                Rates.of(self.limits), tokens=self.tokens, run=self.run.line, priority=self.run.priority
             )
             self.run.check()
             if self.bound is not None and self.bound.closed:
@@ -95,7 +95,9 @@ class OpenCall:
         self._check()
         if not self.run.budget.try_reserve(self.amount):
             raise BudgetSpent("the budget has no room for another call")
-        self.slot = self.limiter.try_acquire(Rates.of(self.limits), tokens=self.tokens)
+        self.slot = self.limiter.try_acquire(
+            Rates.of(self.limits), tokens=self.tokens, run=self.run.line, priority=self.run.priority
+        )
         self._begin()
 
     def give_back(self) -> None:

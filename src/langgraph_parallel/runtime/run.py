@@ -38,6 +38,7 @@ class Run:
         in_context: limits in the runtime context; they apply to the whole tree.
         completion: completion policy of the graph's fan-out.
         outer: the run that this one is part of.
+        single: it is one call outside of any graph; all of these take turns as one run.
 
     Raises:
         UsageError: a variable in the environment is not a valid limit.
@@ -49,9 +50,13 @@ class Run:
         in_context: Limits | None = None,
         completion: Completion | None = None,
         outer: "Run | None" = None,
+        *,
+        single: bool = False,
     ) -> None:
         self.outer = outer
         self.root: Run = outer.root if outer else self
+        self.line: Run | None = None if single else self.root
+        """The run whose line the calls join at an endpoint."""
         self.completion = completion
         self.started = time.time()
         self.drained = ""
@@ -85,6 +90,11 @@ class Run:
     def limits(self) -> Limits:
         """Limits of this run."""
         return self.limits_for(None)
+
+    @property
+    def priority(self) -> float:
+        """Turns at an endpoint, relative to other runs: that of the outermost run."""
+        return self.root.limits.priority
 
     def limits_for(self, own: Limits | None) -> Limits:
         """Return the limits of a worker in this run.
@@ -213,7 +223,7 @@ def pretend_run(run: Run) -> Iterator[None]:
 
 def current_run() -> Run:
     """Return the run that this code is part of; outside of any, a new one that bounds only single calls."""
-    return _pretended.get() or find_run(None) or Run(in_context=current_context().limits)
+    return _pretended.get() or find_run(None) or Run(in_context=current_context().limits, single=True)
 
 
 def find_run(config: RunnableConfig | None) -> Run | None:

@@ -1,6 +1,7 @@
 """The rates that bound a request, and the slot that lets it leave."""
 
 import math
+from collections.abc import Hashable
 from dataclasses import dataclass
 
 from langgraph_parallel.arguments import above_zero, at_least, check_fields
@@ -40,10 +41,11 @@ class Rates:
 class Slot:
     """The right to have one request in flight."""
 
-    __slots__ = ("concurrency", "launch", "tokens")
+    __slots__ = ("concurrency", "launch", "run", "tokens")
 
-    def __init__(self, launch: Launch, tokens: int, concurrency: int) -> None:
+    def __init__(self, launch: Launch, tokens: int, concurrency: int, run: Hashable) -> None:
         self.launch = launch
         self.tokens = tokens
         """Tokens that the request was estimated to take, in and out."""
         self.concurrency = concurrency
+        self.run = run

@@ -2,6 +2,12 @@
 
 Turns are per run and not per call, so that a run with a thousand calls in line does not hold up one that has
 two. Within a line the order is first come, first served, except for retries, which go to its head.
+
+The turns are those of weighted fair queueing, where every call has the same length: a run's next turn comes
+1/priority after its last one on a virtual clock, which goes on by 1 while every run in line gets 1 (Demers,
+Keshav and Shenker, SIGCOMM 1989), but not before the turn that was served last. So a run that comes later waits
+for one call of each run in line, no run saves up turns while it asks for nothing, and runs that come and go do
+not hold up one that stays.
 """
 
 import asyncio
@@ -11,15 +17,19 @@ from collections.abc import Hashable
 from langgraph_parallel.runtime.slots import Rates, Slot
 from langgraph_parallel.runtime.waiting import Waiter
 
+_MOST_TURNS = 100
+"""Number of runs whose turns are remembered, beside those with calls in line."""
+
 
 class Place:
     """The place of one call in the line of its run."""
 
-    __slots__ = ("rates", "run", "slot", "tokens", "waiter")
+    __slots__ = ("priority", "rates", "run", "slot", "tokens", "waiter")
 
-    def __init__(self, run: Hashable, rates: Rates, tokens: int) -> None:
+    def __init__(self, run: Hashable, rates: Rates, tokens: int, priority: float) -> None:
         self.run = run
         self.rates = rates
+        self.priority = priority
         self.tokens = tokens
         self.waiter = Waiter()
         self.slot: Slot | None = None
@@ -30,8 +40,11 @@ class Lines:
     """The lines of all runs. Not thread-safe: the limiter locks."""
 
     def __init__(self) -> None:
-        # In the order of turns: the first run is served next. No line is empty.
+        # No line is empty.
         self._by_run: dict[Hashable, deque[Place]] = {}
+        self._clock = 0.0
+        self._next_turns: dict[Hashable, float] = {}
+        """On the clock; also of runs without a line, which may have one again."""
 
     def __bool__(self) -> bool:
         return bool(self._by_run)
@@ -39,11 +52,6 @@ class Lines:
     def __len__(self) -> int:
         """Return the number of calls in line, over all runs."""
         return sum(len(line) for line in self._by_run.values())
-
-    @property
-    def runs(self) -> int:
-        """Number of runs with a line."""
-        return len(self._by_run)
 
     @property
     def loops(self) -> set[asyncio.AbstractEventLoop]:
@@ -64,11 +72,29 @@ class Lines:
             if not line:
                 del self._by_run[place.run]
 
-    def take_turn(self) -> Place:
-        """Return the head of the line whose turn it is, still in line; the turn passes to the next run."""
-        run = next(iter(self._by_run))
-        line = self._by_run[run] = self._by_run.pop(run)
-        return line[0]
+    def in_turn(self) -> list[Place]:
+        """Return the head of each line, in the order of turns; of equal turns, the older line's first."""
+        if len(self._by_run) == 1:
+            return [line[0] for line in self._by_run.values()]
+        runs = sorted(self._by_run, key=self._turn)
+        return [self._by_run[run][0] for run in runs]
+
+    def served(self, run: Hashable, priority: float) -> None:
+        """Note that a call of a run got a slot, from its line or without waiting."""
+        turn = self._turn(run)
+        if not self._by_run:  # nobody waits, so nobody has waited for longer than others
+            self._next_turns.clear()
+        priorities = sum(line[0].priority for line in self._by_run.values())
+        if run not in self._by_run:
+            priorities += priority
+        self._next_turns[run] = turn + 1 / priority
+        self._clock = turn + 1 / priorities
+        if len(self._next_turns) > _MOST_TURNS + 2 * len(self._by_run):
+            # A turn that the clock has passed says as much as none.
+            self._next_turns = {run: at for run, at in self._next_turns.items() if at > self._clock}
+
+    def _turn(self, run: Hashable) -> float:
+        return max(self._clock, self._next_turns.get(run, 0.0))
 
     def send_away(self, pause: float) -> list[Place]:
         """Remove and return the calls whose limits allow no pause of this length."""
