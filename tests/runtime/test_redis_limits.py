@@ -1,8 +1,12 @@
 """Limits that several processes share through Redis."""
 
 import asyncio
+import contextlib
 import logging
 import os
+import shutil
+import signal
+import socket
 import subprocess
 import sys
 import time
@@ -11,10 +15,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from redis.asyncio import Redis
 
 from langgraph_parallel import Ask, Limits
 from langgraph_parallel.errors import UsageError
 from langgraph_parallel.limiting import share_limits
+from langgraph_parallel.runtime.loops import loop_local
+from tests.support.clock import until
 from tests.support.fans import GIVEN, flat
 from tests.support.server import Gate, ModelServer, Reply
 
@@ -102,6 +109,70 @@ async def test_a_cancelled_call_returns_its_lease(model: str, server: ModelServe
     with pytest.raises(asyncio.CancelledError):
         await first
     assert await asyncio.wait_for(ask.ainvoke("omega"), 5) == "ok"
+
+
+@pytest.fixture
+def own_redis(tmp_path: Path) -> Iterator[tuple[int, "subprocess.Popen[bytes]"]]:
+    """Run a Redis that the test may stop; give its port and its process."""
+    if not shutil.which("redis-server"):
+        pytest.skip("redis-server is not installed; CI has one")
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port: int = free.getsockname()[1]
+    command = [
+        "redis-server",
+        "--port",
+        str(port),
+        "--bind",
+        "127.0.0.1",
+        "--save",
+        "",
+        "--dir",
+        str(tmp_path),
+    ]
+    with subprocess.Popen(command, stdout=subprocess.DEVNULL) as process:
+        while not _listens(port):
+            time.sleep(0.01)
+        yield port, process
+        process.send_signal(signal.SIGCONT)
+        process.terminate()
+
+
+@pytest.mark.needs_redis
+async def test_a_redis_that_hangs_holds_up_nobody(
+    model: str,
+    server: ModelServer,
+    caplog: pytest.LogCaptureFixture,
+    monkeypatch: pytest.MonkeyPatch,
+    own_redis: tuple[int, "subprocess.Popen[bytes]"],
+) -> None:
+    """It stops in the middle of 150 calls; all succeed, one line says so, and later it is asked again."""
+    monkeypatch.setattr("langgraph_parallel.runtime.redis_limits._warned_at", time.monotonic() - 100)
+    port, process = own_redis
+    url = f"redis://127.0.0.1:{port}/0"
+    share_limits(url)
+    gate = Gate()
+    server.on("Number 70:", Reply(gate=gate))
+    running = asyncio.ensure_future(flat(150, model, limits=Limits(concurrency=4)).ainvoke(GIVEN))
+    await asyncio.to_thread(server.wait, lambda s: any("Number 70:" in r.prompt for r in s.requests))
+    process.send_signal(signal.SIGSTOP)
+    gate.open()
+    assert (await running)["run_report"].branches == {"ok": 150}
+    assert [record.getMessage() for record in caplog.records] == [
+        "limits are not shared: Redis does not answer in time (TimeoutError)"
+    ]
+    process.send_signal(signal.SIGCONT)
+    circuit: Any = loop_local(("circuit", url), lambda: None)
+    await until(lambda: not circuit._is_open)
+    async with Redis(port=port) as redis:
+        before = (await redis.info("commandstats"))["cmdstat_evalsha"]["calls"]
+        assert await Ask("{text}", model=model).ainvoke("x") == "ok"
+        assert (await redis.info("commandstats"))["cmdstat_evalsha"]["calls"] == before + 1
+
+
+def _listens(port: int) -> bool:
+    with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), 1):
+        return True
+    return False
 
 
 async def test_without_redis_each_process_goes_on_alone(

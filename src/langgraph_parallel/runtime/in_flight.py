@@ -31,10 +31,12 @@ class InFlight:
     def remove(self, run: Hashable, concurrency: int) -> None:
         """Count a request that has ended."""
         self.total -= 1
-        for counter, key in ((self._by_run, run), (self._by_concurrency, concurrency)):
-            counter[key] -= 1
-            if not counter[key]:
-                del counter[key]
+        self._by_run[run] -= 1
+        self._by_concurrency[concurrency] -= 1
+        if not self._by_run[run]:
+            del self._by_run[run]
+        if not self._by_concurrency[concurrency]:
+            del self._by_concurrency[concurrency]
 
     def has_room(self, run: Hashable, rates: Rates, ceiling: float) -> bool:
         """Return whether another request of a run fits.

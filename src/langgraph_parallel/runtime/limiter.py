@@ -283,7 +283,9 @@ class Limiter:
             self._alarm.set(soonest, self._lines.loops)
 
     def _serve_next(self) -> float:
-        """Give a slot to the next call that may leave, and return 0; else return when one may, if it is known.
+        """Give a slot to the next call that may leave, and return 0.
+
+        If none may, return when one may; infinite if that is not known.
 
         A call that waits for its own rates does not hold up those of other runs.
         """

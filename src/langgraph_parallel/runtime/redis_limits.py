@@ -4,7 +4,8 @@ Every process keeps its own lines, its own learned pace and its own turns. The p
 in flight, as leases that expire if a process dies; the rates that the user sets, as token buckets of
 pyrate-limiter; and pauses. The clock is that of the Redis server.
 
-If Redis cannot be reached, each process goes on within its own limits, and logs a warning once a minute.
+If Redis cannot be reached, or hangs, each process goes on within its own limits after the first slow answer
+(`runtime.circuit`), until Redis answers again, and logs a warning at most once a minute.
 """
 
 import asyncio
@@ -16,13 +17,15 @@ import random
 import time
 import uuid
 from collections.abc import AsyncIterator
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from langgraph_parallel.arguments import checked
 from langgraph_parallel.errors import UsageError
 from langgraph_parallel.runtime.buckets import REQUESTS, TOKENS
+from langgraph_parallel.runtime.circuit import Circuit
 from langgraph_parallel.runtime.limits import PREFIX
-from langgraph_parallel.runtime.loops import close_with_loop, loop_local_async
+from langgraph_parallel.runtime.loops import close_with_loop, loop_local, loop_local_async
 from langgraph_parallel.runtime.slots import Rates
 
 if TYPE_CHECKING:
@@ -83,15 +86,18 @@ class Shared:
 
     Args:
         redis: the connection.
+        circuit: through which it is asked.
         key: identifies endpoint and model.
     """
 
-    def __init__(self, redis: "Redis", key: str) -> None:
+    def __init__(self, redis: "Redis", circuit: Circuit, key: str) -> None:
         self._redis = redis
+        self._ask = circuit.ask
         self._key = f"langgraph-parallel:{key}"
         self._lease_script: Any = redis.register_script(_LEASE_SCRIPT)
         self._pause_script: Any = redis.register_script(_PAUSE_SCRIPT)
         self._buckets: dict[tuple[str, float], Any] = {}
+        self._releasing: set[asyncio.Task[None]] = set()
 
     @contextlib.asynccontextmanager
     async def lease(self, rates: Rates, tokens: int, seconds: float) -> AsyncIterator[None]:
@@ -104,33 +110,37 @@ class Shared:
         """
         id = uuid.uuid4().hex
         try:
-            try:
-                await self._acquire(rates, tokens, seconds, id)
-            except Exception as error:
-                _warn(error)  # and go on without a lease: the limiter of this process still holds
-            yield
-        finally:
-            # Shielded, because this also runs while the call is being cancelled; a lease that cannot be
-            # returned expires.
+            # Without a lease the call goes on: the limiter of this process still holds.
             with contextlib.suppress(Exception):
-                await asyncio.shield(asyncio.ensure_future(self._release(id)))
+                await self._acquire(rates, tokens, seconds, id)
+            yield
+        except asyncio.CancelledError:
+            # Nobody who cancels waits for Redis. A lease that is not returned expires.
+            self._releasing.add(releasing := asyncio.ensure_future(self._release(id)))
+            releasing.add_done_callback(self._releasing.discard)
+            raise
+        except BaseException:
+            await self._release(id)
+            raise
+        else:
+            await self._release(id)
 
     async def pause(self, seconds: float) -> None:
         """Let all processes pause."""
-        try:
-            await self._pause_script(keys=[f"{self._key}:pause"], args=[max(1, round(seconds * 1000))])
-        except Exception as error:
-            _warn(error)
+        milliseconds = max(1, round(seconds * 1000))
+        with contextlib.suppress(Exception):
+            await self._ask(lambda: self._pause_script(keys=[f"{self._key}:pause"], args=[milliseconds]))
 
     async def _release(self, id: str) -> None:
-        await self._redis.zrem(f"{self._key}:leases", id)
+        with contextlib.suppress(Exception):
+            await self._ask(lambda: self._redis.zrem(f"{self._key}:leases", id))
 
     async def _acquire(self, rates: Rates, tokens: int, seconds: float, id: str) -> None:
         keys = [f"{self._key}:leases", f"{self._key}:pause"]
-        lease_milliseconds = round((seconds + _LEASE_MARGIN) * 1000)
+        arguments = [rates.concurrency, id, round((seconds + _LEASE_MARGIN) * 1000)]
         while True:
             # 0: the lease is there. > 0: milliseconds of a pause. < 0: all leases are taken.
-            wait = await self._lease_script(keys=keys, args=[rates.concurrency, id, lease_milliseconds])
+            wait = await self._ask(lambda: self._lease_script(keys=keys, args=arguments))
             if wait == 0 and (wait := await self._take_rates(rates, tokens)) == 0:
                 return
             if wait > 0:
@@ -150,9 +160,8 @@ class Shared:
             if rate is not None and amount:
                 bucket, burst = self._bucket(kind, rate)
                 item = RateItem("", int(time.time() * 1000), min(amount, burst))
-                if not await bucket.put(item):
-                    wait = bucket.waiting(item)
-                    return max(1, int(await wait if inspect.isawaitable(wait) else wait))
+                if wait := await self._ask(partial(_take, bucket, item)):
+                    return wait
         return 0
 
     def _bucket(self, kind: str, rate: float) -> tuple[Any, int]:
@@ -166,6 +175,14 @@ class Shared:
             self._buckets[kind, rate] = StateBucket([paced], TokenBucket(), store), burst
         bucket: tuple[Any, int] = self._buckets[kind, rate]
         return bucket
+
+
+async def _take(bucket: Any, item: Any) -> int:
+    """Take from a bucket; return 0, or the milliseconds until it fits."""
+    if await bucket.put(item):
+        return 0
+    wait = bucket.waiting(item)
+    return max(1, int(await wait if inspect.isawaitable(wait) else wait))
 
 
 async def get_shared(endpoint: str, model: str) -> Shared | None:
@@ -191,7 +208,8 @@ async def _connect(url: str, key: str) -> Shared:
         close_with_loop(redis.aclose)
         return redis
 
-    return Shared(await loop_local_async(("redis", url), open_redis), key)
+    redis = await loop_local_async(("redis", url), open_redis)
+    return Shared(redis, loop_local(("circuit", url), lambda: Circuit(redis.ping, _warn)), key)
 
 
 def _check_url(url: str) -> None:
@@ -205,10 +223,11 @@ def _check_url(url: str) -> None:
         raise UsageError(f"the URL of Redis is not valid: {error}") from None
 
 
-def _warn(error: Exception) -> None:
+def _warn(error: BaseException) -> None:
     """Log that Redis cannot be reached, at most once a minute."""
     global _warned_at
     if time.monotonic() - _warned_at >= _WARNING_INTERVAL:
         _warned_at = time.monotonic()
         # Only the type: the error's text may contain the URL, and with it a password.
-        _log.warning("limits are not shared: Redis cannot be reached (%s)", type(error).__name__)
+        problem = "does not answer in time" if isinstance(error, TimeoutError) else "cannot be reached"
+        _log.warning("limits are not shared: Redis %s (%s)", problem, type(error).__name__)

@@ -5,9 +5,9 @@ two. Within a line the order is first come, first served, except for retries, wh
 
 The turns are those of weighted fair queueing, where every call has the same length: a run's next turn comes
 1/priority after its last one on a virtual clock, which goes on by 1 while every run in line gets 1 (Demers,
-Keshav and Shenker, SIGCOMM 1989), but not before the turn that was served last. So a run that comes later waits
-for one call of each run in line, no run saves up turns while it asks for nothing, and runs that come and go do
-not hold up one that stays.
+Keshav and Shenker, SIGCOMM 1989), but not before the turn that was served last. So a run that comes later
+waits for one call of each run in line, no run saves up turns while it asks for nothing, and runs that come
+and go do not hold up one that stays.
 """
 
 import asyncio
