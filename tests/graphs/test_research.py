@@ -181,6 +181,47 @@ async def test_a_tool_can_ask_a_person(model: str, server: ModelServer) -> None:
     assert out["__interrupt__"][0].value == "ledger"
 
 
+class ProcessDied(BaseException):
+    """Stands for the death of a process."""
+
+
+async def test_what_a_worker_had_asked_is_not_asked_again_after_a_crash(
+    model: str, server: ModelServer
+) -> None:
+    """The process dies in the second step of a topic: its first step and its tools are remembered."""
+    alive: list[str] = []
+    used: list[str] = []
+
+    def look_up(topic: str) -> str:
+        """Look up a topic."""
+        used.append(topic)
+        if topic == "again" and not alive:
+            raise ProcessDied
+        return f"{topic}: two shops were closed"
+
+    plans(server, "Shops")
+    looks(server, "Shops", [{"tool": "look_up", "input": "shops"}, *search("shops")], [])
+    second = {"calls": [{"tool": "look_up", "input": "again"}], "findings": []}
+    server.on(lambda r: "shops: two shops" in r.prompt, Reply(json=second))
+    third = {"calls": [], "findings": [finding("Closed.", 1, "two shops were closed")]}
+    server.on(lambda r: "again: two shops" in r.prompt, Reply(json=third))
+    server.on("Name what is still missing", Reply(json={"topics": []}))
+    server.on("with a coherent report", Reply(text="Shops were closed [1]."))
+    undisturbed = create_research(model=model, tools=[look_up], checkpointer=InMemorySaver())
+    config: Any = {"configurable": {"thread_id": "1"}}
+    with pytest.raises(ProcessDied):
+        await undisturbed.ainvoke(GIVEN, config)
+    assert (len(server.requests), used) == (3, ["shops", "again"])
+    alive.append("again")
+    out = await undisturbed.ainvoke(None, config)
+    assert out["research"].text == "Shops were closed [1]."
+    assert (len(server.requests), used) == (6, ["shops", "again", "again"])
+    assert len({request.prompt for request in server.requests}) == 6
+    report = out["run_report"]
+    assert len(report.calls) == 6
+    assert report.usage.input_tokens == 60
+
+
 async def test_the_same_tool_call_ends_the_steps(model: str, server: ModelServer) -> None:
     """No tool is called twice with the same input, although there are steps left."""
     plans(server, "Shops")

@@ -3,16 +3,18 @@
 import asyncio
 import json
 from collections.abc import Sequence
+from dataclasses import asdict
 from itertools import chain
 from typing import Any
 
 from langchain_core.runnables import RunnableConfig
 from pydantic import BaseModel, Field
 
-from langgraph_parallel.nodes.catalogue.tools import Toolbox, ToolCall, ToolResult
+from langgraph_parallel.nodes.catalogue.tools import SEARCH, Toolbox, ToolCall, ToolResult
 from langgraph_parallel.nodes.text.passages import Passages
 from langgraph_parallel.nodes.text.quotes import find_statement
 from langgraph_parallel.nodes.work.ask import Ask
+from langgraph_parallel.nodes.work.remember import remember
 from langgraph_parallel.nodes.work.workers import Composed
 from langgraph_parallel.records import Estimate, Section
 from langgraph_parallel.runtime.context import Context
@@ -40,7 +42,7 @@ class Step(BaseModel):
 
 
 class Researcher(Composed):
-    """Researches a topic with tools, in a few steps.
+    """Researches a topic with tools, in a few steps; a checkpointer keeps what models and tools answered.
 
     Args:
         ask: with `{question}`, `{topic}`, `{tools}`, `{found}` and `{left}`, and the schema `Step`.
@@ -72,7 +74,7 @@ class Researcher(Composed):
         asked: set[tuple[str, str]] = set()
         for steps_left in range(self._max_steps - 1, -1, -1):
             try:
-                step: Step = await self._ask.ainvoke(self._variables(section, results, steps_left))
+                step = await self._ask_step(self._variables(section, results, steps_left))
             except Exception as error:
                 if not claims:
                     raise
@@ -82,10 +84,28 @@ class Researcher(Composed):
             if not calls or not steps_left:
                 break
             asked |= {(call.tool, call.input) for call in calls}
-            answers = await asyncio.gather(*(self._tools.use(call, passages, config) for call in calls))
+            answers = await asyncio.gather(*(self._use(call, passages, config) for call in calls))
             # Results are cited by number, so new ones go behind the earlier ones.
             results = list(dict.fromkeys([*results, *chain.from_iterable(answers)]))
         return _keep_supported(claims, results)
+
+    async def _ask_step(self, variables: dict[str, str]) -> Step:
+        async def ask() -> Any:
+            step: Step = await self._ask.ainvoke(variables)
+            return step.model_dump(mode="json")
+
+        return Step.model_validate(await remember("step", ask))
+
+    async def _use(
+        self, call: ToolCall, passages: Passages, config: RunnableConfig | None
+    ) -> list[ToolResult]:
+        if call.tool == SEARCH:
+            return await self._tools.use(call, passages, config)
+
+        async def use() -> Any:
+            return [asdict(result) for result in await self._tools.use(call, passages, config)]
+
+        return [ToolResult(**fields) for fields in await remember(call.tool, use)]
 
     def estimate(self, input: Any, run: Run, context: Context) -> Estimate:
         """Return the upper bounds of all steps, each with as many results as a prompt holds."""
