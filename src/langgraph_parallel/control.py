@@ -10,6 +10,7 @@ from langgraph_parallel.errors import CompletionError, UsageError
 from langgraph_parallel.records import Branch, Estimate, Verdict
 from langgraph_parallel.runtime.graph import ParallelGraph
 from langgraph_parallel.runtime.run_report import collect_failures
+from langgraph_parallel.runtime.stamp import check_stamp
 
 
 async def aestimate(graph: object, input: Any, *, context: Any = None) -> Estimate:
@@ -87,6 +88,7 @@ async def is_unfinished(graph: object, config: RunnableConfig) -> bool:
     state = await parallel.aget_state(config)
     if not state.values:
         raise UsageError(f"thread {thread!r} has no run; run the graph first")
+    check_stamp(state.values, parallel.governing.built, thread)
     if state.interrupts:
         raise UsageError("the run waits for a person; resume it with ainvoke(Command(resume=...), config)")
     if not state.next:

@@ -26,6 +26,7 @@ from langgraph_parallel.nodes.flow.spec import Flow
 from langgraph_parallel.records import Answer, Branch, Call, Section
 from langgraph_parallel.reducers.channels import merge_calls
 from langgraph_parallel.runtime.graph import Governing, parallel_graph
+from langgraph_parallel.runtime.stamp import STAMP
 
 
 class FlowOutput(TypedDict):
@@ -52,6 +53,7 @@ class _Inner(FlowOutput):
     """Later-round results of the previous run, keyed by fingerprint."""
     problems: dict[str, str]
     """Failed steps outside of branches, each with its cause."""
+    stamp: STAMP
 
 
 def flow_graph(flow: Flow, **options: Unpack[GraphOptions]) -> CompiledStateGraph[Any, Any, Any, Any]:
@@ -73,6 +75,7 @@ def flow_graph(flow: Flow, **options: Unpack[GraphOptions]) -> CompiledStateGrap
         limits=resolved.limits,
         completion=resolved.completion,
         redrive=redrive_update,
+        built=flow.built,
         escalates=flow.workers.escalates,
         input_keys=flow.input_keys,
         asks=flow.asks if flow.uses_model is None else (),  # a graph that can work offline checks its own

@@ -138,6 +138,11 @@ def create_review(
         close=reviewer.close,
         close_asks=reviewer.close_asks,
         close_name="unite",
+        settings={
+            "aspects": [aspect.name for aspect in settings.aspects],
+            "voters": settings.voters.count(),
+            "engines": settings.engines,
+        },
         uses_model=reviewer.uses_model,
         context=ReviewContext,
         branch_name=name_branch,

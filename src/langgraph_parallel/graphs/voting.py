@@ -50,6 +50,7 @@ from langgraph_parallel.runtime.context import VotingContext
 from langgraph_parallel.runtime.graph import Governing, parallel_graph
 from langgraph_parallel.runtime.models import ModelLike
 from langgraph_parallel.runtime.settings import as_settings
+from langgraph_parallel.runtime.stamp import STAMP
 
 
 class VotingInput(TypedDict):
@@ -89,6 +90,7 @@ class _Inner(VotingOutput):
     pending: list[str]
     """The voters that may be asked later, in the order of asking."""
     calls: Annotated[dict[str, Call], merge_calls]
+    stamp: STAMP
 
 
 @checked
@@ -221,6 +223,7 @@ def voting_graph(
         limits=resolved.limits,
         completion=resolved.completion,
         redrive=redrive_vote(settings),
+        built=settings.built,
         escalates=settings.on_undecided == "escalate",
         asks=[*settings.electorate.asks, *asks],
         from_text=lambda title, text: {"question": text},

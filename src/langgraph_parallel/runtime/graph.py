@@ -3,13 +3,14 @@
 import os
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import aclosing
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from queue import SimpleQueue
 from typing import Any, TypeVar, cast
 
 from langchain_core.runnables import RunnableConfig
 from langgraph.checkpoint.base import BaseCheckpointSaver
 from langgraph.graph.state import CompiledStateGraph
+from langgraph.types import Command
 
 from langgraph_parallel.errors import UsageError
 from langgraph_parallel.records import Estimate
@@ -18,9 +19,12 @@ from langgraph_parallel.runtime.context import Context, as_context, current_cont
 from langgraph_parallel.runtime.limits import PREFIX, Limits
 from langgraph_parallel.runtime.run import Run, find_run
 from langgraph_parallel.runtime.settings import as_settings
+from langgraph_parallel.runtime.stamp import check_stamp
 
 _CHECKPOINTER = "__pregel_checkpointer"
 """The config key under which LangGraph passes a checkpointer down to nested graphs."""
+_RESUMING = "__pregel_resuming"
+"""The config key under which LangGraph tells nested graphs that a run is resumed."""
 
 GraphT = TypeVar("GraphT", bound=CompiledStateGraph)  # type: ignore[type-arg]
 
@@ -44,6 +48,8 @@ class Governing:
     """Returns the state update that takes a finished run back to its fan-out."""
     escalates: bool = False
     """Whether a run may interrupt to ask a person."""
+    built: Mapping[str, Any] = field(default_factory=dict)
+    """What a resumed run must have in common with the one that began it (`runtime.stamp`)."""
     input_keys: Sequence[str] = ()
     """Keys of the input that are set to None where the caller leaves them out."""
     asks: Sequence[Any] = ()
@@ -71,6 +77,7 @@ class ParallelGraph(CompiledStateGraph):  # type: ignore[type-arg]
         """Stream as LangGraph does, within a new run. `ainvoke` is built on this."""
         run = self.run(config, context)
         self._check_can_store(config, run)
+        await self._check_stored(input, config, run)
         if isinstance(input, Mapping):
             # A key left out would keep the value of an earlier run on the thread.
             input = {**dict.fromkeys(self.governing.input_keys), **input}
@@ -112,6 +119,18 @@ class ParallelGraph(CompiledStateGraph):  # type: ignore[type-arg]
                 "on_undecided='escalate' interrupts the run, which needs a checkpointer; pass "
                 "checkpointer= to this graph or to the enclosing one"
             )
+
+    async def _check_stored(self, input: Any, config: RunnableConfig | None, run: Run) -> None:
+        """Check, before a run is resumed, that its records can be read, and belong to this graph."""
+        configurable = (config or {}).get("configurable") or {}
+        resumes = input is None or isinstance(input, Command) or configurable.get(_RESUMING)
+        own = self.checkpointer if isinstance(self.checkpointer, BaseCheckpointSaver) else None
+        saver = own or configurable.get(_CHECKPOINTER)
+        if not resumes or config is None or saver is None or run.outer is not None:
+            return
+        if (stored := await saver.aget_tuple(config)) is not None:
+            values = stored.checkpoint["channel_values"]
+            check_stamp(values, self.governing.built, configurable.get("thread_id"))
 
     def as_context(self, context: Any) -> Context:
         """Return the runtime context as a record; without one, that of the enclosing run.

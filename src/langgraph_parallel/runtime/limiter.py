@@ -11,8 +11,6 @@ and the graphs around it hold none. What decides when the next request leaves:
   limit headers say that nothing is left
 - runs take turns (`runtime.turns`), regardless of how many of their calls are in line; a run with a higher
   priority has more of them
-
-A 429 enters at `Limiter.refused`; the pace falls in `Limiter._lower_pace_after_pause`.
 """
 
 import asyncio
@@ -22,7 +20,6 @@ import threading
 import time
 from collections.abc import AsyncIterator, Hashable
 
-from langgraph_parallel.errors import EndpointPaused
 from langgraph_parallel.runtime.buckets import RateBuckets
 from langgraph_parallel.runtime.ceiling import Ceiling
 from langgraph_parallel.runtime.in_flight import InFlight
@@ -114,37 +111,36 @@ class Limiter:
         Raises:
             EndpointPaused: the endpoint asks for a pause of more than `rates.longest_pause`.
         """
+        place = Place(run, rates, tokens, priority)
         with self._lock:
             now = time.monotonic()
             # Before the line, which a call leaves for a pause only when the pause begins or is extended.
             if self._pause.seconds_left(now) > rates.longest_pause:
-                raise self._paused_for_too_long(now)
+                raise self._pause.too_long(now)
             # A free slot belongs to the calls in line first, or one that comes in time would overtake them.
-            if not self._lines and not self._admit(rates, tokens, now, run):
-                return self._launch(rates, tokens, now, run, priority)
-            place = Place(run, rates, tokens, priority)
-            self._lines.join(place, first=first)
+            if not self._lines and not self._admit(place, now):
+                return self._launch(place, now)
+            waiter = self._lines.join(place, first=first)
             # There may be a slot for this call although calls with tighter bounds are in line before it.
             self._serve()
         # Outside of the lock, which other threads and `_serve` itself need to end the wait.
         try:
-            await place.waiter.wait()
+            await waiter.wait()
         except asyncio.CancelledError:
             self._give_up(place)
             raise
         if place.slot is None:
-            raise self._paused_for_too_long(time.monotonic())
+            raise self._pause.too_long(time.monotonic())
         return place.slot
 
     def try_acquire(
         self, rates: Rates, *, tokens: int = 0, run: Hashable = None, priority: float = 1.0
     ) -> Slot | None:
         """Return a slot if one is free and no call waits in line, else None."""
+        place = Place(run, rates, tokens, priority)
         with self._lock:
-            now = time.monotonic()
-            if self._lines or self._admit(rates, tokens, now, run):
-                return None
-            return self._launch(rates, tokens, now, run, priority)
+            free = not self._lines and not self._admit(place, now := time.monotonic())
+            return self._launch(place, now) if free else None
 
     def expected_answer(self, most: int) -> int:
         """Return the tokens to expect of an answer: the recent average, `most` at first and at most."""
@@ -238,7 +234,7 @@ class Limiter:
             self._pause.begin(now)
         self._pause.extend(seconds)
         for place in self._lines.send_away(self._pause.seconds_left(now)):
-            place.waiter.wake()
+            place.wake()
 
     def _lower_pace_after_pause(self, now: float) -> None:
         """Lower the pace at the end of a pause that a 429 caused.
@@ -250,56 +246,43 @@ class Limiter:
         if seconds_asked is not None:
             self._pace.lower_after_refusals(now, seconds_asked)
 
-    def _paused_for_too_long(self, now: float) -> EndpointPaused:
-        seconds = self._pause.seconds_left(now)
-        return EndpointPaused(f"the endpoint asks for a pause of {seconds:.0f} s, above retry_after_ceiling")
-
-    def _admit(self, rates: Rates, tokens: int, now: float, run: Hashable) -> float:
+    def _admit(self, place: Place, now: float) -> float:
         """Return 0 if a request may leave, which then counts against its rates; else the seconds to wait.
 
         Infinite means until another request returns its slot.
         """
+        rates = place.rates
         if now < self._pause.ends:
             return self._pause.ends - now
         self._lower_pace_after_pause(now)
-        if not self._in_flight.has_room(run, rates, self._ceiling.value):
+        if not self._in_flight.has_room(place.run, rates, self._ceiling.value):
             return math.inf
         if (wait := self._pace.free_at() - now) > 0:
             return wait
         # The buckets come last, since what is taken from them stays taken.
-        return self._buckets.take(rates.requests_per_minute, rates.tokens_per_minute, tokens, now)
+        return self._buckets.take(rates.requests_per_minute, rates.tokens_per_minute, place.tokens, now)
 
-    def _launch(self, rates: Rates, tokens: int, now: float, run: Hashable, priority: float) -> Slot:
-        self._in_flight.add(run, rates.concurrency)
-        self._lines.served(run, priority)
-        return Slot(self._pace.launch(now), tokens, rates.concurrency, run)
+    def _launch(self, place: Place, now: float) -> Slot:
+        self._in_flight.add(place.run, place.rates.concurrency)
+        self._lines.served(place.run, place.priority)
+        return Slot(self._pace.launch(now), place.tokens, place.rates.concurrency, place.run)
 
     def _serve(self) -> None:
         """Give slots to calls in line, run by run in turns, until no run's first call may leave."""
-        soonest = 0.0
-        while not soonest and self._lines:
-            soonest = self._serve_next()
-        if 0 < soonest < math.inf:
-            self._alarm.set(soonest, self._lines.loops)
-
-    def _serve_next(self) -> float:
-        """Give a slot to the next call that may leave, and return 0.
-
-        If none may, return when one may; infinite if that is not known.
-
-        A call that waits for its own rates does not hold up those of other runs.
-        """
-        soonest = math.inf
-        for place in self._lines.in_turn():
-            now = time.monotonic()
-            if wait := self._admit(place.rates, place.tokens, now, place.run):
+        soonest, heads = math.inf, self._lines.in_turn()
+        while heads:
+            place, now = heads.pop(0), time.monotonic()
+            if wait := self._admit(
+                place, now
+            ):  # for its own rates, maybe: the next run's call may still leave
                 soonest = min(soonest, now + wait)
                 continue
             self._lines.leave(place)
-            place.slot = self._launch(place.rates, place.tokens, now, place.run, place.priority)
-            place.waiter.wake()
-            return 0.0
-        return soonest
+            place.slot = self._launch(place, now)
+            place.wake()
+            soonest, heads = math.inf, self._lines.in_turn()
+        if soonest < math.inf:
+            self._alarm.set(soonest, self._lines.loops)
 
     def _give_up(self, place: Place) -> None:
         """Take a cancelled call out of line.

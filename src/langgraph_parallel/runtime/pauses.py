@@ -2,6 +2,7 @@
 
 import math
 
+from langgraph_parallel.errors import EndpointPaused
 from langgraph_parallel.runtime.pace import HORIZON
 
 
@@ -23,6 +24,11 @@ class Pause:
         """Return the seconds until the pause ends; negative after it."""
         # Rounded, because `now + 60 - now` may exceed 60: a call would be sent away that waits through 60 s.
         return round(self.ends - now, 6)
+
+    def too_long(self, now: float) -> EndpointPaused:
+        """Return the error of a call that does not wait through the pause."""
+        seconds = self.seconds_left(now)
+        return EndpointPaused(f"the endpoint asks for a pause of {seconds:.0f} s, above retry_after_ceiling")
 
     def is_new(self, launched_at: float, now: float) -> bool:
         """Return whether a request that is refused now starts another pause.

@@ -31,9 +31,15 @@ class Place:
         self.rates = rates
         self.priority = priority
         self.tokens = tokens
-        self.waiter = Waiter()
+        self.waiter: Waiter | None = None
+        """What waits; None before the call is in line."""
         self.slot: Slot | None = None
         """The slot that the call was given; None while it waits, and if it was sent away without one."""
+
+    def wake(self) -> None:
+        """End the wait."""
+        if self.waiter is not None:
+            self.waiter.wake()
 
 
 class Lines:
@@ -56,12 +62,15 @@ class Lines:
     @property
     def loops(self) -> set[asyncio.AbstractEventLoop]:
         """Event loops of the calls at the head of a line."""
-        return {line[0].waiter.loop for line in self._by_run.values()}
+        heads = [line[0] for line in self._by_run.values()]
+        return {head.waiter.loop for head in heads if head.waiter is not None}
 
-    def join(self, place: Place, *, first: bool) -> None:
-        """Put a call at the end of its run's line, or at its head."""
+    def join(self, place: Place, *, first: bool) -> Waiter:
+        """Put a call at the end of its run's line, or at its head; return what waits for its turn."""
+        place.waiter = Waiter()
         line = self._by_run.setdefault(place.run, deque())
         line.appendleft(place) if first else line.append(place)
+        return place.waiter
 
     def leave(self, place: Place) -> None:
         """Take a call out of line; do nothing if it is not in line any more."""

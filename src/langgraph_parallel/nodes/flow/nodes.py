@@ -31,6 +31,7 @@ from langgraph_parallel.runtime.models import require_model
 from langgraph_parallel.runtime.prices import check_prices
 from langgraph_parallel.runtime.run import Run, current_run
 from langgraph_parallel.runtime.run_report import escalated
+from langgraph_parallel.runtime.stamp import KEY, make_stamp
 
 
 def plan_node(flow: Flow) -> Callable[..., Any]:
@@ -56,6 +57,7 @@ def plan_node(flow: Flow) -> Callable[..., Any]:
         )
         skipped = _skip(beyond, reasons, first=len(within))
         return {
+            **({} if run.outer else {KEY: make_stamp(flow.built)}),
             "sections": within,
             "notes": notes,
             "branches": Overwrite(skipped),

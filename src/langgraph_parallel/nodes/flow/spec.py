@@ -1,7 +1,7 @@
 """Flow: the description of a graph over sections, from which `graphs.flow` wires it."""
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, NamedTuple, get_type_hints
 
@@ -57,6 +57,8 @@ class Flow:
     close: Close
     next_round: NextRound | None = None
     """Plans further rounds; None for a single round. Sections may need sections of any round."""
+    settings: Mapping[str, JsonValue] = field(default_factory=dict)
+    """What the plan and the close were built with, and a redrive depends on: the aspects of a review."""
     context: type[Context] = Context
     """Type of the runtime context, which `plan` gets."""
     from_text: Callable[[str, str], Any] | None = None
@@ -100,6 +102,11 @@ class Flow:
     def output_keys(self) -> list[str]:
         """The keys that the close sets."""
         return list(get_type_hints(self.output))
+
+    @cached_property
+    def built(self) -> dict[str, Any]:
+        """What a resumed run must have in common with the one that began it."""
+        return {"graph": self.kind, **self.settings, "workers": self.workers.built}
 
     @property
     def asks(self) -> list[Ask]:

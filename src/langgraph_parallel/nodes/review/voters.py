@@ -55,6 +55,11 @@ class ReviewVoters:
         """Return an empty text: every reader reads in another way."""
         return ""
 
+    @property
+    def names(self) -> Sequence[str]:
+        """No names: the voters follow from the question."""
+        return []
+
     def voters(self, question: ReviewQuestion, size: int | None) -> Sequence[str]:
         """Return the voters that the plan has chosen for the question."""
         return question.voters

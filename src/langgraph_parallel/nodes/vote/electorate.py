@@ -24,6 +24,11 @@ class Vote(TypedDict):
 class Electorate(Protocol):
     """Says who votes on a question, and hands each voter's branch to its worker."""
 
+    @property
+    def names(self) -> Sequence[str]:
+        """The names of the voters as built, in order; empty if they follow from the question."""
+        ...
+
     def voters(self, question: Any, size: int | None) -> Sequence[str]:
         """Return the names of the voters, in order; `size` is the runtime context's, or None."""
         ...
@@ -63,6 +68,11 @@ class WorkerVoters:
 
     def __init__(self, workers: Mapping[str, Worker]) -> None:
         self.workers = workers
+
+    @property
+    def names(self) -> Sequence[str]:
+        """The names of the workers."""
+        return list(self.workers)
 
     def voters(self, question: Any, size: int | None) -> Sequence[str]:
         """Return all voters; a size in the runtime context does not apply."""

@@ -21,6 +21,7 @@ from langgraph_parallel.runtime.context import Context, VotingContext, as_contex
 from langgraph_parallel.runtime.models import require_model
 from langgraph_parallel.runtime.prices import check_prices
 from langgraph_parallel.runtime.run import current_run
+from langgraph_parallel.runtime.stamp import KEY, make_stamp
 
 
 def open_node(settings: VoteSettings) -> Callable[..., Any]:
@@ -40,6 +41,7 @@ def open_node(settings: VoteSettings) -> Callable[..., Any]:
         branches = earlier.branches if earlier else {}
         poll = Poll.of(settings, voters, context)
         return {
+            **({} if run.outer else {KEY: make_stamp(settings.built)}),
             "voters": voters,
             "branches": Overwrite(branches),
             "calls": Overwrite({}),

@@ -52,6 +52,11 @@ class ModelVoters:
         for number in range(1, self._size + 1):
             self._ask(number)  # wrong arguments fail here, and not during a run
 
+    @property
+    def names(self) -> Sequence[str]:
+        """`#1`, `#2` and so on: as many as the roster has."""
+        return self.voters(None, None)
+
     def voters(self, question: Any, size: int | None) -> Sequence[str]:
         """Return `#1`, `#2` and so on: as many as the runtime context says, else as the roster has."""
         return [f"#{number}" for number in range(1, (size or self._size) + 1)]

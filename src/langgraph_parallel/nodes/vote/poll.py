@@ -49,6 +49,11 @@ class VoteSettings:
         """The valid answers."""
         return self.parser.choices
 
+    @property
+    def built(self) -> dict[str, Any]:
+        """What a resumed run must have in common with the one that began it."""
+        return {"graph": "voting", "voters": self.electorate.names, "choices": self.choices}
+
 
 def as_shadow_stops(
     shadow: "bool | Sequence[str | Stop]", stop: Stop, rule: Rule | Judge

@@ -145,6 +145,14 @@ class Workers:
         return any(isinstance(w, ParallelGraph) and w.governing.escalates for w in self.by_name.values())
 
     @property
+    def built(self) -> dict[str, Any]:
+        """What a resumed run must have in common with the one that began it, by the workers' names."""
+        return {
+            name: worker.governing.built if isinstance(worker, ParallelGraph) else None
+            for name, worker in self.by_name.items()
+        }
+
+    @property
     def only(self) -> Worker | None:
         """The worker of all sections, if there is only one."""
         return None if self.names else self.by_name[""]
