@@ -3,11 +3,13 @@
 import asyncio
 import contextlib
 import json
+import os
 import re
 import signal
 import sqlite3
 import stat
 import subprocess
+import sys
 import time
 from pathlib import Path
 from typing import Any
@@ -20,6 +22,7 @@ from tests.cli.support import PATIENCE, read_line, started
 from tests.support.fans import prompts
 from tests.support.server import ModelServer, Reply
 
+ROOT = Path(__file__).parents[2]
 CODE = "SECRET_WORD = 'xyzzy-plugh'\n"
 REVIEW = ["review", "app.py", "--aspects", "security,style", "--no-engines", "--voters", "2"]
 
@@ -104,6 +107,43 @@ def test_a_killed_run_is_finished_by_resume(
     assert run(["review", "--resume", last().id[:15]]) == 0
     assert sorted(prompts(server).values()) == [1, 1, 2, 2]
     assert "judged, 2 of 2 ballots" in capsys.readouterr().out
+
+
+def test_a_run_that_died_before_a_checkpoint_is_finished_by_resume(
+    model: str, server: ModelServer, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Between the results of a step and the checkpoint that holds them, at every step of the review."""
+    assert run([*REVIEW, "--model", model, "--format", "json"]) == 0
+    undisturbed = json.loads(capsys.readouterr().out)
+    expected, died, ended = prompts(server), 0, False
+    while not ended:
+        died += 1
+        server.requests.clear()
+        process = subprocess.run(
+            [sys.executable, "-m", "tests.support.dying_cli", str(died + 1), *REVIEW, "--model", model],
+            env=os.environ | {"PYTHONPATH": str(ROOT)},
+            capture_output=True,
+        )
+        ended = process.returncode == 0
+        if not ended:
+            assert process.returncode == -signal.SIGKILL
+            assert run(["review", "--resume", last().id, "--format", "json"]) == 0
+            assert json.loads(capsys.readouterr().out)["findings"] == undisturbed["findings"]
+            assert last().state == "done"
+        assert set(prompts(server)) == set(expected)
+    assert died > 4
+
+
+def test_a_run_that_died_before_its_first_checkpoint_says_so(
+    model: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """There is nothing to resume: the review has to be run again."""
+    command = [sys.executable, "-m", "tests.support.dying_cli", "1", *REVIEW, "--model", model]
+    process = subprocess.run(command, env=os.environ | {"PYTHONPATH": str(ROOT)}, capture_output=True)
+    assert process.returncode == -signal.SIGKILL
+    assert run(["review", "--resume", last().id]) == 2
+    problem = f"run {last().id} ended before anything was stored; start it again"
+    assert capsys.readouterr().err.splitlines() == [f"langgraph-parallel: error: {problem}"]
 
 
 def test_a_stopped_run_is_resumed(model: str, server: ModelServer) -> None:

@@ -58,6 +58,11 @@ class Governing:
     """Builds the input from a title and a text, for a graph used as a worker or voter; None if it cannot."""
 
 
+def is_resuming(config: RunnableConfig | None) -> bool:
+    """Return whether a graph with this config is part of a run that is resumed."""
+    return bool(((config or {}).get("configurable") or {}).get(_RESUMING))
+
+
 class ParallelGraph(CompiledStateGraph):  # type: ignore[type-arg]
     """A compiled graph whose every invocation is a `Run` with a budget and a deadline of its own.
 
@@ -123,7 +128,7 @@ class ParallelGraph(CompiledStateGraph):  # type: ignore[type-arg]
     async def _check_stored(self, input: Any, config: RunnableConfig | None, run: Run) -> None:
         """Check, before a run is resumed, that its records can be read, and belong to this graph."""
         configurable = (config or {}).get("configurable") or {}
-        resumes = input is None or isinstance(input, Command) or configurable.get(_RESUMING)
+        resumes = input is None or isinstance(input, Command) or is_resuming(config)
         own = self.checkpointer if isinstance(self.checkpointer, BaseCheckpointSaver) else None
         saver = own or configurable.get(_CHECKPOINTER)
         if not resumes or config is None or saver is None or run.outer is not None:

@@ -96,6 +96,8 @@ def resume(
         async with _open_graph(merged, store) as graph:
             with ProgressDisplay() as progress:
                 config: RunnableConfig = {"configurable": {"thread_id": kept.id}}
+                if not (await graph.aget_state(config)).values:
+                    raise UsageError(f"run {kept.id} ended before anything was stored; start it again")
                 return await resume_review(graph, config, progress)
 
     return destination.write(*_run_kept(store, kept.id, run))

@@ -106,7 +106,7 @@ class Flow:
     @cached_property
     def built(self) -> dict[str, Any]:
         """What a resumed run must have in common with the one that began it."""
-        return {"graph": self.kind, **self.settings, "workers": self.workers.built}
+        return {"graph": self.kind, **self.settings, **self.workers.built}
 
     @property
     def asks(self) -> list[Ask]:

@@ -1,17 +1,26 @@
 """Adapters: graphs of others get their work in a form that they take, and their result is read."""
 
 import inspect
+import re
+import time
 from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
-from langchain_core.messages import BaseMessage, HumanMessage
+from langchain_core.messages import AIMessage, BaseMessage, HumanMessage
 from langchain_core.runnables import Runnable, RunnableConfig
 from langgraph.graph.state import CompiledStateGraph
 
 from langgraph_parallel.arguments import checked
 from langgraph_parallel.errors import InvalidAnswer, UsageError
 from langgraph_parallel.nodes.work.render import as_text, section_text
-from langgraph_parallel.records import Section
+from langgraph_parallel.records import Call, Section
+from langgraph_parallel.runtime.graph import is_resuming
+from langgraph_parallel.runtime.prices import Priced
+from langgraph_parallel.runtime.recording import current_recording, read_usage, record
+from langgraph_parallel.runtime.run import current_run
+
+_RUN_ID = re.compile(r"lc_run--([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})")
+"""The id that LangChain gives a message: that of the run of the model's call."""
 
 
 class Adapter:
@@ -36,6 +45,8 @@ class Adapter:
         """Do the work."""
         given = input if self._input is None else await _awaited(self._input(input))
         output = await self._runnable.ainvoke(given, config)
+        if is_resuming(config):
+            _record_earlier(output)
         return output if self._output is None else await _awaited(self._output(output))
 
 
@@ -91,6 +102,33 @@ def adapt_graph(
         f"graph {graph.name!r} takes {', '.join(takes)}, but the work has {offered}; pass "
         "agents.adapt(graph, input=..., output=...)"
     )
+
+
+def _record_earlier(output: Any) -> None:
+    """Record the calls of an agent that the process made before it died: they are in its messages.
+
+    Their times are not known, so they count as calls without a duration.
+    """
+    messages = output.get("messages") if isinstance(output, Mapping) else None
+    known, now = current_recording() or {}, time.time()
+    for message in messages or []:
+        made = _RUN_ID.match(message.id or "") if isinstance(message, AIMessage) else None
+        if made is None or made[1] in known:
+            continue
+        about, usage = message.response_metadata, read_usage(message)
+        name = str(about.get("model_name") or "model")
+        priced = Priced(about.get("model_provider"), name).at(current_run().limits)
+        record(
+            Call(
+                id=made[1],
+                kind="model",
+                target=name,
+                started=now,
+                ended=now,
+                usage=usage,
+                usd=priced.usd(usage),
+            )
+        )
 
 
 def _as_message(work: object) -> dict[str, list[BaseMessage]]:

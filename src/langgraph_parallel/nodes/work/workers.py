@@ -146,11 +146,12 @@ class Workers:
 
     @property
     def built(self) -> dict[str, Any]:
-        """What a resumed run must have in common with the one that began it, by the workers' names."""
-        return {
+        """What a resumed run must have in common with the one that began it."""
+        graphs = {
             name: worker.governing.built if isinstance(worker, ParallelGraph) else None
             for name, worker in self.by_name.items()
         }
+        return {"workers": graphs} if self.names else {"worker": graphs[""]}
 
     @property
     def only(self) -> Worker | None:
