@@ -74,7 +74,7 @@ async def aredrive(graph: object, config: RunnableConfig, *, context: Any = None
 
 
 async def is_unfinished(graph: object, config: RunnableConfig) -> bool:
-    """Return whether a run was interrupted before its fan-out ended: `ainvoke(None, config)` finishes it.
+    """Return whether a run was interrupted, or failed to close: `ainvoke(None, config)` goes on with it.
 
     Raises:
         UsageError: as `aredrive`.
@@ -91,10 +91,9 @@ async def is_unfinished(graph: object, config: RunnableConfig) -> bool:
     check_stamp(state.values, parallel.governing.built, thread)
     if state.interrupts:
         raise UsageError("the run waits for a person; resume it with ainvoke(Command(resume=...), config)")
-    if not state.next:
-        # The process died after a step had stored its results, and before the checkpoint that holds them.
-        return bool(state.tasks)
-    return parallel.governing.close_node not in state.next
+    # Without a next node there may be tasks: the process died after a step had stored its results, and before
+    # the checkpoint that holds them.
+    return bool(state.next or state.tasks)
 
 
 async def rewind(graph: object, config: RunnableConfig, context: Any = None) -> bool:

@@ -21,7 +21,7 @@ from langgraph_parallel.nodes.flow.nodes import (
     plan_node,
     section_tasks,
 )
-from langgraph_parallel.nodes.flow.redrive import redrive_update
+from langgraph_parallel.nodes.flow.redrive import redrive_update, resume_race
 from langgraph_parallel.nodes.flow.spec import Flow
 from langgraph_parallel.records import Answer, Branch, Call, Section
 from langgraph_parallel.reducers.channels import merge_calls
@@ -76,6 +76,7 @@ def flow_graph(flow: Flow, **options: Unpack[GraphOptions]) -> CompiledStateGrap
         completion=resolved.completion,
         redrive=redrive_update,
         built=flow.built,
+        resume=resume_race(flow),
         escalates=flow.workers.escalates,
         input_keys=flow.input_keys,
         asks=flow.asks if flow.uses_model is None else (),  # a graph that can work offline checks its own

@@ -6,38 +6,56 @@ One question may take several requests: the first one, its retries, a hedge, a r
 2. waits in line for a slot of the endpoint, and holds it only while it is in flight
 3. has a timeout, after which its connection is closed
 4. settles what it took: its slot, the budget, and a record of its times, tokens and dollars
-   (`runtime.request`)
+   (`runtime.open_call`)
 """
 
 import asyncio
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, replace
+from typing import Any, Generic, Protocol, TypeVar
 
-from langchain_core.messages import AIMessage, BaseMessage
+from langchain_core.language_models import BaseChatModel
+from langchain_core.messages import BaseMessage
 from langchain_core.runnables import RunnableConfig
 
 from langgraph_parallel.errors import DeadlineExceeded, RunDrained
+from langgraph_parallel.records import Usage
 from langgraph_parallel.runtime.bound import Bound, BranchEnded, current_bound
 from langgraph_parallel.runtime.limiter import Limiter
+from langgraph_parallel.runtime.limiter_registry import get_limiter
 from langgraph_parallel.runtime.limits import Limits
+from langgraph_parallel.runtime.loops import loop_local_async
+from langgraph_parallel.runtime.models import get_endpoint
+from langgraph_parallel.runtime.open_call import OpenCall
 from langgraph_parallel.runtime.prices import Priced
-from langgraph_parallel.runtime.recording import read_usage
-from langgraph_parallel.runtime.redis_limits import Shared
+from langgraph_parallel.runtime.redis_limits import Shared, get_shared
 from langgraph_parallel.runtime.request import Request
-from langgraph_parallel.runtime.retry import retrying
-from langgraph_parallel.runtime.run import Run
-from langgraph_parallel.runtime.slots import Rates, Slot
+from langgraph_parallel.runtime.retry import is_throttled, retry_after, retrying
+from langgraph_parallel.runtime.run import Run, current_run
+from langgraph_parallel.runtime.slots import Rates
 from langgraph_parallel.runtime.stragglers import Running
-from langgraph_parallel.runtime.structured import BoundModel
 from langgraph_parallel.runtime.tokens import estimate_tokens
+
+AnswerT = TypeVar("AnswerT")
+
+
+class Sender(Protocol[AnswerT]):
+    """Sends a prompt to a model, once."""
+
+    async def ainvoke(self, messages: Sequence[BaseMessage], config: RunnableConfig) -> AnswerT:
+        """Make one request."""
+        ...
+
+    def usage(self, answer: AnswerT) -> Usage:
+        """Return the tokens of an answer as counted by the provider; zero if it does not say."""
+        ...
 
 
 @dataclass(frozen=True)
-class Calling:
+class Calling(Generic[AnswerT]):
     """What all requests of one worker to one model share."""
 
-    bound: BoundModel
+    sender: Sender[AnswerT]
     target: str
     """Name of the model, for records."""
     limiter: Limiter
@@ -49,7 +67,53 @@ class Calling:
     shared: Shared | None = None
     """Limits that are shared with other processes; None if they are not."""
 
-    async def send(self, messages: Sequence[BaseMessage], purpose: str = "") -> AIMessage:
+    @classmethod
+    def of(cls, model: BaseChatModel, sender: Any, own: Limits | None) -> "Calling[Any]":
+        """Collect what the calls of a governed model need in the current run.
+
+        Args:
+            model: to be called.
+            sender: sends its requests.
+            own: limits of its calls.
+        """
+        run = current_run()
+        limits = run.limits_for(own)
+        priced = Priced.of(model).at(limits)
+        return Calling(
+            sender=sender,
+            target=priced.model,
+            limiter=get_limiter(get_endpoint(model), priced.model),
+            rates=Rates.of(limits),
+            limits=limits,
+            priced=priced,
+            run=run,
+            config=RunnableConfig(),
+        )
+
+    @classmethod
+    async def to(cls, model: BaseChatModel, sender: Any, own: Limits | None) -> "Calling[Any]":
+        """Collect the same, and the limits that are shared with other processes."""
+        calling = cls.of(model, sender, own)
+        priced = calling.priced
+        # Reading the price table takes time: once, and not in the event loop.
+        await loop_local_async(("priced", priced), lambda: asyncio.to_thread(priced.usd, Usage()))
+        return replace(calling, shared=await get_shared(get_endpoint(model), calling.target))
+
+    def new_call(self, prompt_tokens: int, number: int = 1, *, hedge: bool = False) -> OpenCall:
+        """Return a call that is yet to be opened."""
+        return OpenCall(
+            target=self.target,
+            run=self.run,
+            limiter=self.limiter,
+            limits=self.limits,
+            rates=self.rates,
+            priced=self.priced,
+            prompt_tokens=prompt_tokens,
+            number=number,
+            hedge=hedge,
+        )
+
+    async def send(self, messages: Sequence[BaseMessage], purpose: str = "") -> AnswerT:
         """Send until there is an answer, or a limit is reached.
 
         Args:
@@ -74,55 +138,48 @@ class Calling:
             error = DeadlineExceeded if bound.ended_by == "deadline" else RunDrained
             raise error(bound.why) from None
 
-    async def _send(self, messages: Sequence[BaseMessage], purpose: str, bound: Bound) -> AIMessage:
-        tokens = sum(estimate_tokens(message.text) for message in messages)
+    async def failed(self, call: OpenCall, error: BaseException, cut_off: Usage) -> None:
+        """Settle a request that failed or was cut off, after the limiter has learned from it.
+
+        Args:
+            call: open.
+            error: what it raised.
+            cut_off: tokens that count as used if it was cut off.
+        """
+        call.learn(error)
+        was_cut_off = isinstance(error, TimeoutError) or not isinstance(error, Exception)
+        throttled = is_throttled(error)
+        try:
+            pause = retry_after(error)
+            if self.shared is not None and throttled and pause is not None:
+                await self.shared.pause(min(pause, self.limits.retry_after_ceiling))
+        finally:
+            call.close(cut_off if was_cut_off else Usage(), ok=False, throttled=throttled)
+
+    async def _send(self, messages: Sequence[BaseMessage], purpose: str, bound: Bound) -> AnswerT:
+        tokens = count_tokens(messages)
         async for attempt in retrying(self.limits, bound.waiting):
             with attempt:
                 number = attempt.retry_state.attempt_number
                 return await self._attempt(Request(self, messages, tokens, number, purpose), bound)
         raise AssertionError("tenacity re-raises the last error")  # pragma: no cover
 
-    async def _attempt(self, request: Request, bound: Bound) -> AIMessage:
+    async def _attempt(self, request: Request[AnswerT], bound: Bound) -> AnswerT:
         """Make one attempt: a request, and a hedge if it becomes a straggler."""
-        self.run.check()
+        call = request.new_call()
         # The bound counts who waits and who is in flight: a drain ends the former at once, and grants the
         # latter its grace.
         with bound.waiting():
-            slot = await self._acquire_slot(request)
-        bound.in_flight += 1
-        try:
-            return await (request.make(slot) if self.limits.hedge == "off" else self._hedged(request, slot))
-        finally:
-            bound.in_flight -= 1
+            await call.open()
+        return await (request.make(call) if self.limits.hedge == "off" else self._hedged(request, call))
 
-    async def _acquire_slot(self, request: Request) -> Slot:
-        """Wait for budget and a slot, and check that the call may still start after all that time."""
-        # Budget before slot: waiting for budget can take as long as another call, and a slot that is held
-        # meanwhile would be missing for requests that could leave.
-        await self.run.budget.reserve(request.amount)
-        slot: Slot | None = None
-        try:
-            slot = await self.limiter.acquire(
-                self.rates,
-                tokens=request.tokens,
-                run=self.run.line,
-                priority=self.run.priority,
-                first=request.number > 1,
-            )
-            self.run.check()
-            self.run.budget.recheck(request.amount)
-        except BaseException:
-            request.give_back(slot)
-            raise
-        return slot
-
-    async def _hedged(self, request: Request, slot: Slot) -> AIMessage:
+    async def _hedged(self, request: Request[AnswerT], call: OpenCall) -> AnswerT:
         """Make a request, and a second one when it is late: the first answer wins, the other is cut off."""
         stragglers = self.limiter.stragglers
         watched = stragglers.watch()
         alarm = asyncio.ensure_future(self._wait_until_late(watched))
-        racing = [request.start(slot)]
-        answer: AIMessage | None = None
+        racing = [request.start(call)]
+        answered = False
         try:
             await asyncio.wait([*racing, alarm], return_when=asyncio.FIRST_COMPLETED)
             # Both may be done in the same turn of the loop: then there is an answer already, and no
@@ -132,10 +189,10 @@ class Calling:
             answer = await _first_answer(racing)
             # The loser was asked the same, so the provider charges about as much for it. Set before it is cut
             # off below, since it is settled then.
-            request.cut_off = read_usage(answer)
+            request.cut_off, answered = self.sender.usage(answer), True
             return answer
         finally:
-            stragglers.finished(watched, answered=answer is not None)
+            stragglers.finished(watched, answered=answered)
             await _cut_off([*racing, alarm])
 
     async def _wait_until_late(self, watched: Running) -> None:
@@ -145,24 +202,27 @@ class Calling:
         else:
             await watched.waiter.wait()
 
-    def _start_hedge(self, request: Request) -> "asyncio.Task[AIMessage] | None":
+    def _start_hedge(self, request: Request[AnswerT]) -> "asyncio.Task[AnswerT] | None":
         """Start a second request if budget, slot and share allow it at once; None if they do not.
 
         A hedge never waits: it is worth something only now, and first requests of others come before it.
         """
-        if self.run.root.drained or not self.run.budget.try_reserve(request.amount):
+        call = request.new_call(hedge=True)
+        if self.run.root.drained or not call.try_open():
             return None
-        slot = self.limiter.try_acquire(
-            self.rates, tokens=request.tokens, run=self.run.line, priority=self.run.priority
-        )
         # The share is asked last, because it counts the hedge as sent.
-        if slot is None or not self.limiter.stragglers.may_hedge(self.limits.hedge_share):
-            request.give_back(slot)
+        if not self.limiter.stragglers.may_hedge(self.limits.hedge_share):
+            call.give_back()
             return None
-        return request.start(slot, hedge=True)
+        return request.start(call)
 
 
-async def _first_answer(racing: Sequence["asyncio.Task[AIMessage]"]) -> AIMessage:
+def count_tokens(messages: Sequence[BaseMessage]) -> int:
+    """Return the tokens of a prompt, estimated."""
+    return sum(estimate_tokens(message.text) for message in messages)
+
+
+async def _first_answer(racing: Sequence["asyncio.Task[AnswerT]"]) -> AnswerT:
     """Return the first answer of several requests; if all fail, raise the error of the first request.
 
     One that fails does not end the race: the other may still be answered.
@@ -176,7 +236,7 @@ async def _first_answer(racing: Sequence["asyncio.Task[AIMessage]"]) -> AIMessag
     return racing[0].result()
 
 
-async def _cut_off(tasks: Sequence["asyncio.Task[Any]"]) -> None:
+async def _cut_off(tasks: Sequence["asyncio.Task[object]"]) -> None:
     """Cancel the tasks that still run, and wait until they have ended.
 
     Only then are their connections closed and their ledgers settled: the caller may read the report next.

@@ -8,7 +8,7 @@ user), the call goes through `ChatOpenAI`.
 """
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, cast
 
 from langchain_core.callbacks import AsyncCallbackManager
@@ -80,15 +80,23 @@ class Direct:
             ValueError: the body of the answer is not a chat completion.
             Exception: the SDK's error.
         """
+        sent = [{"role": _ROLES[type(message)], "content": message.content} for message in messages]
+        return _parse(await self.post({**self._parameters, "messages": sent}))
+
+    async def post(self, body: Mapping[str, Any]) -> Any:
+        """Make one request, and return the body of its answer.
+
+        Raises:
+            Exception: the SDK's error.
+        """
         import httpx2
         from openai import APIConnectionError, APITimeoutError
 
-        sent = [{"role": _ROLES[type(message)], "content": message.content} for message in messages]
         request = httpx2.Request(
             "POST",
             self._url,
             headers=httpx2.Headers(self._headers),  # a copy: the client adds to them
-            content=json.dumps({**self._parameters, "messages": sent}).encode(),
+            content=json.dumps(body).encode(),
             extensions=self._extensions,
         )
         # The errors that the SDK raises, so that retries and callers need not know which way was taken.
@@ -100,7 +108,7 @@ class Direct:
             raise APIConnectionError(request=request) from error
         if response.status_code >= 300:
             raise _api_error(response)
-        return _parse(response.json())
+        return response.json()
 
 
 def _api_error(response: Any) -> Exception:

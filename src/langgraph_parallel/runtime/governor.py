@@ -17,11 +17,11 @@ our own. It tells them when a call ends or fails: there the ledgers are settled.
 import asyncio
 import inspect
 import logging
+import os
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from contextvars import copy_context
 from typing import Any
 from uuid import UUID
 
@@ -32,9 +32,15 @@ from langchain_core.runnables import RunnableConfig
 from langchain_core.runnables.config import var_child_runnable_config
 
 from langgraph_parallel.records import Call, Usage
-from langgraph_parallel.runtime.limiter_registry import current_limiter
+from langgraph_parallel.runtime.calling import count_tokens
+from langgraph_parallel.runtime.limiter_registry import current_limiter, get_limiter
+from langgraph_parallel.runtime.models import GOVERNED_TAG
 from langgraph_parallel.runtime.open_call import OpenCall
+from langgraph_parallel.runtime.prices import Priced
 from langgraph_parallel.runtime.recording import Unheard, read_usage, recording
+from langgraph_parallel.runtime.retry import is_throttled
+from langgraph_parallel.runtime.run import current_run
+from langgraph_parallel.runtime.slots import Rates
 
 
 class _Ledger:
@@ -67,7 +73,11 @@ class _Ledger:
         with self._lock:
             call = self._open.pop(id, None)
         if call is not None:
-            call.close(id, usage or Usage(input_tokens=call.prompt_tokens), error, ok=ok)
+            call.id = id
+            if error is not None:
+                call.learn(error)
+            throttled = error is not None and is_throttled(error)
+            call.close(usage or Usage(input_tokens=call.prompt_tokens), ok=ok, throttled=throttled)
 
 
 _ledger = _Ledger()
@@ -89,7 +99,7 @@ class _SyncGovernor(Unheard, BaseCallbackHandler):
         **kwargs: Any,
     ) -> None:
         """Wait for budget and a slot, in the thread of the call."""
-        if _is_ours():
+        if _is_ours() or GOVERNED_TAG in (kwargs.get("tags") or ()):
             return
         # An async manager calls this from a coroutine, and does not wait: the other handler acts there. It is
         # not inline, since what comes after an inline handler that raises would never be awaited; so it runs
@@ -97,14 +107,8 @@ class _SyncGovernor(Unheard, BaseCallbackHandler):
         if sys._getframe(1).f_code.co_flags & inspect.CO_COROUTINE:
             _ledger.note_task(run_id, asyncio.current_task())
             return
-        call = OpenCall.of(serialized or {}, kwargs.get("metadata") or {}, messages)
-        try:
-            asyncio.get_running_loop()
-        except RuntimeError:
-            with asyncio.Runner() as runner:
-                runner.run(call.open(), context=copy_context())
-        else:
-            call.open_at_once()
+        call = _new_call(serialized or {}, kwargs.get("metadata") or {}, messages)
+        call.open_blocking()
         _ledger.add(run_id, call)
 
     def on_llm_end(self, response: LLMResult, *, run_id: UUID, **kwargs: Any) -> None:
@@ -112,7 +116,7 @@ class _SyncGovernor(Unheard, BaseCallbackHandler):
         usage = Usage.total(
             read_usage(generation.message)
             for batch in response.generations
-            for generation in batch
+            for generation in batch[:1]  # each of several answers to a prompt carries the tokens of all
             if isinstance(generation, ChatGeneration)
         )
         _ledger.close(run_id, usage, ok=True)
@@ -139,7 +143,7 @@ class _AsyncGovernor(Unheard, AsyncCallbackHandler):
         """Wait for budget and a slot."""
         if (task := _ledger.take_task(run_id)) is None:
             return  # an `Ask` makes the call, or a thread, which has opened it
-        call = OpenCall.of(serialized or {}, kwargs.get("metadata") or {}, messages)
+        call = _new_call(serialized or {}, kwargs.get("metadata") or {}, messages)
         if call.bound is None:
             await call.open()
         else:
@@ -188,6 +192,34 @@ def governed_recording() -> Iterator[dict[str, Call]]:
             yield calls
     finally:
         var_child_runnable_config.reset(token)
+
+
+def _new_call(serialized: Mapping[str, Any], metadata: Mapping[str, Any], messages: Any) -> OpenCall:
+    """Describe a call by what LangChain tells of it."""
+    provider = str(metadata.get("ls_provider") or "")
+    model = str(metadata.get("ls_model_name") or serialized.get("name") or "model")
+    run = current_run()
+    limits = run.limits
+    return OpenCall(
+        target=model,
+        run=run,
+        limiter=get_limiter(_endpoint(serialized, provider), model),
+        limits=limits,
+        rates=Rates.of(limits),
+        priced=Priced(provider or None, model).at(limits),
+        prompt_tokens=sum(map(count_tokens, messages)),
+    )
+
+
+def _endpoint(serialized: Mapping[str, Any], provider: str) -> str:
+    """Return what identifies the endpoint of a call, as `models.get_endpoint` does."""
+    fields = serialized.get("kwargs") or {}
+    address = fields.get("openai_api_base") or fields.get("base_url")
+    if provider == "openai":
+        named = os.environ.get("OPENAI_API_BASE") or os.environ.get("OPENAI_BASE_URL")
+        address = address or named or "https://api.openai.com/v1"
+        return f"{str(address).rstrip('/')}/"
+    return str(address or serialized.get("name") or provider or "model")
 
 
 def _is_ours() -> bool:

@@ -31,6 +31,10 @@ ModelLike = TypeAliasType("ModelLike", str | BaseChatModel)
 
 DEFAULT_MODEL = "openai:gpt-5-mini"
 """The model if an OpenAI key is set and no model is named."""
+GOVERNED = "__governed_base__"
+"""Attribute of the class of a governed model: the class that it had before."""
+GOVERNED_TAG = "langgraph-parallel:governed"
+"""Tag of the calls of governed models, in traces too: nothing else has to govern them."""
 _LONGEST_RESET = 60.0
 """Seconds; a pause that only headers ask for is not longer, whatever they say."""
 _NO_MODEL = (
@@ -124,6 +128,30 @@ async def get_model(model: ModelLike | None) -> BaseChatModel:
     return await loop_local_async(("model", chosen, endpoint, secret), lambda: _build(chosen, endpoint))
 
 
+def plain_model(model: BaseChatModel) -> BaseChatModel:
+    """Return a governed model as it was before (`runtime.governed`); any other model itself."""
+    base = getattr(type(model), GOVERNED, None)
+    if base is None:
+        return model
+    tags = [tag for tag in model.tags or [] if tag != GOVERNED_TAG]
+    plain = model.model_copy(update={"tags": tags or None})
+    object.__setattr__(plain, "__class__", base)
+    return plain
+
+
+def without_retries(model: BaseChatModel) -> dict[str, Any]:
+    """Return the fields of a model that make it retry nothing, as far as they are known."""
+    if not is_openai(model):
+        return {}
+    openai_model = cast("BaseChatOpenAI", model)
+    fields: dict[str, Any] = {"max_retries": 0}
+    for root, client in (("root_client", "client"), ("root_async_client", "async_client")):
+        if (sdk_client := getattr(openai_model, root)) is not None:
+            fields[root] = sdk_client.with_options(max_retries=0)
+            fields[client] = fields[root].chat.completions
+    return fields
+
+
 def model_name(model: ModelLike) -> str:
     """Return the name to show for a model: never its address or a key."""
     if isinstance(model, str):
@@ -209,12 +237,13 @@ async def _adopt(model: BaseChatModel) -> tuple[BaseChatModel, BaseChatModel]:
     loops, breaks in the second loop. A client that the caller chose is kept. The original is returned too, to
     keep it alive: its id is the cache key.
     """
-    if not is_openai(model):
-        return model, model
-    openai_model = cast("BaseChatOpenAI", model)
+    plain = plain_model(model)
+    if not is_openai(plain):
+        return model, plain
+    openai_model = cast("BaseChatOpenAI", plain)
     sdk_client = openai_model.root_async_client
     if sdk_client is None:
-        return model, model
+        return model, plain
     http_client = openai_model.http_async_client
     if http_client is None:
         http_client = await loop_local_async(("client", str(sdk_client.base_url)), _open_client)

@@ -1,87 +1,97 @@
-"""A model call of other people's code, and the ledgers that are settled when it ends."""
+"""One request to a model, from the moment that it asks for budget, and the ledgers that it is settled in.
 
-import os
+Every request goes through this, whoever makes it: an `Ask` or a governed model (`runtime.calling`), or a
+chat model that other people's code calls (`runtime.governor`).
+"""
+
+import asyncio
 import time
-from collections.abc import Mapping
+from contextvars import copy_context
 from dataclasses import dataclass, field
-from typing import Any
-from uuid import UUID
+from uuid import UUID, uuid4
 
 from langgraph_parallel.errors import BudgetSpent, NotStarted
 from langgraph_parallel.records import Call, Usage
 from langgraph_parallel.runtime.bound import Bound, current_bound
 from langgraph_parallel.runtime.budget import Amount
 from langgraph_parallel.runtime.limiter import Limiter
-from langgraph_parallel.runtime.limiter_registry import get_limiter
 from langgraph_parallel.runtime.limits import Limits
 from langgraph_parallel.runtime.prices import Priced, check_budget
 from langgraph_parallel.runtime.recording import current_recording
 from langgraph_parallel.runtime.retry import is_overloaded, is_throttled, retry_after
-from langgraph_parallel.runtime.run import Run, current_run
+from langgraph_parallel.runtime.run import Run
 from langgraph_parallel.runtime.slots import Rates, Slot
-from langgraph_parallel.runtime.tokens import estimate_tokens
+from langgraph_parallel.runtime.waiting import in_event_loop
 
 
 @dataclass
 class OpenCall:
-    """A call of others, from the moment that it asks for budget."""
+    """A request, and what it holds: an amount of the budget, a slot of its endpoint."""
 
     target: str
+    """Name of the model, for the record."""
     run: Run
     limiter: Limiter
     limits: Limits
+    rates: Rates
     priced: Priced
     prompt_tokens: int
-    calls: dict[str, Call] | None
-    bound: Bound | None
+    """Tokens of the prompt, estimated."""
+    number: int = 1
+    """1 for the first attempt."""
+    hedge: bool = False
+    id: UUID = field(default_factory=uuid4)
+    recorded: dict[str, Call] | None = field(default_factory=current_recording)
+    bound: Bound | None = field(default_factory=current_bound)
     amount: Amount = field(default_factory=Amount)
+    """Amount to reserve: the most that the request may take, since a budget is never exceeded."""
     slot: Slot | None = None
     started: float = 0.0
 
-    @classmethod
-    def of(cls, serialized: Mapping[str, Any], metadata: Mapping[str, Any], messages: Any) -> "OpenCall":
-        """Describe a call by what LangChain tells of it."""
-        provider = metadata.get("ls_provider") or ""
-        model = str(metadata.get("ls_model_name") or serialized.get("name") or "model")
-        run = current_run()
-        limits = run.limits
-        return cls(
-            target=model,
-            run=run,
-            limiter=get_limiter(_endpoint(serialized, str(provider)), model),
-            limits=limits,
-            priced=Priced(str(provider) or None, model).at(limits),
-            prompt_tokens=sum(estimate_tokens(m.text) for batch in messages for m in batch),
-            calls=current_recording(),
-            bound=current_bound(),
-        )
-
     @property
     def tokens(self) -> int:
-        """Tokens to take from the endpoint's rates."""
+        """Tokens to take from the endpoint's rates: what is expected, since a wrong guess is corrected."""
         return self.prompt_tokens + self.limiter.expected_answer(self.limits.answer_tokens)
 
     async def open(self) -> None:
-        """Wait for budget and a slot.
+        """Wait for budget and a slot, and check that the call may still start after all that time.
 
         Raises:
-            NotStarted: the run starts no calls, or its budget is spent.
+            NotStarted: the run starts no calls, or its budget is spent, or the branch has ended.
             EndpointPaused: the endpoint asks for a longer pause than the limits allow.
         """
-        self._check()
+        self._prepare()
+        # Budget before slot: waiting for budget can take as long as another call, and a slot that is held
+        # meanwhile would be missing for requests that could leave.
         await self.run.budget.reserve(self.amount)
         try:
             self.slot = await self.limiter.acquire(
-                Rates.of(self.limits), tokens=self.tokens, run=self.run.line, priority=self.run.priority
+                self.rates,
+                tokens=self.tokens,
+                run=self.run.line,
+                priority=self.run.priority,
+                first=self.number > 1,
             )
             self.run.check()
             if self.bound is not None and self.bound.closed:
                 raise NotStarted("the branch has ended")
             self.run.budget.recheck(self.amount)
         except BaseException:
-            self.give_back()
+            self._return()
             raise
         self._begin()
+
+    def try_open(self) -> bool:
+        """Take budget and a slot if both are there at once; return whether they are."""
+        self._prepare()
+        if not self.run.budget.try_reserve(self.amount):
+            return False
+        self.slot = self._try_slot()
+        if self.slot is None:
+            self._return()
+            return False
+        self._begin()
+        return True
 
     def open_at_once(self) -> None:
         """Reserve budget, and take a slot if one is free: for code that must not wait here.
@@ -92,50 +102,73 @@ class OpenCall:
         Raises:
             NotStarted: the run starts no calls, or its budget is spent.
         """
-        self._check()
+        self._prepare()
         if not self.run.budget.try_reserve(self.amount):
             raise BudgetSpent("the budget has no room for another call")
-        self.slot = self.limiter.try_acquire(
-            Rates.of(self.limits), tokens=self.tokens, run=self.run.line, priority=self.run.priority
-        )
+        self.slot = self._try_slot()
         self._begin()
 
-    def give_back(self) -> None:
-        """Return slot and reservation of a call that is not made."""
-        if self.slot is not None:
-            self.limiter.release(self.slot)
-        self.run.budget.settle(self.amount, Amount())
+    def open_blocking(self) -> None:
+        """Open the call in sync code: wait in this thread, but not where an event loop runs.
 
-    def close(self, id: UUID, usage: Usage, error: BaseException | None = None, *, ok: bool) -> None:
-        """Settle the ledgers of a call: slot, tokens, budget, record."""
-        if isinstance(error, Exception) and self.slot is not None:
-            if is_throttled(error):
-                self.limiter.refused(self.slot, retry_after(error))
-            elif is_overloaded(error):
-                self.limiter.overloaded(self.slot, retry_after(error))
+        Raises:
+            NotStarted, EndpointPaused: as `open`.
+        """
+        if in_event_loop():
+            self.open_at_once()
+        else:
+            with asyncio.Runner() as runner:
+                runner.run(self.open(), context=copy_context())
+
+    def give_back(self) -> None:
+        """Return what a request holds that is not sent after all."""
+        self._end()
+        self._return()
+
+    def learn(self, error: BaseException) -> None:
+        """Let the limiter learn from a 429 or an overload, while the slot is still held."""
+        if self.slot is None or not isinstance(error, Exception):
+            return
+        if is_throttled(error):
+            self.limiter.refused(self.slot, retry_after(error))
+        elif is_overloaded(error):
+            self.limiter.overloaded(self.slot, retry_after(error))
+
+    def close(self, usage: Usage, *, ok: bool, throttled: bool = False) -> None:
+        """Settle the ledgers: slot, tokens, budget, record.
+
+        Nothing in here awaits, so that a cancellation cannot come between them.
+
+        Args:
+            usage: tokens as counted by the provider, or estimated if the request was cut off.
+            ok: whether there was an answer.
+            throttled: whether the answer was 429.
+        """
+        self._end()
         used = usage.input_tokens + usage.output_tokens
         if self.slot is not None and ok and used:
             self.limiter.release(self.slot, answered=True, tokens=used, answer=usage.output_tokens)
         elif self.slot is not None:
+            # Tokens of a request that failed, or that the provider did not count, stay at their estimate.
             self.limiter.release(self.slot, answered=ok)
         usd = self.priced.usd(usage)
         self.run.budget.settle(self.amount, Amount(1, used, usd or 0.0))
-        if self.bound is not None:
-            self.bound.in_flight -= 1
-        if self.calls is not None:
-            self.calls[str(id)] = Call(
-                id=str(id),
+        if self.recorded is not None:
+            self.recorded[str(self.id)] = Call(
+                id=str(self.id),
                 kind="model",
                 target=self.target,
                 started=self.started,
                 ended=time.time(),
+                attempt=self.number,
                 ok=ok,
-                throttled=error is not None and is_throttled(error),
+                throttled=throttled,
+                hedge=self.hedge,
                 usage=usage,
                 usd=usd,
             )
 
-    def _check(self) -> None:
+    def _prepare(self) -> None:
         self.run.check()
         check_budget(self.limits, self.priced)
         self.amount = Amount(1)
@@ -143,18 +176,21 @@ class OpenCall:
             most = Usage(input_tokens=self.prompt_tokens, output_tokens=self.limits.answer_tokens)
             self.amount = Amount(1, most.input_tokens + most.output_tokens, self.priced.usd(most) or 0.0)
 
+    def _try_slot(self) -> Slot | None:
+        return self.limiter.try_acquire(
+            self.rates, tokens=self.tokens, run=self.run.line, priority=self.run.priority
+        )
+
     def _begin(self) -> None:
         self.started = time.time()
-        if self.bound is not None:
+        if self.bound is not None:  # a drain grants its grace to branches with a call in flight
             self.bound.in_flight += 1
 
+    def _end(self) -> None:
+        if self.bound is not None:
+            self.bound.in_flight -= 1
 
-def _endpoint(serialized: Mapping[str, Any], provider: str) -> str:
-    """Return what identifies the endpoint of a call, as `models.get_endpoint` does."""
-    fields = serialized.get("kwargs") or {}
-    address = fields.get("openai_api_base") or fields.get("base_url")
-    if provider == "openai":
-        named = os.environ.get("OPENAI_API_BASE") or os.environ.get("OPENAI_BASE_URL")
-        address = address or named or "https://api.openai.com/v1"
-        return f"{str(address).rstrip('/')}/"
-    return str(address or serialized.get("name") or provider or "model")
+    def _return(self) -> None:
+        if self.slot is not None:
+            self.limiter.release(self.slot)
+        self.run.budget.settle(self.amount, Amount())

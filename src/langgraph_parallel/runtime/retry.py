@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from datetime import UTC
 
-from tenacity import AsyncRetrying, RetryCallState, retry_if_exception
+from tenacity import AsyncRetrying, RetryCallState, Retrying, retry_if_exception
 
 from langgraph_parallel.runtime.client_errors import is_connection_error, is_timeout_error
 from langgraph_parallel.runtime.limits import Limits
@@ -49,6 +49,22 @@ def retrying(
         retry=retry_if_exception(lambda error: _is_retried(error, limits)),
         wait=attempts.pause,
         sleep=rest,
+        reraise=True,
+    )
+
+
+def retrying_blocking(limits: Limits, *, once: bool = False) -> Retrying:
+    """Return the same loop for sync code; it rests in its thread.
+
+    Args:
+        limits: bounds of the call.
+        once: repeat nothing.
+    """
+    attempts = _Attempts(limits)
+    return Retrying(
+        stop=attempts.are_over,
+        retry=retry_if_exception(lambda error: not once and _is_retried(error, limits)),
+        wait=attempts.pause,
         reraise=True,
     )
 

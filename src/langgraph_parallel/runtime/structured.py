@@ -18,8 +18,10 @@ from pydantic import BaseModel, ValidationError
 
 from langgraph_parallel.errors import InvalidAnswer, RefusedAnswer
 from langgraph_parallel.prompts import load_prompt
+from langgraph_parallel.records import Usage
 from langgraph_parallel.runtime.direct import Direct
 from langgraph_parallel.runtime.models import is_openai
+from langgraph_parallel.runtime.recording import read_usage
 
 stream_listener: ContextVar[Callable[[str | None], None] | None] = ContextVar("stream_listener", default=None)
 """Gets an answer's text in parts as they arrive, and None when an answer begins. If it is set, calls
@@ -66,6 +68,10 @@ class BoundModel:
         if not isinstance(answer, AIMessage):
             raise InvalidAnswer(f"the model returned {type(answer).__name__}; expected a message")
         return answer
+
+    def usage(self, answer: AIMessage) -> Usage:
+        """Return the tokens of an answer."""
+        return read_usage(answer)
 
     async def _stream(
         self, messages: Sequence[BaseMessage], config: RunnableConfig, listener: Callable[[str | None], None]

@@ -73,6 +73,15 @@ class Alarm:
         arm() if is_running(loop) else loop.call_soon_threadsafe(arm)
 
 
+def in_event_loop() -> bool:
+    """Return whether an event loop runs in this thread."""
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return False
+    return True
+
+
 def is_running(loop: asyncio.AbstractEventLoop) -> bool:
     """Return whether this code runs in that event loop."""
     try:

@@ -1,5 +1,6 @@
 """A review as a stream of events: run or resumed, with progress, and stopped gracefully by a signal."""
 
+import contextlib
 from collections.abc import AsyncIterator, Mapping
 from typing import Any, Protocol, cast
 
@@ -8,6 +9,7 @@ from langgraph.graph.state import CompiledStateGraph
 
 from langgraph_parallel.cli.signals import stoppable
 from langgraph_parallel.control import is_unfinished, rewind
+from langgraph_parallel.errors import CompletionError
 from langgraph_parallel.nodes.fan_out.task import BranchEvent
 from langgraph_parallel.nodes.review.steps import question_in
 from langgraph_parallel.records import Branch, Review, ReviewQuestion, RunReport
@@ -56,9 +58,10 @@ async def resume_review(graph: Graph, config: RunnableConfig, watcher: Watcher) 
 
     async def finish_and_redrive() -> Result:
         if await is_unfinished(graph, config):
-            result = await _follow(graph, None, config, watcher)
-            if result[0] is not None and result[0].interrupted:
-                return result
+            with contextlib.suppress(CompletionError):  # votes that failed are run again below
+                result = await _follow(graph, None, config, watcher)
+                if result[0] is not None and result[0].interrupted:
+                    return result
         if await rewind(graph, config):
             return await _follow(graph, None, config, watcher)
         values = (await graph.aget_state(config)).values

@@ -1,15 +1,16 @@
 """Redrive of a flow: which sections of a finished run are worked on again, and what is dropped with them."""
 
-from collections.abc import Iterable, Mapping, Sequence, Set
+from collections.abc import Callable, Iterable, Mapping, Sequence, Set
 from typing import Any
 
 from langgraph.types import Overwrite
 
 from langgraph_parallel.nodes.fan_out.handover import Handover
-from langgraph_parallel.nodes.flow.spec import Sections
+from langgraph_parallel.nodes.flow.spec import Flow, Sections
 from langgraph_parallel.records import Answer, Branch, Call
 from langgraph_parallel.reducers.staging import earliest_round, fingerprint, stage
 from langgraph_parallel.runtime.context import Context
+from langgraph_parallel.runtime.run import Run
 
 
 def resume_update(
@@ -73,6 +74,20 @@ def _blocked_sections(kept: Sections, unfinished: Set[str], wave: Sequence[str])
 
 def _calls_of(ids: Iterable[str], branches: Mapping[str, Branch]) -> dict[str, Call]:
     return {call.id: call for id in ids if id in branches for call in branches[id].calls}
+
+
+def resume_race(flow: Flow) -> Callable[[Run, Mapping[str, Any], Iterable[Branch]], None] | None:
+    """Return what watches the branches of a fan-out that is resumed; None if nothing does."""
+    watch = flow.watch
+    if watch is None:
+        return None
+
+    def resume(run: Run, state: Mapping[str, Any], ended: Iterable[Branch]) -> None:
+        run.race(watch(run, state["sections"]))
+        for branch in ended:
+            run.ended(branch, planned=False)
+
+    return resume
 
 
 def redrive_update(state: Any, context: Context) -> dict[str, Any]:

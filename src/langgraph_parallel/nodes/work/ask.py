@@ -172,7 +172,7 @@ class Ask:
             usd=priced.usd(Usage(input_tokens=asked, output_tokens=answered)),
         )
 
-    async def _calling(self, config: RunnableConfig) -> Calling:
+    async def _calling(self, config: RunnableConfig) -> Calling[AIMessage]:
         """Collect what a call needs in the current run."""
         run = current_run()
         model = await get_model(self.chosen(current_context()))
@@ -182,7 +182,7 @@ class Ask:
         priced = named.at(limits)
         check_budget(limits, priced)
         return Calling(
-            bound=bound,
+            sender=bound,
             target=priced.model,
             limiter=get_limiter(endpoint, priced.model),
             rates=Rates.of(limits),

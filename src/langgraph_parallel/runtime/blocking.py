@@ -1,0 +1,90 @@
+"""Calls of sync code: they wait, retry and settle as all others do, in their own thread."""
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, TypeVar
+
+from langchain_core.messages import BaseMessage
+from langchain_core.outputs import ChatGenerationChunk
+
+from langgraph_parallel.records import Usage
+from langgraph_parallel.runtime.calling import Calling, count_tokens
+from langgraph_parallel.runtime.open_call import OpenCall
+from langgraph_parallel.runtime.recording import read_usage
+from langgraph_parallel.runtime.retry import is_throttled, retrying_blocking
+from langgraph_parallel.runtime.tokens import estimate_tokens
+from langgraph_parallel.runtime.waiting import in_event_loop
+
+AnswerT = TypeVar("AnswerT")
+
+
+def send(
+    calling: Calling[Any],
+    messages: Sequence[BaseMessage],
+    make: Callable[[], AnswerT],
+    usage: Callable[[AnswerT], Usage],
+) -> AnswerT:
+    """Send until there is an answer, as `Calling.send`; without a timeout and hedges.
+
+    In the thread of an event loop, which it blocks, a call takes a slot only if one is free, and is made
+    once.
+
+    Args:
+        calling: how the call goes; its sender is not used.
+        messages: the prompt.
+        make: makes one request.
+        usage: returns the tokens of an answer.
+    """
+    for attempt in retrying_blocking(calling.limits, once=in_event_loop()):
+        with attempt:
+            call = _open(calling, messages, attempt.retry_state.attempt_number)
+            try:
+                answer = make()
+            except BaseException as error:
+                _fail(call, error)
+                raise
+            call.close(usage(answer), ok=True)
+            return answer
+    raise AssertionError("tenacity re-raises the last error")  # pragma: no cover
+
+
+def stream(
+    calling: Calling[Any],
+    messages: Sequence[BaseMessage],
+    open_stream: Callable[[], Iterator[ChatGenerationChunk]],
+) -> Iterator[ChatGenerationChunk]:
+    """Yield the parts of an answer; until the first one has arrived, a failure is retried."""
+    for attempt in retrying_blocking(calling.limits, once=in_event_loop()):
+        with attempt:
+            call = _open(calling, messages, attempt.retry_state.attempt_number)
+            parts = open_stream()
+            try:
+                part = next(parts, None)
+            except BaseException as error:
+                _fail(call, error)
+                raise
+    used, text = Usage(), ""
+    try:
+        while part is not None:
+            used, text = used + read_usage(part.message), text + part.text
+            yield part
+            part = next(parts, None)
+    except BaseException as error:
+        _fail(call, error, text)
+        raise
+    call.close(used, ok=True)
+
+
+def _open(calling: Calling[Any], messages: Sequence[BaseMessage], number: int) -> OpenCall:
+    call = calling.new_call(count_tokens(messages), number)
+    call.open_blocking()
+    return call
+
+
+def _fail(call: OpenCall, error: BaseException, text: str = "") -> None:
+    """Settle a call that failed, or whose reader went away after some text."""
+    call.learn(error)
+    used = Usage()
+    if not isinstance(error, Exception):
+        answered = estimate_tokens(text) if text else 0
+        used = Usage(input_tokens=call.prompt_tokens, output_tokens=answered)
+    call.close(used, ok=False, throttled=is_throttled(error))
