@@ -53,6 +53,7 @@ if TYPE_CHECKING:
     from langgraph_parallel.prompts import Prompt
     from langgraph_parallel.records import Section
     from langgraph_parallel.runtime.context import Context, ReviewContext, VotingContext
+    from langgraph_parallel.runtime.governed import governed
     from langgraph_parallel.runtime.limits import Limits
     from langgraph_parallel.runtime.run import drain
 
@@ -90,6 +91,7 @@ _MODULES = {
     "create_voting": "graphs.voting",
     "drain": "runtime.run",
     "estimate": "control",
+    "governed": "runtime.governed",
     "redrive": "control",
 }
 """For each public name, the module that defines it."""
@@ -143,6 +145,7 @@ __all__ = [
     "drain",
     "errors",
     "estimate",
+    "governed",
     "limiting",
     "plan",
     "records",

@@ -1,6 +1,7 @@
 """Agents and other graphs of LangGraph as workers: each gets its question, and its last message counts."""
 
 import json
+import sys
 from collections.abc import Callable, Mapping
 from typing import Annotated, Any
 
@@ -397,3 +398,12 @@ async def test_any_awaitable_is_awaited(worker: Any) -> None:
     """A function that is not async may return one."""
     out = await create_voting(voters={"ann": worker}).ainvoke(QUESTION)
     assert out["verdict"].choice == "yes"
+
+
+def test_without_langchain_the_middleware_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is an extra: nothing else of the package needs langchain."""
+    missing: Any = None
+    monkeypatch.setitem(sys.modules, "langchain.agents.middleware", missing)
+    monkeypatch.delitem(sys.modules, "langgraph_parallel.nodes.work.middleware", raising=False)
+    with pytest.raises(errors.UsageError, match=r"pip install 'langgraph-parallel\[agents\]'"):
+        _ = agents.GovernedMiddleware

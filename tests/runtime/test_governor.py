@@ -10,9 +10,11 @@ from langchain_core.output_parsers import StrOutputParser
 from langchain_core.runnables import RunnableLambda
 from langchain_core.tools import tool
 from langchain_openai import ChatOpenAI
+from openai import AsyncOpenAI
 
-from langgraph_parallel import Limits, create_sectioning, create_voting
+from langgraph_parallel import Limits, create_research, create_review, create_sectioning, create_voting
 from langgraph_parallel.records import Section
+from langgraph_parallel.report.run import run_lines
 from langgraph_parallel.runtime.limiter_registry import get_limiter
 from tests.support.server import Gate, ModelServer, Reply
 
@@ -205,3 +207,42 @@ async def test_planners_and_synthesizers_are_governed(server: ModelServer, own: 
     out = await capped.ainvoke({"content": ""})
     assert (out["result"], len(server.requests)) == (None, 3)
     assert "the budget of 1 calls is spent" in out["run_report"].failures["synthesize"]
+
+
+async def test_the_report_names_the_steps_of_an_agent(server: ModelServer, own: ChatOpenAI) -> None:
+    """And calls of its tools; a function has no steps."""
+
+    async def look(text: str) -> str:
+        """Look something up."""
+        return str((await own.ainvoke("inner")).text)
+
+    server.on(lambda r: r.body["messages"][-1]["role"] == "tool", Reply(text="done"))
+    agent = create_agent(own, [look], name="researcher")
+    out = await create_sectioning(planner=sections(1), worker=agent).ainvoke({"content": "x"})
+    steps = [call.step for call in out["run_report"].calls]
+    assert steps == ["researcher/model", "researcher/tools", "researcher/model"]
+    out = await create_sectioning(planner=sections(1), worker=kinds(own)["async"]).ainvoke({"content": "x"})
+    assert [call.step for call in out["run_report"].calls] == [""]
+
+
+async def test_the_report_says_what_it_could_not_see(server: ModelServer, own: ChatOpenAI) -> None:
+    """A client of the provider in a function is past LangChain: that is said, instead of no calls."""
+
+    async def raw(section: Section) -> str:
+        async with AsyncOpenAI(base_url=server.url, api_key="x") as client:
+            messages: Any = [{"role": "user", "content": section.content}]
+            answer = await client.chat.completions.create(model="own", messages=messages)
+            return answer.choices[0].message.content or ""
+
+    out = await create_sectioning(planner=sections(2), worker=raw).ainvoke({"content": "x"})
+    report = out["run_report"]
+    assert (len(server.requests), report.unseen) == (2, 2)
+    said = "2 branches ran code of yours in which no model call was seen"
+    assert any(line.startswith(said) for line in run_lines(report))
+    assert "no calls seen" in run_lines(report)[1]
+    seen = await create_sectioning(planner=sections(2), worker=kinds(own)["async"]).ainvoke({"content": "x"})
+    assert seen["run_report"].unseen == 0
+    engines = await create_review(offline=True).ainvoke({"files": {"a.py": "x = 1\n"}})
+    assert engines["run_report"].unseen == 0
+    passages = await create_research(offline=True).ainvoke({"question": "x", "files": {"a": "x"}})
+    assert passages["run_report"].unseen == 0

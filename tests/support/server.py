@@ -269,13 +269,22 @@ class ModelServer:
         if _is_of_another_client(request):
             response.force_close()
         await response.prepare(raw)
-        text = _completion(request.body, reply)["choices"][0]["message"]["content"] or ""
+        message = _completion(request.body, reply)["choices"][0]["message"]
+        text = message["content"] or ""
         base = {"id": "c", "object": "chat.completion.chunk", "created": 0, "model": request.body["model"]}
         for piece in [text[i : i + 8] for i in range(0, len(text), 8)]:
             delta = {"index": 0, "delta": {"role": "assistant", "content": piece}, "finish_reason": None}
             await response.write(f"data: {json.dumps({**base, 'choices': [delta]})}\n\n".encode())
+        for number, call in enumerate(message.get("tool_calls") or []):
+            delta = {"index": 0, "delta": {"tool_calls": [{**call, "index": number}]}, "finish_reason": None}
+            await response.write(f"data: {json.dumps({**base, 'choices': [delta]})}\n\n".encode())
         end = {"index": 0, "delta": {}, "finish_reason": "stop"}
-        await response.write(f"data: {json.dumps({**base, 'choices': [end]})}\n\ndata: [DONE]\n\n".encode())
+        parts = [{**base, "choices": [end]}]
+        if (request.body.get("stream_options") or {}).get("include_usage"):
+            parts.append({**base, "choices": [], "usage": _completion(request.body, reply)["usage"]})
+        for part in parts:
+            await response.write(f"data: {json.dumps(part)}\n\n".encode())
+        await response.write(b"data: [DONE]\n\n")
         return response
 
 

@@ -37,9 +37,12 @@ class Call(Record):
     id: str
     """Unique; for a model, the LangChain run id."""
     kind: Literal["model", "engine", "worker"]
-    """`worker`: a branch that made no other call, for example a plain function."""
+    """`worker`: a branch with code of the caller's, such as a function, in which no model call was seen."""
     target: str
     """Name of the model or engine; for `worker`, the name of the branch."""
+    step: str = ""
+    """The step of an agent or a graph of others that made the call: `model`, `researcher/model`,
+    `tools/summary/write`."""
     started: float
     """Start, in seconds since the epoch."""
     ended: float

@@ -40,6 +40,9 @@ class RunReport(Record):
     """Cost of all model calls in US dollars; None if a price is unknown."""
     wasted_usd: float | None = None
     """Cost of the wasted calls, included in `usd`; None if a price is unknown."""
+    unseen: int = 0
+    """Number of branches with code of the caller's in which no model call was seen. What they call past
+    LangChain's chat models, by a client of a provider, is in none of these numbers, and under no limit."""
     calls_saved: int = 0
     """Number of voters that were not asked, because their vote had ended; each saves at least one call."""
     trials: list[Trial] = []

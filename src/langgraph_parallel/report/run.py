@@ -14,6 +14,9 @@ def run_lines(report: RunReport) -> list[str]:
     lines = [_time_line(report), _work_line(report)]
     if report.usage.input_tokens or report.usage.output_tokens:
         lines.append(f"{report.usage.input_tokens:,} tokens in, {report.usage.output_tokens:,} out.")
+    if report.unseen:
+        where = f"{count(report.unseen, 'branch')} ran code of yours in which no model call was seen"
+        lines.append(f"{where}; calls past LangChain's chat models are not counted, and under no limit.")
     lines += [f"Failed: {name}: {cause}" for name, cause in report.failures.items()]
     return lines
 
@@ -56,6 +59,6 @@ def _work_line(report: RunReport) -> str:
         if kind in kinds
     )
     return (
-        f"{branches}; {calls or 'no calls'}; {count(report.retries, 'retry')}; "
+        f"{branches}; {calls or 'no calls seen'}; {count(report.retries, 'retry')}; "
         f"{report.throttled_share:.0%} of calls throttled."
     )

@@ -64,17 +64,20 @@ class Calling(Generic[AnswerT]):
     priced: Priced
     run: Run
     config: RunnableConfig
+    step: str = ""
+    """The step of an agent that makes the calls."""
     shared: Shared | None = None
     """Limits that are shared with other processes; None if they are not."""
 
     @classmethod
-    def of(cls, model: BaseChatModel, sender: Any, own: Limits | None) -> "Calling[Any]":
+    def of(cls, model: BaseChatModel, sender: Any, own: Limits | None, step: str) -> "Calling[Any]":
         """Collect what the calls of a governed model need in the current run.
 
         Args:
             model: to be called.
             sender: sends its requests.
             own: limits of its calls.
+            step: of an agent, that makes them.
         """
         run = current_run()
         limits = run.limits_for(own)
@@ -88,12 +91,13 @@ class Calling(Generic[AnswerT]):
             priced=priced,
             run=run,
             config=RunnableConfig(),
+            step=step,
         )
 
     @classmethod
-    async def to(cls, model: BaseChatModel, sender: Any, own: Limits | None) -> "Calling[Any]":
+    async def to(cls, model: BaseChatModel, sender: Any, own: Limits | None, step: str) -> "Calling[Any]":
         """Collect the same, and the limits that are shared with other processes."""
-        calling = cls.of(model, sender, own)
+        calling = cls.of(model, sender, own, step)
         priced = calling.priced
         # Reading the price table takes time: once, and not in the event loop.
         await loop_local_async(("priced", priced), lambda: asyncio.to_thread(priced.usd, Usage()))
@@ -111,6 +115,7 @@ class Calling(Generic[AnswerT]):
             prompt_tokens=prompt_tokens,
             number=number,
             hedge=hedge,
+            step=self.step,
         )
 
     async def send(self, messages: Sequence[BaseMessage], purpose: str = "") -> AnswerT:

@@ -23,6 +23,7 @@ from langgraph_parallel.runtime.calling import Calling
 from langgraph_parallel.runtime.governed_request import GovernedRequest, result_usage
 from langgraph_parallel.runtime.limits import Limits, worker_limits
 from langgraph_parallel.runtime.models import GOVERNED, GOVERNED_TAG, get_model, plain_model, without_retries
+from langgraph_parallel.runtime.recording import step_of
 from langgraph_parallel.runtime.streaming import stream
 
 ModelT = TypeVar("ModelT", bound=BaseChatModel)
@@ -83,6 +84,10 @@ def _governed_class(base: type[BaseChatModel]) -> type[BaseChatModel]:
     return cast("type[BaseChatModel]", metaclass(base.__name__, (base,), members))
 
 
+def _step(run_manager: Any) -> str:
+    return step_of(getattr(run_manager, "metadata", None) or {})
+
+
 async def _agenerate(
     self: Any,
     messages: list[BaseMessage],
@@ -92,7 +97,7 @@ async def _agenerate(
 ) -> ChatResult:
     model = await get_model(self)
     request = await GovernedRequest.of(model, stop, run_manager, options)
-    calling = await Calling.to(model, request, self.__dict__[_LIMITS])
+    calling = await Calling.to(model, request, self.__dict__.get(_LIMITS), _step(run_manager))
     result: ChatResult = await calling.send(messages)
     return result
 
@@ -106,7 +111,7 @@ async def _astream(
 ) -> AsyncIterator[ChatGenerationChunk]:
     model = await get_model(self)
     request = await GovernedRequest.of(model, stop, run_manager, options)
-    calling = await Calling.to(model, request, self.__dict__[_LIMITS])
+    calling = await Calling.to(model, request, self.__dict__.get(_LIMITS), _step(run_manager))
 
     def open_stream() -> AsyncIterator[ChatGenerationChunk]:
         return model._astream(messages, stop=stop, run_manager=run_manager, **options)
@@ -128,7 +133,9 @@ def _generate(
     def make() -> ChatResult:
         return model._generate(messages, stop=stop, run_manager=run_manager, **options)
 
-    return blocking.send(Calling.of(model, None, self.__dict__[_LIMITS]), messages, make, result_usage)
+    return blocking.send(
+        Calling.of(model, None, self.__dict__.get(_LIMITS), _step(run_manager)), messages, make, result_usage
+    )
 
 
 def _stream(
@@ -143,4 +150,6 @@ def _stream(
     def open_stream() -> Iterator[ChatGenerationChunk]:
         return model._stream(messages, stop=stop, run_manager=run_manager, **options)
 
-    yield from blocking.stream(Calling.of(model, None, self.__dict__[_LIMITS]), messages, open_stream)
+    yield from blocking.stream(
+        Calling.of(model, None, self.__dict__.get(_LIMITS), _step(run_manager)), messages, open_stream
+    )

@@ -37,7 +37,7 @@ from langgraph_parallel.runtime.limiter_registry import current_limiter, get_lim
 from langgraph_parallel.runtime.models import GOVERNED_TAG
 from langgraph_parallel.runtime.open_call import OpenCall
 from langgraph_parallel.runtime.prices import Priced
-from langgraph_parallel.runtime.recording import Unheard, read_usage, recording
+from langgraph_parallel.runtime.recording import Unheard, read_usage, recording, step_of
 from langgraph_parallel.runtime.retry import is_throttled
 from langgraph_parallel.runtime.run import current_run
 from langgraph_parallel.runtime.slots import Rates
@@ -188,7 +188,7 @@ def governed_recording() -> Iterator[dict[str, Call]]:
     """Collect the calls that are made inside, and let those of others obey the run: a planner's, a join's."""
     token = var_child_runnable_config.set(governed_config(var_child_runnable_config.get() or {}))
     try:
-        with recording() as calls:
+        with recording(var_child_runnable_config.get()) as calls:
             yield calls
     finally:
         var_child_runnable_config.reset(token)
@@ -208,6 +208,7 @@ def _new_call(serialized: Mapping[str, Any], metadata: Mapping[str, Any], messag
         rates=Rates.of(limits),
         priced=Priced(provider or None, model).at(limits),
         prompt_tokens=sum(map(count_tokens, messages)),
+        step=step_of(metadata),
     )
 
 

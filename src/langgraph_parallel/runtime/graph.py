@@ -1,5 +1,6 @@
 """Compiled graphs whose every invocation is a governed run, sync or async."""
 
+import contextlib
 import os
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import aclosing
@@ -9,6 +10,7 @@ from typing import Any, TypeVar, cast
 
 from langchain_core.runnables import RunnableConfig
 from langgraph.checkpoint.base import BaseCheckpointSaver
+from langgraph.config import get_config
 from langgraph.graph.state import CompiledStateGraph
 from langgraph.types import Command
 
@@ -61,7 +63,10 @@ class Governing:
 
 
 def is_resuming(config: RunnableConfig | None) -> bool:
-    """Return whether a graph with this config is part of a run that is resumed."""
+    """Return whether a graph with this config, or this code, is part of a run that is resumed."""
+    if config is None:
+        with contextlib.suppress(RuntimeError):  # outside of any graph
+            config = get_config()
     return bool(((config or {}).get("configurable") or {}).get(_RESUMING))
 
 

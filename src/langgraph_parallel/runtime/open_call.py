@@ -40,6 +40,8 @@ class OpenCall:
     number: int = 1
     """1 for the first attempt."""
     hedge: bool = False
+    step: str = ""
+    """The step of an agent that makes the request."""
     id: UUID = field(default_factory=uuid4)
     recorded: dict[str, Call] | None = field(default_factory=current_recording)
     bound: Bound | None = field(default_factory=current_bound)
@@ -158,6 +160,7 @@ class OpenCall:
                 id=str(self.id),
                 kind="model",
                 target=self.target,
+                step=self.step,
                 started=self.started,
                 ended=time.time(),
                 attempt=self.number,

@@ -1,14 +1,21 @@
 """The calls of a branch, collected while it runs."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
+from typing import Any
 
 from langchain_core.messages import AIMessage, BaseMessage
+from langchain_core.runnables import RunnableConfig
 
 from langgraph_parallel.records import Call, Usage
 
+_place: ContextVar[str] = ContextVar("place", default="")
 _calls: ContextVar[dict[str, Call] | None] = ContextVar("calls", default=None)
+
+
+NODE_PATH = "langgraph_checkpoint_ns"
+"""Key in the metadata that LangGraph gives a node: `worker:1f2e|tools:3c4d`, the path of nodes with ids."""
 
 
 class Unheard:
@@ -16,15 +23,21 @@ class Unheard:
 
 
 @contextmanager
-def recording() -> Iterator[dict[str, Call]]:
-    """Collect the calls that are made inside, by id; an enclosing recording gets them when this one ends."""
+def recording(config: RunnableConfig | None = None) -> Iterator[dict[str, Call]]:
+    """Collect the calls that are made inside, by id; an enclosing recording gets them when this one ends.
+
+    Args:
+        config: of the node; steps are named from there.
+    """
     outer = _calls.get()
     inner: dict[str, Call] = {}
-    token = _calls.set(inner)
+    metadata = (config or {}).get("metadata") or {}
+    token, place = _calls.set(inner), _place.set(str(metadata.get(NODE_PATH) or _place.get()))
     try:
         yield inner
     finally:
         _calls.reset(token)
+        _place.reset(place)
         if outer is not None:
             outer.update(inner)
 
@@ -39,6 +52,20 @@ def record(call: Call) -> None:
 def current_recording() -> dict[str, Call] | None:
     """Return the calls of the recording that this code runs in; None outside of one."""
     return _calls.get()
+
+
+def step_of(metadata: Mapping[str, Any]) -> str:
+    """Return the step of an agent or a graph that makes a call: the path of nodes below the one recorded.
+
+    Args:
+        metadata: of the call, as LangChain gives it to callbacks.
+    """
+    path, place = str(metadata.get(NODE_PATH) or ""), _place.get()
+    if not place or not path.startswith(place):
+        return ""
+    names = [part.partition(":")[0] for part in path.removeprefix(place).split("|") if part]
+    agent = str(metadata.get("lc_agent_name") or "")
+    return "/".join([agent, *names] if agent and names else names)
 
 
 def read_usage(message: BaseMessage) -> Usage:

@@ -73,7 +73,8 @@ async def run_branch(worker: Worker | Dispatcher, task: Task, config: RunnableCo
         asyncio.CancelledError: the run is being cancelled.
     """
     run, outcome, started = find_run(config) or current_run(), Outcome(), time.time()
-    with recording() as calls:
+    chosen: Worker | None = None
+    with recording(config) as calls:
         try:
             chosen, work = (
                 worker.select(task["work"]) if isinstance(worker, Dispatcher) else (worker, task["work"])
@@ -87,7 +88,7 @@ async def run_branch(worker: Worker | Dispatcher, task: Task, config: RunnableCo
             outcome.status, outcome.error = "cancelled", describe(failure)  # the worker cancelled itself
         except Exception as failure:
             outcome.failed(failure, begun=bool(calls))
-    branch = outcome.record(task, started, calls)
+    branch = outcome.record(task, started, calls, chosen)
     run.ended(branch, planned=task.get("planned", 0) > 0)
     return branch
 

@@ -10,7 +10,7 @@ from pydantic import JsonValue, TypeAdapter
 from langgraph_parallel.errors import BudgetSpent, CompletionError, DeadlineExceeded, KeptBack, NotStarted
 from langgraph_parallel.nodes.fan_out.task import Task
 from langgraph_parallel.nodes.work.render import GRAPH
-from langgraph_parallel.nodes.work.workers import Worker
+from langgraph_parallel.nodes.work.workers import Worker, is_of_package
 from langgraph_parallel.records import Below, Branch, Call, EndedBy, RunReport, Status, Verdict
 from langgraph_parallel.runtime.bound import Bound
 from langgraph_parallel.runtime.graph import ParallelGraph
@@ -69,18 +69,21 @@ class Outcome:
         self.by, self.error = bound.ended_by, bound.why
         self.status = "timed_out" if self.by == "deadline" else "cancelled" if begun else "skipped"
 
-    def record(self, task: Task, started: float, recorded: Mapping[str, Call]) -> Branch:
+    def record(
+        self, task: Task, started: float, recorded: Mapping[str, Call], worker: Worker | None
+    ) -> Branch:
         """Build the record of the branch.
 
         Args:
             task: what was sent to it.
             started: when, in seconds since the epoch.
+            worker: that did it; None if there was none.
             recorded: the calls of this attempt; those of earlier attempts are added.
         """
         before, report = task.get("before"), self.report
         nested = {call.id: call for call in report.calls} if report else {}
         calls: Sequence[Call] = list({**recorded, **nested}.values())
-        calls = calls or self._own_call(task["id"], task["name"], started)
+        calls = calls or self._own_call(task["id"], task["name"], started, worker)
         unique = {call.id: call for call in [*(before.calls if before else ()), *calls]}
         return Branch(
             id=task["id"],
@@ -98,14 +101,14 @@ class Outcome:
             **_nested_fields(report),
         )
 
-    def _own_call(self, branch: str, name: str, started: float) -> list[Call]:
-        """Count the work of a function that called no model as one call; none if it was skipped."""
+    def _own_call(self, branch: str, name: str, started: float, worker: Worker | None) -> list[Call]:
+        """Count work in which no model call was seen as one call; none if it was skipped."""
         if self.status == "skipped":
             return []
         return [
             Call(
                 id=f"{branch}@{started}",
-                kind="worker",
+                kind="engine" if worker is not None and is_of_package(worker) else "worker",
                 target=name,
                 started=started,
                 ended=time.time(),

@@ -93,6 +93,15 @@ class _Function(RunnableLambda[Any, Any]):
         return await result if inspect.isawaitable(result) else result
 
 
+def is_of_package(worker: Worker) -> bool:
+    """Return whether a worker is code of this package, whose model calls are all known."""
+    if isinstance(worker, _Function):
+        function = getattr(worker, "func", None) or worker.afunc
+        module = inspect.getmodule(function)
+        return module is not None and module.__name__.partition(".")[0] == __name__.partition(".")[0]
+    return isinstance(worker, Ask | Composed | ParallelGraph)
+
+
 def _itself(section: Section) -> object:
     return section
 

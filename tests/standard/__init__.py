@@ -1,0 +1,1 @@
+"""LangChain's own suites, run on a governed model."""

@@ -1,0 +1,66 @@
+"""LangChain's suites for chat models, on `ChatOpenAI` and on the same model governed.
+
+`test_standard` runs this file, and compares; the address of the server is in `STANDARD_SERVER`.
+"""
+
+import os
+from typing import Any
+
+import pytest
+from langchain_core.language_models import BaseChatModel
+from langchain_openai import ChatOpenAI
+from langchain_tests.integration_tests import ChatModelIntegrationTests
+from langchain_tests.unit_tests import ChatModelUnitTests
+
+from langgraph_parallel import governed
+
+
+class Plain:
+    """The model itself."""
+
+    @property
+    def chat_model_class(self) -> Any:
+        """The class."""
+        return ChatOpenAI
+
+    @property
+    def chat_model_params(self) -> dict[str, Any]:
+        """What it is made with."""
+        address = os.environ["STANDARD_SERVER"]
+        return {"model": "own", "api_key": "none", "base_url": address, "stream_usage": True}
+
+    @property
+    def init_from_env_params(self) -> tuple[dict[str, str], dict[str, str], dict[str, str]]:
+        """A key in the environment."""
+        return {"OPENAI_API_KEY": "key"}, {"model": "own"}, {"openai_api_key": "key"}
+
+
+class Governed(Plain):
+    """The same model, governed."""
+
+    @property
+    def chat_model_class(self) -> Any:
+        """The class."""
+        return type(governed(ChatOpenAI(**self.chat_model_params)))
+
+    @pytest.fixture
+    def model(self, request: pytest.FixtureRequest) -> BaseChatModel:
+        """The model."""
+        options = {**self.standard_chat_model_params, **self.chat_model_params}  # type: ignore[attr-defined]
+        return governed(ChatOpenAI(**options, **(getattr(request, "param", None) or {})))
+
+
+class TestPlainUnit(Plain, ChatModelUnitTests):  # noqa: D101
+    pass
+
+
+class TestGovernedUnit(Governed, ChatModelUnitTests):  # noqa: D101
+    pass
+
+
+class TestPlainIntegration(Plain, ChatModelIntegrationTests):  # noqa: D101
+    pass
+
+
+class TestGovernedIntegration(Governed, ChatModelIntegrationTests):  # noqa: D101
+    pass
