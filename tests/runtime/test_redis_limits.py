@@ -15,14 +15,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from langchain_openai import ChatOpenAI
 from redis.asyncio import Redis
 
-from langgraph_parallel import Ask, Limits
+from langgraph_parallel import Ask, Limits, Section, create_sectioning
 from langgraph_parallel.errors import UsageError
 from langgraph_parallel.limiting import share_limits
 from langgraph_parallel.runtime.loops import loop_local
 from tests.support.clock import until
-from tests.support.fans import GIVEN, flat
+from tests.support.fans import GIVEN, flat, numbered
 from tests.support.server import Gate, ModelServer, Reply
 
 ROOT = Path(__file__).parents[2]
@@ -109,6 +110,29 @@ async def test_a_cancelled_call_returns_its_lease(model: str, server: ModelServe
     with pytest.raises(asyncio.CancelledError):
         await first
     assert await asyncio.wait_for(ask.ainvoke("omega"), 5) == "ok"
+
+
+@pytest.mark.needs_redis
+@pytest.mark.skipif(not REDIS, reason="REDIS does not name a server; CI has one")
+async def test_calls_of_functions_hold_leases_too(server: ModelServer, own: ChatOpenAI) -> None:
+    """While they are in flight, and no longer."""
+    share_limits(REDIS)
+    gate = Gate()
+    server.always(Reply(gate=gate))
+    name = f"langgraph-parallel:{server.url}/|own:leases"
+
+    async def ask(section: Section) -> str:
+        return str((await own.ainvoke(section.content)).text)
+
+    running = asyncio.ensure_future(create_sectioning(planner=numbered(3), worker=ask).ainvoke(GIVEN))
+    async with Redis.from_url(REDIS) as redis:
+        await asyncio.to_thread(server.wait, lambda s: s.in_flight == 3)
+        assert await redis.zcard(name) == 3
+        gate.open()
+        await running
+        left: list[int] = [3]
+        while left[-1]:
+            left.append(await redis.zcard(name))
 
 
 @pytest.fixture

@@ -20,8 +20,9 @@ import logging
 import os
 import sys
 import threading
+import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from typing import Any
 from uuid import UUID
 
@@ -38,6 +39,7 @@ from langgraph_parallel.runtime.models import GOVERNED_TAG
 from langgraph_parallel.runtime.open_call import OpenCall
 from langgraph_parallel.runtime.prices import Priced
 from langgraph_parallel.runtime.recording import Unheard, read_usage, recording, step_of
+from langgraph_parallel.runtime.redis_limits import get_shared
 from langgraph_parallel.runtime.retry import is_throttled
 from langgraph_parallel.runtime.run import current_run
 from langgraph_parallel.runtime.slots import Rates
@@ -144,11 +146,15 @@ class _AsyncGovernor(Unheard, AsyncCallbackHandler):
         if (task := _ledger.take_task(run_id)) is None:
             return  # an `Ask` makes the call, or a thread, which has opened it
         call = _new_call(serialized or {}, kwargs.get("metadata") or {}, messages)
-        if call.bound is None:
+        with nullcontext() if call.bound is None else call.bound.waiting():
             await call.open()
-        else:
-            with call.bound.waiting():
-                await call.open()
+        try:
+            if (shared := await get_shared(call.endpoint, call.target)) is not None:
+                call.return_lease = await shared.hold(call.rates, call.tokens, call.limits.call_timeout)
+                call.started = time.time()
+        except BaseException:
+            call.give_back()
+            raise
         _ledger.add(run_id, call)
         task.add_done_callback(lambda _: _ledger.close(run_id, ok=False))
 
@@ -198,12 +204,13 @@ def _new_call(serialized: Mapping[str, Any], metadata: Mapping[str, Any], messag
     """Describe a call by what LangChain tells of it."""
     provider = str(metadata.get("ls_provider") or "")
     model = str(metadata.get("ls_model_name") or serialized.get("name") or "model")
-    run = current_run()
+    run, endpoint = current_run(), _endpoint(serialized, provider)
     limits = run.limits
     return OpenCall(
         target=model,
         run=run,
-        limiter=get_limiter(_endpoint(serialized, provider), model),
+        endpoint=endpoint,
+        limiter=get_limiter(endpoint, model),
         limits=limits,
         rates=Rates.of(limits),
         priced=Priced(provider or None, model).at(limits),

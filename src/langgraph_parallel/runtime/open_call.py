@@ -6,6 +6,7 @@ chat model that other people's code calls (`runtime.governor`).
 
 import asyncio
 import time
+from collections.abc import Callable
 from contextvars import copy_context
 from dataclasses import dataclass, field
 from uuid import UUID, uuid4
@@ -49,6 +50,10 @@ class OpenCall:
     """Amount to reserve: the most that the request may take, since a budget is never exceeded."""
     slot: Slot | None = None
     started: float = 0.0
+    endpoint: str = ""
+    """What identifies the endpoint; empty if whoever made the call knows it."""
+    return_lease: Callable[[], None] | None = None
+    """Returns what is held of the limits that are shared with other processes."""
 
     @property
     def tokens(self) -> int:
@@ -190,6 +195,8 @@ class OpenCall:
             self.bound.in_flight += 1
 
     def _end(self) -> None:
+        if self.return_lease is not None:
+            self.return_lease()
         if self.bound is not None:
             self.bound.in_flight -= 1
 

@@ -16,7 +16,7 @@ import os
 import random
 import time
 import uuid
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -124,6 +124,17 @@ class Shared:
             raise
         else:
             await self._release(id)
+
+    async def hold(self, rates: Rates, tokens: int, seconds: float) -> Callable[[], None]:
+        """Take a lease, as `lease`; return what gives it back, without waiting, and from any thread."""
+        held, loop = self.lease(rates, tokens, seconds), asyncio.get_running_loop()
+        await held.__aenter__()
+
+        def give_back() -> None:
+            with contextlib.suppress(RuntimeError):  # the loop is closed, and the lease expires
+                loop.call_soon_threadsafe(lambda: asyncio.ensure_future(held.__aexit__(None, None, None)))
+
+        return give_back
 
     async def pause(self, seconds: float) -> None:
         """Let all processes pause."""
