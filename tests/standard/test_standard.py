@@ -14,6 +14,7 @@ pytest.importorskip("langchain_tests", reason="langchain-tests is not installed;
 ROOT = Path(__file__).parents[2]
 
 
+@pytest.mark.needs_langchain_tests
 def test_a_governed_model_passes_what_the_model_passes(server: ModelServer, tmp_path: Path) -> None:
     """Unit and integration tests, against the loopback server."""
     server.on("magic_function", Reply(json={"input": 3}))
