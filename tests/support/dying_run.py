@@ -136,12 +136,14 @@ class Dying:
 
     Args:
         saver: the checkpointer.
+        last_words: file for the number of writes that are not stored yet when the process dies.
         die: `["checkpoint", n]` to die before the n-th checkpoint of the outermost graph is stored, when all
             writes before it are; `["writes", n]` after the n-th writes are stored; None for never.
     """
 
-    def __init__(self, saver: Any, die: list[Any] | None) -> None:
-        self.checkpoints = self.writes = 0
+    def __init__(self, saver: Any, die: list[Any] | None, last_words: Path) -> None:
+        self.checkpoints = self.writes = self._begun = 0
+        self._last_words = last_words
         self._die = die
         self._put, self._put_writes = saver.aput, saver.aput_writes
         saver.aput, saver.aput_writes = self.aput, self.aput_writes
@@ -157,9 +159,11 @@ class Dying:
 
     async def aput_writes(self, *arguments: Any, **options: Any) -> Any:
         """Store writes."""
+        self._begun += 1
         result = await self._put_writes(*arguments, **options)
         self.writes += 1
         if self._die == ["writes", self.writes]:
+            self._last_words.write_text(str(self._begun - self.writes))
             os.kill(os.getpid(), signal.SIGKILL)
         return result
 
@@ -170,7 +174,7 @@ async def run(wanted: dict[str, Any]) -> dict[str, Any]:
     build, given = GRAPHS[wanted["graph"]]
     async with saver_at(wanted["address"]) as saver:
         await saver.setup()
-        counts = Dying(saver, wanted["die"])
+        counts = Dying(saver, wanted["die"], Path(f"{wanted['output']}.unstored"))
         graph = build(checkpointer=saver, limits=Limits(concurrency=SIBLINGS, attempts=1))
         if wanted["way"] == "run":
             # So that the calls of the next step do not begin while a checkpoint is being stored.
