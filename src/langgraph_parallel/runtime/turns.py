@@ -90,9 +90,9 @@ class Lines:
 
     def served(self, run: Hashable, priority: float) -> None:
         """Note that a call of a run got a slot, from its line or without waiting."""
-        turn = self._turn(run)
         if not self._by_run:  # nobody waits, so nobody has waited for longer than others
-            self._next_turns.clear()
+            self._next_turns, self._clock = {}, 0.0
+        turn = self._turn(run)
         priorities = sum(line[0].priority for line in self._by_run.values())
         if run not in self._by_run:
             priorities += priority
