@@ -7,10 +7,12 @@ from typing import Annotated, Any
 
 import pytest
 from langchain.agents import create_agent
-from langchain_core.messages import AnyMessage
+from langchain_core.messages import AIMessage, AnyMessage, HumanMessage
 from langchain_openai import ChatOpenAI
+from langgraph.checkpoint.memory import InMemorySaver
 from langgraph.graph import START, StateGraph
 from langgraph.graph.message import add_messages
+from langgraph.types import Command, interrupt
 from pydantic import BaseModel
 from typing_extensions import TypedDict
 
@@ -407,3 +409,25 @@ def test_without_langchain_the_middleware_says_what_to_install(monkeypatch: pyte
     monkeypatch.delitem(sys.modules, "langgraph_parallel.nodes.work.middleware", raising=False)
     with pytest.raises(errors.UsageError, match=r"pip install 'langgraph-parallel\[agents\]'"):
         _ = agents.GovernedMiddleware
+
+
+async def test_messages_that_an_agent_was_given_are_no_calls_of_it(
+    server: ModelServer, own: ChatOpenAI
+) -> None:
+    """In a run that is resumed, whose earlier calls are read from the agent's messages."""
+    server.always(Reply(text="fine"))
+    old = AIMessage("before", id="lc_run--01a2244e-c7c0-70ac-8fdd-223083791fc7-0")
+    chat = agents.adapt(agent(own), input=lambda s: {"messages": [old, HumanMessage(s.title)]}, output=str)
+
+    def ask_first(section: Section) -> Any:
+        return interrupt("may I?")
+
+    def plan(content: str) -> list[Section]:
+        return [Section(id=name, title=name, worker=name) for name in ("chat", "person")]
+
+    workers = {"chat": chat, "person": ask_first}
+    graph = create_sectioning(planner=plan, worker=workers, checkpointer=InMemorySaver())
+    config: Any = {"configurable": {"thread_id": "1"}}
+    await graph.ainvoke({"content": "x"}, config)
+    out = await graph.ainvoke(Command(resume="yes"), config)
+    assert [call.kind for call in out["run_report"].calls].count("model") == len(server.requests)

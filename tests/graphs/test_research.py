@@ -1,5 +1,6 @@
 """Research: workers state only what their tools return, and the report cites only existing findings."""
 
+import asyncio
 from typing import Any
 
 import pytest
@@ -220,6 +221,16 @@ async def test_what_a_worker_had_asked_is_not_asked_again_after_a_crash(
     report = out["run_report"]
     assert len(report.calls) == 6
     assert report.usage.input_tokens == 60
+
+
+async def test_under_max_concurrency_it_does_not_wait_for_itself(model: str, server: ModelServer) -> None:
+    """LangGraph gives a topic one of few places, and would give none to what it remembers."""
+    plans(server, "Shops", "Staff")
+    server.on("Name what is still missing", Reply(json={"topics": []}))
+    graph = create_research(model=model, checkpointer=InMemorySaver())
+    config: Any = {"configurable": {"thread_id": "1"}, "max_concurrency": 1}
+    out = await asyncio.wait_for(graph.ainvoke(GIVEN, config), 30)
+    assert out["run_report"].branches == {"ok": 2}
 
 
 async def test_the_same_tool_call_ends_the_steps(model: str, server: ModelServer) -> None:

@@ -107,6 +107,15 @@ async def test_a_graph_that_was_built_otherwise_is_told_so(kind: str) -> None:
     assert (await aredrive(build(checkpointer=saver), CONFIG))["run_report"]
 
 
+async def test_another_order_is_not_built_otherwise() -> None:
+    """Voters, choices and workers may be listed in another order."""
+    saver = InMemorySaver()
+    first = voting({"ann": yes, "ben": fail}, choices=["yes", "no"], checkpointer=saver)
+    await first.ainvoke(QUESTION, CONFIG)
+    second = voting({"ben": yes, "ann": yes}, choices=["no", "yes"], checkpointer=saver)
+    assert (await aredrive(second, CONFIG))["run_report"].branches == {"ok": 2}
+
+
 async def test_a_new_run_on_the_thread_may_be_built_otherwise() -> None:
     """It starts over, and is stamped anew."""
     saver = InMemorySaver()

@@ -112,3 +112,17 @@ async def test_a_cancelled_question_opens_nothing() -> None:
     server.up.set()
     assert await circuit.ask(server.answer) == "pong"
     assert reasons == []
+
+
+async def test_an_error_that_is_no_outage_opens_nothing() -> None:
+    """The server answered: it did not like the question."""
+    server = Server()
+    circuit, reasons = circuit_of(server)
+
+    async def refuse() -> None:
+        raise ValueError("wrong type")
+
+    with pytest.raises(ValueError, match="wrong type"):
+        await circuit.ask(refuse)
+    assert await circuit.ask(server.answer) == "pong"
+    assert reasons == []

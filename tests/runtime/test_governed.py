@@ -1,6 +1,7 @@
 """Governed models: the model as it was, with this package's retries, limits and accounts."""
 
 import asyncio
+import pickle
 from typing import Any
 
 import pytest
@@ -10,11 +11,14 @@ from langchain_core.language_models import BaseChatModel
 from langchain_core.language_models.fake_chat_models import FakeListChatModel
 from langchain_core.messages import AIMessage, HumanMessage
 from langchain_core.outputs import ChatGeneration, ChatResult
+from langchain_core.runnables import ConfigurableField
 from langchain_openai import ChatOpenAI
+from openai import DefaultAsyncHttpxClient
 from pydantic import BaseModel, SecretStr
 
 from langgraph_parallel import Ask, Limits, agents, create_sectioning, errors, governed
 from langgraph_parallel.runtime.limiter_registry import get_limiter
+from langgraph_parallel.runtime.loops import _stores
 from tests.support.clock import until
 from tests.support.fans import GIVEN, numbered
 from tests.support.server import Gate, ModelServer, Reply
@@ -275,3 +279,124 @@ def test_what_cannot_be_governed_is_said(own: ChatOpenAI) -> None:
         governed(own, {"budget_calls": 1})
     with pytest.raises(errors.UsageError, match="limits has the unknown key 'speed'"):
         agents.GovernedMiddleware({"speed": 1})
+
+
+class Failing(FakeListChatModel):
+    """A model whose stream fails before it begins, and which counts its answers."""
+
+    def _stream(self, *args: Any, **options: Any) -> Any:
+        raise ValueError("no stream")
+
+
+def test_a_stream_that_fails_before_it_begins_returns_its_slot() -> None:
+    """Where the model's code is no generator: the next call gets the slot."""
+    model = governed(Failing(responses=["a"]), {"concurrency": 1})
+    for _ in range(2):
+        with pytest.raises(ValueError, match="no stream"):
+            list(model.stream("x"))
+    assert model.invoke("x").text == "a"
+
+
+async def test_the_state_and_the_settings_of_a_model_are_its_own(
+    server: ModelServer, own: ChatOpenAI
+) -> None:
+    """A model that answers one after another does so, and a setting that is changed later counts."""
+    letters = governed(FakeListChatModel(responses=["a", "b", "c"]))
+    said = [letters.invoke("x").text, (await letters.ainvoke("x")).text]
+    assert [*said, await asyncio.to_thread(lambda: letters.invoke("x").text)] == ["a", "b", "c"]
+    model = governed(own)
+    await model.ainvoke("x")
+    model.temperature = 0.75
+    await model.ainvoke("x")
+    assert [request.body.get("temperature") for request in server.requests] == [None, 0.75]
+
+
+@pytest.mark.parametrize("place", ["function", "worker", "ask", "configurable"])
+async def test_its_limits_hold_wherever_it_is_called(
+    place: str, server: ModelServer, own: ChatOpenAI
+) -> None:
+    """Also where a graph asks it, and where LangChain builds it anew for other settings."""
+    server.always(Reply(status=500))
+    model: Any = governed(own, {"attempts": 1})
+    if place == "configurable":
+        model = model.configurable_fields(temperature=ConfigurableField(id="warmth"))
+
+    async def ask(section: Any) -> str:
+        return str((await model.with_config(configurable={"warmth": 0.5}).ainvoke(section.content)).text)
+
+    worker: Any = {"worker": model, "ask": Ask("{content}", model=model) if place == "ask" else None}.get(
+        place, ask
+    )
+    await create_sectioning(planner=numbered(1), worker=worker).ainvoke(GIVEN)
+    assert len(server.requests) == 1
+
+
+async def test_nothing_is_kept_of_models_that_are_gone(own: ChatOpenAI) -> None:
+    """A process that governs a model for each call does not grow."""
+    await governed(own).ainvoke("x")
+    before = len(_stores[asyncio.get_running_loop()].objects)
+    for _ in range(5):
+        await governed(own).ainvoke("x")
+    assert len(_stores[asyncio.get_running_loop()].objects) == before
+
+
+def test_it_can_be_pickled() -> None:
+    """As the model it was, governed again."""
+    model = pickle.loads(pickle.dumps(governed(Words(), {"attempts": 2})))
+    assert model.tags == ["langgraph-parallel:governed"]
+    assert Ask("{text}", model=model).limits == Limits(attempts=2)
+
+
+async def test_the_headers_of_the_callers_client_are_sent(server: ModelServer) -> None:
+    """As the SDK does, which a gateway may need."""
+    async with DefaultAsyncHttpxClient(headers={"X-Gateway": "abc"}) as client:
+        model = ChatOpenAI(model="own", base_url=server.url, api_key=SecretStr("x"), http_async_client=client)
+        await governed(model).ainvoke("x")
+        await Ask("{text}", model=model).ainvoke("x")
+    assert [request.headers.get("X-Gateway") for request in server.requests] == ["abc", "abc"]
+
+
+async def test_a_stream_without_usage_is_estimated(server: ModelServer, own: ChatOpenAI) -> None:
+    """Or a budget of tokens would not hold for it."""
+    server.always(Reply(text="word " * 40))
+    model = governed(own)
+
+    async def ask(section: Any) -> str:
+        return "".join([part.text async for part in model.astream(section.content)])
+
+    report = (await create_sectioning(planner=numbered(1), worker=ask).ainvoke(GIVEN))["run_report"]
+    assert report.usage.input_tokens > 3
+    assert report.usage.output_tokens > 20
+
+
+async def test_the_deadline_reaches_a_planner_that_streams(server: ModelServer, own: ChatOpenAI) -> None:
+    """It is in no branch, whose bound would end it."""
+    server.always(Reply(hang=True))
+    model = governed(own)
+
+    async def planner(content: str) -> Any:
+        return [part async for part in model.astream(content)]
+
+    graph = create_sectioning(planner=planner, worker=len, limits={"deadline": 0.2})
+    with pytest.raises(errors.DeadlineExceeded):
+        await graph.ainvoke(GIVEN)
+
+
+def test_a_sync_call_leaves_the_event_loop_of_its_thread_alone() -> None:
+    """Code that keeps a loop for later finds it again."""
+    loop = asyncio.new_event_loop()
+    asyncio.set_event_loop(loop)
+    try:
+        governed(Words()).invoke("x")
+        assert asyncio.get_event_loop() is loop
+    finally:
+        asyncio.set_event_loop(None)
+        loop.close()
+
+
+async def test_the_middleware_leaves_a_model_alone_that_is_chosen_later(
+    server: ModelServer, own: ChatOpenAI
+) -> None:
+    """Which is no chat model yet."""
+    later: Any = own.configurable_fields(temperature=ConfigurableField(id="warmth"))
+    assert agents.GovernedMiddleware()._govern(later) is later

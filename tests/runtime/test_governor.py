@@ -6,6 +6,8 @@ from typing import Any
 
 import pytest
 from langchain.agents import create_agent
+from langchain_core.caches import InMemoryCache
+from langchain_core.callbacks import BaseCallbackHandler
 from langchain_core.output_parsers import StrOutputParser
 from langchain_core.runnables import RunnableLambda
 from langchain_core.tools import tool
@@ -16,6 +18,7 @@ from langgraph_parallel import Limits, create_research, create_review, create_se
 from langgraph_parallel.records import Section
 from langgraph_parallel.report.run import run_lines
 from langgraph_parallel.runtime.limiter_registry import get_limiter
+from tests.support.clock import until
 from tests.support.server import Gate, ModelServer, Reply
 
 LIMITS = Limits(concurrency=4, budget_calls=5)
@@ -246,3 +249,59 @@ async def test_the_report_says_what_it_could_not_see(server: ModelServer, own: C
     assert engines["run_report"].unseen == 0
     passages = await create_research(offline=True).ainvoke({"question": "x", "files": {"a": "x"}})
     assert passages["run_report"].unseen == 0
+
+
+async def test_a_call_that_a_worker_gives_up_returns_its_slot(server: ModelServer, own: ChatOpenAI) -> None:
+    """Its own time limit is over, and it asks again, with the only slot that there is."""
+    server.on("text 0", Reply(hang=True), times=1)
+
+    async def ask(section: Section) -> str:
+        for _ in range(2):
+            try:
+                async with asyncio.timeout(0.2):
+                    return str((await own.ainvoke(section.content)).text)
+            except TimeoutError:
+                continue
+        return "never"
+
+    graph = create_sectioning(planner=sections(1), worker=ask, limits={"concurrency": 1})
+    out = await asyncio.wait_for(graph.ainvoke({"content": "x"}), 30)
+    assert out["branches"]["0"].value == "ok"
+    assert [call.ok for call in out["run_report"].calls] == [False, True]
+    assert in_use(server) == 0
+
+
+class Guard(BaseCallbackHandler):
+    """A handler of the caller's that forbids a prompt."""
+
+    raise_error = True
+
+    def on_chat_model_start(self, *args: Any, **kwargs: Any) -> None:
+        """Forbid it."""
+        raise ValueError("forbidden")
+
+
+async def test_a_handler_that_raises_costs_no_slot(server: ModelServer, own: ChatOpenAI) -> None:
+    """In sync code LangChain tells nobody then that the call has ended."""
+
+    def ask(section: Section) -> str:
+        return str(own.invoke(section.content, {"callbacks": [Guard()]}).text)
+
+    out = await create_sectioning(planner=sections(3), worker=ask).ainvoke({"content": "x"})
+    assert out["run_report"].branches == {"failed": 3}
+    await until(lambda: in_use(server) == 0)
+
+
+async def test_an_answer_from_a_cache_is_no_call(server: ModelServer, own: ChatOpenAI) -> None:
+    """It takes nothing of the budget, and is not in the report."""
+    cached = own.model_copy(update={"cache": InMemoryCache()})
+
+    async def ask(section: Section) -> str:
+        return str((await cached.ainvoke("the same")).text)
+
+    graph = create_sectioning(planner=sections(1), worker=ask)
+    assert len((await graph.ainvoke({"content": "x"}))["run_report"].calls) == 1
+    again = await graph.ainvoke({"content": "x"})
+    assert (again["run_report"].unseen, again["run_report"].usage.input_tokens) == (1, 0)
+    assert len(server.requests) == 1
+    assert in_use(server) == 0

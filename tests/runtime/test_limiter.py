@@ -138,6 +138,51 @@ async def test_runs_that_come_and_go_do_not_starve_one_that_stays() -> None:
     assert order.index("a2") <= 4
 
 
+async def test_a_large_call_is_not_starved_by_small_ones_of_the_same_rate() -> None:
+    """It has a claim on the tokens that come in, though a small call of another run would fit at once."""
+    limiter, order = Limiter(), []
+    rates = Rates(tokens_per_minute=60_000)
+    limiter.release(await limiter.acquire(rates, tokens=5_900, run="first"))
+
+    async def call(run: str, tokens: int) -> None:
+        limiter.release(await limiter.acquire(rates, tokens=tokens, run=run))
+        order.append(run)
+
+    tasks = [asyncio.ensure_future(call("large", 600))]
+    await until_waiting(limiter, 1)
+    tasks += [asyncio.ensure_future(call("small", 90)) for _ in range(8)]
+    await asyncio.gather(*tasks)
+    assert order.index("large") <= 1
+
+
+async def test_a_call_with_tight_bounds_does_not_hold_up_its_own_run() -> None:
+    """Another worker of the run has wider ones."""
+    limiter = Limiter()
+    slot = await limiter.acquire(Rates(concurrency=3), run="a")
+    order: list[str] = []
+    tasks = await in_line(limiter, "a1", order)
+    await limiter.acquire(Rates(concurrency=3), run="a")
+    assert (order, limiter.in_flight) == ([], 2)
+    limiter.release(slot)
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
+
+
+def test_a_call_whose_loop_was_closed_takes_no_slot() -> None:
+    """It waits for ever; a call in another loop gets the slot."""
+    limiter = Limiter()
+    loop = asyncio.new_event_loop()
+    slot = loop.run_until_complete(limiter.acquire(ONE))
+    waiting = loop.create_task(limiter.acquire(ONE))
+    loop.run_until_complete(asyncio.sleep(0))
+    waiting._log_destroy_pending = False  # type: ignore[attr-defined]
+    loop.close()
+    limiter.release(slot)
+    limiter.release(asyncio.run(asyncio.wait_for(limiter.acquire(ONE), 5)))
+    assert limiter.in_flight == 0
+
+
 async def test_no_turns_are_saved_up() -> None:
     """A run that asked for nothing for long, or leaves the line between its calls, gets no more than half."""
     limiter = Limiter()

@@ -25,7 +25,7 @@ from langchain_openai import ChatOpenAI
 from pydantic import BaseModel, SecretStr
 
 import langgraph_parallel as parallel
-from langgraph_parallel import Ask, Limits, Roster, aredrive, redrive, split, synthesize
+from langgraph_parallel import Ask, Limits, Roster, aredrive, governed, redrive, split, synthesize
 from tests.support.fans import GIVEN, nested, numbered
 from tests.support.killed_run import saver_at
 
@@ -42,11 +42,11 @@ def look(text: str) -> str:
     return f"found {text}"
 
 
-def agent(**options: Any) -> Any:
+def agent(*, is_governed: bool = False) -> Any:
     """Return an agent that calls a tool once."""
     address = os.environ["OPENAI_BASE_URL"]
     own = ChatOpenAI(model="own", api_key=SecretStr("test"), base_url=address, max_retries=0)
-    return create_agent(own, tools=[look], **options)
+    return create_agent(governed(own) if is_governed else own, tools=[look])
 
 
 GRAPHS: dict[str, tuple[Callable[..., Any], dict[str, Any]]] = {
@@ -112,6 +112,10 @@ GRAPHS: dict[str, tuple[Callable[..., Any], dict[str, Any]]] = {
     ),
     "agents": (
         lambda **o: parallel.create_sectioning(planner=numbered(3), worker=agent(), **o),
+        GIVEN,
+    ),
+    "governed agents": (
+        lambda **o: parallel.create_sectioning(planner=numbered(3), worker=agent(is_governed=True), **o),
         GIVEN,
     ),
     "votes of agents": (

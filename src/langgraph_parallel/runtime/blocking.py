@@ -1,6 +1,7 @@
 """Calls of sync code: they wait, retry and settle as all others do, in their own thread."""
 
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any, TypeVar
 
 from langchain_core.messages import BaseMessage
@@ -11,7 +12,7 @@ from langgraph_parallel.runtime.calling import Calling, count_tokens
 from langgraph_parallel.runtime.open_call import OpenCall
 from langgraph_parallel.runtime.recording import read_usage
 from langgraph_parallel.runtime.retry import is_throttled, retrying_blocking
-from langgraph_parallel.runtime.tokens import estimate_tokens
+from langgraph_parallel.runtime.streaming import used_by_stream
 from langgraph_parallel.runtime.waiting import in_event_loop
 
 AnswerT = TypeVar("AnswerT")
@@ -51,14 +52,23 @@ def stream(
     calling: Calling[Any],
     messages: Sequence[BaseMessage],
     open_stream: Callable[[], Iterator[ChatGenerationChunk]],
+    around: Callable[[], AbstractContextManager[None]] = nullcontext,
 ) -> Iterator[ChatGenerationChunk]:
-    """Yield the parts of an answer; until the first one has arrived, a failure is retried."""
+    """Yield the parts of an answer; until the first one has arrived, a failure is retried.
+
+    Args:
+        calling: how the call goes; its sender is not used.
+        messages: the prompt.
+        open_stream: makes a request, and yields the parts of its answer.
+        around: context in which its code runs.
+    """
     for attempt in retrying_blocking(calling.limits, once=in_event_loop()):
         with attempt:
             call = _open(calling, messages, attempt.retry_state.attempt_number)
-            parts = open_stream()
             try:
-                part = next(parts, None)
+                with around():
+                    parts = open_stream()
+                    part = next(parts, None)
             except BaseException as error:
                 _fail(call, error)
                 raise
@@ -67,11 +77,12 @@ def stream(
         while part is not None:
             used, text = used + read_usage(part.message), text + part.text
             yield part
-            part = next(parts, None)
+            with around():
+                part = next(parts, None)
     except BaseException as error:
-        _fail(call, error, text)
+        _fail(call, error, used_by_stream(call, used, text))
         raise
-    call.close(used, ok=True)
+    call.close(used_by_stream(call, used, text), ok=True)
 
 
 def _open(calling: Calling[Any], messages: Sequence[BaseMessage], number: int) -> OpenCall:
@@ -80,11 +91,9 @@ def _open(calling: Calling[Any], messages: Sequence[BaseMessage], number: int) -
     return call
 
 
-def _fail(call: OpenCall, error: BaseException, text: str = "") -> None:
-    """Settle a call that failed, or whose reader went away after some text."""
+def _fail(call: OpenCall, error: BaseException, used: Usage | None = None) -> None:
+    """Settle a call that failed, or whose reader went away after some parts."""
     call.learn(error)
-    used = Usage()
-    if not isinstance(error, Exception):
-        answered = estimate_tokens(text) if text else 0
-        used = Usage(input_tokens=call.prompt_tokens, output_tokens=answered)
+    if used is None:
+        used = Usage() if isinstance(error, Exception) else Usage(input_tokens=call.prompt_tokens)
     call.close(used, ok=False, throttled=is_throttled(error))

@@ -10,6 +10,7 @@ One question may take several requests: the first one, its retries, a hedge, a r
 """
 
 import asyncio
+import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Generic, Protocol, TypeVar
@@ -28,6 +29,7 @@ from langgraph_parallel.runtime.loops import loop_local_async
 from langgraph_parallel.runtime.models import get_endpoint
 from langgraph_parallel.runtime.open_call import OpenCall
 from langgraph_parallel.runtime.prices import Priced
+from langgraph_parallel.runtime.recording import step_of
 from langgraph_parallel.runtime.redis_limits import Shared, get_shared
 from langgraph_parallel.runtime.request import Request
 from langgraph_parallel.runtime.retry import is_throttled, retry_after, retrying
@@ -66,18 +68,20 @@ class Calling(Generic[AnswerT]):
     config: RunnableConfig
     step: str = ""
     """The step of an agent that makes the calls."""
+    run_id: uuid.UUID | None = None
+    """LangChain's id of the question, which its first request has in the record; None for a new one."""
     shared: Shared | None = None
     """Limits that are shared with other processes; None if they are not."""
 
     @classmethod
-    def of(cls, model: BaseChatModel, sender: Any, own: Limits | None, step: str) -> "Calling[Any]":
+    def of(cls, model: BaseChatModel, sender: Any, own: Limits | None, run_manager: Any) -> "Calling[Any]":
         """Collect what the calls of a governed model need in the current run.
 
         Args:
             model: to be called.
             sender: sends its requests.
             own: limits of its calls.
-            step: of an agent, that makes them.
+            run_manager: of LangChain; None outside of its callbacks.
         """
         run = current_run()
         limits = run.limits_for(own)
@@ -91,13 +95,16 @@ class Calling(Generic[AnswerT]):
             priced=priced,
             run=run,
             config=RunnableConfig(),
-            step=step,
+            step=step_of(getattr(run_manager, "metadata", None) or {}),
+            run_id=getattr(run_manager, "run_id", None),
         )
 
     @classmethod
-    async def to(cls, model: BaseChatModel, sender: Any, own: Limits | None, step: str) -> "Calling[Any]":
+    async def to(
+        cls, model: BaseChatModel, sender: Any, own: Limits | None, run_manager: Any
+    ) -> "Calling[Any]":
         """Collect the same, and the limits that are shared with other processes."""
-        calling = cls.of(model, sender, own, step)
+        calling = cls.of(model, sender, own, run_manager)
         priced = calling.priced
         # Reading the price table takes time: once, and not in the event loop.
         await loop_local_async(("priced", priced), lambda: asyncio.to_thread(priced.usd, Usage()))
@@ -116,6 +123,7 @@ class Calling(Generic[AnswerT]):
             number=number,
             hedge=hedge,
             step=self.step,
+            id=self.run_id if self.run_id and number == 1 and not hedge else uuid.uuid4(),
         )
 
     async def send(self, messages: Sequence[BaseMessage], purpose: str = "") -> AnswerT:

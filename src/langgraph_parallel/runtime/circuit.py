@@ -16,6 +16,10 @@ _LATE = 0.05
 """Seconds by which a timer of a busy event loop may ring late; beyond, the loop was slow, not the server."""
 
 
+_MOST_LATE = 3
+"""Times that a late timer is set again."""
+
+
 class CircuitOpen(Exception):
     """The server did not answer lately, and is not asked."""
 
@@ -30,12 +34,18 @@ class Circuit:
     Args:
         probe: asks the server for a sign of life.
         opened: called with the reason when the circuit opens.
+        outages: errors that mean that the server cannot be reached; any other says nothing about the next
+            question.
     """
 
     def __init__(
-        self, probe: Callable[[], Awaitable[object]], opened: Callable[[BaseException], None]
+        self,
+        probe: Callable[[], Awaitable[object]],
+        opened: Callable[[BaseException], None],
+        outages: tuple[type[Exception], ...] = (OSError,),
     ) -> None:
         self._probe, self._note_opened = probe, opened
+        self._outages: tuple[type[Exception], ...] = (TimeoutError, *outages)
         self._waiting: set[asyncio.Timeout] = set()
         self._is_open = False
         self._probing: asyncio.Task[None] | None = None
@@ -61,7 +71,7 @@ class Circuit:
             raise CircuitOpen
         try:
             return await self._timed(question)
-        except Exception as error:
+        except self._outages as error:
             if self._is_open:
                 raise CircuitOpen from error
             self._open(error)
@@ -69,13 +79,14 @@ class Circuit:
 
     async def _timed(self, question: Callable[[], Awaitable[T]]) -> T:
         loop, seconds = asyncio.get_running_loop(), self.timeout
-        begun = loop.time()
+        begun, late_rings = loop.time(), 0
         timer: asyncio.TimerHandle
 
         def ring() -> None:
-            nonlocal timer
-            if loop.time() - timer.when() > _LATE:
-                timer = loop.call_later(seconds, ring)  # the answer may be there, and was not read yet
+            nonlocal timer, late_rings
+            if loop.time() - timer.when() > _LATE and late_rings < _MOST_LATE:
+                late_rings += 1  # the answer may be there, and was not read yet
+                timer = loop.call_later(seconds, ring)
             else:
                 self._end(timeout)
 

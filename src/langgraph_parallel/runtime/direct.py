@@ -48,7 +48,10 @@ class Direct:
             if key != "messages" and not isinstance(value, NotGiven | Omit)
         }
         headers = {**client.default_headers, **client.auth_headers, "Content-Type": "application/json"}
-        self._headers = httpx2.Headers({k: v for k, v in headers.items() if isinstance(v, str)})
+        # The SDK lets the HTTP client add its own, where the two do not have the same.
+        own = getattr(self._http, "headers", None) or {}
+        sdk = httpx2.Headers({k: v for k, v in headers.items() if isinstance(v, str)})
+        self._headers = httpx2.Headers({**{k: v for k, v in own.items() if k not in sdk}, **sdk})
         self._url = httpx2.URL(f"{str(client.base_url).rstrip('/')}/chat/completions")
         self._extensions = {"timeout": httpx2.Timeout(client.timeout).as_dict()}
 
@@ -58,7 +61,7 @@ class Direct:
         from langchain_openai import ChatOpenAI
 
         # Not isinstance: a subclass, such as the one for Azure, may change anything about a request.
-        if type(model) is not ChatOpenAI or not _is_plain(model):
+        if type(model) is not ChatOpenAI or not is_plain(model):
             return None
         direct = cls(model, options)
         return None if model._use_responses_api(direct._parameters) else direct
@@ -136,9 +139,12 @@ def _api_error(response: Any) -> Exception:
     return classes.get(status, default)(message, response=response, body=detail)
 
 
-def _is_plain(model: Any) -> bool:
+def is_plain(model: Any) -> bool:
     """Return whether a model's settings leave a plain request as it is, and its client can be used."""
     if model.root_async_client is None or model.http_async_client is None:
+        return False
+    http = model.http_async_client
+    if len(getattr(http, "params", ())) or len(getattr(http, "cookies", ())):
         return False
     special = (
         callable(model.openai_api_key),  # a key that may differ from call to call

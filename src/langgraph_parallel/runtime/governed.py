@@ -8,8 +8,9 @@ the pace of their endpoint with all runs of the process.
 """
 
 from collections.abc import AsyncIterator, Iterator, Mapping
-from contextlib import aclosing
-from functools import cache
+from contextlib import aclosing, contextmanager
+from contextvars import ContextVar
+from functools import lru_cache, partial
 from typing import Any, TypeVar, cast
 
 from langchain_core.language_models import BaseChatModel
@@ -20,15 +21,21 @@ from langgraph_parallel.arguments import checked
 from langgraph_parallel.errors import UsageError
 from langgraph_parallel.runtime import blocking
 from langgraph_parallel.runtime.calling import Calling
-from langgraph_parallel.runtime.governed_request import GovernedRequest, result_usage
+from langgraph_parallel.runtime.governed_request import GovernedRequest, prepare, result_usage
 from langgraph_parallel.runtime.limits import Limits, worker_limits
-from langgraph_parallel.runtime.models import GOVERNED, GOVERNED_TAG, get_model, plain_model, without_retries
-from langgraph_parallel.runtime.recording import step_of
+from langgraph_parallel.runtime.models import (
+    GOVERNED,
+    GOVERNED_LIMITS,
+    GOVERNED_TAG,
+    governed_limits,
+    plain_model,
+    without_retries,
+)
 from langgraph_parallel.runtime.streaming import stream
 
 ModelT = TypeVar("ModelT", bound=BaseChatModel)
-_LIMITS = "__governed_limits"
-"""Where an instance keeps the limits of its calls: beside the fields, as cached properties are."""
+_inside: ContextVar[type | None] = ContextVar("inside", default=None)
+"""Class of the governed model whose own code this is, in a call that is governed already."""
 
 
 @checked
@@ -38,8 +45,9 @@ def governed(model: ModelT, limits: Limits | Mapping[str, Any] | None = None) ->
     Every request waits for budget and a slot of its endpoint, is retried, timed and hedged as `Limits` say,
     and is recorded in the run report. An agent, a chain or a function may have such a model; so may code
     outside of any graph, where the limits of the endpoint hold all the same. The model's own retries are
-    switched off where they are known (OpenAI). Sync calls are neither timed nor hedged; a stream is retried
-    until its first part has arrived, and not hedged.
+    switched off where they are known (OpenAI). Sync calls are neither timed nor hedged, and not counted in
+    limits that are shared through Redis. A stream is retried until its first part has arrived, and not
+    hedged.
 
     Chat models that are called in workers obey the run without this, too, but what their own code does in
     the slot (its retries, its timeout) stays as it is.
@@ -53,22 +61,23 @@ def governed(model: ModelT, limits: Limits | Mapping[str, Any] | None = None) ->
     """
     if not isinstance(model, BaseChatModel):
         raise UsageError(f"{model!r} is not a LangChain chat model; pass one, such as ChatOpenAI(...)")
-    own, plain = worker_limits(limits), plain_model(model)
+    plain = plain_model(model)
     changed = without_retries(plain) | {"tags": [*(plain.tags or []), GOVERNED_TAG]}
     copy = plain.model_copy(update=changed)
-    object.__setattr__(copy, "__class__", _governed_class(type(plain)))
-    copy.__dict__[_LIMITS] = own
+    object.__setattr__(copy, "__class__", _governed_class(type(plain), worker_limits(limits)))
     return cast("ModelT", copy)
 
 
-@cache
-def _governed_class(base: type[BaseChatModel]) -> type[BaseChatModel]:
+@lru_cache(maxsize=256)
+def _governed_class(base: type[BaseChatModel], limits: Limits | None) -> type[BaseChatModel]:
     """Return a subclass of a model's class that sends its requests through this package."""
     members: dict[str, Any] = {
         "__module__": base.__module__,
         "__qualname__": base.__qualname__,
         "__doc__": base.__doc__,
+        "__reduce__": _reduce,
         GOVERNED: base,
+        GOVERNED_LIMITS: limits,
         "_generate": _generate,
         "_agenerate": _agenerate,
     }
@@ -84,8 +93,26 @@ def _governed_class(base: type[BaseChatModel]) -> type[BaseChatModel]:
     return cast("type[BaseChatModel]", metaclass(base.__name__, (base,), members))
 
 
-def _step(run_manager: Any) -> str:
-    return step_of(getattr(run_manager, "metadata", None) or {})
+def _reduce(self: BaseChatModel) -> tuple[Any, ...]:
+    """Pickle the model as it was before, and govern it again."""
+    return governed, (plain_model(self), governed_limits(self))
+
+
+@contextmanager
+def _own_code_of(model: BaseChatModel) -> Iterator[None]:
+    token = _inside.set(type(model))
+    try:
+        yield
+    finally:
+        _inside.reset(token)
+
+
+def _is_inside(model: BaseChatModel) -> bool:
+    return _inside.get() is type(model)
+
+
+def _base(self: Any) -> Any:
+    return getattr(type(self), GOVERNED)
 
 
 async def _agenerate(
@@ -95,10 +122,15 @@ async def _agenerate(
     run_manager: Any = None,
     **options: Any,
 ) -> ChatResult:
-    model = await get_model(self)
-    request = await GovernedRequest.of(model, stop, run_manager, options)
-    calling = await Calling.to(model, request, self.__dict__.get(_LIMITS), _step(run_manager))
-    result: ChatResult = await calling.send(messages)
+    result: ChatResult
+    if _is_inside(self):
+        result = await _base(self)._agenerate(self, messages, stop=stop, run_manager=run_manager, **options)
+        return result
+    model, direct = await prepare(self)
+    request = GovernedRequest(model, _base(self), direct, stop, run_manager, options)
+    calling = await Calling.to(model, request, governed_limits(self), run_manager)
+    with _own_code_of(self):
+        result = await calling.send(messages)
     return result
 
 
@@ -109,16 +141,20 @@ async def _astream(
     run_manager: Any = None,
     **options: Any,
 ) -> AsyncIterator[ChatGenerationChunk]:
-    model = await get_model(self)
-    request = await GovernedRequest.of(model, stop, run_manager, options)
-    calling = await Calling.to(model, request, self.__dict__.get(_LIMITS), _step(run_manager))
+    model = self if _is_inside(self) else (await prepare(self)).model
 
     def open_stream() -> AsyncIterator[ChatGenerationChunk]:
-        return model._astream(messages, stop=stop, run_manager=run_manager, **options)
+        parts = _base(self)._astream(model, messages, stop=stop, run_manager=run_manager, **options)
+        return cast("AsyncIterator[ChatGenerationChunk]", parts)
 
-    async with aclosing(stream(calling, messages, open_stream)) as chunks:
-        async for chunk in chunks:
-            yield chunk
+    if _is_inside(self):
+        async for part in open_stream():
+            yield part
+        return
+    calling = await Calling.to(model, None, governed_limits(self), run_manager)
+    async with aclosing(stream(calling, messages, open_stream, partial(_own_code_of, self))) as parts:
+        async for part in parts:
+            yield part
 
 
 def _generate(
@@ -128,14 +164,15 @@ def _generate(
     run_manager: Any = None,
     **options: Any,
 ) -> ChatResult:
-    model = plain_model(self)
-
     def make() -> ChatResult:
-        return model._generate(messages, stop=stop, run_manager=run_manager, **options)
+        with _own_code_of(self):
+            result = _base(self)._generate(self, messages, stop=stop, run_manager=run_manager, **options)
+        return cast("ChatResult", result)
 
-    return blocking.send(
-        Calling.of(model, None, self.__dict__.get(_LIMITS), _step(run_manager)), messages, make, result_usage
-    )
+    if _is_inside(self):
+        return make()
+    calling = Calling.of(self, None, governed_limits(self), run_manager)
+    return blocking.send(calling, messages, make, result_usage)
 
 
 def _stream(
@@ -145,11 +182,12 @@ def _stream(
     run_manager: Any = None,
     **options: Any,
 ) -> Iterator[ChatGenerationChunk]:
-    model = plain_model(self)
-
     def open_stream() -> Iterator[ChatGenerationChunk]:
-        return model._stream(messages, stop=stop, run_manager=run_manager, **options)
+        parts = _base(self)._stream(self, messages, stop=stop, run_manager=run_manager, **options)
+        return cast("Iterator[ChatGenerationChunk]", parts)
 
-    yield from blocking.stream(
-        Calling.of(model, None, self.__dict__.get(_LIMITS), _step(run_manager)), messages, open_stream
-    )
+    if _is_inside(self):
+        yield from open_stream()
+        return
+    calling = Calling.of(self, None, governed_limits(self), run_manager)
+    yield from blocking.stream(calling, messages, open_stream, partial(_own_code_of, self))

@@ -1,29 +1,65 @@
 """The request of a governed model: by its own code, or the short way where that is the same."""
 
+import asyncio
 import sys
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
+from weakref import WeakKeyDictionary
 
-from langchain_core.language_models import BaseChatModel
 from langchain_core.messages import BaseMessage
 from langchain_core.outputs import ChatResult
 from langchain_core.runnables import RunnableConfig
 
 from langgraph_parallel.records import Usage
-from langgraph_parallel.runtime.direct import Direct
-from langgraph_parallel.runtime.loops import loop_local_async
-from langgraph_parallel.runtime.models import is_openai
+from langgraph_parallel.runtime.direct import Direct, is_plain
+from langgraph_parallel.runtime.models import GOVERNED_CLIENTS, adopted_fields, is_openai, plain_model
 from langgraph_parallel.runtime.recording import read_usage
 
 _SPECIAL = frozenset({"response_format", "extra_headers", "extra_query", "extra_body", "timeout"})
 """Parameters that the SDK treats in a way of its own."""
 
 
+class Prepared(NamedTuple):
+    """A governed model, ready for calls in one event loop."""
+
+    model: Any
+    """With our transport, where it is known how to give it one."""
+    direct: Direct | None
+    """The short way; None if it has none."""
+
+
+class _Clients(WeakKeyDictionary[asyncio.AbstractEventLoop, tuple[Any, dict[str, Any], Direct | None]]):
+    """For each event loop: a model's own client, the fields with ours, and the short way."""
+
+    def __deepcopy__(self, memo: object) -> "_Clients":
+        return _Clients()
+
+
+async def prepare(model: Any) -> Prepared:
+    """Prepare a governed model for a call in the running event loop.
+
+    Its settings are those of this moment. What is costly is kept with the model, for as long as it lives.
+    """
+    if not is_openai(model):
+        return Prepared(model, None)
+    clients: _Clients = model.__dict__.setdefault(GOVERNED_CLIENTS, _Clients())
+    loop = asyncio.get_running_loop()
+    kept = clients.get(loop)
+    if kept is None or kept[0] is not model.root_async_client:
+        fields = await adopted_fields(model)
+        plain = plain_model(model).model_copy(update=fields)
+        kept = clients[loop] = (model.root_async_client, fields, Direct.of(plain, {}))
+    adopted = model.model_copy(update=kept[1]) if kept[1] else model
+    is_short = is_plain(adopted) and not adopted.include_response_headers
+    return Prepared(adopted, kept[2] if is_short else None)
+
+
 class GovernedRequest:
     """Sends a prompt to a chat model, with all that LangChain gives along.
 
     Args:
-        model: with our transport.
+        model: prepared.
+        base: its class before it was governed, whose code makes the request.
         direct: the short way; None if it has none.
         stop: sequences that end an answer.
         run_manager: of LangChain, for the model's own code.
@@ -33,26 +69,14 @@ class GovernedRequest:
     def __init__(
         self,
         model: Any,
+        base: Any,
         direct: Direct | None,
         stop: list[str] | None,
         run_manager: Any,
         options: Mapping[str, Any],
     ) -> None:
-        self._model, self._direct = model, direct
+        self._model, self._base, self._direct = model, base, direct
         self._stop, self._run_manager, self._options = stop, run_manager, options
-
-    @classmethod
-    async def of(
-        cls, model: BaseChatModel, stop: list[str] | None, run_manager: Any, options: Mapping[str, Any]
-    ) -> "GovernedRequest":
-        """Prepare a request; what all requests of the model share is prepared once for each event loop."""
-
-        async def prepare() -> tuple[BaseChatModel, Direct | None]:
-            direct = Direct.of(model, {}) if is_openai(model) else None
-            return model, None if getattr(model, "include_response_headers", False) else direct
-
-        _, direct = await loop_local_async(("governed", id(model)), prepare)
-        return cls(model, direct, stop, run_manager, options)
 
     async def ainvoke(self, messages: Sequence[BaseMessage], config: RunnableConfig) -> ChatResult:
         """Make one request."""
@@ -60,8 +84,8 @@ class GovernedRequest:
             payload = self._model._get_request_payload(list(messages), stop=self._stop, **self._options)
             if _is_plain(self._model, payload):
                 return await self._post(self._direct, payload)
-        result: ChatResult = await self._model._agenerate(
-            list(messages), stop=self._stop, run_manager=self._run_manager, **self._options
+        result: ChatResult = await self._base._agenerate(
+            self._model, list(messages), stop=self._stop, run_manager=self._run_manager, **self._options
         )
         return result
 
@@ -92,6 +116,10 @@ def result_usage(result: ChatResult) -> Usage:
 
 
 def _is_plain(model: Any, payload: Mapping[str, Any]) -> bool:
+    from openai import NotGiven, Omit
+
     if _SPECIAL & payload.keys() or payload.get("stream"):
+        return False
+    if any(isinstance(value, NotGiven | Omit) for value in payload.values()):
         return False
     return not model._use_responses_api(payload)

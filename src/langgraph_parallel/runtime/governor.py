@@ -4,8 +4,9 @@ A function, a tool, an agent or a graph of others calls its chat models itself. 
 a call starts, and waits for them: there the call waits for budget and a slot, as `runtime.calling` does for
 our own. It tells them when a call ends or fails: there the ledgers are settled. What shapes this module:
 
-- A cancelled call is reported neither as ended nor as failed. So an open call is settled at the latest when
-  the task that made it is done.
+- A cancelled call is reported neither as ended nor as failed, nor is a sync one whose later handlers raise.
+  But each call has a callback manager of its own, which is gone when the call's own code has ended: then, and
+  at the latest when the task that made the call is done, an open call is settled.
 - Sync and async managers call handlers differently. A sync manager runs async handlers in a loop of their
   own, after everything else, and swallows what they raise, so it needs a sync handler; an async manager
   calls a sync handler without waiting. Each of the two handlers acts for one kind of manager only.
@@ -21,12 +22,16 @@ import os
 import sys
 import threading
 import time
+import weakref
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, nullcontext
-from typing import Any
+from functools import partial
+from threading import Timer
+from types import FrameType
+from typing import Any, NamedTuple
 from uuid import UUID
 
-from langchain_core.callbacks import AsyncCallbackHandler, BaseCallbackHandler
+from langchain_core.callbacks import AsyncCallbackHandler, BaseCallbackHandler, BaseCallbackManager
 from langchain_core.messages import BaseMessage
 from langchain_core.outputs import ChatGeneration, LLMResult
 from langchain_core.runnables import RunnableConfig
@@ -45,28 +50,64 @@ from langgraph_parallel.runtime.run import current_run
 from langgraph_parallel.runtime.slots import Rates
 
 
+class _Maker(NamedTuple):
+    """What makes a call."""
+
+    task: "asyncio.Task[Any] | None"
+    manager: "weakref.ref[BaseCallbackManager] | None"
+
+
+def _find_maker(frame: FrameType | None) -> _Maker:
+    """Find what makes a call.
+
+    Args:
+        frame: of the code that called the handler.
+    """
+    try:
+        task = asyncio.current_task()
+    except RuntimeError:
+        task = None
+    while frame is not None:
+        owner = frame.f_locals.get("self") if frame.f_code.co_name == "on_chat_model_start" else None
+        if isinstance(owner, BaseCallbackManager):
+            return _Maker(task, weakref.ref(owner))
+        frame = frame.f_back
+    return _Maker(task, None)
+
+
 class _Ledger:
     """The open calls of the process, by run id."""
 
     def __init__(self) -> None:
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()
         self._open: dict[UUID, OpenCall] = {}
-        self._tasks: dict[UUID, asyncio.Task[Any]] = {}
-        """Tasks of calls that are about to be opened in async code."""
+        self._makers: dict[UUID, _Maker] = {}
+        """What makes the calls that are about to be opened in async code."""
 
     def add(self, id: UUID, call: OpenCall) -> None:
         with self._lock:
             self._open[id] = call
 
-    def note_task(self, id: UUID, task: "asyncio.Task[Any] | None") -> None:
-        if task is not None:
-            with self._lock:
-                self._tasks[id] = task
-
-    def take_task(self, id: UUID) -> "asyncio.Task[Any] | None":
-        """Return the task of a call in async code, once."""
+    def note_maker(self, id: UUID, maker: "_Maker") -> None:
         with self._lock:
-            return self._tasks.pop(id, None)
+            self._makers[id] = maker
+
+    def take_maker(self, id: UUID) -> "_Maker | None":
+        """Return what makes a call in async code, once."""
+        with self._lock:
+            return self._makers.pop(id, None)
+
+    def is_open(self, id: UUID) -> bool:
+        """Return whether a call is open."""
+        with self._lock:
+            return id in self._open
+
+    def forget(self, id: UUID) -> None:
+        """Give back what a call holds that was not made."""
+        with self._lock:
+            call = self._open.pop(id, None)
+        if call is not None:
+            call.give_back()
 
     def close(
         self, id: UUID, usage: Usage | None = None, error: BaseException | None = None, *, ok: bool
@@ -106,15 +147,20 @@ class _SyncGovernor(Unheard, BaseCallbackHandler):
         # An async manager calls this from a coroutine, and does not wait: the other handler acts there. It is
         # not inline, since what comes after an inline handler that raises would never be awaited; so it runs
         # in another task than the call.
-        if sys._getframe(1).f_code.co_flags & inspect.CO_COROUTINE:
-            _ledger.note_task(run_id, asyncio.current_task())
+        caller = sys._getframe(1)
+        if caller.f_code.co_flags & inspect.CO_COROUTINE:
+            _ledger.note_maker(run_id, _find_maker(caller))
             return
         call = _new_call(serialized or {}, kwargs.get("metadata") or {}, messages)
         call.open_blocking()
         _ledger.add(run_id, call)
+        _close_with(run_id, _find_maker(caller).manager, None)
 
     def on_llm_end(self, response: LLMResult, *, run_id: UUID, **kwargs: Any) -> None:
-        """Settle a call that was answered."""
+        """Settle a call that was answered; forget one that a cache has answered."""
+        if any(_is_cached(generation) for batch in response.generations for generation in batch):
+            _ledger.forget(run_id)
+            return
         usage = Usage.total(
             read_usage(generation.message)
             for batch in response.generations
@@ -143,7 +189,7 @@ class _AsyncGovernor(Unheard, AsyncCallbackHandler):
         **kwargs: Any,
     ) -> None:
         """Wait for budget and a slot."""
-        if (task := _ledger.take_task(run_id)) is None:
+        if (maker := _ledger.take_maker(run_id)) is None or maker.task is None:
             return  # an `Ask` makes the call, or a thread, which has opened it
         call = _new_call(serialized or {}, kwargs.get("metadata") or {}, messages)
         with nullcontext() if call.bound is None else call.bound.waiting():
@@ -156,13 +202,35 @@ class _AsyncGovernor(Unheard, AsyncCallbackHandler):
             call.give_back()
             raise
         _ledger.add(run_id, call)
-        task.add_done_callback(lambda _: _ledger.close(run_id, ok=False))
+        maker.task.add_done_callback(lambda _: _ledger.close(run_id, ok=False))
+        _close_with(run_id, maker.manager, asyncio.get_running_loop())
 
     async def on_llm_end(self, response: LLMResult, **kwargs: Any) -> None:
         """Do nothing: the other handler settles, without waiting."""
 
     async def on_llm_error(self, error: BaseException, **kwargs: Any) -> None:
         """Do nothing, as above."""
+
+
+def _close_with(
+    id: UUID,
+    manager: "weakref.ref[BaseCallbackManager] | None",
+    loop: asyncio.AbstractEventLoop | None,
+) -> None:
+    """Settle a call a moment after its callback manager is gone, if it is open then."""
+
+    def close() -> None:
+        if not _ledger.is_open(id):
+            return
+        # Later, since the garbage collector may call this while this thread holds a lock of another ledger.
+        settle = partial(_ledger.close, id, ok=False)
+        try:
+            loop.call_soon_threadsafe(settle) if loop else Timer(0, settle).start()
+        except RuntimeError:  # the loop is closed
+            Timer(0, settle).start()
+
+    if manager is not None and (alive := manager()) is not None and _ledger.is_open(id):
+        weakref.finalize(alive, close).atexit = False
 
 
 def _is_no_refusal(record: logging.LogRecord) -> bool:
@@ -228,6 +296,12 @@ def _endpoint(serialized: Mapping[str, Any], provider: str) -> str:
         address = address or named or "https://api.openai.com/v1"
         return f"{str(address).rstrip('/')}/"
     return str(address or serialized.get("name") or provider or "model")
+
+
+def _is_cached(generation: Any) -> bool:
+    """Return whether a cache of LangChain's gave an answer: it says that the answer cost nothing."""
+    usage: Any = getattr(getattr(generation, "message", None), "usage_metadata", None) or {}
+    return bool(usage.get("total_cost") == 0)
 
 
 def _is_ours() -> bool:

@@ -13,7 +13,6 @@ and the graphs around it hold none. What decides when the next request leaves:
   priority has more of them
 """
 
-import asyncio
 import contextlib
 import math
 import threading
@@ -126,7 +125,7 @@ class Limiter:
         # Outside of the lock, which other threads and `_serve` itself need to end the wait.
         try:
             await waiter.wait()
-        except asyncio.CancelledError:
+        except BaseException:  # cancelled, or its event loop is gone
             self._give_up(place)
             raise
         if place.slot is None:
@@ -269,18 +268,20 @@ class Limiter:
 
     def _serve(self) -> None:
         """Give slots to calls in line, run by run in turns, until no run's first call may leave."""
-        soonest, heads = math.inf, self._lines.in_turn()
+        soonest, claimed, heads = math.inf, frozenset[object](), self._lines.in_turn()
         while heads:
             place, now = heads.pop(0), time.monotonic()
-            if wait := self._admit(
-                place, now
-            ):  # for its own rates, maybe: the next run's call may still leave
+            # A call that waits for a rate has a claim on it: others at this rate would empty it each time.
+            if place.rates.shared & claimed:
+                continue
+            if wait := self._admit(place, now):  # its own rates may bound it, and not those of other runs
                 soonest = min(soonest, now + wait)
+                claimed |= place.rates.shared if wait < math.inf else frozenset()
                 continue
             self._lines.leave(place)
             place.slot = self._launch(place, now)
             place.wake()
-            soonest, heads = math.inf, self._lines.in_turn()
+            soonest, claimed, heads = math.inf, frozenset(), self._lines.in_turn()
         if soonest < math.inf:
             self._alarm.set(soonest, self._lines.loops)
 

@@ -21,6 +21,7 @@ from typing_extensions import TypeAliasType
 
 from langgraph_parallel.errors import ModelError, NoModelError
 from langgraph_parallel.runtime.limiter_registry import current_limiter
+from langgraph_parallel.runtime.limits import Limits
 from langgraph_parallel.runtime.loops import close_with_loop, loop_local_async
 from langgraph_parallel.runtime.retry import reset_after
 
@@ -33,6 +34,10 @@ DEFAULT_MODEL = "openai:gpt-5-mini"
 """The model if an OpenAI key is set and no model is named."""
 GOVERNED = "__governed_base__"
 """Attribute of the class of a governed model: the class that it had before."""
+GOVERNED_LIMITS = "__governed_limits__"
+"""Another one: the limits of its calls."""
+GOVERNED_CLIENTS = "__governed_clients__"
+"""Key in the attributes of a governed model: what it needs in each event loop."""
 GOVERNED_TAG = "langgraph-parallel:governed"
 """Tag of the calls of governed models, in traces too: nothing else has to govern them."""
 _LONGEST_RESET = 60.0
@@ -136,7 +141,14 @@ def plain_model(model: BaseChatModel) -> BaseChatModel:
     tags = [tag for tag in model.tags or [] if tag != GOVERNED_TAG]
     plain = model.model_copy(update={"tags": tags or None})
     object.__setattr__(plain, "__class__", base)
+    plain.__dict__.pop(GOVERNED_CLIENTS, None)
     return plain
+
+
+def governed_limits(model: object) -> Limits | None:
+    """Return the limits that a governed model was given; None for any other."""
+    limits: Limits | None = getattr(type(model), GOVERNED_LIMITS, None)
+    return limits
 
 
 def without_retries(model: BaseChatModel) -> dict[str, Any]:
@@ -233,25 +245,32 @@ def _build_other(model: str) -> BaseChatModel:
 async def _adopt(model: BaseChatModel) -> tuple[BaseChatModel, BaseChatModel]:
     """Return a model of the caller, and a copy of it with our transport and without the SDK's retries.
 
-    The SDK's retries would multiply with ours, and its default client, which LangChain shares over event
-    loops, breaks in the second loop. A client that the caller chose is kept. The original is returned too, to
-    keep it alive: its id is the cache key.
+    The original is returned too, to keep it alive: its id is the cache key.
     """
     plain = plain_model(model)
-    if not is_openai(plain):
-        return model, plain
-    openai_model = cast("BaseChatOpenAI", plain)
+    fields = await adopted_fields(plain)
+    return model, plain.model_copy(update=fields) if fields else plain
+
+
+async def adopted_fields(model: BaseChatModel) -> dict[str, Any]:
+    """Return the fields of a model that give it our transport in the running event loop, and no retries.
+
+    The SDK's retries would multiply with ours, and its default client, which LangChain shares over event
+    loops, breaks in the second loop. A client that the caller chose is kept.
+    """
+    if not is_openai(model):
+        return {}
+    openai_model = cast("BaseChatOpenAI", model)
     sdk_client = openai_model.root_async_client
     if sdk_client is None:
-        return model, plain
+        return {}
     http_client = openai_model.http_async_client
     if http_client is None:
         http_client = await loop_local_async(("client", str(sdk_client.base_url)), _open_client)
     adopted_client = sdk_client.with_options(max_retries=0, http_client=http_client)
-    fields = {
+    return {
         "max_retries": 0,
         "http_async_client": http_client,
         "root_async_client": adopted_client,
         "async_client": adopted_client.chat.completions,
     }
-    return model, openai_model.model_copy(update=fields)

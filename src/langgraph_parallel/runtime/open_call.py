@@ -124,7 +124,8 @@ class OpenCall:
         if in_event_loop():
             self.open_at_once()
         else:
-            with asyncio.Runner() as runner:
+            # With a factory, the runner leaves the event loop alone that the thread may have.
+            with asyncio.Runner(loop_factory=asyncio.new_event_loop) as runner:
                 runner.run(self.open(), context=copy_context())
 
     def give_back(self) -> None:

@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING, Any
 from langgraph_parallel.arguments import checked
 from langgraph_parallel.errors import UsageError
 from langgraph_parallel.runtime.buckets import REQUESTS, TOKENS
-from langgraph_parallel.runtime.circuit import Circuit
+from langgraph_parallel.runtime.circuit import Circuit, CircuitOpen
 from langgraph_parallel.runtime.limits import PREFIX
 from langgraph_parallel.runtime.loops import close_with_loop, loop_local, loop_local_async
 from langgraph_parallel.runtime.slots import Rates
@@ -42,8 +42,14 @@ local now = time[1] * 1000 + math.floor(time[2] / 1000)
 redis.call('ZREMRANGEBYSCORE', KEYS[1], '-inf', now)
 if redis.call('ZCARD', KEYS[1]) >= tonumber(ARGV[1]) then return -1 end
 redis.call('ZADD', KEYS[1], now + tonumber(ARGV[3]), ARGV[2])
-redis.call('PEXPIRE', KEYS[1], ARGV[3])
+if redis.call('PTTL', KEYS[1]) < tonumber(ARGV[3]) then redis.call('PEXPIRE', KEYS[1], ARGV[3]) end
 return 0
+"""
+_RENEW_SCRIPT = """
+local time = redis.call('TIME')
+local now = time[1] * 1000 + math.floor(time[2] / 1000)
+redis.call('ZADD', KEYS[1], 'XX', now + tonumber(ARGV[2]), ARGV[1])
+if redis.call('PTTL', KEYS[1]) < tonumber(ARGV[2]) then redis.call('PEXPIRE', KEYS[1], ARGV[2]) end
 """
 _PAUSE_SCRIPT = (
     "if redis.call('PTTL', KEYS[1]) < tonumber(ARGV[1]) then redis.call('SET', KEYS[1], 1, 'PX', ARGV[1]) end"
@@ -81,6 +87,26 @@ def shared_url() -> str | None:
     return _url or os.environ.get(f"{PREFIX}REDIS_URL", "").strip() or None
 
 
+class Lease:
+    """A place among the requests in flight, for as long as it is renewed.
+
+    Args:
+        shared: what it is a place in.
+        id: of the lease.
+        seconds: after which it expires.
+    """
+
+    def __init__(self, shared: "Shared", id: str, seconds: float) -> None:
+        self._shared, self._id, self._seconds = shared, id, seconds
+        self._renew_at = time.monotonic() + seconds / 2
+
+    async def renew(self) -> None:
+        """Let it last as long again; does nothing in the first half of its time."""
+        if time.monotonic() >= self._renew_at:
+            self._renew_at = time.monotonic() + self._seconds / 2
+            await self._shared.renew(self._id, self._seconds)
+
+
 class Shared:
     """What processes share about one model of one endpoint.
 
@@ -95,12 +121,13 @@ class Shared:
         self._ask = circuit.ask
         self._key = f"langgraph-parallel:{key}"
         self._lease_script: Any = redis.register_script(_LEASE_SCRIPT)
+        self._renew_script: Any = redis.register_script(_RENEW_SCRIPT)
         self._pause_script: Any = redis.register_script(_PAUSE_SCRIPT)
         self._buckets: dict[tuple[str, float], Any] = {}
         self._releasing: set[asyncio.Task[None]] = set()
 
     @contextlib.asynccontextmanager
-    async def lease(self, rates: Rates, tokens: int, seconds: float) -> AsyncIterator[None]:
+    async def lease(self, rates: Rates, tokens: int, seconds: float) -> AsyncIterator[Lease]:
         """Count as one of the requests in flight, over all processes.
 
         Args:
@@ -111,9 +138,13 @@ class Shared:
         id = uuid.uuid4().hex
         try:
             # Without a lease the call goes on: the limiter of this process still holds.
-            with contextlib.suppress(Exception):
+            try:
                 await self._acquire(rates, tokens, seconds, id)
-            yield
+            except CircuitOpen:
+                pass
+            except Exception as error:
+                _warn(error)
+            yield Lease(self, id, seconds + _LEASE_MARGIN)
         except asyncio.CancelledError:
             # Nobody who cancels waits for Redis. A lease that is not returned expires.
             self._releasing.add(releasing := asyncio.ensure_future(self._release(id)))
@@ -141,6 +172,12 @@ class Shared:
         milliseconds = max(1, round(seconds * 1000))
         with contextlib.suppress(Exception):
             await self._ask(lambda: self._pause_script(keys=[f"{self._key}:pause"], args=[milliseconds]))
+
+    async def renew(self, id: str, seconds: float) -> None:
+        """Let a lease last some seconds from now."""
+        keys, arguments = [f"{self._key}:leases"], [id, round(seconds * 1000)]
+        with contextlib.suppress(Exception):
+            await self._ask(lambda: self._renew_script(keys=keys, args=arguments))
 
     async def _release(self, id: str) -> None:
         with contextlib.suppress(Exception):
@@ -213,6 +250,7 @@ async def get_shared(endpoint: str, model: str) -> Shared | None:
 
 async def _connect(url: str, key: str) -> Shared:
     from redis.asyncio import Redis
+    from redis.exceptions import ConnectionError as RedisConnectionError
 
     async def open_redis() -> "Redis":
         redis: Redis = Redis.from_url(url, socket_timeout=5, socket_connect_timeout=2)
@@ -220,7 +258,11 @@ async def _connect(url: str, key: str) -> Shared:
         return redis
 
     redis = await loop_local_async(("redis", url), open_redis)
-    return Shared(redis, loop_local(("circuit", url), lambda: Circuit(redis.ping, _warn)), key)
+    return Shared(
+        redis,
+        loop_local(("circuit", url), lambda: Circuit(redis.ping, _warn, (OSError, RedisConnectionError))),
+        key,
+    )
 
 
 def _check_url(url: str) -> None:

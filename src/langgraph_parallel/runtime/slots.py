@@ -27,6 +27,12 @@ class Rates:
             if (rate := getattr(self, name)) is not None:
                 above_zero(rate, name)
 
+    @property
+    def shared(self) -> frozenset[object]:
+        """The rates that are set; all calls with the same value of one share it."""
+        rates = (("requests", self.requests_per_minute), ("tokens", self.tokens_per_minute))
+        return frozenset((kind, rate) for kind, rate in rates if rate is not None)
+
     @classmethod
     def of(cls, limits: Limits) -> "Rates":
         """Return the rates in a worker's limits."""

@@ -58,7 +58,7 @@ def check_stamp(values: Mapping[str, Any], built: Mapping[str, Any], thread: obj
         )
     before, now = (dict(_settings(_plain(either))) for either in (stamp["built"], built))
     for name in [*before, *now]:
-        if before.get(name) != now.get(name):
+        if _unordered(before.get(name)) != _unordered(now.get(name)):
             raise UsageError(
                 f"the run on thread {thread!r} began with a graph that was built otherwise: {name} was "
                 f"{_shown(before.get(name))} and is {_shown(now.get(name))}; build the graph as it was, or "
@@ -75,6 +75,11 @@ def _settings(built: Mapping[str, Any], within: str = "") -> Iterator[tuple[str,
             yield from _settings(value, f"{full}.")
         else:
             yield full, value
+
+
+def _unordered(value: JsonValue) -> JsonValue:
+    """Return a value to compare: voters, choices and workers may come in another order."""
+    return sorted(value, key=json.dumps) if isinstance(value, list) else value
 
 
 def _plain(value: Mapping[str, Any]) -> dict[str, JsonValue]:

@@ -3,18 +3,20 @@
 import asyncio
 import time
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
-from contextlib import AsyncExitStack, nullcontext
+from contextlib import AbstractContextManager, AsyncExitStack, asynccontextmanager, nullcontext
 from typing import Any
 
 from langchain_core.messages import BaseMessage
 from langchain_core.outputs import ChatGenerationChunk
 
+from langgraph_parallel.errors import DeadlineExceeded
 from langgraph_parallel.records import Usage
 from langgraph_parallel.runtime.bound import current_bound
 from langgraph_parallel.runtime.calling import Calling, count_tokens
 from langgraph_parallel.runtime.limiter_registry import current_limiter
 from langgraph_parallel.runtime.open_call import OpenCall
 from langgraph_parallel.runtime.recording import read_usage
+from langgraph_parallel.runtime.redis_limits import Lease
 from langgraph_parallel.runtime.retry import retrying
 from langgraph_parallel.runtime.tokens import estimate_tokens
 
@@ -22,7 +24,10 @@ Chunks = AsyncIterator[ChatGenerationChunk]
 
 
 async def stream(
-    calling: Calling[Any], messages: Sequence[BaseMessage], open_stream: Callable[[], Chunks]
+    calling: Calling[Any],
+    messages: Sequence[BaseMessage],
+    open_stream: Callable[[], Chunks],
+    around: Callable[[], AbstractContextManager[None]] = nullcontext,
 ) -> AsyncGenerator[ChatGenerationChunk, None]:
     """Yield the parts of an answer; until the first one has arrived, a failure is retried.
 
@@ -30,10 +35,12 @@ async def stream(
         calling: how the call goes; its sender is not used.
         messages: the prompt.
         open_stream: makes a request, and yields the parts of its answer.
+        around: context in which its code runs.
 
     Raises:
         NotStarted, EndpointPaused: as `Calling.send`.
-        TimeoutError: a part did not arrive within `call_timeout`.
+        TimeoutError: a part did not arrive within `call_timeout`; `DeadlineExceeded` if the run's deadline
+            passed.
         Exception: the provider's error.
     """
     bound = current_bound()
@@ -42,8 +49,9 @@ async def stream(
         with attempt:
             call = calling.new_call(count_tokens(messages), attempt.retry_state.attempt_number)
             with waiting():
-                await call.open()
-            parts = _Parts(calling, call, open_stream)
+                async with _in_time(calling, None):
+                    await call.open()
+            parts = _Parts(calling, call, open_stream, around)
             part = await parts.first()
     try:
         while part is not None:
@@ -53,6 +61,22 @@ async def stream(
         await parts.close()
 
 
+@asynccontextmanager
+async def _in_time(calling: Calling[Any], seconds: float | None) -> AsyncIterator[None]:
+    """Limit the time to that of the run, and to some seconds."""
+    left = calling.run.seconds_left()
+    limits = [limit for limit in (left, seconds) if limit is not None]
+    try:
+        async with asyncio.timeout(min(limits, default=None)):
+            yield
+    except TimeoutError as error:
+        if calling.run.seconds_left() == 0:
+            raise DeadlineExceeded("the run's deadline has passed") from None
+        if seconds is None:
+            raise
+        raise TimeoutError(f"no part of an answer from {calling.target} within {seconds:g} s") from error
+
+
 class _Parts:
     """The parts of one answer, and the call that is settled after the last.
 
@@ -60,12 +84,20 @@ class _Parts:
         calling: how the call goes.
         call: open.
         open_stream: makes the request.
+        around: context in which its code runs.
     """
 
-    def __init__(self, calling: Calling[Any], call: OpenCall, open_stream: Callable[[], Chunks]) -> None:
-        self._calling, self._call, self._open_stream = calling, call, open_stream
+    def __init__(
+        self,
+        calling: Calling[Any],
+        call: OpenCall,
+        open_stream: Callable[[], Chunks],
+        around: Callable[[], AbstractContextManager[None]],
+    ) -> None:
+        self._calling, self._call, self._open_stream, self._around = calling, call, open_stream, around
         self._held = AsyncExitStack()
         self._usage, self._text = Usage(), ""
+        self._lease: Lease | None = None
         self._open = True
 
     async def first(self) -> ChatGenerationChunk | None:
@@ -75,9 +107,10 @@ class _Parts:
         try:
             if calling.shared is not None:
                 lease = calling.shared.lease(calling.rates, self._call.tokens, calling.limits.call_timeout)
-                await self._held.enter_async_context(lease)
+                self._lease = await self._held.enter_async_context(lease)
                 self._call.started = time.time()
-            self._chunks = self._open_stream()
+            with self._around():
+                self._chunks = self._open_stream()
             if isinstance(self._chunks, AsyncGenerator):
                 self._held.push_async_callback(self._chunks.aclose)
             return await self.next()
@@ -90,14 +123,17 @@ class _Parts:
     async def next(self) -> ChatGenerationChunk | None:
         """Return the next part; None after the last, when the call is settled."""
         try:
-            async with asyncio.timeout(self._calling.limits.call_timeout):
-                part = await anext(self._chunks, None)
+            async with _in_time(self._calling, self._calling.limits.call_timeout):
+                with self._around():
+                    part = await anext(self._chunks, None)
+            if self._lease is not None:
+                await self._lease.renew()
         except BaseException as error:
             await self._fail(error)
             raise
         if part is None:
             self._open = False
-            self._call.close(self._usage, ok=True)
+            self._call.close(self._used(), ok=True)
         else:
             self._usage += read_usage(part.message)
             self._text += part.text
@@ -110,7 +146,23 @@ class _Parts:
     async def _fail(self, error: BaseException) -> None:
         if self._open:
             self._open = False
-            answered = estimate_tokens(self._text) if self._text else 0
-            cut_off = Usage(input_tokens=self._call.prompt_tokens, output_tokens=answered)
-            await self._calling.failed(self._call, error, cut_off)
+            await self._calling.failed(self._call, error, self._used())
         await self._held.aclose()
+
+    def _used(self) -> Usage:
+        """Return the tokens that the provider counted, else an estimate."""
+        return used_by_stream(self._call, self._usage, self._text)
+
+
+def used_by_stream(call: OpenCall, counted: Usage, text: str) -> Usage:
+    """Return the tokens of a stream: as counted, else estimated by its text.
+
+    Args:
+        call: that it belongs to.
+        counted: by the provider; zero if it did not.
+        text: that has arrived.
+    """
+    if counted != Usage():
+        return counted
+    answered = estimate_tokens(text) if text else 0
+    return Usage(input_tokens=call.prompt_tokens, output_tokens=answered)

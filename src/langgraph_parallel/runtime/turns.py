@@ -1,4 +1,4 @@
-"""Calls that wait for a slot: one line for each run, and turns between the runs.
+"""Calls that wait for a slot: lines for each run, and turns between the runs.
 
 Turns are per run and not per call, so that a run with a thousand calls in line does not hold up one that has
 two. Within a line the order is first come, first served, except for retries, which go to its head.
@@ -36,6 +36,11 @@ class Place:
         self.slot: Slot | None = None
         """The slot that the call was given; None while it waits, and if it was sent away without one."""
 
+    @property
+    def is_abandoned(self) -> bool:
+        """Whether its event loop was closed, so that nothing waits any more."""
+        return self.waiter is not None and self.waiter.loop.is_closed()
+
     def wake(self) -> None:
         """End the wait."""
         if self.waiter is not None:
@@ -46,70 +51,75 @@ class Lines:
     """The lines of all runs. Not thread-safe: the limiter locks."""
 
     def __init__(self) -> None:
+        # A run has a line for each bounds of its calls, so that a call with tight ones holds up no other.
         # No line is empty.
-        self._by_run: dict[Hashable, deque[Place]] = {}
+        self._lines: dict[tuple[Hashable, Rates], deque[Place]] = {}
         self._clock = 0.0
         self._next_turns: dict[Hashable, float] = {}
-        """On the clock; also of runs without a line, which may have one again."""
+        """On the clock, by run; also of runs without a line, which may have one again."""
 
     def __bool__(self) -> bool:
-        return bool(self._by_run)
+        return bool(self._lines)
 
     def __len__(self) -> int:
         """Return the number of calls in line, over all runs."""
-        return sum(len(line) for line in self._by_run.values())
+        return sum(map(len, self._lines.values()))
 
     @property
     def loops(self) -> set[asyncio.AbstractEventLoop]:
         """Event loops of the calls at the head of a line."""
-        heads = [line[0] for line in self._by_run.values()]
+        heads = [line[0] for line in self._lines.values()]
         return {head.waiter.loop for head in heads if head.waiter is not None}
 
     def join(self, place: Place, *, first: bool) -> Waiter:
-        """Put a call at the end of its run's line, or at its head; return what waits for its turn."""
+        """Put a call at the end of its line, or at its head; return what waits for its turn."""
         place.waiter = Waiter()
-        line = self._by_run.setdefault(place.run, deque())
+        line = self._lines.setdefault((place.run, place.rates), deque())
         line.appendleft(place) if first else line.append(place)
         return place.waiter
 
     def leave(self, place: Place) -> None:
         """Take a call out of line; do nothing if it is not in line any more."""
         # A call that is cancelled may have been sent away, or served, at the same moment by another thread.
-        line = self._by_run.get(place.run)
+        line = self._lines.get((place.run, place.rates))
         if line is not None and place in line:
             line.remove(place)
             if not line:
-                del self._by_run[place.run]
+                del self._lines[place.run, place.rates]
 
     def in_turn(self) -> list[Place]:
         """Return the head of each line, in the order of turns; of equal turns, the older line's first."""
-        if len(self._by_run) == 1:
-            return [line[0] for line in self._by_run.values()]
-        runs = sorted(self._by_run, key=self._turn)
-        return [self._by_run[run][0] for run in runs]
+        self._drop_closed()
+        heads = [line[0] for line in self._lines.values()]
+        return heads if len(heads) < 2 else sorted(heads, key=lambda head: self._turn(head.run))
 
     def served(self, run: Hashable, priority: float) -> None:
         """Note that a call of a run got a slot, from its line or without waiting."""
-        if not self._by_run:  # nobody waits, so nobody has waited for longer than others
+        if not self._lines:  # nobody waits, so nobody has waited for longer than others
             self._next_turns, self._clock = {}, 0.0
         turn = self._turn(run)
-        priorities = sum(line[0].priority for line in self._by_run.values())
-        if run not in self._by_run:
-            priorities += priority
+        priorities = {head.run: head.priority for head in (line[0] for line in self._lines.values())}
+        priorities[run] = priority
         self._next_turns[run] = turn + 1 / priority
-        self._clock = turn + 1 / priorities
-        if len(self._next_turns) > _MOST_TURNS + 2 * len(self._by_run):
+        self._clock = turn + 1 / sum(priorities.values())
+        if len(self._next_turns) > _MOST_TURNS + 2 * len(self._lines):
             # A turn that the clock has passed says as much as none.
             self._next_turns = {run: at for run, at in self._next_turns.items() if at > self._clock}
-
-    def _turn(self, run: Hashable) -> float:
-        return max(self._clock, self._next_turns.get(run, 0.0))
 
     def send_away(self, pause: float) -> list[Place]:
         """Remove and return the calls whose limits allow no pause of this length."""
         leaving = [
-            place for line in self._by_run.values() for place in line if pause > place.rates.longest_pause
+            place for line in self._lines.values() for place in line if pause > place.rates.longest_pause
         ]
         for place in leaving:
             self.leave(place)
         return leaving
+
+    def _turn(self, run: Hashable) -> float:
+        return max(self._clock, self._next_turns.get(run, 0.0))
+
+    def _drop_closed(self) -> None:
+        """Remove the calls at the heads of lines whose event loop was closed while they waited."""
+        while closed := [line[0] for line in self._lines.values() if line[0].is_abandoned]:
+            for place in closed:
+                self.leave(place)

@@ -46,7 +46,7 @@ class Adapter:
         given = input if self._input is None else await _awaited(self._input(input))
         output = await self._runnable.ainvoke(given, config)
         if is_resuming(config):
-            _record_earlier(output)
+            _record_earlier(output, given)
         return output if self._output is None else await _awaited(self._output(output))
 
 
@@ -104,16 +104,16 @@ def adapt_graph(
     )
 
 
-def _record_earlier(output: Any) -> None:
+def _record_earlier(output: Any, given: Any) -> None:
     """Record the calls of an agent that the process made before it died: they are in its messages.
 
     Their times are not known, so they count as calls without a duration.
     """
-    messages = output.get("messages") if isinstance(output, Mapping) else None
+    before = {message.id for message in _messages_in(given)}
     known, now = current_recording() or {}, time.time()
-    for message in messages or []:
+    for message in _messages_in(output):
         made = _RUN_ID.match(message.id or "") if isinstance(message, AIMessage) else None
-        if made is None or made[1] in known:
+        if made is None or made[1] in known or message.id in before:
             continue
         about, usage = message.response_metadata, read_usage(message)
         name = str(about.get("model_name") or "model")
@@ -129,6 +129,11 @@ def _record_earlier(output: Any) -> None:
                 usd=priced.usd(usage),
             )
         )
+
+
+def _messages_in(state: Any) -> list[BaseMessage]:
+    messages = state.get("messages") if isinstance(state, Mapping) else None
+    return [message for message in messages or [] if isinstance(message, BaseMessage)]
 
 
 def _as_message(work: object) -> dict[str, list[BaseMessage]]:

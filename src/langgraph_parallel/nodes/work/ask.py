@@ -18,13 +18,14 @@ from langgraph_parallel.records import Estimate, Section, Usage
 from langgraph_parallel.runtime.calling import Calling
 from langgraph_parallel.runtime.context import Context, current_context
 from langgraph_parallel.runtime.limiter_registry import get_limiter
-from langgraph_parallel.runtime.limits import Limits, worker_limits
+from langgraph_parallel.runtime.limits import Limits, merge_limits, worker_limits
 from langgraph_parallel.runtime.loops import loop_local_async
 from langgraph_parallel.runtime.models import (
     ModelLike,
     check_model,
     get_endpoint,
     get_model,
+    governed_limits,
     model_name,
     nameable_model,
     require_model,
@@ -94,7 +95,8 @@ class Ask:
         self.model = model
         self.schema = schema
         self.temperature = temperature
-        self.limits = worker_limits(limits)
+        own, of_model = worker_limits(limits), governed_limits(model)
+        self.limits = own if of_model is None else merge_limits([own, of_model])
         self.role = role
         self.pinned = pinned
 

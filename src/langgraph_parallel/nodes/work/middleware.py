@@ -46,6 +46,8 @@ class GovernedMiddleware(AgentMiddleware[Any, Any, Any]):
         return await handler(request.override(model=self._govern(request.model)))
 
     def _govern(self, model: BaseChatModel) -> BaseChatModel:
+        if not isinstance(model, BaseChatModel):
+            return model  # one whose fields are chosen for each call; callbacks govern the one that it makes
         # Kept, because a new model would get new clients. So is the original, whose id is the key.
         if id(model) not in self._governed:
             while len(self._governed) >= _KEPT:

@@ -18,14 +18,15 @@ async def remember(name: str, step: Callable[[], Awaitable[Any]]) -> Any:
     """Make a step, or return what it returned before the process died.
 
     A worker has to make its steps in the same order each time: the n-th step is the same one after a crash.
-    Model calls of a remembered step are recorded again. A step that failed is made again. Without a
-    checkpointer, and outside of a graph, nothing is remembered.
+    Model calls of a remembered step are recorded again. A step that failed or interrupted is made again.
+    Nothing is remembered without a checkpointer, outside of a graph, and under LangGraph's `max_concurrency`,
+    whose last place a node may hold that waits for the step.
 
     Args:
         name: of the step, in traces.
         step: returns plain data, as JSON has it.
     """
-    if not _has_checkpointer():
+    if not _can_remember():
         return await step()
     is_new = asyncio.Event()
     made: asyncio.Future[dict[str, Any] | None] = asyncio.get_running_loop().create_future()
@@ -58,9 +59,11 @@ async def remember(name: str, step: Callable[[], Awaitable[Any]]) -> Any:
             made.set_result(None)  # the step failed
 
 
-def _has_checkpointer() -> bool:
+def _can_remember() -> bool:
     try:
-        configurable = get_config().get("configurable") or {}
+        config = get_config()
     except RuntimeError:
         return False
-    return bool(configurable.get(_CHECKPOINTER)) and _CALL in configurable
+    configurable = config.get("configurable") or {}
+    can_wait = config.get("max_concurrency") is None
+    return can_wait and bool(configurable.get(_CHECKPOINTER)) and _CALL in configurable
