@@ -425,7 +425,7 @@ async def test_messages_that_an_agent_was_given_are_no_calls_of_it(
     def plan(content: str) -> list[Section]:
         return [Section(id=name, title=name, worker=name) for name in ("chat", "person")]
 
-    workers = {"chat": chat, "person": ask_first}
+    workers: Any = {"chat": chat, "person": ask_first}
     graph = create_sectioning(planner=plan, worker=workers, checkpointer=InMemorySaver())
     config: Any = {"configurable": {"thread_id": "1"}}
     await graph.ainvoke({"content": "x"}, config)

@@ -353,7 +353,8 @@ async def test_the_headers_of_the_callers_client_are_sent(server: ModelServer) -
         model = ChatOpenAI(model="own", base_url=server.url, api_key=SecretStr("x"), http_async_client=client)
         await governed(model).ainvoke("x")
         await Ask("{text}", model=model).ainvoke("x")
-    assert [request.headers.get("X-Gateway") for request in server.requests] == ["abc", "abc"]
+    sent = [{name.lower(): value for name, value in r.headers.items()} for r in server.requests]
+    assert [headers.get("x-gateway") for headers in sent] == ["abc", "abc"]
 
 
 async def test_a_stream_without_usage_is_estimated(server: ModelServer, own: ChatOpenAI) -> None:

@@ -20,18 +20,13 @@ import inspect
 import logging
 import os
 import sys
-import threading
 import time
-import weakref
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, nullcontext
-from functools import partial
-from threading import Timer
-from types import FrameType
-from typing import Any, NamedTuple
+from typing import Any
 from uuid import UUID
 
-from langchain_core.callbacks import AsyncCallbackHandler, BaseCallbackHandler, BaseCallbackManager
+from langchain_core.callbacks import AsyncCallbackHandler, BaseCallbackHandler
 from langchain_core.messages import BaseMessage
 from langchain_core.outputs import ChatGeneration, LLMResult
 from langchain_core.runnables import RunnableConfig
@@ -39,91 +34,15 @@ from langchain_core.runnables.config import var_child_runnable_config
 
 from langgraph_parallel.records import Call, Usage
 from langgraph_parallel.runtime.calling import count_tokens
+from langgraph_parallel.runtime.foreign_calls import close_with, find_maker, ledger
 from langgraph_parallel.runtime.limiter_registry import current_limiter, get_limiter
 from langgraph_parallel.runtime.models import GOVERNED_TAG
 from langgraph_parallel.runtime.open_call import OpenCall
 from langgraph_parallel.runtime.prices import Priced
 from langgraph_parallel.runtime.recording import Unheard, read_usage, recording, step_of
 from langgraph_parallel.runtime.redis_limits import get_shared
-from langgraph_parallel.runtime.retry import is_throttled
 from langgraph_parallel.runtime.run import current_run
 from langgraph_parallel.runtime.slots import Rates
-
-
-class _Maker(NamedTuple):
-    """What makes a call."""
-
-    task: "asyncio.Task[Any] | None"
-    manager: "weakref.ref[BaseCallbackManager] | None"
-
-
-def _find_maker(frame: FrameType | None) -> _Maker:
-    """Find what makes a call.
-
-    Args:
-        frame: of the code that called the handler.
-    """
-    try:
-        task = asyncio.current_task()
-    except RuntimeError:
-        task = None
-    while frame is not None:
-        owner = frame.f_locals.get("self") if frame.f_code.co_name == "on_chat_model_start" else None
-        if isinstance(owner, BaseCallbackManager):
-            return _Maker(task, weakref.ref(owner))
-        frame = frame.f_back
-    return _Maker(task, None)
-
-
-class _Ledger:
-    """The open calls of the process, by run id."""
-
-    def __init__(self) -> None:
-        self._lock = threading.RLock()
-        self._open: dict[UUID, OpenCall] = {}
-        self._makers: dict[UUID, _Maker] = {}
-        """What makes the calls that are about to be opened in async code."""
-
-    def add(self, id: UUID, call: OpenCall) -> None:
-        with self._lock:
-            self._open[id] = call
-
-    def note_maker(self, id: UUID, maker: "_Maker") -> None:
-        with self._lock:
-            self._makers[id] = maker
-
-    def take_maker(self, id: UUID) -> "_Maker | None":
-        """Return what makes a call in async code, once."""
-        with self._lock:
-            return self._makers.pop(id, None)
-
-    def is_open(self, id: UUID) -> bool:
-        """Return whether a call is open."""
-        with self._lock:
-            return id in self._open
-
-    def forget(self, id: UUID) -> None:
-        """Give back what a call holds that was not made."""
-        with self._lock:
-            call = self._open.pop(id, None)
-        if call is not None:
-            call.give_back()
-
-    def close(
-        self, id: UUID, usage: Usage | None = None, error: BaseException | None = None, *, ok: bool
-    ) -> None:
-        """Settle a call, once; does nothing for one that is not open."""
-        with self._lock:
-            call = self._open.pop(id, None)
-        if call is not None:
-            call.id = id
-            if error is not None:
-                call.learn(error)
-            throttled = error is not None and is_throttled(error)
-            call.close(usage or Usage(input_tokens=call.prompt_tokens), ok=ok, throttled=throttled)
-
-
-_ledger = _Ledger()
 
 
 class _SyncGovernor(Unheard, BaseCallbackHandler):
@@ -149,17 +68,17 @@ class _SyncGovernor(Unheard, BaseCallbackHandler):
         # in another task than the call.
         caller = sys._getframe(1)
         if caller.f_code.co_flags & inspect.CO_COROUTINE:
-            _ledger.note_maker(run_id, _find_maker(caller))
+            ledger.note_maker(run_id, find_maker(caller))
             return
         call = _new_call(serialized or {}, kwargs.get("metadata") or {}, messages)
         call.open_blocking()
-        _ledger.add(run_id, call)
-        _close_with(run_id, _find_maker(caller).manager, None)
+        ledger.add(run_id, call)
+        close_with(run_id, find_maker(caller).manager, None)
 
     def on_llm_end(self, response: LLMResult, *, run_id: UUID, **kwargs: Any) -> None:
         """Settle a call that was answered; forget one that a cache has answered."""
         if any(_is_cached(generation) for batch in response.generations for generation in batch):
-            _ledger.forget(run_id)
+            ledger.forget(run_id)
             return
         usage = Usage.total(
             read_usage(generation.message)
@@ -167,11 +86,11 @@ class _SyncGovernor(Unheard, BaseCallbackHandler):
             for generation in batch[:1]  # each of several answers to a prompt carries the tokens of all
             if isinstance(generation, ChatGeneration)
         )
-        _ledger.close(run_id, usage, ok=True)
+        ledger.close(run_id, usage, ok=True)
 
     def on_llm_error(self, error: BaseException, *, run_id: UUID, **kwargs: Any) -> None:
         """Settle a call that failed."""
-        _ledger.close(run_id, Usage() if isinstance(error, Exception) else None, error, ok=False)
+        ledger.close(run_id, Usage() if isinstance(error, Exception) else None, error, ok=False)
 
 
 class _AsyncGovernor(Unheard, AsyncCallbackHandler):
@@ -189,7 +108,7 @@ class _AsyncGovernor(Unheard, AsyncCallbackHandler):
         **kwargs: Any,
     ) -> None:
         """Wait for budget and a slot."""
-        if (maker := _ledger.take_maker(run_id)) is None or maker.task is None:
+        if (maker := ledger.take_maker(run_id)) is None or maker.task is None:
             return  # an `Ask` makes the call, or a thread, which has opened it
         call = _new_call(serialized or {}, kwargs.get("metadata") or {}, messages)
         with nullcontext() if call.bound is None else call.bound.waiting():
@@ -201,36 +120,15 @@ class _AsyncGovernor(Unheard, AsyncCallbackHandler):
         except BaseException:
             call.give_back()
             raise
-        _ledger.add(run_id, call)
-        maker.task.add_done_callback(lambda _: _ledger.close(run_id, ok=False))
-        _close_with(run_id, maker.manager, asyncio.get_running_loop())
+        ledger.add(run_id, call)
+        maker.task.add_done_callback(lambda _: ledger.close(run_id, ok=False))
+        close_with(run_id, maker.manager, asyncio.get_running_loop())
 
     async def on_llm_end(self, response: LLMResult, **kwargs: Any) -> None:
         """Do nothing: the other handler settles, without waiting."""
 
     async def on_llm_error(self, error: BaseException, **kwargs: Any) -> None:
         """Do nothing, as above."""
-
-
-def _close_with(
-    id: UUID,
-    manager: "weakref.ref[BaseCallbackManager] | None",
-    loop: asyncio.AbstractEventLoop | None,
-) -> None:
-    """Settle a call a moment after its callback manager is gone, if it is open then."""
-
-    def close() -> None:
-        if not _ledger.is_open(id):
-            return
-        # Later, since the garbage collector may call this while this thread holds a lock of another ledger.
-        settle = partial(_ledger.close, id, ok=False)
-        try:
-            loop.call_soon_threadsafe(settle) if loop else Timer(0, settle).start()
-        except RuntimeError:  # the loop is closed
-            Timer(0, settle).start()
-
-    if manager is not None and (alive := manager()) is not None and _ledger.is_open(id):
-        weakref.finalize(alive, close).atexit = False
 
 
 def _is_no_refusal(record: logging.LogRecord) -> bool:
