@@ -1,7 +1,7 @@
 """The open calls of other people's code, and when they are settled if nobody tells that they have ended.
 
-Each call has a callback manager of its own, which is gone when the call's own code has ended, however it ends.
-A moment after, and at the latest when the task that made the call is done, an open call is settled.
+Each call has a callback manager of its own, which is gone when the call's own code has ended, in any way. A
+moment after, and at the latest when the task that made the call is done, an open call is settled.
 """
 
 import asyncio
