@@ -17,6 +17,7 @@ from openai import AsyncOpenAI
 from langgraph_parallel import Limits, create_research, create_review, create_sectioning, create_voting
 from langgraph_parallel.records import Section
 from langgraph_parallel.report.run import run_lines
+from langgraph_parallel.runtime.foreign_calls import ledger
 from langgraph_parallel.runtime.limiter_registry import get_limiter
 from tests.support.clock import until
 from tests.support.server import Gate, ModelServer, Reply
@@ -290,6 +291,24 @@ async def test_a_handler_that_raises_costs_no_slot(server: ModelServer, own: Cha
     out = await create_sectioning(planner=sections(3), worker=ask).ainvoke({"content": "x"})
     assert out["run_report"].branches == {"failed": 3}
     await until(lambda: in_use(server) == 0)
+
+
+async def test_calls_that_a_handler_forbids_are_not_kept(
+    server: ModelServer, own: ChatOpenAI, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In async code the call is noted before it is opened, and never is: nothing of it stays."""
+    monkeypatch.setattr("langgraph_parallel.runtime.foreign_calls._MOST_MAKERS", 5)
+    guard = Guard()
+    guard.run_inline = True
+
+    async def ask(section: Section) -> str:
+        return str((await own.ainvoke(section.content, {"callbacks": [guard]})).text)
+
+    for _ in range(10):
+        out = await create_sectioning(planner=sections(3), worker=ask).ainvoke({"content": "x"})
+        assert out["run_report"].branches == {"failed": 3}
+    assert len(ledger._makers) <= 5 + 3
+    assert server.requests == []
 
 
 async def test_an_answer_from_a_cache_is_no_call(server: ModelServer, own: ChatOpenAI) -> None:

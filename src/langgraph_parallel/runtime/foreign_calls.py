@@ -19,6 +19,9 @@ from langgraph_parallel.records import Usage
 from langgraph_parallel.runtime.open_call import OpenCall
 from langgraph_parallel.runtime.retry import is_throttled
 
+_MOST_MAKERS = 1000
+"""Number of calls about to be opened, beyond which those whose task is done are forgotten."""
+
 
 class Maker(NamedTuple):
     """What makes a call."""
@@ -63,6 +66,10 @@ class Ledger:
         """Note what makes a call in async code, which is opened next."""
         with self._lock:
             self._makers[id] = maker
+            if len(self._makers) > _MOST_MAKERS:  # a handler of the caller's forbade those that are left
+                self._makers = {
+                    id: left for id, left in self._makers.items() if left.task and not left.task.done()
+                }
 
     def take_maker(self, id: UUID) -> "Maker | None":
         """Return what makes a call in async code, once."""
