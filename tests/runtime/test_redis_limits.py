@@ -20,8 +20,9 @@ from redis.asyncio import Redis
 
 from langgraph_parallel import Ask, Limits, Section, create_sectioning
 from langgraph_parallel.errors import UsageError
-from langgraph_parallel.limiting import share_limits
+from langgraph_parallel.limiting import Rates, share_limits
 from langgraph_parallel.runtime.loops import loop_local
+from langgraph_parallel.runtime.redis_limits import get_shared
 from tests.support.clock import until
 from tests.support.fans import GIVEN, flat, numbered
 from tests.support.server import Gate, ModelServer, Reply
@@ -133,6 +134,31 @@ async def test_calls_of_functions_hold_leases_too(server: ModelServer, own: Chat
         left: list[int] = [3]
         while left[-1]:
             left.append(await redis.zcard(name))
+
+
+@pytest.mark.needs_redis
+@pytest.mark.skipif(not REDIS, reason="REDIS does not name a server; CI has one")
+async def test_a_lease_lasts_as_long_as_its_call_may(server: ModelServer) -> None:
+    """A shorter call after it leaves it alone, and a long stream renews it."""
+    share_limits(REDIS)
+    shared = await get_shared(server.url, "long")
+    assert shared is not None
+    name = f"langgraph-parallel:{server.url}|long:leases"
+    connection: Any = Redis.from_url(REDIS)
+    async with connection as redis, shared.lease(Rates(), 0, 600) as lease:
+
+        async def expiry() -> float:
+            ((_, expires),) = await redis.zrange(name, 0, -1, withscores=True)
+            return float(expires)
+
+        async with shared.lease(Rates(), 0, 1):
+            assert await redis.ttl(name) > 500
+        first = await expiry()
+        await lease.renew()
+        assert await expiry() == first
+        lease._renew_at = 0
+        await lease.renew()
+        assert await expiry() > first
 
 
 @pytest.fixture
