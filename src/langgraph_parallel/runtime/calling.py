@@ -221,7 +221,7 @@ class Calling(Generic[AnswerT]):
         A hedge never waits: it is worth something only now, and first requests of others come before it.
         """
         call = request.new_call(hedge=True)
-        if self.run.root.drained or not call.try_open():
+        if self.run.starts_no_more() or not call.try_open():
             return None
         # The share is asked last, because it counts the hedge as sent.
         if not self.limiter.stragglers.may_hedge(self.limits.hedge_share):

@@ -25,7 +25,7 @@ from langgraph_parallel.runtime.slots import Rates, Slot
 from langgraph_parallel.runtime.waiting import in_event_loop
 
 
-@dataclass
+@dataclass(eq=False)
 class OpenCall:
     """A request, and what it holds: an amount of the budget, a slot of its endpoint."""
 

@@ -97,8 +97,8 @@ def is_of_package(worker: Worker) -> bool:
     """Return whether a worker is code of this package, whose model calls are all known."""
     if isinstance(worker, _Function):
         function = getattr(worker, "func", None) or worker.afunc
-        module = inspect.getmodule(function)
-        return module is not None and module.__name__.partition(".")[0] == __name__.partition(".")[0]
+        module = str(getattr(function, "__module__", ""))
+        return module.partition(".")[0] == __name__.partition(".")[0]
     return isinstance(worker, Ask | Composed | ParallelGraph)
 
 
