@@ -14,10 +14,16 @@
     │   └── UnknownStop                     a stop of a vote does not exist
     ├── AnswerError                         a model answered, but the answer cannot be used
     │   ├── InvalidAnswer                   the answer does not fit the schema, even after one repair
+    │   ├── EmptyAnswer                     the answer is empty, or nothing but thinking
+    │   ├── CutAnswer                       the answer was cut off at its token limit
+    │   ├── ContextOverflow                 the prompt is longer than the model's context
     │   └── RefusedAnswer                   the model refused to answer
+    │       └── FilteredAnswer              the provider's content filter withheld the answer, or the prompt
+    ├── EndpointError                       the endpoint's answer is an error, or nothing that can be read
     ├── EndpointPaused                      the endpoint asks for a longer pause than `retry_after_ceiling`
     ├── NotStarted                          a call was not started, because the run starts no more calls
     │   ├── BudgetSpent                     the budget does not cover another call
+    │   ├── EndpointUnusable                the endpoint refuses every call: a wrong key, an unknown model
     │   └── RunDrained                      the run is being stopped gracefully
     ├── KeptBack                            a check of a guarded answer has not passed
     ├── DeadlineExceeded (also a TimeoutError)  the deadline of the run has passed
@@ -37,8 +43,14 @@ __all__ = [
     "AnswerError",
     "BudgetSpent",
     "CompletionError",
+    "ContextOverflow",
+    "CutAnswer",
     "DeadlineExceeded",
+    "EmptyAnswer",
+    "EndpointError",
     "EndpointPaused",
+    "EndpointUnusable",
+    "FilteredAnswer",
     "InputError",
     "InvalidAnswer",
     "KeptBack",
@@ -143,8 +155,44 @@ class InvalidAnswer(AnswerError):
     """The answer does not fit the schema, even after one repair."""
 
 
+class EmptyAnswer(AnswerError):
+    """The answer is empty, or nothing but thinking."""
+
+
+class CutAnswer(AnswerError):
+    """The answer was cut off at its token limit.
+
+    Attributes:
+        partial: the text up to there.
+    """
+
+    def __init__(self, message: str, *, partial: str = "") -> None:
+        super().__init__(message)
+        self.partial = partial
+
+
+class ContextOverflow(AnswerError):
+    """The prompt is longer than the context of the model, or was cut to fit."""
+
+
 class RefusedAnswer(AnswerError):
     """The model refused to answer."""
+
+
+class FilteredAnswer(RefusedAnswer):
+    """The provider's content filter withheld the answer, or refused the prompt."""
+
+
+class EndpointError(ParallelError):
+    """The endpoint's answer has the status 200, and is an error, or nothing that can be read.
+
+    Attributes:
+        body: of the answer, parsed; None if it is not JSON.
+    """
+
+    def __init__(self, message: str, *, body: object = None) -> None:
+        super().__init__(message)
+        self.body = body
 
 
 class EndpointPaused(ParallelError):
@@ -157,6 +205,10 @@ class NotStarted(ParallelError):
 
 class BudgetSpent(NotStarted):
     """The budget of the run, or of a run around it, does not cover another call."""
+
+
+class EndpointUnusable(NotStarted):
+    """The endpoint has refused a call of this run for a reason that holds for every call to it."""
 
 
 class RunDrained(NotStarted):

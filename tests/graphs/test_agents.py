@@ -221,7 +221,7 @@ JUDGED: dict[str, tuple[Build, dict[str, Any], Callable[[dict[str, Any]], Any], 
 @pytest.mark.parametrize("place", JUDGED)
 @pytest.mark.parametrize("fenced", [False, True])
 async def test_an_agent_judges(place: str, fenced: bool, server: ModelServer, own: ChatOpenAI) -> None:
-    """It gets the prompt of a judge and the schema, and answers in JSON, inside a fence or not."""
+    """It gets the prompt of a judge and the fields of the answer, and answers in JSON, inside a fence or not."""
     build, response, answer, expected = JUDGED[place]
     text = json.dumps(response)
     server.always(Reply(text=f"```json\n{text}\n```" if fenced else text))
@@ -229,7 +229,7 @@ async def test_an_agent_judges(place: str, fenced: bool, server: ModelServer, ow
     out = await graph.ainvoke(given)
     assert answer(out) == expected
     assert out["run_report"].failures == {}
-    assert all("JSON schema" in request.body["messages"][-1]["content"] for request in server.requests)
+    assert all("one JSON object" in request.body["messages"][-1]["content"] for request in server.requests)
     assert [call.target for call in out["run_report"].calls if call.kind == "model"] == ["own"] * len(
         server.requests
     )

@@ -117,6 +117,7 @@ ROOMS = [
     "errors",
     "arguments",
     "reducers",
+    "answers",
     "prompts",
     "runtime",
     "offline",

@@ -9,6 +9,7 @@ from openai import APIStatusError
 from pydantic import BaseModel
 
 from langgraph_parallel import Ask, Limits, create_voting
+from langgraph_parallel.errors import EndpointError
 from langgraph_parallel.runtime import direct
 from langgraph_parallel.runtime.direct import Direct
 from langgraph_parallel.runtime.models import get_model
@@ -121,8 +122,8 @@ async def test_errors_are_those_of_the_sdk(model: str, server: ModelServer, stat
     ],
 )
 def test_a_body_that_is_not_an_answer_is_an_error(body: Any) -> None:
-    """The SDK raises the same for bodies that it cannot read."""
-    with pytest.raises(ValueError, match="not a chat completion"):
+    """The error carries the body."""
+    with pytest.raises(EndpointError, match="not a chat completion"):
         direct._parse(body)
 
 

@@ -15,7 +15,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from langgraph_parallel.errors import DeadlineExceeded, InvalidAnswer, RefusedAnswer
-from langgraph_parallel.runtime.retry import is_throttled, is_timeout, is_transient, reset_after, retry_after
+from langgraph_parallel.runtime.retry import is_throttled, is_timeout, is_transient
+from langgraph_parallel.runtime.waits import reset_after, retry_after
 from tests.support.ids import readable
 
 few = settings(max_examples=60, deadline=None)

@@ -14,6 +14,8 @@ from langgraph_parallel.prompts.loader import Prompt, load_prompt
 
 _RULE = load_prompt("data")
 """The instruction to treat text inside the tags as data."""
+_NO_DATA = "Do the task."
+"""The system message of a prompt without data."""
 
 
 @dataclass(frozen=True)
@@ -49,7 +51,8 @@ def compose(
     """Render a prompt, with the data inside a boundary.
 
     Args:
-        prompt: the prompt; its variables are the names in `data` and `trusted`.
+        prompt: the prompt; its variables are the names in `data` and `trusted`. What introduces an empty text
+            is left out with it: models comment on what is not there.
         data: untrusted texts by variable.
         trusted: texts that may instruct the model, by variable; inserted unchanged.
         role: sentence appended to the system message, for example who the model is; empty for none.
@@ -57,11 +60,15 @@ def compose(
     Raises:
         PromptError: a variable has no value, or a value has no variable.
     """
-    tag, fenced = fence(data)
-    rule = _RULE.render({"boundary": tag})
+    values = {**trusted, **data}
+    prompt.check(values, needs=values)
+    empty = {name for name, value in values.items() if not value.strip()}
+    shown = prompt.without(empty)
+    tag, fenced = fence({name: text for name, text in data.items() if name not in empty})
+    rule = _RULE.render({"boundary": tag}) if fenced else ""
     return Messages(
-        system=f"{rule}\n\n{role}" if role else rule,
-        human=prompt.render({**trusted, **fenced}),
+        system="\n\n".join(filter(None, [rule, role])) or _NO_DATA,
+        human=shown.render(shown.fitting({**values, **fenced})),
     )
 
 
@@ -70,7 +77,7 @@ def _choose_tag(data: Mapping[str, str]) -> str:
     salt = 0
     # An attacker who foresees the digest could put the tag into the data; then another salt is tried.
     while True:
-        tag = f"data-{hashlib.sha256(f'{salt}{seed}'.encode()).hexdigest()[:32]}"
+        tag = f"data-{hashlib.sha256(f'{salt}{seed}'.encode()).hexdigest()[:12]}"
         if not any(tag in text for text in data.values()):
             return tag
         salt += 1

@@ -71,6 +71,24 @@ class Prompt:
             )
         return _VARIABLE.sub(lambda match: values[match[1]], self.text)
 
+    def without(self, names: Collection[str]) -> "Prompt":
+        r"""Return the prompt without variables that have nothing to show, and without what introduces them.
+
+        A variable that is a paragraph of its own goes with the paragraph before it, if that ends in a colon.
+
+        >>> Prompt("p", "Label it.\n\nThe guidelines:\n\n{guidelines}\n\n{item}").without(["guidelines"]).text
+        'Label it.\n\n{item}'
+        """
+        paragraphs = self.text.split("\n\n")
+        empty = {f"{{{name}}}" for name in names}
+        kept: list[str] = []
+        for paragraph in paragraphs:
+            if paragraph.strip() not in empty:
+                kept.append(paragraph)
+            elif kept and kept[-1].rstrip().endswith(":"):
+                kept.pop()
+        return Prompt(self.name, "\n\n".join(kept))
+
     def fitting(self, values: Mapping[str, str]) -> dict[str, str]:
         """Return the values whose names are variables of this prompt."""
         return {name: value for name, value in values.items() if name in self.variables}

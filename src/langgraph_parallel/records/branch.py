@@ -43,6 +43,8 @@ class Branch(Record):
     after a checkpoint."""
     error: str | None = None
     """`Type: message`, with secrets masked; None if the branch ended `ok`."""
+    notes: list[str] = []
+    """What could not be read in the answers of its models, and was left out."""
     ended_by: EndedBy | None = None
     """What ended the branch early; None if the worker returned or raised."""
     attempt: int = 1

@@ -49,6 +49,8 @@ class RunReport(Record):
     """In shadow mode: what each stop would have saved, and whether the choice would have been the same."""
     escalations: list[Escalation] = []
     """Votes that wait for a person, if a graph around this one will ask."""
+    remarks: list[str] = []
+    """What endpoints do not take of a request, so that it is left out: a JSON schema, a temperature."""
     completion_reason: str = ""
     """Why the fan-out ended: all branches finished, or what ended it early."""
     calls: list[Call]

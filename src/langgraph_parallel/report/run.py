@@ -17,6 +17,7 @@ def run_lines(report: RunReport) -> list[str]:
     if report.unseen:
         where = f"{count(report.unseen, 'branch')} ran code of yours in which no model call was seen"
         lines.append(f"{where}; calls past LangChain's chat models are not counted, and under no limit.")
+    lines += [f"Note: {remark}." for remark in report.remarks]
     lines += [f"Failed: {name}: {cause}" for name, cause in report.failures.items()]
     return lines
 

@@ -32,11 +32,12 @@ from langgraph_parallel.runtime.prices import Priced
 from langgraph_parallel.runtime.recording import step_of
 from langgraph_parallel.runtime.redis_limits import Shared, get_shared
 from langgraph_parallel.runtime.request import Request
-from langgraph_parallel.runtime.retry import is_throttled, retry_after, retrying
+from langgraph_parallel.runtime.retry import is_throttled, retrying
 from langgraph_parallel.runtime.run import Run, current_run
 from langgraph_parallel.runtime.slots import Rates
 from langgraph_parallel.runtime.stragglers import Running
 from langgraph_parallel.runtime.tokens import estimate_tokens
+from langgraph_parallel.runtime.waits import retry_after
 
 AnswerT = TypeVar("AnswerT")
 
@@ -52,6 +53,10 @@ class Sender(Protocol[AnswerT]):
         """Return the tokens of an answer as counted by the provider; zero if it does not say."""
         ...
 
+    def remarks(self) -> Sequence[str]:
+        """Return what the endpoint does not take of a request, so that it is left out."""
+        ...
+
 
 @dataclass(frozen=True)
 class Calling(Generic[AnswerT]):
@@ -60,6 +65,8 @@ class Calling(Generic[AnswerT]):
     sender: Sender[AnswerT]
     target: str
     """Name of the model, for records."""
+    endpoint: str
+    """Address of the endpoint, or what identifies it else."""
     limiter: Limiter
     rates: Rates
     limits: Limits
@@ -89,6 +96,7 @@ class Calling(Generic[AnswerT]):
         return Calling(
             sender=sender,
             target=priced.model,
+            endpoint=get_endpoint(model),
             limiter=get_limiter(get_endpoint(model), priced.model),
             rates=Rates.of(limits),
             limits=limits,
@@ -110,10 +118,16 @@ class Calling(Generic[AnswerT]):
         await loop_local_async(("priced", priced), lambda: asyncio.to_thread(priced.usd, Usage()))
         return replace(calling, shared=await get_shared(get_endpoint(model), calling.target))
 
+    def note_remarks(self) -> None:
+        """Note in the run's report what the endpoint does not take of a request."""
+        for remark in self.sender.remarks():
+            self.run.note(f"{self.target} at {self.endpoint}: {remark}")
+
     def new_call(self, prompt_tokens: int, number: int = 1, *, hedge: bool = False) -> OpenCall:
         """Return a call that is yet to be opened."""
         return OpenCall(
             target=self.target,
+            endpoint=self.endpoint,
             run=self.run,
             limiter=self.limiter,
             limits=self.limits,
@@ -167,7 +181,8 @@ class Calling(Generic[AnswerT]):
             if self.shared is not None and throttled and pause is not None:
                 await self.shared.pause(min(pause, self.limits.retry_after_ceiling))
         finally:
-            call.close(cut_off if was_cut_off else Usage(), ok=False, throttled=throttled)
+            used: Usage = cut_off if was_cut_off else getattr(error, "usage", Usage())
+            call.close(used, ok=False, throttled=throttled)
 
     async def _send(self, messages: Sequence[BaseMessage], purpose: str, bound: Bound) -> AnswerT:
         tokens = count_tokens(messages)

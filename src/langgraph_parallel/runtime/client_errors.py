@@ -28,6 +28,16 @@ _TIMEOUT: Mapping[str, Sequence[str]] = {
     "redis.exceptions": ("TimeoutError",),
     "subprocess": ("TimeoutExpired",),
 }
+_ADDRESS: Mapping[str, Sequence[str]] = {
+    **dict.fromkeys(("httpx", "httpx2"), ("UnsupportedProtocol", "InvalidURL", "LocalProtocolError")),
+    "aiohttp": ("InvalidURL", "NonHttpUrlClientError"),
+    "requests.exceptions": ("InvalidURL", "InvalidSchema", "MissingSchema"),
+}
+
+
+def is_address_error(error: BaseException) -> bool:
+    """Return whether a client reports that an address is not one."""
+    return isinstance(error, _loaded(_ADDRESS))
 
 
 def is_connection_error(error: BaseException) -> bool:

@@ -18,8 +18,12 @@ from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, System
 from langchain_core.messages.ai import UsageMetadata
 from langchain_core.runnables import RunnableConfig
 
+from langgraph_parallel.errors import EndpointError
 from langgraph_parallel.runtime.recording import Unheard
+from langgraph_parallel.runtime.response import NO_COMPLETION, correct_status, is_readable
 
+_APART = ("refusal", "reasoning_content", "reasoning", "tool_calls")
+"""Fields of a message beside its text that say what the answer is."""
 _ROLES: dict[type[BaseMessage], str] = {SystemMessage: "system", HumanMessage: "user", AIMessage: "assistant"}
 
 
@@ -42,6 +46,7 @@ class Direct:
         self._model = model
         # The client with our transport and hooks; the SDK's wrapper around it takes most of the time.
         self._http = model.http_async_client
+        payload |= payload.pop("extra_body", None) or {}
         self._parameters = {
             key: value
             for key, value in payload.items()
@@ -80,7 +85,7 @@ class Direct:
         """Make one request.
 
         Raises:
-            ValueError: the body of the answer is not a chat completion.
+            EndpointError: the body of the answer is not a chat completion.
             Exception: the SDK's error.
         """
         sent = [{"role": _ROLES[type(message)], "content": message.content} for message in messages]
@@ -109,6 +114,8 @@ class Direct:
             raise APITimeoutError(request=request) from error
         except httpx2.TransportError as error:
             raise APIConnectionError(request=request) from error
+        if is_readable(response):
+            correct_status(response)
         if response.status_code >= 300:
             raise _api_error(response)
         return response.json()
@@ -162,19 +169,22 @@ def is_plain(model: Any) -> bool:
 
 def _parse(body: Any) -> AIMessage:
     try:
-        message, counted = body["choices"][0]["message"], body.get("usage") or {}
-        text, refusal = message.get("content") or "", message.get("refusal")
+        choice, counted = body["choices"][0], body.get("usage") or {}
+        message = choice["message"]
+        extra = {key: message[key] for key in _APART if message.get(key)}
     except (KeyError, IndexError, TypeError, AttributeError):
-        raise ValueError(
-            "the endpoint's answer is not a chat completion; expected choices[0].message"
-        ) from None
+        raise EndpointError(NO_COMPLETION, body=body) from None
+    details = counted.get("completion_tokens_details") or {}
     usage = UsageMetadata(
         input_tokens=counted.get("prompt_tokens") or 0,
         output_tokens=counted.get("completion_tokens") or 0,
         total_tokens=counted.get("total_tokens") or 0,
     )
+    if reasoning := details.get("reasoning_tokens"):
+        usage["output_token_details"] = {"reasoning": reasoning}
     return AIMessage(
-        content=text,
-        additional_kwargs={"refusal": refusal} if refusal else {},
+        content=message.get("content") or "",
+        additional_kwargs=extra,
+        response_metadata={"finish_reason": choice.get("finish_reason")},
         usage_metadata=usage if counted else None,
     )

@@ -93,6 +93,10 @@ class GovernedRequest:
         """Return the tokens of an answer."""
         return result_usage(answer)
 
+    def remarks(self) -> Sequence[str]:
+        """Return nothing: what the caller sends is sent."""
+        return ()
+
     async def _post(self, direct: Direct, payload: dict[str, Any]) -> ChatResult:
         import openai
         from openai.types.chat import ChatCompletion

@@ -24,12 +24,13 @@ from langgraph_parallel.runtime.ceiling import Ceiling
 from langgraph_parallel.runtime.in_flight import InFlight
 from langgraph_parallel.runtime.pace import Pace
 from langgraph_parallel.runtime.pauses import Pause
-from langgraph_parallel.runtime.retry import is_overloaded, is_throttled, retry_after
+from langgraph_parallel.runtime.retry import is_overloaded, is_throttled
 from langgraph_parallel.runtime.slots import Rates, Slot
 from langgraph_parallel.runtime.stragglers import Stragglers
 from langgraph_parallel.runtime.tokens import AnswerLength
 from langgraph_parallel.runtime.turns import Lines, Place
 from langgraph_parallel.runtime.waiting import Alarm
+from langgraph_parallel.runtime.waits import retry_after
 
 _DEFAULT_RATES = Rates()
 

@@ -3,6 +3,7 @@
 import threading
 from contextvars import ContextVar
 
+from langgraph_parallel.runtime.dialect import forget_dialects
 from langgraph_parallel.runtime.limiter import Limiter
 
 current_limiter: ContextVar[Limiter | None] = ContextVar("current_limiter", default=None)
@@ -22,8 +23,9 @@ def get_limiter(endpoint: str, model: str) -> Limiter:
 
 
 def reset_limits() -> None:
-    """Forget what was learned about all endpoints: paces, pauses, ceilings, durations and answer lengths.
+    """Forget what was learned about all endpoints.
 
+    That is paces, pauses, ceilings, durations, lengths of answers, and what they take of a request.
     For a process that goes on after an endpoint's quota has changed, and for tests. Safe at any time, from
     any thread: runs in progress keep their limiters, so requests in flight still count against `concurrency`,
     and calls in line stay there. Limits that the user sets are kept, as are those shared through Redis.
@@ -32,3 +34,4 @@ def reset_limits() -> None:
         limiters = list(_limiters.values())
     for limiter in limiters:
         limiter.forget_learned()
+    forget_dialects()

@@ -120,6 +120,13 @@ class Limits(Record):
         title="Tokens of an answer",
         description="Reserved for an answer that is in flight, and assumed as its length in estimates.",
     )
+    max_answer_tokens: int | None = Field(
+        None,
+        ge=0,
+        title="Ceiling of an answer",
+        description="Most tokens of an answer, sent with each request; 0 sends none. Default: as many as the "
+        "schema asks for, to servers other than OpenAI's, while a model does not think before it answers.",
+    )
     price_input: float | None = Field(
         None,
         ge=0,

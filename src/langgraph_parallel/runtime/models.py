@@ -15,6 +15,7 @@ import sys
 from importlib import import_module
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any, cast
+from urllib.parse import urlsplit
 
 from langchain_core.language_models import BaseChatModel
 from typing_extensions import TypeAliasType
@@ -23,7 +24,8 @@ from langgraph_parallel.errors import ModelError, NoModelError
 from langgraph_parallel.runtime.limiter_registry import current_limiter
 from langgraph_parallel.runtime.limits import Limits
 from langgraph_parallel.runtime.loops import close_with_loop, loop_local_async
-from langgraph_parallel.runtime.retry import reset_after
+from langgraph_parallel.runtime.response import correct_status, is_readable
+from langgraph_parallel.runtime.waits import reset_after
 
 if TYPE_CHECKING:
     from langchain_openai.chat_models.base import BaseChatOpenAI
@@ -179,6 +181,14 @@ def get_endpoint(model: BaseChatModel) -> str:
     return str(getattr(model, "base_url", None) or type(model).__name__)
 
 
+def is_self_hosted(model: BaseChatModel) -> bool:
+    """Return whether a model is on a server that speaks OpenAI's protocol, and is not OpenAI's or Azure's."""
+    if not is_openai(model):
+        return False
+    host = urlsplit(get_endpoint(model)).hostname or ""
+    return not host.endswith(("openai.com", "azure.com"))
+
+
 def is_openai(model: BaseChatModel) -> bool:
     """Return whether a model speaks OpenAI's protocol."""
     # Not imported for this: it takes a second, and a model of a class that is not imported cannot exist.
@@ -208,7 +218,14 @@ async def _open_client() -> Any:
 def _build_client() -> Any:
     from openai import DefaultAioHttpClient
 
-    return DefaultAioHttpClient(event_hooks={"response": [_pause_if_exhausted]})
+    return DefaultAioHttpClient(event_hooks={"response": [_pause_if_exhausted, _correct]})
+
+
+async def _correct(response: Any) -> None:
+    """Let clients see what a response says, where its status says something else."""
+    if is_readable(response):
+        await response.aread()
+        correct_status(response)
 
 
 async def _pause_if_exhausted(response: Any) -> None:

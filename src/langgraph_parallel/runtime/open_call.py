@@ -19,10 +19,11 @@ from langgraph_parallel.runtime.limiter import Limiter
 from langgraph_parallel.runtime.limits import Limits
 from langgraph_parallel.runtime.prices import Priced, check_budget
 from langgraph_parallel.runtime.recording import current_recording
-from langgraph_parallel.runtime.retry import is_overloaded, is_throttled, retry_after
+from langgraph_parallel.runtime.retry import is_overloaded, is_throttled
 from langgraph_parallel.runtime.run import Run
 from langgraph_parallel.runtime.slots import Rates, Slot
 from langgraph_parallel.runtime.waiting import in_event_loop
+from langgraph_parallel.runtime.waits import retry_after
 
 
 @dataclass(eq=False)

@@ -12,7 +12,7 @@ from langgraph_parallel.records import Call, Usage
 
 _place: ContextVar[str] = ContextVar("place", default="")
 _calls: ContextVar[dict[str, Call] | None] = ContextVar("calls", default=None)
-
+_notes: ContextVar[list[str] | None] = ContextVar("notes", default=None)
 
 NODE_PATH = "langgraph_checkpoint_ns"
 """Key in the metadata that LangGraph gives a node: `worker:1f2e|tools:3c4d`, the path of nodes with ids."""
@@ -40,6 +40,24 @@ def recording(config: RunnableConfig | None = None) -> Iterator[dict[str, Call]]
         _place.reset(place)
         if outer is not None:
             outer.update(inner)
+
+
+@contextmanager
+def noting() -> Iterator[list[str]]:
+    """Collect the notes that are made inside."""
+    notes: list[str] = []
+    token = _notes.set(notes)
+    try:
+        yield notes
+    finally:
+        _notes.reset(token)
+
+
+def note(text: str) -> None:
+    """Note something about the answer that this code reads; does nothing outside of a branch."""
+    notes = _notes.get()
+    if notes is not None and text not in notes:
+        notes.append(text)
 
 
 def record(call: Call) -> None:

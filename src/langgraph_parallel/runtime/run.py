@@ -61,6 +61,8 @@ class Run:
         self.started = time.time()
         self.drained = ""
         """Why no new call may start; empty while calls may start. Only that of the root counts."""
+        self.remarks: dict[str, None] = {}
+        """What is to be said in the report; only that of the root counts."""
         self._from_graphs: list[Limits | None] = [built, *(outer._from_graphs if outer else ())]
         self._from_context: Limits | None = outer._from_context if outer else in_context
         self._from_environment: Limits = outer._from_environment if outer else limits_from_environment()
@@ -164,6 +166,10 @@ class Run:
     def had_enough(self) -> bool:
         """Return whether the completion policy has ended the fan-out."""
         return self._early_end is not None and self._early_end.over
+
+    def note(self, remark: str) -> None:
+        """Note something about an endpoint for the report of the outermost run."""
+        self.root.remarks.setdefault(remark)
 
     def starts_no_more(self) -> bool:
         """Return whether no new call may start: the run is being drained, or its deadline has passed."""

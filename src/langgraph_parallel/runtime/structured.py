@@ -1,188 +1,233 @@
-"""Structured answers: a pydantic schema goes out as plain JSON schema, and text comes back.
+"""Bound models: a model with everything that the calls of one worker share, in the dialect of its endpoint.
 
-The SDK's own parsing of pydantic schemas costs more than the rest of the call. So schemas are bound as plain
-JSON schema, once, and the text is validated here.
+The SDK's own parsing of pydantic schemas costs more than the rest of the call. So a schema is bound as plain
+JSON schema, once, and `answers` reads the text.
 """
 
-import json
-import re
 from collections.abc import Callable, Mapping, Sequence
 from contextvars import ContextVar
-from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, cast
 
 from langchain_core.language_models import BaseChatModel
-from langchain_core.messages import AIMessage, BaseMessage, HumanMessage
+from langchain_core.messages import AIMessage, BaseMessage
 from langchain_core.runnables import Runnable, RunnableConfig
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel
 
-from langgraph_parallel.errors import InvalidAnswer, RefusedAnswer
-from langgraph_parallel.prompts import load_prompt
+from langgraph_parallel.answers.message import read_message
+from langgraph_parallel.answers.schema import is_strict, json_schema
+from langgraph_parallel.answers.thinking import ThinkingFilter
+from langgraph_parallel.errors import EmptyAnswer, EndpointError, InvalidAnswer
 from langgraph_parallel.records import Usage
+from langgraph_parallel.runtime.dialect import CEILINGS, FORMAT, STRICT, Dialect, get_dialect
 from langgraph_parallel.runtime.direct import Direct
-from langgraph_parallel.runtime.models import is_openai
+from langgraph_parallel.runtime.failure import classify
+from langgraph_parallel.runtime.models import get_endpoint, is_openai, model_name
 from langgraph_parallel.runtime.recording import read_usage
+from langgraph_parallel.runtime.retry import AskAgain
 
 stream_listener: ContextVar[Callable[[str | None], None] | None] = ContextVar("stream_listener", default=None)
 """Gets an answer's text in parts as they arrive, and None when an answer begins. If it is set, calls
 stream."""
+_MAY_THINK = ("deepseek", "magistral", "qwq", "r1", "reason", "think")
+"""Parts of the names of models that may close their thinking without having opened it."""
+_OPTIONAL = ("temperature", "top_p", "seed", "stop", "frequency_penalty", "presence_penalty")
+"""Parameters without which an answer is still one to the same question."""
 
-Schema = TypeVar("Schema", bound=BaseModel)
-_JSON_ANSWER = load_prompt("json_answer")
 
+class Form(NamedTuple):
+    """A model, bound in one version of the dialect."""
 
-@dataclass(frozen=True)
-class BoundModel:
-    """A model with everything bound to it that its calls share."""
-
+    version: int
     runnable: Runnable[Any, Any]
-    suffix: str = ""
-    """Appended to the last message, for models that cannot be given a schema."""
-    direct: Direct | None = None
-    """The short way; None if the model has none."""
-    counts_streams: bool = False
-    """Whether the model counts the tokens of a stream only on request."""
+    direct: Direct | None
+    sent: tuple[str, ...]
+    """Parameters that the endpoint may refuse, and without which it can be asked again."""
+    ceiling: int | None
+    """Ceiling of tokens that is sent; None for none."""
+
+
+class BoundModel:
+    """A model with everything bound to it that its calls share.
+
+    Args:
+        model: a chat model, not governed.
+        schema: of its answers; None for text.
+        temperature: sampling temperature; None for the provider's default.
+        ceiling: most tokens of an answer; sent while the model is not known to think.
+    """
+
+    def __init__(
+        self,
+        model: BaseChatModel,
+        schema: type[BaseModel] | None = None,
+        temperature: float | None = None,
+        ceiling: int | None = None,
+    ) -> None:
+        self._model, self._schema = model, schema
+        self._temperature, self._ceiling = temperature, ceiling
+        self._speaks_openai = is_openai(model)
+        name = model_name(model)
+        self.dialect: Dialect = get_dialect(get_endpoint(model), name)
+        self._may_think = any(part in name.lower() for part in _MAY_THINK)
+        self._form: Form | None = None
+
+    @property
+    def form(self) -> Form:
+        """The model, bound in the dialect as it is now."""
+        if self._form is None or self._form.version != self.dialect.version:
+            self._form = self._bind()
+        return self._form
 
     async def ainvoke(self, messages: Sequence[BaseMessage], config: RunnableConfig) -> AIMessage:
         """Make one request.
 
         Raises:
-            InvalidAnswer: the model did not return a message.
+            AskAgain: the endpoint does not take a part of the request, which is left out from now on.
+            EndpointError: the answer cannot be read.
             Exception: the provider's error.
         """
-        listener = stream_listener.get()
-        if listener is None and self.direct is not None and self.direct.is_unheard(config):
-            return await self.direct.ainvoke(messages)
-        sent = list(messages)
-        if self.suffix:
-            sent[-1] = HumanMessage(f"{sent[-1].text}\n\n{self.suffix}")
-        if listener is not None:
-            return await self._stream(sent, config, listener)
-        answer = await self.runnable.ainvoke(sent, config)
-        if isinstance(answer, Mapping):  # `with_structured_output(include_raw=True)`
-            raw = answer["raw"]
-            return AIMessage(
-                content=json.dumps(answer["parsed"]) if answer["parsed"] is not None else raw.text,
-                usage_metadata=raw.usage_metadata,
-            )
-        if not isinstance(answer, AIMessage):
-            raise InvalidAnswer(f"the model returned {type(answer).__name__}; expected a message")
-        return answer
+        form = self.form
+        try:
+            message = await self._request(form, messages, config)
+        except Exception as error:
+            if self.dialect.learn(classify(error), form.sent, form.version):
+                raise AskAgain(str(error)) from error
+            raise
+        return self._noted(message, form)
 
     def usage(self, answer: AIMessage) -> Usage:
         """Return the tokens of an answer."""
         return read_usage(answer)
 
-    async def _stream(
-        self, messages: Sequence[BaseMessage], config: RunnableConfig, listener: Callable[[str | None], None]
+    def remarks(self) -> Sequence[str]:
+        """Return what the endpoint does not take of a request, so that it is left out."""
+        return self.dialect.remarks()
+
+    def _noted(self, message: AIMessage, form: Form) -> AIMessage:
+        """Learn from an answer whether the model thinks.
+
+        Raises:
+            AskAgain: our own ceiling of tokens cut off its thinking.
+        """
+        answer = read_message(message)
+        thinks = bool(answer.thinking) or _counts_reasoning(message)
+        if thinks:
+            self.dialect.note_thinking()
+        if form.ceiling is not None and answer.finish == "length" and (thinks or not answer.text):
+            self.dialect.note_thinking()
+            raise AskAgain("the ceiling of tokens cut off the model's thinking", usage=read_usage(message))
+        return message
+
+    async def _request(
+        self, form: Form, messages: Sequence[BaseMessage], config: RunnableConfig
     ) -> AIMessage:
-        """Stream one answer to a listener, and return it as a whole."""
+        listener = stream_listener.get()
+        if listener is None and form.direct is not None and form.direct.is_unheard(config):
+            return await form.direct.ainvoke(messages)
+        if listener is not None:
+            return await self._stream(form, list(messages), config, listener)
+        try:
+            answer = await form.runnable.ainvoke(list(messages), config)
+        except (AttributeError, IndexError, KeyError, TypeError) as error:  # of LangChain, which expects more
+            raise EndpointError(f"the endpoint's answer cannot be read: {error}") from error
+        if isinstance(answer, Mapping):  # `with_structured_output(include_raw=True)`
+            answer = answer["raw"]
+        if not isinstance(answer, AIMessage):
+            raise InvalidAnswer(f"the model returned {type(answer).__name__}; expected a message")
+        return answer
+
+    async def _stream(
+        self,
+        form: Form,
+        messages: Sequence[BaseMessage],
+        config: RunnableConfig,
+        listener: Callable[[str | None], None],
+    ) -> AIMessage:
+        """Stream one answer to a listener, without its thinking, and return it as a whole."""
         listener(None)
+        shown = ThinkingFilter(hold=self._may_think)
         whole: Any = None
-        options: dict[str, Any] = {"stream_usage": True} if self.counts_streams else {}
-        async for chunk in self.runnable.astream(messages, config, **options):
-            listener(chunk.text)
+        options: dict[str, Any] = {"stream_usage": True} if self._speaks_openai else {}
+        async for chunk in form.runnable.astream(messages, config, **options):
+            for part in shown.feed(chunk.text):
+                listener(part)
             whole = chunk if whole is None else whole + chunk
         if whole is None:
-            raise InvalidAnswer("the model returned an empty stream; expected at least one part")
-        return AIMessage(content=whole.text, usage_metadata=whole.usage_metadata)
-
-
-def bind(model: BaseChatModel, schema: type[BaseModel] | None, temperature: float | None) -> BoundModel:
-    """Bind a schema and a temperature to a model, by the means that it offers."""
-    options: dict[str, Any] = {} if temperature is None else {"temperature": temperature}
-    if schema is None:
-        speaks_openai = is_openai(model)
-        direct = Direct.of(model, options) if speaks_openai else None
-        bound = model.bind(**options) if options else model
-        return BoundModel(bound, direct=direct, counts_streams=speaks_openai)
-    plain = json_schema(schema)
-    if is_openai(model):
-        named = {"name": schema.__name__, "schema": plain, "strict": _is_strict(plain)}
-        options["response_format"] = {"type": "json_schema", "json_schema": named}
-        return BoundModel(model.bind(**options), direct=Direct.of(model, options))
-    try:
-        warm = _at_temperature(model, temperature)
-        return BoundModel(warm.with_structured_output(plain, include_raw=True))
-    except NotImplementedError:
-        suffix = _JSON_ANSWER.render({"schema": json.dumps(plain, indent=2)})
-        return BoundModel(model.bind(**options) if options else model, suffix)
-
-
-def _at_temperature(model: BaseChatModel, temperature: float | None) -> BaseChatModel:
-    """Return the model at a temperature, or unchanged if it has none."""
-    # A copy and not an option: not every provider takes a temperature beside a schema.
-    if temperature is None or "temperature" not in type(model).model_fields:
-        return model
-    return model.model_copy(update={"temperature": temperature})
-
-
-def json_schema(schema: type[BaseModel]) -> dict[str, Any]:
-    """Return the JSON schema of a pydantic model that strict structured output accepts.
-
-    Objects with known fields are closed, and all their fields are required. Defaults are left out, because
-    strict mode refuses them.
-    """
-    plain: dict[str, Any] = _close_objects(schema.model_json_schema())
-    return {"title": schema.__name__, "description": (schema.__doc__ or schema.__name__).strip()} | plain
-
-
-def validate(message: AIMessage, schema: type[Schema]) -> Schema:
-    """Validate an answer against a schema; its JSON may be inside a Markdown fence.
-
-    Raises:
-        RefusedAnswer: the model declined to answer.
-        InvalidAnswer: the answer is not JSON, or does not fit; the message names the places.
-    """
-    if refusal := message.additional_kwargs.get("refusal"):
-        raise RefusedAnswer(f"the model declined to answer: {refusal}")
-    text = message.text.strip()
-    if fenced := re.fullmatch(r"```\w*\n(.*?)\n?```", text, re.DOTALL):
-        text = fenced[1]
-    try:
-        return schema.model_validate_json(text)
-    except ValidationError as error:
-        problems = "; ".join(
-            f"{'.'.join(map(str, problem['loc'])) or 'answer'}: {problem['msg']}"
-            for problem in error.errors()[:5]
+            raise EmptyAnswer("the answer is empty: its stream has no parts")
+        for part in shown.end():
+            listener(part)
+        return AIMessage(
+            content=whole.content,
+            additional_kwargs=whole.additional_kwargs,
+            response_metadata=whole.response_metadata,
+            usage_metadata=whole.usage_metadata,
         )
-        raise InvalidAnswer(f"the answer does not fit {schema.__name__}: {problems}") from error
+
+    def _bind(self) -> Form:
+        """Bind the model by the means that it and its endpoint offer."""
+        dialect, version = self.dialect, self.dialect.version
+        model = _without(self._model, dialect.dropped)
+        options: dict[str, Any] = {}
+        if self._temperature is not None and "temperature" not in dialect.dropped:
+            options["temperature"] = self._temperature
+        ceiling = self._ceiling if dialect.ceiling and not dialect.thinks else None
+        if not self._speaks_openai:
+            return self._bind_other(model, options, ceiling, version)
+        if self._schema is not None and dialect.format != "text":
+            options[FORMAT] = _response_format(self._schema, dialect)
+        if ceiling is not None:
+            options["extra_body"] = {dialect.ceiling: ceiling}  # LangChain would rename it
+        direct = Direct.of(model, options)
+        sent = _refusable(options | _fields_of(model), dialect)
+        return Form(version, model.bind(**options) if options else model, direct, sent, ceiling)
+
+    def _bind_other(
+        self, model: BaseChatModel, options: dict[str, Any], ceiling: int | None, version: int
+    ) -> Form:
+        """Bind a model of another provider than OpenAI."""
+        # A copy and not an option: not every provider takes a temperature beside a schema.
+        fields = {name: value for name, value in options.items() if name in type(model).model_fields}
+        warm = model.model_copy(update=fields) if fields else model
+        sent = tuple(name for name in _OPTIONAL if getattr(warm, name, None) is not None)
+        if self._schema is None or self.dialect.format == "text":
+            return Form(version, warm, None, sent, None)
+        try:
+            structured = warm.with_structured_output(json_schema(self._schema), include_raw=True)
+        except NotImplementedError:
+            return Form(version, warm, None, sent, None)
+        return Form(version, cast("Runnable[Any, Any]", structured), None, (FORMAT, *sent), None)
 
 
-_NAMED = frozenset({"properties", "$defs"})
-"""Keywords whose keys are names, not keywords: a field may be called `default`."""
-_TYPED = frozenset({"type", "$ref", "anyOf", "allOf", "oneOf", "enum", "const"})
-"""Keywords of which a value's schema needs one in strict mode."""
+def _response_format(schema: type[BaseModel], dialect: Dialect) -> dict[str, Any]:
+    if dialect.format == "json_object":
+        return {"type": "json_object"}
+    plain = json_schema(schema)
+    named = {"name": schema.__name__, "schema": plain}
+    strict = {} if STRICT in dialect.dropped else {"strict": is_strict(plain)}
+    return {"type": "json_schema", "json_schema": {**named, **strict}}
 
 
-def _close_objects(schema: Any) -> Any:
-    """Return a schema in which objects are closed, fields required, and defaults left out, at every depth."""
-    if isinstance(schema, list):
-        return [_close_objects(item) for item in schema]
-    if not isinstance(schema, dict):
-        return schema
-    node = {
-        key: {name: _close_objects(field) for name, field in value.items()}
-        if key in _NAMED
-        else _close_objects(value)
-        for key, value in schema.items()
-        if key != "default"
-    }
-    if "properties" in node:
-        node |= {"additionalProperties": False, "required": list(node["properties"])}
-    return node
+def _refusable(sent: Mapping[str, Any], dialect: Dialect) -> tuple[str, ...]:
+    """Return the parameters of a request that an endpoint may refuse."""
+    inner = sent.get("extra_body") or {}
+    names = [name for name in (*_OPTIONAL, *CEILINGS) if name in sent or name in inner]
+    if FORMAT in sent:
+        has_strict = "strict" in (sent[FORMAT].get("json_schema") or {})
+        names += [STRICT, FORMAT] if has_strict else [FORMAT]
+    return tuple(name for name in names if name not in dialect.dropped)
 
 
-def _is_strict(schema: dict[str, Any]) -> bool:
-    """Return whether strict mode accepts a schema: every object closed, every value of a known type."""
-    if schema.get("type") == "object" and schema.get("additionalProperties") is not False:
-        return False
-    fields = [field for key in _NAMED for field in schema.get(key, {}).values()]
-    items = [schema["items"]] if isinstance(schema.get("items"), dict) else []
-    alternatives = [
-        alternative
-        for key in ("anyOf", "allOf", "oneOf", "prefixItems")
-        for alternative in schema.get(key, [])
-    ]
-    parts = [*fields, *items, *alternatives]
-    return all(_TYPED & part.keys() and _is_strict(part) for part in parts)
+def _fields_of(model: BaseChatModel) -> dict[str, Any]:
+    """Return the parameters that a model of the caller's sends by itself."""
+    return {name: value for name in _OPTIONAL if (value := getattr(model, name, None)) is not None}
+
+
+def _without(model: BaseChatModel, dropped: Mapping[str, str]) -> BaseChatModel:
+    """Return a model that does not send some parameters."""
+    fields = {name: None for name in dropped if getattr(model, name, None) is not None}
+    return model.model_copy(update=fields) if fields else model
+
+
+def _counts_reasoning(message: AIMessage) -> bool:
+    counted: Mapping[str, Any] = message.usage_metadata or {}
+    return bool((counted.get("output_token_details") or {}).get("reasoning"))

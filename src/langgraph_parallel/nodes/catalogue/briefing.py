@@ -156,7 +156,7 @@ class BriefingSteps(OfflineCapable):
             return material.build("The documents contain nothing to report.", [])
         values = {
             "points": list_points(material.points),
-            "missing": ", ".join(material.missing) or "nothing",
+            "missing": ", ".join(material.missing),
         }
         answer = await gathered.attempt("write", lambda _: self.writer.ainvoke(values))
         return None if answer is None else material.check(answer)

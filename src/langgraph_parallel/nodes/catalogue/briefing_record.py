@@ -24,25 +24,29 @@ class WrittenTheme(BaseModel):
     """One theme."""
 
     title: str
-    text: str
-    points: list[int] = Field(description="Numbers of the points that support it.")
+    text: str = Field(description="What the documents say about it, each thing once.")
+    points: list[int] = Field(description="The numbers of the points that support it.")
 
 
 class WrittenConflict(BaseModel):
     """One contradiction."""
 
-    about: str
-    explanation: str
-    first: int
-    second: int
+    about: str = Field(description="The subject.")
+    explanation: str = Field(description="How they differ.")
+    first: int = Field(description="The number of a point.")
+    second: int = Field(description="The number of the point that contradicts it.")
 
 
 class WrittenBriefing(BaseModel):
     """The briefing."""
 
-    summary: str
-    themes: list[WrittenTheme]
-    contradictions: list[WrittenConflict]
+    summary: str = Field(description="What the reader must know, in a few sentences.")
+    themes: list[WrittenTheme] = Field(
+        description="What several documents speak about, the most important first."
+    )
+    contradictions: list[WrittenConflict] = Field(
+        [], description="What two documents say and cannot both be true; empty if there is nothing."
+    )
 
 
 @dataclass(frozen=True)

@@ -23,16 +23,20 @@ FLAG, CLEAN = "flag", "clean"
 class JudgementNotes(BaseModel):
     """What breaks the rule."""
 
-    quotes: list[str] = Field(description="The words that break the rule, copied exactly.")
+    quotes: list[str] = Field(
+        [], description="The words that decide for `flag`, copied exactly, as short as possible."
+    )
 
 
 class Judgement(BaseModel):
     """The judgement of one check."""
 
-    rationale: str = Field(description="Why, in a sentence.")
-    choice: Literal["flag", "clean"] | None = Field(description="null if you cannot tell.")
-    confidence: float | None = Field(None, ge=0, le=1, description="How sure you are, 0 to 1.")
-    notes: JudgementNotes
+    rationale: str = Field("", description="Why, in one sentence.")
+    choice: Literal["flag", "clean"] | None = Field(
+        description="`flag` if the text breaks the rule, `clean` if it does not; null if you cannot tell."
+    )
+    confidence: float | None = Field(None, ge=0, le=1, description="How sure you are.")
+    notes: JudgementNotes = JudgementNotes()
 
 
 @dataclass(frozen=True)

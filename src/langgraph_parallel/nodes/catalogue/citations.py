@@ -20,8 +20,12 @@ _MAX_CHARACTERS = 1000
 class QuotedPoint(BaseModel):
     """A point, and the words that state it."""
 
-    point: str
-    quote: str
+    point: str = Field(
+        description="One sentence that can be understood on its own, with figures and conditions."
+    )
+    quote: str = Field(
+        description="The words of the document that say it, copied exactly, as short as possible."
+    )
 
 
 class PartDigest(BaseModel):
@@ -33,8 +37,8 @@ class PartDigest(BaseModel):
 class CondensedPoint(BaseModel):
     """A point made from several points."""
 
-    point: str
-    of: list[int] = Field(description="Numbers of the points that it was made from.")
+    point: str = Field(description="One sentence.")
+    of: list[int] = Field(description="The numbers of the points that it was made from.")
 
 
 class CondensedPoints(BaseModel):

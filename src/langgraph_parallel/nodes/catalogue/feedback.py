@@ -46,28 +46,28 @@ class SentimentJudgement(_TextJudgement):
     """The sentiment of one text."""
 
     sentiment: Literal["positive", "negative", "neutral", "mixed"]
-    quote: str
+    quote: str = Field("", description="The words that show it, copied exactly.")
 
 
 class TopicsJudgement(_TextJudgement):
     """The topics of one text."""
 
-    topics: list[str]
-    quote: str
+    topics: list[str] = Field(description="At most four, each in one to three words, in the singular.")
+    quote: str = Field("", description="The words that mention a topic, copied exactly.")
 
 
 class UrgencyJudgement(_TextJudgement):
     """The urgency of one text."""
 
     urgency: Literal["high", "medium", "low"]
-    quote: str
+    quote: str = Field("", description="The words that show it, copied exactly; empty for `low`.")
 
 
 class NamedEntity(BaseModel):
     """One entity."""
 
-    kind: str
-    name: str
+    kind: str = Field(description="One of person, organisation, product, place, date, money, reference.")
+    name: str = Field(description="As written in the text.")
 
 
 class EntitiesJudgement(_TextJudgement):

@@ -13,15 +13,15 @@ from langgraph_parallel.reducers.joins.pairwise import Better, Comparison, point
 class Preference(BaseModel):
     """Which of two results is better."""
 
-    reason: str = Field(description="Why, in a sentence or two.")
+    reason: str = Field("", description="Why, in a sentence or two.")
     better: int | None = Field(description="1 or 2; null if neither is.")
 
 
 class CriterionScore(BaseModel):
     """The score of one criterion."""
 
-    criterion: str
-    reason: str = Field(description="Why, in a sentence.")
+    criterion: str = Field(description="Its name.")
+    reason: str = Field("", description="Why, in a sentence.")
     score: float = Field(ge=0, le=10)
 
 

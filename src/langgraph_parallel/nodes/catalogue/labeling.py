@@ -49,13 +49,13 @@ class LabelingSteps:
 
         Args:
             roster: the voters.
-            prompt: with `{question}`, and optionally `{guidelines}`.
+            prompt: with `{question}`, and optionally `{labels}` and `{guidelines}`.
             model: of all voters, unless the roster names models.
             guidelines: what the labels mean; may be empty.
         """
         if roster.is_workers:
             return roster.workers("voting/question")
-        given = {"guidelines": guidelines or "There are none."}
+        given = {"guidelines": guidelines, "labels": ", ".join(f"`{label}`" for label in self._labels)}
         schema = answer_schema(self._labels)
         return {
             f"#{i + 1}": roster.ask(

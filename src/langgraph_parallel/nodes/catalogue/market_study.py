@@ -140,7 +140,7 @@ class MarketStudySteps:
             "subject": study.subject,
             "sections": as_sections(written) or "None.",
             "forecasts": as_markdown(forecast_rows(study)) or "None.",
-            "missing": ", ".join(gathered.missing) or "none",
+            "missing": ", ".join(gathered.missing),
         }
         text = await gathered.attempt("write", lambda _: self.writer.ainvoke(values))
         texts = [(title, as_text(value)) for title, value in written]

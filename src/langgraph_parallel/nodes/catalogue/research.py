@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from pydantic import BaseModel, JsonValue
+from pydantic import BaseModel, Field, JsonValue
 
 from langgraph_parallel.arguments import at_least
 from langgraph_parallel.errors import InputError, NoModelError
@@ -43,8 +43,8 @@ _NOTICE = (
 class Topic(BaseModel):
     """One topic."""
 
-    title: str
-    brief: str
+    title: str = Field(description="A few words.")
+    brief: str = Field(description="What to find out, what belongs to it, and what does not.")
 
 
 class Topics(BaseModel):
@@ -187,7 +187,7 @@ class ResearchSteps(OfflineCapable):
         values = {
             "question": question,
             "findings": list_references(references),
-            "missing": ", ".join(missing) or "nothing",
+            "missing": ", ".join(missing),
         }
         text = await gathered.attempt("write", lambda _: self.writer.ainvoke(values))
         return None if text is None else clean_citations(str(text), len(references))

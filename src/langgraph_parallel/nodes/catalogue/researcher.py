@@ -29,16 +29,18 @@ _MAX_CALLS = 8
 class Claim(BaseModel):
     """One finding."""
 
-    claim: str
-    source: int
-    quote: str
+    claim: str = Field(description="One sentence that can be understood on its own.")
+    source: int = Field(description="The number of the result that says it.")
+    quote: str = Field(description="The words of the result that say it, copied exactly.")
 
 
 class Step(BaseModel):
     """What to ask next, and what was found."""
 
-    calls: list[ToolCall] = Field(description="Empty when there is enough.")
-    findings: list[Claim]
+    calls: list[ToolCall] = Field(
+        description="What to ask the tools next; empty when you have enough, or no step is left."
+    )
+    findings: list[Claim] = Field(description="Everything that the tool results say about your topic.")
 
 
 class Researcher(Composed):

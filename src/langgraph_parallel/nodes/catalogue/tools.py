@@ -8,7 +8,7 @@ from typing import Any
 from langchain_core.runnables import RunnableConfig
 from langchain_core.tools import BaseTool, tool
 from langgraph.errors import GraphBubbleUp
-from pydantic import BaseModel
+from pydantic import BaseModel, Field
 
 from langgraph_parallel.errors import UsageError
 from langgraph_parallel.nodes.text.passages import Passages
@@ -22,8 +22,8 @@ _MAX_CHARACTERS = 6000
 class ToolCall(BaseModel):
     """One call of a tool."""
 
-    tool: str
-    input: str
+    tool: str = Field(description="Its name.")
+    input: str = Field(description="A text, or a JSON object for a tool with several arguments.")
 
 
 @dataclass(frozen=True)
@@ -70,7 +70,7 @@ class Toolbox:
             f"- {tool.name}: {tool.description} Takes {json.dumps(tool.args)}"
             for tool in self._tools.values()
         ]
-        return "\n".join(lines) or "There are none."
+        return "\n".join(lines)
 
     async def use(
         self, call: ToolCall, passages: Passages, config: RunnableConfig | None

@@ -21,7 +21,7 @@ from langgraph_parallel.records import Branch, Call
 from langgraph_parallel.runtime.bound import BranchEnded
 from langgraph_parallel.runtime.governor import governed_config
 from langgraph_parallel.runtime.graph import ParallelGraph
-from langgraph_parallel.runtime.recording import recording
+from langgraph_parallel.runtime.recording import noting, recording
 from langgraph_parallel.runtime.redact import describe
 from langgraph_parallel.runtime.run import Run, current_run, find_run
 
@@ -74,7 +74,7 @@ async def run_branch(worker: Worker | Dispatcher, task: Task, config: RunnableCo
     """
     run, outcome, started = find_run(config) or current_run(), Outcome(), time.time()
     chosen: Worker | None = None
-    with recording(config) as calls:
+    with recording(config) as calls, noting() as outcome.notes:
         try:
             chosen, work = (
                 worker.select(task["work"]) if isinstance(worker, Dispatcher) else (worker, task["work"])

@@ -47,7 +47,8 @@ class ClosingStep:
             trials=self.trials,
             escalations=self.escalations,
         )
-        return report.model_copy(update={"failures": report.failures | self.problems})
+        failures = report.failures | self.problems
+        return report.model_copy(update={"failures": failures, "remarks": list(run.root.remarks)})
 
 
 @contextmanager

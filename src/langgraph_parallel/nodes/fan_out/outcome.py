@@ -33,6 +33,7 @@ class Outcome:
         self.by: EndedBy | None = None
         self.report: RunReport | None = None
         self.below: Below | None = None
+        self.notes: list[str] = []
 
     def returned(self, result: object, worker: Worker) -> None:
         """Keep a worker's result as JSON data, and a nested graph's run report and branches beside it."""
@@ -92,6 +93,7 @@ class Outcome:
             status=self.status,
             value=self.value,
             error=self.error,
+            notes=self.notes,
             ended_by=self.by,
             attempt=before.attempt + 1 if before else 1,
             started=started,

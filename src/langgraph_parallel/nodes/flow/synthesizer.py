@@ -111,6 +111,6 @@ def _check_variables(ask: Ask) -> None:
 def _variables(ask: Ask, gathered: Gathered) -> dict[str, str]:
     values = {
         "results": as_sections((section.title, value) for section, value in gathered.results),
-        "missing": ", ".join(gathered.missing) or "none",
+        "missing": ", ".join(gathered.missing),
     }
     return {name: values[name] for name in ask.variables}

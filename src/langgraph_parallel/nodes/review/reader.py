@@ -1,41 +1,58 @@
 """Reader: a model as a voter of a review."""
 
+import re
 from collections.abc import Sequence
-from typing import Any, Literal
+from typing import Annotated, Any
 
 from langchain_core.runnables import RunnableConfig
-from pydantic import BaseModel, Field, JsonValue
+from pydantic import BaseModel, BeforeValidator, Field, JsonValue
 
 from langgraph_parallel.nodes.review.aspects import readers
 from langgraph_parallel.nodes.review.plan import numbered
 from langgraph_parallel.nodes.work.ask import Ask
 from langgraph_parallel.nodes.work.roster import Roster
 from langgraph_parallel.prompts import Prompt
-from langgraph_parallel.records import Claim, Estimate, Lines, Part, ReviewQuestion
+from langgraph_parallel.records import Claim, Estimate, Lines, Part, ReviewQuestion, Severity
 from langgraph_parallel.records.review_question import model_voter
-from langgraph_parallel.reducers.findings.anchor import anchor
+from langgraph_parallel.reducers.findings.anchor import find_quote, match_path
 from langgraph_parallel.runtime.context import Context
 from langgraph_parallel.runtime.models import ModelLike
 from langgraph_parallel.runtime.redact import mask_secrets, redact
 from langgraph_parallel.runtime.run import Run
 
+_SEVERITY_WORDS: dict[str, Severity] = {
+    **dict.fromkeys(("critical", "blocker", "severe", "major", "error", "fatal", "urgent"), "high"),
+    **dict.fromkeys(("moderate", "warning", "normal"), "medium"),
+    **dict.fromkeys(("minor", "info", "informational", "trivial", "note", "nit", "none"), "low"),
+}
+"""Words of other scales, which models use all the same."""
+
+
+def _as_severity(value: object) -> object:
+    words = re.findall("[a-z]+", value.lower()) if isinstance(value, str) else []
+    return _SEVERITY_WORDS.get(words[0], value) if len(words) == 1 else value
+
 
 class _Reported(BaseModel):
     """One defect."""
 
-    path: str = Field(description="The file, as shown after ===.")
-    line: int = Field(description="The line number.")
-    quote: str = Field(description="The line of code, copied exactly.")
-    severity: Literal["high", "medium", "low"]
-    message: str
-    explanation: str
-    suggestion: str
+    path: str = Field(description="The file, as written after `===`.")
+    line: int | None = Field(None, description="The number of the line.")
+    quote: str = Field(description="The line of code, copied exactly, without its number and bar.")
+    severity: Annotated[Severity, BeforeValidator(_as_severity)] = Field(
+        "medium",
+        description="`high` for what breaks, leaks or loses data; `medium` for what will cause trouble in "
+        "common use; `low` for the rest.",
+    )
+    message: str = Field(description="The defect in one sentence.")
+    explanation: str = Field("", description="Its cause and its consequences.")
+    suggestion: str = Field("", description="The smallest change that fixes it.")
 
 
 class _Answer(BaseModel):
     """The defects that a reviewer found."""
 
-    findings: list[_Reported]
+    findings: list[_Reported] = Field(description="Empty if there is nothing to report.")
 
 
 class Reader:
@@ -78,10 +95,16 @@ class Reader:
         ask = self._ask(question)
         answer: _Answer = await ask.ainvoke(_shown(question), config)
         source = f"{self.name} ({ask.model_in_use()})"
-        claims = [self._claim(reported, question, source) for reported in answer.findings]
+        known = [part.path for part in question.parts]
+        paths: list[JsonValue] = [*known]
+        reports = [
+            reported.model_copy(update={"path": match_path(reported.path, known)})
+            for reported in answer.findings
+        ]
+        claims = [self._claim(reported, question, source) for reported in reports]
         return {
             "choice": [claim.model_dump(mode="json") for claim in claims],
-            "notes": {"judges": [ask.model_in_use()], "paths": [part.path for part in question.parts]},
+            "notes": {"judges": [ask.model_in_use()], "paths": paths},
         }
 
     def estimate(self, input: Any, run: Run, context: Context) -> Estimate:
@@ -126,16 +149,17 @@ def _shown(question: ReviewQuestion) -> dict[str, str]:
 
 def _place(reported: _Reported, parts: Sequence[Part]) -> tuple[Lines, str, str | None]:
     """Locate a reported defect by its quote, in the file that it names; the third item is a doubt."""
-    stated = Lines(first=max(1, reported.line), last=max(1, reported.line))
+    near = max(1, reported.line or 1)
+    stated = Lines(first=near, last=near)
     named = [part for part in parts if part.path == reported.path]
     if not named:
         return stated, reported.quote.strip(), "the file that it names was not under review"
     places = [
         (found, part)
         for part in named
-        if (found := anchor(reported.quote, reported.line, part.lines, first=part.first))
+        if (found := find_quote(reported.quote, near, part.lines, first=part.first))
     ]
     if not places:
         return stated, reported.quote.strip(), "the line that it quotes is not in the file"
-    found, part = min(places, key=lambda place: abs(place[0].first - reported.line))
+    found, part = min(places, key=lambda place: abs(place[0].first - near))
     return found, part.line(found.first), None

@@ -75,8 +75,12 @@ class BallotParser:
         if branch.status != "ok":
             return Ballot(**base, status=branch.status, error=branch.error)
         answer, extras = _split(branch.value, self.field)
+        if branch.notes:
+            unread: list[JsonValue] = [*branch.notes]
+            extras["notes"] = {**extras.get("notes", {}), "unread": unread}
         if answer is None:
-            error = extras.get("rationale") or "gave no choice"
+            unreadable = [note for note in branch.notes if note.startswith(f"{self.field} ")]
+            error = next(iter(unreadable), None) or extras.get("rationale") or "gave no choice"
             return Ballot(**base, **extras, status="abstained", error=error)
         try:
             _check_weight(branch.value, self.field)

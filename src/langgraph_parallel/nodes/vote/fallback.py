@@ -115,7 +115,7 @@ async def _ask_worker(
         id="fallback",
         name=f"fallback[{settings.label(question)}]",
         order=0,
-        work=question_input(worker, question, answers=counts or "none"),
+        work=question_input(worker, question, answers=counts),
     )
     branch = await run_branch(worker, task, config, "fallback")
     step.calls |= {call.id: call for call in branch.calls}

@@ -22,7 +22,7 @@ from langgraph_parallel.runtime.limits import Limits
 class _Judgement(BaseModel):
     """The chosen answer."""
 
-    reason: str = Field(description="Why this answer, in a sentence or two.")
+    reason: str = Field("", description="Why this answer, in a sentence or two.")
     answer: int | None = Field(
         description="The number of the chosen answer, or null if none can be defended."
     )

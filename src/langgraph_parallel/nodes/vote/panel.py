@@ -142,6 +142,6 @@ def _answer_schema(choices: tuple[Any, ...] | None, form: Form) -> type[BaseMode
         choice=(kind | None, Field(description=_FORMS[form])),
         confidence=(
             float | None,
-            Field(None, description="How sure you are, 0 to 1; null if you cannot say."),
+            Field(None, ge=0, le=1, description="How sure you are; null if you cannot say."),
         ),
     )

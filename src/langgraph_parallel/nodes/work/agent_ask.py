@@ -1,24 +1,23 @@
 """AgentAsk: one question to an agent, where a model would be asked with a schema."""
 
-import json
 from collections.abc import Mapping
 from typing import Any
 
 from langchain_core.language_models import BaseChatModel
-from langchain_core.messages import AIMessage
 from langchain_core.runnables import Runnable, RunnableConfig
 from pydantic import BaseModel, ValidationError
 from typing_extensions import TypeAliasType
 
+from langgraph_parallel.answers.message import Answer
+from langgraph_parallel.answers.read import read_record
 from langgraph_parallel.errors import InvalidAnswer, UsageError
 from langgraph_parallel.nodes.work.ask import Ask
+from langgraph_parallel.nodes.work.form import answer_form
 from langgraph_parallel.nodes.work.workers import as_worker
-from langgraph_parallel.prompts import Prompt, compose, load_prompt
+from langgraph_parallel.prompts import Prompt, compose
 from langgraph_parallel.runtime.limits import Limits
 from langgraph_parallel.runtime.models import ModelLike
-from langgraph_parallel.runtime.structured import validate
 
-_FORM = load_prompt("json_answer")
 JudgeLike = TypeAliasType("JudgeLike", ModelLike | Runnable[Any, Any])
 """Who judges: a model, its name, or an agent."""
 
@@ -58,10 +57,9 @@ class AgentAsk:
         text = f"{asked.system}\n\n{asked.human}"
         if self._schema is None:
             return await self._agent.ainvoke(text, config)
-        form = _FORM.render({"schema": json.dumps(self._schema.model_json_schema())})
-        answer = await self._agent.ainvoke(f"{text}\n\n{form}", config)
+        answer = await self._agent.ainvoke(f"{text}\n\n{answer_form(self._schema)}", config)
         if not isinstance(answer, BaseModel | Mapping):
-            return validate(AIMessage(str(answer)), self._schema)
+            return read_record(Answer(str(answer)), self._schema).record
         try:
             return self._schema.model_validate(dict(answer))
         except ValidationError as error:

@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any, Self
 
 from langchain_core.language_models import BaseChatModel
@@ -10,8 +10,12 @@ from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, System
 from langchain_core.runnables import RunnableConfig
 from pydantic import BaseModel
 
-from langgraph_parallel.arguments import checked
-from langgraph_parallel.errors import InputError, InvalidAnswer
+from langgraph_parallel.answers.fields import ceiling_of
+from langgraph_parallel.answers.message import read_message
+from langgraph_parallel.answers.read import read_record
+from langgraph_parallel.arguments import at_least, checked
+from langgraph_parallel.errors import CutAnswer, EmptyAnswer, InputError, InvalidAnswer
+from langgraph_parallel.nodes.work.form import answer_form, repair_message
 from langgraph_parallel.nodes.work.render import as_sections
 from langgraph_parallel.prompts import PromptLike, as_prompt, compose, load_prompt
 from langgraph_parallel.records import Estimate, Section, Usage
@@ -26,19 +30,21 @@ from langgraph_parallel.runtime.models import (
     get_endpoint,
     get_model,
     governed_limits,
+    is_self_hosted,
     model_name,
     nameable_model,
     require_model,
 )
 from langgraph_parallel.runtime.prices import Priced, check_budget
+from langgraph_parallel.runtime.recording import note
 from langgraph_parallel.runtime.redis_limits import get_shared
 from langgraph_parallel.runtime.run import Run, current_run
 from langgraph_parallel.runtime.slots import Rates
-from langgraph_parallel.runtime.structured import BoundModel, bind, validate
+from langgraph_parallel.runtime.structured import BoundModel
 from langgraph_parallel.runtime.tokens import estimate_tokens
 
-_REPAIR = load_prompt("repair")
-_REPAIR_TOKENS = 200
+_CONTINUE = load_prompt("continue")
+_REPAIR_TOKENS = 800
 """Tokens that a repair request adds to the prompt and the answer that it repeats."""
 
 Prepared = tuple[BaseChatModel, BoundModel, Priced, str]
@@ -64,6 +70,8 @@ class Ask:
         instructing: input variables that may instruct the model, because you trust their source, such as a
             section's `instructions` when they are your own criteria. A plan written by a model stays data.
         role: last sentence of the system message.
+        continuations: how often a text that was cut off at its token limit is continued; by default such an
+            answer fails.
         pinned: keep `model` even if the runtime context names another one.
 
     Raises:
@@ -84,6 +92,7 @@ class Ask:
         given: Mapping[str, str] | None = None,
         instructing: Collection[str] = (),
         role: str = "",
+        continuations: int = 0,
         pinned: bool = False,
     ) -> None:
         if model is not None:
@@ -98,6 +107,8 @@ class Ask:
         own, of_model = worker_limits(limits), governed_limits(model)
         self.limits = own if of_model is None else merge_limits([own, of_model])
         self.role = role
+        at_least(continuations, "continuations", 0)
+        self.continuations = continuations
         self.pinned = pinned
 
     @classmethod
@@ -131,6 +142,8 @@ class Ask:
         Raises:
             InputError, PromptError, ModelError: before any call.
             InvalidAnswer, RefusedAnswer: the answer does not fit the schema, or the model declined.
+            CutAnswer, EmptyAnswer, FilteredAnswer: the answer was cut off at its token limit, is empty, or
+                was withheld by the provider's content filter.
             NotStarted: the budget is spent, or the run is draining.
             EndpointPaused: the endpoint asks for a longer pause than the limits allow.
             TimeoutError: no answer in time in any attempt; `DeadlineExceeded` if the run's deadline passed.
@@ -138,15 +151,40 @@ class Ask:
         """
         messages = self._messages(self._data(input))
         calling = await self._calling(config or {})
-        answer = await calling.send(messages)
+        message = await calling.send(messages)
+        calling.note_remarks()
         if self.schema is None:
-            return answer.text
+            return await self._whole_text(message, messages, calling)
         try:
-            return validate(answer, self.schema)
-        except InvalidAnswer as error:
-            repair = HumanMessage(_REPAIR.render({"error": str(error)}))
-            again = await calling.send([*messages, AIMessage(answer.text), repair], purpose="repair")
-            return validate(again, self.schema)
+            return self._read(message, self.schema)
+        except (EmptyAnswer, InvalidAnswer) as error:
+            repair = repair_message(error, self.schema)
+            # An empty answer is left out: not every server takes an empty message.
+            before = [AIMessage(message.text)] if message.text.strip() else []
+            again = await calling.send([*messages, *before, repair], purpose="repair")
+            return self._read(again, self.schema, abstain=True)
+
+    def _read(self, message: AIMessage, schema: type[BaseModel], *, abstain: bool = False) -> BaseModel:
+        fitted = read_record(read_message(message), schema, abstain=abstain)
+        for remark in fitted.notes:
+            note(remark)
+        return fitted.record
+
+    async def _whole_text(
+        self, message: AIMessage, messages: Sequence[BaseMessage], calling: Calling[AIMessage]
+    ) -> str:
+        """Return the text of an answer, continued where it was cut off and the caller asks for that."""
+        parts: list[str] = []
+        for _ in range(self.continuations):
+            try:
+                return "".join([*parts, read_message(message).whole_text()])
+            except CutAnswer as cut:
+                if not cut.partial:
+                    raise
+                parts.append(message.text if not parts else cut.partial)
+                so_far = [AIMessage("".join(parts)), HumanMessage(_CONTINUE.text)]
+                message = await calling.send([*messages, *so_far], purpose="continue")
+        return "".join([*parts, read_message(message).whole_text()])
 
     def estimate(self, input: object, run: Run, context: Context, *, more: int = 0) -> Estimate:
         """Return the upper bounds of one answer: a request, and a repair if there is a schema.
@@ -179,13 +217,17 @@ class Ask:
         run = current_run()
         model = await get_model(self.chosen(current_context()))
         limits = run.limits_for(self.limits)
-        key = ("bound", id(model), self.schema, self.temperature)
-        _, bound, named, endpoint = await loop_local_async(key, lambda: self._prepare(model))
+        ceiling = limits.max_answer_tokens
+        if ceiling is None and is_self_hosted(model):
+            ceiling = ceiling_of(self.schema)
+        key = ("bound", id(model), self.schema, self.temperature, ceiling)
+        _, bound, named, endpoint = await loop_local_async(key, lambda: self._prepare(model, ceiling or None))
         priced = named.at(limits)
         check_budget(limits, priced)
         return Calling(
             sender=bound,
             target=priced.model,
+            endpoint=endpoint,
             limiter=get_limiter(endpoint, priced.model),
             rates=Rates.of(limits),
             limits=limits,
@@ -195,12 +237,13 @@ class Ask:
             shared=await get_shared(endpoint, priced.model),
         )
 
-    async def _prepare(self, model: BaseChatModel) -> Prepared:
+    async def _prepare(self, model: BaseChatModel, ceiling: int | None) -> Prepared:
         """Prepare what all calls to one model share, once for each event loop."""
         priced = Priced.of(model)
         # Reading the price table takes time: not in the event loop.
         await asyncio.to_thread(priced.usd, Usage())
-        return model, bind(model, self.schema, self.temperature), priced, get_endpoint(model)
+        bound = BoundModel(model, self.schema, self.temperature, ceiling)
+        return model, bound, priced, get_endpoint(model)
 
     def _data(self, input: object) -> dict[str, str]:
         names = self.variables
@@ -224,7 +267,8 @@ class Ask:
         trusted = {name: value for name, value in values.items() if name in self.instructing}
         data = {name: value for name, value in values.items() if name not in trusted}
         composed = compose(self.prompt, data, {**self.given, **trusted}, role=self.role)
-        return [SystemMessage(composed.system), HumanMessage(composed.human)]
+        form = "" if self.schema is None else f"\n\n{answer_form(self.schema)}"
+        return [SystemMessage(composed.system), HumanMessage(f"{composed.human}{form}")]
 
 
 def _variables(input: object) -> dict[str, Any]:

@@ -1,0 +1,1 @@
+"""What models answer: read tolerantly, whatever the server wraps around it, and never guessed."""

@@ -1,0 +1,132 @@
+"""Dialects: what one model of one endpoint takes of a request, as learned from what it refused.
+
+Servers that speak OpenAI's protocol do not all take all of it: some know no JSON schema, some models no
+temperature. Such a refusal is an answer of 400, in many wordings. The request is made again without what was
+refused, and that is remembered for the endpoint and the model.
+"""
+
+import re
+import threading
+from collections.abc import Collection, Mapping
+from typing import Literal
+
+from langgraph_parallel.runtime.failure import Failure
+
+Format = Literal["json_schema", "json_object", "text"]
+"""How an answer in JSON is asked for: by a schema, as any object, or in the prompt alone."""
+_FORMATS: tuple[Format, ...] = ("json_schema", "json_object", "text")
+CEILINGS = ("max_completion_tokens", "max_tokens")
+"""The names of the parameter that bounds an answer."""
+FORMAT, STRICT = "response_format", "strict"
+_NAMES: Mapping[str, "re.Pattern[str]"] = {
+    STRICT: re.compile(r"\bstrict\b", re.IGNORECASE),
+    FORMAT: re.compile(
+        r"response.?format|json.?(schema|object|mode)|structured.?output|text\.format|output_(config|format)"
+        r"|guided|grammar|response.?(mime|schema)|\bschema\b",
+        re.IGNORECASE,
+    ),
+}
+"""How errors name the parameters that have several names."""
+_REFUSALS = frozenset({400, 404, 415, 422, 500, 501})
+"""Statuses under which a parameter is refused."""
+
+
+class Dialect:
+    """What one model of one endpoint takes. Safe to use from any thread."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self.version = 0
+        """Raised with everything that is learned."""
+        self.format: Format = "json_schema"
+        self.dropped: dict[str, str] = {}
+        """Parameters that are not sent any more, each with what the endpoint said."""
+        self.ceiling = "max_tokens"
+        """Name under which the endpoint takes a ceiling of tokens; empty if it takes none."""
+        self.thinks = False
+        """Whether the model has been seen to think before it answers."""
+        self.context: int | None = None
+        """Estimated tokens of a prompt that were too many for the model; None if none were."""
+        self._may_guess = True
+        """Whether a refusal that names no parameter may mean the format of the answer."""
+
+    def learn(self, failure: Failure, sent: Collection[str], version: int) -> bool:
+        """Learn from a refused request; return whether it is worth asking again.
+
+        Args:
+            failure: what the endpoint said.
+            sent: parameters of the request that it may have refused.
+            version: of the dialect that the request was made in.
+        """
+        if failure.kind not in {"option", "request", "address", "server"} or failure.status not in _REFUSALS:
+            return False
+        named = self._named(failure, sent)
+        if not named and failure.status not in {400, 422}:
+            return False
+        with self._lock:
+            if version < self.version:
+                return True  # a request at the same time has learned it
+            if not named and not self._may_guess:
+                return False
+            self.version += 1
+            if not named and FORMAT not in sent:  # it was not the format: guess no more
+                self.format, self._may_guess = "json_schema", False
+                return False
+            self._drop(named or FORMAT, failure)
+            return True
+
+    def note_thinking(self) -> None:
+        """Note that the model thinks: a ceiling of tokens would cut it off."""
+        if not self.thinks:
+            with self._lock:
+                self.thinks = True
+                self.version += 1
+
+    def note_overflow(self, tokens: int) -> None:
+        """Note that a prompt of so many estimated tokens was too long."""
+        with self._lock:
+            self.context = tokens if self.context is None else min(self.context, tokens)
+
+    def remarks(self) -> list[str]:
+        """Return what the endpoint does not take, for the report."""
+        asked: Mapping[Format, str] = {
+            "json_schema": "",
+            "json_object": "answers are asked for as any JSON object, without a schema",
+            "text": "answers are asked for in JSON by the prompt alone",
+        }
+        lines = [f"{name} is not sent" for name in self.dropped if name not in CEILINGS]
+        return [*filter(None, [asked[self.format]]), *lines]
+
+    def _named(self, failure: Failure, sent: Collection[str]) -> str:
+        """Return the parameter that a refusal names; empty if it names none that was sent."""
+        for name in sent:
+            if failure.parameter.partition(".")[0] == name:
+                # OpenAI names what is inside of a parameter by its path.
+                return STRICT if failure.parameter.endswith(".strict") and STRICT in sent else name
+        words = f"{failure.message} {failure.parameter}"
+        patterns = {name: _NAMES.get(name) or re.compile(rf"\b{re.escape(name)}\b") for name in sent}
+        return next((name for name in sent if patterns[name].search(words)), "")
+
+    def _drop(self, name: str, failure: Failure) -> None:
+        if name == FORMAT:
+            self.format = _FORMATS[min(_FORMATS.index(self.format) + 1, len(_FORMATS) - 1)]
+            return
+        self.dropped[name] = failure.message
+        if name in CEILINGS:
+            self.ceiling = next((other for other in CEILINGS if other not in self.dropped), "")
+
+
+_dialects: dict[tuple[str, str], Dialect] = {}
+_lock = threading.Lock()
+
+
+def get_dialect(endpoint: str, model: str) -> Dialect:
+    """Return the dialect of one model of one endpoint: always the same one in this process."""
+    with _lock:
+        return _dialects.setdefault((endpoint, model), Dialect())
+
+
+def forget_dialects() -> None:
+    """Forget all that was learned, for a process that goes on after a server has changed."""
+    with _lock:
+        _dialects.clear()

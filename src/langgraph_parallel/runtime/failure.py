@@ -1,0 +1,263 @@
+"""What a failed request means: who is to blame, whether waiting helps, and what to do.
+
+Servers word the same refusal in many ways, under different statuses, and some put an error into an answer of
+200. So a failure is classified by its status, by the codes in its body, and only then by its words.
+"""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from langgraph_parallel.errors import ContextOverflow, EndpointError, FilteredAnswer
+from langgraph_parallel.runtime.client_errors import (
+    is_address_error,
+    is_connection_error,
+    is_timeout_error,
+)
+from langgraph_parallel.runtime.redact import root_cause
+
+Kind = Literal[
+    "throttled",
+    "overloaded",
+    "server",
+    "connection",
+    "timeout",
+    "key",
+    "permission",
+    "quota",
+    "model",
+    "address",
+    "context",
+    "filter",
+    "option",
+    "request",
+    "other",
+]
+"""`option`: the endpoint or the model does not take a parameter; `request`: anything else that is wrong with
+the request; `other`: not an answer of an endpoint."""
+
+LATER: frozenset[Kind] = frozenset({"throttled", "overloaded"})
+"""The endpoint says: later."""
+TRANSIENT: frozenset[Kind] = LATER | {"server", "connection", "timeout"}
+"""The same request may succeed if it is repeated."""
+LASTING: frozenset[Kind] = frozenset({"key", "permission", "quota", "model", "address"})
+"""No request to this endpoint will succeed."""
+
+_STATUS: Mapping[int, Kind] = {
+    401: "key",
+    402: "quota",
+    403: "permission",
+    404: "address",
+    405: "address",
+    408: "server",
+    409: "server",
+    425: "server",
+    429: "throttled",
+    501: "request",
+    503: "overloaded",
+    529: "overloaded",
+}
+_CODES: Mapping[str, Kind] = {
+    "insufficient_quota": "quota",
+    "billing_hard_limit_reached": "quota",
+    "invalid_api_key": "key",
+    "authentication_error": "key",
+    "unauthenticated": "key",
+    "model_not_found": "model",
+    "deploymentnotfound": "model",
+    "context_length_exceeded": "context",
+    "exceed_context_size_error": "context",
+    "content_filter": "filter",
+    "content_policy_violation": "filter",
+    "unsupported_parameter": "option",
+    "unsupported_value": "option",
+    "overloaded_error": "overloaded",
+    "rate_limit_exceeded": "throttled",
+    "rate_limit_error": "throttled",
+    "resource_exhausted": "throttled",
+}
+_CONTEXT = re.compile(
+    r"context.{0,20}(length|window|size|limit)|context_length"
+    r"|(prompt|input|request|messages?)\b.{0,60}(too long|too large|too many tokens|exceed)"
+    r"|exceed.{0,60}(context|max\w* .{0,20}(length|tokens))"
+    r"|too many (input |prompt )?tokens|max\w*.{0,20}(input|prompt|sequence|model).{0,12}(tokens|length)"
+    r"|reduce the length|tokens?\b.{0,60}must be (<=|less than|at most)",
+    re.IGNORECASE | re.DOTALL,
+)
+_FILTER = re.compile(
+    r"content.{0,20}(filter|polic|management|moderation)|responsible.?ai|flagged|usage polic"
+    r"|blocked.{0,40}(safety|polic|prohibited)|safety (system|filter|setting)",
+    re.IGNORECASE | re.DOTALL,
+)
+_KEY = re.compile(
+    r"(api|access|auth)?[ _-]?(key|token|credential)s?\b.{0,30}"
+    r"(invalid|incorrect|not valid|missing|required|expired|revoked|wrong|not found|no auth)"
+    r"|(invalid|incorrect|missing|expired|wrong|no)\b.{0,20}(api[ _-]?key|access token|credentials?)"
+    r"|api_key_invalid|unauthori[sz]ed|authentication",
+    re.IGNORECASE | re.DOTALL,
+)
+_QUOTA = re.compile(
+    r"insufficient.{0,20}(quota|credit|balance|fund)|exceeded your current quota|out of credits?"
+    r"|(credit|account).{0,20}balance|billing|payment required|quota (is )?(spent|used up|exhausted)",
+    re.IGNORECASE | re.DOTALL,
+)
+_PER_TIME = re.compile(
+    r"per.?(second|minute|hour|day)|retry.{0,3}(in|after|delay)|\b[rt]p[md]\b", re.IGNORECASE
+)
+_MODEL = re.compile(
+    r"(model|deployment|engine)\b.{0,80}(not (be )?found|n[o']t exist|unknown|no such|not available"
+    r"|is not a valid|not loaded|not served)"
+    r"|(unknown|invalid|no such|unrecogni[sz]ed|nonexistent)\b.{0,10}(model|deployment)",
+    re.IGNORECASE | re.DOTALL,
+)
+_LATER_WORDS: Mapping[Kind, "re.Pattern[str]"] = {
+    "throttled": re.compile(r"rate.?limit|too many requests|throttl|quota.{0,20}per", re.IGNORECASE),
+    "overloaded": re.compile(
+        r"overload|at capacity|over capacity|temporarily|try again|unavailable|\bbusy\b", re.IGNORECASE
+    ),
+}
+_PATH = re.compile(r"\b(endpoint|route|path|url|method)\b", re.IGNORECASE)
+_PAGE = re.compile(r"^\s*(<!doctype html|<html|<head|<body)", re.IGNORECASE)
+
+
+@dataclass(frozen=True)
+class Failure:
+    """What a failed request means."""
+
+    kind: Kind
+    status: int | None = None
+    """The status of HTTP, or the one in the body of an answer of 200; None without an answer."""
+    message: str = ""
+    """What the endpoint said; not masked."""
+    code: str = ""
+    """Its own code for the error, in lower case."""
+    parameter: str = ""
+    """The parameter that it names."""
+
+
+def classify(error: BaseException) -> Failure:
+    """Return what an error means."""
+    if isinstance(error, FilteredAnswer):
+        return Failure("filter", message=str(error))
+    if isinstance(error, ContextOverflow):
+        return Failure("context", message=str(error))
+    inner = error.__cause__
+    if isinstance(inner, EndpointError):  # an SDK calls what a hook of ours raises a connection error
+        error = inner
+    status, said = _status(error), _Said.of(error)
+    status = said.status if said.status is not None and (status is None or status < 400) else status
+    if status is None and not said.is_error:
+        return Failure(_kind_without_answer(error), message=str(error))
+    kind = _kind(status, said, error)
+    return Failure(kind, status, said.message, said.code, said.parameter)
+
+
+def _kind_without_answer(error: BaseException) -> Kind:
+    """Classify an error of the client itself."""
+    if is_address_error(error) or is_address_error(root_cause(error)):
+        return "address"
+    root = root_cause(error)
+    # Some clients report a refused connection as a timeout; the operating system's error below tells.
+    refused = isinstance(root, OSError) and not isinstance(root, TimeoutError)
+    if isinstance(error, TimeoutError) or (is_timeout_error(error) and not refused):
+        return "timeout"
+    return "connection" if is_connection_error(error) else "other"
+
+
+def _kind(status: int | None, said: "_Said", error: BaseException) -> Kind:
+    """Classify what an endpoint answered."""
+    if (known := _CODES.get(said.code)) and not (known == "quota" and _says_when(said, error)):
+        return known
+    words = said.message
+    if _PAGE.match(words) and status in (None, 200, 404, 405):
+        return "address"
+    if status is None or status in (400, 403, 404, 413, 422, 500):
+        if _CONTEXT.search(words) and not _PER_TIME.search(words):
+            return "context"
+        if _FILTER.search(words):
+            return "filter"
+    if status in (None, 402, 403, 429) and _QUOTA.search(words) and not _says_when(said, error):
+        return "quota"
+    if status in (None, 400, 401, 403) and _KEY.search(words):
+        return "key"
+    if status in (None, 400, 403, 404, 422) and _MODEL.search(words) and not said.parameter:
+        return "model"
+    if status is None:
+        return _kind_by_words(words)
+    return _STATUS.get(status) or ("server" if status >= 500 else "request" if status >= 400 else "server")
+
+
+def _kind_by_words(words: str) -> Kind:
+    """Classify an error in an answer of 200 that has no code."""
+    for kind, pattern in _LATER_WORDS.items():
+        if pattern.search(words):
+            return kind
+    return "address" if _PATH.search(words) else "server"
+
+
+def _says_when(said: "_Said", error: BaseException) -> bool:
+    """Return whether an endpoint says that its quota comes back: then it is a rate."""
+    headers: Mapping[str, str] = getattr(getattr(error, "response", None), "headers", None) or {}
+    return "retry-after" in headers or bool(_PER_TIME.search(said.message) or "retryDelay" in said.message)
+
+
+def _status(error: BaseException) -> int | None:
+    status = getattr(error, "status_code", None) or getattr(
+        getattr(error, "response", None), "status_code", None
+    )
+    if status is None:  # Google's clients
+        status = getattr(error, "code", None)
+    return int(status) if isinstance(status, int) and 100 <= status < 600 else None
+
+
+@dataclass(frozen=True)
+class _Said:
+    """What the body of an answer says about an error."""
+
+    message: str = ""
+    code: str = ""
+    parameter: str = ""
+    status: int | None = None
+    is_error: bool = False
+
+    @classmethod
+    def of(cls, error: BaseException) -> "_Said":
+        body = getattr(error, "body", None)
+        if body is None and error.args and isinstance(error.args[0], Mapping):
+            body = error.args[0]  # LangChain's error for an answer of 200 that holds one
+        if body is None:
+            own_code = getattr(error, "code", None)
+            return cls(str(error), own_code.lower() if isinstance(own_code, str) else "")
+        return read_error(body) or cls(str(error))
+
+
+def read_error(body: Any) -> _Said | None:
+    """Return what a body says about an error; None if it holds none.
+
+    Args:
+        body: parsed JSON, or text. Known are the forms of OpenAI, Anthropic, Google and FastAPI.
+    """
+    if isinstance(body, str):
+        return _Said(body, is_error=True) if body else None
+    if not isinstance(body, Mapping):
+        return None
+    detail = body.get("error") or body.get("detail") or body.get("errors") or body
+    if isinstance(detail, list) and detail:
+        detail = detail[0]
+    if not isinstance(detail, Mapping):
+        return _Said(str(detail), is_error=True)
+    inner = detail.get("error")
+    detail = inner if isinstance(inner, Mapping) else detail
+    message = detail.get("message") or detail.get("msg") or detail.get("detail") or ""
+    raw = (detail.get("metadata") or {}).get("raw") if isinstance(detail.get("metadata"), Mapping) else None
+    codes = [detail.get(key) for key in ("code", "type", "status")]
+    numbers = [int(str(code)) for code in codes if str(code).isdecimal()]
+    words = [str(code).lower() for code in codes if code and not str(code).isdecimal()]
+    return _Said(
+        message=f"{message} {raw}" if isinstance(raw, str) else str(message) or str(detail),
+        code=next((word for word in words if word in _CODES), words[0] if words else ""),
+        parameter=str(detail.get("param") or ""),
+        status=next((number for number in numbers if 400 <= number < 600), None),
+        is_error=bool(message or numbers or body.get("error")),
+    )

@@ -1,0 +1,75 @@
+"""Responses of HTTP that say more than their status: errors in a 200, web pages, answers without choices."""
+
+import re
+from typing import Any
+
+from langgraph_parallel.errors import EndpointError
+from langgraph_parallel.runtime.failure import Kind, classify
+
+NO_COMPLETION = "the endpoint's answer is not a chat completion; expected choices[0].message"
+_MAY_BE_ERROR = re.compile(rb'"error"\s*:\s*(?!null)|"finish_reason"\s*:\s*"error"')
+_NO_CHOICES = re.compile(rb'"choices"\s*:\s*(?:\[\s*\]|null)')
+_STATUS_OF: dict[Kind, int] = {
+    "throttled": 429,
+    "overloaded": 503,
+    "key": 401,
+    "quota": 402,
+    "permission": 403,
+    "model": 404,
+    "address": 404,
+    "context": 400,
+    "filter": 400,
+    "option": 400,
+    "request": 400,
+}
+
+
+def is_readable(response: Any) -> bool:
+    """Return whether a response is whole in one body that claims success."""
+    kind = str(response.headers.get("content-type", ""))
+    return response.status_code < 300 and "event-stream" not in kind and "octet-stream" not in kind
+
+
+def correct_status(response: Any) -> None:
+    """Give a response the status that its body means: then clients treat it as if the server had sent that.
+
+    Args:
+        response: of httpx, with its body read.
+
+    Raises:
+        EndpointError: the body is neither an answer nor an error.
+    """
+    body: bytes = response.content
+    if body.lstrip()[:1] == b"<":
+        response.status_code = 404
+        return
+    if _MAY_BE_ERROR.search(body):
+        response.status_code = _status_of_error(response) or response.status_code
+    elif str(response.request.url.path).endswith("/chat/completions") and (
+        _NO_CHOICES.search(body) or b'"choices"' not in body
+    ):
+        raise EndpointError(NO_COMPLETION)
+
+
+def _status_of_error(response: Any) -> int | None:
+    """Return the status that an error in a body means; None if the body holds no error."""
+    try:
+        body = response.json()
+    except ValueError:
+        return None
+    error = _find_error(body)
+    if error is None:
+        return None
+    failure = classify(EndpointError("", body={"error": error}))
+    return failure.status or _STATUS_OF.get(failure.kind, 500)
+
+
+def _find_error(body: Any) -> Any:
+    """Return the error of a body, or of its first choice."""
+    if not isinstance(body, dict):
+        return None
+    choices = body.get("choices")
+    first = choices[0] if isinstance(choices, list) and choices and isinstance(choices[0], dict) else {}
+    if body.get("error") or first.get("error"):
+        return body.get("error") or first.get("error")
+    return "the server failed while it answered" if first.get("finish_reason") == "error" else None
