@@ -141,13 +141,15 @@ def test_feedback_reads_a_table_and_writes_one(capsys: pytest.CaptureFixture[str
 
 
 def test_vote_asks_models(model: str, server: ModelServer, capsys: pytest.CaptureFixture[str]) -> None:
-    """The exit code of a vote is 0 if it is decided, else 1."""
+    """The exit code of a vote is 0 if it is decided, 1 if it is not, and 2 if no model answered."""
     server.always(Reply(json={"rationale": "r", "choice": "yes", "confidence": 1}))
     assert run(["vote", "Is it?", "--choices", "yes,no", "--model", model]) == 0
     assert "yes (2/2, by majority)" in " ".join(capsys.readouterr().out.split())
     server.always(Reply(status=401))
-    assert run(["vote", "Is it?", "--model", model, "--format", "json"]) == 1
-    assert json.loads(capsys.readouterr().out)["status"] == "no_quorum"
+    assert run(["vote", "Is it?", "--model", model, "--format", "json"]) == 2
+    out, err = capsys.readouterr()
+    assert json.loads(out)["status"] == "no_quorum"
+    assert f"no model answered: 3 x 401 from {server.url}: check OPENAI_API_KEY" in err
 
 
 def test_research_without_a_model_searches_in_files(capsys: pytest.CaptureFixture[str]) -> None:

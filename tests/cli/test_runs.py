@@ -77,7 +77,7 @@ def test_what_failed_is_run_again_by_resume(
     model: str, server: ModelServer, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """Only that, with the settings of the run, from any folder; the report adds up over both runs."""
-    server.on("reviewer 2 ", Reply(status=401))
+    server.on("reviewer 2 ", Reply(status=418))
     assert run([*REVIEW, "--model", model]) == 0
     hint = re.search(r"langgraph-parallel (review --resume \S+)", capsys.readouterr().err)
     assert hint is not None
@@ -217,7 +217,7 @@ def test_runs_belong_to_their_owner(model: str) -> None:
 
 def test_runs_can_be_forgotten(model: str, server: ModelServer, capsys: pytest.CaptureFixture[str]) -> None:
     """One run, or all; none of the code stays on the disk."""
-    server.on("reviewer 2 ", Reply(status=401))
+    server.on("reviewer 2 ", Reply(status=418))
     for _ in range(2):
         assert run([*REVIEW, "--model", model]) == 0
     assert b"xyzzy" in stored()
@@ -286,7 +286,7 @@ def test_bad_usage_of_resume_keeps_the_run(
     model: str, server: ModelServer, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """What was paid for is not lost to a typing error or a missing key."""
-    server.on("reviewer 2 ", Reply(status=401))
+    server.on("reviewer 2 ", Reply(status=418))
     assert run([*REVIEW, "--model", model]) == 0
     assert run(["review", "--resume", last().id, "--completion", "most"]) == 2
     with monkeypatch.context() as without_key:
@@ -329,7 +329,7 @@ def test_a_policy_that_is_not_met_is_exit_code_1(
     model: str, server: ModelServer, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """The error names the failed votes and their causes, and how to resume."""
-    server.on("**Security**", Reply(status=401))
+    server.on("**Security**", Reply(status=418))
     options = ["--model", model, "--completion", "tolerated_failures(0)"]
     assert run([*REVIEW, *options]) == 1
     err = capsys.readouterr().err

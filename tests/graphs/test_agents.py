@@ -221,7 +221,7 @@ JUDGED: dict[str, tuple[Build, dict[str, Any], Callable[[dict[str, Any]], Any], 
 @pytest.mark.parametrize("place", JUDGED)
 @pytest.mark.parametrize("fenced", [False, True])
 async def test_an_agent_judges(place: str, fenced: bool, server: ModelServer, own: ChatOpenAI) -> None:
-    """It gets the prompt of a judge and the fields of the answer, and answers in JSON, inside a fence or not."""
+    """It gets the prompt of a judge and the fields of the answer; its JSON may be inside a fence."""
     build, response, answer, expected = JUDGED[place]
     text = json.dumps(response)
     server.always(Reply(text=f"```json\n{text}\n```" if fenced else text))

@@ -74,7 +74,7 @@ async def test_a_persona_beyond_the_limit_is_missing(model: str, server: ModelSe
 async def test_a_persona_that_fails_is_missing(model: str, server: ModelServer) -> None:
     """The ideas of the others are returned, at most `max_ideas` of each."""
     proposes(server, "reader", TOOLS, QUIET)
-    server.on("the builder.", Reply(status=401))
+    server.on("the builder.", Reply(status=418))
     out = await create_brainstorm(model=model, personas=PERSONAS, max_ideas=1).ainvoke(TOPIC)
     assert ([idea.title for idea in out["ideas"]], out["missing"]) == (["Tool library"], ["builder"])
 

@@ -88,7 +88,7 @@ async def test_themes_that_no_document_supports_are_left_out_by_name(model: str,
 async def test_documents_that_fail_or_are_empty_are_missing(model: str, server: ModelServer) -> None:
     """The writer is told, and the briefing lists them."""
     digests(server, "south.md", ("Sales fell.", "sales fell by 2%"))
-    server.on(lambda r: ">\nnorth.md\n<" in r.prompt, Reply(status=401))
+    server.on(lambda r: ">\nnorth.md\n<" in r.prompt, Reply(status=418))
     server.on("Write a briefing", written())
     briefing = await briefed(model, **DOCUMENTS, **{"void.md": " \n"})
     assert (briefing.documents, briefing.missing) == (["south.md"], ["north.md", "void.md (empty)"])
@@ -155,7 +155,7 @@ async def test_after_condensing_fails_the_rest_is_left_out_by_name(model: str, s
     documents = {f"d{i}": f"The value of place {i} was {i * 7} in this year." for i in range(30)}
     for name, text in documents.items():
         digests(server, name, (text, text))
-    server.on("Make fewer of them", Reply(status=401))
+    server.on("Make fewer of them", Reply(status=418))
     server.on("Write a briefing", written())
     graph = create_briefing(model=model, limits=Limits(section_tokens=220))
     out = await graph.ainvoke({"documents": documents})
@@ -167,11 +167,11 @@ async def test_after_condensing_fails_the_rest_is_left_out_by_name(model: str, s
 async def test_if_the_writer_fails_the_points_are_kept(model: str, server: ModelServer) -> None:
     """The points are in the branches, and the run report has the cause."""
     digests(server, "north.md", ("Sales rose.", "Sales rose by 4%"))
-    server.on("Write a briefing", Reply(status=401))
+    server.on("Write a briefing", Reply(status=418))
     out = await create_briefing(model=model).ainvoke({"documents": {"north.md": NORTH}})
     assert (out["briefing"], out["markdown"]) == (None, None)
     assert out["branches"]["north.md/1"].value["points"][0]["point"] == "Sales rose."
-    assert "401" in out["run_report"].failures["write"]
+    assert "418" in out["run_report"].failures["write"]
 
 
 async def test_documents_without_points_need_no_writer(model: str, server: ModelServer) -> None:

@@ -73,7 +73,7 @@ async def test_a_long_text_is_judged_in_parts(model: str, server: ModelServer) -
 async def test_a_dimension_that_fails_leaves_the_others(model: str, server: ModelServer) -> None:
     """The failed dimension is counted as not judged."""
     answers(server)
-    server.on("how soon", Reply(status=401))
+    server.on("how soon", Reply(status=418))
     out = await create_feedback(model=model).ainvoke({"texts": TEXTS})
     assert out["feedback"].not_judged == {"urgency": 2, "entities": 1}
     assert out["feedback"].rows[0].sentiment == "mixed"

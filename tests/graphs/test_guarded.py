@@ -264,7 +264,7 @@ async def test_repeated_redrives_show_the_answer_only_after_the_check_has_passed
 ) -> None:
     """No earlier checkpoint contains it, and the model is asked for it once, after the check."""
     server.on("Answer the message", Reply(text=SECRET))
-    server.on("Decide whether", Reply(status=401))
+    server.on("Decide whether", Reply(status=418))
     graph = create_guarded(model=model, checkpointer=InMemorySaver())
     assert (await graph.ainvoke(MESSAGE, CONFIG))["released"] is False
     assert (await aredrive(graph, CONFIG))["released"] is False

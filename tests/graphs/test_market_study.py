@@ -66,7 +66,7 @@ async def test_models_forecast_as_numbers(model: str, server: ModelServer) -> No
 
 async def test_a_forecast_without_any_number_is_missing(model: str, server: ModelServer) -> None:
     """If the writer fails too, the sections stand in place of the report."""
-    server.on("coherent market study", Reply(status=401))
+    server.on("coherent market study", Reply(status=418))
     server.on("Write one section", Reply(text="Nine shops."))
 
     def down(question: str) -> float:
@@ -80,7 +80,7 @@ async def test_a_forecast_without_any_number_is_missing(model: str, server: Mode
         True,
     )
     assert "Nine shops." in out["market_study"].text
-    assert "401" in out["run_report"].failures["write"]
+    assert "418" in out["run_report"].failures["write"]
 
 
 async def test_a_research_graph_can_write_the_sections(model: str, server: ModelServer) -> None:

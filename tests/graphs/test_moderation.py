@@ -46,11 +46,11 @@ async def test_every_check_runs_at_once_and_any_flag_flags(model: str, server: M
 async def test_a_check_that_fails_is_never_clean(model: str, server: ModelServer) -> None:
     """If a check fails or cannot decide, the text needs review."""
     server.always(judged("clean"))
-    server.on("'copyright'", Reply(status=401))
+    server.on("'copyright'", Reply(status=418))
     out = await create_moderation(model=model, checks=["hate", "copyright"]).ainvoke({"text": "hello"})
     assert out["status"] == "needs_review"
     assert [outcome.status for outcome in out["moderation"].outcomes] == ["clean", "not_run"]
-    assert "401" in out["moderation"].outcomes[1].error
+    assert "418" in out["moderation"].outcomes[1].error
     server.on("'copyright'", judged(None))
     out = await create_moderation(model=model, checks=["hate", "copyright"]).ainvoke({"text": "hello"})
     assert (out["status"], out["moderation"].outcomes[1].status) == ("needs_review", "undecided")

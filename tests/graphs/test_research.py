@@ -147,10 +147,10 @@ async def test_findings_before_a_failed_step_are_kept(model: str, server: ModelS
     claims = [finding("Closed.", 1, "two shops were closed")]
     more = Reply(json={"calls": search("more"), "findings": claims})
     server.on(lambda r: "about Shops" in r.prompt and "Nothing yet." not in r.prompt, more)
-    server.on(lambda r: "about Shops" in r.prompt and "your last step" in r.prompt, Reply(status=401))
+    server.on(lambda r: "about Shops" in r.prompt and "your last step" in r.prompt, Reply(status=418))
     server.on("with a coherent report", Reply(text="Closed [1, 99]. [2-3]"))
     out = await create_research(model=model, max_steps=3, max_rounds=1).ainvoke(GIVEN)
-    assert "401" in out["branches"]["1"].value["ended"]
+    assert "418" in out["branches"]["1"].value["ended"]
     assert (out["research"].text, len(out["research"].references)) == ("Closed [1]. ", 1)
 
 

@@ -109,15 +109,16 @@ async def test_a_model_says_which_sections_need_others(model: str, server: Model
 
 
 async def test_a_model_that_plans_in_a_circle_is_told(model: str, server: ModelServer) -> None:
-    """It gets one chance to mend it; then the error names the circle."""
+    """It gets one chance to mend it; then there is no result, and the cause names the circle."""
     sections = [
         {"title": "Hen", "brief": "a", "needs": ["Egg"]},
         {"title": "Egg", "brief": "b", "needs": ["Hen"]},
     ]
     server.on("Divide the work", Reply(json={"sections": sections}))
     graph = create_sectioning(planner=plan.by_model(model), worker=lambda s: s.title)
-    with pytest.raises(errors.InvalidAnswer, match="in a circle: Hen -> Egg -> Hen"):
-        await graph.ainvoke({"content": "?"})
+    out = await graph.ainvoke({"content": "?"})
+    assert (out["result"], out["run_report"].status) == (None, "failed")
+    assert "in a circle: Hen -> Egg -> Hen" in out["run_report"].failures["plan"]
     assert "in a circle: Hen -> Egg -> Hen" in server.requests[1].prompt
 
 
@@ -291,7 +292,7 @@ async def test_the_policy_of_the_first_round_ends_no_section_of_a_later_one() ->
 async def test_a_nested_graph_whose_close_has_failed_is_redriven(model: str, server: ModelServer) -> None:
     """Only its close: what was read is not read again."""
     server.on("Read a part", Reply(json={"points": [{"point": "Sales rose.", "quote": "Sales rose by 4%"}]}))
-    server.on("Write a briefing", Reply(status=401))
+    server.on("Write a briefing", Reply(status=418))
     graph = create_sectioning(
         planner=planner(Section(id="1", title="One", content="Sales rose by 4% in spring.")),
         worker=create_briefing(model=model),

@@ -68,14 +68,15 @@ async def test_no_sections_go_straight_to_the_join() -> None:
     assert (out["result"], out["branches"]) == ("", {})
 
 
-async def test_when_every_section_fails_the_result_says_that_all_are_missing() -> None:
-    """Nothing is raised, and no error text passes for an answer."""
+async def test_when_every_section_fails_there_is_no_result() -> None:
+    """Nothing is raised, no text passes for an answer, and the status says that the run has failed."""
 
     def broken(section: Section) -> str:
         raise ValueError("no")
 
     out = await create_sectioning(planner=split.by_heading(), worker=broken).ainvoke({"content": TEXT})
-    assert out["result"] == "Missing: Water, Iron, Wood."
+    assert (out["result"], out["missing"]) == (None, ["Water", "Iron", "Wood"])
+    assert out["run_report"].status == "failed"
 
 
 async def test_a_model_plans_works_and_writes(model: str, server: ModelServer) -> None:
@@ -151,8 +152,8 @@ async def test_a_synthesizer_may_interrupt() -> None:
     assert (await graph.ainvoke(Command(resume="yes"), config))["result"] == "yes"
 
 
-async def test_a_failing_planner_raises() -> None:
-    """Without a plan there is nothing to return."""
+async def test_a_planner_with_a_bug_raises() -> None:
+    """Only what models and endpoints do is data."""
 
     def planner(content: str) -> list[Section]:
         raise RuntimeError("no plan")

@@ -379,8 +379,8 @@ async def test_the_deadline_reaches_a_planner_that_streams(server: ModelServer, 
         return [part async for part in model.astream(content)]
 
     graph = create_sectioning(planner=planner, worker=len, limits={"deadline": 0.2})
-    with pytest.raises(errors.DeadlineExceeded):
-        await graph.ainvoke(GIVEN)
+    out = await graph.ainvoke(GIVEN)
+    assert out["run_report"].failures["plan"].startswith("DeadlineExceeded")
 
 
 def test_a_sync_call_leaves_the_event_loop_of_its_thread_alone() -> None:

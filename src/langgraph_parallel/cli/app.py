@@ -30,7 +30,8 @@ def run(arguments: list[str] | None = None) -> int:
 
     Returns:
         The exit code: 0; 1 if a gate failed (`--fail-on`), a vote is undecided, a completion policy was not
-        met, or there is no result; 2 for bad usage, after one line on standard error; 130 if interrupted.
+        met, or there is no result; 2 for bad usage or if no model answered, after one paragraph on standard
+        error; 130 if interrupted.
     """
     command = typer.main.get_command(app)
     try:

@@ -9,7 +9,13 @@ from langgraph_parallel.cli.checks import check_model_options, limit_fields, mak
 from langgraph_parallel.cli.exit_codes import OK
 from langgraph_parallel.cli.options import Format, OfflineRunOptions, RunOptions
 from langgraph_parallel.cli.signals import stoppable
-from langgraph_parallel.cli.writing import check_output, render_markdown, report_no_result, write_text
+from langgraph_parallel.cli.writing import (
+    check_output,
+    render_markdown,
+    report_failed_run,
+    report_no_result,
+    write_text,
+)
 from langgraph_parallel.records import Branch
 from langgraph_parallel.report.run import run_summary
 from langgraph_parallel.report.wording import visible
@@ -36,7 +42,11 @@ class GraphCommand:
         options = self._options
         check_output(options.output)
         fields = limit_fields(
-            deadline=options.deadline, budget_calls=options.budget_calls, budget_usd=options.budget_usd
+            deadline=options.deadline,
+            timeout=options.timeout,
+            concurrency=options.concurrency,
+            budget_calls=options.budget_calls,
+            budget_usd=options.budget_usd,
         )
         limits = make_limits(fields)
         check_model_options(options.model, offline=self._offline, limits=limits)
@@ -62,7 +72,7 @@ class GraphCommand:
             return await stoppable(follow())
 
         output = asyncio.run(run())
-        if not self._options.quiet:
+        if not self._options.quiet and output["run_report"].status != "failed":
             sys.stderr.write("\n" + run_summary(output["run_report"]))
         return output
 
@@ -77,9 +87,9 @@ class GraphCommand:
         Returns:
             The exit code.
         """
-        result = output.get(key)
+        result, run = output.get(key), output["run_report"]
         if result is None:
-            return report_no_result(key, output["run_report"])
+            return report_no_result(key, run)
         if format is Format.json:
             text = result.model_dump_json(indent=2) + "\n"
         elif format is Format.markdown:
@@ -87,10 +97,10 @@ class GraphCommand:
         else:
             text = render_markdown(output["markdown"], self._options.output)
         write_text(text, self._options.output)
-        return OK
+        return report_failed_run(run) if run.status == "failed" else OK
 
 
 def _print_progress(branch: Branch) -> None:
-    problem = "" if branch.ok else f": {branch.error or branch.status}"
+    problem = "" if branch.ok else f": {branch.status.replace('_', ' ')}"  # the causes follow, each once
     line = f"{branch.name}{problem}, {branch.ended - branch.started:.1f} s"
     print(visible(line), file=sys.stderr, flush=True)

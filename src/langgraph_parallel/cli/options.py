@@ -75,6 +75,16 @@ DeadlineOption = Annotated[
         help="Maximum time for the whole run. The result holds what has finished by then.",
     ),
 ]
+TimeoutOption = Annotated[
+    float | None,
+    typer.Option(
+        "--timeout", min=0.001, metavar="SECONDS", help="Maximum time for one request.  [default: 120]"
+    ),
+]
+ConcurrencyOption = Annotated[
+    int | None,
+    typer.Option("--concurrency", min=1, metavar="N", help="Maximum requests in flight.  [default: 64]"),
+]
 BudgetCallsOption = Annotated[
     int | None, typer.Option("--budget-calls", min=0, metavar="N", help="Maximum requests to models.")
 ]
@@ -97,6 +107,8 @@ class RunOptions:
     model: ModelOption = None
     output: OutputOption = None
     deadline: DeadlineOption = None
+    timeout: TimeoutOption = None
+    concurrency: ConcurrencyOption = None
     budget_calls: BudgetCallsOption = None
     budget_usd: BudgetUsdOption = None
     quiet: QuietOption = False

@@ -5,9 +5,10 @@ import shutil
 import sys
 from pathlib import Path
 
-from langgraph_parallel.cli.exit_codes import FOUND
+from langgraph_parallel.cli.exit_codes import FOUND, USAGE
 from langgraph_parallel.errors import UsageError
 from langgraph_parallel.records import RunReport
+from langgraph_parallel.report.run import cause_lines
 from langgraph_parallel.report.wording import visible
 
 WIDTH = 100
@@ -52,9 +53,20 @@ def report_no_result(name: str, run: RunReport) -> int:
     Returns:
         The exit code.
     """
-    causes = "; ".join(f"{branch}: {cause}" for branch, cause in run.failures.items())
+    causes = "; ".join(cause_lines(run))
     print(visible(f"langgraph-parallel: there is no {name}: {causes}"), file=sys.stderr)
-    return FOUND
+    return USAGE if run.status == "failed" else FOUND
+
+
+def report_failed_run(run: RunReport) -> int:
+    """Print to standard error why a run has failed, although it has a result.
+
+    Returns:
+        The exit code.
+    """
+    causes = "; ".join(cause_lines(run))
+    print(visible(f"langgraph-parallel: no model answered: {causes}"), file=sys.stderr)
+    return USAGE
 
 
 def render_markdown(markdown: str, output: Path | None) -> str:

@@ -101,6 +101,7 @@ def create_debate(
         next_round=debate.next_round,
         later_sections=debate.later_sections,
         close=debate.close,
+        needs_results=False,
         close_name=debate.rule.name,
         from_text=lambda title, text: {"question": text},
     )

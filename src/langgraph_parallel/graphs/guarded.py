@@ -104,6 +104,7 @@ def create_guarded(
         next_round=guard.next_round,
         quiet=True,
         close=guard.close,
+        needs_results=False,
         close_name="release",
         from_text=lambda title, text: {"message": text},
     )

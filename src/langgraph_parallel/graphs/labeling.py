@@ -106,6 +106,7 @@ def create_labeling(
         plan=annotation.plan,
         workers=Workers(vote),
         close=annotation.close,
+        needs_results=False,
         close_name="close",
         from_text=lambda title, text: {"items": {title: text}},
     )

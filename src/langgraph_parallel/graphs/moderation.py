@@ -99,6 +99,7 @@ def create_moderation(
         ),
         uses_model=moderating.uses_model,
         close=moderating.close,
+        needs_results=False,
         close_name="close",
         from_text=lambda title, text: {"text": text},
     )

@@ -89,6 +89,7 @@ def create_scatter_gather(
         branch_timeout=scattering.branch_timeout,
         branch_metadata=lambda section: {"correlation_id": str(section.data["correlation_id"])},
         close=scattering.close,
+        needs_results=False,
         close_asks=asks_in(join),
         close_name="synthesize",
         from_text=lambda title, text: {"request": text},

@@ -42,7 +42,12 @@ class Branch(Record):
     """What the worker returned, as JSON data. Records are dumped, so that a value is the same before and
     after a checkpoint."""
     error: str | None = None
-    """`Type: message`, with secrets masked; None if the branch ended `ok`."""
+    """What an endpoint refused and the way out, else `Type: message`, with secrets masked; None if the branch
+    ended `ok`."""
+    cause: str | None = None
+    """Kind of the failure, if the worker raised: `key`, `quota`, `model`, `address`, `permission`,
+    `throttled`, `overloaded`, `server`, `connection`, `timeout`, `context`, `filter`, `option`, `request`,
+    `other`."""
     notes: list[str] = []
     """What could not be read in the answers of its models, and was left out."""
     ended_by: EndedBy | None = None

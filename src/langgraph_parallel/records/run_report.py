@@ -1,5 +1,7 @@
 """The measurements of one run."""
 
+from typing import Literal
+
 from langgraph_parallel.records.base import Record
 from langgraph_parallel.records.call import Call, Usage
 from langgraph_parallel.records.escalation import Escalation
@@ -21,6 +23,8 @@ class RunReport(Record):
     """Median duration of a call, in seconds; 0 without calls."""
     call_p95_seconds: float
     """95th percentile of the duration of a call (nearest rank), in seconds; 0 without calls."""
+    status: Literal["ok", "partial", "failed"] = "ok"
+    """`ok`: nothing failed; `partial`: something did; `failed`: no branch succeeded, or no model answered."""
     branches: dict[str, int]
     """Number of leaf branches at all levels, by status."""
     failures: dict[str, str]

@@ -1,5 +1,6 @@
 """The measurements of a run, as text."""
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from langgraph_parallel.records import RunReport
@@ -7,6 +8,9 @@ from langgraph_parallel.report.wording import count
 
 if TYPE_CHECKING:
     from rich.console import Console
+
+_NAMED = 3
+"""Failed branches that are named for one cause."""
 
 
 def run_lines(report: RunReport) -> list[str]:
@@ -18,8 +22,27 @@ def run_lines(report: RunReport) -> list[str]:
         where = f"{count(report.unseen, 'branch')} ran code of yours in which no model call was seen"
         lines.append(f"{where}; calls past LangChain's chat models are not counted, and under no limit.")
     lines += [f"Note: {remark}." for remark in report.remarks]
-    lines += [f"Failed: {name}: {cause}" for name, cause in report.failures.items()]
+    lines += [f"Failed: {line}" for line in cause_lines(report)]
     return lines
+
+
+def cause_lines(report: RunReport) -> list[str]:
+    """Return one line for each distinct cause of failures: how often, what, and where.
+
+    A branch that failed only because all below it did is not named: the causes below it are.
+    """
+    names_by_cause: dict[str, list[str]] = {}
+    for name, cause in report.failures.items():
+        if not (cause.startswith("none of ") and any(n.endswith(f" in {name}") for n in report.failures)):
+            names_by_cause.setdefault(cause, []).append(name)
+    return [_cause_line(cause, names) for cause, names in names_by_cause.items()]
+
+
+def _cause_line(cause: str, names: Sequence[str]) -> str:
+    if len(names) == 1:
+        return f"{names[0]}: {cause}"
+    more = f", and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
+    return f"{len(names)} x {cause}: {', '.join(names[:_NAMED])}{more}"
 
 
 def print_run(console: "Console", report: RunReport) -> None:

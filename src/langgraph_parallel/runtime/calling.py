@@ -21,6 +21,7 @@ from langchain_core.runnables import RunnableConfig
 
 from langgraph_parallel.errors import DeadlineExceeded, RunDrained
 from langgraph_parallel.records import Usage
+from langgraph_parallel.runtime.account import Account
 from langgraph_parallel.runtime.bound import Bound, BranchEnded, current_bound
 from langgraph_parallel.runtime.limiter import Limiter
 from langgraph_parallel.runtime.limiter_registry import get_limiter
@@ -67,6 +68,7 @@ class Calling(Generic[AnswerT]):
     """Name of the model, for records."""
     endpoint: str
     """Address of the endpoint, or what identifies it else."""
+    account: Account
     limiter: Limiter
     rates: Rates
     limits: Limits
@@ -97,6 +99,7 @@ class Calling(Generic[AnswerT]):
             sender=sender,
             target=priced.model,
             endpoint=get_endpoint(model),
+            account=Account.of(model),
             limiter=get_limiter(get_endpoint(model), priced.model),
             rates=Rates.of(limits),
             limits=limits,
@@ -128,6 +131,7 @@ class Calling(Generic[AnswerT]):
         return OpenCall(
             target=self.target,
             endpoint=self.endpoint,
+            account=self.account,
             run=self.run,
             limiter=self.limiter,
             limits=self.limits,

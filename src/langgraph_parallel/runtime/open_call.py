@@ -13,13 +13,16 @@ from uuid import UUID, uuid4
 
 from langgraph_parallel.errors import BudgetSpent, NotStarted
 from langgraph_parallel.records import Call, Usage
+from langgraph_parallel.runtime.account import Account
 from langgraph_parallel.runtime.bound import Bound, current_bound
 from langgraph_parallel.runtime.budget import Amount
+from langgraph_parallel.runtime.explain import explain, kind_of
+from langgraph_parallel.runtime.failure import LASTING
 from langgraph_parallel.runtime.limiter import Limiter
 from langgraph_parallel.runtime.limits import Limits
 from langgraph_parallel.runtime.prices import Priced, check_budget
 from langgraph_parallel.runtime.recording import current_recording
-from langgraph_parallel.runtime.retry import is_overloaded, is_throttled
+from langgraph_parallel.runtime.redact import describe
 from langgraph_parallel.runtime.run import Run
 from langgraph_parallel.runtime.slots import Rates, Slot
 from langgraph_parallel.runtime.waiting import in_event_loop
@@ -52,7 +55,8 @@ class OpenCall:
     slot: Slot | None = None
     started: float = 0.0
     endpoint: str = ""
-    """What identifies the endpoint; empty if whoever made the call knows it."""
+    """Address of the endpoint, or what identifies it else."""
+    account: Account = field(default_factory=Account)
     return_lease: Callable[[], None] | None = None
     """Returns what is held of the limits that are shared with other processes."""
 
@@ -135,12 +139,20 @@ class OpenCall:
         self._return()
 
     def learn(self, error: BaseException) -> None:
-        """Let the limiter learn from a 429 or an overload, while the slot is still held."""
-        if self.slot is None or not isinstance(error, Exception):
+        """Let the run and the limiter learn from an error, while the slot is still held."""
+        if not isinstance(error, Exception):
             return
-        if is_throttled(error):
+        explain(error, endpoint=self.endpoint, model=self.target, key=self.account.key)
+        kind = kind_of(error)
+        if kind in LASTING:
+            self.run.give_up(
+                self.endpoint, self.account, self.target if kind == "model" else "", describe(error)
+            )
+        if self.slot is None:
+            return
+        if kind == "throttled":
             self.limiter.refused(self.slot, retry_after(error))
-        elif is_overloaded(error):
+        elif kind in ("overloaded", "timeout"):
             self.limiter.overloaded(self.slot, retry_after(error))
 
     def close(self, usage: Usage, *, ok: bool, throttled: bool = False) -> None:
@@ -180,6 +192,7 @@ class OpenCall:
 
     def _prepare(self) -> None:
         self.run.check()
+        self.run.check_usable(self.endpoint, self.account, self.target)
         check_budget(self.limits, self.priced)
         self.amount = Amount(1)
         if self.run.budget.chain:

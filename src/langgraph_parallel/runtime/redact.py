@@ -15,6 +15,8 @@ _ASSIGNED_SECRET = re.compile(
 _SHORTEST_SECRET = 8
 """Characters: masking shorter values, such as `test`, would make errors unreadable."""
 _LONGEST = 300
+EXPLAINED = "_langgraph_parallel_text"
+"""Attribute of an error: what it means, as `runtime.explain` has noted."""
 
 
 def redact(text: str) -> str:
@@ -52,7 +54,9 @@ def root_cause(error: BaseException) -> BaseException:
 
 
 def describe(error: BaseException) -> str:
-    """Return `Type: message` on one line, masked, of at most 300 characters."""
+    """Return what an endpoint refused and the way out, else `Type: message`: on one line, masked, cut."""
+    if noted := getattr(error, EXPLAINED, ""):
+        return str(noted) if len(noted) <= _LONGEST else f"{noted[: _LONGEST - 1]}…"
     root = root_cause(error)
     # An SDK's "Connection error." hides what the operating system said.
     words = f"{error} ({root})" if root is not error and isinstance(root, OSError) else str(error)

@@ -17,9 +17,10 @@ from langchain_core.runnables import RunnableConfig
 from langgraph.config import get_config
 
 from langgraph_parallel.arguments import checked
-from langgraph_parallel.errors import DeadlineExceeded, RunDrained, UsageError
+from langgraph_parallel.errors import DeadlineExceeded, EndpointUnusable, RunDrained, UsageError
 from langgraph_parallel.records import Branch
 from langgraph_parallel.reducers.completion import Completion
+from langgraph_parallel.runtime.account import Account
 from langgraph_parallel.runtime.bound import Bound
 from langgraph_parallel.runtime.budget import Budget
 from langgraph_parallel.runtime.context import current_context
@@ -61,6 +62,8 @@ class Run:
         self.started = time.time()
         self.drained = ""
         """Why no new call may start; empty while calls may start. Only that of the root counts."""
+        self.unusable: dict[tuple[str, Account, str], str] = {}
+        """Why no call to an endpoint by an account is started any more; only that of the root counts."""
         self.remarks: dict[str, None] = {}
         """What is to be said in the report; only that of the root counts."""
         self._from_graphs: list[Limits | None] = [built, *(outer._from_graphs if outer else ())]
@@ -166,6 +169,27 @@ class Run:
     def had_enough(self) -> bool:
         """Return whether the completion policy has ended the fan-out."""
         return self._early_end is not None and self._early_end.over
+
+    def give_up(self, endpoint: str, account: Account, model: str, why: str) -> None:
+        """Start no more calls to an endpoint, because it refuses all of them.
+
+        Args:
+            endpoint: that refused a call.
+            account: that was refused.
+            model: that was refused; empty for all of the endpoint.
+            why: recorded in the branches that are not started.
+        """
+        self.root.unusable.setdefault((endpoint, account, model), why)
+
+    def check_usable(self, endpoint: str, account: Account, model: str) -> None:
+        """Check that an endpoint has not refused a call for a reason that holds for all.
+
+        Raises:
+            EndpointUnusable: it has.
+        """
+        for refused in ("", model) if self.root.unusable else ():
+            if why := self.root.unusable.get((endpoint, account, refused)):
+                raise EndpointUnusable(why)
 
     def note(self, remark: str) -> None:
         """Note something about an endpoint for the report of the outermost run."""

@@ -57,7 +57,7 @@ def feedback(
     from langgraph_parallel.cli.graph_command import GraphCommand
     from langgraph_parallel.cli.input.tables import read_table
     from langgraph_parallel.cli.options import Format
-    from langgraph_parallel.cli.writing import write_text
+    from langgraph_parallel.cli.writing import report_failed_run, write_text
     from langgraph_parallel.graphs.feedback import create_feedback
     from langgraph_parallel.nodes.catalogue.feedback import DIMENSIONS
 
@@ -71,5 +71,5 @@ def feedback(
     result = command.run(graph, {"texts": read_table(path, column)})
     if format is TableFormat.csv and result["csv"] is not None:
         write_text(result["csv"], options.output)
-        return OK
+        return report_failed_run(result["run_report"]) if result["run_report"].status == "failed" else OK
     return command.write(result, "feedback", Format(format.value))

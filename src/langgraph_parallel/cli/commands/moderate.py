@@ -63,7 +63,7 @@ def moderate(
     the text is never called clean.
     """
     from langgraph_parallel.cli.checks import check_names, naming
-    from langgraph_parallel.cli.exit_codes import FOUND
+    from langgraph_parallel.cli.exit_codes import FOUND, OK
     from langgraph_parallel.cli.graph_command import GraphCommand
     from langgraph_parallel.cli.input.documents import read_text
     from langgraph_parallel.graphs.moderation import create_moderation
@@ -85,4 +85,4 @@ def moderate(
     code = command.write(result, "moderation", format)
     status = result["status"]
     is_failure = status == "flagged" or (status == "needs_review" and fail_on is Gate.needs_review)
-    return FOUND if fail_on is not None and is_failure else code
+    return FOUND if code == OK and fail_on is not None and is_failure else code

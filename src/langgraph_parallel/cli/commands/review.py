@@ -9,11 +9,13 @@ import typer
 from langgraph_parallel.cli.options import (
     BudgetCallsOption,
     BudgetUsdOption,
+    ConcurrencyOption,
     DeadlineOption,
     ExcludeOption,
     ModelOption,
     OfflineOption,
     OutputOption,
+    TimeoutOption,
     spell_out,
     split_names,
 )
@@ -93,16 +95,6 @@ IncludeOption = Annotated[
         metavar="GLOB",
         help="Below folders, read matching files instead of source code, in .gitignore syntax; repeatable.",
     ),
-]
-TimeoutOption = Annotated[
-    float | None,
-    typer.Option(
-        "--timeout", min=0.001, metavar="SECONDS", help="Maximum time for one request.  [default: 120]"
-    ),
-]
-ConcurrencyOption = Annotated[
-    int | None,
-    typer.Option("--concurrency", min=1, metavar="N", help="Maximum requests in flight.  [default: 64]"),
 ]
 RpmOption = Annotated[
     float | None, typer.Option("--rpm", min=0.001, metavar="N", help="Maximum requests per minute.")

@@ -62,8 +62,8 @@ def vote(
         model=options.model, voters=voters, choices=names, rule=rule, stop=stop, limits=limits
     )
     result = command.run(graph, {"question": question})
-    command.write({**result, "markdown": verdict_markdown(result["verdict"])}, "verdict", format)
-    return OK if result["verdict"].decided else FOUND
+    code = command.write({**result, "markdown": verdict_markdown(result["verdict"])}, "verdict", format)
+    return code if code != OK or result["verdict"].decided else FOUND
 
 
 def _check_vote(question: str, model: str | None, choices: list[str] | None, rule: str, stop: str) -> None:

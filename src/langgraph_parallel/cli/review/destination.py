@@ -7,7 +7,14 @@ from pathlib import Path
 
 from langgraph_parallel.cli.commands.review import ReviewFormat, Severity, Summary
 from langgraph_parallel.cli.exit_codes import FOUND, INTERRUPTED, OK
-from langgraph_parallel.cli.writing import check_output, color_for, report_no_result, width_for, write_text
+from langgraph_parallel.cli.writing import (
+    check_output,
+    color_for,
+    report_failed_run,
+    report_no_result,
+    width_for,
+    write_text,
+)
 from langgraph_parallel.records import SEVERITIES, Review, RunReport
 from langgraph_parallel.report.review.json import json_report
 from langgraph_parallel.report.review.markdown import markdown_report
@@ -45,6 +52,8 @@ class Destination:
             return report_no_result("review", run)
         text = self._renderer()(review, run if self.summary is Summary.report else None)
         write_text(text, self.output)
+        if run.status == "failed" and not review.interrupted:
+            return report_failed_run(run)
         if self.summary is Summary.stderr:
             sys.stderr.write("\n" + run_summary(run, width=width_for(self.output)))
         return self._exit_code(review)

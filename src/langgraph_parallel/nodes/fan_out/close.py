@@ -1,10 +1,10 @@
 """Close a fan-out: check the completion policy, survive a failed step, measure the run."""
 
 import time
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal
 
 from langgraph.errors import GraphBubbleUp
 
@@ -30,6 +30,8 @@ class ClosingStep:
     """Results of other stops on the ballots of the vote, in shadow mode."""
     escalations: list[Escalation] = field(default_factory=list)
     """The vote itself, if it waits for a person."""
+    settled: bool = False
+    """Whether there is a result although no branch succeeded: a person or a fallback has decided."""
     stopped: str = ""
     """Why a vote ended before all voters were heard; empty if it did not."""
 
@@ -48,7 +50,31 @@ class ClosingStep:
             escalations=self.escalations,
         )
         failures = report.failures | self.problems
-        return report.model_copy(update={"failures": failures, "remarks": list(run.root.remarks)})
+        status = _status(branches, report, failures)
+        if status == "failed" and self.settled:
+            status = "partial"
+        update = {"failures": failures, "status": status, "remarks": list(run.root.remarks)}
+        return report.model_copy(update=update)
+
+
+def _status(
+    branches: Sequence[Branch], report: RunReport, failures: Mapping[str, str]
+) -> Literal["ok", "partial", "failed"]:
+    """Return whether a run failed as a whole: what a limit of the caller's has ended did not fail."""
+    asked = [call for call in report.calls if call.kind == "model"]
+    unanswered = bool(asked) and not any(call.ok for call in asked)
+    broken = [branch for branch in branches if not branch.ok and branch.ended_by is None]
+    none_succeeded = not any(branch.ok for branch in branches)
+    if broken and (none_succeeded or unanswered):
+        return "failed"
+    if not branches and failures:
+        return "failed"
+    return "partial" if failures else "ok"
+
+
+def nothing_succeeded(branches: Mapping[str, Branch]) -> bool:
+    """Return whether no branch of a fan-out succeeded, although there were some."""
+    return bool(branches) and not any(branch.ok for branch in branches.values())
 
 
 @contextmanager

@@ -7,15 +7,23 @@ from typing import Any, cast
 from langchain_core.messages import BaseMessage
 from pydantic import JsonValue, TypeAdapter
 
-from langgraph_parallel.errors import BudgetSpent, CompletionError, DeadlineExceeded, KeptBack, NotStarted
+from langgraph_parallel.answers.message import read_message
+from langgraph_parallel.errors import (
+    BudgetSpent,
+    CompletionError,
+    DeadlineExceeded,
+    EndpointUnusable,
+    KeptBack,
+    NotStarted,
+)
 from langgraph_parallel.nodes.fan_out.task import Task
 from langgraph_parallel.nodes.work.render import GRAPH
 from langgraph_parallel.nodes.work.workers import Worker, is_of_package
 from langgraph_parallel.records import Below, Branch, Call, EndedBy, RunReport, Status, Verdict
 from langgraph_parallel.runtime.bound import Bound
+from langgraph_parallel.runtime.explain import kind_of
 from langgraph_parallel.runtime.graph import ParallelGraph
 from langgraph_parallel.runtime.redact import describe
-from langgraph_parallel.runtime.retry import is_timeout
 from langgraph_parallel.runtime.run_report import collect_failures
 
 _JSON: TypeAdapter[Any] = TypeAdapter(Any)
@@ -34,18 +42,25 @@ class Outcome:
         self.report: RunReport | None = None
         self.below: Below | None = None
         self.notes: list[str] = []
+        self.cause: str | None = None
 
     def returned(self, result: object, worker: Worker) -> None:
-        """Keep a worker's result as JSON data, and a nested graph's run report and branches beside it."""
-        self.status = "ok"
+        """Keep a worker's result as JSON data, and a nested graph's run report and branches beside it.
+
+        Raises:
+            AnswerError: it is a message of a model that is not a whole answer.
+        """
         if isinstance(result, BaseMessage):
-            self.value = result.text
+            self.value = read_message(result).whole_text()
         elif isinstance(worker, ParallelGraph) and isinstance(result, Mapping):
             answer = {key: value for key, value in result.items() if key not in _INTERNAL}
             self.value = as_json({GRAPH: worker.governing.kind, **answer})
+            self.status = "ok"
             self._take_nested(result)
+            return
         else:
             self.value = as_json(result)
+        self.status = "ok"
 
     def failed(self, error: Exception, *, begun: bool) -> None:
         """Set the status that an exception means.
@@ -54,8 +69,11 @@ class Outcome:
             error: that the worker raised.
             begun: whether any call was made before it.
         """
-        self.status, self.error = "timed_out" if is_timeout(error) else "failed", describe(error)
-        if isinstance(error, NotStarted):
+        self.cause = kind_of(error)
+        self.status, self.error = "timed_out" if self.cause == "timeout" else "failed", describe(error)
+        if isinstance(error, EndpointUnusable):
+            self.status = "failed" if begun else "skipped"
+        elif isinstance(error, NotStarted):
             self.status = "cancelled" if begun else "skipped"
             self.by = "budget" if isinstance(error, BudgetSpent) else "drain"
         elif isinstance(error, KeptBack):
@@ -93,6 +111,7 @@ class Outcome:
             status=self.status,
             value=self.value,
             error=self.error,
+            cause=self.cause,
             notes=self.notes,
             ended_by=self.by,
             attempt=before.attempt + 1 if before else 1,
@@ -127,14 +146,15 @@ class Outcome:
         if vote and (vote.decided_by != "rule" or (vote.decided and _all_whole(result))):
             self.below = None  # a settled vote stays settled, even if some voters failed
         if not report.escalations and not (vote and vote.decided):
-            self._fail_if_nothing_succeeded(report)
+            self._fail_if_nothing_succeeded(report, result["branches"])
 
-    def _fail_if_nothing_succeeded(self, report: RunReport) -> None:
+    def _fail_if_nothing_succeeded(self, report: RunReport, inner: Mapping[str, Branch]) -> None:
         """Fail the branch of a graph that closed without a single successful branch."""
         if not report.branches or "ok" in report.branches:
             return
         statuses = cast("list[Status]", list(report.branches))
         self.status = statuses[0] if len(statuses) == 1 else "failed"
+        self.by = next(iter(causes)) if len(causes := {b.ended_by for b in inner.values()}) == 1 else None
         cause = next(iter(report.failures.values()), self.status)
         self.error = f"none of {sum(report.branches.values())} branches below ended ok: {cause}"
 

@@ -9,11 +9,17 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from langchain_core.runnables import RunnableConfig
+from langgraph.errors import GraphBubbleUp
 from langgraph.runtime import Runtime
 from langgraph.types import Overwrite
 
-from langgraph_parallel.errors import PlanError, PromptError
-from langgraph_parallel.nodes.fan_out.close import ClosingStep, closing_step, require_completion
+from langgraph_parallel.errors import ParallelError, PlanError, PromptError, UsageError
+from langgraph_parallel.nodes.fan_out.close import (
+    ClosingStep,
+    closing_step,
+    nothing_succeeded,
+    require_completion,
+)
 from langgraph_parallel.nodes.fan_out.gathered import Gathered
 from langgraph_parallel.nodes.fan_out.handover import get_handover
 from langgraph_parallel.nodes.fan_out.task import Task
@@ -26,9 +32,11 @@ from langgraph_parallel.records import Branch, Section
 from langgraph_parallel.reducers.completion import check_completion
 from langgraph_parallel.reducers.staging import check_plan, hand_results, stage
 from langgraph_parallel.runtime.context import Context, as_context
+from langgraph_parallel.runtime.explain import kind_of
 from langgraph_parallel.runtime.governor import governed_recording
 from langgraph_parallel.runtime.models import require_model
 from langgraph_parallel.runtime.prices import check_prices
+from langgraph_parallel.runtime.redact import describe
 from langgraph_parallel.runtime.run import Run, current_run
 from langgraph_parallel.runtime.run_report import escalated
 from langgraph_parallel.runtime.stamp import KEY, make_stamp
@@ -46,8 +54,19 @@ def plan_node(flow: Flow) -> Callable[..., Any]:
             notes = (await make_plan(flow, given, context)).notes if flow.keeps_notes else {}
             return {"problems": {}, "notes": notes, **resumed, "calls": Overwrite(resumed["calls"])}
         _check_models(flow, run, context)
+        problems: dict[str, str] = {}
+        sections: Sections = []
+        made: Mapping[str, Any] = {}
         with governed_recording() as calls:
-            sections, notes = await make_plan(flow, given, context)
+            try:
+                sections, made = await make_plan(flow, given, context)
+            except (UsageError, GraphBubbleUp):
+                raise
+            except Exception as error:
+                # What models and endpoints do is data, as in a branch; a bug of the planner is none.
+                if kind_of(error) == "other" and not isinstance(error, ParallelError):
+                    raise
+                problems["plan"] = describe(error)
         within, beyond = sections[: run.limits.max_sections], sections[run.limits.max_sections :]
         check_completion(run.completion, [section.id for section in within])
         if flow.watch is not None:
@@ -59,10 +78,10 @@ def plan_node(flow: Flow) -> Callable[..., Any]:
         return {
             **({} if run.outer else {KEY: make_stamp(flow.built)}),
             "sections": within,
-            "notes": notes,
+            "notes": made,
             "branches": Overwrite(skipped),
             "calls": Overwrite(dict(calls)),
-            "problems": {},
+            "problems": problems,
             "spare": {},
             "answers": [],
             "wave": stage(within, skipped).ready,
@@ -203,6 +222,9 @@ def close_node(flow: Flow) -> Callable[..., Any]:
         output: dict[str, Any] = {**dict.fromkeys(flow.output_keys), "missing": gathered.missing}
         if escalated(state["branches"].values()):
             # An enclosing graph asks the person, and runs this one again.
+            return {**output, "run_report": ClosingStep(problems=dict(state["problems"])).report(state)}
+        if "plan" in state["problems"] or (flow.needs_results and nothing_succeeded(state["branches"])):
+            # What a close makes of nothing would look like a result.
             return {**output, "run_report": ClosingStep(problems=dict(state["problems"])).report(state)}
         with closing_step(flow.close_name) as step:
             joined = flow.close(gathered)

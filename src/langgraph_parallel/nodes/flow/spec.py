@@ -78,6 +78,8 @@ class Flow:
 
     Their `earlier` results are empty, since nothing has run."""
 
+    needs_results: bool = True
+    """Whether there is a result only if a branch succeeded; else the close says itself what is missing."""
     watch: Callable[[Run, Sections], IsOver] | None = None
     """Builds the function that is asked after each branch whether the running ones are still needed."""
     quiet: bool = False

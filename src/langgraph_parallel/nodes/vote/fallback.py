@@ -92,6 +92,7 @@ def fallback_node(settings: VoteSettings) -> Callable[..., Any]:
             why = step.problems.get("fallback", "it made no choice")
             verdict = verdict.model_copy(update={"note": f"the fallback did not decide: {why}"})
         else:
+            step.settled = True
             verdict = override_verdict(verdict, ballots, choice, decided_by="fallback", note=note)
         return {"verdict": verdict, "run_report": updated_report(step, state), "calls": step.calls}
 

@@ -10,6 +10,7 @@ from langchain_core.messages import AIMessage, BaseMessage, HumanMessage
 from langchain_core.runnables import Runnable, RunnableConfig
 from langgraph.graph.state import CompiledStateGraph
 
+from langgraph_parallel.answers.message import read_message
 from langgraph_parallel.arguments import checked
 from langgraph_parallel.errors import InvalidAnswer, UsageError
 from langgraph_parallel.nodes.work.render import as_text, section_text
@@ -152,15 +153,16 @@ def _read_messages(output: Any) -> Any:
 
     Raises:
         InvalidAnswer: it has neither.
+        AnswerError: the last message is not a whole answer.
     """
     fields = output if isinstance(output, Mapping) else vars(output)
     if (structured := fields.get("structured_response")) is not None:
         return structured
     messages = fields.get("messages") or []
-    text = messages[-1].text if messages and isinstance(messages[-1], BaseMessage) else ""
-    if not text.strip():
+    last = messages[-1] if messages and isinstance(messages[-1], BaseMessage) else None
+    if last is None or not last.text.strip():
         raise InvalidAnswer("the agent's last message has no text, and there is no structured response")
-    return str(text)
+    return read_message(last).whole_text()
 
 
 async def _awaited(value: Any) -> Any:

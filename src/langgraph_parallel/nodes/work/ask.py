@@ -19,6 +19,7 @@ from langgraph_parallel.nodes.work.form import answer_form, repair_message
 from langgraph_parallel.nodes.work.render import as_sections
 from langgraph_parallel.prompts import PromptLike, as_prompt, compose, load_prompt
 from langgraph_parallel.records import Estimate, Section, Usage
+from langgraph_parallel.runtime.account import Account
 from langgraph_parallel.runtime.calling import Calling
 from langgraph_parallel.runtime.context import Context, current_context
 from langgraph_parallel.runtime.limiter_registry import get_limiter
@@ -47,8 +48,8 @@ _CONTINUE = load_prompt("continue")
 _REPAIR_TOKENS = 800
 """Tokens that a repair request adds to the prompt and the answer that it repeats."""
 
-Prepared = tuple[BaseChatModel, BoundModel, Priced, str]
-"""The model (kept alive, since its id is the cache key), bound; its price; its endpoint."""
+Prepared = tuple[BaseChatModel, BoundModel, Priced, str, Account]
+"""The model (kept alive, since its id is the cache key), bound; its price, its endpoint, and its account."""
 
 
 class Ask:
@@ -221,13 +222,16 @@ class Ask:
         if ceiling is None and is_self_hosted(model):
             ceiling = ceiling_of(self.schema)
         key = ("bound", id(model), self.schema, self.temperature, ceiling)
-        _, bound, named, endpoint = await loop_local_async(key, lambda: self._prepare(model, ceiling or None))
+        _, bound, named, endpoint, account = await loop_local_async(
+            key, lambda: self._prepare(model, ceiling or None)
+        )
         priced = named.at(limits)
         check_budget(limits, priced)
         return Calling(
             sender=bound,
             target=priced.model,
             endpoint=endpoint,
+            account=account,
             limiter=get_limiter(endpoint, priced.model),
             rates=Rates.of(limits),
             limits=limits,
@@ -243,7 +247,7 @@ class Ask:
         # Reading the price table takes time: not in the event loop.
         await asyncio.to_thread(priced.usd, Usage())
         bound = BoundModel(model, self.schema, self.temperature, ceiling)
-        return model, bound, priced, get_endpoint(model)
+        return model, bound, priced, get_endpoint(model), Account.of(model)
 
     def _data(self, input: object) -> dict[str, str]:
         names = self.variables

@@ -1,0 +1,71 @@
+"""Failures in words: what an endpoint refused, why, and the way out. The same cause has the same words."""
+
+from typing import Any
+
+from langgraph_parallel.runtime.failure import Failure, Kind, classify
+from langgraph_parallel.runtime.redact import EXPLAINED, redact, root_cause
+
+_KIND = "_langgraph_parallel_kind"
+_LONGEST = 200
+"""Characters of what an endpoint said."""
+_WAY_OUT: dict[Kind, str] = {
+    "key": "check {key}",
+    "permission": "the key may not use this model or endpoint; check its rights",
+    "quota": "the quota or the credit of the account is used up; check its plan",
+    "model": "there is no such model; check its name",
+    "context": "the prompt is longer than the context of the model; lower section_tokens (--max-tokens), or "
+    "raise the context of the server",
+    "filter": "the provider's content filter refused the prompt",
+}
+
+
+def explain(error: BaseException, *, endpoint: str, model: str, key: str = "") -> None:
+    """Note with an error what it means, for records and reports.
+
+    Args:
+        error: that a request raised.
+        endpoint: address of the endpoint, or what identifies it else.
+        model: name of the model.
+        key: name of the environment variable that holds the key; empty if unknown.
+    """
+    failure = classify(error)
+    text = _explained(failure, error, endpoint.rstrip("/"), model, key or "the API key")
+    for name, value in ((EXPLAINED, text), (_KIND, failure.kind)):
+        try:
+            setattr(error, name, value)
+        except AttributeError:  # a class of others without room for it
+            return
+
+
+def kind_of(error: BaseException) -> Kind:
+    """Return what an error means."""
+    kind: Kind | None = getattr(error, _KIND, None)
+    return kind or classify(error).kind
+
+
+def _explained(failure: Failure, error: BaseException, url: str, model: str, key: str) -> str:
+    """Return the words for a failure; empty if those of the error itself are as good."""
+    said = _said(failure)
+    if failure.kind in ("connection", "address") and failure.status is None:
+        root: Any = root_cause(error)
+        way_out = "is the server running?" if failure.kind == "connection" else _ADDRESS
+        return redact(f"cannot reach {url}: {way_out} ({' '.join(str(root).split()) or type(root).__name__})")
+    if failure.kind in ("other", "timeout") or (failure.status is None and failure.kind not in _WAY_OUT):
+        return ""
+    status = failure.status or "an error"
+    way_out = _ADDRESS if failure.kind == "address" else _WAY_OUT.get(failure.kind, "")
+    if not way_out:
+        return redact(f"{status} from {url}: {said or 'no reason given'}")
+    reason = f"model {model}: {said}" if said else f"model {model}"
+    return redact(f"{status} from {url}: {way_out.format(key=key)} ({reason})")
+
+
+_ADDRESS = "nothing answers at this address; a base URL usually ends in /v1"
+
+
+def _said(failure: Failure) -> str:
+    """Return what an endpoint said on one line; a web page is only named."""
+    words = " ".join(failure.message.split())
+    if words.startswith("<"):
+        return "it answered with a web page"
+    return words if len(words) <= _LONGEST else f"{words[: _LONGEST - 1]}…"
