@@ -161,7 +161,7 @@ def test_models_vote_if_there_is_a_key(
 def test_a_review_that_no_model_answered_fails(
     model: str, server: ModelServer, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """A wrong key is not a crash, and no finding is not a clean bill: one line says how often, where, and why."""
+    """A wrong key is not a crash, and no finding is no clean bill: one line says how often and why."""
     write({"unsafe.py": UNSAFE})
     server.always(Reply(status=401))
     assert run(["review", "unsafe.py", "--aspects", "security", "--no-engines"]) == 2

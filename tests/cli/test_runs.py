@@ -334,7 +334,7 @@ def test_a_policy_that_is_not_met_is_exit_code_1(
     assert run([*REVIEW, *options]) == 1
     err = capsys.readouterr().err
     assert "langgraph-parallel: tolerated_failures(0) is not met: " in err
-    assert "review[security] app.py: none of 2 branches below ended ok: AuthenticationError" in err
+    assert "review[security] app.py: none of 2 branches below ended ok: 418 from http" in err
     assert f"--resume {last().id}" in err
     server.always(Reply(json={"findings": []}))
     assert run(["review", "--resume", last().id]) == 0

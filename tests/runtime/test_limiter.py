@@ -142,7 +142,7 @@ async def test_a_large_call_is_not_starved_by_small_ones_of_the_same_rate() -> N
     """It has a claim on the tokens that come in, though a small call of another run would fit at once."""
     limiter, order = Limiter(), []
     rates = Rates(tokens_per_minute=60_000)
-    limiter.release(await limiter.acquire(rates, tokens=5_900, run="first"))
+    limiter.release(await limiter.acquire(rates, tokens=1_900, run="first"))
 
     async def call(run: str, tokens: int) -> None:
         limiter.release(await limiter.acquire(rates, tokens=tokens, run=run))

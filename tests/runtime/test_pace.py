@@ -161,8 +161,34 @@ def test_the_pace_is_flat_where_it_was_too_much_and_steep_far_from_it() -> None:
     pace.lower_after_refusals(1.0, seconds_asked=1.0)
     assert pace.rate(1.0) == pytest.approx(50 * MARGIN)
     assert pace.rate(7.0) < 50
-    assert pace.rate(13.0) == pytest.approx(50)
+    assert pace.rate(11.0) == pytest.approx(50)
     assert pace.rate(61.0) > 250
+
+
+def learned_pace() -> Pace:
+    """Return a pace that has learned 50 a second, and is not raised for 10 s."""
+    pace = Pace()
+    for _ in range(50):
+        pace.launch(0.0)
+    pace.launch(0.0).refused = True
+    pace.lower_after_refusals(1.0, seconds_asked=1.0)
+    return pace
+
+
+def test_a_pace_that_nobody_uses_is_not_raised() -> None:
+    """A fan-out that begins after an hour meets the rate that was learned."""
+    pace = learned_pace()
+    pace.launch(2.0)
+    pace.launch(3600.0)
+    assert pace.rate(3600.0) == pytest.approx(50)
+
+
+def test_a_pace_is_raised_to_twice_what_is_used() -> None:
+    """Of the requests that the pace allows, 60 a second are made."""
+    pace = learned_pace()
+    for number in range(60 * 60):
+        pace.launch(1.0 + number / 60)
+    assert 60 < pace.rate(61.0) < 2.1 * 60
 
 
 def test_a_second_lesson_within_a_second_teaches_nothing() -> None:

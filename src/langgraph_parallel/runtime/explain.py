@@ -29,8 +29,12 @@ def explain(error: BaseException, *, endpoint: str, model: str, key: str = "") -
         key: name of the environment variable that holds the key; empty if unknown.
     """
     failure = classify(error)
-    text = _explained(failure, error, endpoint.rstrip("/"), model, key or "the API key")
-    for name, value in ((EXPLAINED, text), (_KIND, failure.kind)):
+    mark(error, _explained(failure, error, endpoint.rstrip("/"), model, key or "the API key"), failure.kind)
+
+
+def mark(error: BaseException, text: str, kind: Kind) -> None:
+    """Note the words and the kind of an error with it."""
+    for name, value in ((EXPLAINED, text), (_KIND, kind)):
         try:
             setattr(error, name, value)
         except AttributeError:  # a class of others without room for it

@@ -4,11 +4,11 @@ A call holds a slot only while its request is in flight: not while it waits in l
 and the graphs around it hold none. What decides when the next request leaves:
 
 - the ceiling of requests in flight adapts (`runtime.ceiling`): it falls when the endpoint refuses or is
-  overloaded while the ceiling is reached, and grows by one for every round of answers
+  overloaded while it is reached, and grows by one for every round of answers
 - the pace of requests per second is learned from answers of 429 (`runtime.pace`)
 - rates that the user sets are kept (`runtime.buckets`)
 - a pause holds for all calls (`runtime.pauses`): the endpoint asks for one with Retry-After, or its rate
-  limit headers say that nothing is left
+  limit headers say that nothing is left; after a refusal one request goes first, and the others follow it
 - runs take turns (`runtime.turns`), regardless of how many of their calls are in line; a run with a higher
   priority has more of them
 """
@@ -121,7 +121,7 @@ class Limiter:
             if not self._lines and not self._admit(place, now):
                 return self._launch(place, now)
             waiter = self._lines.join(place, first=first)
-            # There may be a slot for this call although calls with tighter bounds are in line before it.
+            # There may be a slot for this call although calls with tighter bounds come before it.
             self._serve()
         # Outside of the lock, which other threads and `_serve` itself need to end the wait.
         try:
@@ -164,6 +164,7 @@ class Limiter:
                 # Before the slot is returned: the ceiling grows only while it is reached.
                 self._ceiling.grow(self.in_flight)
             self._in_flight.remove(slot.run, slot.concurrency)
+            self._pause.returned(slot.launch)
             if tokens is not None and tokens != slot.tokens:
                 self._buckets.correct_tokens(tokens - slot.tokens, time.monotonic())
             self._serve()
@@ -171,9 +172,8 @@ class Limiter:
     def refused(self, slot: Slot, retry_after: float | None) -> None:
         """Slow down after a 429, while the slot is still held.
 
-        With a Retry-After all calls pause, and the pace is lowered after the pause. Without one the ceiling
-        is lowered if it was reached; if it was not, the pace must have been too much. Calls that would not
-        wait for so long leave the line.
+        With a Retry-After all calls pause, and the pace is lowered afterwards. Without one the ceiling is
+        lowered if it was reached; if it was not, the pace was too much. Calls that would not wait leave.
 
         Args:
             slot: that of the refused request.
@@ -186,7 +186,7 @@ class Limiter:
             if is_at_ceiling:
                 self._ceiling.lower(self.in_flight, slot.launch.when)
             if retry_after is not None or not is_at_ceiling:
-                self._pause_all(retry_after or 0.0, launched_at=slot.launch.when)
+                self._pause_all(retry_after or 0.0, slot, launched_at=slot.launch.when)
                 # After it, since it may still learn from what the last pause was asked for.
                 self._pause.ask(retry_after or 0.0)
 
@@ -198,7 +198,7 @@ class Limiter:
         with self._lock:
             self._ceiling.lower(self.in_flight, slot.launch.when)
             if retry_after is not None:
-                self._pause_all(retry_after)
+                self._pause_all(retry_after, slot)
 
     def exhausted(self, seconds: float) -> None:
         """Pause all calls: by its headers, the endpoint has nothing left for a number of seconds."""
@@ -219,11 +219,12 @@ class Limiter:
         self._buckets = RateBuckets()
         self._answer_length = AnswerLength()
 
-    def _pause_all(self, seconds: float, *, launched_at: float = math.inf) -> None:
-        """Pause all calls; those that would not wait for so long leave the line.
+    def _pause_all(self, seconds: float, slot: Slot | None = None, *, launched_at: float = math.inf) -> None:
+        """Pause all calls for some seconds; those that would not wait for so long leave the line.
 
         Args:
             seconds: from now, or from the begin of the pause in progress.
+            slot: of the refused request; None if none was refused.
             launched_at: when the request left whose answer asks for the pause.
         """
         now = time.monotonic()
@@ -232,15 +233,17 @@ class Limiter:
             # before what it asked for is mixed with what this one does.
             self._lower_pace_after_pause(now)
             self._pause.begin(now)
-        self._pause.extend(seconds)
+        if slot is None:
+            self._pause.extend(seconds)
+        else:
+            self._pause.extend(seconds, now - slot.launch.when, slot.longest_pause)
         for place in self._lines.send_away(self._pause.seconds_left(now)):
             place.wake()
 
     def _lower_pace_after_pause(self, now: float) -> None:
         """Lower the pace at the end of a pause that a 429 caused.
 
-        Not when the 429 arrives: requests of the same burst are still in flight, and each of their answers
-        tells more about how many were let through.
+        Not when the 429 arrives: each answer to the same burst tells more about how many were let through.
         """
         seconds_asked = self._pause.take_seconds_asked(now)
         if seconds_asked is not None:
@@ -252,8 +255,8 @@ class Limiter:
         Infinite means until another request returns its slot.
         """
         rates = place.rates
-        if now < self._pause.ends:
-            return self._pause.ends - now
+        if (wait := self._pause.wait(now)) > 0:
+            return wait
         self._lower_pace_after_pause(now)
         if not self._in_flight.has_room(place.run, rates, self._ceiling.value):
             return math.inf
@@ -265,7 +268,11 @@ class Limiter:
     def _launch(self, place: Place, now: float) -> Slot:
         self._in_flight.add(place.run, place.rates.concurrency)
         self._lines.served(place.run, place.priority)
-        return Slot(self._pace.launch(now), place.tokens, place.rates.concurrency, place.run)
+        # Calls with a rate that is set are spaced by it.
+        launch = self._pace.launch(now, waited=bool(place.waiter and not place.rates.requests_per_minute))
+        self._pause.launched(launch, now)
+        rates = place.rates
+        return Slot(launch, place.tokens, rates.concurrency, place.run, rates.longest_pause)
 
     def _serve(self) -> None:
         """Give slots to calls in line, run by run in turns, until no run's first call may leave."""
@@ -287,13 +294,10 @@ class Limiter:
             self._alarm.set(soonest, self._lines.loops)
 
     def _give_up(self, place: Place) -> None:
-        """Take a cancelled call out of line.
-
-        Another thread may have given it a slot before the cancellation arrived: that slot is free again.
-        """
+        """Take a cancelled call out of line; another thread may have given it a slot at the same moment."""
         with self._lock:
             if place.slot is not None:
-                self._in_flight.remove(place.slot.run, place.slot.concurrency)
+                self.release(place.slot)
             else:
                 self._lines.leave(place)
-            self._serve()
+                self._serve()

@@ -145,9 +145,8 @@ class OpenCall:
         explain(error, endpoint=self.endpoint, model=self.target, key=self.account.key)
         kind = kind_of(error)
         if kind in LASTING:
-            self.run.give_up(
-                self.endpoint, self.account, self.target if kind == "model" else "", describe(error)
-            )
+            refused = self.target if kind == "model" else ""
+            self.run.give_up(self.endpoint, self.account, refused, (describe(error), kind))
         if self.slot is None:
             return
         if kind == "throttled":

@@ -1,8 +1,10 @@
 """The requests per second that an endpoint can bear, learned from what it refuses.
 
 A ceiling of requests in flight says nothing about requests per second, and most endpoints limit the latter.
-So the first 429 sets a pace from what was let through, and from then on requests leave evenly. The pace grows
-along a cubic: flat near the rate that was once too much, steep far from it (as TCP CUBIC, RFC 9438).
+So the first 429 sets a pace from what was let through, and from then on requests leave evenly. The pace stays
+a little below that rate for a while, since finding out whether the endpoint bears more costs a pause. Then it
+doubles in steps of less than a second (as in slow start, RFC 5681, 3.1), as long as it is used, until it is
+refused again.
 
 Pure: the time is always an argument, in seconds of a monotonic clock.
 """
@@ -13,13 +15,26 @@ from collections import deque
 HORIZON = 1.0
 """Least number of seconds of launches that a rate is read from: limits are counted in seconds or longer."""
 MARGIN = 0.96
-"""The learned pace as a share of the rate that was let through: arrivals are less even than launches."""
-PLATEAU_SECONDS = 30.0
-"""Seconds from a refusal until the pace is back at the rate that was refused."""
-FIRST_PLATEAU_SECONDS = 12.0
-"""As `PLATEAU_SECONDS`, after the first burst, which may say little about the rate that lasts."""
-SHORT_BURST_PLATEAU_SECONDS = 1.5
-"""As `PLATEAU_SECONDS`, if the first burst and its pause took less than a second together."""
+"""The pace as a share of the rate that was let through: arrivals are less even than launches."""
+PLATEAU_PAUSES = 10.0
+"""The pace is not raised for this many times as long as the endpoint pauses for a refusal: so raising it in
+vain costs at most one eleventh of the time."""
+SHORTEST_PLATEAU, LONGEST_PLATEAU = 1.5, 60.0
+"""Seconds; bounds of the time that the pace is not raised."""
+_AGE_SHARE = 0.3
+"""A rate that has held for long is likely to hold on: the pace is not raised for this part of that time."""
+_SAME_RATE = 0.85
+"""A rate that is at least this part of another one, and no more than its inverse, is the same."""
+_TRIAL_SECONDS = 1.5
+"""After the plateau the pace is raised so slowly for this time that a limit which still holds refuses few."""
+_TRIAL_RAISE = 0.1
+"""Part of the rate by which the pace is raised in a second of the trial."""
+_DOUBLING_SECONDS = 0.75
+"""Time in which the pace doubles after the trial."""
+_MOST_DOUBLINGS = 30.0
+_UNLEARNED_INTERVAL = 0.002
+"""Seconds between requests that waited in line, while there is no pace. Those in flight may be answered all
+at once, and those that follow would all be refused before the first refusal is back."""
 _LEAST_FALL = 0.5
 """Lowest factor of one adjustment: a pace is at most halved at a time."""
 _SHORTEST_PAUSE = 0.01
@@ -45,7 +60,10 @@ class Pace:
         self._refused_rate = math.inf
         """Requests per second that were too much; the pace returns there after the plateau."""
         self._lowered_at = 0.0
-        self._plateau = PLATEAU_SECONDS
+        self._held_since = 0.0
+        """When the rate was found that still holds."""
+        self._raised_from = 0.0
+        """The end of the plateau, put forward by the time in which the pace was not used."""
         self._free_at = 0.0
 
     @property
@@ -55,15 +73,25 @@ class Pace:
 
     def rate(self, now: float) -> float:
         """Return the requests per second at a time."""
-        grown = (max(0.0, now - self._lowered_at) / self._plateau) ** 3
-        return self._refused_rate * (MARGIN + (1 - MARGIN) * grown)
+        seconds = now - self._raised_from
+        if seconds < 0:
+            return self._refused_rate * MARGIN
+        raised = self._refused_rate * (1 + _TRIAL_RAISE * min(seconds, _TRIAL_SECONDS))
+        doublings = max(0.0, seconds - _TRIAL_SECONDS) / _DOUBLING_SECONDS
+        return raised * 2 ** min(doublings, _MOST_DOUBLINGS)
 
     def free_at(self) -> float:
         """Return when the next request may leave."""
         return self._free_at
 
-    def launch(self, now: float) -> Launch:
-        """Count a request that leaves."""
+    def launch(self, now: float, *, waited: bool = False) -> Launch:
+        """Count a request that leaves.
+
+        Args:
+            now: the time.
+            waited: whether it waited in line.
+        """
+        self._hold_unused(now)
         launch = Launch(now)
         self._launches.append(launch)
         if self.learned:
@@ -71,7 +99,19 @@ class Pace:
             # A busy event loop wakes calls late. A late request may be followed half an interval early, else
             # every delay would lower the pace; no more than that, or delays would add up to a burst.
             self._free_at = max(now - interval / 2, self._free_at) + interval
+        elif waited:
+            self._free_at = now + _UNLEARNED_INTERVAL
         return launch
+
+    def _hold_unused(self, now: float) -> None:
+        """Do not raise a pace of which less than half is used: it was not tried (as in RFC 7661)."""
+        if not self.learned or now <= self._raised_from:
+            return
+        last = self._launches[-1].when if self._launches else self._lowered_at
+        rate = self.rate(last)  # which set the time until this request
+        half = min(max(1, int(rate * HORIZON / 2)), _LAUNCHES_KEPT)
+        if len(self._launches) < half or self._launches[-half].when < now - 2 * half / rate:
+            self._raised_from += now - max(last, self._raised_from)
 
     def lower_after_refusals(self, now: float, seconds_asked: float) -> None:
         """Set the pace from what was let through before a pause that refusals caused.
@@ -89,14 +129,14 @@ class Pace:
             return
         last_refused_at = max(refused_at)
         # An endpoint that asks for a pause has room for one request after it, so no pace is slower than that.
-        least = 1 / (seconds_asked if seconds_asked > _SHORTEST_PAUSE else HORIZON)
-        if self.learned:
-            self._refused_rate = self._next_rate(last_refused_at, seconds_asked, least)
-            self._plateau = PLATEAU_SECONDS
-        else:
-            self._refused_rate = self._first_rate(last_refused_at, seconds_asked, least)
-            took_long = now - self._launches[0].when >= HORIZON
-            self._plateau = FIRST_PLATEAU_SECONDS if took_long else SHORT_BURST_PLATEAU_SECONDS
+        pause = seconds_asked if seconds_asked > _SHORTEST_PAUSE else HORIZON
+        learn = self._next_rate if self.learned else self._first_rate
+        rate = learn(last_refused_at, seconds_asked, 1 / pause)
+        if not _SAME_RATE <= rate / self._refused_rate <= 1 / _SAME_RATE:
+            self._held_since = now
+        plateau = max(PLATEAU_PAUSES * pause, _AGE_SHARE * (now - self._held_since))
+        self._raised_from = now + min(max(plateau, SHORTEST_PLATEAU), LONGEST_PLATEAU)
+        self._refused_rate = rate
         self._lowered_at = self._free_at = now
         self._launches.clear()  # the next adjustment must not count this burst again
 
@@ -114,8 +154,11 @@ class Pace:
         # Not less than half a second: a few launches next to each other give no reliable rate.
         window = max(last_refused_at - begin, HORIZON / 2)
         let_through = self._let_through_since(begin) / window
-        # Never up: a pace that was refused is too much, although a burst after a delay may look faster.
-        lower = min(self.rate(last_refused_at), max(let_through, _LEAST_FALL * self._refused_rate))
+        # Never up: a pace that was refused is too much, although a burst after a delay may look faster. Nor
+        # from a trial, which is over before the endpoint has counted a window at the pace of the trial.
+        is_in_vain = last_refused_at <= self._raised_from + _TRIAL_SECONDS
+        most = min(self.rate(last_refused_at), self._refused_rate if is_in_vain else math.inf)
+        lower = min(most, max(let_through, _LEAST_FALL * self._refused_rate))
         return max(lower, min(least, self._refused_rate))
 
     def _let_through_since(self, begin: float) -> int:

@@ -1,9 +1,18 @@
-"""The pause that an endpoint asks for: no request leaves before it is over."""
+"""The pause that an endpoint asks for: no request leaves before it is over, and then one goes first.
+
+The others follow when it was answered, or when a refusal would have come back by now: so a pause that was too
+short costs one refusal, and not one for each call that waits (as a circuit breaker is half open).
+"""
 
 import math
 
 from langgraph_parallel.errors import EndpointPaused
-from langgraph_parallel.runtime.pace import HORIZON
+from langgraph_parallel.runtime.pace import HORIZON, Launch
+
+_LATEST_REFUSAL = 2.0
+"""How much longer than the quickest refusal before the pause the next one may take, as a factor."""
+_LONGEST_PROBE = 1.0
+"""Seconds that other requests wait at most for the one that went first."""
 
 
 class Pause:
@@ -12,18 +21,28 @@ class Pause:
     Not thread-safe: the limiter locks.
     """
 
-    __slots__ = ("_began", "_seconds_asked", "ends")
+    __slots__ = ("_asked_until", "_began", "_opens", "_probe", "_round_trip", "_seconds_asked", "ends")
 
     def __init__(self) -> None:
         self._began = -math.inf
         self.ends = -math.inf
-        """When requests may leave again."""
+        """When requests may leave again: one, to find out."""
+        self._asked_until = -math.inf
+        """When the endpoint wants to be asked again, which may be never."""
+        self._opens = -math.inf
+        """When others may follow the request that went first; infinite until it has left."""
+        self._probe: Launch | None = None
+        """The request that went first, while others wait for its answer."""
+        self._round_trip = _LONGEST_PROBE
+        """Seconds that the quickest refusal took of those that asked for the pause."""
         self._seconds_asked: float | None = None
 
     def seconds_left(self, now: float) -> float:
-        """Return the seconds until the pause ends; negative after it."""
+        """Return the seconds that the endpoint asks for; 0 once the pause is over, however long that was."""
+        if now >= self.ends:
+            return 0.0
         # Rounded, because `now + 60 - now` may exceed 60: a call would be sent away that waits through 60 s.
-        return round(self.ends - now, 6)
+        return round(self._asked_until - now, 6)
 
     def too_long(self, now: float) -> EndpointPaused:
         """Return the error of a call that does not wait through the pause."""
@@ -40,14 +59,47 @@ class Pause:
 
     def begin(self, now: float) -> None:
         """Begin a pause; it ends at once unless it is extended."""
+        if now >= self.ends:
+            self._asked_until = now
         self._began = now
+        self._round_trip = _LONGEST_PROBE
 
-    def extend(self, seconds: float) -> None:
+    def extend(self, seconds: float, round_trip: float | None = None, longest: float = math.inf) -> None:
         """Let the pause last at least a number of seconds from its begin.
 
         Not from now: an endpoint that refuses a burst of requests means the same end with each answer.
+
+        Args:
+            seconds: from the begin.
+            longest: seconds after which one request finds out whether the endpoint meant it.
+            round_trip: seconds from a request to its refusal, which asked for the pause; None if no request
+                was refused, and so none has to go first.
         """
-        self.ends = max(self.ends, self._began + seconds)
+        self._asked_until = max(self._asked_until, self._began + seconds)
+        ends = self._began + min(seconds, longest)
+        is_longer = ends > max(self.ends, self._began)
+        self.ends = max(self.ends, ends)
+        if round_trip is None:
+            return
+        self._round_trip = min(self._round_trip, round_trip)
+        if is_longer:
+            self._opens, self._probe = math.inf, None
+
+    def launched(self, launch: Launch, now: float) -> None:
+        """Note that a request left: the first one after a pause is alone until it is answered."""
+        if self._opens == math.inf:
+            self._probe = launch
+            self._opens = now + min(_LATEST_REFUSAL * self._round_trip, _LONGEST_PROBE)
+
+    def returned(self, launch: Launch) -> None:
+        """Note that a request has ended: if it went first and was not refused, others may follow."""
+        if launch is self._probe:
+            self._opens, self._probe = -math.inf, None
+
+    def wait(self, now: float) -> float:
+        """Return the seconds until a request may leave; 0 or less for none."""
+        opens = self._opens if self._probe is not None else -math.inf
+        return max(self.ends, opens) - now
 
     def ask(self, seconds: float) -> None:
         """Note the seconds that a 429 asked for: once they are over, the pace is lowered."""

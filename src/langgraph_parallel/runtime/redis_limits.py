@@ -22,7 +22,6 @@ from typing import TYPE_CHECKING, Any
 
 from langgraph_parallel.arguments import checked
 from langgraph_parallel.errors import UsageError
-from langgraph_parallel.runtime.buckets import REQUESTS, TOKENS
 from langgraph_parallel.runtime.circuit import Circuit, CircuitOpen
 from langgraph_parallel.runtime.limits import PREFIX
 from langgraph_parallel.runtime.loops import close_with_loop, loop_local, loop_local_async
@@ -54,6 +53,11 @@ if redis.call('PTTL', KEYS[1]) < tonumber(ARGV[2]) then redis.call('PEXPIRE', KE
 _PAUSE_SCRIPT = (
     "if redis.call('PTTL', KEYS[1]) < tonumber(ARGV[1]) then redis.call('SET', KEYS[1], 1, 'PX', ARGV[1]) end"
 )
+_REQUESTS = (0.95, 0.02)
+"""For a bucket of requests: its rate as a share of the rate that was set, and its burst as a share of the
+requests of one second."""
+_TOKENS = (0.9, 0.1)
+"""The same for tokens, except that the burst is a share of a minute's tokens: a prompt comes all at once."""
 _POLL_SECONDS = 0.02
 """Average time between two attempts to get a lease."""
 _LEASE_MARGIN = 10.0
@@ -216,7 +220,7 @@ class Shared:
         from pyrate_limiter import Rate, RedisStateStore, StateBucket, TokenBucket
 
         if (kind, rate) not in self._buckets:
-            share, burst_share = REQUESTS if kind == "requests" else TOKENS
+            share, burst_share = _REQUESTS if kind == "requests" else _TOKENS
             burst = max(1, int(burst_share * rate / 60 if kind == "requests" else burst_share * rate))
             paced = Rate(max(1, round(rate * share * 100)), 100 * 60_000, burst)
             store = RedisStateStore(self._redis, f"{self._key}:{kind}:{rate:g}")

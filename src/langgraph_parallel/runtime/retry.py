@@ -35,9 +35,10 @@ def retrying(
 
     Only these are retried: 429, overload, 5xx, broken connections, truncated bodies and timeouts. 429, 503
     and 529 say "later", so they are not failed attempts: the call stays in line for up to `limits.patience`.
-    A Retry-After is obeyed; the limiter makes all other calls pause as well, and lets them leave one by one.
-    Without one the pause doubles from `limits.backoff` up to 30 s, with jitter between half of it and all of
-    it. An endpoint that asks for more than `limits.retry_after_ceiling` is not asked again.
+    A Retry-After is obeyed; the limiter makes all other calls pause as well, and lets one go first. Without
+    one the pause doubles from `limits.backoff` up to 30 s, with jitter between half of it and all of it. A
+    call to which an endpoint says more than `limits.retry_after_ceiling` fails; after that time, another
+    call may find out whether it was meant.
 
     Args:
         limits: bounds of the call.
@@ -104,7 +105,7 @@ class _Attempts:
         seconds_asked = retry_after(error) if error else None
         is_refused = error is not None and _says_later(error)
         if is_refused and seconds_asked is not None:
-            return seconds_asked  # without jitter: the limiter lets the calls leave one by one
+            return seconds_asked  # without jitter: the limiter lets one call go first, then paces them
         count = max(1, self._refusals if is_refused else self._failures)
         backoff = min(_LONGEST_BACKOFF, self._limits.backoff * 2 ** (count - 1))
         return max(seconds_asked or 0.0, random.uniform(backoff / 2, backoff))  # noqa: S311 - jitter, not a secret

@@ -25,6 +25,8 @@ from langgraph_parallel.runtime.bound import Bound
 from langgraph_parallel.runtime.budget import Budget
 from langgraph_parallel.runtime.context import current_context
 from langgraph_parallel.runtime.early_end import EarlyEnd, IsOver, Race
+from langgraph_parallel.runtime.explain import mark
+from langgraph_parallel.runtime.failure import Kind
 from langgraph_parallel.runtime.limits import Limits, limits_from_environment, merge_limits
 
 _KEY = "__langgraph_parallel_run"
@@ -62,7 +64,7 @@ class Run:
         self.started = time.time()
         self.drained = ""
         """Why no new call may start; empty while calls may start. Only that of the root counts."""
-        self.unusable: dict[tuple[str, Account, str], str] = {}
+        self.unusable: dict[tuple[str, Account, str], tuple[str, Kind]] = {}
         """Why no call to an endpoint by an account is started any more; only that of the root counts."""
         self.remarks: dict[str, None] = {}
         """What is to be said in the report; only that of the root counts."""
@@ -170,14 +172,14 @@ class Run:
         """Return whether the completion policy has ended the fan-out."""
         return self._early_end is not None and self._early_end.over
 
-    def give_up(self, endpoint: str, account: Account, model: str, why: str) -> None:
+    def give_up(self, endpoint: str, account: Account, model: str, why: tuple[str, Kind]) -> None:
         """Start no more calls to an endpoint, because it refuses all of them.
 
         Args:
             endpoint: that refused a call.
             account: that was refused.
             model: that was refused; empty for all of the endpoint.
-            why: recorded in the branches that are not started.
+            why: words and kind, recorded in the branches that are not started.
         """
         self.root.unusable.setdefault((endpoint, account, model), why)
 
@@ -189,7 +191,9 @@ class Run:
         """
         for refused in ("", model) if self.root.unusable else ():
             if why := self.root.unusable.get((endpoint, account, refused)):
-                raise EndpointUnusable(why)
+                error = EndpointUnusable(why[0])
+                mark(error, *why)
+                raise error
 
     def note(self, remark: str) -> None:
         """Note something about an endpoint for the report of the outermost run."""

@@ -47,11 +47,20 @@ class Rates:
 class Slot:
     """The right to have one request in flight."""
 
-    __slots__ = ("concurrency", "launch", "run", "tokens")
+    __slots__ = ("concurrency", "launch", "longest_pause", "run", "tokens")
 
-    def __init__(self, launch: Launch, tokens: int, concurrency: int, run: Hashable) -> None:
+    def __init__(
+        self,
+        launch: Launch,
+        tokens: int,
+        concurrency: int,
+        run: Hashable,
+        longest_pause: float = math.inf,
+    ) -> None:
         self.launch = launch
         self.tokens = tokens
         """Tokens that the request was estimated to take, in and out."""
         self.concurrency = concurrency
         self.run = run
+        self.longest_pause = longest_pause
+        """Seconds of a pause after which an endpoint is asked again, whatever it said."""
