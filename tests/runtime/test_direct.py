@@ -124,11 +124,11 @@ async def test_errors_are_those_of_the_sdk(model: str, server: ModelServer, stat
 def test_a_body_that_is_not_an_answer_is_an_error(body: Any) -> None:
     """The error carries the body."""
     with pytest.raises(EndpointError, match="not a chat completion"):
-        direct._parse(body)
+        direct.parse_completion(body)
 
 
 def test_an_answer_without_counts_has_none() -> None:
     """A missing count is not a zero."""
-    message = direct._parse({"choices": [{"message": {"content": None, "refusal": "no"}}]})
+    message = direct.parse_completion({"choices": [{"message": {"content": None, "refusal": "no"}}]})
     assert (message.text, message.usage_metadata) == ("", None)
     assert message.additional_kwargs == {"refusal": "no"}

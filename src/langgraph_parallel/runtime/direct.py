@@ -89,7 +89,7 @@ class Direct:
             Exception: the SDK's error.
         """
         sent = [{"role": _ROLES[type(message)], "content": message.content} for message in messages]
-        return _parse(await self.post({**self._parameters, "messages": sent}))
+        return parse_completion(await self.post({**self._parameters, "messages": sent}))
 
     async def post(self, body: Mapping[str, Any]) -> Any:
         """Make one request, and return the body of its answer.
@@ -167,7 +167,12 @@ def is_plain(model: Any) -> bool:
     return not any(special)
 
 
-def _parse(body: Any) -> AIMessage:
+def parse_completion(body: Any) -> AIMessage:
+    """Return the message of a chat completion.
+
+    Raises:
+        EndpointError: the body is none.
+    """
     try:
         choice, counted = body["choices"][0], body.get("usage") or {}
         message = choice["message"]

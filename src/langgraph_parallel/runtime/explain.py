@@ -54,6 +54,8 @@ def _explained(failure: Failure, error: BaseException, url: str, model: str, key
         root: Any = root_cause(error)
         way_out = "is the server running?" if failure.kind == "connection" else _ADDRESS
         return redact(f"cannot reach {url}: {way_out} ({' '.join(str(root).split()) or type(root).__name__})")
+    if failure.kind == "filter" and failure.status is None:
+        return ""
     if failure.kind in ("other", "timeout") or (failure.status is None and failure.kind not in _WAY_OUT):
         return ""
     status = failure.status or "an error"

@@ -5,7 +5,7 @@ Servers word the same refusal in many ways, under different statuses, and some p
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -73,6 +73,8 @@ _CODES: Mapping[str, Kind] = {
     "unsupported_parameter": "option",
     "unsupported_value": "option",
     "overloaded_error": "overloaded",
+    "server_is_overloaded": "overloaded",
+    "server_error": "server",
     "rate_limit_exceeded": "throttled",
     "rate_limit_error": "throttled",
     "resource_exhausted": "throttled",
@@ -111,12 +113,23 @@ _MODEL = re.compile(
     r"|(unknown|invalid|no such|unrecogni[sz]ed|nonexistent)\b.{0,10}(model|deployment)",
     re.IGNORECASE | re.DOTALL,
 )
+_A_MODEL = re.compile(r"\bmodels?\b", re.IGNORECASE)
+_BY_WORDS: Sequence[tuple[Kind, frozenset[int], "re.Pattern[str]"]] = (
+    ("context", frozenset({400, 403, 404, 413, 422, 500}), _CONTEXT),
+    ("filter", frozenset({400, 403, 404, 422, 500}), _FILTER),
+    ("quota", frozenset({400, 402, 403, 429}), _QUOTA),
+    ("key", frozenset({400, 401, 403}), _KEY),
+    ("model", frozenset({400, 403, 404, 422}), _MODEL),
+    ("model", frozenset({404}), _A_MODEL),
+)
+"""Kinds by the words of an error, under the statuses with which it may come; the first that fits counts."""
 _LATER_WORDS: Mapping[Kind, "re.Pattern[str]"] = {
     "throttled": re.compile(r"rate.?limit|too many requests|throttl|quota.{0,20}per", re.IGNORECASE),
     "overloaded": re.compile(
         r"overload|at capacity|over capacity|temporarily|try again|unavailable|\bbusy\b", re.IGNORECASE
     ),
 }
+_DEEPEST_CAUSE = 4
 _PATH = re.compile(r"\b(endpoint|route|path|url|method)\b", re.IGNORECASE)
 _PAGE = re.compile(r"^\s*(<!doctype html|<html|<head|<body)", re.IGNORECASE)
 
@@ -140,17 +153,32 @@ def classify(error: BaseException) -> Failure:
     """Return what an error means."""
     if isinstance(error, FilteredAnswer):
         return Failure("filter", message=str(error))
+    if any(kind.__name__ == "ContextOverflowError" for kind in type(error).__mro__):  # LangChain's own
+        return Failure("context", _status(_answered(error)), _Said.of(_answered(error)).message)
     if isinstance(error, ContextOverflow):
         return Failure("context", message=str(error))
-    inner = error.__cause__
-    if isinstance(inner, EndpointError):  # an SDK calls what a hook of ours raises a connection error
-        error = inner
-    status, said = _status(error), _Said.of(error)
+    answered = _answered(error)
+    status, said = _status(answered), _Said.of(answered)
     status = said.status if said.status is not None and (status is None or status < 400) else status
+    status = status if status is None or status >= 400 else None
     if status is None and not said.is_error:
+        if isinstance(error, ValueError) and _FILTER.search(str(error)):  # LangChain's for Azure
+            return Failure("filter", message=str(error))
         return Failure(_kind_without_answer(error), message=str(error))
-    kind = _kind(status, said, error)
+    kind = _kind(status, said, answered)
     return Failure(kind, status, said.message, said.code, said.parameter)
+
+
+def _answered(error: BaseException) -> BaseException:
+    """Return the error that carries what an endpoint answered: itself, or one of those that caused it."""
+    cause: BaseException | None = error
+    for _ in range(_DEEPEST_CAUSE):
+        if cause is None:
+            break
+        if isinstance(cause, EndpointError) or _status(cause) is not None or _Said.of(cause).is_error:
+            return cause
+        cause = cause.__cause__
+    return error
 
 
 def _kind_without_answer(error: BaseException) -> Kind:
@@ -167,25 +195,23 @@ def _kind_without_answer(error: BaseException) -> Kind:
 
 def _kind(status: int | None, said: "_Said", error: BaseException) -> Kind:
     """Classify what an endpoint answered."""
-    if (known := _CODES.get(said.code)) and not (known == "quota" and _says_when(said, error)):
+    known = _CODES.get(said.code)
+    if known and not (known == "quota" and _says_when(said, error)):
         return known
-    words = said.message
-    if _PAGE.match(words) and status in (None, 200, 404, 405):
+    if _PAGE.match(said.message) and status in (None, 404, 405):
         return "address"
-    if status is None or status in (400, 403, 404, 413, 422, 500):
-        if _CONTEXT.search(words) and not _PER_TIME.search(words):
-            return "context"
-        if _FILTER.search(words):
-            return "filter"
-    if status in (None, 402, 403, 429) and _QUOTA.search(words) and not _says_when(said, error):
-        return "quota"
-    if status in (None, 400, 401, 403) and _KEY.search(words):
-        return "key"
-    if status in (None, 400, 403, 404, 422) and _MODEL.search(words) and not said.parameter:
-        return "model"
+    for kind, statuses, words in _BY_WORDS:
+        if (status is None or status in statuses) and words.search(said.message):
+            if kind == "quota" and _says_when(said, error):
+                continue
+            if kind == "context" and _PER_TIME.search(said.message):
+                continue
+            if kind == "model" and said.parameter:
+                continue
+            return kind
     if status is None:
-        return _kind_by_words(words)
-    return _STATUS.get(status) or ("server" if status >= 500 else "request" if status >= 400 else "server")
+        return _kind_by_words(said.message)
+    return _STATUS.get(status) or ("request" if 400 <= status < 500 else "server")
 
 
 def _kind_by_words(words: str) -> Kind:
@@ -224,12 +250,24 @@ class _Said:
     @classmethod
     def of(cls, error: BaseException) -> "_Said":
         body = getattr(error, "body", None)
-        if body is None and error.args and isinstance(error.args[0], Mapping):
-            body = error.args[0]  # LangChain's error for an answer of 200 that holds one
+        if body is None and isinstance(details := getattr(error, "details", None), Mapping):
+            body = details  # Google's clients
+        if body is None and isinstance(error, ValueError) and error.args:
+            body = _body_in(error.args[0])
         if body is None:
             own_code = getattr(error, "code", None)
             return cls(str(error), own_code.lower() if isinstance(own_code, str) else "")
         return read_error(body) or cls(str(error))
+
+
+def _body_in(said: Any) -> Any:
+    """Return the body in an error of LangChain's for an answer of 200, or a stream, that holds one."""
+    if isinstance(said, Mapping):
+        return said if said.get("message") or said.get("error") else None
+    if hasattr(said, "code") and hasattr(said, "message"):
+        return {"code": said.code, "message": said.message}
+    code, colon, message = str(said).partition(": ")
+    return {"code": code, "message": message} if colon and code in _CODES else None
 
 
 def read_error(body: Any) -> _Said | None:

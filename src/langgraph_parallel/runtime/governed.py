@@ -29,9 +29,9 @@ from langgraph_parallel.runtime.models import (
     GOVERNED_TAG,
     governed_limits,
     plain_model,
-    without_retries,
 )
 from langgraph_parallel.runtime.streaming import stream
+from langgraph_parallel.runtime.transport import without_retries
 
 ModelT = TypeVar("ModelT", bound=BaseChatModel)
 _inside: ContextVar[type | None] = ContextVar("inside", default=None)

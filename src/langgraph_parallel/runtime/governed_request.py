@@ -12,8 +12,9 @@ from langchain_core.runnables import RunnableConfig
 
 from langgraph_parallel.records import Usage
 from langgraph_parallel.runtime.direct import Direct, is_plain
-from langgraph_parallel.runtime.models import GOVERNED_CLIENTS, adopted_fields, is_openai, plain_model
+from langgraph_parallel.runtime.models import GOVERNED_CLIENTS, plain_model
 from langgraph_parallel.runtime.recording import read_usage
+from langgraph_parallel.runtime.transport import adopted_fields, is_openai
 
 _SPECIAL = frozenset({"response_format", "extra_headers", "extra_query", "extra_body", "timeout"})
 """Parameters that the SDK treats in a way of its own."""

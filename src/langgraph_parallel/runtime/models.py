@@ -4,14 +4,11 @@ A string is `provider:model`. `openai:` goes through langchain-openai, and so to
 that `OPENAI_BASE_URL` names; other providers go through `langchain.chat_models.init_chat_model`, if langchain
 and the provider's package are installed.
 
-Each endpoint and event loop has one HTTP client, on aiohttp, which takes less than half the time of the SDK's
-default transport when many calls are in flight. The only retry layer is `runtime.retry`: the SDK's own is
-switched off.
+Their HTTP clients are in `runtime.transport`.
 """
 
 import asyncio
 import os
-import sys
 from importlib import import_module
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any, cast
@@ -21,11 +18,10 @@ from langchain_core.language_models import BaseChatModel
 from typing_extensions import TypeAliasType
 
 from langgraph_parallel.errors import ModelError, NoModelError
-from langgraph_parallel.runtime.limiter_registry import current_limiter
 from langgraph_parallel.runtime.limits import Limits
-from langgraph_parallel.runtime.loops import close_with_loop, loop_local_async
-from langgraph_parallel.runtime.response import correct_status, is_readable
-from langgraph_parallel.runtime.waits import reset_after
+from langgraph_parallel.runtime.loops import loop_local_async
+from langgraph_parallel.runtime.redact import describe
+from langgraph_parallel.runtime.transport import adopted_fields, http_client, is_instance, is_openai
 
 if TYPE_CHECKING:
     from langchain_openai.chat_models.base import BaseChatOpenAI
@@ -42,8 +38,8 @@ GOVERNED_CLIENTS = "__governed_clients__"
 """Key in the attributes of a governed model: what it needs in each event loop."""
 GOVERNED_TAG = "langgraph-parallel:governed"
 """Tag of the calls of governed models, in traces too: nothing else has to govern them."""
-_LONGEST_RESET = 60.0
-"""Seconds; a pause that only headers ask for is not longer, whatever they say."""
+_ADDRESSES = ("base_url", "anthropic_api_url", "endpoint", "endpoint_url", "api_base", "server_url")
+"""Fields in which models of other providers than OpenAI hold the address of their endpoint."""
 _NO_MODEL = (
     "no model: pass model='provider:model' or a chat model, set LANGGRAPH_PARALLEL_MODEL, "
     f"or set OPENAI_API_KEY to use {DEFAULT_MODEL}"
@@ -153,24 +149,12 @@ def governed_limits(model: object) -> Limits | None:
     return limits
 
 
-def without_retries(model: BaseChatModel) -> dict[str, Any]:
-    """Return the fields of a model that make it retry nothing, as far as they are known."""
-    if not is_openai(model):
-        return {}
-    openai_model = cast("BaseChatOpenAI", model)
-    fields: dict[str, Any] = {"max_retries": 0}
-    for root, client in (("root_client", "client"), ("root_async_client", "async_client")):
-        if (sdk_client := getattr(openai_model, root)) is not None:
-            fields[root] = sdk_client.with_options(max_retries=0)
-            fields[client] = fields[root].chat.completions
-    return fields
-
-
 def model_name(model: ModelLike) -> str:
     """Return the name to show for a model: never its address or a key."""
     if isinstance(model, str):
         return model.partition(":")[2] or model
-    return str(getattr(model, "model_name", None) or getattr(model, "model", None) or type(model).__name__)
+    named = (getattr(model, field, None) for field in ("model_name", "model", "deployment_name"))
+    return str(next(filter(None, named), type(model).__name__))
 
 
 def get_endpoint(model: BaseChatModel) -> str:
@@ -178,22 +162,17 @@ def get_endpoint(model: BaseChatModel) -> str:
     if is_openai(model):
         client = cast("BaseChatOpenAI", model).root_async_client
         return str(client.base_url) if client is not None else "openai"
-    return str(getattr(model, "base_url", None) or type(model).__name__)
+    addresses = (getattr(model, field, None) for field in _ADDRESSES)
+    return str(next(filter(None, addresses), type(model).__name__))
 
 
 def is_self_hosted(model: BaseChatModel) -> bool:
-    """Return whether a model is on a server that speaks OpenAI's protocol, and is not OpenAI's or Azure's."""
-    if not is_openai(model):
+    """Return whether a model is on a server that speaks OpenAI's chat completions, and is not OpenAI's."""
+    if not is_instance(model, "langchain_openai.chat_models.base", "ChatOpenAI"):
         return False
-    host = urlsplit(get_endpoint(model)).hostname or ""
-    return not host.endswith(("openai.com", "azure.com"))
-
-
-def is_openai(model: BaseChatModel) -> bool:
-    """Return whether a model speaks OpenAI's protocol."""
-    # Not imported for this: it takes a second, and a model of a class that is not imported cannot exist.
-    module = sys.modules.get("langchain_openai.chat_models.base")
-    return module is not None and isinstance(model, module.BaseChatOpenAI)
+    if cast("BaseChatOpenAI", model)._use_responses_api({}):
+        return False
+    return not (urlsplit(get_endpoint(model)).hostname or "").endswith("openai.com")
 
 
 def _openai_configured() -> bool:
@@ -203,38 +182,10 @@ def _openai_configured() -> bool:
 async def _build(model: str, endpoint: str | None) -> BaseChatModel:
     """Build a model in a thread: imports and TLS set-up would block the event loop."""
     if not model.startswith("openai:"):
-        return await asyncio.to_thread(_build_other, model)
-    client = await loop_local_async(("client", endpoint or "openai"), _open_client)
+        built = await asyncio.to_thread(_build_other, model)
+        return built.model_copy(update=await adopted_fields(built))
+    client = await http_client(endpoint or "openai")
     return await asyncio.to_thread(_build_openai, model.partition(":")[2], client)
-
-
-async def _open_client() -> Any:
-    """Open an HTTP client for all models of an endpoint; it is closed with the loop."""
-    client = await asyncio.to_thread(_build_client)
-    close_with_loop(client.aclose)
-    return client
-
-
-def _build_client() -> Any:
-    from openai import DefaultAioHttpClient
-
-    return DefaultAioHttpClient(event_hooks={"response": [_pause_if_exhausted, _correct]})
-
-
-async def _correct(response: Any) -> None:
-    """Let clients see what a response says, where its status says something else."""
-    if is_readable(response):
-        await response.aread()
-        correct_status(response)
-
-
-async def _pause_if_exhausted(response: Any) -> None:
-    """Pause the limiter if a response's headers say that nothing is left."""
-    # A context variable, because the client is shared by all models of the endpoint, each with its own
-    # limiter.
-    limiter = current_limiter.get()
-    if limiter is not None and (seconds := reset_after(response.headers)) is not None:
-        limiter.exhausted(min(seconds, _LONGEST_RESET))
 
 
 def _build_openai(name: str, client: Any) -> BaseChatModel:
@@ -254,9 +205,9 @@ def _build_openai(name: str, client: Any) -> BaseChatModel:
 def _build_other(model: str) -> BaseChatModel:
     init_chat_model = import_module("langchain.chat_models").init_chat_model
     try:
-        return cast("BaseChatModel", init_chat_model(model, max_retries=0))
-    except (ImportError, ValueError) as error:
-        raise ModelError(f"cannot use the model {model!r}: {error}") from error
+        return cast("BaseChatModel", init_chat_model(model))
+    except Exception as error:  # each provider has errors of its own for a missing key or package
+        raise ModelError(f"cannot use the model {model!r}: {describe(error)}") from error
 
 
 async def _adopt(model: BaseChatModel) -> tuple[BaseChatModel, BaseChatModel]:
@@ -267,27 +218,3 @@ async def _adopt(model: BaseChatModel) -> tuple[BaseChatModel, BaseChatModel]:
     plain = plain_model(model)
     fields = await adopted_fields(plain)
     return model, plain.model_copy(update=fields) if fields else plain
-
-
-async def adopted_fields(model: BaseChatModel) -> dict[str, Any]:
-    """Return the fields of a model that give it our transport in the running event loop, and no retries.
-
-    The SDK's retries would multiply with ours, and its default client, which LangChain shares over event
-    loops, breaks in the second loop. A client that the caller chose is kept.
-    """
-    if not is_openai(model):
-        return {}
-    openai_model = cast("BaseChatOpenAI", model)
-    sdk_client = openai_model.root_async_client
-    if sdk_client is None:
-        return {}
-    http_client = openai_model.http_async_client
-    if http_client is None:
-        http_client = await loop_local_async(("client", str(sdk_client.base_url)), _open_client)
-    adopted_client = sdk_client.with_options(max_retries=0, http_client=http_client)
-    return {
-        "max_retries": 0,
-        "http_async_client": http_client,
-        "root_async_client": adopted_client,
-        "async_client": adopted_client.chat.completions,
-    }

@@ -85,6 +85,7 @@ class OpenCall:
                 first=self.number > 1,
             )
             self.run.check()
+            self.run.check_usable(self.endpoint, self.account, self.target)
             if self.bound is not None and self.bound.closed:
                 raise NotStarted("the branch has ended")
             self.run.budget.recheck(self.amount)

@@ -16,14 +16,15 @@ from pydantic import BaseModel
 from langgraph_parallel.answers.message import read_message
 from langgraph_parallel.answers.schema import is_strict, json_schema
 from langgraph_parallel.answers.thinking import ThinkingFilter
-from langgraph_parallel.errors import EmptyAnswer, EndpointError, InvalidAnswer
+from langgraph_parallel.errors import EmptyAnswer, EndpointError, FilteredAnswer, InvalidAnswer
 from langgraph_parallel.records import Usage
 from langgraph_parallel.runtime.dialect import CEILINGS, FORMAT, STRICT, Dialect, get_dialect
-from langgraph_parallel.runtime.direct import Direct
+from langgraph_parallel.runtime.direct import Direct, parse_completion
 from langgraph_parallel.runtime.failure import classify
-from langgraph_parallel.runtime.models import get_endpoint, is_openai, model_name
+from langgraph_parallel.runtime.models import get_endpoint, model_name
 from langgraph_parallel.runtime.recording import read_usage
 from langgraph_parallel.runtime.retry import AskAgain
+from langgraph_parallel.runtime.transport import is_openai
 
 stream_listener: ContextVar[Callable[[str | None], None] | None] = ContextVar("stream_listener", default=None)
 """Gets an answer's text in parts as they arrive, and None when an answer begins. If it is set, calls
@@ -44,6 +45,8 @@ class Form(NamedTuple):
     """Parameters that the endpoint may refuse, and without which it can be asked again."""
     ceiling: int | None
     """Ceiling of tokens that is sent; None for none."""
+    streams: bool = True
+    """Whether its stream has messages as parts."""
 
 
 class BoundModel:
@@ -90,8 +93,11 @@ class BoundModel:
         try:
             message = await self._request(form, messages, config)
         except Exception as error:
-            if self.dialect.learn(classify(error), form.sent, form.version):
+            failure = classify(error)
+            if self.dialect.learn(failure, form.sent, form.version):
                 raise AskAgain(str(error)) from error
+            if failure.kind == "filter" and failure.status is None:
+                raise FilteredAnswer(f"the provider's content filter withheld the answer: {error}") from error
             raise
         return self._noted(message, form)
 
@@ -124,16 +130,25 @@ class BoundModel:
         listener = stream_listener.get()
         if listener is None and form.direct is not None and form.direct.is_unheard(config):
             return await form.direct.ainvoke(messages)
-        if listener is not None:
-            return await self._stream(form, list(messages), config, listener)
         try:
+            if listener is not None and form.streams:
+                return await self._stream(form, list(messages), config, listener)
             answer = await form.runnable.ainvoke(list(messages), config)
         except (AttributeError, IndexError, KeyError, TypeError) as error:  # of LangChain, which expects more
             raise EndpointError(f"the endpoint's answer cannot be read: {error}") from error
+        except Exception as error:
+            # OpenAI's SDK raises for an answer that was cut off or filtered; what it was is in the error.
+            if (completion := getattr(error, "completion", None)) is None:
+                raise
+            return parse_completion(completion.model_dump())
         if isinstance(answer, Mapping):  # `with_structured_output(include_raw=True)`
+            # Not what was parsed of it: LangChain mends JSON that is cut off, and so makes answers up.
             answer = answer["raw"]
         if not isinstance(answer, AIMessage):
             raise InvalidAnswer(f"the model returned {type(answer).__name__}; expected a message")
+        if listener is not None:  # the answer could not be streamed
+            listener(None)
+            listener(read_message(answer).text)
         return answer
 
     async def _stream(
@@ -147,8 +162,7 @@ class BoundModel:
         listener(None)
         shown = ThinkingFilter(hold=self._may_think)
         whole: Any = None
-        options: dict[str, Any] = {"stream_usage": True} if self._speaks_openai else {}
-        async for chunk in form.runnable.astream(messages, config, **options):
+        async for chunk in form.runnable.astream(messages, config):
             for part in shown.feed(chunk.text):
                 listener(part)
             whole = chunk if whole is None else whole + chunk
@@ -178,6 +192,7 @@ class BoundModel:
         if ceiling is not None:
             options["extra_body"] = {dialect.ceiling: ceiling}  # LangChain would rename it
         direct = Direct.of(model, options)
+        model = model.model_copy(update={"stream_usage": True})  # a stream is counted only on request
         sent = _refusable(options | _fields_of(model), dialect)
         return Form(version, model.bind(**options) if options else model, direct, sent, ceiling)
 
@@ -195,7 +210,8 @@ class BoundModel:
             structured = warm.with_structured_output(json_schema(self._schema), include_raw=True)
         except NotImplementedError:
             return Form(version, warm, None, sent, None)
-        return Form(version, cast("Runnable[Any, Any]", structured), None, (FORMAT, *sent), None)
+        bound = cast("Runnable[Any, Any]", structured)
+        return Form(version, bound, None, (FORMAT, *sent), None, streams=False)
 
 
 def _response_format(schema: type[BaseModel], dialect: Dialect) -> dict[str, Any]:

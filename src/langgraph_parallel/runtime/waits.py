@@ -35,7 +35,7 @@ def retry_after(error: BaseException, now: float | None = None) -> float | None:
         error: may carry a response with headers.
         now: seconds since the epoch; None for the current time.
     """
-    headers: Mapping[str, str] = getattr(getattr(error, "response", None), "headers", None) or {}
+    headers = _headers(error) or _headers(error.__cause__)
     now = time.time() if now is None else now
     milliseconds = _number(headers.get("retry-after-ms"))
     if milliseconds is not None and milliseconds / 1000 <= _LONGEST:
@@ -50,6 +50,10 @@ def retry_after(error: BaseException, now: float | None = None) -> float | None:
     return float(said["number"]) * (
         0.001 if unit.startswith(("ms", "mil")) else 60.0 if unit[0] == "m" else 1.0
     )
+
+
+def _headers(error: BaseException | None) -> Mapping[str, str]:
+    return getattr(getattr(error, "response", None), "headers", None) or {}
 
 
 def reset_after(headers: Mapping[str, str], now: float | None = None) -> float | None:

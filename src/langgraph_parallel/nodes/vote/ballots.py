@@ -76,8 +76,8 @@ class BallotParser:
             return Ballot(**base, status=branch.status, error=branch.error)
         answer, extras = _split(branch.value, self.field)
         if branch.notes:
-            unread: list[JsonValue] = [*branch.notes]
-            extras["notes"] = {**extras.get("notes", {}), "unread": unread}
+            left_out: list[JsonValue] = [*branch.notes]
+            extras["notes"] = {**extras.get("notes", {}), "left_out": left_out}
         if answer is None:
             unreadable = [note for note in branch.notes if note.startswith(f"{self.field} ")]
             error = next(iter(unreadable), None) or extras.get("rationale") or "gave no choice"
