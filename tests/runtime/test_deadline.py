@@ -70,7 +70,7 @@ async def test_the_deadline_ends_waiting_as_well(
     server.on("Number 2:", Reply(status=429, headers={"retry-after": "400"}))
     limits = Limits(deadline=250, concurrency=3, backoff=30, retry_after_ceiling=400)
     running = asyncio.ensure_future(flat(6, model, limits=limits).ainvoke(GIVEN))
-    await until(lambda: limiter.in_flight == 1 and limiter._pause.ends > -math.inf)
+    await until(lambda: limiter.in_flight == 1 and limiter._learned.pause.ends > -math.inf)
     clock.advance(250)
     out = await running
     assert out["run_report"].branches.get("timed_out", 0) >= 3

@@ -20,7 +20,7 @@ async def test_it_is_a_rate_limiter_of_langchain(model: str, server: ModelServer
     await asyncio.to_thread(own.invoke, "x")
     assert len(server.requests) == 5
     # When the limiter let them leave: how late they reach the server depends on the machine.
-    times = [launch.when for launch in limiter._pace._launches]
+    times = [launch.when for launch in limiter._learned.pace._launches]
     assert times[-1] - times[0] >= 4 * 0.04
     clock.stop()
     paced.acquire(blocking=False)

@@ -316,7 +316,7 @@ async def test_failures_other_than_refusals_lower_nothing(model: str, server: Mo
         await Ask("{text}", model=model, limits=Limits(backoff=0)).ainvoke(text)
     limiter = get_limiter(f"{server.url}/", "test-model")
     assert limiter.ceiling == float("inf")
-    assert not limiter._pace.learned
+    assert not limiter._learned.pace.learned
 
 
 async def test_one_refusal_with_retry_after_pauses_every_call(model: str, server: ModelServer) -> None:
@@ -328,7 +328,7 @@ async def test_one_refusal_with_retry_after_pauses_every_call(model: str, server
     first = asyncio.ensure_future(ask.ainvoke("first"))
     await asyncio.to_thread(server.wait, lambda s: any(r.ended for r in s.asked("first")))
     limiter = get_limiter(f"{server.url}/", "test-model")
-    await until(lambda: limiter._pause.ends > -math.inf)
+    await until(lambda: limiter._learned.pause.ends > -math.inf)
     await ask.ainvoke("another")
     await first
     refused, another = server.asked("first")[0], server.asked("another")[0]

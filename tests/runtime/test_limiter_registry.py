@@ -28,7 +28,7 @@ async def test_reset_limits_forgets_what_was_learned(limiter: Limiter) -> None:
     limiter.release(slot)
     limiter.release(await limiter.acquire(Rates()))  # the first after the pause learns from it
     assert limiter.ceiling == pytest.approx(14)
-    assert limiter._pace.learned
+    assert limiter._learned.pace.learned
     limiter.exhausted(3600)
     waiting = asyncio.ensure_future(limiter.acquire(Rates()))
     await asyncio.sleep(0)
@@ -36,7 +36,7 @@ async def test_reset_limits_forgets_what_was_learned(limiter: Limiter) -> None:
     reset_limits()
     limiter.release(await asyncio.wait_for(waiting, 60))
     assert limiter.ceiling == float("inf")
-    assert not limiter._pace.learned
+    assert not limiter._learned.pace.learned
 
 
 async def test_reset_limits_keeps_slots_in_flight(limiter: Limiter) -> None:

@@ -202,10 +202,10 @@ def test_errors_of_a_library_are_known_once_it_is_imported(monkeypatch: pytest.M
 
     assert not is_transient(APIConnectionError())
     assert not is_timeout(APITimeoutError())
-    assert "anthropic" not in sys.modules
-    sdk = ModuleType("anthropic")
+    assert "together" not in sys.modules
+    sdk = ModuleType("together")
     vars(sdk).update(APIConnectionError=APIConnectionError, APITimeoutError=APITimeoutError)
-    monkeypatch.setitem(sys.modules, "anthropic", sdk)
+    monkeypatch.setitem(sys.modules, "together", sdk)
     assert is_transient(APIConnectionError())
     assert is_transient(APITimeoutError())
     assert is_timeout(APITimeoutError())

@@ -188,6 +188,13 @@ class Calling(Generic[AnswerT]):
             used: Usage = cut_off if was_cut_off else getattr(error, "usage", Usage())
             call.close(used, ok=False, throttled=throttled)
 
+    def timed_out(self) -> TimeoutError:
+        """Return the error of a request that was not answered in time, with what to change."""
+        return TimeoutError(
+            f"no answer from {self.target} within {self.limits.call_timeout:g} s; raise call_timeout "
+            "(--timeout), or lower concurrency (--concurrency) if the server works on few at a time"
+        )
+
     async def _send(self, messages: Sequence[BaseMessage], purpose: str, bound: Bound) -> AnswerT:
         tokens = count_tokens(messages)
         async for attempt in retrying(self.limits, bound.waiting):
@@ -237,10 +244,11 @@ class Calling(Generic[AnswerT]):
     def _start_hedge(self, request: Request[AnswerT]) -> "asyncio.Task[AnswerT] | None":
         """Start a second request if budget, slot and share allow it at once; None if they do not.
 
-        A hedge never waits: it is worth something only now, and first requests of others come before it.
+        A hedge never waits: it is worth something only now, and first requests of others come before it. An
+        endpoint that answers one after another gets none.
         """
         call = request.new_call(hedge=True)
-        if self.run.starts_no_more() or not call.try_open():
+        if self.run.starts_no_more() or not self.limiter.hedges_help or not call.try_open():
             return None
         # The share is asked last, because it counts the hedge as sent.
         if not self.limiter.stragglers.may_hedge(self.limits.hedge_share):

@@ -1,16 +1,9 @@
 """One limiter for each endpoint and model, for the whole process: every run, every level, every thread.
 
 A call holds a slot only while its request is in flight: not while it waits in line or rests before a retry,
-and the graphs around it hold none. What decides when the next request leaves:
-
-- the ceiling of requests in flight adapts (`runtime.ceiling`): it falls when the endpoint refuses or is
-  overloaded while it is reached, and grows by one for every round of answers
-- the pace of requests per second is learned from answers of 429 (`runtime.pace`)
-- rates that the user sets are kept (`runtime.buckets`)
-- a pause holds for all calls (`runtime.pauses`): the endpoint asks for one with Retry-After, or its rate
-  limit headers say that nothing is left; after a refusal one request goes first, and the others follow it
-- runs take turns (`runtime.turns`), regardless of how many of their calls are in line; a run with a higher
-  priority has more of them
+and the graphs around it hold none. When the next request leaves depends on what was learned of the endpoint
+(`runtime.learned`), and on the turns of the runs (`runtime.turns`): these do not depend on how many of their
+calls are in line, and a run with a higher priority has more of them.
 """
 
 import contextlib
@@ -19,15 +12,11 @@ import threading
 import time
 from collections.abc import AsyncIterator, Hashable
 
-from langgraph_parallel.runtime.buckets import RateBuckets
-from langgraph_parallel.runtime.ceiling import Ceiling
 from langgraph_parallel.runtime.in_flight import InFlight
-from langgraph_parallel.runtime.pace import Pace
-from langgraph_parallel.runtime.pauses import Pause
+from langgraph_parallel.runtime.learned import Learned
 from langgraph_parallel.runtime.retry import is_overloaded, is_throttled
 from langgraph_parallel.runtime.slots import Rates, Slot
 from langgraph_parallel.runtime.stragglers import Stragglers
-from langgraph_parallel.runtime.tokens import AnswerLength
 from langgraph_parallel.runtime.turns import Lines, Place
 from langgraph_parallel.runtime.waiting import Alarm
 from langgraph_parallel.runtime.waits import retry_after
@@ -50,7 +39,7 @@ class Limiter:
         self._in_flight = InFlight()
         self._alarm = Alarm(self._lock, self._serve)
         self.stragglers = Stragglers()
-        self._forget_learned()
+        self._learned = Learned()
 
     @property
     def in_flight(self) -> int:
@@ -60,7 +49,7 @@ class Limiter:
     @property
     def ceiling(self) -> float:
         """Requests that may be in flight, as learned; infinite until a request was refused."""
-        return self._ceiling.value
+        return self._learned.ceiling.value
 
     @contextlib.asynccontextmanager
     async def slot(
@@ -115,8 +104,8 @@ class Limiter:
         with self._lock:
             now = time.monotonic()
             # Before the line, which a call leaves for a pause only when the pause begins or is extended.
-            if self._pause.seconds_left(now) > rates.longest_pause:
-                raise self._pause.too_long(now)
+            if self._learned.pause.seconds_left(now) > rates.longest_pause:
+                raise self._learned.pause.too_long(now)
             # A free slot belongs to the calls in line first, or one that comes in time would overtake them.
             if not self._lines and not self._admit(place, now):
                 return self._launch(place, now)
@@ -130,7 +119,7 @@ class Limiter:
             self._give_up(place)
             raise
         if place.slot is None:
-            raise self._pause.too_long(time.monotonic())
+            raise self._learned.pause.too_long(time.monotonic())
         return place.slot
 
     def try_acquire(
@@ -144,7 +133,7 @@ class Limiter:
 
     def expected_answer(self, most: int) -> int:
         """Return the tokens to expect of an answer: the recent average, `most` at first and at most."""
-        return self._answer_length.expected(most)
+        return self._learned.answer_length.expected(most)
 
     def release(
         self, slot: Slot, *, answered: bool = False, tokens: int | None = None, answer: int | None = None
@@ -158,121 +147,90 @@ class Limiter:
             answer: the part of `tokens` that was the answer; None if unknown.
         """
         with self._lock:
-            if answer is not None:
-                self._answer_length.note(answer)
             if answered:
                 # Before the slot is returned: the ceiling grows only while it is reached.
-                self._ceiling.grow(self.in_flight)
+                self._learned.answered(slot, self.in_flight, answer, time.monotonic())
             self._in_flight.remove(slot.run, slot.concurrency)
-            self._pause.returned(slot.launch)
-            if tokens is not None and tokens != slot.tokens:
-                self._buckets.correct_tokens(tokens - slot.tokens, time.monotonic())
+            self._learned.returned(slot, tokens, time.monotonic())
             self._serve()
 
     def refused(self, slot: Slot, retry_after: float | None) -> None:
-        """Slow down after a 429, while the slot is still held.
-
-        With a Retry-After all calls pause, and the pace is lowered afterwards. Without one the ceiling is
-        lowered if it was reached; if it was not, the pace was too much. Calls that would not wait leave.
+        """Slow down after a 429, while the slot is still held; calls that would not wait leave the line.
 
         Args:
             slot: that of the refused request.
             retry_after: seconds that the endpoint asks to wait; None if it does not say.
         """
         with self._lock:
-            slot.launch.refused = True  # the pace counts it when it is lowered
-            # One request in flight, the least of all ceilings, is never one too many.
-            is_at_ceiling = self.in_flight >= min(self._ceiling.value, slot.concurrency) > 1
-            if is_at_ceiling:
-                self._ceiling.lower(self.in_flight, slot.launch.when)
-            if retry_after is not None or not is_at_ceiling:
-                self._pause_all(retry_after or 0.0, slot, launched_at=slot.launch.when)
-                # After it, since it may still learn from what the last pause was asked for.
-                self._pause.ask(retry_after or 0.0)
+            self._learned.refused(slot, self.in_flight, retry_after, time.monotonic())
+            self._send_away()
 
     def overloaded(self, slot: Slot, retry_after: float | None) -> None:
-        """Lower the ceiling after an overload (503, 529), and pause if the endpoint asks for it.
+        """Lower the ceiling after an overload (503, 529) or a timeout, and pause if the endpoint asks for it.
 
         The pace stays: an overloaded endpoint says nothing about the rate that this client may ask at.
         """
         with self._lock:
-            self._ceiling.lower(self.in_flight, slot.launch.when)
+            self._learned.ceiling.lower(self.in_flight, slot.launch.when)
             if retry_after is not None:
-                self._pause_all(retry_after, slot)
+                self._learned.pause_all(retry_after, time.monotonic(), slot)
+                self._send_away()
+
+    @property
+    def hedges_help(self) -> bool:
+        """Whether a second request may be answered earlier than the first: not in a line."""
+        with self._lock:
+            return not self._learned.queue.is_serial and self.in_flight < self._learned.ceiling.value
+
+    def seconds_left(self, slot: Slot, limit: float) -> float:
+        """Return the seconds that a request may still take, which has used up its time limit.
+
+        It has some if it waits in a line at the endpoint. Then the ceiling falls to what the endpoint answers
+        within the limit.
+        """
+        with self._lock:
+            now = time.monotonic()
+            left = self._learned.queue.seconds_left(slot.launch, now, limit)
+            if left > 0:
+                self._learned.ceiling.fall_to(self._learned.queue.answers_within(limit, now))
+            return left
 
     def exhausted(self, seconds: float) -> None:
         """Pause all calls: by its headers, the endpoint has nothing left for a number of seconds."""
         with self._lock:
-            self._pause_all(seconds)
+            self._learned.pause_all(seconds, time.monotonic())
+            self._send_away()
 
     def forget_learned(self) -> None:
         """Forget all that was learned from the endpoint; keep slots in flight and calls in line."""
         with self._lock:
-            self._forget_learned()
+            self._learned = Learned()
             self.stragglers.forget_durations()
             self._serve()  # calls in line may have waited only for what is forgotten
 
-    def _forget_learned(self) -> None:
-        self._ceiling = Ceiling()
-        self._pace = Pace()
-        self._pause = Pause()
-        self._buckets = RateBuckets()
-        self._answer_length = AnswerLength()
-
-    def _pause_all(self, seconds: float, slot: Slot | None = None, *, launched_at: float = math.inf) -> None:
-        """Pause all calls for some seconds; those that would not wait for so long leave the line.
-
-        Args:
-            seconds: from now, or from the begin of the pause in progress.
-            slot: of the refused request; None if none was refused.
-            launched_at: when the request left whose answer asks for the pause.
-        """
-        now = time.monotonic()
-        if self._pause.is_new(launched_at, now):
-            # The last pause may have ended while no request was waiting to notice: learn from it first,
-            # before what it asked for is mixed with what this one does.
-            self._lower_pace_after_pause(now)
-            self._pause.begin(now)
-        if slot is None:
-            self._pause.extend(seconds)
-        else:
-            self._pause.extend(seconds, now - slot.launch.when, slot.longest_pause)
-        for place in self._lines.send_away(self._pause.seconds_left(now)):
+    def _send_away(self) -> None:
+        """Send away the calls in line that would not wait through the pause."""
+        for place in self._lines.send_away(self._learned.pause.seconds_left(time.monotonic())):
             place.wake()
-
-    def _lower_pace_after_pause(self, now: float) -> None:
-        """Lower the pace at the end of a pause that a 429 caused.
-
-        Not when the 429 arrives: each answer to the same burst tells more about how many were let through.
-        """
-        seconds_asked = self._pause.take_seconds_asked(now)
-        if seconds_asked is not None:
-            self._pace.lower_after_refusals(now, seconds_asked)
 
     def _admit(self, place: Place, now: float) -> float:
         """Return 0 if a request may leave, which then counts against its rates; else the seconds to wait.
 
         Infinite means until another request returns its slot.
         """
-        rates = place.rates
-        if (wait := self._pause.wait(now)) > 0:
+        if (wait := self._learned.pause_left(now)) > 0:
             return wait
-        self._lower_pace_after_pause(now)
-        if not self._in_flight.has_room(place.run, rates, self._ceiling.value):
+        if not self._in_flight.has_room(place.run, place.rates, self._learned.ceiling.value):
             return math.inf
-        if (wait := self._pace.free_at() - now) > 0:
-            return wait
-        # The buckets come last, since what is taken from them stays taken.
-        return self._buckets.take(rates.requests_per_minute, rates.tokens_per_minute, place.tokens, now)
+        return self._learned.wait(place.rates, place.tokens, now)
 
     def _launch(self, place: Place, now: float) -> Slot:
+        # Calls with a rate that is set are spaced by it.
+        is_spaced = bool(place.waiter and not place.rates.requests_per_minute)
+        launch = self._learned.launch(now, ahead=self.in_flight, waited=is_spaced)
         self._in_flight.add(place.run, place.rates.concurrency)
         self._lines.served(place.run, place.priority)
-        # Calls with a rate that is set are spaced by it.
-        launch = self._pace.launch(now, waited=bool(place.waiter and not place.rates.requests_per_minute))
-        self._pause.launched(launch, now)
-        rates = place.rates
-        return Slot(launch, place.tokens, rates.concurrency, place.run, rates.longest_pause)
+        return Slot(launch, place.tokens, place.rates.concurrency, place.run, place.rates.longest_pause)
 
     def _serve(self) -> None:
         """Give slots to calls in line, run by run in turns, until no run's first call may leave."""

@@ -44,11 +44,13 @@ _LAUNCHES_KEPT = 4096
 class Launch:
     """One request: when it left, and whether it was refused with 429."""
 
-    __slots__ = ("refused", "when")
+    __slots__ = ("ahead", "refused", "when")
 
     def __init__(self, when: float) -> None:
         self.when = when
         self.refused = False
+        self.ahead = 0
+        """Requests that were in flight when it left."""
 
 
 class Pace:

@@ -11,6 +11,7 @@ from langchain_core.runnables import RunnableConfig
 from langgraph_parallel.records import Usage
 from langgraph_parallel.runtime.limiter_registry import current_limiter
 from langgraph_parallel.runtime.open_call import OpenCall
+from langgraph_parallel.runtime.time_limit import time_limit
 
 if TYPE_CHECKING:
     from langgraph_parallel.runtime.calling import Calling
@@ -76,8 +77,7 @@ class Request(Generic[AnswerT]):
         except BaseException as error:
             await calling.failed(call, error, self.cut_off)
             if isinstance(error, TimeoutError):
-                seconds = calling.limits.call_timeout
-                raise TimeoutError(f"no answer from {calling.target} within {seconds:g} s") from error
+                raise calling.timed_out() from error
             raise
         finally:
             current_limiter.reset(token)
@@ -96,7 +96,7 @@ class Request(Generic[AnswerT]):
     async def _answer(self, call: OpenCall) -> AnswerT:
         # The timeout covers opening the connection, so a call may time out before the endpoint has seen it.
         # It counts all the same, in the report and in the budget: the client cannot tell whether it arrived.
-        async with asyncio.timeout(self._calling.limits.call_timeout):
+        async with time_limit(self._calling.limits.call_timeout, self._calling.limiter, call.slot):
             return await self._calling.sender.ainvoke(self._messages, self._config(call))
 
     def _config(self, call: OpenCall) -> RunnableConfig:

@@ -18,6 +18,7 @@ from langgraph_parallel.runtime.open_call import OpenCall
 from langgraph_parallel.runtime.recording import read_usage
 from langgraph_parallel.runtime.redis_limits import Lease
 from langgraph_parallel.runtime.retry import retrying
+from langgraph_parallel.runtime.time_limit import time_limit
 from langgraph_parallel.runtime.tokens import estimate_tokens
 
 Chunks = AsyncIterator[ChatGenerationChunk]
@@ -49,7 +50,7 @@ async def stream(
         with attempt:
             call = calling.new_call(count_tokens(messages), attempt.retry_state.attempt_number)
             with waiting():
-                async with _in_time(calling, None):
+                async with _in_time(calling):
                     await call.open()
             parts = _Parts(calling, call, open_stream, around)
             part = await parts.first()
@@ -62,19 +63,15 @@ async def stream(
 
 
 @asynccontextmanager
-async def _in_time(calling: Calling[Any], seconds: float | None) -> AsyncIterator[None]:
-    """Limit the time to that of the run, and to some seconds."""
-    left = calling.run.seconds_left()
-    limits = [limit for limit in (left, seconds) if limit is not None]
+async def _in_time(calling: Calling[Any]) -> AsyncIterator[None]:
+    """Limit the time to that of the run."""
     try:
-        async with asyncio.timeout(min(limits, default=None)):
+        async with asyncio.timeout(calling.run.seconds_left()):
             yield
     except TimeoutError as error:
         if calling.run.seconds_left() == 0:
             raise DeadlineExceeded("the run's deadline has passed") from None
-        if seconds is None:
-            raise
-        raise TimeoutError(f"no part of an answer from {calling.target} within {seconds:g} s") from error
+        raise calling.timed_out() from error
 
 
 class _Parts:
@@ -123,7 +120,10 @@ class _Parts:
     async def next(self) -> ChatGenerationChunk | None:
         """Return the next part; None after the last, when the call is settled."""
         try:
-            async with _in_time(self._calling, self._calling.limits.call_timeout):
+            limit = self._calling.limits.call_timeout
+            # Until its first part arrives, an answer may wait in a line at the endpoint.
+            slot = None if self._text else self._call.slot
+            async with _in_time(self._calling), time_limit(limit, self._calling.limiter, slot):
                 with self._around():
                     part = await anext(self._chunks, None)
             if self._lease is not None:
