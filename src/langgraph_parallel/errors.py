@@ -37,7 +37,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Self
 
 if TYPE_CHECKING:
-    from langgraph_parallel.records import Branch, RunReport, Section
+    from langgraph_parallel.records import Branch, RunReport, Section, Usage
 
 __all__ = [
     "AnswerError",
@@ -172,7 +172,15 @@ class CutAnswer(AnswerError):
 
 
 class ContextOverflow(AnswerError):
-    """The prompt is longer than the context of the model, or was cut to fit."""
+    """The prompt is longer than the context of the model, and was cut to fit.
+
+    Attributes:
+        usage: tokens that the answer took all the same.
+    """
+
+    def __init__(self, message: str, *, usage: "Usage | None" = None) -> None:
+        super().__init__(message)
+        self.usage = usage
 
 
 class RefusedAnswer(AnswerError):

@@ -39,6 +39,46 @@ def test_values_of_secret_variables_are_masked(name: str, monkeypatch: pytest.Mo
     assert redact("the correct horse was refused; correct horse!") == "the *** was refused; ***!"
 
 
+@pytest.mark.parametrize(
+    ("text", "masked"),
+    [
+        ("Authorization: Basic dXNlcjpwYXNzd29yZA==", "Authorization: ***"),
+        ("got Basic dXNlcjpwYXNzd29yZA== for it", "got *** for it"),
+        ("x-api-key: 1234567890abcdef", "x-api-key: ***"),
+        ("{'x-goog-api-key': 'deadbeef', 'n': 1}", "{'x-goog-api-key': '***', 'n': 1}"),
+        ('{"password": "two words"}', '{"password": "***"}'),
+        ("password=hunter2 next", "password=*** next"),
+        ("client_secret=xyz9876&n=1", "client_secret=***&n=1"),
+        ("GET https://host/v1?api_key=abcdef&n=1", "GET https://host/v1?api_key=***&n=1"),
+        ("https://user:hunter22@host:80/v1", "https://***@host:80/v1"),
+        ("redis://:hunter22@host", "redis://***@host"),
+        ("postgres://u@host/db", "postgres://***@host/db"),
+        ("got eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxIn0.abc-DEF_1 here", "got *** here"),
+        ("Ocp-Apim-Subscription-Key: 0123abcd", "Ocp-Apim-Subscription-Key: ***"),
+    ],
+)
+def test_credentials_in_headers_addresses_and_assignments_are_masked(text: str, masked: str) -> None:
+    """Whatever they look like themselves."""
+    assert redact(text) == masked
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Basic authentication is required",
+        "the password is required",
+        "check OPENAI_API_KEY (model m)",
+        "max_tokens: 100",
+        "tokens per min (TPM): Limit 3",
+        "http://127.0.0.1:8000/v1",
+        "mail ann@example.org",
+    ],
+)
+def test_words_about_secrets_are_none(text: str) -> None:
+    """An error must stay readable."""
+    assert redact(text) == text
+
+
 def test_short_values_and_other_variables_are_not_masked(monkeypatch: pytest.MonkeyPatch) -> None:
     """Masking every `test` would make errors unreadable."""
     monkeypatch.setenv("MY_TOKEN", "test")

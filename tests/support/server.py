@@ -42,6 +42,12 @@ class Reply:
     """Never answer; the client must give up."""
     usage: tuple[int, int] | None = (10, 5)
     """Tokens in and out."""
+    finish: str = "stop"
+    """Why the answer ends: `stop`, `length`, `content_filter`."""
+    reasoning: str = ""
+    """Thinking that the server returns apart from the text."""
+    body: Any = None
+    """The whole body instead, whatever the status: JSON, or a text, which is sent as a web page."""
     gate: "Gate | None" = None
     """Answer only once the gate is open."""
 
@@ -216,6 +222,10 @@ class ModelServer:
                 raw.transport.close()
                 return web.Response()
             request.status = reply.status
+            if isinstance(reply.body, str):
+                return web.Response(text=reply.body, content_type="text/html", status=reply.status)
+            if reply.body is not None:
+                return web.json_response(reply.body, status=reply.status, headers=reply.headers)
             if reply.status != 200:
                 error = {"message": f"status {reply.status} on command", "type": "test", "code": None}
                 return web.json_response({"error": error}, status=reply.status, headers=reply.headers)
@@ -278,7 +288,7 @@ class ModelServer:
         for number, call in enumerate(message.get("tool_calls") or []):
             delta = {"index": 0, "delta": {"tool_calls": [{**call, "index": number}]}, "finish_reason": None}
             await response.write(f"data: {json.dumps({**base, 'choices': [delta]})}\n\n".encode())
-        end = {"index": 0, "delta": {}, "finish_reason": "stop"}
+        end = {"index": 0, "delta": {}, "finish_reason": reply.finish}
         parts = [{**base, "choices": [end]}]
         if (request.body.get("stream_options") or {}).get("include_usage"):
             parts.append({**base, "choices": [], "usage": _completion(request.body, reply)["usage"]})
@@ -306,6 +316,8 @@ def _completion(body: dict[str, Any], reply: Reply) -> dict[str, Any]:
         message["tool_calls"] = [{"id": "call_1", "type": "function", "function": call}]
     elif reply.refusal is None:
         message["content"] = _text(body, reply)
+    if reply.reasoning:
+        message["reasoning_content"] = reply.reasoning
     usage = reply.usage and {
         "prompt_tokens": reply.usage[0],
         "completion_tokens": reply.usage[1],
@@ -316,7 +328,7 @@ def _completion(body: dict[str, Any], reply: Reply) -> dict[str, Any]:
         "object": "chat.completion",
         "created": 0,
         "model": body["model"],
-        "choices": [{"index": 0, "message": message, "finish_reason": "stop"}],
+        "choices": [{"index": 0, "message": message, "finish_reason": reply.finish}],
         "usage": usage,
     }
 

@@ -49,7 +49,9 @@ def read_record(answer: Answer, schema: type[Schema], *, abstain: bool = False) 
 
 
 def _candidates(answer: Answer) -> list[Any]:
-    return find_values(answer.text) or list(answer.arguments) or find_values(answer.thinking)
+    if answer.text:
+        return find_values(answer.text) or list(answer.arguments)
+    return list(answer.arguments) or find_values(answer.thinking)
 
 
 def _fit_all(

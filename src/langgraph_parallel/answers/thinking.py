@@ -86,7 +86,7 @@ class ThinkingFilter:
         self._head = ""
         """The text so far, until the answer begins."""
         self._thought = self._begun = False
-        self._pending, self._last = "", "\n"
+        self._pending, self._last = "", ""
 
     def feed(self, part: str) -> Iterator[str | None]:
         """Take a part, and yield what is surely part of the answer.
@@ -113,12 +113,15 @@ class ThinkingFilter:
             yield rest
 
     def _give(self) -> Iterator[str | None]:
-        lone = None if self._thought else _LONE_CLOSING.search(self._last + self._pending)
+        before = self._last or "\n"
+        lone = None if self._thought else _LONE_CLOSING.search(before + self._pending)
         if lone is not None:
-            self._head, self._thought, self._begun = (self._last + self._pending)[lone.end() :], True, False
+            self._head, self._thought, self._begun = (before + self._pending)[lone.end() :], True, False
             yield None
             yield from self.feed("")
             return
+        if not self._last:
+            self._pending = _LEADING_TOKENS.sub("", self._pending).lstrip()
         held = _OPEN_END.search(self._pending)
         shown = self._pending[: held.start()] if held else self._pending
         if shown:

@@ -9,9 +9,17 @@ from typing_extensions import TypedDict
 from langgraph_parallel.arguments import checked
 from langgraph_parallel.graphs.flow import flow_graph
 from langgraph_parallel.graphs.options import GraphOptions
-from langgraph_parallel.nodes.catalogue.map_reduce import MAP, REDUCE, MapReduceSteps, Reducing, map_input
+from langgraph_parallel.nodes.catalogue.map_reduce import (
+    MAP,
+    REDUCE,
+    MapAsk,
+    MapReduceSteps,
+    Reducing,
+    map_input,
+)
 from langgraph_parallel.nodes.flow.spec import Flow
 from langgraph_parallel.nodes.flow.synthesizer import SynthesizerLike, as_synthesizer
+from langgraph_parallel.nodes.work.ask import Ask
 from langgraph_parallel.nodes.work.workers import WorkerLike, Workers, as_worker
 
 
@@ -67,6 +75,9 @@ def create_map_reduce(
     """
     tree = MapReduceSteps(fan_in, max_tokens)
     reducing = Reducing(as_synthesizer(synthesizer, "map_reduce/reduce"))
+    mapping = as_worker(worker, "sectioning/section", offers=None)
+    if isinstance(mapping, Ask) and "content" in mapping.variables:
+        mapping = MapAsk(mapping, reducing)
     flow = Flow(
         name=name,
         kind="map_reduce",
@@ -74,7 +85,7 @@ def create_map_reduce(
         output=MapReduceOutput,
         plan=tree.plan,
         workers=Workers(
-            {MAP: as_worker(worker, "sectioning/section", offers=None), REDUCE: reducing},
+            {MAP: mapping, REDUCE: reducing},
             foreign_input=map_input,
         ),
         next_round=tree.next_round,

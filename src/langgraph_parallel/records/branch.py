@@ -46,8 +46,8 @@ class Branch(Record):
     ended `ok`."""
     cause: str | None = None
     """Kind of the failure, if the worker raised: `key`, `quota`, `model`, `address`, `permission`,
-    `throttled`, `overloaded`, `server`, `connection`, `timeout`, `context`, `filter`, `option`, `request`,
-    `other`."""
+    `throttled`, `overloaded`, `server`, `connection`, `timeout`, `context`, `filter`, `refused`, `cut`,
+    `empty`, `invalid`, `option`, `request`, `other`."""
     notes: list[str] = []
     """What could not be read in the answers of its models, and was left out."""
     ended_by: EndedBy | None = None

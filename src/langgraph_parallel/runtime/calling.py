@@ -185,7 +185,7 @@ class Calling(Generic[AnswerT]):
             if self.shared is not None and throttled and pause is not None:
                 await self.shared.pause(min(pause, self.limits.retry_after_ceiling))
         finally:
-            used: Usage = cut_off if was_cut_off else getattr(error, "usage", Usage())
+            used: Usage = cut_off if was_cut_off else getattr(error, "usage", None) or Usage()
             call.close(used, ok=False, throttled=throttled)
 
     def timed_out(self) -> TimeoutError:

@@ -126,6 +126,13 @@ def get_dialect(endpoint: str, model: str) -> Dialect:
         return _dialects.setdefault((endpoint, model), Dialect())
 
 
+def known_context(model: str) -> int | None:
+    """Return the estimated tokens of the shortest prompt that was too long for a model; None if none was."""
+    with _lock:
+        known = [d.context for (_, name), d in _dialects.items() if name == model and d.context is not None]
+    return min(known, default=None)
+
+
 def forget_dialects() -> None:
     """Forget all that was learned, for a process that goes on after a server has changed."""
     with _lock:

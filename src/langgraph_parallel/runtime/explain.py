@@ -1,7 +1,5 @@
 """Failures in words: what an endpoint refused, why, and the way out. The same cause has the same words."""
 
-from typing import Any
-
 from langgraph_parallel.runtime.failure import Failure, Kind, classify
 from langgraph_parallel.runtime.redact import EXPLAINED, redact, root_cause
 
@@ -13,13 +11,13 @@ _WAY_OUT: dict[Kind, str] = {
     "permission": "the key may not use this model or endpoint; check its rights",
     "quota": "the quota or the credit of the account is used up; check its plan",
     "model": "there is no such model; check its name",
-    "context": "the prompt is longer than the context of the model; lower section_tokens (--max-tokens), or "
-    "raise the context of the server",
+    "context": "the prompt of about {tokens} tokens is longer than the context of the model; lower "
+    "section_tokens (--max-tokens), or raise the context of the server",
     "filter": "the provider's content filter refused the prompt",
 }
 
 
-def explain(error: BaseException, *, endpoint: str, model: str, key: str = "") -> None:
+def explain(error: BaseException, *, endpoint: str, model: str, key: str = "", tokens: int = 0) -> None:
     """Note with an error what it means, for records and reports.
 
     Args:
@@ -27,9 +25,11 @@ def explain(error: BaseException, *, endpoint: str, model: str, key: str = "") -
         endpoint: address of the endpoint, or what identifies it else.
         model: name of the model.
         key: name of the environment variable that holds the key; empty if unknown.
+        tokens: of the prompt, estimated.
     """
     failure = classify(error)
-    mark(error, _explained(failure, error, endpoint.rstrip("/"), model, key or "the API key"), failure.kind)
+    way_out = _WAY_OUT.get(failure.kind, "").format(key=key or "the API key", tokens=tokens)
+    mark(error, _explained(failure, error, endpoint.rstrip("/"), model, way_out), failure.kind)
 
 
 def mark(error: BaseException, text: str, kind: Kind) -> None:
@@ -47,23 +47,21 @@ def kind_of(error: BaseException) -> Kind:
     return kind or classify(error).kind
 
 
-def _explained(failure: Failure, error: BaseException, url: str, model: str, key: str) -> str:
+def _explained(failure: Failure, error: BaseException, url: str, model: str, way_out: str) -> str:
     """Return the words for a failure; empty if those of the error itself are as good."""
     said = _said(failure)
-    if failure.kind in ("connection", "address") and failure.status is None:
-        root: Any = root_cause(error)
-        way_out = "is the server running?" if failure.kind == "connection" else _ADDRESS
-        return redact(f"cannot reach {url}: {way_out} ({' '.join(str(root).split()) or type(root).__name__})")
-    if failure.kind == "filter" and failure.status is None:
+    if failure.status is None and failure.kind in ("connection", "address"):
+        root = root_cause(error)
+        advice = "is the server running?" if failure.kind == "connection" else _ADDRESS
+        reason = " ".join(str(root).split()) or type(root).__name__
+        return redact(f"cannot reach {url}: {advice} ({reason})")
+    if failure.kind in ("other", "timeout") or failure.status is None:
         return ""
-    if failure.kind in ("other", "timeout") or (failure.status is None and failure.kind not in _WAY_OUT):
-        return ""
-    status = failure.status or "an error"
-    way_out = _ADDRESS if failure.kind == "address" else _WAY_OUT.get(failure.kind, "")
+    way_out = _ADDRESS if failure.kind == "address" else way_out
     if not way_out:
-        return redact(f"{status} from {url}: {said or 'no reason given'}")
+        return redact(f"{failure.status} from {url}: {said or 'no reason given'}")
     reason = f"model {model}: {said}" if said else f"model {model}"
-    return redact(f"{status} from {url}: {way_out.format(key=key)} ({reason})")
+    return redact(f"{failure.status} from {url}: {way_out} ({reason})")
 
 
 _ADDRESS = "nothing answers at this address; a base URL usually ends in /v1"

@@ -9,7 +9,16 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from langgraph_parallel.errors import ContextOverflow, EndpointError, FilteredAnswer
+from langgraph_parallel.errors import (
+    AnswerError,
+    ContextOverflow,
+    CutAnswer,
+    EmptyAnswer,
+    EndpointError,
+    FilteredAnswer,
+    InvalidAnswer,
+    RefusedAnswer,
+)
 from langgraph_parallel.runtime.client_errors import (
     is_address_error,
     is_connection_error,
@@ -30,12 +39,17 @@ Kind = Literal[
     "address",
     "context",
     "filter",
+    "refused",
+    "cut",
+    "empty",
+    "invalid",
     "option",
     "request",
     "other",
 ]
-"""`option`: the endpoint or the model does not take a parameter; `request`: anything else that is wrong with
-the request; `other`: not an answer of an endpoint."""
+"""`context` to `invalid`: an answer that cannot be used (`errors.AnswerError`); `option`: the endpoint or the
+model does not take a parameter; `request`: anything else that is wrong with the request; `other`: not an
+answer of an endpoint."""
 
 LATER: frozenset[Kind] = frozenset({"throttled", "overloaded"})
 """The endpoint says: later."""
@@ -58,6 +72,14 @@ _STATUS: Mapping[int, Kind] = {
     503: "overloaded",
     529: "overloaded",
 }
+_ANSWERS: Sequence[tuple[type[AnswerError], Kind]] = (
+    (ContextOverflow, "context"),
+    (FilteredAnswer, "filter"),
+    (RefusedAnswer, "refused"),
+    (CutAnswer, "cut"),
+    (EmptyAnswer, "empty"),
+    (InvalidAnswer, "invalid"),
+)
 _CODES: Mapping[str, Kind] = {
     "insufficient_quota": "quota",
     "billing_hard_limit_reached": "quota",
@@ -151,12 +173,11 @@ class Failure:
 
 def classify(error: BaseException) -> Failure:
     """Return what an error means."""
-    if isinstance(error, FilteredAnswer):
-        return Failure("filter", message=str(error))
+    if isinstance(error, AnswerError):
+        named = (kind for answer, kind in _ANSWERS if isinstance(error, answer))
+        return Failure(next(named, "other"), message=str(error))
     if any(kind.__name__ == "ContextOverflowError" for kind in type(error).__mro__):  # LangChain's own
         return Failure("context", _status(_answered(error)), _Said.of(_answered(error)).message)
-    if isinstance(error, ContextOverflow):
-        return Failure("context", message=str(error))
     answered = _answered(error)
     status, said = _status(answered), _Said.of(answered)
     status = said.status if said.status is not None and (status is None or status < 400) else status

@@ -143,7 +143,13 @@ class OpenCall:
         """Let the run and the limiter learn from an error, while the slot is still held."""
         if not isinstance(error, Exception):
             return
-        explain(error, endpoint=self.endpoint, model=self.target, key=self.account.key)
+        explain(
+            error,
+            endpoint=self.endpoint,
+            model=self.target,
+            key=self.account.key,
+            tokens=self.prompt_tokens,
+        )
         kind = kind_of(error)
         if kind in LASTING:
             refused = self.target if kind == "model" else ""

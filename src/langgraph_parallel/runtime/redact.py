@@ -4,9 +4,25 @@ import os
 import re
 
 _KEY = re.compile(
-    r"\b(?:sk|pk|rk|gh[opsu]|github_pat|xox[abp]|lsv2|hf)[-_][\w*.-]{6,}|\bAIza[\w-]{20,}|\bAKIA\w{12,}|\bBearer\s+\S+",
+    r"\b(?:sk|pk|rk|gh[opsu]|github_pat|xox[abp]|lsv2|hf|gsk|xai|r8|nvapi|pplx|tgp|dop|glpat)[-_][\w*.-]{6,}"
+    r"|\bAIza[\w-]{20,}|\bAKIA\w{12,}|\beyJ[\w-]{5,}\.[\w-]{5,}(?:\.[\w-]*)?",
     re.IGNORECASE,
 )
+"""Text that looks like a key, or a JSON web token (RFC 7519)."""
+_SCHEME = re.compile(
+    r"\bBearer\s+\S+|\b(?:Basic|Digest|Token|ApiKey)\s+(?=[^\s]*(?-i:[A-Z0-9=]))[\w+/=.~-]{8,}", re.IGNORECASE
+)
+"""Credentials of HTTP (RFC 9110, 11.4)."""
+_IN_URL = re.compile(r"(\b[a-z][a-z0-9+.-]*://)[^\s/?#@]*(?::[^\s/?#]*)?@", re.IGNORECASE)
+"""The user and the password in an address (RFC 3986, 3.2.1)."""
+_NAMED = re.compile(
+    r"(?P<name>[\"'`]?\b(?:[\w-]*(?:api[-_ ]?key|passw(?:or)?d|passphrase|secret|credentials?)[\w-]*"
+    r"|(?:access|auth|refresh|session|id|api|bearer)[-_ ]?token|x-[\w-]*(?:key|token|auth)[\w-]*"
+    r"|subscription-key|pwd|sig|signature|(?:proxy-)?authorization)\b[\"'`]?\s*(?:[=:]|=>)\s*)"
+    r"(?:(?P<quote>[\"'`])[^\n]{1,200}?(?P=quote)|(?!\*\*\*)[^\s\"'`,;&<>{}\[\]()]{3,})",
+    re.IGNORECASE,
+)
+"""A value with a name for a secret: `password=...`, `x-api-key: ...`, `"api_key": "..."`."""
 _SECRET_VARIABLE = re.compile(r"(?:^|_)(?:KEY|TOKEN|SECRET|PASSWORD)$", re.IGNORECASE)
 _ASSIGNED_SECRET = re.compile(
     r"""(\b\w*(?:passw|passphrase|secret|token|api_?key|credential)\w*['"]?\]?\s*(?::\s*\w+\s*)?[:=]+\s*)(['"]).*?\2""",
@@ -15,6 +31,8 @@ _ASSIGNED_SECRET = re.compile(
 _SHORTEST_SECRET = 8
 """Characters: masking shorter values, such as `test`, would make errors unreadable."""
 _LONGEST = 300
+_MOST_READ = 10_000
+"""Characters of an error that are looked at: some hold whole documents."""
 EXPLAINED = "_langgraph_parallel_text"
 """Attribute of an error: what it means, as `runtime.explain` has noted."""
 
@@ -32,6 +50,8 @@ def redact(text: str) -> str:
     }
     for value in sorted(secrets, key=len, reverse=True):  # the longest first: a secret may begin another one
         text = text.replace(value, "***")
+    text = _SCHEME.sub("***", _IN_URL.sub(r"\1***@", text))
+    text = _NAMED.sub(lambda named: f"{named['name']}{named['quote'] or ''}***{named['quote'] or ''}", text)
     return _KEY.sub("***", text)
 
 
@@ -60,6 +80,7 @@ def describe(error: BaseException) -> str:
     root = root_cause(error)
     # An SDK's "Connection error." hides what the operating system said.
     words = f"{error} ({root})" if root is not error and isinstance(root, OSError) else str(error)
+    words = words[:_MOST_READ]
     message = redact(" ".join(words.split()))  # masked before it is cut, or a part of a key could remain
     text = f"{type(error).__name__}: {message}" if message else type(error).__name__
     return text if len(text) <= _LONGEST else f"{text[: _LONGEST - 1]}…"

@@ -16,7 +16,13 @@ from pydantic import BaseModel
 from langgraph_parallel.answers.message import read_message
 from langgraph_parallel.answers.schema import is_strict, json_schema
 from langgraph_parallel.answers.thinking import ThinkingFilter
-from langgraph_parallel.errors import EmptyAnswer, EndpointError, FilteredAnswer, InvalidAnswer
+from langgraph_parallel.errors import (
+    ContextOverflow,
+    EmptyAnswer,
+    EndpointError,
+    FilteredAnswer,
+    InvalidAnswer,
+)
 from langgraph_parallel.records import Usage
 from langgraph_parallel.runtime.dialect import CEILINGS, FORMAT, STRICT, Dialect, get_dialect
 from langgraph_parallel.runtime.direct import Direct, parse_completion
@@ -24,6 +30,7 @@ from langgraph_parallel.runtime.failure import classify
 from langgraph_parallel.runtime.models import get_endpoint, model_name
 from langgraph_parallel.runtime.recording import read_usage
 from langgraph_parallel.runtime.retry import AskAgain
+from langgraph_parallel.runtime.tokens import estimate_tokens
 from langgraph_parallel.runtime.transport import is_openai
 
 stream_listener: ContextVar[Callable[[str | None], None] | None] = ContextVar("stream_listener", default=None)
@@ -33,6 +40,13 @@ _MAY_THINK = ("deepseek", "magistral", "qwq", "r1", "reason", "think")
 """Parts of the names of models that may close their thinking without having opened it."""
 _OPTIONAL = ("temperature", "top_p", "seed", "stop", "frequency_penalty", "presence_penalty")
 """Parameters without which an answer is still one to the same question."""
+
+
+_WINDOWS = tuple(2**power for power in range(10, 18))
+"""Usual sizes of the context of local servers, in tokens."""
+_NEARLY_FULL = 8
+_MOST_BYTES_PER_TOKEN = 6.0
+"""English prose has about 4.5 bytes in a token, source code 3.5."""
 
 
 class Form(NamedTuple):
@@ -94,11 +108,14 @@ class BoundModel:
             message = await self._request(form, messages, config)
         except Exception as error:
             failure = classify(error)
+            if failure.kind == "context":
+                self.dialect.note_overflow(_estimate(messages))
             if self.dialect.learn(failure, form.sent, form.version):
                 raise AskAgain(str(error)) from error
             if failure.kind == "filter" and failure.status is None:
                 raise FilteredAnswer(f"the provider's content filter withheld the answer: {error}") from error
             raise
+        self._check_prompt(messages, message)
         return self._noted(message, form)
 
     def usage(self, answer: AIMessage) -> Usage:
@@ -108,6 +125,24 @@ class BoundModel:
     def remarks(self) -> Sequence[str]:
         """Return what the endpoint does not take of a request, so that it is left out."""
         return self.dialect.remarks()
+
+    def _check_prompt(self, messages: Sequence[BaseMessage], answer: AIMessage) -> None:
+        """Check that the server has read the whole prompt: some cut what is longer than their context.
+
+        Raises:
+            ContextOverflow: it has read less.
+        """
+        read = read_usage(answer).input_tokens
+        size = sum(len(message.text.encode()) for message in messages)
+        # Servers cut to their context, which is a round number; and no tokenizer takes so few tokens.
+        is_full = any(read in range(window - _NEARLY_FULL, window + 1) for window in _WINDOWS)
+        if is_full and size > _MOST_BYTES_PER_TOKEN * read:
+            self.dialect.note_overflow(_estimate(messages))
+            raise ContextOverflow(
+                f"the server read {read} tokens of a prompt of about {_estimate(messages)}: it cuts prompts "
+                "to its context; raise its context, or lower section_tokens (--max-tokens)",
+                usage=read_usage(answer),
+            )
 
     def _noted(self, message: AIMessage, form: Form) -> AIMessage:
         """Learn from an answer whether the model thinks.
@@ -212,6 +247,10 @@ class BoundModel:
             return Form(version, warm, None, sent, None)
         bound = cast("Runnable[Any, Any]", structured)
         return Form(version, bound, None, (FORMAT, *sent), None, streams=False)
+
+
+def _estimate(messages: Sequence[BaseMessage]) -> int:
+    return sum(estimate_tokens(message.text) for message in messages)
 
 
 def _response_format(schema: type[BaseModel], dialect: Dialect) -> dict[str, Any]:

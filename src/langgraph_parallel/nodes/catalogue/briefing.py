@@ -23,6 +23,7 @@ from langgraph_parallel.nodes.text.chunks import NumberedPiece, cut_numbered
 from langgraph_parallel.nodes.work.ask import Ask
 from langgraph_parallel.nodes.work.inputs import require_texts
 from langgraph_parallel.nodes.work.offline import OfflineCapable
+from langgraph_parallel.nodes.work.parts import DividingAsk, section_tokens
 from langgraph_parallel.nodes.work.workers import WorkerLike
 from langgraph_parallel.prompts import Prompt
 from langgraph_parallel.records import Briefing, Section
@@ -73,7 +74,7 @@ class BriefingSteps(OfflineCapable):
 
         self.writer = ask("briefing", WrittenBriefing, "language")
         self.workers: dict[str, WorkerLike] = {
-            DIGEST: ask("digest", PartDigest, "language", "most"),
+            DIGEST: DividingAsk(ask("digest", PartDigest, "language", "most"), "content", _join_digests),
             CONDENSE: ask("condense", CondensedPoints, "language"),
             EXTRACT: self.extract,
         }
@@ -82,7 +83,7 @@ class BriefingSteps(OfflineCapable):
     def plan(self, given: Mapping[str, Any], context: Context) -> Sequence[Section]:
         """Return a section for each part of each document; blank parts are left out."""
         worker = DIGEST if self.uses_model(context) else EXTRACT
-        ceiling = current_run().limits.section_tokens
+        ceiling = section_tokens(context.model or self._model)
         return [
             self._reading_section(document, piece, worker)
             for document, text in _read_documents(given).items()
@@ -160,6 +161,10 @@ class BriefingSteps(OfflineCapable):
         }
         answer = await gathered.attempt("write", lambda _: self.writer.ainvoke(values))
         return None if answer is None else material.check(answer)
+
+
+def _join_digests(digests: Sequence[PartDigest]) -> PartDigest:
+    return PartDigest(points=[point for digest in digests for point in digest.points])
 
 
 def _read_documents(given: Mapping[str, Any]) -> dict[str, str]:

@@ -10,6 +10,7 @@ from langgraph_parallel.nodes.text.quotes import locate
 from langgraph_parallel.records import Branch, CheckOutcome, CheckStatus, Moderation, Span, Support, Verdict
 
 _BY_SEVERITY: Sequence[CheckStatus] = ("flagged", "not_run", "undecided", "not_assessed", "clean")
+_FILTERED = "the provider's content filter refused the text"
 _UNREADABLE = "its answer is not a judgement"
 
 _Place = tuple[int, int]
@@ -26,6 +27,9 @@ def read_check(name: str, branch: Branch | None, text: str, offset: int = 0) -> 
         text: that was judged.
         offset: index of this text in the whole text.
     """
+    if branch is not None and branch.cause == "filter":
+        # A verdict on the text, though not by the rule of this check.
+        return CheckOutcome(check=name, status="undecided", reasons=[_FILTERED])
     if branch is None or not branch.ok:
         error = "it never started" if branch is None else branch.error or branch.status
         return CheckOutcome(check=name, status="not_run", error=error)

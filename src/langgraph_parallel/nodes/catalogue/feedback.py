@@ -14,6 +14,7 @@ from langgraph_parallel.nodes.text.chunks import cut, number_title
 from langgraph_parallel.nodes.work.ask import Ask
 from langgraph_parallel.nodes.work.inputs import require_texts
 from langgraph_parallel.nodes.work.offline import OfflineCapable
+from langgraph_parallel.nodes.work.parts import section_tokens
 from langgraph_parallel.nodes.work.workers import WorkerLike
 from langgraph_parallel.offline import feedback as engines
 from langgraph_parallel.prompts import Prompt
@@ -22,7 +23,6 @@ from langgraph_parallel.report.feedback import feedback_markdown
 from langgraph_parallel.report.tables import as_csv
 from langgraph_parallel.runtime.context import Context
 from langgraph_parallel.runtime.models import ModelLike
-from langgraph_parallel.runtime.run import current_run
 from langgraph_parallel.runtime.tokens import estimate_tokens
 
 ENGINES = "engines"
@@ -160,7 +160,7 @@ class FeedbackSteps(OfflineCapable):
                 for name in self._dimensions
                 if texts
             ]
-        batches = _divide(texts, self._batch_size, current_run().limits.section_tokens)
+        batches = _divide(texts, self._batch_size, section_tokens(context.model or self._model))
         return [
             Section(
                 id=f"{name}/{number}",

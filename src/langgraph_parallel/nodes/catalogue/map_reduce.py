@@ -14,6 +14,7 @@ from langgraph_parallel.nodes.fan_out.outcome import as_json
 from langgraph_parallel.nodes.flow.synthesizer import Synthesizer
 from langgraph_parallel.nodes.work.ask import Ask
 from langgraph_parallel.nodes.work.inputs import as_json_data, found
+from langgraph_parallel.nodes.work.parts import halve, in_parts
 from langgraph_parallel.nodes.work.render import as_text
 from langgraph_parallel.nodes.work.workers import Composed, asks_in
 from langgraph_parallel.records import Estimate, Section
@@ -24,6 +25,12 @@ from langgraph_parallel.runtime.tokens import estimate_tokens
 
 MAP, REDUCE = "map", "reduce"
 """Names of the two workers; ids of reductions start with `reduce`."""
+
+
+def _halve_results(named: list[tuple[str, JsonValue]]) -> list[list[tuple[str, JsonValue]]]:
+    """Cut a group in two; two results are always reduced together."""
+    middle = len(named) // 2
+    return [named[:middle], named[middle:]] if len(named) > 3 else []
 
 
 class Reducing(Composed):
@@ -42,9 +49,16 @@ class Reducing(Composed):
         return asks_in(self._synthesizer)
 
     async def ainvoke(self, input: Any, config: RunnableConfig | None = None) -> Any:
-        """Join the results that a section needs."""
+        """Join the results that a section needs: in two halves first, if all are too long for the model."""
         section: Section = input
-        results = [(Section(id=title, title=title), value) for title, value in section.earlier.items()]
+        return await in_parts(self._join, list(section.earlier.items()), _halve_results, self.join)
+
+    async def join(self, values: Sequence[Any]) -> Any:
+        """Join the results of the parts of one item, or of a group."""
+        return await self._join([(f"part {i}", value) for i, value in enumerate(values, 1)])
+
+    async def _join(self, named: Sequence[tuple[str, Any]]) -> Any:
+        results = [(Section(id=title, title=title), as_json(value)) for title, value in named]
         joined = self._synthesizer(Gathered(results, []))
         return await joined if inspect.isawaitable(joined) else joined
 
@@ -55,6 +69,37 @@ class Reducing(Composed):
         for ask in self.asks:
             total += ask.estimate(dict.fromkeys(ask.variables, ""), run, context, more=more)
         return total
+
+
+class MapAsk(Composed):
+    """The `Ask` that handles one item: in parts, which are reduced, if its prompt is too long for the model.
+
+    Args:
+        ask: with `{content}`.
+        reducing: joins the results of the parts.
+    """
+
+    def __init__(self, ask: Ask, reducing: Reducing) -> None:
+        self._ask, self._reducing = ask, reducing
+
+    @property
+    def asks(self) -> Sequence[Ask]:
+        """The `Ask`."""
+        return [self._ask]
+
+    async def ainvoke(self, input: Any, config: RunnableConfig | None = None) -> Any:
+        """Handle an item."""
+        return await in_parts(
+            lambda item: self._ask.ainvoke(item, config), input, _halve_item, self._reducing.join
+        )
+
+    def estimate(self, input: Any, run: Run, context: Context) -> Estimate:
+        """Return the upper bounds of one answer: nothing is known of the context of the model."""
+        return self._ask.estimate(input, run, context)
+
+
+def _halve_item(section: Section) -> list[Section]:
+    return [section.model_copy(update={"content": half}) for half in halve(section.content)]
 
 
 class MapReduceSteps:

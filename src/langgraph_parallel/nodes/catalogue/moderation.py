@@ -11,13 +11,13 @@ from langgraph_parallel.nodes.fan_out.gathered import Gathered
 from langgraph_parallel.nodes.text.chunks import cut_numbered
 from langgraph_parallel.nodes.work.inputs import require_text
 from langgraph_parallel.nodes.work.offline import OfflineCapable
+from langgraph_parallel.nodes.work.parts import section_tokens
 from langgraph_parallel.offline.patterns import check_region, finds_telephones, personal_data, spam_signs
 from langgraph_parallel.prompts import list_prompts, load_prompt
 from langgraph_parallel.records import CheckOutcome, Section
 from langgraph_parallel.report.moderation import moderation_markdown
 from langgraph_parallel.runtime.context import Context
 from langgraph_parallel.runtime.models import ModelLike
-from langgraph_parallel.runtime.run import current_run
 
 ENGINES = "patterns"
 """Name of the worker that searches patterns."""
@@ -105,7 +105,7 @@ class ModerationSteps(OfflineCapable):
                 worker=check_worker_name(name),
                 data={"check": name, "offset": piece.offset},
             )
-            for piece in cut_numbered(text, current_run().limits.section_tokens)
+            for piece in cut_numbered(text, section_tokens(context.model or self._model))
             for name, check in self._checks.items()
             if check.worker is not None or uses_model
         ]

@@ -155,6 +155,8 @@ class Outcome:
         statuses = cast("list[Status]", list(report.branches))
         self.status = statuses[0] if len(statuses) == 1 else "failed"
         self.by = next(iter(causes)) if len(causes := {b.ended_by for b in inner.values()}) == 1 else None
+        kinds = {branch.cause for branch in inner.values()}
+        self.cause = next(iter(kinds)) if len(kinds) == 1 else None
         cause = next(iter(report.failures.values()), self.status)
         self.error = f"none of {sum(report.branches.values())} branches below ended ok: {cause}"
 

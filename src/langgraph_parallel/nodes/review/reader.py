@@ -10,6 +10,7 @@ from pydantic import BaseModel, BeforeValidator, Field, JsonValue
 from langgraph_parallel.nodes.review.aspects import readers
 from langgraph_parallel.nodes.review.plan import numbered
 from langgraph_parallel.nodes.work.ask import Ask
+from langgraph_parallel.nodes.work.parts import halve, in_parts
 from langgraph_parallel.nodes.work.roster import Roster
 from langgraph_parallel.prompts import Prompt
 from langgraph_parallel.records import Claim, Estimate, Lines, Part, ReviewQuestion, Severity
@@ -93,7 +94,9 @@ class Reader:
         """
         question: ReviewQuestion = input
         ask = self._ask(question)
-        answer: _Answer = await ask.ainvoke(_shown(question), config)
+        answer: _Answer = await in_parts(
+            lambda parts: ask.ainvoke(_shown(parts), config), question.parts, _halve, _join
+        )
         source = f"{self.name} ({ask.model_in_use()})"
         known = [part.path for part in question.parts]
         paths: list[JsonValue] = [*known]
@@ -109,7 +112,7 @@ class Reader:
 
     def estimate(self, input: Any, run: Run, context: Context) -> Estimate:
         """Return the upper bounds of reading; see `Ask.estimate`."""
-        return self._ask(input).estimate(_shown(input), run, context)
+        return self._ask(input).estimate(_shown(input.parts), run, context)
 
     def _ask(self, question: ReviewQuestion) -> Ask:
         aspect = question.aspect
@@ -143,8 +146,25 @@ class Reader:
         )
 
 
-def _shown(question: ReviewQuestion) -> dict[str, str]:
-    return {"files": "\n\n".join(map(numbered, question.parts))}
+def _shown(parts: Sequence[Part]) -> dict[str, str]:
+    return {"files": "\n\n".join(map(numbered, parts))}
+
+
+def _halve(parts: list[Part]) -> list[list[Part]]:
+    """Cut the parts of a question in two: between files, else within the only one."""
+    if len(parts) > 1:
+        return [parts[: len(parts) // 2], parts[len(parts) // 2 :]]
+    (part,) = parts
+    if not (halves := halve(part.text)):
+        return []
+    first = part.model_copy(update={"text": halves[0], "whole": False})
+    line = part.first + halves[0].count("\n")
+    second = part.model_copy(update={"text": halves[1], "first": line, "whole": False})
+    return [[first], [second]]
+
+
+def _join(answers: Sequence[_Answer]) -> _Answer:
+    return _Answer(findings=[finding for answer in answers for finding in answer.findings])
 
 
 def _place(reported: _Reported, parts: Sequence[Part]) -> tuple[Lines, str, str | None]:

@@ -13,11 +13,13 @@ from langgraph_parallel.nodes.review.reconcile import Reconciler
 from langgraph_parallel.nodes.review.settings import ReviewSettings
 from langgraph_parallel.nodes.text.diff import parts_under_review
 from langgraph_parallel.nodes.work.inputs import check_texts
+from langgraph_parallel.nodes.work.parts import section_tokens
 from langgraph_parallel.offline import BLIND_SPOTS
 from langgraph_parallel.records import Aspect, Ballot, Branch, Review, ReviewQuestion, Section, Skipped
 from langgraph_parallel.reducers.findings.close import Answered, close_review
 from langgraph_parallel.report.review.markdown import markdown_report
 from langgraph_parallel.runtime.context import ReviewContext
+from langgraph_parallel.runtime.models import ModelLike
 from langgraph_parallel.runtime.run import current_run
 
 NOTICE = (
@@ -65,13 +67,18 @@ class ReviewSteps:
             raise InputError(f"files is {type(files).__name__}; {_FILES}")
         check_texts(files, "files", _FILES)
         aspects, limits = self._settings.aspects_for(context), current_run().limits
+        own: list[ModelLike | None] = [*self._settings.voters.models]
+        models = own or [context.model or self._settings.model]
+        ceiling = limits.section_tokens
+        if self.uses_model(context):
+            ceiling = min(map(section_tokens, models))
         parts, unchanged = parts_under_review(files, diff)
         plan = plan_review(
             parts,
             aspects,
             readers=self._settings.model_voters(context),
             engines=self._settings.engines,
-            max_tokens=limits.section_tokens,
+            max_tokens=ceiling,
             max_questions=limits.max_sections,
         )
         skipped = [*_read_skipped(given), *unchanged, *plan.skipped]
