@@ -142,7 +142,6 @@ _BY_WORDS: Sequence[tuple[Kind, frozenset[int], "re.Pattern[str]"]] = (
     ("quota", frozenset({400, 402, 403, 429}), _QUOTA),
     ("key", frozenset({400, 401, 403}), _KEY),
     ("model", frozenset({400, 403, 404, 422}), _MODEL),
-    ("model", frozenset({404}), _A_MODEL),
 )
 """Kinds by the words of an error, under the statuses with which it may come; the first that fits counts."""
 _LATER_WORDS: Mapping[Kind, "re.Pattern[str]"] = {
@@ -183,6 +182,8 @@ def classify(error: BaseException) -> Failure:
     status = said.status if said.status is not None and (status is None or status < 400) else status
     status = status if status is None or status >= 400 else None
     if status is None and not said.is_error:
+        if isinstance(answered, EndpointError):
+            return Failure("server", message=str(answered))
         if isinstance(error, ValueError) and _FILTER.search(str(error)):  # LangChain's for Azure
             return Failure("filter", message=str(error))
         return Failure(_kind_without_answer(error), message=str(error))
@@ -219,28 +220,26 @@ def _kind(status: int | None, said: "_Said", error: BaseException) -> Kind:
     known = _CODES.get(said.code)
     if known and not (known == "quota" and _says_when(said, error)):
         return known
+    if status is None and (later := _kind_by_words(said.message, _LATER_WORDS)):
+        return later
     if _PAGE.match(said.message) and status in (None, 404, 405):
         return "address"
     for kind, statuses, words in _BY_WORDS:
         if (status is None or status in statuses) and words.search(said.message):
-            if kind == "quota" and _says_when(said, error):
-                continue
-            if kind == "context" and _PER_TIME.search(said.message):
-                continue
-            if kind == "model" and said.parameter:
-                continue
-            return kind
+            is_rate = kind == "quota" and _says_when(said, error)
+            is_rate = is_rate or (kind == "context" and bool(_PER_TIME.search(said.message)))
+            if not is_rate and not (kind == "model" and said.parameter):
+                return kind
     if status is None:
-        return _kind_by_words(said.message)
+        return _kind_by_words(said.message, {"address": _PATH}) or "server"
+    if status == 404 and _A_MODEL.search(said.message):
+        return "model"
     return _STATUS.get(status) or ("request" if 400 <= status < 500 else "server")
 
 
-def _kind_by_words(words: str) -> Kind:
-    """Classify an error in an answer of 200 that has no code."""
-    for kind, pattern in _LATER_WORDS.items():
-        if pattern.search(words):
-            return kind
-    return "address" if _PATH.search(words) else "server"
+def _kind_by_words(words: str, patterns: Mapping[Kind, "re.Pattern[str]"]) -> Kind | None:
+    """Return the first kind whose words occur; None if none do."""
+    return next((kind for kind, pattern in patterns.items() if pattern.search(words)), None)
 
 
 def _says_when(said: "_Said", error: BaseException) -> bool:

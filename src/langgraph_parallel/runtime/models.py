@@ -20,7 +20,7 @@ from typing_extensions import TypeAliasType
 from langgraph_parallel.errors import ModelError, NoModelError
 from langgraph_parallel.runtime.limits import Limits
 from langgraph_parallel.runtime.loops import loop_local_async
-from langgraph_parallel.runtime.redact import describe
+from langgraph_parallel.runtime.redact import describe, redact
 from langgraph_parallel.runtime.transport import adopted_fields, http_client, is_instance, is_openai
 
 if TYPE_CHECKING:
@@ -98,6 +98,8 @@ def require_model(model: ModelLike | None) -> ModelLike:
         ModelError: as `check_model`.
     """
     chosen = nameable_model(model)
+    if isinstance(chosen, str) and chosen.startswith("openai:"):
+        _check_base_url()
     if isinstance(chosen, str) and chosen.startswith("openai:") and not _openai_configured():
         raise NoModelError(
             f"no key for {chosen}: set OPENAI_API_KEY, or OPENAI_BASE_URL for a server without keys"
@@ -173,6 +175,18 @@ def is_self_hosted(model: BaseChatModel) -> bool:
     if cast("BaseChatOpenAI", model)._use_responses_api({}):
         return False
     return not (urlsplit(get_endpoint(model)).hostname or "").endswith("openai.com")
+
+
+def _check_base_url() -> None:
+    """Check the address that the environment names.
+
+    Raises:
+        ModelError: it is not one of HTTP.
+    """
+    url = os.environ.get("OPENAI_BASE_URL", "").strip()
+    parts = urlsplit(url)
+    if url and not (parts.scheme in ("http", "https") and parts.hostname):
+        raise ModelError(f"OPENAI_BASE_URL is {redact(url)!r}; expected http://host/v1 or https://host/v1")
 
 
 def _openai_configured() -> bool:

@@ -220,6 +220,8 @@ class BoundModel:
         if self._temperature is not None and "temperature" not in dialect.dropped:
             options["temperature"] = self._temperature
         ceiling = self._ceiling if dialect.ceiling and not dialect.thinks else None
+        if getattr(model, "max_tokens", None) is not None:
+            ceiling = None  # the caller has set one
         if not self._speaks_openai:
             return self._bind_other(model, options, ceiling, version)
         if self._schema is not None and dialect.format != "text":

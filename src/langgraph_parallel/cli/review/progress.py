@@ -57,7 +57,7 @@ class ProgressDisplay:
         if not self._bar:
             voters = f"{vote.leaves.get('ok', 0)} of {count(sum(vote.leaves.values()), 'voter')}"
             seconds = vote.ended - vote.started
-            self._print_line(f"{vote.name}: {voters if vote.ok else vote.error}, {seconds:.1f} s")
+            self._print_line(f"{vote.name}: {voters}, {seconds:.1f} s")  # the causes follow, each once
 
     def _print_line(self, text: str) -> None:
         print(visible(text), file=sys.stderr, flush=True)

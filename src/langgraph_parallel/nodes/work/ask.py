@@ -175,17 +175,18 @@ class Ask:
         self, message: AIMessage, messages: Sequence[BaseMessage], calling: Calling[AIMessage]
     ) -> str:
         """Return the text of an answer, continued where it was cut off and the caller asks for that."""
-        parts: list[str] = []
-        for _ in range(self.continuations):
+        text = ""
+        for left in reversed(range(self.continuations + 1)):
             try:
-                return "".join([*parts, read_message(message).whole_text()])
+                whole = read_message(message).whole_text()
+                return f"{text}{_unstripped(message)}".strip() if text else whole
             except CutAnswer as cut:
-                if not cut.partial:
+                if not left or not cut.partial:
                     raise
-                parts.append(message.text if not parts else cut.partial)
-                so_far = [AIMessage("".join(parts)), HumanMessage(_CONTINUE.text)]
-                message = await calling.send([*messages, *so_far], purpose="continue")
-        return "".join([*parts, read_message(message).whole_text()])
+            text += _unstripped(message)
+            so_far = [AIMessage(text), HumanMessage(_CONTINUE.text)]
+            message = await calling.send([*messages, *so_far], purpose="continue")
+        raise AssertionError("the last answer is returned or raises")  # pragma: no cover
 
     def estimate(self, input: object, run: Run, context: Context, *, more: int = 0) -> Estimate:
         """Return the upper bounds of one answer: a request, and a repair if there is a schema.
@@ -273,6 +274,12 @@ class Ask:
         composed = compose(self.prompt, data, {**self.given, **trusted}, role=self.role)
         form = "" if self.schema is None else f"\n\n{answer_form(self.schema)}"
         return [SystemMessage(composed.system), HumanMessage(f"{composed.human}{form}")]
+
+
+def _unstripped(message: AIMessage) -> str:
+    """Return the text of an answer with the white space at its ends, if nothing else is left out of it."""
+    text = read_message(message).text
+    return message.text if message.text.strip() == text else text
 
 
 def _variables(input: object) -> dict[str, Any]:
