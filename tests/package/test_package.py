@@ -134,7 +134,18 @@ ROOMS = [
     "cli",
 ]
 """The rooms of the package; each may import those before it, and none that comes after it."""
-PUBLIC = {"agents", "completion", "limiting", "plan", "rules", "split", "stops", "synthesize", "votes"}
+PUBLIC = {
+    "agents",
+    "completion",
+    "limiting",
+    "media",
+    "plan",
+    "rules",
+    "split",
+    "stops",
+    "synthesize",
+    "votes",
+}
 """Namespaces for users; nothing inside imports them."""
 
 

@@ -21,6 +21,7 @@ VARIABLES = {
     "data": {"boundary"},
     "answer": {"fields"},
     "continue": set(),
+    "attached": set(),
     "voting/judge": {"question", "answers"},
     "sectioning/plan": {"most", "content"},
     "voting/question": {"question"},

@@ -58,10 +58,11 @@ class VotingInput(TypedDict):
 
     question: Required[
         Annotated[
-            str,
+            str | list[str | dict[str, Any]],
             Field(
                 title="Question",
-                description="What the voters answer, independently of each other.",
+                description="What the voters answer, independently of each other: a text, or a list of texts "
+                "and content blocks, such as pictures.",
                 examples=["Is 2027 a prime number? Answer yes or no."],
             ),
         ]
@@ -112,10 +113,11 @@ def create_voting(
 ) -> CompiledStateGraph[Any, Any, Any, Any]:
     """Build a graph that puts one question to several voters, decides by a rule, and knows when to stop.
 
-    Input: `question`. Output: `verdict` (`Verdict`), `ballots` (list of `Ballot`, in the voters' order),
-    `missing` (voters that were asked and gave no answer), `branches` (a `Branch` for each voter that was
-    asked), `run_report` (`RunReport`). A voter that fails, times out or gives no valid choice supports
-    nothing; the verdict counts it under `failed`, `timed_out` or `abstained`.
+    Input: `question`, a text, or a list of texts and content blocks (see `media`). Output: `verdict`
+    (`Verdict`), `ballots` (list of `Ballot`, in the voters' order), `missing` (voters that were asked and
+    gave no answer), `branches` (a `Branch` for each voter that was asked), `run_report` (`RunReport`). A
+    voter that fails, times out or gives no valid choice supports nothing; the verdict counts it under
+    `failed`, `timed_out` or `abstained`.
 
     Voters are asked in waves. By default no voter is asked whose ballot cannot change the choice: of three
     voters two are asked, and the third only if they disagree. `wave="all"` asks all voters at once, which

@@ -14,6 +14,8 @@ class Section(Record):
     """Display name in traces, progress and results."""
     content: str = ""
     """The material to work on. It is untrusted: data, never instructions."""
+    blocks: list[dict[str, JsonValue]] = []
+    """Pictures and files that belong to the content, as LangChain's content blocks (see `media`)."""
     instructions: str = ""
     """What to do with the content, for example a criterion or a brief."""
     worker: str = ""

@@ -41,6 +41,8 @@ from langgraph_parallel.runtime.tokens import estimate_tokens
 from langgraph_parallel.runtime.waits import retry_after
 
 AnswerT = TypeVar("AnswerT")
+_MEDIA_TOKENS = 1500
+"""About as many as a page, or a picture of a million pixels."""
 
 
 class Sender(Protocol[AnswerT]):
@@ -258,8 +260,10 @@ class Calling(Generic[AnswerT]):
 
 
 def count_tokens(messages: Sequence[BaseMessage]) -> int:
-    """Return the tokens of a prompt, estimated."""
-    return sum(estimate_tokens(message.text) for message in messages)
+    """Return the tokens of a prompt, estimated; pictures and files are assumed to take 1,500 each."""
+    blocks = [block for message in messages if isinstance(message.content, list) for block in message.content]
+    media: int = sum(isinstance(block, dict) and block.get("type") != "text" for block in blocks)
+    return _MEDIA_TOKENS * media + sum(estimate_tokens(message.text) for message in messages)
 
 
 async def _first_answer(racing: Sequence["asyncio.Task[AnswerT]"]) -> AnswerT:

@@ -1,6 +1,7 @@
 """Failures in words: what an endpoint refused, why, and the way out. The same cause has the same words."""
 
-from langgraph_parallel.runtime.failure import Failure, Kind, classify
+from langgraph_parallel.runtime.failure import Failure, classify
+from langgraph_parallel.runtime.kinds import Kind
 from langgraph_parallel.runtime.redact import EXPLAINED, redact, root_cause
 
 _KIND = "_langgraph_parallel_kind"

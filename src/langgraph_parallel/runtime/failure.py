@@ -7,7 +7,6 @@ Servers word the same refusal in many ways, under different statuses, and some p
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
 
 from langgraph_parallel.errors import (
     AnswerError,
@@ -24,32 +23,9 @@ from langgraph_parallel.runtime.client_errors import (
     is_connection_error,
     is_timeout_error,
 )
+from langgraph_parallel.runtime.error_body import CODES, Said
+from langgraph_parallel.runtime.kinds import Kind
 from langgraph_parallel.runtime.redact import root_cause
-
-Kind = Literal[
-    "throttled",
-    "overloaded",
-    "server",
-    "connection",
-    "timeout",
-    "key",
-    "permission",
-    "quota",
-    "model",
-    "address",
-    "context",
-    "filter",
-    "refused",
-    "cut",
-    "empty",
-    "invalid",
-    "option",
-    "request",
-    "other",
-]
-"""`context` to `invalid`: an answer that cannot be used (`errors.AnswerError`); `option`: the endpoint or the
-model does not take a parameter; `request`: anything else that is wrong with the request; `other`: not an
-answer of an endpoint."""
 
 LATER: frozenset[Kind] = frozenset({"throttled", "overloaded"})
 """The endpoint says: later."""
@@ -80,27 +56,6 @@ _ANSWERS: Sequence[tuple[type[AnswerError], Kind]] = (
     (EmptyAnswer, "empty"),
     (InvalidAnswer, "invalid"),
 )
-_CODES: Mapping[str, Kind] = {
-    "insufficient_quota": "quota",
-    "billing_hard_limit_reached": "quota",
-    "invalid_api_key": "key",
-    "authentication_error": "key",
-    "unauthenticated": "key",
-    "model_not_found": "model",
-    "deploymentnotfound": "model",
-    "context_length_exceeded": "context",
-    "exceed_context_size_error": "context",
-    "content_filter": "filter",
-    "content_policy_violation": "filter",
-    "unsupported_parameter": "option",
-    "unsupported_value": "option",
-    "overloaded_error": "overloaded",
-    "server_is_overloaded": "overloaded",
-    "server_error": "server",
-    "rate_limit_exceeded": "throttled",
-    "rate_limit_error": "throttled",
-    "resource_exhausted": "throttled",
-}
 _CONTEXT = re.compile(
     r"context.{0,20}(length|window|size|limit)|context_length"
     r"|(prompt|input|request|messages?)\b.{0,60}(too long|too large|too many tokens|exceed)"
@@ -176,9 +131,9 @@ def classify(error: BaseException) -> Failure:
         named = (kind for answer, kind in _ANSWERS if isinstance(error, answer))
         return Failure(next(named, "other"), message=str(error))
     if any(kind.__name__ == "ContextOverflowError" for kind in type(error).__mro__):  # LangChain's own
-        return Failure("context", _status(_answered(error)), _Said.of(_answered(error)).message)
+        return Failure("context", _status(_answered(error)), Said.of(_answered(error)).message)
     answered = _answered(error)
-    status, said = _status(answered), _Said.of(answered)
+    status, said = _status(answered), Said.of(answered)
     status = said.status if said.status is not None and (status is None or status < 400) else status
     status = status if status is None or status >= 400 else None
     if status is None and not said.is_error:
@@ -197,7 +152,7 @@ def _answered(error: BaseException) -> BaseException:
     for _ in range(_DEEPEST_CAUSE):
         if cause is None:
             break
-        if isinstance(cause, EndpointError) or _status(cause) is not None or _Said.of(cause).is_error:
+        if isinstance(cause, EndpointError) or _status(cause) is not None or Said.of(cause).is_error:
             return cause
         cause = cause.__cause__
     return error
@@ -215,9 +170,9 @@ def _kind_without_answer(error: BaseException) -> Kind:
     return "connection" if is_connection_error(error) else "other"
 
 
-def _kind(status: int | None, said: "_Said", error: BaseException) -> Kind:
+def _kind(status: int | None, said: Said, error: BaseException) -> Kind:
     """Classify what an endpoint answered."""
-    known = _CODES.get(said.code)
+    known = CODES.get(said.code)
     if known and not (known == "quota" and _says_when(said, error)):
         return known
     if status is None and (later := _kind_by_words(said.message, _LATER_WORDS)):
@@ -242,7 +197,7 @@ def _kind_by_words(words: str, patterns: Mapping[Kind, "re.Pattern[str]"]) -> Ki
     return next((kind for kind, pattern in patterns.items() if pattern.search(words)), None)
 
 
-def _says_when(said: "_Said", error: BaseException) -> bool:
+def _says_when(said: Said, error: BaseException) -> bool:
     """Return whether an endpoint says that its quota comes back: then it is a rate."""
     headers: Mapping[str, str] = getattr(getattr(error, "response", None), "headers", None) or {}
     return "retry-after" in headers or bool(_PER_TIME.search(said.message) or "retryDelay" in said.message)
@@ -255,67 +210,3 @@ def _status(error: BaseException) -> int | None:
     if status is None:  # Google's clients
         status = getattr(error, "code", None)
     return int(status) if isinstance(status, int) and 100 <= status < 600 else None
-
-
-@dataclass(frozen=True)
-class _Said:
-    """What the body of an answer says about an error."""
-
-    message: str = ""
-    code: str = ""
-    parameter: str = ""
-    status: int | None = None
-    is_error: bool = False
-
-    @classmethod
-    def of(cls, error: BaseException) -> "_Said":
-        body = getattr(error, "body", None)
-        if body is None and isinstance(details := getattr(error, "details", None), Mapping):
-            body = details  # Google's clients
-        if body is None and isinstance(error, ValueError) and error.args:
-            body = _body_in(error.args[0])
-        if body is None:
-            own_code = getattr(error, "code", None)
-            return cls(str(error), own_code.lower() if isinstance(own_code, str) else "")
-        return read_error(body) or cls(str(error))
-
-
-def _body_in(said: Any) -> Any:
-    """Return the body in an error of LangChain's for an answer of 200, or a stream, that holds one."""
-    if isinstance(said, Mapping):
-        return said if said.get("message") or said.get("error") else None
-    if hasattr(said, "code") and hasattr(said, "message"):
-        return {"code": said.code, "message": said.message}
-    code, colon, message = str(said).partition(": ")
-    return {"code": code, "message": message} if colon and code in _CODES else None
-
-
-def read_error(body: Any) -> _Said | None:
-    """Return what a body says about an error; None if it holds none.
-
-    Args:
-        body: parsed JSON, or text. Known are the forms of OpenAI, Anthropic, Google and FastAPI.
-    """
-    if isinstance(body, str):
-        return _Said(body, is_error=True) if body else None
-    if not isinstance(body, Mapping):
-        return None
-    detail = body.get("error") or body.get("detail") or body.get("errors") or body
-    if isinstance(detail, list) and detail:
-        detail = detail[0]
-    if not isinstance(detail, Mapping):
-        return _Said(str(detail), is_error=True)
-    inner = detail.get("error")
-    detail = inner if isinstance(inner, Mapping) else detail
-    message = detail.get("message") or detail.get("msg") or detail.get("detail") or ""
-    raw = (detail.get("metadata") or {}).get("raw") if isinstance(detail.get("metadata"), Mapping) else None
-    codes = [detail.get(key) for key in ("code", "type", "status")]
-    numbers = [int(str(code)) for code in codes if str(code).isdecimal()]
-    words = [str(code).lower() for code in codes if code and not str(code).isdecimal()]
-    return _Said(
-        message=f"{message} {raw}" if isinstance(raw, str) else str(message) or str(detail),
-        code=next((word for word in words if word in _CODES), words[0] if words else ""),
-        parameter=str(detail.get("param") or ""),
-        status=next((number for number in numbers if 400 <= number < 600), None),
-        is_error=bool(message or numbers or body.get("error")),
-    )

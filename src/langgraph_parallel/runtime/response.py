@@ -4,7 +4,8 @@ import re
 from typing import Any
 
 from langgraph_parallel.errors import EndpointError
-from langgraph_parallel.runtime.failure import Kind, classify
+from langgraph_parallel.runtime.failure import classify
+from langgraph_parallel.runtime.kinds import Kind
 
 NO_COMPLETION = "the endpoint's answer is not a chat completion; expected choices[0].message"
 _MAY_BE_ERROR = re.compile(rb'"error"\s*:\s*(?!null)|"finish_reason"\s*:\s*"error"')

@@ -26,7 +26,7 @@ from langgraph_parallel.runtime.budget import Budget
 from langgraph_parallel.runtime.context import current_context
 from langgraph_parallel.runtime.early_end import EarlyEnd, IsOver, Race
 from langgraph_parallel.runtime.explain import mark
-from langgraph_parallel.runtime.failure import Kind
+from langgraph_parallel.runtime.kinds import Kind
 from langgraph_parallel.runtime.limits import Limits, limits_from_environment, merge_limits
 
 _KEY = "__langgraph_parallel_run"

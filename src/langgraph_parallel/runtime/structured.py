@@ -163,7 +163,8 @@ class BoundModel:
         self, form: Form, messages: Sequence[BaseMessage], config: RunnableConfig
     ) -> AIMessage:
         listener = stream_listener.get()
-        if listener is None and form.direct is not None and form.direct.is_unheard(config):
+        is_text = all(isinstance(message.content, str) for message in messages)
+        if listener is None and is_text and form.direct is not None and form.direct.is_unheard(config):
             return await form.direct.ainvoke(messages)
         try:
             if listener is not None and form.streams:

@@ -7,6 +7,7 @@ from langgraph.pregel.protocol import PregelProtocol
 from typing_extensions import TypedDict
 
 from langgraph_parallel.nodes.work.ask import Ask
+from langgraph_parallel.nodes.work.media import text_of
 from langgraph_parallel.nodes.work.workers import Worker, asks_in
 from langgraph_parallel.runtime.graph import ParallelGraph
 from langgraph_parallel.runtime.models import ModelLike, require_model
@@ -118,5 +119,5 @@ def question_input(worker: Worker, question: object, **values: object) -> object
         names = worker.variables if len(worker.variables) == 1 else {"question"}
         return {**dict.fromkeys(names, question), **values}
     if isinstance(worker, ParallelGraph) and worker.governing.from_text is not None:
-        return worker.governing.from_text("question", str(question))
+        return worker.governing.from_text("question", text_of(question))
     return {"question": question} if isinstance(worker, PregelProtocol) else question

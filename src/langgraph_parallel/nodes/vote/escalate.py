@@ -14,6 +14,7 @@ from langgraph_parallel.nodes.fan_out.handover import Handover, get_handover
 from langgraph_parallel.nodes.vote.fallback import updated_report
 from langgraph_parallel.nodes.vote.judge import render_choice
 from langgraph_parallel.nodes.vote.poll import VoteSettings
+from langgraph_parallel.nodes.work.media import text_of
 from langgraph_parallel.records import Answer, Escalation, Tally
 from langgraph_parallel.reducers.votes.counting import override_verdict
 from langgraph_parallel.reducers.votes.normalise import find_choice
@@ -34,7 +35,7 @@ def escalate_node(settings: VoteSettings) -> Callable[..., Any]:
         choices = settings.choices
         escalation = Escalation(
             title=settings.label(question),
-            question=str(question),
+            question=text_of(question),
             verdict=verdict,
             choices=None if choices is None else list(choices),
             form=chooses(settings.rule),

@@ -25,7 +25,7 @@ def voting_estimator(settings: VoteSettings) -> Estimator:
         for decider in (settings.rule, settings.on_undecided):
             if isinstance(decider, Judge):
                 answers = len(voters) * run.limits.answer_tokens
-                variables = {"question": str(question), "answers": ""}
+                variables = {"question": question, "answers": ""}
                 for _ in range(decider.readings):
                     total += await estimate_worker(decider.ask, variables, run, context, more=answers)
             elif isinstance(decider, Worker):

@@ -16,6 +16,7 @@ from langgraph_parallel.nodes.vote.electorate import question_input
 from langgraph_parallel.nodes.vote.judge import Judge, render_choice
 from langgraph_parallel.nodes.vote.poll import Undecided, VoteSettings
 from langgraph_parallel.nodes.work.ask import Ask
+from langgraph_parallel.nodes.work.media import text_of
 from langgraph_parallel.nodes.work.roster import QUESTION_KEYS
 from langgraph_parallel.nodes.work.workers import Worker, WorkerLike, as_worker, asks_in
 from langgraph_parallel.records import RunReport, Tally, Verdict
@@ -82,7 +83,9 @@ def fallback_node(settings: VoteSettings) -> Callable[..., Any]:
         note = ""
         with closing_step("fallback") as step:
             if isinstance(fallback, Judge):
-                choice, note = await fallback.choose(str(state["question"]), ballots, _candidates(verdict))
+                choice, note = await fallback.choose(
+                    text_of(state["question"]), ballots, _candidates(verdict)
+                )
             elif isinstance(fallback, Worker):
                 choice, note = await _ask_worker(settings, fallback, state, config, step)
             elif not isinstance(fallback, str):

@@ -14,6 +14,7 @@ from langgraph_parallel.nodes.vote.electorate import Vote
 from langgraph_parallel.nodes.vote.fallback import deciding_asks
 from langgraph_parallel.nodes.vote.judge import Judge, undecided_verdict
 from langgraph_parallel.nodes.vote.poll import Poll, VoteSettings, require_question
+from langgraph_parallel.nodes.work.media import text_of
 from langgraph_parallel.records import Branch, Tally, Verdict
 from langgraph_parallel.reducers.completion import check_completion
 from langgraph_parallel.reducers.votes.agreement import too_perfect
@@ -123,7 +124,7 @@ def close_node(settings: VoteSettings) -> Callable[..., Any]:
         ballots = poll.tally(branches)
         verdict: Verdict | None = None
         with closing_step(settings.rule.name) as step:
-            verdict = await _apply(settings.rule, str(state["question"]), ballots)
+            verdict = await _apply(settings.rule, text_of(state["question"]), ballots)
         verdict = verdict or undecided_verdict(ballots, settings.rule.name)
         remarks = _remarks(poll, branches, ballots, verdict)
         step.saved, step.trials = remarks["not_asked"], poll.trials(branches)

@@ -13,6 +13,7 @@ from langgraph.graph.state import CompiledStateGraph
 from langgraph_parallel.answers.message import read_message
 from langgraph_parallel.arguments import checked
 from langgraph_parallel.errors import InvalidAnswer, UsageError
+from langgraph_parallel.nodes.work.media import divide_media
 from langgraph_parallel.nodes.work.render import as_text, section_text
 from langgraph_parallel.records import Call, Section
 from langgraph_parallel.runtime.graph import is_resuming
@@ -138,9 +139,14 @@ def _messages_in(state: Any) -> list[BaseMessage]:
 
 
 def _as_message(work: object) -> dict[str, list[BaseMessage]]:
-    """Return the input of an agent: the work as one message."""
-    text = section_text(work) if isinstance(work, Section) else as_text(_plain(work))
-    return {"messages": [HumanMessage(text)]}
+    """Return the input of an agent: the work as one message, with its pictures and files."""
+    if isinstance(work, Section):
+        text, blocks = section_text(work), work.blocks
+    elif (divided := divide_media(work)) is not None:
+        text, blocks = divided[0], [dict(block) for block in divided[1]]
+    else:
+        return {"messages": [HumanMessage(as_text(_plain(work)))]}
+    return {"messages": [HumanMessage([{"type": "text", "text": text}, *blocks] if blocks else text)]}
 
 
 def _plain(work: Any) -> Any:

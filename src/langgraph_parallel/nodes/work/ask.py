@@ -1,7 +1,6 @@
 """Ask: one question to one model."""
 
 import asyncio
-import json
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any, Self
 
@@ -16,11 +15,12 @@ from langgraph_parallel.answers.read import read_record
 from langgraph_parallel.arguments import at_least, checked
 from langgraph_parallel.errors import CutAnswer, EmptyAnswer, InputError, InvalidAnswer
 from langgraph_parallel.nodes.work.form import answer_form, repair_message
-from langgraph_parallel.nodes.work.render import as_sections
+from langgraph_parallel.nodes.work.media import divide_media
+from langgraph_parallel.nodes.work.variables import divided, fields_of
 from langgraph_parallel.prompts import PromptLike, as_prompt, compose, load_prompt
-from langgraph_parallel.records import Estimate, Section, Usage
+from langgraph_parallel.records import Estimate, Usage
 from langgraph_parallel.runtime.account import Account
-from langgraph_parallel.runtime.calling import Calling
+from langgraph_parallel.runtime.calling import Calling, count_tokens
 from langgraph_parallel.runtime.context import Context, current_context
 from langgraph_parallel.runtime.limiter_registry import get_limiter
 from langgraph_parallel.runtime.limits import Limits, merge_limits, worker_limits
@@ -42,9 +42,8 @@ from langgraph_parallel.runtime.redis_limits import get_shared
 from langgraph_parallel.runtime.run import Run, current_run
 from langgraph_parallel.runtime.slots import Rates
 from langgraph_parallel.runtime.structured import BoundModel
-from langgraph_parallel.runtime.tokens import estimate_tokens
 
-_CONTINUE = load_prompt("continue")
+_CONTINUE, _ATTACHED = load_prompt("continue"), load_prompt("attached")
 _REPAIR_TOKENS = 800
 """Tokens that a repair request adds to the prompt and the answer that it repeats."""
 
@@ -134,7 +133,8 @@ class Ask:
         """Ask once.
 
         Args:
-            input: a mapping or a record with the prompt's variables; a text if there is only one variable.
+            input: a mapping or a record with the prompt's variables; a text if there is only one variable. A
+                value may be a list of texts and content blocks (see `media`), where the model takes them.
             config: its `run_name` names the model call in traces.
 
         Returns:
@@ -201,7 +201,7 @@ class Ask:
             InputError, PromptError, ModelError: as `ainvoke`, except that no API key is required.
         """
         limits = run.limits_for(self.limits)
-        prompt = more + sum(estimate_tokens(m.text) for m in self._messages(self._data(input)))
+        prompt = more + count_tokens(self._messages(self._data(input)))
         repairs = 0 if self.schema is None else 1
         asked = prompt + repairs * (prompt + limits.answer_tokens + _REPAIR_TOKENS)
         answered = limits.answer_tokens * (1 + repairs)
@@ -250,44 +250,40 @@ class Ask:
         bound = BoundModel(model, self.schema, self.temperature, ceiling)
         return model, bound, priced, get_endpoint(model), Account.of(model)
 
-    def _data(self, input: object) -> dict[str, str]:
+    def _data(self, input: object) -> dict[str, Any]:
+        """Return the values of the prompt's variables."""
         names = self.variables
-        if isinstance(input, str):
+        if isinstance(input, str) or divide_media(input) is not None:
             if len(names) != 1:
                 raise InputError(
                     f"prompt {self.prompt.name!r} has {len(names)} variables; pass a mapping of them, "
                     "not a text"
                 )
             return dict.fromkeys(names, input)
-        fields = _variables(input)
+        fields = fields_of(input)
         if missing := names - fields.keys():
             lacking = ", ".join(sorted(missing))
             raise InputError(
                 f"prompt {self.prompt.name!r} needs {lacking}; the input has "
                 f"{', '.join(sorted(fields)) or 'nothing'}"
             )
-        return {name: _text(fields[name]) for name in names}
+        return {name: fields[name] for name in names}
 
-    def _messages(self, values: Mapping[str, str]) -> list[BaseMessage]:
-        trusted = {name: value for name, value in values.items() if name in self.instructing}
-        data = {name: value for name, value in values.items() if name not in trusted}
+    def _messages(self, values: Mapping[str, Any]) -> list[BaseMessage]:
+        parts = {name: divided(value) for name, value in values.items()}
+        blocks = [dict(block) for _, blocks in parts.values() for block in blocks]
+        trusted = {name: text for name, (text, _) in parts.items() if name in self.instructing}
+        data = {name: text for name, (text, _) in parts.items() if name not in trusted}
         composed = compose(self.prompt, data, {**self.given, **trusted}, role=self.role)
         form = "" if self.schema is None else f"\n\n{answer_form(self.schema)}"
-        return [SystemMessage(composed.system), HumanMessage(f"{composed.human}{form}")]
+        human = f"{composed.human}{form}"
+        if not blocks:
+            return [SystemMessage(composed.system), HumanMessage(human)]
+        system = f"{composed.system}\n\n{_ATTACHED.text}"
+        return [SystemMessage(system), HumanMessage([{"type": "text", "text": human}, *blocks])]
 
 
 def _unstripped(message: AIMessage) -> str:
     """Return the text of an answer with the white space at its ends, if nothing else is left out of it."""
     text = read_message(message).text
     return message.text if message.text.strip() == text else text
-
-
-def _variables(input: object) -> dict[str, Any]:
-    """Return the fields of a mapping or a record; of a section also its `data` and its earlier results."""
-    if isinstance(input, Section):
-        return {**input.data, **dict(input), "earlier": as_sections(input.earlier.items())}
-    return dict(input) if isinstance(input, Mapping | BaseModel) else {}
-
-
-def _text(value: object) -> str:
-    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)

@@ -1,0 +1,26 @@
+"""The variables of a prompt, from what a worker gets."""
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from pydantic import BaseModel
+
+from langgraph_parallel.nodes.work.media import Block, divide_media
+from langgraph_parallel.nodes.work.render import as_sections
+from langgraph_parallel.records import Section
+
+
+def fields_of(input: object) -> dict[str, Any]:
+    """Return the fields of a mapping or a record; of a section also its `data` and its earlier results."""
+    if isinstance(input, Section):
+        content = [input.content, *input.blocks] if input.blocks else input.content
+        earlier = as_sections(input.earlier.items())
+        return {**input.data, **dict(input), "content": content, "earlier": earlier}
+    return dict(input) if isinstance(input, Mapping | BaseModel) else {}
+
+
+def divided(value: object) -> tuple[str, list[Block]]:
+    """Return a value as text, and the pictures and files in it."""
+    text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)
+    return divide_media(value) or (text, [])
