@@ -1,0 +1,1 @@
+"""Tests with servers by others: a real small model, a mock server, a proxy."""
