@@ -328,9 +328,12 @@ async def test_any_graph_with_messages_in_its_state_is_an_agent() -> None:
 REFUSING: dict[str, tuple[Callable[[Any], Any], str]] = {
     "voter": (lambda g: create_voting(voters=[g]), "the keys question"),
     "fallback": (lambda g: create_voting(voters=[len], on_undecided=g), "the keys question"),
-    "worker": (lambda g: create_sectioning(planner=split.by_heading(), worker=g), "the keys content, data"),
-    "section": (lambda g: create_market_study(worker=g), "the keys content, data"),
-    "debater": (lambda g: create_debate(debaters=[g, g]), "the keys content, data"),
+    "worker": (
+        lambda g: create_sectioning(planner=split.by_heading(), worker=g),
+        "the keys blocks, content, data",
+    ),
+    "section": (lambda g: create_market_study(worker=g), "the keys blocks, content, data"),
+    "debater": (lambda g: create_debate(debaters=[g, g]), "the keys blocks, content, data"),
     "guarded": (lambda g: create_guarded(worker=g), "a text"),
     "check": (lambda g: create_guarded(checks={"c": g}), "a text"),
     "drafter": (lambda g: create_best_of(drafters=[g, g]), "a text"),

@@ -274,7 +274,7 @@ def _is_running(process: int) -> bool:
 async def test_an_engine_that_breaks_is_reported_and_its_family_still_votes(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """If one of two engines fails, the family votes with the other, and the failure is listed."""
+    """If one of two engines fails, the family votes with the other; if all fail, there is no review."""
     broken = Engine("broken", "no_such_module_at_all", lambda *_: [], lambda _: iter(()))
     good = families_for("security")[0].seats[0]
     family = Family("bandit", (Seat(broken), good), ("S",))
@@ -286,7 +286,7 @@ async def test_an_engine_that_breaks_is_reported_and_its_family_still_votes(
     only = Family("bandit", (Seat(broken),), ("S",))
     monkeypatch.setattr("langgraph_parallel.nodes.review.voters.families_for", lambda _: [only])
     out = await create_review(aspects=["security"]).ainvoke({"files": {"a.py": UNSAFE}})
-    assert out["review"].aspects[0].status == "not judged"
+    assert (out["review"], out["findings"], out["run_report"].status) == (None, None, "failed")
     assert "EngineError" in out["run_report"].failures["vote[security#bandit] in review[security] a.py"]
 
 

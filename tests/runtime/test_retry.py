@@ -113,6 +113,14 @@ NOW = 784111777.0  # Sun, 06 Nov 1994 08:49:37 GMT, the example of RFC 9110
         ({"retry_after": "Sun, 06 Nov 1994 08:50:07 GMT"}, 30.0),
         ({"retry_after": "Sun, 06 Nov 1994 08:49:00 GMT"}, 0.0),
         ({"retry_after": "soon"}, None),
+        ({"retry_after": "6m0s"}, 360.0),
+        ({"retry_after": "120ms"}, 0.12),
+        ({"retry_after": "1h 2m 3s"}, 3723.0),
+        ({"retry_after": "1994-11-06T08:50:07Z"}, 30.0),
+        ({"retry_after": "1994-11-06T09:50:07+01:00"}, 30.0),
+        ({"retry_after": "1e308"}, None),
+        ({"retry_after": "inf"}, None),
+        ({"retry_after_ms": "1e308"}, None),
         ({"retry_after": ""}, None),
         ({"retry_after": "Mon, 01 Jan 99999999999 00:00:00 GMT"}, None),
         ({}, None),
@@ -122,6 +130,42 @@ NOW = 784111777.0  # Sun, 06 Nov 1994 08:49:37 GMT, the example of RFC 9110
 def test_the_pause_that_a_server_asks_for_is_read(headers: dict[str, str], seconds: float | None) -> None:
     """Seconds, a date or milliseconds; a date in the past is a pause of 0, and nonsense is not a pause."""
     assert retry_after(Answered(429, **headers), now=NOW) == seconds
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "1795915002",
+        "1795915002.0",
+        "1795915002000",
+        "1795915002000000",
+        "2026-11-29T01:16:42Z",
+        "2026-11-29T02:16:42+01:00",
+        "30",
+        "30s",
+    ],
+)
+def test_a_point_in_time_is_a_pause_until_then(text: str) -> None:
+    """Seconds, milliseconds or microseconds of the epoch, ISO dates; in Retry-After and in a reset."""
+    now = 1795914972.0
+    assert retry_after(Answered(429, retry_after=text), now=now) == 30.0
+    assert reset_after({"x-ratelimit-remaining": "0", "x-ratelimit-reset": text}, now=now) == 30.0
+
+
+@pytest.mark.parametrize(
+    ("message", "seconds"),
+    [
+        ("Rate limit reached. Please try again in 1.2s.", 1.2),
+        ("Please retry after 20 seconds", 20.0),
+        ("try again in 2m", 120.0),
+        ("retry in 350ms", 0.35),
+        ("{'retryDelay': '34s'}", 34.0),
+        ("try again later", None),
+    ],
+)
+def test_a_pause_in_the_words_of_an_error_is_read(message: str, seconds: float | None) -> None:
+    """Where no header says it."""
+    assert retry_after(Exception(message)) == (None if seconds is None else pytest.approx(seconds))
 
 
 @pytest.mark.parametrize("zone", ["UTC", "America/New_York"])

@@ -28,7 +28,6 @@ def test_a_request_in_a_line_has_time_until_the_line_stops() -> None:
     for place in range(3):
         queue.answered(line[place], place + 1.0)
     assert queue.seconds_left(line[5], 3.0, 3.0) == 3.0
-    assert queue.answers_within(3.0, 3.0) == 3
     assert queue.seconds_left(line[5], 6.5, 3.0) == 0.0
 
 

@@ -33,10 +33,6 @@ class Ceiling:
             self.value = max(1.0, DECREASE * min(self.value, in_flight))
             self._lowered_at = time.monotonic()
 
-    def fall_to(self, most: int) -> None:
-        """Lower the ceiling to a number of requests, at least 1, unless it is lower already."""
-        self.value = min(self.value, max(1.0, float(most)))
-
     def grow(self, in_flight: int) -> None:
         """Raise the ceiling after an answer, by 1 for each full round of answers.
 

@@ -185,14 +185,12 @@ class Limiter:
     def seconds_left(self, slot: Slot, limit: float) -> float:
         """Return the seconds that a request may still take, which has used up its time limit.
 
-        It has some if it waits in a line at the endpoint. Then the ceiling falls to what the endpoint answers
-        within the limit.
+        It has some if it waits in a line at the endpoint. Then the ceiling is lowered as after an overload.
         """
         with self._lock:
-            now = time.monotonic()
-            left = self._learned.queue.seconds_left(slot.launch, now, limit)
+            left = self._learned.queue.seconds_left(slot.launch, time.monotonic(), limit)
             if left > 0:
-                self._learned.ceiling.fall_to(self._learned.queue.answers_within(limit, now))
+                self._learned.ceiling.lower(self.in_flight, slot.launch.when)
             return left
 
     def exhausted(self, seconds: float) -> None:

@@ -52,10 +52,6 @@ class ServerQueue:
         moved = [answered for left, answered in self._answers if answered > launch.when]
         return max(0.0, max(moved) + limit - now) if moved else 0.0
 
-    def answers_within(self, seconds: float, now: float) -> int:
-        """Return the number of answers in the last seconds."""
-        return sum(answered > now - seconds for _, answered in self._answers)
-
     @property
     def is_serial(self) -> bool:
         """Whether the endpoint answers one request after another."""

@@ -8,6 +8,7 @@ from langgraph_parallel.reducers.text.similarity import terms
 
 _MIN_TERMS = 2
 """Minimum distinct terms of a quote: a single word could stand anywhere."""
+_MARKS = "`'\"\u201c\u201d\u2018\u2019*"
 _MAX_PLACES = 20
 """Maximum places of one quote."""
 
@@ -28,9 +29,15 @@ def find_statement(quote: str, text: str) -> tuple[int, int] | None:
 def locate(quote: str, text: str) -> list[tuple[int, int]]:
     """Return the first 20 places of a quote in a text, as whole words; white space and case are ignored.
 
-    >>> locate("the  cat", "See the cat. The cat!")
-    [(4, 11), (13, 20)]
+    So are backticks and quotation marks around it, unless the text has them as well.
+
+    >>> locate("the  cat", "See the cat. The cat!"), locate("`the cat`", "See the cat.")
+    ([(4, 11), (13, 20)], [(4, 11)])
     """
+    return _locate(quote, text) or _locate(quote.strip().strip(_MARKS), text)
+
+
+def _locate(quote: str, text: str) -> list[tuple[int, int]]:
     words = quote.split()
     if not words:
         return []
