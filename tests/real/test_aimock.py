@@ -61,9 +61,8 @@ def mock(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 async def test_a_mock_server_by_others_is_understood(mock: None) -> None:
     """JSON in a fence is read, a 429 is waited for, and a cut answer is none."""
     limits = Limits(attempts=2, patience=20)
-    out = await create_voting(model="openai:m", choices=["yes", "no"], voters=2, limits=limits).ainvoke(
-        {"question": "Is it?"}
-    )
+    graph = create_voting(model="openai:m", choices=["yes", "no"], voters=2, stop="all_votes", limits=limits)
+    out = await graph.ainvoke({"question": "Is it?"})
     assert (out["verdict"].choice, out["verdict"].cast) == ("yes", 2)
     assert await Ask("{text}", model="openai:m", limits=limits).ainvoke("throttled") == "fine"
     with pytest.raises(Exception, match="cut off at its token limit"):

@@ -35,9 +35,9 @@ def proxy(server: ModelServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
     command = [PROGRAM, "--config", "config.yaml", "--host", "127.0.0.1", "--port", str(port)]
-    quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
     environment = {**os.environ, "LITELLM_LOCAL_MODEL_COST_MAP": "True"}
-    with subprocess.Popen(command, cwd=tmp_path, env=environment, **quiet) as process:
+    quiet = subprocess.DEVNULL
+    with subprocess.Popen(command, cwd=tmp_path, env=environment, stdout=quiet, stderr=quiet) as process:
         try:
             monkeypatch.setenv("OPENAI_BASE_URL", f"http://127.0.0.1:{port}/v1")
             monkeypatch.setenv("OPENAI_API_KEY", "sk-proxy")
@@ -66,9 +66,8 @@ async def test_a_proxy_by_others_is_understood(proxy: str, server: ModelServer) 
     limits = Limits(attempts=2, backoff=0.05, patience=20)
     server.always(Reply(json={"rationale": "r", "choice": "yes"}))
     model = "openai:test-model"
-    out = await create_voting(model=model, choices=["yes", "no"], voters=2, limits=limits).ainvoke(
-        {"question": "Is it?"}
-    )
+    graph = create_voting(model=model, choices=["yes", "no"], voters=2, stop="all_votes", limits=limits)
+    out = await graph.ainvoke({"question": "Is it?"})
     assert (out["verdict"].choice, out["verdict"].cast) == ("yes", 2)
     assert "json_schema" in str(server.requests[0].body)
     server.on("busy", Reply(text="fine"))

@@ -10,6 +10,7 @@ import pytest
 from langgraph_parallel import (
     Ask,
     Limits,
+    Roster,
     create_labeling,
     create_moderation,
     create_review,
@@ -44,7 +45,12 @@ def environment(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
 async def test_votes_are_answered() -> None:
     """At least nine of ten ballots name a choice, and no request is lost in the line."""
     graph = create_voting(
-        model=NAME, choices=["yes", "no"], voters=10, wave="all", stop="all_votes", limits=LIMITS
+        model=NAME,
+        choices=["yes", "no"],
+        voters=Roster(10, temperatures=[0.0]),
+        wave="all",
+        stop="all_votes",
+        limits=LIMITS,
     )
     out = await graph.ainvoke({"question": "Is the sky blue on a clear day? Answer yes or no."})
     assert out["verdict"].asked == 10
@@ -55,10 +61,16 @@ async def test_votes_are_answered() -> None:
 async def test_labels_are_given() -> None:
     """At least nine of ten ballots on items name a label."""
     items = ["I love it.", "It broke.", "Great!", "I want my money back.", "Works well."]
-    graph = create_labeling(labels=["praise", "complaint"], model=NAME, voters=2, limits=LIMITS)
+    graph = create_labeling(
+        labels=["praise", "complaint"],
+        model=NAME,
+        voters=Roster(2, temperatures=[0.0]),
+        stop="all_votes",
+        limits=LIMITS,
+    )
     out = await graph.ainvoke({"items": items})
     cast = [choice for label in out["labels"] for choice in label.votes.values()]
-    assert len(cast) >= 10
+    assert len(cast) == 10
     assert sum(choice is not None for choice in cast) >= 0.9 * len(cast), out["run_report"].failures
 
 

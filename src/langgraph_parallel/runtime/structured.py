@@ -27,7 +27,7 @@ from langgraph_parallel.records import Usage
 from langgraph_parallel.runtime.dialect import CEILINGS, FORMAT, STRICT, Dialect, get_dialect
 from langgraph_parallel.runtime.direct import Direct, parse_completion
 from langgraph_parallel.runtime.failure import classify
-from langgraph_parallel.runtime.models import get_endpoint, model_name
+from langgraph_parallel.runtime.models import get_endpoint, is_self_hosted, model_name
 from langgraph_parallel.runtime.recording import read_usage
 from langgraph_parallel.runtime.retry import AskAgain
 from langgraph_parallel.runtime.tokens import estimate_tokens
@@ -226,7 +226,7 @@ class BoundModel:
         if not self._speaks_openai:
             return self._bind_other(model, options, ceiling, version)
         if self._schema is not None and dialect.format != "text":
-            options[FORMAT] = _response_format(self._schema, dialect)
+            options[FORMAT] = _response_format(self._schema, dialect, bounded=is_self_hosted(model))
         if ceiling is not None:
             options["extra_body"] = {dialect.ceiling: ceiling}  # LangChain would rename it
         direct = Direct.of(model, options)
@@ -256,10 +256,10 @@ def _estimate(messages: Sequence[BaseMessage]) -> int:
     return sum(estimate_tokens(message.text) for message in messages)
 
 
-def _response_format(schema: type[BaseModel], dialect: Dialect) -> dict[str, Any]:
+def _response_format(schema: type[BaseModel], dialect: Dialect, *, bounded: bool) -> dict[str, Any]:
     if dialect.format == "json_object":
         return {"type": "json_object"}
-    plain = json_schema(schema)
+    plain = json_schema(schema, bounded=bounded)
     named = {"name": schema.__name__, "schema": plain}
     strict = {} if STRICT in dialect.dropped else {"strict": is_strict(plain)}
     return {"type": "json_schema", "json_schema": {**named, **strict}}

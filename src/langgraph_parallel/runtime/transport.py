@@ -48,7 +48,9 @@ async def _correct(response: Any) -> None:
 
 
 async def _pause_if_exhausted(response: Any) -> None:
-    """Pause the limiter if a response's headers say that nothing is left."""
+    """Pause the limiter if a response's headers say that nothing is left, and not when to come again."""
+    if "retry-after" in response.headers or "retry-after-ms" in response.headers:
+        return  # said on purpose; the reset of a rate may be that of another one
     # A context variable, because the client is shared by all models of the endpoint, each with its own
     # limiter.
     limiter = current_limiter.get()

@@ -31,7 +31,7 @@ class JudgementNotes(BaseModel):
 class Judgement(BaseModel):
     """The judgement of one check."""
 
-    rationale: str = Field("", description="Why, in one sentence.")
+    rationale: str = Field("", description="Why, in one sentence.", json_schema_extra={"maxLength": 400})
     choice: Literal["flag", "clean"] | None = Field(
         description="`flag` if the text breaks the rule, `clean` if it does not; null if you cannot tell."
     )

@@ -105,11 +105,13 @@ class ModelVoters:
 
 
 _FORMS: Mapping[Form, str] = {
-    "one": "The answer; null if the question cannot be answered.",
+    "one": "The answer; null only if the question cannot be answered.",
     "number": "The answer, as a number; null if the question cannot be answered.",
     "list": "All answers that apply, as a list, which may be empty; null if the question cannot be answered.",
     "ranking": "The answers, the best first, each once; null if the question cannot be answered.",
 }
+_MOST_OF_A_RATIONALE = 800
+"""Characters; where a server holds the model to it."""
 _IDENTICAL = (
     "voters {} send the same prompt to the same model at temperature 0, and all agree: this may be one "
     "answer counted several times; vary the model, the wording or the temperature"
@@ -138,7 +140,14 @@ def _answer_schema(choices: tuple[Any, ...] | None, form: Form) -> type[BaseMode
     return create_model(
         "Answer",
         __doc__="One voter's answer.",
-        rationale=(str, Field("", description="The reasons, in a few sentences.")),
+        rationale=(
+            str,
+            Field(
+                "",
+                description="The reasons, in a few sentences.",
+                json_schema_extra={"maxLength": _MOST_OF_A_RATIONALE},
+            ),
+        ),
         choice=(kind | None, Field(description=_FORMS[form])),
         confidence=(
             float | None,
