@@ -187,6 +187,16 @@ async def test_a_request_that_is_wrong_in_itself_stays_an_error(model: str, serv
     assert server.requests[-1].body["response_format"]["type"] == "json_schema"
 
 
+async def test_a_text_that_is_refused_teaches_nothing_of_schemas(model: str, server: ModelServer) -> None:
+    """A server without schemas is found out later all the same."""
+    server.always(refuses("Bad Request"))
+    with pytest.raises(Exception, match="Bad Request"):
+        await Ask("{text}", model=model).ainvoke("x")
+    server.always(CALM)
+    server.on(has_format, refuses("Bad Request"))
+    assert await mood(model).ainvoke("x") == Mood(mood="calm")
+
+
 # a ceiling of tokens
 
 

@@ -49,6 +49,8 @@ class Dialect:
         """Estimated tokens of a prompt that were too many for the model; None if none were."""
         self._may_guess = True
         """Whether a refusal that names no parameter may mean the format of the answer."""
+        self._has_guessed = False
+        """Whether the format was lowered by such a guess, and not yet confirmed."""
 
     def learn(self, failure: Failure, sent: Collection[str], version: int) -> bool:
         """Learn from a refused request; return whether it is worth asking again.
@@ -66,14 +68,15 @@ class Dialect:
         with self._lock:
             if version < self.version:
                 return True  # a request at the same time has learned it
-            if not named and not self._may_guess:
-                return False
-            self.version += 1
-            if not named and FORMAT not in sent:  # it was not the format: guess no more
-                self.format, self._may_guess = "json_schema", False
-                return False
-            self._drop(named or FORMAT, failure)
-            return True
+            if named or (self._may_guess and FORMAT in sent):
+                self._has_guessed = self._has_guessed or not named
+                self._drop(named or FORMAT, failure)
+                self.version += 1
+                return True
+            if self._has_guessed:  # it was not the format: take that back, and guess no more
+                self.format, self._has_guessed, self._may_guess = "json_schema", False, False
+                self.version += 1
+            return False
 
     def note_thinking(self) -> None:
         """Note that the model thinks: a ceiling of tokens would cut it off."""
