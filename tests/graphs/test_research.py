@@ -30,10 +30,10 @@ def looks(server: ModelServer, title: str, calls: Any, findings: Any) -> None:
     """Let the worker of a topic make these calls in its first step, and these findings in later ones."""
 
     def is_first(request: Request) -> bool:
-        return f"about {title}" in request.prompt and "Nothing yet." in request.prompt
+        return f"about {title}" in request.prompt and "The tool results so far" not in request.prompt
 
     def is_later(request: Request) -> bool:
-        return f"about {title}" in request.prompt and "Nothing yet." not in request.prompt
+        return f"about {title}" in request.prompt and "The tool results so far" in request.prompt
 
     server.on(is_first, Reply(json={"calls": calls, "findings": []}))
     server.on(is_later, Reply(json={"calls": [], "findings": findings}))
@@ -146,7 +146,7 @@ async def test_findings_before_a_failed_step_are_kept(model: str, server: ModelS
     server.on("about Shops", Reply(json={"calls": search("shops"), "findings": []}))
     claims = [finding("Closed.", 1, "two shops were closed")]
     more = Reply(json={"calls": search("more"), "findings": claims})
-    server.on(lambda r: "about Shops" in r.prompt and "Nothing yet." not in r.prompt, more)
+    server.on(lambda r: "about Shops" in r.prompt and "The tool results so far" in r.prompt, more)
     server.on(lambda r: "about Shops" in r.prompt and "your last step" in r.prompt, Reply(status=418))
     server.on("with a coherent report", Reply(text="Closed [1, 99]. [2-3]"))
     out = await create_research(model=model, max_steps=3, max_rounds=1).ainvoke(GIVEN)

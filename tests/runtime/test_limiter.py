@@ -12,7 +12,7 @@ from langgraph_parallel import Ask, Limits
 from langgraph_parallel.errors import EndpointPaused
 from langgraph_parallel.limiting import Limiter, Rates
 from langgraph_parallel.runtime.limiter_registry import get_limiter
-from tests.support.clock import until
+from tests.support.clock import Clock, until
 from tests.support.server import Gate, ModelServer, Reply
 
 ONE = Rates(concurrency=1)
@@ -443,3 +443,20 @@ def test_threads_share_it() -> None:
         thread.join(60)
     assert not any(thread.is_alive() for thread in threads)
     assert (most, limiter.in_flight) == (3, 0)
+
+
+@pytest.mark.parametrize("asked", [1e6, 1e308])
+async def test_no_endpoint_is_shut_for_the_process(asked: float, clock: Clock) -> None:
+    """However long it asks for: after the caller's own ceiling, one call finds out whether it was meant."""
+    limiter, rates = Limiter(), Rates(longest_pause=60.0)
+    slot = await limiter.acquire(rates)
+    limiter.refused(slot, asked)
+    limiter.release(slot)
+    with pytest.raises(EndpointPaused):
+        await limiter.acquire(rates)
+    clock.advance(61)
+    probe = await limiter.acquire(rates)
+    assert limiter.try_acquire(rates) is None
+    limiter.release(probe, answered=True)
+    clock.advance(65)  # the pace is that of one call in a pause
+    assert limiter.try_acquire(rates) is not None

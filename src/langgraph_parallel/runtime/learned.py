@@ -98,8 +98,9 @@ class Learned:
             self.ceiling.lower(in_flight, slot.launch.when)
         if retry_after is not None or not is_at_ceiling:
             self.pause_all(retry_after or 0.0, now, slot, is_refusal=True)
-            # After it, since it may still learn from what the last pause was asked for.
-            self.pause.ask(retry_after or 0.0)
+            # After it, since it may still learn from what the last pause was asked for. No more than the
+            # pause lasts: the pace would shut the endpoint instead.
+            self.pause.ask(min(retry_after or 0.0, slot.longest_pause))
 
     def pause_all(
         self, seconds: float, now: float, slot: Slot | None = None, *, is_refusal: bool = False

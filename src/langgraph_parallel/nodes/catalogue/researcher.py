@@ -128,7 +128,7 @@ class Researcher(Composed):
             "question": section.content,
             "topic": f"{section.title}\n\n{section.instructions}",
             "tools": self._tools.describe(files=bool(section.data.get("files"))),
-            "found": "\n\n".join(self._fit_results(results)) or "Nothing yet.",
+            "found": "\n\n".join(self._fit_results(results)),
             "left": left,
         }
 
