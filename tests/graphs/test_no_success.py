@@ -209,11 +209,14 @@ async def test_guarded_releases_no_part_of_an_answer(
     ],
 )
 @pytest.mark.parametrize("stream", [False, True])
-async def test_guarded_releases_no_thinking(text: str, stream: bool, server: ModelServer, model: str) -> None:
-    """Neither in the answer nor in its stream, where a model of this name may think."""
+@pytest.mark.parametrize("name", ["openai:deepseek-r1", "openai:test-model"])
+async def test_guarded_releases_no_thinking(
+    text: str, name: str, stream: bool, server: ModelServer, model: str
+) -> None:
+    """Neither in the answer nor in its stream, by whatever name the model goes."""
     server.always(Reply(json={"rationale": "r", "choice": "clean", "confidence": 1, "notes": {"quotes": []}}))
     server.on("Answer the message", Reply(text=text))
-    graph = create_guarded(model="openai:deepseek-r1", stream=stream)
+    graph = create_guarded(model=name, stream=stream)
     shown = ""
     out: Any = None
     stream_of_both: Any = graph.astream({"message": "Hi"}, stream_mode=["custom", "values"])

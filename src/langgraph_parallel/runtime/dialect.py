@@ -45,6 +45,8 @@ class Dialect:
         """Name under which the endpoint takes a ceiling of tokens; empty if it takes none."""
         self.thinks = False
         """Whether the model has been seen to think before it answers."""
+        self.answers_plainly = False
+        """Whether the model has answered without thinking in its text."""
         self.context: int | None = None
         """Estimated tokens of a prompt that were too many for the model; None if none were."""
         self._may_guess = True

@@ -15,7 +15,7 @@ from pydantic import BaseModel
 
 from langgraph_parallel.answers.message import read_message
 from langgraph_parallel.answers.schema import is_strict, json_schema
-from langgraph_parallel.answers.thinking import ThinkingFilter
+from langgraph_parallel.answers.thinking import ThinkingFilter, without_tokens
 from langgraph_parallel.errors import (
     ContextOverflow,
     EmptyAnswer,
@@ -151,6 +151,8 @@ class BoundModel:
             AskAgain: our own ceiling of tokens cut off its thinking.
         """
         answer = read_message(message)
+        if self._schema is None and answer.text:  # by a grammar, no model thinks
+            self.dialect.answers_plainly = answer.text == without_tokens(message.text)
         thinks = bool(answer.thinking) or _counts_reasoning(message)
         if thinks:
             self.dialect.note_thinking()
@@ -196,7 +198,10 @@ class BoundModel:
     ) -> AIMessage:
         """Stream one answer to a listener, without its thinking, and return it as a whole."""
         listener(None)
-        shown = ThinkingFilter(hold=self._may_think)
+        # A server of one's own may return thinking that is closed only. Until it has answered plainly once,
+        # an answer is shown when it is whole.
+        unknown = is_self_hosted(self._model) and not self.dialect.answers_plainly
+        shown = ThinkingFilter(hold=self._may_think or unknown)
         whole: Any = None
         async for chunk in form.runnable.astream(messages, config):
             for part in shown.feed(chunk.text):
