@@ -225,7 +225,7 @@ class Calling(Generic[AnswerT]):
             await asyncio.wait([*racing, alarm], return_when=asyncio.FIRST_COMPLETED)
             # Both may be done in the same turn of the loop: then there is an answer already, and no
             # need to hedge.
-            if not racing[0].done() and (hedge := self._start_hedge(request)) is not None:
+            if not racing[0].done() and (hedge := self._start_hedge(request, call)) is not None:
                 racing.append(hedge)
             answer = await _first_answer(racing)
             # The loser was asked the same, so the provider charges about as much for it. Set before it is cut
@@ -243,14 +243,14 @@ class Calling(Generic[AnswerT]):
         else:
             await watched.waiter.wait()
 
-    def _start_hedge(self, request: Request[AnswerT]) -> "asyncio.Task[AnswerT] | None":
+    def _start_hedge(self, request: Request[AnswerT], first: OpenCall) -> "asyncio.Task[AnswerT] | None":
         """Start a second request if budget, slot and share allow it at once; None if they do not.
 
         A hedge never waits: it is worth something only now, and first requests of others come before it. An
         endpoint that answers one after another gets none.
         """
         call = request.new_call(hedge=True)
-        if self.run.starts_no_more() or not self.limiter.hedges_help or not call.try_open():
+        if self.run.starts_no_more() or not self.limiter.may_help(first.slot) or not call.try_open():
             return None
         # The share is asked last, because it counts the hedge as sent.
         if not self.limiter.stragglers.may_hedge(self.limits.hedge_share):

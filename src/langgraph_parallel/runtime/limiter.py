@@ -176,10 +176,11 @@ class Limiter:
                 self._learned.pause_all(retry_after, time.monotonic(), slot)
                 self._send_away()
 
-    @property
-    def hedges_help(self) -> bool:
-        """Whether a second request may be answered earlier than the first: not in a line."""
+    def may_help(self, slot: Slot | None) -> bool:
+        """Return whether a second request may be answered earlier than that of a slot: not in a line."""
         with self._lock:
+            if slot is not None and self._learned.queue.is_overtaken(slot.launch):
+                return True
             return not self._learned.queue.is_serial and self.in_flight < self._learned.ceiling.value
 
     def seconds_left(self, slot: Slot, limit: float) -> float:

@@ -52,6 +52,10 @@ class ServerQueue:
         moved = [answered for left, answered in self._answers if answered > launch.when]
         return max(0.0, max(moved) + limit - now) if moved else 0.0
 
+    def is_overtaken(self, launch: Launch) -> bool:
+        """Return whether a request that left later was answered: then this one is not in a line."""
+        return any(left > launch.when for left, _ in self._answers)
+
     @property
     def is_serial(self) -> bool:
         """Whether the endpoint answers one request after another."""
