@@ -24,13 +24,13 @@ from langgraph_parallel.errors import (
     InvalidAnswer,
 )
 from langgraph_parallel.records import Usage
+from langgraph_parallel.runtime.calling import count_tokens
 from langgraph_parallel.runtime.dialect import CEILINGS, FORMAT, STRICT, Dialect, get_dialect
 from langgraph_parallel.runtime.direct import Direct, parse_completion
 from langgraph_parallel.runtime.failure import classify
 from langgraph_parallel.runtime.models import get_endpoint, is_self_hosted, model_name
 from langgraph_parallel.runtime.recording import read_usage
 from langgraph_parallel.runtime.retry import AskAgain
-from langgraph_parallel.runtime.tokens import estimate_tokens
 from langgraph_parallel.runtime.transport import is_openai
 
 stream_listener: ContextVar[Callable[[str | None], None] | None] = ContextVar("stream_listener", default=None)
@@ -109,7 +109,7 @@ class BoundModel:
         except Exception as error:
             failure = classify(error)
             if failure.kind == "context":
-                self.dialect.note_overflow(_estimate(messages))
+                self.dialect.note_overflow(count_tokens(messages))
             if self.dialect.learn(failure, form.sent, form.version):
                 raise AskAgain(str(error)) from error
             if failure.kind == "filter" and failure.status is None:
@@ -133,14 +133,15 @@ class BoundModel:
             ContextOverflow: it has read less.
         """
         read = read_usage(answer).input_tokens
-        size = sum(len(message.text.encode()) for message in messages)
         # Servers cut to their context, which is a round number; and no tokenizer takes so few tokens.
         is_full = any(read in range(window - _NEARLY_FULL, window + 1) for window in _WINDOWS)
-        if is_full and size > _MOST_BYTES_PER_TOKEN * read:
-            self.dialect.note_overflow(_estimate(messages))
+        if not is_full:
+            return
+        if sum(len(message.text.encode()) for message in messages) > _MOST_BYTES_PER_TOKEN * read:
+            self.dialect.note_overflow(count_tokens(messages))
             raise ContextOverflow(
-                f"the server read {read} tokens of a prompt of about {_estimate(messages)}: it cuts prompts "
-                "to its context; raise its context, or lower section_tokens (--max-tokens)",
+                f"the server read {read} tokens of a prompt of about {count_tokens(messages)}: it cuts "
+                "prompts to its context; raise its context, or lower section_tokens (--max-tokens)",
                 usage=read_usage(answer),
             )
 
@@ -255,10 +256,6 @@ class BoundModel:
             return Form(version, warm, None, sent, None)
         bound = cast("Runnable[Any, Any]", structured)
         return Form(version, bound, None, (FORMAT, *sent), None, streams=False)
-
-
-def _estimate(messages: Sequence[BaseMessage]) -> int:
-    return sum(estimate_tokens(message.text) for message in messages)
 
 
 def _response_format(schema: type[BaseModel], dialect: Dialect, *, bounded: bool) -> dict[str, Any]:
