@@ -25,6 +25,7 @@
     │   ├── BudgetSpent                     the budget does not cover another call
     │   ├── EndpointUnusable                the endpoint refuses every call: a wrong key, an unknown model
     │   └── RunDrained                      the run is being stopped gracefully
+    ├── Handoff                             a worker hands over to another agent, and a branch has none
     ├── KeptBack                            a check of a guarded answer has not passed
     ├── DeadlineExceeded (also a TimeoutError)  the deadline of the run has passed
     └── CompletionError                     the completion policy of a fan-out is not met
@@ -51,6 +52,7 @@ __all__ = [
     "EndpointPaused",
     "EndpointUnusable",
     "FilteredAnswer",
+    "Handoff",
     "InputError",
     "InvalidAnswer",
     "KeptBack",
@@ -221,6 +223,10 @@ class EndpointUnusable(NotStarted):
 
 class RunDrained(NotStarted):
     """The run is being stopped gracefully: running calls may finish, and no new ones start."""
+
+
+class Handoff(ParallelError):
+    """A worker hands over to another agent (`Command(goto=...)`), and a branch has none to hand over to."""
 
 
 class KeptBack(ParallelError):

@@ -21,7 +21,7 @@ from langgraph_parallel.nodes.flow.nodes import (
     plan_node,
     section_tasks,
 )
-from langgraph_parallel.nodes.flow.redrive import redrive_update, resume_race
+from langgraph_parallel.nodes.flow.redrive import redrive_update, watch_again
 from langgraph_parallel.nodes.flow.spec import Flow
 from langgraph_parallel.records import Answer, Branch, Call, Section
 from langgraph_parallel.reducers.channels import merge_calls
@@ -76,7 +76,6 @@ def flow_graph(flow: Flow, **options: Unpack[GraphOptions]) -> CompiledStateGrap
         completion=resolved.completion,
         redrive=redrive_update,
         built=flow.built,
-        resume=resume_race(flow),
         escalates=flow.workers.escalates,
         input_keys=flow.input_keys,
         asks=flow.asks if flow.uses_model is None else (),  # a graph that can work offline checks its own
@@ -94,9 +93,15 @@ def _wire(flow: Flow) -> StateGraph[Any, Any, Any, Any]:
     )
     close, only, tasks = flow.close_name, flow.workers.only, section_tasks(flow)
     branch = (
-        branch_node(only, "section", input_for=flow.workers.input_for, quiet=flow.quiet)
+        branch_node(
+            only,
+            "section",
+            input_for=flow.workers.input_for,
+            quiet=flow.quiet,
+            on_resume=watch_again(flow),
+        )
         if only  # a graph that is the only worker is drawn as a subgraph
-        else branch_node(flow.workers, "section", quiet=flow.quiet)
+        else branch_node(flow.workers, "section", quiet=flow.quiet, on_resume=watch_again(flow))
     )
     builder.add_node("plan", plan_node(flow))
     builder.add_node("worker", branch, input_schema=task_type("SectionTask", Section))

@@ -33,6 +33,7 @@ from langgraph_parallel.nodes.vote.nodes import (
     redrive_vote,
     tally_node,
     voter_tasks,
+    watch_again,
 )
 from langgraph_parallel.nodes.vote.panel import ModelVoters, answer_schema
 from langgraph_parallel.nodes.vote.poll import VoteSettings, as_shadow_stops
@@ -245,7 +246,9 @@ def _wire(settings: VoteSettings, question: Any) -> StateGraph[Any, Any, Any, An
     task = task_type("VoteTask", typed_dict("Vote", {"voter": str}, asked))
     router, paths = scatter_to("voter", voter_tasks(settings), join="close", counted=all_voters)
     builder.add_node("open", open_node(settings))
-    builder.add_node("voter", branch_node(settings.electorate, "voter"), input_schema=task)
+    builder.add_node(
+        "voter", branch_node(settings.electorate, "voter", on_resume=watch_again(settings)), input_schema=task
+    )
     builder.add_node("tally", tally_node(settings))
     builder.add_node("close", close_node(settings))
     builder.add_edge(START, "open")

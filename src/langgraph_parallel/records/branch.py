@@ -47,7 +47,7 @@ class Branch(Record):
     cause: str | None = None
     """Kind of the failure, if the worker raised: `key`, `quota`, `model`, `address`, `permission`,
     `throttled`, `overloaded`, `server`, `connection`, `timeout`, `context`, `filter`, `refused`, `cut`,
-    `empty`, `invalid`, `option`, `request`, `other`."""
+    `empty`, `invalid`, `option`, `request`, `handoff`, `other`."""
     notes: list[str] = []
     """What could not be read in the answers of its models, and was left out."""
     ended_by: EndedBy | None = None

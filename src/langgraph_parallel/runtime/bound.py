@@ -39,6 +39,7 @@ class Bound:
         self.was_in_line = False
         """Whether no call was in flight when the branch was ended."""
         self.closes_itself = closes_itself
+        self._held = False
         self.closed = False
         """Whether the branch has ended: a thread of it may still run, and must not start a call."""
 
@@ -49,7 +50,18 @@ class Bound:
         elif not self._loop.is_closed():
             self._loop.call_soon_threadsafe(self._reschedule, by, why, after)
 
+    def hold(self) -> None:
+        """Wait for others from now on: only a sibling can end the branch, no deadline and no drain.
+
+        What it waits for ends in time itself. It then has a result to return, or a person to ask.
+        """
+        self._held = True
+        with contextlib.suppress(RuntimeError):  # the timeout has expired already
+            self._timeout.reschedule(None)
+
     def _reschedule(self, by: EndedBy, why: str, after: float) -> None:
+        if self._held and by == "drain":
+            return
         ends_at, scheduled_at = self._loop.time() + after, self._timeout.when()
         with contextlib.suppress(RuntimeError):  # the timeout has expired or exited already
             # The earliest end wins, and with it its reason: the record names what really ended the branch.

@@ -3,6 +3,7 @@
 import asyncio
 import time
 from collections.abc import Callable
+from typing import NamedTuple
 
 from langgraph_parallel.records import Branch, EndedBy
 from langgraph_parallel.reducers.completion import Completion, Progress, State
@@ -31,8 +32,8 @@ class EarlyEnd:
         # A redrive of a fan-out that was complete already: the caller wants the missing branches, so being
         # complete is no reason to end them. A deadline of the policy still is.
         self._was_complete = policy.judge(Progress(planned, kept=kept)) is State.ENOUGH
-        self.over = False
-        """Whether the other branches have been ended."""
+        self.over: tuple[EndedBy, str] | None = None
+        """What has ended the other branches, and why; None while they are needed."""
         # The policy is asked when a branch ends, but its deadline may pass while none does.
         loop = asyncio.get_running_loop()
         self._timers = [loop.call_later(seconds, self._ask_policy) for seconds in policy.expiries()]
@@ -54,14 +55,15 @@ class EarlyEnd:
             return
         if state is State.ENOUGH and self._was_complete and not is_late:
             return
-        self.over = True
+        ended_by: EndedBy = "deadline" if is_late else "completion"
+        why = f"given up: {self._policy} cannot be met any more"
+        if is_late:
+            why = f"not finished in time: {self._policy}"
+        elif state is State.ENOUGH:
+            why = f"not needed any more: {self._policy}"
+        self.over = ended_by, why
         for bound in list(self._bounds):  # a copy: a bound leaves the set when its branch ends
-            if is_late:
-                bound.end("deadline", f"not finished in time: {self._policy}")
-            elif state is State.ENOUGH:
-                bound.end("completion", f"not needed any more: {self._policy}")
-            else:
-                bound.end("completion", f"given up: {self._policy} cannot be met any more")
+            bound.end(ended_by, why)
 
 
 IsOver = Callable[[Branch], str | tuple[EndedBy, str]]
@@ -70,23 +72,38 @@ they are; with what ends them, by default a stop. A branch that a stop has ended
 run it."""
 
 
+class Watch(NamedTuple):
+    """Who is asked about the branches of a run."""
+
+    is_over: IsOver
+    on_held: Callable[[str], None] = lambda id: None
+    """Called with the id of a branch that waits for a person."""
+
+
 class Race:
     """Ends the rest of a wave as soon as the outcome does not depend on it.
 
     Args:
-        is_over: asked after each branch.
+        watch: asked after each branch.
         bounds: bounds of the running branches.
     """
 
-    def __init__(self, is_over: IsOver, bounds: set[Bound]) -> None:
-        self._is_over, self._bounds = is_over, bounds
+    def __init__(self, watch: Watch, bounds: set[Bound]) -> None:
+        self._watch, self._bounds = watch, bounds
+        self.over: tuple[EndedBy, str] | None = None
+        """What has ended the other branches, and why; None while they are needed."""
 
     def note(self, branch: Branch) -> None:
         """Ask about a branch that has ended."""
-        verdict = self._is_over(branch)
+        verdict = self._watch.is_over(branch)
         ended_by: EndedBy
         ended_by, why = ("stop", verdict) if isinstance(verdict, str) else verdict
         if not why:
             return
+        self.over = ended_by, why
         for bound in list(self._bounds):
             bound.end(ended_by, why)
+
+    def note_held(self, id: str) -> None:
+        """Tell of a branch that waits for a person."""
+        self._watch.on_held(id)

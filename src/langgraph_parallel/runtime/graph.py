@@ -2,7 +2,7 @@
 
 import contextlib
 import os
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, field
 from queue import SimpleQueue
@@ -15,7 +15,7 @@ from langgraph.graph.state import CompiledStateGraph
 from langgraph.types import Command
 
 from langgraph_parallel.errors import UsageError
-from langgraph_parallel.records import Branch, Estimate
+from langgraph_parallel.records import Estimate
 from langgraph_parallel.reducers.completion import Completion, as_completion
 from langgraph_parallel.runtime.context import Context, as_context, current_context
 from langgraph_parallel.runtime.limits import PREFIX, Limits
@@ -48,8 +48,6 @@ class Governing:
     completion: Completion | None = None
     redrive: Callable[[Any, Context], dict[str, Any]] = lambda state, context: {}
     """Returns the state update that takes a finished run back to its fan-out."""
-    resume: Callable[[Run, Mapping[str, Any], Iterable[Branch]], None] | None = None
-    """Called when a fan-out in progress is resumed, with the state and the records of what had ended."""
     escalates: bool = False
     """Whether a run may interrupt to ask a person."""
     built: Mapping[str, Any] = field(default_factory=dict)
@@ -143,28 +141,6 @@ class ParallelGraph(CompiledStateGraph):  # type: ignore[type-arg]
         if (stored := await saver.aget_tuple(config)) is not None:
             values = stored.checkpoint["channel_values"]
             check_stamp(values, self.governing.built, configurable.get("thread_id"))
-            if own is not None:
-                await self._resume(run, config)
-
-    async def _resume(self, run: Run, config: RunnableConfig) -> None:
-        """Tell the graph what had ended of a fan-out in progress that was not begun by a redrive."""
-        if (resume := self.governing.resume) is None:
-            return
-        state = await self.aget_state(config)
-        if (state.metadata or {}).get("source") == "update":
-            return
-        results = {
-            name: [task.result for task in state.tasks if task.name == name]
-            for name in (self.governing.fan_out_node, "worker")
-        }
-        if any(results[self.governing.fan_out_node]):  # the fan-out is planned, and is about to begin
-            (planned,) = results[self.governing.fan_out_node]
-            resume(run, {**state.values, **(planned or {})}, [])
-        elif not all(results["worker"]):
-            ended: dict[str, Branch] = {**state.values["branches"]}
-            for result in results["worker"]:
-                ended |= (result or {}).get("branches", {})
-            resume(run, state.values, ended.values())
 
     def as_context(self, context: Any) -> Context:
         """Return the runtime context as a record; without one, that of the enclosing run.

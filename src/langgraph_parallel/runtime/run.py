@@ -18,14 +18,13 @@ from langgraph.config import get_config
 
 from langgraph_parallel.arguments import checked
 from langgraph_parallel.errors import DeadlineExceeded, EndpointUnusable, RunDrained, UsageError
-from langgraph_parallel.records import Branch
 from langgraph_parallel.reducers.completion import Completion
 from langgraph_parallel.runtime.account import Account
 from langgraph_parallel.runtime.bound import Bound
 from langgraph_parallel.runtime.budget import Budget
 from langgraph_parallel.runtime.context import current_context
-from langgraph_parallel.runtime.early_end import EarlyEnd, IsOver, Race
 from langgraph_parallel.runtime.explain import mark
+from langgraph_parallel.runtime.fan_out import FanOut
 from langgraph_parallel.runtime.kinds import Kind
 from langgraph_parallel.runtime.limits import Limits, limits_from_environment, merge_limits
 
@@ -79,9 +78,7 @@ class Run:
         self.budget: Budget = Budget(own, outer.budget.chain if outer else ())
         self.deadline: float | None = self._earliest_deadline(own)
         """When the run must end, on the clock of `time.monotonic`."""
-        self._bounds: set[Bound] = set()
-        self._early_end: EarlyEnd | None = None
-        self._race: Race | None = None
+        self.fan_out = FanOut(completion)
         # Weak: a drain must reach the inner runs in progress, and no other purpose keeps them alive.
         self._inner: weakref.WeakSet[Run] = weakref.WeakSet()
         if outer:
@@ -142,35 +139,10 @@ class Run:
             closes_itself: as in `Bound`.
         """
         # The first branch of the fan-out starts the policy's clock; time in line counts.
-        if self._early_end is None and self.completion is not None and planned:
-            self._early_end = EarlyEnd(self.completion, planned, kept, self._bounds)
-        return Bound(
-            None if closes_itself else self.seconds_left(), self._bounds, closes_itself=closes_itself
-        )
-
-    def ended(self, branch: Branch, *, planned: bool = True) -> None:
-        """Note that a branch has ended, and end its siblings if they are not needed any more.
-
-        Args:
-            branch: its record.
-            planned: whether the completion policy counts it.
-        """
-        if self._early_end is not None and planned:
-            self._early_end.note(branch)
-        if self._race is not None:
-            self._race.note(branch)
-
-    def race(self, is_over: IsOver) -> None:
-        """From now on, ask after every branch that ends whether the others are still needed.
-
-        Args:
-            is_over: see `IsOver`.
-        """
-        self._race = Race(is_over, self._bounds)
-
-    def had_enough(self) -> bool:
-        """Return whether the completion policy has ended the fan-out."""
-        return self._early_end is not None and self._early_end.over
+        if planned:
+            self.fan_out.open_policy(planned, kept)
+        seconds = None if closes_itself else self.seconds_left()
+        return Bound(seconds, self.fan_out.bounds, closes_itself=closes_itself)
 
     def give_up(self, endpoint: str, account: Account, model: str, why: tuple[str, Kind]) -> None:
         """Start no more calls to an endpoint, because it refuses all of them.
@@ -216,7 +188,7 @@ class Run:
         # Before any branch is ended: the slots that they free must not let another call start.
         self.root.drained = self.root.drained or why
         seconds = self.limits.grace if grace is None else grace
-        for bound in [bound for bound in list(self._bounds) if not bound.closes_itself]:
+        for bound in [bound for bound in list(self.fan_out.bounds) if not bound.closes_itself]:
             is_waiting = bound.in_line and not bound.in_flight
             bound.end("drain", why, after=0.0 if is_waiting else seconds)
         for run in list(self._inner):

@@ -14,7 +14,7 @@ from langgraph_parallel.nodes.work.workers import Worker, WorkerLike, as_worker
 from langgraph_parallel.prompts import Prompt
 from langgraph_parallel.records import Branch, CheckOutcome, EndedBy, Section
 from langgraph_parallel.runtime.context import Context
-from langgraph_parallel.runtime.early_end import IsOver
+from langgraph_parallel.runtime.early_end import Watch
 from langgraph_parallel.runtime.limits import Limits
 from langgraph_parallel.runtime.models import ModelLike
 from langgraph_parallel.runtime.run import Run
@@ -47,7 +47,7 @@ class GuardedSteps:
         names = (*map(check_worker_name, self._checks), ANSWER)
         return [Section(id=name, title=name, content=message, worker=name) for name in names]
 
-    def watch(self, run: Run, sections: Sequence[Section]) -> IsOver:
+    def watch(self, run: Run, sections: Sequence[Section]) -> Watch:
         """Return the function that opens the gate after the last check, and ends the answer if one trips."""
         checks = set(map(check_worker_name, self._checks))
         gate = self._gates[run] = Gate(checks)
@@ -68,7 +68,7 @@ class GuardedSteps:
             # Not a stop: a redrive, or a person, may still decide the check, and then the answer is needed.
             return "completion", f"withheld: {branch.id} could not be decided"
 
-        return after
+        return Watch(after)
 
     def find_gate(self, run: Run) -> Gate | None:
         """Return the gate of a run; None if the run resumes the plan of another one."""

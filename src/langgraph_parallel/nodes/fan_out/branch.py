@@ -7,18 +7,20 @@ from contextlib import asynccontextmanager
 from typing import Any, Protocol, runtime_checkable
 
 from langchain_core.runnables import RunnableConfig
-from langgraph.errors import GraphBubbleUp
+from langgraph.errors import GraphInterrupt, ParentCommand
 from langgraph.types import StreamWriter
 from pydantic import BaseModel
 
 from langgraph_parallel.nodes.fan_out import handover
 from langgraph_parallel.nodes.fan_out.handover import Handover
-from langgraph_parallel.nodes.fan_out.outcome import Outcome
+from langgraph_parallel.nodes.fan_out.outcome import Outcome, handoff_error
+from langgraph_parallel.nodes.fan_out.taken_up import TakeUp, take_up
 from langgraph_parallel.nodes.fan_out.task import BranchEvent, BranchUpdate, Task
 from langgraph_parallel.nodes.work.ask import Ask
 from langgraph_parallel.nodes.work.workers import Worker, takes_records
-from langgraph_parallel.records import Branch, Call
-from langgraph_parallel.runtime.bound import BranchEnded
+from langgraph_parallel.records import Branch
+from langgraph_parallel.runtime.bound import Bound, BranchEnded
+from langgraph_parallel.runtime.fan_out import Place
 from langgraph_parallel.runtime.governor import governed_config
 from langgraph_parallel.runtime.graph import ParallelGraph
 from langgraph_parallel.runtime.recording import noting, recording
@@ -41,6 +43,7 @@ def branch_node(
     *,
     input_for: Callable[[Any], object] | None = None,
     quiet: bool = False,
+    on_resume: TakeUp | None = None,
 ) -> Callable[..., Awaitable[BranchUpdate]]:
     """Build the node that a fan-out sends its tasks to.
 
@@ -49,6 +52,7 @@ def branch_node(
         kind: `section` or `voter`: a tag on every trace run below the branch.
         input_for: builds the worker's input from the work, where the two differ.
         quiet: whether events leave out the result.
+        on_resume: watches the branches again when a fan-out in progress is resumed; None if nothing does.
     """
 
     async def branch(task: Any, config: RunnableConfig, writer: StreamWriter) -> BranchUpdate:
@@ -57,6 +61,10 @@ def branch_node(
         )
         writer(event)
         work: Any = {**task, "work": input_for(task["work"])} if input_for else task
+        run, planned = find_run(config) or current_run(), task.get("planned", 0) > 0
+        if run.fan_out.taken_up is None or not run.fan_out.taken_up.done():
+            run.fan_out.open_policy(task.get("planned", 0), task.get("kept", 0))
+            await take_up(run, config, on_resume, planned=planned)
         record = await run_branch(worker, work, config, kind)
         shown = record.model_copy(update={"value": None}) if quiet else record
         writer({**event, "event": "finished", "branch": shown})
@@ -69,18 +77,29 @@ async def run_branch(worker: Worker | Dispatcher, task: Task, config: RunnableCo
     """Run a worker, and record how it ended.
 
     Raises:
-        GraphBubbleUp: the worker interrupts, which LangGraph has to see.
+        GraphInterrupt: the worker asks a person, and no sibling has made the answer superfluous.
         asyncio.CancelledError: the run is being cancelled.
     """
     run, outcome, started = find_run(config) or current_run(), Outcome(), time.time()
+    place = run.fan_out.enter((config.get("metadata") or {}).get("langgraph_step"), _siblings(task, config))
     chosen: Worker | None = None
     with recording(config) as calls, noting() as outcome.notes:
         try:
             chosen, work = (
                 worker.select(task["work"]) if isinstance(worker, Dispatcher) else (worker, task["work"])
             )
-            await _work(chosen, work, run, task, _configure(config, task, kind, chosen), outcome, calls)
-        except GraphBubbleUp:
+            branch_config = _configure(config, task, kind, chosen)
+            bound = run.open_bound(
+                planned=task.get("planned", 0),
+                kept=task.get("kept", 0),
+                closes_itself=isinstance(chosen, ParallelGraph),
+            )
+            try:
+                result = await _work(chosen, _input(chosen, work), run, task, branch_config, bound, place)
+                outcome.returned(result, chosen)
+            except BranchEnded:
+                outcome.ended(bound, begun=bool(calls) or not bound.was_in_line)
+        except GraphInterrupt:
             raise
         except asyncio.CancelledError as failure:
             if _is_being_cancelled():
@@ -88,9 +107,16 @@ async def run_branch(worker: Worker | Dispatcher, task: Task, config: RunnableCo
             outcome.status, outcome.error = "cancelled", describe(failure)  # the worker cancelled itself
         except Exception as failure:
             outcome.failed(failure, begun=bool(calls))
+        finally:
+            place.leave()
     branch = outcome.record(task, started, calls, chosen)
-    run.ended(branch, planned=task.get("planned", 0) > 0)
+    run.fan_out.ended(branch, planned=task.get("planned", 0) > 0)
     return branch
+
+
+def _siblings(task: Task, config: RunnableConfig) -> int | None:
+    """Return how many branches start together; None where LangGraph may start one after another has ended."""
+    return task.get("together") if config.get("max_concurrency") is None else None
 
 
 async def _work(
@@ -99,18 +125,25 @@ async def _work(
     run: Run,
     task: Task,
     config: RunnableConfig,
-    outcome: Outcome,
-    calls: dict[str, Call],
-) -> None:
+    bound: Bound,
+    place: Place,
+) -> object:
     """Invoke the worker within the deadline, the completion policy and its own time limit."""
-    ours = isinstance(worker, ParallelGraph)
-    bound = run.open_bound(planned=task.get("planned", 0), kept=task.get("kept", 0), closes_itself=ours)
-    try:
-        async with bound, _time_limit(task.get("timeout")):
-            run.check()
-            outcome.returned(await worker.ainvoke(_input(worker, work), config), worker)
-    except BranchEnded:
-        outcome.ended(bound, begun=bool(calls) or not bound.was_in_line)
+    async with bound:
+        run.fan_out.admit(bound, planned=task.get("planned", 0) > 0)
+        if bound.was_in_line:
+            await asyncio.sleep(0)  # it ends here
+        run.check()
+        try:
+            async with _time_limit(task.get("timeout")):
+                return await worker.ainvoke(work, config)
+        except ParentCommand as command:
+            raise handoff_error(command.args[0]) from None
+        except GraphInterrupt:
+            run.fan_out.held(task["id"])
+            bound.hold()
+            await place.wait()
+            raise
 
 
 @asynccontextmanager

@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, cast
 
 from langchain_core.messages import BaseMessage
+from langgraph.types import Command
 from pydantic import JsonValue, TypeAdapter
 
 from langgraph_parallel.answers.message import read_message
@@ -13,6 +14,7 @@ from langgraph_parallel.errors import (
     CompletionError,
     DeadlineExceeded,
     EndpointUnusable,
+    Handoff,
     KeptBack,
     NotStarted,
 )
@@ -21,7 +23,7 @@ from langgraph_parallel.nodes.work.render import GRAPH
 from langgraph_parallel.nodes.work.workers import Worker, is_of_package
 from langgraph_parallel.records import Below, Branch, Call, EndedBy, RunReport, Status, Verdict
 from langgraph_parallel.runtime.bound import Bound
-from langgraph_parallel.runtime.explain import kind_of
+from langgraph_parallel.runtime.explain import kind_of, mark
 from langgraph_parallel.runtime.graph import ParallelGraph
 from langgraph_parallel.runtime.redact import describe
 from langgraph_parallel.runtime.run_report import collect_failures
@@ -49,7 +51,10 @@ class Outcome:
 
         Raises:
             AnswerError: it is a message of a model that is not a whole answer.
+            Handoff: it is a command to LangGraph.
         """
+        if isinstance(result, Command):
+            raise handoff_error(result)
         if isinstance(result, BaseMessage):
             self.value = read_message(result).whole_text()
         elif isinstance(worker, ParallelGraph) and isinstance(result, Mapping):
@@ -167,6 +172,22 @@ class Outcome:
         failed_steps = report.failures.keys() - collect_failures(branches.values()).keys()
         if report.escalations or failed_steps or not _all_whole(inner):
             self.below = Below(sections=inner.get("sections"), branches=dict(branches))
+
+
+def handoff_error(command: Any) -> Handoff:
+    """Return the error of a worker that hands over to another agent.
+
+    Args:
+        command: of LangGraph, that the worker returned or raised.
+    """
+    goto = command.goto if isinstance(command.goto, list | tuple) else [command.goto]
+    names = ", ".join(repr(getattr(one, "node", one)) for one in goto if one) or "nobody"
+    error = Handoff(
+        f"the worker hands over to {names}, and a branch has no other agents; let it answer, or receive the "
+        "handoff: agents.adapt(worker, handoff=...)"
+    )
+    mark(error, str(error), "handoff")
+    return error
 
 
 def _all_whole(inner: Mapping[str, Any]) -> bool:

@@ -50,6 +50,7 @@ def scatter_to(
                     **task,
                     "planned": len(every) if task["id"] in every else 0,
                     "kept": kept,
+                    "together": len(unfinished),
                     "before": branches.get(task["id"]),
                     "answers": Answer.below(answers, task["id"]),
                 },

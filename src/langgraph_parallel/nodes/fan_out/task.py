@@ -19,6 +19,8 @@ class Task(TypedDict):
     """Number of branches in the fan-out; 0 if the completion policy does not count this branch."""
     kept: NotRequired[int]
     """Those of them that ended ok in an earlier run and are not run again."""
+    together: NotRequired[int]
+    """Number of branches that are sent with it, itself included."""
     before: NotRequired[Branch | None]
     """The record of this branch that a redrive starts from."""
     answers: NotRequired[list[Answer]]

@@ -70,7 +70,7 @@ def plan_node(flow: Flow) -> Callable[..., Any]:
         within, beyond = sections[: run.limits.max_sections], sections[run.limits.max_sections :]
         check_completion(run.completion, [section.id for section in within])
         if flow.watch is not None:
-            run.race(flow.watch(run, within))
+            run.fan_out.race(flow.watch(run, within))
         reasons = dict.fromkeys(
             (s.id for s in beyond), f"beyond the limit of {run.limits.max_sections} sections"
         )
@@ -181,8 +181,8 @@ def gather_node(flow: Flow) -> Callable[..., Any]:
         ready, blocked = stage(sections, branches)
         skipped = _skip(sections, blocked)
         for branch in skipped.values():
-            run.ended(branch)
-        if run.had_enough():
+            run.fan_out.ended(branch)
+        if run.fan_out.had_enough():
             counted = first_round_ids(state)
             unneeded = counted - branches.keys() - skipped.keys()
             reasons = dict.fromkeys(unneeded, f"not needed any more: {run.completion}")

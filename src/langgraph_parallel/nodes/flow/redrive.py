@@ -1,11 +1,12 @@
 """Redrive of a flow: which sections of a finished run are worked on again, and what is dropped with them."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence, Set
+from collections.abc import Iterable, Mapping, Sequence, Set
 from typing import Any
 
 from langgraph.types import Overwrite
 
 from langgraph_parallel.nodes.fan_out.handover import Handover
+from langgraph_parallel.nodes.fan_out.taken_up import TakeUp
 from langgraph_parallel.nodes.flow.spec import Flow, Sections
 from langgraph_parallel.records import Answer, Branch, Call
 from langgraph_parallel.reducers.staging import earliest_round, fingerprint, stage
@@ -76,18 +77,18 @@ def _calls_of(ids: Iterable[str], branches: Mapping[str, Branch]) -> dict[str, C
     return {call.id: call for id in ids if id in branches for call in branches[id].calls}
 
 
-def resume_race(flow: Flow) -> Callable[[Run, Mapping[str, Any], Iterable[Branch]], None] | None:
+def watch_again(flow: Flow) -> TakeUp | None:
     """Return what watches the branches of a fan-out that is resumed; None if nothing does."""
     watch = flow.watch
     if watch is None:
         return None
 
-    def resume(run: Run, state: Mapping[str, Any], ended: Iterable[Branch]) -> None:
-        run.race(watch(run, state["sections"]))
-        for branch in ended:
-            run.ended(branch, planned=False)
+    def on_resume(run: Run, state: Mapping[str, Any]) -> None:
+        run.fan_out.race(watch(run, state["sections"]))
+        for branch in state["branches"].values():
+            run.fan_out.ended(branch, planned=False)
 
-    return resume
+    return TakeUp(["sections", "branches"], on_resume)
 
 
 def redrive_update(state: Any, context: Context) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from langgraph_parallel.nodes.work.ask import Ask
 from langgraph_parallel.nodes.work.workers import Workers
 from langgraph_parallel.records import Estimate, Section
 from langgraph_parallel.runtime.context import Context
-from langgraph_parallel.runtime.early_end import IsOver
+from langgraph_parallel.runtime.early_end import Watch
 from langgraph_parallel.runtime.run import Run
 
 Sections = Sequence[Section]
@@ -80,7 +80,7 @@ class Flow:
 
     needs_results: bool = True
     """Whether there is a result only if a branch succeeded; else the close says itself what is missing."""
-    watch: Callable[[Run, Sections], IsOver] | None = None
+    watch: Callable[[Run, Sections], Watch] | None = None
     """Builds the function that is asked after each branch whether the running ones are still needed."""
     quiet: bool = False
     """Whether events leave out the results of branches."""

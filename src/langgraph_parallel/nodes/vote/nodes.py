@@ -9,6 +9,7 @@ from langgraph.types import Overwrite
 
 from langgraph_parallel.nodes.fan_out.close import closing_step, require_completion
 from langgraph_parallel.nodes.fan_out.handover import Handover, get_earlier, get_handover
+from langgraph_parallel.nodes.fan_out.taken_up import TakeUp
 from langgraph_parallel.nodes.fan_out.task import Task
 from langgraph_parallel.nodes.vote.electorate import Vote
 from langgraph_parallel.nodes.vote.fallback import deciding_asks
@@ -18,10 +19,10 @@ from langgraph_parallel.nodes.work.media import text_of
 from langgraph_parallel.records import Branch, Tally, Verdict
 from langgraph_parallel.reducers.completion import check_completion
 from langgraph_parallel.reducers.votes.agreement import too_perfect
-from langgraph_parallel.runtime.context import Context, VotingContext, as_context
+from langgraph_parallel.runtime.context import Context, VotingContext, as_context, current_context
 from langgraph_parallel.runtime.models import require_model
 from langgraph_parallel.runtime.prices import check_prices
-from langgraph_parallel.runtime.run import current_run
+from langgraph_parallel.runtime.run import Run, current_run
 from langgraph_parallel.runtime.stamp import KEY, make_stamp
 
 
@@ -60,6 +61,16 @@ def redrive_vote(settings: VoteSettings) -> Callable[..., Any]:
         return _first_wave(poll, state["branches"], None)
 
     return redrive
+
+
+def watch_again(settings: VoteSettings) -> TakeUp:
+    """Build the function that watches the voters of a wave that is resumed."""
+
+    def on_resume(run: Run, state: Mapping[str, Any]) -> None:
+        poll = Poll.of(settings, state["voters"], as_context(current_context(), VotingContext))
+        poll.race(state["branches"], state["wave"], state["pending"])
+
+    return TakeUp(["voters", "branches", "wave", "pending"], on_resume)
 
 
 def _first_wave(poll: Poll, branches: Mapping[str, Branch], handover: Handover | None) -> dict[str, Any]:

@@ -21,6 +21,7 @@ from langgraph_parallel.reducers.votes.standing import PendingVoter, Standing
 from langgraph_parallel.reducers.votes.stops import Stop, all_votes, as_stop, default_stops
 from langgraph_parallel.reducers.votes.waves import Wave, as_wave, next_wave
 from langgraph_parallel.runtime.context import VotingContext
+from langgraph_parallel.runtime.early_end import Watch
 from langgraph_parallel.runtime.run import Run, current_run
 
 Undecided = Literal["return", "escalate"] | Rule | Judge | Worker
@@ -169,7 +170,7 @@ class Poll:
         ended = {branches[voter].ended_by for voter in before if voter in branches}
         if run.starts_no_more() or ended & {"budget", "drain", "deadline"}:
             return list(left), []  # no call starts any more, which each voter's record will say
-        if run.had_enough():
+        if run.fan_out.had_enough():
             return [], list(left)
         size = next_wave(self.wave, self.stop, self.standing(branches, left))
         if not size and left and self._fallback_hears_all(branches):
@@ -195,7 +196,7 @@ class Poll:
             standing = standing.hear(self.settings.parser.ballot(branch))
             return self._why_over(standing, heard)
 
-        current_run().race(is_over)
+        current_run().fan_out.race(Watch(is_over))
 
     def trials(self, branches: Mapping[str, Branch]) -> list[Trial]:
         """Return the result of each shadow stop on all ballots."""
