@@ -39,7 +39,7 @@ class Bound:
         self.was_in_line = False
         """Whether no call was in flight when the branch was ended."""
         self.closes_itself = closes_itself
-        self._held = False
+        self._held, self._ended_by_sibling = False, False
         self.closed = False
         """Whether the branch has ended: a thread of it may still run, and must not start a call."""
 
@@ -56,6 +56,8 @@ class Bound:
         What it waits for ends in time itself. It then has a result to return, or a person to ask.
         """
         self._held = True
+        if self._ended_by_sibling:
+            return
         with contextlib.suppress(RuntimeError):  # the timeout has expired already
             self._timeout.reschedule(None)
 
@@ -69,6 +71,7 @@ class Bound:
                 self._timeout.reschedule(ends_at)
                 self.was_in_line = bool(self.in_line and not self.in_flight)
                 self.ended_by, self.why = by, why
+                self._ended_by_sibling = by != "drain"
 
     async def __aenter__(self) -> "Bound":
         self._token = _bound.set(self)

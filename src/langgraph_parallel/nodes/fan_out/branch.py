@@ -80,20 +80,33 @@ async def run_branch(worker: Worker | Dispatcher, task: Task, config: RunnableCo
         GraphInterrupt: the worker asks a person, and no sibling has made the answer superfluous.
         asyncio.CancelledError: the run is being cancelled.
     """
-    run, outcome, started = find_run(config) or current_run(), Outcome(), time.time()
+    run = find_run(config) or current_run()
     place = run.fan_out.enter((config.get("metadata") or {}).get("langgraph_step"), _siblings(task, config))
+    try:
+        branch = await _run(worker, task, config, kind, run, place)
+        # Before the place is left: siblings that wait for a person may not be needed any more.
+        run.fan_out.ended(branch, planned=task.get("planned", 0) > 0)
+        return branch
+    finally:
+        place.leave()
+
+
+async def _run(
+    worker: Worker | Dispatcher, task: Task, config: RunnableConfig, kind: str, run: Run, place: Place
+) -> Branch:
+    outcome, started = Outcome(), time.time()
     chosen: Worker | None = None
     with recording(config) as calls, noting() as outcome.notes:
         try:
             chosen, work = (
                 worker.select(task["work"]) if isinstance(worker, Dispatcher) else (worker, task["work"])
             )
-            branch_config = _configure(config, task, kind, chosen)
             bound = run.open_bound(
                 planned=task.get("planned", 0),
                 kept=task.get("kept", 0),
                 closes_itself=isinstance(chosen, ParallelGraph),
             )
+            branch_config = _configure(config, task, kind, chosen)
             try:
                 result = await _work(chosen, _input(chosen, work), run, task, branch_config, bound, place)
                 outcome.returned(result, chosen)
@@ -107,11 +120,7 @@ async def run_branch(worker: Worker | Dispatcher, task: Task, config: RunnableCo
             outcome.status, outcome.error = "cancelled", describe(failure)  # the worker cancelled itself
         except Exception as failure:
             outcome.failed(failure, begun=bool(calls))
-        finally:
-            place.leave()
-    branch = outcome.record(task, started, calls, chosen)
-    run.fan_out.ended(branch, planned=task.get("planned", 0) > 0)
-    return branch
+    return outcome.record(task, started, calls, chosen)
 
 
 def _siblings(task: Task, config: RunnableConfig) -> int | None:
