@@ -61,6 +61,11 @@ class Bound:
         with contextlib.suppress(RuntimeError):  # the timeout has expired already
             self._timeout.reschedule(None)
 
+    async def end_if_due(self) -> None:
+        """Go on, unless a sibling has ended the branch: then wait for the end, which is about to come."""
+        if self._ended_by_sibling:
+            await asyncio.Event().wait()
+
     def _reschedule(self, by: EndedBy, why: str, after: float) -> None:
         if self._held and by == "drain":
             return

@@ -140,8 +140,7 @@ async def _work(
     """Invoke the worker within the deadline, the completion policy and its own time limit."""
     async with bound:
         run.fan_out.admit(bound, planned=task.get("planned", 0) > 0)
-        if bound.was_in_line:
-            await asyncio.sleep(0)  # it ends here
+        await bound.end_if_due()
         run.check()
         try:
             async with _time_limit(task.get("timeout")):
@@ -152,6 +151,7 @@ async def _work(
             run.fan_out.held(task["id"])
             bound.hold()
             await place.wait()
+            await bound.end_if_due()
             raise
 
 
