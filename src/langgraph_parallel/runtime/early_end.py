@@ -39,7 +39,9 @@ class EarlyEnd:
         self._timers = [loop.call_later(seconds, self._ask_policy) for seconds in policy.expiries()]
 
     def note(self, branch: Branch) -> None:
-        """Count a branch that has ended, and ask the policy."""
+        """Count a branch that has ended, and ask the policy; one whose vote waits for a person has not."""
+        if branch.escalations:
+            return
         (self._ok if branch.ok else self._failed).add(branch.id)
         self._ask_policy()
         if len(self._ok) + len(self._failed) + self._kept >= self._planned:

@@ -5,7 +5,8 @@ What one graph does differently is in its `Flow`. What all share is here, in `fl
 """
 
 import inspect
-from collections.abc import Callable, Iterable, Mapping
+import time
+from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import Any
 
 from langchain_core.runnables import RunnableConfig
@@ -187,6 +188,8 @@ def gather_node(flow: Flow) -> Callable[..., Any]:
             unneeded = counted - branches.keys() - skipped.keys()
             reasons = dict.fromkeys(unneeded, f"not needed any more: {run.completion}")
             skipped |= _skip(sections, reasons, ended_by="completion")
+            skipped |= _unasked(branches, counted, f"not needed any more: {run.completion}")
+            branches = branches | skipped
             ready = [id for id in ready if id not in counted]
         update: dict[str, Any] = {"branches": skipped, "answers": [], "wave": ready}
         if ready or flow.next_round is None or _starts_no_round(run, branches):
@@ -194,6 +197,21 @@ def gather_node(flow: Flow) -> Callable[..., Any]:
         return update | await plan_next_round(flow, state, branches | skipped)
 
     return gather
+
+
+def _unasked(branches: Mapping[str, Branch], counted: Collection[str], why: str) -> dict[str, Branch]:
+    """Return branches whose votes waited for a person, without the question: the rest is enough."""
+    return {
+        id: branch.model_copy(
+            update={
+                "escalations": [],
+                "notes": [*branch.notes, f"no person was asked: {why}"],
+                "ended": time.time(),  # the later record of an attempt replaces the earlier one
+            }
+        )
+        for id, branch in branches.items()
+        if branch.escalations and id in counted
+    }
 
 
 def _starts_no_round(run: Run, branches: Mapping[str, Branch]) -> bool:
