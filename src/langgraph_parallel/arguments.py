@@ -6,7 +6,7 @@ A wrong type is refused where it is passed; further down, a library would fail o
 import inspect
 import math
 import weakref
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, KeysView, Mapping, Sequence, ValuesView
 from dataclasses import fields
 from decimal import Decimal
 from functools import cache, wraps
@@ -226,3 +226,16 @@ def _of(annotation: Any) -> str:
     """Name the entries of a list or a mapping, if their type has a plural."""
     plurals = {int: "integers", float: "numbers", bool: "True or False", str: "strings"}
     return f" of {plurals[annotation]}" if annotation in plurals else ""
+
+
+def plain(value: Any) -> Any:
+    """Return a value of a graph's input as a checkpoint holds it: what is like a list becomes a list.
+
+    >>> plain(range(3)), plain(("a", "b")), plain({"x": 1}.keys()), plain("ab")
+    ([0, 1, 2], ['a', 'b'], ['x'], 'ab')
+    """
+    if isinstance(value, tuple | range | KeysView | ValuesView | Iterator):
+        return list(value)
+    if not isinstance(value, type) and hasattr(value, "tolist"):  # an array, a column of a table
+        return value.tolist()
+    return value

@@ -28,10 +28,13 @@
     ├── Handoff                             a worker hands over to another agent, and a branch has none
     ├── KeptBack                            a check of a guarded answer has not passed
     ├── DeadlineExceeded (also a TimeoutError)  the deadline of the run has passed
-    └── CompletionError                     the completion policy of a fan-out is not met
+    └── FanOutError                         a fan-out has ended, and the run cannot go on; has its branches
+        ├── CompletionError                 the completion policy is not met
+        └── JoinError                       a function that joins the results has raised
 
 A branch that fails raises nothing: its `Branch` record carries the status and the cause. `CompletionError` is
-raised only by a graph with a completion policy, and carries the branches that succeeded.
+raised only by a graph with a completion policy; `JoinError` by one whose synthesizer or rule is a function of
+the caller's with a bug. Both carry the branches that succeeded.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -51,10 +54,12 @@ __all__ = [
     "EndpointError",
     "EndpointPaused",
     "EndpointUnusable",
+    "FanOutError",
     "FilteredAnswer",
     "Handoff",
     "InputError",
     "InvalidAnswer",
+    "JoinError",
     "KeptBack",
     "ModelError",
     "NoModelError",
@@ -245,8 +250,8 @@ class DeadlineExceeded(ParallelError, TimeoutError):
     """The deadline of the run has passed."""
 
 
-class CompletionError(ParallelError):
-    """The completion policy of a fan-out is not met: too few branches succeeded.
+class FanOutError(ParallelError):
+    """A fan-out has ended, and the run cannot go on. Nothing that was paid for is lost.
 
     Attributes:
         branches: all branches of the fan-out by id, with their values or causes.
@@ -275,3 +280,14 @@ class CompletionError(ParallelError):
     def failed(self) -> "dict[str, Branch]":
         """The branches that did not end `ok`, by id."""
         return {key: branch for key, branch in self.branches.items() if not branch.ok}
+
+
+class CompletionError(FanOutError):
+    """The completion policy of a fan-out is not met: too few branches succeeded."""
+
+
+class JoinError(FanOutError):
+    """A function that joins the results has raised; its error is the cause of this one.
+
+    With a checkpointer, `ainvoke(None, config)` goes on from the join once the function is mended.
+    """

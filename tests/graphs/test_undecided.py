@@ -21,6 +21,7 @@ from langgraph_parallel import (
     create_voting,
     errors,
 )
+from langgraph_parallel.errors import JoinError
 from langgraph_parallel.nodes.flow.split import by_heading
 from langgraph_parallel.rules import majority, threshold
 from tests.support.server import ModelServer, Reply
@@ -513,8 +514,8 @@ async def test_a_fallback_knows_the_candidates() -> None:
     assert {count.choice for count in verdict.counts} == {"x", "y", "z"}
 
 
-async def test_a_rule_that_gives_no_verdict_is_reported() -> None:
-    """The ballots come back, and the failure has the rule's name."""
+async def test_a_rule_that_gives_no_verdict_is_an_error_that_has_the_ballots() -> None:
+    """A bug of the caller's is no result; what was paid for comes with the error."""
 
     class Odd:
         name = "odd"
@@ -522,7 +523,7 @@ async def test_a_rule_that_gives_no_verdict_is_reported() -> None:
         def __call__(self, tally: Any) -> Any:
             return 5
 
-    out = await create_voting(voters=voters("red"), rule=Odd()).ainvoke(QUESTION)
-    assert out["run_report"].failures == {"odd": "TypeError: rule odd returned int; expected Verdict"}
-    assert (out["verdict"].status, len(out["ballots"])) == ("below_threshold", 1)
-    assert out["verdict"].rule == "odd"
+    with pytest.raises(JoinError, match="rule odd returned int; expected Verdict") as failed:
+        await create_voting(voters=voters("red"), rule=Odd()).ainvoke(QUESTION)
+    assert [branch.value for branch in failed.value.branches.values()] == ["red"]
+    assert failed.value.run_report.status == "failed"

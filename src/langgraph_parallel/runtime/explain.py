@@ -1,5 +1,6 @@
 """Failures in words: what an endpoint refused, why, and the way out. The same cause has the same words."""
 
+from langgraph_parallel.errors import ParallelError
 from langgraph_parallel.runtime.failure import Failure, classify
 from langgraph_parallel.runtime.kinds import Kind
 from langgraph_parallel.runtime.redact import EXPLAINED, redact, root_cause
@@ -46,6 +47,11 @@ def kind_of(error: BaseException) -> Kind:
     """Return what an error means."""
     kind: Kind | None = getattr(error, _KIND, None)
     return kind or classify(error).kind
+
+
+def is_bug(error: Exception) -> bool:
+    """Return whether an error is one of the caller's code, not of a model, an endpoint or this package."""
+    return kind_of(error) == "other" and not isinstance(error, ParallelError)
 
 
 def _explained(failure: Failure, error: BaseException, url: str, model: str, way_out: str) -> str:

@@ -14,7 +14,8 @@ from langgraph.config import get_config
 from langgraph.graph.state import CompiledStateGraph
 from langgraph.types import Command
 
-from langgraph_parallel.errors import UsageError
+from langgraph_parallel.arguments import plain
+from langgraph_parallel.errors import InputError, UsageError
 from langgraph_parallel.records import Estimate
 from langgraph_parallel.reducers.completion import Completion, as_completion
 from langgraph_parallel.runtime.context import Context, as_context, current_context
@@ -90,7 +91,11 @@ class ParallelGraph(CompiledStateGraph):  # type: ignore[type-arg]
         await self._check_stored(input, config, run)
         if isinstance(input, Mapping):
             # A key left out would keep the value of an earlier run on the thread.
-            input = {**dict.fromkeys(self.governing.input_keys), **input}
+            given = {key: plain(value) for key, value in input.items()}
+            input = {**dict.fromkeys(self.governing.input_keys), **given}
+        elif input is not None and not isinstance(input, Command):
+            keys = ", ".join(f"{key!r}: ..." for key in self.governing.input_keys or ("question",))
+            raise InputError(f"the input is {type(input).__name__}; expected a mapping: {{{keys}}}")
         stream = super().astream(input, run.within(config), context=context, **kwargs)
         with run.active():
             async with aclosing(cast("Any", stream)) as chunks:

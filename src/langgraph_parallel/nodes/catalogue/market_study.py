@@ -142,7 +142,7 @@ class MarketStudySteps:
             "forecasts": as_markdown(forecast_rows(study)) or "None.",
             "missing": ", ".join(gathered.missing),
         }
-        text = await gathered.attempt("write", lambda _: self.writer.ainvoke(values))
+        text = await gathered.attempt("write", lambda _: self.writer.ainvoke(values), optional=True)
         texts = [(title, as_text(value)) for title, value in written]
         study = study.model_copy(
             update={

@@ -189,7 +189,7 @@ class ResearchSteps(OfflineCapable):
             "findings": list_references(references),
             "missing": ", ".join(missing),
         }
-        text = await gathered.attempt("write", lambda _: self.writer.ainvoke(values))
+        text = await gathered.attempt("write", lambda _: self.writer.ainvoke(values), optional=True)
         return None if text is None else clean_citations(str(text), len(references))
 
     def _sections(

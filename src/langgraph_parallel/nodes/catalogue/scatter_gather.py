@@ -121,6 +121,7 @@ class ScatterGatherSteps:
             "results": gathered.by_id,
             "result": None if join is None else await gathered.attempt("synthesize", join),
             "late": [name for name in self._sources if statuses.get(name) in _LATE],
+            "missing": gathered.missing,
             "correlation_id": gathered.sections[0].data["correlation_id"],
         }
 

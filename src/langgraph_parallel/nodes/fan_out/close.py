@@ -8,10 +8,11 @@ from typing import Any, Literal
 
 from langgraph.errors import GraphBubbleUp
 
-from langgraph_parallel.errors import CompletionError
+from langgraph_parallel.errors import CompletionError, JoinError
 from langgraph_parallel.nodes.fan_out.gathered import in_order
 from langgraph_parallel.records import Branch, Call, Escalation, RunReport, Trial
 from langgraph_parallel.reducers.completion import Completion, Progress, State
+from langgraph_parallel.runtime.explain import is_bug
 from langgraph_parallel.runtime.governor import governed_recording
 from langgraph_parallel.runtime.redact import describe
 from langgraph_parallel.runtime.run import current_run
@@ -32,6 +33,8 @@ class ClosingStep:
     """The vote itself, if it waits for a person."""
     settled: bool = False
     """Whether there is a result although no branch succeeded: a person or a fallback has decided."""
+    lost: bool = False
+    """Whether the step has failed, so that there is no result."""
     stopped: str = ""
     """Why a vote ended before all voters were heard; empty if it did not."""
 
@@ -51,7 +54,9 @@ class ClosingStep:
         )
         failures = report.failures | self.problems
         status = _status(branches, report, failures)
-        if status == "failed" and self.settled:
+        if self.lost:
+            status = "failed"
+        elif status == "failed" and self.settled:
             status = "partial"
         update = {"failures": failures, "status": status, "remarks": list(run.root.remarks)}
         return report.model_copy(update=update)
@@ -78,11 +83,19 @@ def nothing_succeeded(branches: Mapping[str, Branch]) -> bool:
 
 
 @contextmanager
-def closing_step(name: str) -> Iterator[ClosingStep]:
+def closing_step(name: str, state: Mapping[str, Any], *, makes_up: bool = False) -> Iterator[ClosingStep]:
     """Run a step whose failure must not lose the results of the branches, which are paid for.
+
+    What models and endpoints do is data, as in a branch; a bug of the caller's function is none.
+
+    Args:
+        name: of the step.
+        state: of the graph.
+        makes_up: whether something else makes up for the step, whatever it raises.
 
     Raises:
         GraphBubbleUp: the step interrupts, which LangGraph has to see.
+        JoinError: a function of the caller's has a bug; the error carries every branch.
     """
     step = ClosingStep()
     with governed_recording() as step.calls:
@@ -92,6 +105,14 @@ def closing_step(name: str) -> Iterator[ClosingStep]:
             raise
         except Exception as error:
             step.problems[name] = describe(error)
+            step.lost = not makes_up
+            if is_bug(error) and not makes_up:
+                raise JoinError(
+                    f"{name} failed, and the results are in the branches of this error: {describe(error)}",
+                    state["branches"],
+                    step.report(state),
+                    state.get("sections"),
+                ) from error
 
 
 def require_completion(state: Mapping[str, Any], among: Collection[str] | None = None) -> None:

@@ -9,6 +9,7 @@ from langgraph.errors import GraphBubbleUp
 from pydantic import JsonValue
 
 from langgraph_parallel.records import Branch, Section
+from langgraph_parallel.runtime.explain import is_bug
 from langgraph_parallel.runtime.redact import describe
 
 
@@ -39,6 +40,8 @@ class Gathered:
     """What the planner noted besides its sections."""
     problems: dict[str, str] = field(default_factory=dict)
     """Failed steps of the close, each with its cause."""
+    lost: list[str] = field(default_factory=list)
+    """Those of them without which there is no result."""
 
     @classmethod
     def of(
@@ -63,6 +66,13 @@ class Gathered:
         return len(self.results)
 
     @property
+    def titles(self) -> list[str]:
+        """Titles of all sections of the first round, and names of those beyond the limit."""
+        known = {section.id for section in self.sections}
+        beyond_limit = [branch.name for key, branch in self.branches.items() if key not in known]
+        return [section.title for section in self.sections if section.round == 0] + beyond_limit
+
+    @property
     def last_round(self) -> int:
         """The number of the last planned round, from 0."""
         return max((section.round for section in self.sections), default=0)
@@ -77,15 +87,17 @@ class Gathered:
         """The results by section id."""
         return {section.id: value for section, value in self.results}
 
-    async def attempt(self, step: str, make: Callable[["Gathered"], Any]) -> Any:
+    async def attempt(self, step: str, make: Callable[["Gathered"], Any], *, optional: bool = False) -> Any:
         """Run a step of the close; return None if it fails, and note the cause for the run report.
 
         Args:
             step: its name in the run report.
             make: a function of these results, sync or async.
+            optional: whether there is a result without it, too.
 
         Raises:
             GraphBubbleUp: the step interrupts, which LangGraph has to see.
+            Exception: the step has a bug; what models and endpoints do is noted.
         """
         try:
             made = make(self)
@@ -93,7 +105,11 @@ class Gathered:
         except GraphBubbleUp:
             raise
         except Exception as error:
+            if is_bug(error):
+                raise
             self.problems[step] = describe(error)
+            if not optional:
+                self.lost.append(step)
             return None
 
     def of_round(self, number: int) -> list[tuple[Section, JsonValue]]:

@@ -11,9 +11,9 @@ from pydantic import JsonValue, TypeAdapter
 from langgraph_parallel.answers.message import read_message
 from langgraph_parallel.errors import (
     BudgetSpent,
-    CompletionError,
     DeadlineExceeded,
     EndpointUnusable,
+    FanOutError,
     Handoff,
     KeptBack,
     NotStarted,
@@ -85,7 +85,7 @@ class Outcome:
             self.status, self.by = "cancelled", "stop" if error.final else "completion"
         elif isinstance(error, DeadlineExceeded):
             self.by = "deadline"
-        elif isinstance(error, CompletionError):
+        elif isinstance(error, FanOutError):
             self._keep_below(error.run_report, {"branches": error.branches, "sections": error.sections})
 
     def ended(self, bound: Bound, *, begun: bool) -> None:
@@ -152,6 +152,8 @@ class Outcome:
             self.below = None  # a settled vote stays settled, even if some voters failed
         if not report.escalations and not (vote and vote.decided):
             self._fail_if_nothing_succeeded(report, result["branches"])
+        if self.status == "ok" and report.status == "failed" and vote is None:
+            self.status, self.error = "failed", next(iter(report.failures.values()), "it has no result")
 
     def _fail_if_nothing_succeeded(self, report: RunReport, inner: Mapping[str, Branch]) -> None:
         """Fail the branch of a graph that closed without a single successful branch."""

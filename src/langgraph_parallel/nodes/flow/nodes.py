@@ -14,7 +14,7 @@ from langgraph.errors import GraphBubbleUp
 from langgraph.runtime import Runtime
 from langgraph.types import Overwrite
 
-from langgraph_parallel.errors import ParallelError, PlanError, PromptError, UsageError
+from langgraph_parallel.errors import PlanError, PromptError, UsageError
 from langgraph_parallel.nodes.fan_out.close import (
     ClosingStep,
     closing_step,
@@ -33,7 +33,7 @@ from langgraph_parallel.records import Branch, Section
 from langgraph_parallel.reducers.completion import check_completion
 from langgraph_parallel.reducers.staging import check_plan, hand_results, stage
 from langgraph_parallel.runtime.context import Context, as_context
-from langgraph_parallel.runtime.explain import kind_of
+from langgraph_parallel.runtime.explain import is_bug
 from langgraph_parallel.runtime.governor import governed_recording
 from langgraph_parallel.runtime.models import require_model
 from langgraph_parallel.runtime.prices import check_prices
@@ -64,8 +64,7 @@ def plan_node(flow: Flow) -> Callable[..., Any]:
             except (UsageError, GraphBubbleUp):
                 raise
             except Exception as error:
-                # What models and endpoints do is data, as in a branch; a bug of the planner is none.
-                if kind_of(error) == "other" and not isinstance(error, ParallelError):
+                if is_bug(error):  # what models and endpoints do is data, as in a branch
                     raise
                 problems["plan"] = describe(error)
         within, beyond = sections[: run.limits.max_sections], sections[run.limits.max_sections :]
@@ -244,9 +243,14 @@ def close_node(flow: Flow) -> Callable[..., Any]:
         if "plan" in state["problems"] or (flow.needs_results and nothing_succeeded(state["branches"])):
             # What a close makes of nothing would look like a result.
             return {**output, "run_report": ClosingStep(problems=dict(state["problems"])).report(state)}
-        with closing_step(flow.close_name) as step:
-            joined = flow.close(gathered)
-            output |= await joined if inspect.isawaitable(joined) else joined
+        joined: Mapping[str, Any] = {}
+        with closing_step(flow.close_name, state) as step:
+            made = flow.close(gathered)
+            joined = await made if inspect.isawaitable(made) else made
+            step.lost = bool(gathered.lost)
+        if step.lost:
+            output["missing"] = gathered.titles  # nothing of it is in the result: there is none
+        output |= joined
         step.problems = {**state["problems"], **gathered.problems, **step.problems}
         return {**output, "run_report": step.report(state), "calls": step.calls}
 

@@ -36,7 +36,7 @@ async def plan_next_round(flow: Flow, state: Any, branches: Mapping[str, Branch]
     ready: list[str] = []
     while not ready and not escalated(records.values()):
         added: list[Section] = []
-        with closing_step("next round") as step:
+        with closing_step("next round", state, makes_up=True) as step:
             gathered = Gathered.of(sections, records, flow.read_input(state), state.get("notes"))
             added = await _sections_of_round(flow, gathered)
         calls |= step.calls

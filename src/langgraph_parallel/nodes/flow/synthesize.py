@@ -17,6 +17,8 @@ from langgraph_parallel.nodes.flow.synthesizer import Synthesizer
 from langgraph_parallel.nodes.work.render import as_text, missing_line
 from langgraph_parallel.reducers.joins.merge import merge_objects, merge_rows
 from langgraph_parallel.reducers.joins.rank import K, fuse
+from langgraph_parallel.reducers.votes.normalise import number
+from langgraph_parallel.runtime.run import current_run
 
 FieldJoins = Mapping[str, Callable[[list[Any]], Any]]
 """For a field, a function of the list of its values: `{"amount": sum}`."""
@@ -155,25 +157,40 @@ def best_by(key: str, *, highest: bool = False) -> Synthesizer:
     """Choose the offer with the lowest number under a key, such as the cheapest.
 
     Args:
-        key: the field; an offer without a number in it is ignored.
+        key: the field. Its number may be written as text: `"$1,200.50"`, `"12%"`.
         highest: choose the highest number instead.
 
     A result is an offer (an object) or a list of them. The chosen offer gets its `source` (a field of that
-    name becomes `own_source`); of equal offers the earliest source's. None if there is no offer.
+    name becomes `own_source`); of equal offers the earliest source's. None if there is no offer. Offers
+    without a number are not compared; the run report has a remark about them. If none has a number, the join
+    fails, and says what the offers have.
     """
 
     def synthesize_by_best(gathered: Gathered) -> JsonValue:
-        offers: list[tuple[float, dict[str, JsonValue]]] = []
+        numbered: list[tuple[float, dict[str, JsonValue]]] = []
+        unread: list[str] = []
         for section, value in gathered.results:
             for offer in value if isinstance(value, list) else [value]:
-                number = offer.get(key) if isinstance(offer, dict) else None
-                is_number = isinstance(number, int | float) and not isinstance(number, bool)
-                if isinstance(offer, dict) and isinstance(number, int | float) and is_number:
-                    offers.append((number, _beside(offer, {"source": section.title})))
+                found = number(offer.get(key)) if isinstance(offer, dict) else None
+                if isinstance(offer, dict) and isinstance(found, int | float):
+                    numbered.append((found, _beside(offer, {"source": section.title})))
+                else:
+                    unread.append(f"{section.title}: {_what_stands(offer, key)}")
+        if unread and not numbered:
+            raise UsageError(f"best_by({key!r}) found no number to compare: {'; '.join(unread[:3])}")
+        if unread:
+            current_run().note(f"best_by({key!r}) did not compare {len(unread)} offers: {unread[0]}")
         choose = max if highest else min
-        return choose(offers, key=lambda pair: pair[0])[1] if offers else None
+        return choose(numbered, key=lambda pair: pair[0])[1] if numbered else None
 
     return synthesize_by_best
+
+
+def _what_stands(offer: JsonValue, key: str) -> str:
+    """Say what an offer has in place of a number."""
+    if not isinstance(offer, dict):
+        return f"{type(offer).__name__} in place of an object"
+    return f"{key} is {offer[key]!r:.40}" if key in offer else f"no {key}"
 
 
 def _remarks(conflicts: list[Any], gathered: Gathered) -> dict[str, JsonValue]:

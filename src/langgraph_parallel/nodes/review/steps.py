@@ -95,7 +95,12 @@ class ReviewSteps:
         same: Sequence[tuple[str, str]] = ()
         if self._settings.reconcile:
             findings = self._report(gathered).findings
-            same = await gathered.attempt("reconcile", lambda _: self._reconciler.find_same(findings)) or ()
+            same = (
+                await gathered.attempt(
+                    "reconcile", lambda _: self._reconciler.find_same(findings), optional=True
+                )
+                or ()
+            )
         review = self._report(gathered, same)
         return {"findings": review.findings, "review": review, "markdown": markdown_report(review)}
 

@@ -81,7 +81,7 @@ def fallback_node(settings: VoteSettings) -> Callable[..., Any]:
         ballots = Tally.of(state["ballots"])
         choice: JsonValue = None
         note = ""
-        with closing_step("fallback") as step:
+        with closing_step("fallback", state, makes_up=True) as step:
             if isinstance(fallback, Judge):
                 choice, note = await fallback.choose(
                     text_of(state["question"]), ballots, _candidates(verdict)

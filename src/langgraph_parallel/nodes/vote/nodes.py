@@ -134,7 +134,7 @@ def close_node(settings: VoteSettings) -> Callable[..., Any]:
         branches = state["branches"]
         ballots = poll.tally(branches)
         verdict: Verdict | None = None
-        with closing_step(settings.rule.name) as step:
+        with closing_step(settings.rule.name, state, makes_up=settings.on_undecided != "return") as step:
             verdict = await _apply(settings.rule, text_of(state["question"]), ballots)
         verdict = verdict or undecided_verdict(ballots, settings.rule.name)
         remarks = _remarks(poll, branches, ballots, verdict)

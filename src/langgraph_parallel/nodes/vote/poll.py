@@ -83,7 +83,8 @@ def require_question(given: Any) -> None:
     Raises:
         InputError: it has none.
     """
-    if not isinstance(given, Mapping) or not given.get("question"):
+    question = given.get("question") if isinstance(given, Mapping) else None
+    if question is None or (isinstance(question, str | list | dict) and not question):
         raise InputError("the input has no question; pass {'question': ...}")
 
 

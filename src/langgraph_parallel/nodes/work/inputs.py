@@ -3,32 +3,42 @@
 from collections.abc import Mapping
 from typing import Any
 
+from langchain_core.messages import BaseMessage
 from pydantic import JsonValue, TypeAdapter, ValidationError
 
 from langgraph_parallel.errors import InputError
+from langgraph_parallel.nodes.work.conversation import read_conversation, transcribe
 
 _JSON: TypeAdapter[JsonValue] = TypeAdapter(JsonValue)
 
 
 def as_json_data(value: Any, name: str) -> JsonValue:
-    """Return a value that is JSON data.
+    """Return a value that is JSON data; of a message, and of a conversation, the text.
 
     Raises:
         InputError: it is not.
     """
+    if isinstance(value, BaseMessage) or _is_of_messages(value):
+        return transcribe(read_conversation(value) or [])
     try:
         return _JSON.validate_python(value)
     except (ValidationError, RecursionError):
         raise InputError(f"{name} is {type(value).__name__}; expected JSON data") from None
 
 
+def _is_of_messages(value: Any) -> bool:
+    return isinstance(value, list) and bool(value) and isinstance(value[0], BaseMessage)
+
+
 def require_text(given: Mapping[str, Any], key: str) -> str:
-    """Return the text that a graph works on.
+    """Return the text that a graph works on; a conversation is written out as one.
 
     Raises:
-        InputError: the key is missing, empty, or not a string.
+        InputError: the key is missing, empty, or neither a string nor a conversation.
     """
     text = given.get(key)
+    if not isinstance(text, str) and (messages := read_conversation(text)) is not None:
+        text = transcribe(messages)
     if not isinstance(text, str) or not text.strip():
         raise InputError(f"{found(given, key)}; expected a non-empty text: {{{key!r}: '...'}}")
     return text
@@ -54,6 +64,9 @@ def require_texts(
         texts = {f"{noun} {i}": text for i, text in enumerate(texts, 1)}
     if not isinstance(texts, Mapping):
         raise InputError(f"{found(given, key)}; {expected}")
+    texts = {
+        name: transcribe([text]) if isinstance(text, BaseMessage) else text for name, text in texts.items()
+    }
     check_texts(texts, key, expected)
     if non_empty and not texts:
         raise InputError(f"{key} is empty; pass at least one text")

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from langgraph_parallel.errors import InputError
+from langgraph_parallel.nodes.work.conversation import read_conversation, transcribe
 
 Block = Mapping[str, Any]
 _TEXT = "text"
@@ -31,7 +32,9 @@ def divide_media(value: object) -> tuple[str, list[Block]] | None:
 
 
 def text_of(value: object) -> str:
-    """Return the text of a value; what is not text is left out."""
+    """Return the text of a value, of a conversation as well; what is not text is left out."""
+    if not isinstance(value, str) and (messages := read_conversation(value)) is not None:
+        return transcribe(messages)
     divided = divide_media(value)
     return str(value) if divided is None else divided[0]
 

@@ -6,6 +6,7 @@ from typing import Any
 
 from pydantic import BaseModel
 
+from langgraph_parallel.nodes.work.conversation import read_conversation, transcribe
 from langgraph_parallel.nodes.work.media import Block, divide_media
 from langgraph_parallel.nodes.work.render import as_sections
 from langgraph_parallel.records import Section
@@ -21,6 +22,8 @@ def fields_of(input: object) -> dict[str, Any]:
 
 
 def divided(value: object) -> tuple[str, list[Block]]:
-    """Return a value as text, and the pictures and files in it."""
+    """Return a value as text, and the pictures and files in it; a conversation is written out."""
+    if not isinstance(value, str) and (messages := read_conversation(value)) is not None:
+        return transcribe(messages), []
     text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)
     return divide_media(value) or (text, [])
