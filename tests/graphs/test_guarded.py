@@ -1,11 +1,15 @@
 """Guarded: no answer is shown before all checks have passed, and a tripped check cancels it."""
 
 import asyncio
+import re
 from typing import Any
 
 import pytest
+from langchain_core.messages import AIMessage, HumanMessage
 from langgraph.checkpoint.memory import InMemorySaver
-from langgraph.types import Command
+from langgraph.graph import START, StateGraph
+from langgraph.types import Command, interrupt
+from typing_extensions import TypedDict
 
 from langgraph_parallel import (
     Ask,
@@ -25,6 +29,13 @@ from tests.support.server import Gate, ModelServer, Reply
 MESSAGE = {"message": "How do I mend a tube?"}
 CONFIG: Any = {"configurable": {"thread_id": "1"}}
 SECRET = "here is how"
+
+
+class App(TypedDict):
+    """The state of an app."""
+
+    message: str
+    answer: str
 
 
 def judged(choice: str | None) -> Reply:
@@ -295,3 +306,116 @@ async def test_a_person_can_decide_a_check() -> None:
     clean = {"type": "edit", "edited_action": {"name": "decide_vote", "args": {"choice": "clean"}}}
     out = await graph.ainvoke(Command(resume={"decisions": [clean]}), CONFIG)
     assert (out["answer"], out["released"]) == (SECRET, True)
+
+
+@pytest.mark.parametrize(
+    "found", [1, 0, "yes", ["hit"], re.match("a", "a"), None, {"flagged": "yes"}], ids=repr
+)
+@pytest.mark.parametrize("policy", ["open", "closed"])
+async def test_a_judgement_that_cannot_be_read_withholds_the_answer(found: Any, policy: Any) -> None:
+    """It may have been a catch, so it is not a check that could not be run."""
+    graph = create_guarded(worker=lambda message: SECRET, checks={"own": lambda text: found}, policy=policy)
+    out = await graph.ainvoke(MESSAGE)
+    assert (out["answer"], out["outcomes"][0].status) == (None, "undecided")
+    assert "expected True or False" in out["outcomes"][0].error
+
+
+async def test_the_reason_is_the_check_that_tripped() -> None:
+    """Another one could not be decided, and comes first."""
+    checks: Any = {"down": fails, "own": lambda text: {"flagged": True, "reason": "not about bombs"}}
+    out = await create_guarded(worker=lambda message: SECRET, checks=checks).ainvoke(MESSAGE)
+    assert (out["answer"], out["reason"]) == (None, "not about bombs")
+
+
+async def never(text: str) -> bool:
+    """Hang."""
+    await asyncio.Event().wait()
+    return False
+
+
+@pytest.mark.parametrize(("policy", "answer"), [("open", SECRET), ("closed", None)])
+async def test_an_answer_that_is_ready_outlasts_a_check_that_hangs(policy: Any, answer: str | None) -> None:
+    """The check ends at the deadline; what the policy says of such a check is said of the answer."""
+    graph = create_guarded(
+        worker=lambda message: SECRET, checks={"own": never}, policy=policy, limits=Limits(deadline=0.2)
+    )
+    out = await graph.ainvoke(MESSAGE)
+    assert (out["answer"], out["outcomes"][0].status) == (answer, "not_run")
+
+
+async def test_the_checks_end_when_the_answer_fails() -> None:
+    """There is nothing to release, so nothing waits for a check that hangs."""
+    graph = create_guarded(worker=fails, checks={"own": never})
+    out = await asyncio.wait_for(graph.ainvoke(MESSAGE), 10)
+    assert (out["answer"], out["reason"]) == (None, "there is no answer")
+    assert {key: branch.status for key, branch in out["branches"].items()} == {
+        "check/own": "cancelled",
+        "answer": "failed",
+    }
+
+
+async def test_a_check_may_ask_a_person() -> None:
+    """The answer does not wait for the person: it is ended, and made again once the check has passed."""
+    answered: list[str] = []
+
+    async def answer(message: str) -> str:
+        answered.append(message)
+        return SECRET
+
+    def asks(text: str) -> Any:
+        return interrupt("is it harmful?")
+
+    for reply, expected in ((False, SECRET), (True, None)):
+        saver = InMemorySaver()
+        graph = create_guarded(worker=answer, checks={"own": asks}, checkpointer=saver)
+        out = await asyncio.wait_for(graph.ainvoke(MESSAGE, CONFIG), 10)
+        assert [one.value for one in out["__interrupt__"]] == ["is it harmful?"]
+        assert SECRET not in repr(saver.storage) + repr(saver.writes)
+        out = await asyncio.wait_for(graph.ainvoke(Command(resume=reply), CONFIG), 10)
+        assert (out["answer"], "__interrupt__" in out) == (expected, False)
+
+
+async def test_the_answer_may_ask_a_person_several_times() -> None:
+    """Each question is asked once, and no reply is lost."""
+
+    def asks(message: str) -> str:
+        return f"{interrupt('first?')}, {interrupt('second?')}"
+
+    graph = create_guarded(worker=asks, checks={"own": flags}, checkpointer=InMemorySaver())
+    questions = []
+    out = await asyncio.wait_for(graph.ainvoke(MESSAGE, CONFIG), 10)
+    for reply in ("one", "two"):
+        questions += [one.value for one in out["__interrupt__"]]
+        out = await asyncio.wait_for(graph.ainvoke(Command(resume=reply), CONFIG), 10)
+    assert (questions, out["answer"]) == (["first?", "second?"], "one, two")
+
+
+async def test_inside_of_another_graph_no_reply_is_lost_either() -> None:
+    """The graph is a node of an app, which has the checkpointer."""
+
+    def asks(message: str) -> str:
+        return f"{interrupt('first?')}, {interrupt('second?')}"
+
+    app: Any = StateGraph(App)
+    app.add_node("guarded", create_guarded(worker=asks, checks={"own": flags}))
+    app.add_edge(START, "guarded")
+    graph = app.compile(checkpointer=InMemorySaver())
+    out = await asyncio.wait_for(graph.ainvoke({"message": "hello"}, CONFIG), 10)
+    for reply in ("one", "two"):
+        assert len(out["__interrupt__"]) == 1
+        out = await asyncio.wait_for(graph.ainvoke(Command(resume=reply), CONFIG), 10)
+    assert out["answer"] == "one, two"
+
+
+async def test_a_conversation_is_a_message() -> None:
+    """Checks and the answer get it as one text, with who says what."""
+    seen: list[str] = []
+
+    def flag_nothing(text: str) -> bool:
+        seen.append(text)
+        return False
+
+    graph = create_guarded(worker=lambda message: SECRET, checks={"own": flag_nothing})
+    history = [HumanMessage("hello"), AIMessage("hi"), {"role": "user", "content": "and now?"}]
+    assert (await graph.ainvoke({"message": history}))["answer"] == SECRET
+    assert seen == ["user: hello\n\nassistant: hi\n\nuser: and now?"]

@@ -19,7 +19,7 @@ _Place = tuple[int, int]
 def read_check(name: str, branch: Branch | None, text: str, offset: int = 0) -> CheckOutcome:
     """Return the outcome of a check on a text, or on a part of it.
 
-    An answer that is not a judgement means that the check was not run.
+    A worker's answer that is not a judgement leaves the check undecided: it may well have been a catch.
 
     Args:
         name: of the check.
@@ -37,7 +37,7 @@ def read_check(name: str, branch: Branch | None, text: str, offset: int = 0) -> 
     try:
         return _read_value(name, branch.value, text, offset).model_copy(update={"by": by})
     except (ValidationError, TypeError, ValueError, KeyError, AttributeError):
-        return CheckOutcome(check=name, status="not_run", error=_UNREADABLE, by=by)
+        return _unreadable(name, branch.value).model_copy(update={"by": by})
 
 
 def merge_outcomes(outcomes: Sequence[CheckOutcome]) -> CheckOutcome:
@@ -127,7 +127,7 @@ def _read_judgement(name: str, judgement: Mapping[str, Any], text: str, offset: 
     choice, confidence = judgement.get("choice"), judgement.get("confidence")
     flagged = choice == FLAG if choice in (FLAG, CLEAN) else judgement.get("flagged")
     if not isinstance(flagged, bool):
-        return CheckOutcome(check=name, status="not_run", error=_UNREADABLE)
+        return _unreadable(name, flagged)
     return CheckOutcome(
         check=name,
         status="flagged" if flagged else "clean",
@@ -135,6 +135,12 @@ def _read_judgement(name: str, judgement: Mapping[str, Any], text: str, offset: 
         reasons=_read_reasons(judgement),
         spans=_read_spans(name, judgement, text, offset) if flagged else [],
     )
+
+
+def _unreadable(name: str, value: object) -> CheckOutcome:
+    """Return the outcome of a check whose worker ran, and whose answer cannot be read."""
+    found = f"{_UNREADABLE}: {type(value).__name__}; expected True or False, or an object with 'flagged'"
+    return CheckOutcome(check=name, status="undecided", error=found)
 
 
 def _read_reasons(judgement: Mapping[str, Any]) -> list[str]:

@@ -6,13 +6,15 @@ from typing import Any, NoReturn
 
 from langchain_core.runnables import RunnableConfig
 from langgraph.config import get_stream_writer
+from langgraph.errors import GraphInterrupt
 
-from langgraph_parallel.errors import KeptBack
+from langgraph_parallel.errors import DeadlineExceeded, KeptBack, NotStarted, ParallelError
 from langgraph_parallel.nodes.work.ask import Ask
 from langgraph_parallel.nodes.work.workers import Composed, Worker, asks_in
 from langgraph_parallel.records import Estimate, Section
-from langgraph_parallel.runtime.bound import current_bound
+from langgraph_parallel.runtime.bound import Bound, current_bound
 from langgraph_parallel.runtime.context import Context
+from langgraph_parallel.runtime.explain import kind_of, mark
 from langgraph_parallel.runtime.graph import ParallelGraph
 from langgraph_parallel.runtime.run import Run, current_run
 from langgraph_parallel.runtime.structured import stream_listener
@@ -36,6 +38,7 @@ class Gate:
         self._withheld: list[str] = []
         self._has_streamed = False
         self._write: Write | None = None
+        self._answer: Bound | None = None
         self._open_if_passed()
 
     def passed(self, check: str) -> None:
@@ -55,6 +58,22 @@ class Gate:
         self._withheld = []
         self._settled.set()
 
+    def withhold_until_later(self, reason: str) -> None:
+        """Keep the gate closed in this run, and end the answer; another one may follow.
+
+        Args:
+            reason: why.
+        """
+        self.close(reason)
+        if self._answer is not None:
+            self._answer.end("completion", f"withheld: {reason}")
+
+    def answered_in(self, bound: Bound | None) -> None:
+        """Set the bound of the branch that answers."""
+        self._answer = bound
+        if bound is not None and self._reason:
+            bound.end("completion", f"withheld: {self._reason}")
+
     def stream(self, text: str | None) -> None:
         """Stream a part of the answer, or withhold it until the gate opens; None restarts the answer."""
         if self._reason:
@@ -73,6 +92,11 @@ class Gate:
     def stream_to(self, write: Write) -> None:
         """Set where the answer is streamed to; without this, it is not streamed."""
         self._write = write
+
+    @property
+    def is_open(self) -> bool:
+        """Whether every check has passed."""
+        return self._settled.is_set() and not self._reason
 
     async def wait(self) -> None:
         """Wait until every check has passed.
@@ -122,6 +146,7 @@ class WithheldAnswer(Composed):
         gate = self._find_gate(current_run())
         if gate is None:
             await _end_without_gate()
+        gate.answered_in(bound := current_bound())
         if self._stream:
             gate.stream_to(get_stream_writer())
         by_token = self._stream and isinstance(self._worker, Ask)  # others return a whole answer
@@ -130,13 +155,21 @@ class WithheldAnswer(Composed):
             answer = await self._worker.ainvoke(
                 _input_of(self._worker, input), _without_stream_handlers(config)
             )
-        except Exception:
-            await gate.wait()  # the text of the error may quote the answer
+        except (GraphInterrupt, NotStarted, DeadlineExceeded):
+            if bound is not None:
+                bound.hold()
+            await gate.wait()  # a person is asked, and a redrive follows, only if the answer may be released
             raise
+        except Exception as error:
+            if gate.is_open:
+                raise
+            raise _without_text(error) from None
         finally:
             stream_listener.reset(token)
         if self._stream and not by_token:
             gate.stream(answer if isinstance(answer, str) else str(getattr(answer, "text", answer)))
+        if bound is not None:
+            bound.hold()  # the checks end in time themselves; the answer is ready, and must not end with them
         await gate.wait()
         return answer
 
@@ -145,6 +178,15 @@ class WithheldAnswer(Composed):
         if isinstance(self._worker, Ask):
             return self._worker.estimate(_input_of(self._worker, input), run, context)
         return Estimate(notes=["calls made by a worker that answers are not included"])
+
+
+def _without_text(error: Exception) -> ParallelError:
+    """Return the error of an answer without its text, which may quote the answer."""
+    hidden = ParallelError(
+        f"the answer failed: {type(error).__name__} (its text is withheld, since not all checks have passed)"
+    )
+    mark(hidden, str(hidden), kind_of(error))
+    return hidden
 
 
 async def _end_without_gate() -> NoReturn:

@@ -55,6 +55,9 @@ class GuardedSteps:
             gate.close(f"{missing[0]} is beyond the limit of sections")
 
         def after(branch: Branch) -> str | tuple[EndedBy, str]:
+            if branch.id == ANSWER and not branch.ok and branch.ended_by is None:
+                # A redrive asks again, for the answer and what it needs.
+                return "completion", "not needed any more: there is no answer to release"
             if branch.id not in checks:
                 return ""
             outcome = read_check(branch.id, branch, "")
@@ -68,7 +71,13 @@ class GuardedSteps:
             # Not a stop: a redrive, or a person, may still decide the check, and then the answer is needed.
             return "completion", f"withheld: {branch.id} could not be decided"
 
-        return Watch(after)
+        def asks_person(id: str) -> None:
+            # The answer would wait for the check, and LangGraph for the answer before it asks the person. It
+            # cannot be kept until then: no checkpoint may hold it. So it follows once the check has passed.
+            if id in checks:
+                gate.withhold_until_later(f"{id} waits for a person")
+
+        return Watch(after, asks_person)
 
     def find_gate(self, run: Run) -> Gate | None:
         """Return the gate of a run; None if the run resumes the plan of another one."""
@@ -88,8 +97,13 @@ class GuardedSteps:
         """Return the answer if every check has passed, else the reason."""
         outcomes = self._outcomes(gathered)
         answer = gathered.by_id.get(ANSWER, gathered.by_id.get(LATE))
-        reason = next((_explain(outcome) for outcome in outcomes if not self._passes(outcome)), "")
-        if not reason and answer is None:
+        failing = [outcome for outcome in outcomes if not self._passes(outcome)]
+        # What has tripped comes before what could not be decided, and has cancelled it, perhaps.
+        failing.sort(key=lambda outcome: outcome.status != "flagged")
+        reason = _explain(failing[0]) if failing else ""
+        failed = gathered.branches.get(ANSWER)
+        has_failed = failed is not None and not failed.ok and failed.ended_by is None
+        if answer is None and (not reason or (has_failed and failing[0].status != "flagged")):
             reason = "there is no answer"
         released = not reason
         return {

@@ -8,6 +8,7 @@ from typing import Any
 
 from langchain_core.messages import AIMessage, BaseMessage, HumanMessage
 from langchain_core.runnables import Runnable, RunnableConfig
+from langgraph.errors import ParentCommand
 from langgraph.graph.state import CompiledStateGraph
 
 from langgraph_parallel.answers.message import read_message
@@ -33,6 +34,8 @@ class Adapter:
         input: builds its input from the work: a `Section`, a question, a text, an item. None for the work
             itself.
         output: reads its output; None for the output itself.
+        handoff: makes the result of the command by which the runnable hands over to another agent; None if
+            that is a failure.
     """
 
     def __init__(
@@ -40,13 +43,19 @@ class Adapter:
         runnable: "Runnable[Any, Any]",
         input: Callable[[Any], Any] | None,
         output: Callable[[Any], Any] | None,
+        handoff: Callable[[Any], Any] | None = None,
     ) -> None:
-        self._runnable, self._input, self._output = runnable, input, output
+        self._runnable, self._input, self._output, self._handoff = runnable, input, output, handoff
 
     async def ainvoke(self, input: Any, config: RunnableConfig | None = None) -> Any:
         """Do the work."""
         given = input if self._input is None else await _awaited(self._input(input))
-        output = await self._runnable.ainvoke(given, config)
+        try:
+            output = await self._runnable.ainvoke(given, config)
+        except ParentCommand as command:
+            if self._handoff is None:
+                raise
+            return await _awaited(self._handoff(command.args[0]))
         if is_resuming(config):
             _record_earlier(output, given)
         return output if self._output is None else await _awaited(self._output(output))
@@ -58,6 +67,7 @@ def adapt(
     *,
     input: Callable[[Any], Any] | None = None,
     output: Callable[[Any], Any] | None = None,
+    handoff: Callable[[Any], Any] | None = None,
 ) -> Adapter:
     """Make a worker of a graph or another Runnable whose input and output this package cannot tell.
 
@@ -70,16 +80,18 @@ def adapt(
         input: builds its input from the work, sync or async. The work is a `Section`, or, as for a function
             in the same place, the question, the text or the item. None for the work itself.
         output: reads its output, sync or async; None for the output itself.
+        handoff: makes the result of LangGraph's `Command` by which a graph hands over to another agent, sync
+            or async; None to let the branch fail, with that cause.
 
     Raises:
-        UsageError: `runnable` has no `ainvoke`, or `input` or `output` is not a function.
+        UsageError: `runnable` has no `ainvoke`, or `input`, `output` or `handoff` is not a function.
     """
     if not hasattr(runnable, "ainvoke"):
         raise UsageError(f"{runnable!r} cannot be adapted; pass a graph, or another Runnable")
-    for name, function in (("input", input), ("output", output)):
+    for name, function in (("input", input), ("output", output), ("handoff", handoff)):
         if function is not None and not callable(function):
             raise UsageError(f"{name} is {function!r}; expected a function")
-    return Adapter(runnable, input, output)
+    return Adapter(runnable, input, output, handoff)
 
 
 def adapt_graph(
