@@ -1,7 +1,7 @@
 """Failures in words: what an endpoint refused, why, and the way out. The same cause has the same words."""
 
 from langgraph_parallel.errors import ParallelError
-from langgraph_parallel.runtime.failure import Failure, classify
+from langgraph_parallel.runtime.failure import LASTING, TRANSIENT, Failure, classify
 from langgraph_parallel.runtime.kinds import Kind
 from langgraph_parallel.runtime.redact import EXPLAINED, redact, root_cause
 
@@ -41,6 +41,11 @@ def mark(error: BaseException, text: str, kind: Kind) -> None:
             setattr(error, name, value)
         except AttributeError:  # a class of others without room for it
             return
+
+
+def is_explained(error: BaseException) -> bool:
+    """Return whether records show what an endpoint has refused in place of the error's own text."""
+    return bool(getattr(error, EXPLAINED, "")) and classify(error).kind in LASTING | TRANSIENT
 
 
 def kind_of(error: BaseException) -> Kind:

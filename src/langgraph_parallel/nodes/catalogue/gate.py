@@ -14,7 +14,7 @@ from langgraph_parallel.nodes.work.workers import Composed, Worker, asks_in
 from langgraph_parallel.records import Estimate, Section
 from langgraph_parallel.runtime.bound import Bound, current_bound
 from langgraph_parallel.runtime.context import Context
-from langgraph_parallel.runtime.explain import kind_of, mark
+from langgraph_parallel.runtime.explain import is_explained, kind_of, mark
 from langgraph_parallel.runtime.graph import ParallelGraph
 from langgraph_parallel.runtime.run import Run, current_run
 from langgraph_parallel.runtime.structured import stream_listener
@@ -161,7 +161,7 @@ class WithheldAnswer(Composed):
             await gate.wait()  # a person is asked, and a redrive follows, only if the answer may be released
             raise
         except Exception as error:
-            if gate.is_open:
+            if gate.is_open or is_explained(error):  # by what the endpoint said, which is no answer
                 raise
             raise _without_text(error) from None
         finally:
