@@ -10,7 +10,7 @@ from langgraph.graph import START, StateGraph
 from langgraph.types import Command, interrupt
 from typing_extensions import TypedDict
 
-from langgraph_parallel import Section, agents, create_sectioning, create_voting
+from langgraph_parallel import Section, agents, aredrive, create_sectioning, create_voting
 from langgraph_parallel.completion import Completion, min_success
 
 CONFIG: Any = {"configurable": {"thread_id": "1"}}
@@ -154,3 +154,23 @@ async def test_a_handoff_can_be_received() -> None:
     received = agents.adapt(handing(), input=lambda q: {"question": q}, handoff=lambda command: command.goto)
     out = await create_voting(voters={"a": received}).ainvoke({"question": "so?"})
     assert out["verdict"].choice == "billing"
+
+
+async def test_a_redrive_may_ask_several_persons() -> None:
+    """A branch that asks again does not wait for the siblings that had ended before the reply."""
+    down = True
+
+    async def work(section: Section) -> str:
+        if down:
+            raise ConnectionError("down")
+        return section.id if section.id == "c" else f"{interrupt('first?')}, {interrupt('second?')}"
+
+    graph = create_sectioning(planner=plan, worker=work, checkpointer=InMemorySaver())
+    await graph.ainvoke(GIVEN, CONFIG)
+    down = False
+    out: Any = await asyncio.wait_for(aredrive(graph, CONFIG), 10)
+    asked = []
+    while questions := out.get("__interrupt__"):
+        asked.append(questions[0].value)
+        out = await asyncio.wait_for(graph.ainvoke(Command(resume={questions[0].id: "yes"}), CONFIG), 10)
+    assert (sorted(asked), out["missing"]) == (["first?", "first?", "second?", "second?"], [])

@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 from typing import Any, Protocol, runtime_checkable
 
 from langchain_core.runnables import RunnableConfig
-from langgraph.errors import GraphInterrupt, ParentCommand
+from langgraph.errors import GraphBubbleUp, GraphInterrupt, ParentCommand
 from langgraph.types import StreamWriter
 from pydantic import BaseModel
 
@@ -77,7 +77,7 @@ async def run_branch(worker: Worker | Dispatcher, task: Task, config: RunnableCo
     """Run a worker, and record how it ended.
 
     Raises:
-        GraphInterrupt: the worker asks a person, and no sibling has made the answer superfluous.
+        GraphBubbleUp: the worker asks a person, and no sibling has made the answer superfluous.
         asyncio.CancelledError: the run is being cancelled.
     """
     run = find_run(config) or current_run()
@@ -112,7 +112,7 @@ async def _run(
                 outcome.returned(result, chosen)
             except BranchEnded:
                 outcome.ended(bound, begun=bool(calls) or not bound.was_in_line)
-        except GraphInterrupt:
+        except GraphBubbleUp:
             raise
         except asyncio.CancelledError as failure:
             if _is_being_cancelled():

@@ -64,12 +64,11 @@ async def _take_up(run: Run, config: RunnableConfig, hook: TakeUp | None, *, pla
             }
         }
     )
-    if stored is not None and (stored.metadata or {}).get("source") == "update":
-        return  # a redrive begins
     ended: dict[str, Branch] = {}
     for _, channel, value in (stored.pending_writes or ()) if stored else ():
         if channel == "branches" and isinstance(value, Mapping):
             ended |= value
-    if hook is not None:
+    is_redrive = stored is not None and (stored.metadata or {}).get("source") == "update"
+    if hook is not None and not is_redrive:  # its earlier failures must not end what it repeats
         hook.watch(run, read(list(hook.channels), False))
     run.fan_out.take_up(list(ended.values()), planned=planned)
