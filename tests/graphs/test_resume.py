@@ -134,7 +134,7 @@ async def test_records_of_another_version_are_refused_by_name(monkeypatch: pytes
     await graph.ainvoke(QUESTION, CONFIG)
     monkeypatch.undo()
     asked.clear()
-    message = r"thread '1' hold records of version 0 \(of langgraph-parallel \S+\), and this is version 1 "
+    message = r"thread '1' hold records of version 0 \(of langgraph-parallel \S+\), and this is version 2 "
     with pytest.raises(UsageError, match=message):
         await aredrive(graph, CONFIG)
     with pytest.raises(UsageError, match=message):
@@ -185,4 +185,4 @@ def test_a_change_of_the_records_changes_their_version() -> None:
         and issubclass(record, BaseModel)
     }
     digest = hashlib.sha256(json.dumps(fields, sort_keys=True).encode()).hexdigest()[:12]
-    assert (stamp.RECORDS_VERSION, digest) == (1, "11ea934b8234")
+    assert (stamp.RECORDS_VERSION, digest) == (2, "c2252dd82f8c")

@@ -3,9 +3,9 @@
 from collections.abc import Iterable, Iterator
 from typing import Literal
 
-from pydantic import Field, JsonValue
+from pydantic import Field
 
-from langgraph_parallel.records.base import Record
+from langgraph_parallel.records.base import JsonData, Record
 
 BallotStatus = Literal["cast", "abstained", "failed", "timed_out", "cancelled", "skipped"]
 """How a voter ended. Only `cast` counts; a voter without a readable choice has `abstained`."""
@@ -19,9 +19,9 @@ class Ballot(Record):
     order: int
     """Position of the voter in the electorate, from 0. "Earliest" always refers to this order."""
     status: BallotStatus
-    choice: JsonValue = None
+    choice: JsonData = None
     """The normalised choice; None means no choice."""
-    said: JsonValue = None
+    said: JsonData = None
     """The original answer, if normalising changed it or could not read it; else None."""
     weight: float = Field(1.0, ge=0, allow_inf_nan=False)
     """Weight stated by the voter, finite, >= 0; only the rule `weighted` reads it."""
@@ -31,7 +31,7 @@ class Ballot(Record):
     """Reason stated by the voter."""
     error: str | None = None
     """Why the ballot is not `cast`; None if it is."""
-    notes: dict[str, JsonValue] = {}
+    notes: dict[str, JsonData] = {}
     """Other data from the voter; rules ignore it."""
     attempt: int = 1
     """The run of the voter that this ballot comes from, from 1; a redrive adds 1."""

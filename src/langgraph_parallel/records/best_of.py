@@ -1,8 +1,6 @@
 """Drafts of one task, with their scores."""
 
-from pydantic import JsonValue
-
-from langgraph_parallel.records.base import Record
+from langgraph_parallel.records.base import JsonData, Record
 
 
 class Draft(Record):
@@ -10,7 +8,7 @@ class Draft(Record):
 
     id: str
     """The id of the section that produced it: the name of the drafter."""
-    text: JsonValue
+    text: JsonData
     """What the drafter returned."""
     score: float
     """In pairs: share of comparisons won, 0 to 1, a draw counts half. By a rubric: mean score, 0 to 10."""

@@ -2,9 +2,7 @@
 
 from typing import Literal
 
-from pydantic import JsonValue
-
-from langgraph_parallel.records.base import Record
+from langgraph_parallel.records.base import JsonData, Record
 from langgraph_parallel.records.call import Call
 from langgraph_parallel.records.escalation import Escalation
 from langgraph_parallel.records.section import Section
@@ -38,7 +36,7 @@ class Branch(Record):
     order: int
     """Position in the plan, from 0. Results are joined in this order, not in order of arrival."""
     status: Status
-    value: JsonValue = None
+    value: JsonData = None
     """What the worker returned, as JSON data. Records are dumped, so that a value is the same before and
     after a checkpoint."""
     error: str | None = None

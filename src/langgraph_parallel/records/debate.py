@@ -1,8 +1,6 @@
 """Turns of a debate."""
 
-from pydantic import JsonValue
-
-from langgraph_parallel.records.base import Record
+from langgraph_parallel.records.base import JsonData, Record
 
 
 class Turn(Record):
@@ -12,7 +10,7 @@ class Turn(Record):
     """Round number, from 1."""
     debater: str
     """Name of the debater."""
-    choice: JsonValue
+    choice: JsonData
     """The choice; None if the debater abstained or failed."""
     rationale: str
     """The reason for the choice; may be empty."""

@@ -3,9 +3,7 @@
 from collections.abc import Iterable
 from typing import Literal
 
-from pydantic import JsonValue
-
-from langgraph_parallel.records.base import Record
+from langgraph_parallel.records.base import JsonData, Record
 from langgraph_parallel.records.verdict import Verdict
 
 
@@ -20,7 +18,7 @@ class Escalation(Record):
     """The question of the vote."""
     verdict: Verdict
     """The undecided verdict."""
-    choices: list[JsonValue] | None = None
+    choices: list[JsonData] | None = None
     """The valid answers; None if any answer is valid."""
     form: Literal["one", "list", "ranking", "number"] = "one"
     """What the choice is: one answer, a list of answers, a ranking, or a number."""
@@ -35,7 +33,7 @@ class Answer(Record):
 
     path: list[str] = []
     """The path of the escalation."""
-    choice: JsonValue = None
+    choice: JsonData = None
     """The chosen answer; None leaves the vote undecided."""
     note: str = ""
     """The person's comment."""

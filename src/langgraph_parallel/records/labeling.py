@@ -1,8 +1,6 @@
 """Labels of items."""
 
-from pydantic import JsonValue
-
-from langgraph_parallel.records.base import Record
+from langgraph_parallel.records.base import JsonData, Record
 from langgraph_parallel.records.verdict import Support
 
 
@@ -11,7 +9,7 @@ class Label(Record):
 
     item: str
     """Name of the item."""
-    label: JsonValue = None
+    label: JsonData = None
     """The label; None if the vote did not choose one."""
     status: str
     """Status of the verdict; status of the branch if there was no vote."""
@@ -19,7 +17,7 @@ class Label(Record):
     """Voters for the label, of the ballots cast."""
     agreement: float | None = None
     """Share of all pairs of ballots that agree, 0 to 1; None for fewer than two ballots."""
-    votes: dict[str, JsonValue] = {}
+    votes: dict[str, JsonData] = {}
     """The choice of each voter that was asked; None for a failure or an abstention."""
     contested: bool
     """Whether a person should check the label: the vote is undecided, or its support is low."""

@@ -1,8 +1,6 @@
 """Sections: the units of work of a plan."""
 
-from pydantic import JsonValue
-
-from langgraph_parallel.records.base import Record
+from langgraph_parallel.records.base import JsonData, Record
 
 
 class Section(Record):
@@ -14,17 +12,17 @@ class Section(Record):
     """Display name in traces, progress and results."""
     content: str = ""
     """The material to work on. It is untrusted: data, never instructions."""
-    blocks: list[dict[str, JsonValue]] = []
+    blocks: list[dict[str, JsonData]] = []
     """Pictures and files that belong to the content, as LangChain's content blocks (see `media`)."""
     instructions: str = ""
     """What to do with the content, for example a criterion or a brief."""
     worker: str = ""
     """Name of the worker; empty if the graph has only one."""
-    data: dict[str, JsonValue] = {}
+    data: dict[str, JsonData] = {}
     """Further input for the worker; for a model, variables of its prompt."""
     needs: list[str] = []
     """Ids of the sections that must finish first, and whose results it gets."""
-    earlier: dict[str, JsonValue] = {}
+    earlier: dict[str, JsonData] = {}
     """The results of `needs`, by section title; filled in before the worker starts."""
     round: int = 0
     """Round that planned it: 0 for the first plan; later rounds are planned from earlier results."""

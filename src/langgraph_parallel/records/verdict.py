@@ -2,9 +2,9 @@
 
 from typing import Literal
 
-from pydantic import JsonValue, NonNegativeInt
+from pydantic import NonNegativeInt
 
-from langgraph_parallel.records.base import Record
+from langgraph_parallel.records.base import JsonData, Record
 
 VerdictStatus = Literal["decided", "tied", "below_threshold", "no_quorum"]
 DecidedBy = Literal["rule", "fallback", "person"]
@@ -30,7 +30,7 @@ class Support(Record):
 class Count(Record):
     """The ballots for one choice."""
 
-    choice: JsonValue
+    choice: JsonData
     votes: NonNegativeInt
     """Number of ballots."""
     weight: float
@@ -44,7 +44,7 @@ class Dissent(Record):
 
     voter: str
     """Name of the voter."""
-    choice: JsonValue
+    choice: JsonData
     """What the voter chose."""
     rationale: str = ""
     """The voter's reason."""
@@ -67,7 +67,7 @@ class Verdict(Record):
     rule: str
     """Name of the rule."""
     status: VerdictStatus
-    choice: JsonValue = None
+    choice: JsonData = None
     """The choice; None if the rule could not choose. The rule documents what it does on a tie."""
     support: Support
     """Voters for the choice, of the ballots cast."""

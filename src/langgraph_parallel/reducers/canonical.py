@@ -2,22 +2,24 @@
 
 import json
 from collections.abc import Sequence
+from decimal import Decimal
 
 from pydantic import JsonValue
 
 from langgraph_parallel.errors import UsageError
+from langgraph_parallel.records.numbers import from_decimal
 
 # Built once: `json.dumps` with options builds an encoder on every call.
 _ENCODER = json.JSONEncoder(sort_keys=True, ensure_ascii=False)
 
 
 def canonical(choice: JsonValue) -> str:
-    """Return a key that is equal for choices that are equal as JSON; integral floats equal integers.
+    """Return a key that is equal for choices that are equal as JSON. Equal numbers are, however spelled.
 
     >>> canonical(2.0) == canonical(2), canonical("2") == canonical(2)
     (True, False)
     """
-    return _ENCODER.encode(_integral_floats_as_ints(choice))
+    return _ENCODER.encode(_in_one_spelling(choice))
 
 
 def check_choices(choices: object, name: str = "choices") -> None:
@@ -49,11 +51,11 @@ def check_choices(choices: object, name: str = "choices") -> None:
         seen.add(key)
 
 
-def _integral_floats_as_ints(value: JsonValue) -> JsonValue:
+def _in_one_spelling(value: object) -> object:
     if isinstance(value, float) and value.is_integer():
         return int(value)
     if isinstance(value, list):
-        return [_integral_floats_as_ints(item) for item in value]
+        return [_in_one_spelling(item) for item in value]
     if isinstance(value, dict):
-        return {key: _integral_floats_as_ints(item) for key, item in value.items()}
-    return value
+        return {key: _in_one_spelling(item) for key, item in value.items()}
+    return from_decimal(value) if isinstance(value, Decimal) else value

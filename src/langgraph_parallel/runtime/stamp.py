@@ -14,8 +14,9 @@ from typing import Annotated, Any
 from pydantic import Field, JsonValue
 
 from langgraph_parallel.errors import UsageError
+from langgraph_parallel.records.numbers import as_state
 
-RECORDS_VERSION = 1
+RECORDS_VERSION = 2
 """Counts changes of the records that make earlier checkpoints unreadable, or readable as something else."""
 KEY = "stamp"
 STAMP = Annotated[
@@ -84,7 +85,7 @@ def _unordered(value: JsonValue) -> JsonValue:
 
 def _plain(value: Mapping[str, Any]) -> dict[str, JsonValue]:
     """Return a value as a checkpoint gives it back."""
-    plain: dict[str, JsonValue] = json.loads(json.dumps(value, default=str))
+    plain: dict[str, JsonValue] = as_state(json.loads(json.dumps(value, default=str)))
     return plain
 
 

@@ -1,7 +1,10 @@
 """Outcome: how a branch ended, by what its worker returned or raised, or what cut it off."""
 
+import math
+import numbers
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
+from decimal import Decimal
 from typing import Any, cast
 
 from langchain_core.messages import BaseMessage
@@ -22,6 +25,7 @@ from langgraph_parallel.nodes.fan_out.task import Task
 from langgraph_parallel.nodes.work.render import GRAPH
 from langgraph_parallel.nodes.work.workers import Worker, is_of_package
 from langgraph_parallel.records import Below, Branch, Call, EndedBy, RunReport, Status, Verdict
+from langgraph_parallel.records.numbers import from_decimal, spell
 from langgraph_parallel.runtime.bound import Bound
 from langgraph_parallel.runtime.explain import kind_of, mark
 from langgraph_parallel.runtime.graph import ParallelGraph
@@ -31,6 +35,10 @@ from langgraph_parallel.runtime.run_report import collect_failures
 _JSON: TypeAdapter[Any] = TypeAdapter(Any)
 _INTERNAL = frozenset({"run_report", "branches", "sections"})
 """Output keys of a nested graph that go into other fields of the branch than its value."""
+_SHORT = 2000
+"""Bits of an integer that Python writes as text whatever its limit of digits."""
+_NOTED = 10
+"""Numbers that are not finite, of which the notes say where they were."""
 
 
 class Outcome:
@@ -59,12 +67,12 @@ class Outcome:
             self.value = read_message(result).whole_text()
         elif isinstance(worker, ParallelGraph) and isinstance(result, Mapping):
             answer = {key: value for key, value in result.items() if key not in _INTERNAL}
-            self.value = as_json({GRAPH: worker.governing.kind, **answer})
+            self.value = as_json({GRAPH: worker.governing.kind, **answer}, self.notes)
             self.status = "ok"
             self._take_nested(result)
             return
         else:
-            self.value = as_json(result)
+            self.value = as_json(result, self.notes)
         self.status = "ok"
 
     def failed(self, error: Exception, *, begun: bool) -> None:
@@ -209,21 +217,66 @@ def _nested_fields(report: RunReport | None) -> dict[str, Any]:
     }
 
 
-def as_json(value: object) -> JsonValue:
-    """Return a value as JSON data. What JSON cannot hold becomes text, so that nothing paid for is lost."""
-    data: JsonValue = _JSON.dump_python(value, mode="json", fallback=str)
-    return _in_64_bits(data)
+def as_json(value: object, notes: list[str] | None = None) -> JsonValue:
+    """Return a value as JSON data. What JSON cannot hold becomes text, so that nothing paid for is lost.
+
+    Numbers are kept as they are: integers of any length, and decimals (see `records.numbers`). A number that
+    is not finite is null.
+
+    Args:
+        value: what a worker returned.
+        notes: gets a note for each number that is read as null.
+    """
+    if type(value) is str:
+        return value
+    data: JsonValue = _JSON.dump_python(value, mode="json", fallback=_as_number_or_text)
+    lost: list[tuple[str, ...]] = []
+    # JSON has decimals as texts; dumped as Python data they can be told from texts that look like numbers.
+    read = _read(_JSON.dump_python(value), data, (), lost)
+    if notes is not None and lost:
+        lost.sort(key=len)  # a field of the answer itself says more than one deep inside
+        places = [".".join(path) or "the answer" for path in lost[:_NOTED]]
+        notes += [f"{place} is read as null: not a finite number" for place in places]
+        if len(lost) > _NOTED:
+            notes.append(f"{len(lost) - _NOTED} more numbers are read as null: not finite")
+    return read
 
 
-def _in_64_bits(value: JsonValue) -> JsonValue:
-    """Replace integers that msgpack cannot hold by floats, and those beyond any float by text."""
-    if isinstance(value, dict):
-        return {key: _in_64_bits(item) for key, item in value.items()}
-    if isinstance(value, list):
-        return [_in_64_bits(item) for item in value]
-    if isinstance(value, int) and not -(2**63) <= value < 2**63:
-        try:
-            return float(value)
-        except OverflowError:
-            return f"an integer of {value.bit_length()} bits"
-    return value
+def _as_number_or_text(value: object) -> object:
+    """Return a number of another library, such as NumPy's, as Python's; everything else as text."""
+    if isinstance(value, numbers.Integral):
+        return int(value)
+    return float(value) if isinstance(value, numbers.Real) else str(value)
+
+
+def _read(said: object, data: JsonValue, path: tuple[str, ...], lost: list[tuple[str, ...]]) -> JsonValue:
+    """Return data as it is kept: decimals as numbers, and numbers that are not finite as null.
+
+    Args:
+        said: the data before it was dumped as JSON.
+        data: the data as JSON.
+        path: keys and indices on the way to it.
+        lost: gets the path of each number that is not finite.
+    """
+    if isinstance(data, dict):
+        before = said if isinstance(said, Mapping) and len(said) == len(data) else data
+        pairs = zip(before.values(), data.items(), strict=True)
+        return {key: _read(one, item, (*path, key), lost) for one, (key, item) in pairs}
+    if isinstance(data, list):
+        alike = isinstance(said, Sequence | Set) and len(said) == len(data)
+        each = zip(said if alike else data, data, strict=True)  # type: ignore[call-overload]
+        return [_read(one, item, (*path, str(place)), lost) for place, (one, item) in enumerate(each)]
+    if isinstance(said, Decimal) and data == str(said):
+        data = from_decimal(said)
+    # Pydantic writes a float that is not finite as null, or leaves it, by where it stands.
+    was_number = data is None and isinstance(said, Decimal | float)
+    if was_number or (isinstance(data, float) and not math.isfinite(data)):
+        lost.append(path)
+        return None
+    return _within_digits(data) if isinstance(data, int) else data
+
+
+def _within_digits(number: int) -> int | str:
+    """Return an integer; as text if it has more digits than Python writes, so that JSON cannot show it."""
+    text = spell(number) if number.bit_length() > _SHORT else ""
+    return text if text.lstrip("-").startswith("0x") else number

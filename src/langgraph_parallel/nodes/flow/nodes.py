@@ -30,6 +30,7 @@ from langgraph_parallel.nodes.flow.spec import Flow, NotedPlan, Sections
 from langgraph_parallel.nodes.vote.escalate import escalate_all
 from langgraph_parallel.nodes.work.ask import Ask
 from langgraph_parallel.records import Branch, Section
+from langgraph_parallel.records.numbers import as_state
 from langgraph_parallel.reducers.completion import check_completion
 from langgraph_parallel.reducers.staging import check_plan, hand_results, stage
 from langgraph_parallel.runtime.context import Context, as_context
@@ -246,7 +247,7 @@ def close_node(flow: Flow) -> Callable[..., Any]:
         joined: Mapping[str, Any] = {}
         with closing_step(flow.close_name, state) as step:
             made = flow.close(gathered)
-            joined = await made if inspect.isawaitable(made) else made
+            joined = as_state(await made if inspect.isawaitable(made) else made)
             step.lost = bool(gathered.lost)
         if step.lost:
             output["missing"] = gathered.titles  # nothing of it is in the result: there is none

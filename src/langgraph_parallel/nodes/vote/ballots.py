@@ -11,6 +11,7 @@ from langgraph_parallel.arguments import check_fields
 from langgraph_parallel.errors import UsageError
 from langgraph_parallel.nodes.work.render import nested_answer
 from langgraph_parallel.records import Ballot, Branch, Tally
+from langgraph_parallel.records.numbers import exact
 from langgraph_parallel.reducers.canonical import canonical
 from langgraph_parallel.reducers.votes.normalise import Normaliser, NormaliserLike, find_choice, read_by
 from langgraph_parallel.reducers.votes.rules import Form
@@ -79,16 +80,20 @@ class BallotParser:
             left_out: list[JsonValue] = [*branch.notes]
             extras["notes"] = {**extras.get("notes", {}), "left_out": left_out}
         if answer is None:
-            unreadable = [note for note in branch.notes if note.startswith(f"{self.field} ")]
-            error = next(iter(unreadable), None) or extras.get("rationale") or "gave no choice"
+            error = self._why_null(branch) or extras.get("rationale") or "gave no choice"
             return Ballot(**base, **extras, status="abstained", error=error)
         try:
-            _check_weight(branch.value, self.field)
+            _check_weight(branch, self.field)
             choice = self._choice(answer)
         except _InvalidBallot as invalid:
             return Ballot(**base, **extras, status="abstained", said=answer, error=str(invalid))
         changed = None if canonical(choice) == canonical(answer) else answer
         return Ballot(**base, **extras, status="cast", choice=choice, said=changed)
+
+    def _why_null(self, branch: Branch) -> str:
+        """Return the note that says why there is no choice; empty if there is none."""
+        place = "the answer " if branch.value is None else f"{self.field} "
+        return next((note for note in branch.notes if note.startswith(place)), "")
 
     def _choice(self, answer: JsonValue) -> JsonValue:
         if self.form in ("list", "ranking"):
@@ -96,7 +101,7 @@ class BallotParser:
                 raise _InvalidBallot(f"{_quote(answer)} is not a list, which the rule needs")
             return [self._item(item) for item in answer]
         choice = self._item(answer)
-        if self.form == "number" and (isinstance(choice, bool) or not isinstance(choice, int | float)):
+        if self.form == "number" and exact(choice) is None:
             raise _InvalidBallot(f"{_quote(choice)} is not a number, which the rule needs")
         return choice
 
@@ -149,9 +154,9 @@ def _split(value: JsonValue, field: str) -> tuple[JsonValue, dict[str, Any]]:
     if not isinstance(value, dict) or field not in value:
         return value, {}
     extras: dict[str, Any] = {}
-    if _is_share(confidence := value.get("confidence")):
+    if (confidence := _as_weight(value.get("confidence"))) is not None and confidence <= 1:
         extras["confidence"] = confidence
-    if _is_weight(weight := value.get("weight")):
+    if (weight := _as_weight(value.get("weight"))) is not None:
         extras["weight"] = weight
     if isinstance(rationale := value.get("rationale"), str):
         extras["rationale"] = rationale
@@ -160,16 +165,23 @@ def _split(value: JsonValue, field: str) -> tuple[JsonValue, dict[str, Any]]:
     return value[field], extras
 
 
-def _check_weight(value: JsonValue, field: str) -> None:
+def _check_weight(branch: Branch, field: str) -> None:
     """Reject a ballot with an invalid weight: it must not count as a full vote."""
-    weight = value.get("weight") if isinstance(value, dict) and field in value else None
-    if weight is not None and not _is_weight(weight):
+    if not isinstance(branch.value, dict) or field not in branch.value:
+        return
+    weight = branch.value.get("weight")
+    if weight is not None and _as_weight(weight) is None:
         raise _InvalidBallot(f"its weight is {_quote(weight)}; expected a number >= 0")
+    for note in branch.notes:
+        if note.startswith("weight "):  # what could not be read is null, and null is no weight
+            raise _InvalidBallot(f"its {note}; expected a number >= 0")
 
 
-def _is_weight(value: object) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value < float("inf")
-
-
-def _is_share(value: object) -> bool:
-    return _is_weight(value) and isinstance(value, int | float) and value <= 1
+def _as_weight(value: JsonValue) -> float | None:
+    """Return a finite number of at least 0; None for anything else."""
+    number = exact(value)
+    if number is None or number < 0:
+        return None
+    with contextlib.suppress(OverflowError):
+        return float(number)
+    return None

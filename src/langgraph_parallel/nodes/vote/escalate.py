@@ -16,6 +16,8 @@ from langgraph_parallel.nodes.vote.judge import render_choice
 from langgraph_parallel.nodes.vote.poll import VoteSettings
 from langgraph_parallel.nodes.work.media import text_of
 from langgraph_parallel.records import Answer, Escalation, Tally
+from langgraph_parallel.records.numbers import as_state, exact
+from langgraph_parallel.reducers.canonical import canonical
 from langgraph_parallel.reducers.votes.counting import override_verdict
 from langgraph_parallel.reducers.votes.normalise import find_choice
 from langgraph_parallel.reducers.votes.rules import chooses
@@ -111,24 +113,26 @@ def ask_person(escalations: Sequence[Escalation]) -> list[Answer]:
         pydantic.ValidationError: the answer is not valid; the run can be resumed with another one.
     """
     given = interrupt(
-        {
-            "action_requests": [
-                {
-                    "name": ACTION,
-                    "args": {"vote": _name(escalation), "choice": _proposed(escalation)},
-                    "description": _description(escalation),
-                }
-                for escalation in escalations
-            ],
-            "review_configs": [
-                {
-                    "action_name": ACTION,
-                    "allowed_decisions": _allowed(escalation),
-                    "args_schema": _schema(escalation),
-                }
-                for escalation in escalations
-            ],
-        },
+        as_state(
+            {
+                "action_requests": [
+                    {
+                        "name": ACTION,
+                        "args": {"vote": _name(escalation), "choice": _proposed(escalation)},
+                        "description": _description(escalation),
+                    }
+                    for escalation in escalations
+                ],
+                "review_configs": [
+                    {
+                        "action_name": ACTION,
+                        "allowed_decisions": _allowed(escalation),
+                        "args_schema": _schema(escalation),
+                    }
+                    for escalation in escalations
+                ],
+            }
+        ),
         response_schema=_expected(escalations),
     )
     return [
@@ -189,9 +193,10 @@ def _fitting(escalation: Escalation, choice: JsonValue) -> JsonValue:
                 f"{_name(escalation)}: {render_choice(choice)} is not a list; expected a list of choices"
             )
         return [_valid(escalation, one) for one in choice]
-    if escalation.form == "number" and (isinstance(choice, bool) or not isinstance(choice, int | float)):
+    valid = _valid(escalation, choice)
+    if escalation.form == "number" and exact(valid) is None:
         raise ValueError(f"{_name(escalation)}: {render_choice(choice)} is not a number; expected a number")
-    return _valid(escalation, choice)
+    return valid
 
 
 def _valid(escalation: Escalation, choice: JsonValue) -> JsonValue:
@@ -200,6 +205,9 @@ def _valid(escalation: Escalation, choice: JsonValue) -> JsonValue:
     Raises:
         ValueError: it matches none.
     """
+    known = escalation.choices or [count.choice for count in escalation.verdict.counts]
+    # The interrupt shows an integer beyond 64 bits as the text of its digits, and an answer may be that text.
+    choice = next((one for one in known if canonical(as_state(one)) == canonical(choice)), choice)
     if escalation.choices is None:
         return choice
     found = find_choice(choice, escalation.choices)

@@ -2,9 +2,9 @@
 
 from collections.abc import Mapping, Sequence
 from functools import cache
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, Field, JsonValue, create_model
+from pydantic import BaseModel, Field, JsonValue, WithJsonSchema, create_model
 
 from langgraph_parallel.errors import UsageError
 from langgraph_parallel.nodes.vote.electorate import Vote, question_input
@@ -110,6 +110,8 @@ _FORMS: Mapping[Form, str] = {
     "list": "All answers that apply, as a list, which may be empty; null if the question cannot be answered.",
     "ranking": "The answers, the best first, each once; null if the question cannot be answered.",
 }
+_NUMBER = Annotated[int | float, WithJsonSchema({"type": "number"})]
+"""A float alone would round a long integer."""
 _MOST_OF_A_RATIONALE = 800
 """Characters; where a server holds the model to it."""
 _IDENTICAL = (
@@ -136,7 +138,7 @@ def answer_schema(choices: Sequence[JsonValue] | None, form: Form = "one") -> ty
 @cache
 def _answer_schema(choices: tuple[Any, ...] | None, form: Form) -> type[BaseModel]:
     one: Any = str if choices is None else Literal[choices]
-    kind: Any = float if form == "number" else one if form == "one" else list[one]
+    kind: Any = _NUMBER if form == "number" else one if form == "one" else list[one]
     return create_model(
         "Answer",
         __doc__="One voter's answer.",

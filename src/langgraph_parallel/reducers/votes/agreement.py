@@ -11,6 +11,7 @@ from pydantic import JsonValue, NonNegativeInt
 from langgraph_parallel.arguments import checked
 from langgraph_parallel.records import Ballot, Tally
 from langgraph_parallel.records.base import Record
+from langgraph_parallel.records.numbers import exact
 from langgraph_parallel.reducers.canonical import canonical
 from langgraph_parallel.reducers.votes.counting import Ballots, as_tally, is_number, usable
 
@@ -122,7 +123,7 @@ def _squared_distances(
     pairs = product(totals, repeat=2)
     if level == "nominal":
         return {(a, b): Fraction(a != b) for a, b in pairs}
-    numbers = {key: Fraction(value) for key, value in values.items() if isinstance(value, int | float)}
+    numbers = {key: number for key, value in values.items() if (number := exact(value)) is not None}
     places = numbers if level == "interval" else _mid_ranks(totals, numbers)
     return {(a, b): (places[a] - places[b]) ** 2 for a, b in pairs}
 

@@ -1,6 +1,5 @@
 """The parts that all rules share: usable ballots, groups by choice, and verdicts."""
 
-import math
 import statistics
 import sys
 from collections import Counter
@@ -21,6 +20,7 @@ from langgraph_parallel.records import (
     Verdict,
     VerdictStatus,
 )
+from langgraph_parallel.records.numbers import exact
 from langgraph_parallel.reducers.canonical import canonical
 
 Ballots = Tally | Sequence[Ballot] | Mapping[str, JsonValue]
@@ -69,7 +69,7 @@ class Group:
         return Count(
             choice=self.choice,
             votes=len(self.ballots),
-            weight=_nearest_float(self.weight),
+            weight=nearest_float(self.weight),
             voters=[ballot.voter for ballot in self.ballots],
         )
 
@@ -80,11 +80,8 @@ def is_usable(ballot: Ballot) -> bool:
 
 
 def is_number(ballot: Ballot) -> bool:
-    """Return whether a ballot counts under a rule over numbers: its choice is finite and not a boolean."""
-    number = ballot.choice
-    if not is_usable(ballot) or isinstance(number, bool):
-        return False
-    return isinstance(number, int) or (isinstance(number, float) and math.isfinite(number))
+    """Return whether a ballot counts under a rule over numbers: its choice is one (see `records.numbers`)."""
+    return is_usable(ballot) and exact(ballot.choice) is not None
 
 
 def usable(tally: Tally) -> list[Ballot]:
@@ -97,10 +94,11 @@ def numeric(tally: Tally) -> list[Ballot]:
     return [ballot for ballot in tally.in_order() if is_number(ballot)]
 
 
-def number_in(ballot: Ballot) -> float:
-    """Return the choice of a ballot that passed `is_number`."""
-    assert isinstance(ballot.choice, int | float)
-    return ballot.choice
+def number_in(ballot: Ballot) -> Fraction:
+    """Return the exact number in a ballot that passed `is_number`."""
+    number = exact(ballot.choice)
+    assert number is not None
+    return number
 
 
 def list_items(ballot: Ballot) -> Sequence[JsonValue]:
@@ -113,19 +111,30 @@ def list_items(ballot: Ballot) -> Sequence[JsonValue]:
 # verdict would depend on the order of arrival; they also overflow, and lose the digits that break a tie.
 
 
-def exact_median(numbers: Sequence[float]) -> float:
-    """Return the median of sorted numbers, without overflow or rounding of the sum."""
-    low, high = numbers[(len(numbers) - 1) // 2], numbers[len(numbers) // 2]
-    return low if low == high else exact_mean([low, high])
+def exact_median(numbers: Sequence[Fraction]) -> Fraction:
+    """Return the median of sorted numbers."""
+    return (numbers[(len(numbers) - 1) // 2] + numbers[len(numbers) // 2]) / 2
 
 
-def exact_mean(numbers: Sequence[float]) -> float:
-    """Return the mean, summed exactly; an int if it is integral."""
-    mean = sum(map(Fraction, numbers)) / Fraction(len(numbers))
-    return int(mean) if mean.denominator == 1 else _nearest_float(mean)
+def exact_mean(numbers: Sequence[Fraction]) -> Fraction:
+    """Return the mean."""
+    return sum(numbers, Fraction(0)) / len(numbers)
 
 
-def _nearest_float(value: int | Fraction) -> float:
+def as_choice(number: Fraction, cast: Iterable[Ballot]) -> JsonValue:
+    """Return a computed number as a choice: as the earliest voter said it, else an int or the nearest float.
+
+    Args:
+        number: computed from the ballots.
+        cast: ballots that passed `is_number`, in the voters' order.
+    """
+    said = next((ballot.choice for ballot in cast if number_in(ballot) == number), None)
+    if said is not None:
+        return said
+    return int(number) if number.denominator == 1 else nearest_float(number)
+
+
+def nearest_float(value: int | Fraction) -> float:
     """Return the nearest finite float."""
     try:
         return float(value)

@@ -8,11 +8,13 @@ import inspect
 import re
 import unicodedata
 from collections.abc import Callable, Mapping, Sequence
+from decimal import Decimal
 from fractions import Fraction
 
 from pydantic import JsonValue, TypeAdapter
 
 from langgraph_parallel.errors import UsageError
+from langgraph_parallel.records.numbers import exact, from_decimal, from_fraction
 from langgraph_parallel.reducers.canonical import canonical
 
 Normaliser = Callable[[JsonValue], JsonValue]
@@ -30,6 +32,8 @@ _PLAIN = re.compile(r"[+-]?(?:\d+(?:\.\d*)?|\.\d+)(?:e[+-]?\d{1,3})?", re.I)
 _GROUPED = re.compile(r"[+-]?[1-9]\d{0,2}(?:,\d{3})+(?:\.\d+)?")
 _RATIO = re.compile(r"([+-]?\d+)\s*/\s*(\d+)")
 _LATEX_RATIO = re.compile(r"([+-]?)\\[dt]?frac\s*\{\s*([+-]?\d+)\s*\}\s*\{\s*(\d+)\s*\}")
+_MOST_DIGITS = 4300
+"""Of a number in a text; Python reads no longer ones."""
 _BRACE = re.compile(r"\\(?:boxed|fbox)\s*\{|[{}]")
 
 
@@ -61,20 +65,21 @@ def _fold_width(value: str) -> str:
 def number(value: JsonValue) -> JsonValue:
     """Read a number in any notation: 1,234.50, $5, 12%, 3/4, 2e3, -7. More than one number is None.
 
-    Percentages are divided by 100; commas group thousands.
+    Percentages are divided by 100; commas group thousands. A number that neither an int nor a float holds
+    exactly is the text of its digits; only a ratio whose decimals do not end is rounded to a float.
 
     >>> number("The answer is $1,234.50."), number("12%"), number("5 or 6"), number("1,5")
     (1234.5, 0.12, None, None)
     """
-    if isinstance(value, int | float) and not isinstance(value, bool):
-        return value if value == value and abs(value) != float("inf") else None
+    if isinstance(value, Decimal):
+        return from_decimal(value)
     if not isinstance(value, str):
-        return None
+        return None if exact(value) is None else value
     bare = _strip_to_number(value)
-    exact = _parse_exactly(bare.removesuffix("%").strip())
-    if exact is None:
+    parsed = _parse_exactly(bare.removesuffix("%").strip())
+    if parsed is None:
         return None
-    return _as_json_number(exact / 100 if bare.endswith("%") else exact)
+    return from_fraction(parsed / 100 if bare.endswith("%") else parsed)
 
 
 def _strip_to_number(value: str) -> str:
@@ -87,6 +92,8 @@ def _strip_to_number(value: str) -> str:
 
 
 def _parse_exactly(plain: str) -> Fraction | None:
+    if len(plain) > _MOST_DIGITS:
+        return None
     if ratio := _LATEX_RATIO.fullmatch(plain):
         sign, top, bottom = ratio.groups()
         value = _ratio(top, bottom)
@@ -95,19 +102,11 @@ def _parse_exactly(plain: str) -> Fraction | None:
         return _ratio(*ratio.groups())
     if _GROUPED.fullmatch(plain):
         plain = plain.replace(",", "")
-    return Fraction(plain.rstrip(".")) if _PLAIN.fullmatch(plain) else None
+    return Fraction(Decimal(plain)) if _PLAIN.fullmatch(plain) else None
 
 
 def _ratio(top: str, bottom: str) -> Fraction | None:
     return Fraction(int(top), int(bottom)) if int(bottom) else None
-
-
-def _as_json_number(exact: Fraction) -> int | float | None:
-    """Return an int that fits 64 bits, else a float; None beyond the largest float."""
-    try:
-        return int(exact) if exact.denominator == 1 and abs(exact) < 2**63 else float(exact)
-    except OverflowError:
-        return None
 
 
 def option(value: JsonValue) -> JsonValue:

@@ -12,7 +12,7 @@ LEVEL = 0.95
 """Confidence level of the intervals of the median and of the trimmed mean."""
 
 
-def median_interval(numbers: Sequence[float]) -> Interval | None:
+def median_interval(numbers: Sequence[Fraction]) -> Interval | None:
     """Return the interval of the sign test: the narrowest between order statistics with at least 95%.
 
     None for fewer than six numbers.
@@ -24,7 +24,7 @@ def median_interval(numbers: Sequence[float]) -> Interval | None:
     return Interval(low=float(numbers[dropped]), high=float(numbers[-1 - dropped]), level=1 - outside)
 
 
-def trimmed_mean_interval(numbers: Sequence[float], mean: float, trimmed: int) -> Interval | None:
+def trimmed_mean_interval(numbers: Sequence[Fraction], mean: Fraction, trimmed: int) -> Interval | None:
     """Return Tukey and McLaughlin's interval (1963): the winsorized deviation, and Student's t.
 
     Args:
@@ -38,19 +38,19 @@ def trimmed_mean_interval(numbers: Sequence[float], mean: float, trimmed: int) -
         return None
     inner = numbers[trimmed : size - trimmed]
     winsorized = [*[inner[0]] * trimmed, *inner, *[inner[-1]] * trimmed]
-    deviation = statistics.stdev(map(Fraction, winsorized))
+    deviation = statistics.stdev(winsorized)
     error = float(deviation) * math.sqrt(size - 1) / math.sqrt(kept * (kept - 1))
     centre, reach = float(mean), student_t(kept - 1) * error
     return Interval(low=centre - reach, high=centre + reach, level=LEVEL)
 
 
-def shortest_half(numbers: Sequence[float], mode: float) -> Interval | None:
+def shortest_half(numbers: Sequence[Fraction], mode: Fraction) -> Interval | None:
     """Return the shortest interval with the mode and at least half of all numbers; level is their share."""
     half = (len(numbers) + 1) // 2
     spans = [(numbers[i], numbers[i + half - 1]) for i in range(len(numbers) - half + 1)]
     spans = [(low, high) for low, high in spans if low <= mode <= high]
     spans = spans or [(min(numbers[0], mode), max(numbers[-1], mode))]
-    low, high = min(spans, key=lambda span: (Fraction(span[1]) - Fraction(span[0]), span))
+    low, high = min(spans, key=lambda span: (span[1] - span[0], span))
     level = sum(low <= number <= high for number in numbers) / len(numbers)
     return Interval(low=float(low), high=float(high), level=level)
 

@@ -9,8 +9,10 @@ from typing import ClassVar
 
 from langgraph_parallel.errors import UsageError
 from langgraph_parallel.records import Ballot, Interval, Tally, Verdict, VerdictStatus
+from langgraph_parallel.records.numbers import exact
 from langgraph_parallel.reducers.canonical import canonical
 from langgraph_parallel.reducers.votes.counting import (
+    as_choice,
     build_verdict,
     exact_mean,
     exact_median,
@@ -42,18 +44,18 @@ class _Centre(BaseRule, ABC):
         return _one_vote_for_number(ballot)
 
     @abstractmethod
-    def centre(self, numbers: Sequence[float]) -> float:
+    def centre(self, numbers: Sequence[Fraction]) -> Fraction:
         """Return the centre of sorted numbers."""
 
     @abstractmethod
-    def interval(self, numbers: Sequence[float]) -> Interval | None:
+    def interval(self, numbers: Sequence[Fraction]) -> Interval | None:
         """Return an interval around the centre of sorted numbers; None if there are too few."""
 
     def __call__(self, tally: Tally) -> Verdict:
         """Decide the vote; see the class."""
         cast = numeric(tally)
         numbers = sorted(map(number_in, cast))
-        centre = self.centre(numbers) if numbers else None
+        centre = as_choice(self.centre(numbers), cast) if numbers else None
         key = canonical(centre)
         status: VerdictStatus = "decided" if len(cast) >= self.quorum else "no_quorum"
         verdict = build_verdict(
@@ -78,11 +80,11 @@ class median(_Centre):  # noqa: N801
     count. There are no ties.
     """
 
-    def centre(self, numbers: Sequence[float]) -> float:
+    def centre(self, numbers: Sequence[Fraction]) -> Fraction:
         """Return the median."""
         return exact_median(numbers)
 
-    def interval(self, numbers: Sequence[float]) -> Interval | None:
+    def interval(self, numbers: Sequence[Fraction]) -> Interval | None:
         """Return the sign test's interval."""
         return median_interval(numbers)
 
@@ -122,10 +124,9 @@ class mode(Plurality):  # noqa: N801
         """Decide the vote; see the class."""
         cast = numeric(tally)
         verdict = elect_leader(self, tally, cast, group_by_choice(cast), ties=self.ties)
-        chosen = verdict.choice
+        chosen = exact(verdict.choice)
         if chosen is None:
             return verdict
-        assert isinstance(chosen, int | float)
         numbers = sorted(map(number_in, cast))
         interval = _none_on_overflow(lambda: shortest_half(numbers, chosen))
         return verdict.model_copy(update={"interval": interval})
@@ -152,12 +153,12 @@ class trimmed_mean(_Centre):  # noqa: N801
         if not 0 <= self.share < 0.5:
             raise UsageError(f"share is {self.share!r}; expected a number from 0 to below 0.5")
 
-    def centre(self, numbers: Sequence[float]) -> float:
+    def centre(self, numbers: Sequence[Fraction]) -> Fraction:
         """Return the mean of the numbers that are kept."""
         trimmed = self._trimmed(len(numbers))
         return exact_mean(numbers[trimmed : len(numbers) - trimmed])
 
-    def interval(self, numbers: Sequence[float]) -> Interval | None:
+    def interval(self, numbers: Sequence[Fraction]) -> Interval | None:
         """Return Tukey and McLaughlin's interval."""
         return trimmed_mean_interval(numbers, self.centre(numbers), self._trimmed(len(numbers)))
 
