@@ -52,12 +52,20 @@ def test_a_ranked_tie_elects_the_earliest_voters_choice_or_none(rule: Any) -> No
 
 @pytest.mark.parametrize("rule", [borda, instant_runoff, schulze])
 def test_a_malformed_ranking_does_not_count(rule: Any) -> None:
-    """A ballot with a duplicate, an unknown candidate, or a text is an abstention; an empty list counts."""
-    ballots = tally(["a", "b"], ["b", "b"], ["x", "b"], "b", ["b", "a"]) | not_cast("failed")
+    """A list of unknown candidates alone and a text are abstentions; an empty list counts."""
+    ballots = tally(["a", "b"], ["x", "y"], "b", [], ["b", "a"]) | not_cast("failed")
     verdict = rule(candidates=["a", "b"])(ballots)
-    assert (verdict.cast, verdict.abstained, verdict.failed) == (2, 3, 1)
+    assert (verdict.cast, verdict.abstained, verdict.failed) == (3, 2, 1)
     empty = rule(candidates=["a", "b"])(tally([], []))
     assert (empty.status, empty.choice, empty.cast) == ("below_threshold", None, 2)
+
+
+@pytest.mark.parametrize("rule", [borda, instant_runoff, schulze])
+def test_an_unknown_or_duplicate_label_costs_a_ranking_that_label(rule: Any) -> None:
+    """What is left of the ballot counts as if the label had not been named."""
+    marred = tally(["x", "b", "a"], ["b", "b", "a", "b"], ["a", "y"])
+    clean = tally(["b", "a"], ["b", "a"], ["a"])
+    assert rule(candidates=["a", "b"])(marred).counts == rule(candidates=["a", "b"])(clean).counts
 
 
 async def test_models_are_asked_for_rankings_of_the_choices(model: str, server: ModelServer) -> None:

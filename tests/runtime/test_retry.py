@@ -14,10 +14,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from langgraph_parallel import Ask, Limits
 from langgraph_parallel.errors import DeadlineExceeded, InvalidAnswer, RefusedAnswer
 from langgraph_parallel.runtime.retry import is_throttled, is_timeout, is_transient
 from langgraph_parallel.runtime.waits import reset_after, retry_after
 from tests.support.ids import readable
+from tests.support.server import ModelServer, Reply
 
 few = settings(max_examples=60, deadline=None)
 
@@ -281,3 +283,25 @@ def test_rate_limit_headers_are_read_as_endpoints_write_them(
 ) -> None:
     """OpenAI writes durations, others plain seconds; if two kinds are used up, the later reset counts."""
     assert reset_after(headers) == seconds
+
+
+@pytest.mark.parametrize(
+    ("status", "says", "calls"),
+    [
+        (500, "false", 1),
+        (429, "false", 1),
+        (400, "true", 3),
+        (401, "true", 3),
+        (500, "True", 3),
+        (400, "x", 1),
+    ],
+)
+async def test_an_endpoint_that_says_whether_to_retry_is_obeyed(
+    model: str, server: ModelServer, status: int, says: str, calls: int
+) -> None:
+    """`x-should-retry` decides against the status; what is neither "true" nor "false" says nothing."""
+    server.always(Reply(status=status, headers={"x-should-retry": says}))
+    limits = Limits(attempts=3, backoff=0.001)
+    with pytest.raises(openai.APIStatusError):
+        await Ask("{text}", model=model, limits=limits).ainvoke("hello")
+    assert len(server.requests) == calls

@@ -123,6 +123,23 @@ class Failure:
     """Its own code for the error, in lower case."""
     parameter: str = ""
     """The parameter that it names."""
+    again: bool | None = None
+    """Whether it asks to be asked again, by `x-should-retry`; None if it does not say."""
+
+    @property
+    def is_transient(self) -> bool:
+        """Whether the same request may succeed if it is repeated: as the endpoint says, else by the kind."""
+        return self.kind in TRANSIENT if self.again is None else self.again
+
+    @property
+    def says_later(self) -> bool:
+        """Whether the endpoint asks to wait, so that a refusal is no failed attempt."""
+        return self.kind in LATER and self.again is not False
+
+    @property
+    def is_lasting(self) -> bool:
+        """Whether no request to this endpoint will succeed."""
+        return self.kind in LASTING and not self.again
 
 
 def classify(error: BaseException) -> Failure:
@@ -143,7 +160,7 @@ def classify(error: BaseException) -> Failure:
             return Failure("filter", message=str(error))
         return Failure(_kind_without_answer(error), message=str(error))
     kind = _kind(status, said, answered)
-    return Failure(kind, status, said.message, said.code, said.parameter)
+    return Failure(kind, status, said.message, said.code, said.parameter, _should_retry(answered))
 
 
 def _answered(error: BaseException) -> BaseException:
@@ -199,8 +216,19 @@ def _kind_by_words(words: str, patterns: Mapping[Kind, "re.Pattern[str]"]) -> Ki
 
 def _says_when(said: Said, error: BaseException) -> bool:
     """Return whether an endpoint says that its quota comes back: then it is a rate."""
-    headers: Mapping[str, str] = getattr(getattr(error, "response", None), "headers", None) or {}
-    return "retry-after" in headers or bool(_PER_TIME.search(said.message) or "retryDelay" in said.message)
+    return "retry-after" in _headers(error) or bool(
+        _PER_TIME.search(said.message) or "retryDelay" in said.message
+    )
+
+
+def _should_retry(error: BaseException) -> bool | None:
+    """Return what `x-should-retry` says; OpenAI, Anthropic and their gateways send it."""
+    said = str(_headers(error).get("x-should-retry", "")).strip().lower()
+    return {"true": True, "false": False}.get(said)
+
+
+def _headers(error: BaseException) -> Mapping[str, str]:
+    return getattr(getattr(error, "response", None), "headers", None) or {}
 
 
 def _status(error: BaseException) -> int | None:

@@ -17,7 +17,7 @@ from langgraph_parallel.runtime.account import Account
 from langgraph_parallel.runtime.bound import Bound, current_bound
 from langgraph_parallel.runtime.budget import Amount
 from langgraph_parallel.runtime.explain import explain, kind_of
-from langgraph_parallel.runtime.failure import LASTING
+from langgraph_parallel.runtime.failure import LASTING, classify
 from langgraph_parallel.runtime.limiter import Limiter
 from langgraph_parallel.runtime.limits import Limits
 from langgraph_parallel.runtime.prices import Priced, check_budget
@@ -151,7 +151,7 @@ class OpenCall:
             tokens=self.prompt_tokens,
         )
         kind = kind_of(error)
-        if kind in LASTING:
+        if kind in LASTING and classify(error).is_lasting:
             refused = self.target if kind == "model" else ""
             self.run.give_up(self.endpoint, self.account, refused, (describe(error), kind))
         if self.slot is None:

@@ -9,7 +9,7 @@ from contextlib import AbstractContextManager, nullcontext
 from tenacity import AsyncRetrying, RetryCallState, Retrying, retry_if_exception
 
 from langgraph_parallel.records import Usage
-from langgraph_parallel.runtime.failure import LATER, TRANSIENT, classify
+from langgraph_parallel.runtime.failure import classify
 from langgraph_parallel.runtime.limits import Limits
 from langgraph_parallel.runtime.waits import retry_after
 
@@ -35,6 +35,7 @@ def retrying(
 
     Only these are retried: 429, overload, 5xx, broken connections, truncated bodies and timeouts. 429, 503
     and 529 say "later", so they are not failed attempts: the call stays in line for up to `limits.patience`.
+    An endpoint that sends `x-should-retry` is obeyed instead: "false" ends the call, "true" repeats it.
     A Retry-After is obeyed; the limiter makes all other calls pause as well, and lets one go first. Without
     one the pause doubles from `limits.backoff` up to 30 s, with jitter between half of it and all of it. A
     call to which an endpoint says more than `limits.retry_after_ceiling` fails; after that time, another
@@ -128,11 +129,11 @@ def is_timeout(error: BaseException) -> bool:
 
 def is_transient(error: BaseException) -> bool:
     """Return whether the same request may succeed if it is repeated."""
-    return classify(error).kind in TRANSIENT
+    return classify(error).is_transient
 
 
 def _says_later(error: BaseException) -> bool:
-    return classify(error).kind in LATER
+    return classify(error).says_later
 
 
 def _is_retried(error: BaseException, limits: Limits) -> bool:

@@ -76,17 +76,19 @@ class BallotParser:
         if branch.status != "ok":
             return Ballot(**base, status=branch.status, error=branch.error)
         answer, extras = _split(branch.value, self.field)
-        if branch.notes:
-            left_out: list[JsonValue] = [*branch.notes]
+        left_out: list[JsonValue] = [*branch.notes]
+        if left_out:
             extras["notes"] = {**extras.get("notes", {}), "left_out": left_out}
         if answer is None:
             error = self._why_null(branch) or extras.get("rationale") or "gave no choice"
             return Ballot(**base, **extras, status="abstained", error=error)
         try:
             _check_weight(branch, self.field)
-            choice = self._choice(answer)
+            choice, refused = self._choice(answer)
         except _InvalidBallot as invalid:
             return Ballot(**base, **extras, status="abstained", said=answer, error=str(invalid))
+        if refused:
+            extras["notes"] = {**extras.get("notes", {}), "left_out": [*left_out, *refused]}
         changed = None if canonical(choice) == canonical(answer) else answer
         return Ballot(**base, **extras, status="cast", choice=choice, said=changed)
 
@@ -95,15 +97,35 @@ class BallotParser:
         place = "the answer " if branch.value is None else f"{self.field} "
         return next((note for note in branch.notes if note.startswith(place)), "")
 
-    def _choice(self, answer: JsonValue) -> JsonValue:
+    def _choice(self, answer: JsonValue) -> tuple[JsonValue, list[str]]:
+        """Return the choice, and why items of a list were left out: a bad label costs only itself."""
         if self.form in ("list", "ranking"):
             if not isinstance(answer, list):
                 raise _InvalidBallot(f"{_quote(answer)} is not a list, which the rule needs")
-            return [self._item(item) for item in answer]
+            return self._items(answer)
         choice = self._item(answer)
         if self.form == "number" and exact(choice) is None:
             raise _InvalidBallot(f"{_quote(choice)} is not a number, which the rule needs")
-        return choice
+        return choice, []
+
+    def _items(self, answer: list[JsonValue]) -> tuple[JsonValue, list[str]]:
+        """Return the items of a list that can be read, and why others were left out."""
+        kept: dict[str, JsonValue] = {}
+        every: list[JsonValue] = []
+        refused: list[str] = []
+        for said in answer:
+            try:
+                item = self._item(said)
+            except _InvalidBallot as invalid:
+                refused.append(str(invalid))
+                continue
+            every.append(item)
+            if self.form == "ranking" and canonical(item) in kept:
+                refused.append(f"{_quote(said)} is named more than once; its first place counts")
+            kept.setdefault(canonical(item), item)
+        if refused and not kept:
+            raise _InvalidBallot(refused[0])
+        return [*kept.values()] if self.form == "ranking" else every, refused
 
     def _item(self, answer: JsonValue) -> JsonValue:
         """Normalise an answer, and match it with a choice."""

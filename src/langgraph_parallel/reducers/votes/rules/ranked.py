@@ -1,8 +1,9 @@
 """Ranked ballots: each is a list of candidates, from best to worst.
 
-A ballot may leave candidates out; they share the last place. A ballot that names a candidate twice, or one
-that is not in `candidates`, does not count. Support is the voters that put the choice first, of the ballots
-cast; `counts` has each candidate's score as its weight.
+A ballot may leave candidates out; they share the last place. Of a candidate that it names twice the first
+place counts, and one that is not in `candidates` is ignored; a ballot with no other does not count. Support
+is the voters that put the choice first, of the ballots cast; `counts` has each candidate's score as its
+weight.
 """
 
 from abc import ABC, abstractmethod
@@ -114,19 +115,22 @@ class _Ranked(BaseRule, ABC):
 
     def _named_candidates(self, cast: Sequence[Ballot]) -> dict[str, JsonValue]:
         """Return all candidates by key: those that a ballot names, then those that only the rule names."""
+        given = {canonical(item): item for item in self.candidates or []}
         named = {canonical(item): item for ballot in cast for item in list_items(ballot)}
-        return named | {canonical(item): item for item in self.candidates or []}
+        if self.candidates is not None:
+            named = {key: item for key, item in named.items() if key in given}
+        return named | given
 
     def _read_ranking(self, ballot: Ballot) -> Ranking | None:
         """Return the ballot's candidates by key; None if the ballot does not count."""
         if not (is_usable(ballot) and isinstance(ballot.choice, list)):
             return None
-        ranking = [canonical(item) for item in ballot.choice]
-        if len(set(ranking)) < len(ranking):
-            return None
-        if self.candidates is not None and not {canonical(c) for c in self.candidates}.issuperset(ranking):
-            return None
-        return ranking
+        ranking = list(dict.fromkeys(canonical(item) for item in ballot.choice))
+        if self.candidates is None:
+            return ranking
+        known = {canonical(candidate) for candidate in self.candidates}
+        named = [key for key in ranking if key in known]
+        return named if named or not ranking else None
 
 
 @dataclass(frozen=True, kw_only=True)
