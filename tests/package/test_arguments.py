@@ -49,7 +49,7 @@ FACTORIES: dict[Callable[..., Any], dict[str, Any]] = {
 SCALARS = ("name", "timeout", "max_ideas", "max_points", "max_rounds", "max_topics", "max_steps", "fan_in",
            "batch_size", "min_similarity", "min_support", "offline", "engines", "reconcile", "race", "vote",
            "merge", "stream", "language", "guidelines", "quantity", "horizon", "unit", "region", "method",
-           "policy", "dependencies", "max_tokens")  # fmt: skip
+           "policy", "dependencies", "max_tokens", "threshold", "wave", "refine")  # fmt: skip
 """Arguments of plain data, of all factories."""
 
 

@@ -34,6 +34,7 @@ VARIABLES = {
     "best_of/compare": {"task", "first", "second"},
     "best_of/draft": {"approach", "task"},
     "best_of/merge": {"task", "drafts"},
+    "best_of/refine": {"approach", "task", "draft", "feedback"},
     "best_of/score": {"criteria", "task", "result"},
     "brainstorm/choose": {"persona", "topic", "ideas"},
     "brainstorm/propose": {"most", "persona", "topic"},

@@ -2,28 +2,33 @@
 
 from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, GetCoreSchemaHandler, JsonValue, SerializationInfo
-from pydantic_core import CoreSchema, core_schema
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    GetCoreSchemaHandler,
+    JsonValue,
+    PlainSerializer,
+    SerializationInfo,
+)
 
 from langgraph_parallel.records.numbers import from_store, to_store
+
+
+def _serialize(value: JsonValue, info: SerializationInfo) -> Any:
+    return value if info.mode == "json" else to_store(value)
 
 
 class _Exact:
     """Keeps the integers of JSON data where a checkpoint stores it: those beyond 64 bits as decimals."""
 
-    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
-        return core_schema.no_info_before_validator_function(
-            from_store,
-            handler(source),
-            serialization=core_schema.plain_serializer_function_ser_schema(_serialize, info_arg=True),
+    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> Any:
+        return handler.generate_schema(
+            Annotated[source, BeforeValidator(from_store), PlainSerializer(_serialize)]
         )
 
-    def __repr__(self) -> str:
+    def __repr__(self) -> str:  # the representation of functions has their addresses in it
         return "exact"
-
-
-def _serialize(value: JsonValue, info: SerializationInfo) -> Any:
-    return value if info.mode == "json" else to_store(value)
 
 
 JsonData = Annotated[JsonValue, _Exact()]

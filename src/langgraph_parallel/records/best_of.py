@@ -11,8 +11,9 @@ class Draft(Record):
     text: JsonData
     """What the drafter returned."""
     score: float
-    """In pairs: share of comparisons won, 0 to 1, a draw counts half. By a rubric: mean score, 0 to 10."""
+    """In pairs: share of comparisons won, 0 to 1, a draw counts half. By a rubric: mean score, 0 to 10. By a
+    judge of the caller's: what it returned."""
     judged: int
-    """Number of comparisons or criteria behind the score; 0 if it was not judged."""
+    """Number of comparisons, criteria or judges behind the score; 0 if it was not judged."""
     reasons: list[str]
-    """The judge's reasons for the comparisons it won, or for each score."""
+    """The judge's reasons for the comparisons it won, or for each score; or its feedback."""

@@ -48,7 +48,8 @@ class RunReport(Record):
     """Number of branches with code of the caller's in which no model call was seen. What they call past
     LangChain's chat models, by a client of a provider, is in none of these numbers, and under no limit."""
     calls_saved: int = 0
-    """Number of voters that were not asked, because their vote had ended; each saves at least one call."""
+    """Number of voters and drafters that were not asked, because their vote had ended or an earlier draft was
+    good enough; each saves at least one call."""
     trials: list[Trial] = []
     """In shadow mode: what each stop would have saved, and whether the choice would have been the same."""
     escalations: list[Escalation] = []

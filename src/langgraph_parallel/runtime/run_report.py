@@ -32,7 +32,7 @@ def measure_run(
         ended: when it closed.
         closing: calls outside of branches: of a planner, a judge, a synthesizer.
         reason: why the fan-out ended.
-        saved: voters of the graph itself that were never asked.
+        saved: voters or sections of the graph itself that were never asked.
         trials: results of other stops on the graph's own vote.
         escalations: the graph's own vote, if it waits for a person.
     """

@@ -1,26 +1,28 @@
 """Best of n: draft several times, compare or score the drafts, and choose the best."""
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Literal
 
 from pydantic import JsonValue
 
 from langgraph_parallel.errors import UsageError
+from langgraph_parallel.nodes.catalogue.draft_judge import DraftJudge, read_score
+from langgraph_parallel.nodes.catalogue.drafting import RESERVED, Drafting
 from langgraph_parallel.nodes.catalogue.judgement import (
     Judgement,
     Preference,
     Rubric,
     Scorecard,
     read_comparisons,
+    read_own,
     read_scores,
 )
 from langgraph_parallel.nodes.fan_out.gathered import Gathered
 from langgraph_parallel.nodes.work.agent_ask import JudgeLike, ask_model_or_agent
-from langgraph_parallel.nodes.work.inputs import require_text
 from langgraph_parallel.nodes.work.render import as_text
-from langgraph_parallel.nodes.work.roster import Roster
 from langgraph_parallel.nodes.work.workers import WorkerLike
-from langgraph_parallel.prompts import Prompt, list_prompts, load_prompt
+from langgraph_parallel.prompts import Prompt
 from langgraph_parallel.records import Draft, Section
 from langgraph_parallel.reducers.canonical import canonical
 from langgraph_parallel.reducers.joins.pairwise import pairings
@@ -28,151 +30,67 @@ from langgraph_parallel.runtime.context import Context
 from langgraph_parallel.runtime.models import ModelLike
 from langgraph_parallel.runtime.run import current_run
 
-COMPARE, SCORE, MERGE = "judge/compare", "judge/score", "judge/merge"
+COMPARE, SCORE, MERGE = f"{RESERVED}compare", f"{RESERVED}score", f"{RESERVED}merge"
 Method = Literal["pairs", "rubric"]
 
 
-def build_drafters(
-    roster: Roster, prompt: Prompt, model: ModelLike | None, approaches: Sequence[str] | None
-) -> dict[str, WorkerLike]:
-    """Return the workers that draft, by name: the caller's, or models to whom approaches are dealt out.
+class Judging:
+    """How drafts are judged: in pairs or by a rubric, by a model; or by a judge of the caller's.
 
     Args:
-        roster: the drafters.
-        prompt: with `{task}`, and optionally `{approach}`.
-        model: of all drafters, unless the roster names models.
-        approaches: ways to do the task; None for those that ship.
-
-    Raises:
-        UsageError: a drafter has a reserved name; `approaches` is empty, or given with workers.
-    """
-    if roster.is_workers:
-        if approaches is not None:
-            raise UsageError("approaches instruct models, but drafters= names workers; leave one of them out")
-        workers = roster.workers("voting/question", offers=())
-        if reserved := [name for name in workers if name.startswith("judge/")]:
-            raise UsageError(f"drafter {reserved[0]!r}: names that start with judge/ are reserved; rename it")
-        return dict(workers)
-    texts = _load_approaches() if approaches is None else list(approaches)
-    if not texts:
-        raise UsageError("approaches is empty; pass at least one, or leave it out")
-    return {
-        f"draft {i + 1}": roster.ask(
-            i,
-            prompt,
-            f"You are the writer of draft {i + 1}.",
-            model=model,
-            given={"approach": texts[i % len(texts)]},
-        )
-        for i in range(roster.count())
-    }
-
-
-def _load_approaches() -> list[str]:
-    names = list_prompts("best_of/approaches")
-    return [load_prompt(f"best_of/approaches/{name}").text for name in names]
-
-
-class Drafting:
-    """The first round: one section for each drafter.
-
-    Args:
-        drafters: their names.
-        by_pairs: whether drafts are compared in pairs, which limits their number.
-    """
-
-    def __init__(self, drafters: Sequence[str], *, by_pairs: bool) -> None:
-        self._drafters, self._by_pairs = drafters, by_pairs
-
-    def plan(self, given: Mapping[str, Any], context: Context) -> Sequence[Section]:
-        """Return a section for each drafter.
-
-        Raises:
-            InputError: there is no task.
-            UsageError: the drafts have more pairs than a round has sections.
-        """
-        task = require_text(given, "task")
-        pairs, limit = len(self._drafters) * (len(self._drafters) - 1), current_run().limits.max_sections
-        if self._by_pairs and pairs > limit:
-            raise UsageError(
-                f"{len(self._drafters)} drafts need {pairs} comparisons; the limit of a round is "
-                f"{limit}; use fewer drafters, or method='rubric'"
-            )
-        return [
-            Section(id=name, title=name, content=task, worker=name, data={"task": task})
-            for name in self._drafters
-        ]
-
-
-class Contest:
-    """Judges drafts in pairs or by a rubric, and optionally merges them.
-
-    Args:
-        prompts: `compare`, `score`, `merge`.
-        judge: the model or the agent that judges.
-        method: `pairs` or `rubric`.
+        prompts: `compare`, `score`.
+        judge: of the caller's; None for a model or an agent.
+        model: by default the model that judges.
+        judge_model: the model or the agent that judges.
+        method: `pairs` or `rubric`; None for pairs, unless there is a judge.
         rubric: criteria by name, for `rubric`.
-        merge: whether the winner is improved by the better parts of the others.
 
     Raises:
-        UsageError: the method is not valid, or does not fit the rubric.
+        UsageError: the method does not fit the rubric, the judge is not valid, or arguments exclude it.
     """
 
     def __init__(
         self,
         prompts: Mapping[str, Prompt],
-        judge: JudgeLike | None,
-        method: Method,
-        rubric: Mapping[str, str] | None,
         *,
-        merge: bool,
+        judge: WorkerLike | None,
+        model: ModelLike | None,
+        judge_model: JudgeLike | None,
+        method: Method | None,
+        rubric: Mapping[str, str] | None,
     ) -> None:
+        chosen = {"method": method, "rubric": rubric, "judge_model": judge_model}
+        if judge is not None and (surplus := [name for name, value in chosen.items() if value is not None]):
+            raise UsageError(
+                f"judge= scores the drafts, and {surplus[0]}= says how a model does; leave one of them out"
+            )
         if method == "rubric" and not rubric:
             raise UsageError("method='rubric' needs criteria; pass rubric={'criterion': 'what it means'}")
-        if method == "pairs" and rubric:
+        if method != "rubric" and rubric:
             raise UsageError("method='pairs' takes no rubric; pass method='rubric', or leave rubric out")
-        self._rubric, self._merge = Rubric(dict(rubric)) if rubric else None, merge
-        self.workers = self._build_judges(prompts, judge)
-        self.inputs: dict[str, Callable[[Section], object]] = {
-            COMPARE: _pair_input,
-            SCORE: lambda section: {**section.data, "result": _earlier_texts(section)[0]},
-            MERGE: lambda section: {**section.data, "drafts": _number_texts(_earlier_texts(section))},
-        }
-
-    def _build_judges(self, prompts: Mapping[str, Prompt], judge: JudgeLike | None) -> dict[str, WorkerLike]:
-        judges: dict[str, WorkerLike] = {}
-        if self._rubric is None:
-            judges[COMPARE] = ask_model_or_agent(prompts["compare"], judge, Preference)
-        else:
+        self._rubric = Rubric(dict(rubric)) if rubric else None
+        self.in_pairs = judge is None and self._rubric is None
+        self.most = 10.0 if self._rubric else math.inf
+        """The highest score that a draft can have."""
+        self.outputs: dict[str, Callable[[Any], object]] = {}
+        asked = judge_model if judge_model is not None else model
+        if judge is not None:
+            own = DraftJudge(judge)
+            self.workers: dict[str, WorkerLike] = {SCORE: own.worker}
+            self.inputs: dict[str, Callable[[Section], object]] = {SCORE: own.input}
+            self.outputs = {SCORE: read_score}
+        elif self._rubric is not None:
             given = prompts["score"].fitting({"criteria": self._rubric.text})
-            judges[SCORE] = ask_model_or_agent(prompts["score"], judge, Scorecard, given=given)
-        if self._merge:
-            judges[MERGE] = ask_model_or_agent(prompts["merge"], judge)
-        return judges
+            self.workers = {SCORE: ask_model_or_agent(prompts["score"], asked, Scorecard, given=given)}
+            self.inputs = {SCORE: lambda section: {**section.data, "result": _earlier_texts(section)[0]}}
+        else:
+            self.workers = {COMPARE: ask_model_or_agent(prompts["compare"], asked, Preference)}
+            self.inputs = {COMPARE: _pair_input}
 
-    def next_round(self, gathered: Gathered) -> Sequence[Section]:
-        """Return the sections that judge, then the one that merges; a single draft needs neither."""
-        drafts = _distinct_drafts(gathered)
-        if len(drafts) < 2:
-            return []
-        data = dict(drafts[0][0].data)
-        if gathered.last_round == 0:
-            return self._judging([section.id for section, _ in drafts], data)
-        ranked = self._rank(gathered)
-        if not self._merge or gathered.last_round > 1 or not ranked[0].judged:
-            return []
-        return [_merging([draft.id for draft in ranked], data)]
-
-    def later_sections(self, sections: Sequence[Section]) -> Sequence[Section]:
-        """Return the sections of all later rounds, if all drafts differ."""
-        if len(sections) < 2:
-            return []
-        names, data = [section.id for section in sections], dict(sections[0].data)
-        return [*self._judging(names, data), *([_merging(names, data)] if self._merge else [])]
-
-    def _judging(self, names: Sequence[str], data: dict[str, JsonValue]) -> Sequence[Section]:
+    def sections(self, names: Sequence[str], task: str) -> list[Section]:
         """Return a section for each draft to score, or for each pair to compare, in both orders."""
-        if self._rubric is not None:
+        data: dict[str, JsonValue] = {"task": task}
+        if not self.in_pairs:
             return [
                 Section(id=f"{SCORE}/{name}", title=f"score {name}", worker=SCORE, needs=[name], data=data)
                 for name in names
@@ -188,51 +106,174 @@ class Contest:
             for i, (first, second) in enumerate(pairings(names), 1)
         ]
 
-    def close(self, gathered: Gathered) -> Mapping[str, Any]:
-        """Return the winner, and all drafts, the best first."""
+    def unjudged(self, gathered: Gathered, names: Sequence[str]) -> list[str]:
+        """Return the names of the drafts that no section judges so far."""
+        planned = {section.id for section in gathered.sections}
+        if self.in_pairs:
+            is_planned = any(section.worker == COMPARE for section in gathered.sections)
+            return [] if is_planned else list(names)
+        return [name for name in names if f"{SCORE}/{name}" not in planned]
+
+    def judgement(self, gathered: Gathered, id: str) -> Judgement:
+        """Return what was made of the draft with an id."""
+        if self.in_pairs:
+            return read_comparisons(gathered.of_worker(COMPARE), id)
+        value = gathered.by_id.get(f"{SCORE}/{id}")
+        return read_own(value) if self._rubric is None else read_scores(value, self._rubric)
+
+
+class Contest:
+    """Drafts in waves, judges the drafts of each, and optionally merges them in the end.
+
+    Args:
+        drafting: who drafts.
+        judging: how drafts are judged.
+        threshold: the score that ends the drafting; None to ask every drafter.
+        merge: asks for the winner, improved by the better parts of the others; None to leave it as it is.
+
+    Raises:
+        UsageError: a wave, a threshold or a refinement without scores, or one that cannot matter.
+    """
+
+    def __init__(
+        self, drafting: Drafting, judging: Judging, *, threshold: float | None, merge: WorkerLike | None
+    ) -> None:
+        _check_waves(drafting, judging, threshold)
+        self._drafting, self._judging = drafting, judging
+        self._threshold, self._merge = threshold, merge is not None
+        merging = {} if merge is None else {MERGE: merge}
+        self.workers = {**drafting.workers, **judging.workers, **merging}
+        self.inputs: dict[str, Callable[[Section], object]] = {
+            **judging.inputs,
+            MERGE: lambda section: {**section.data, "drafts": _number_texts(_earlier_texts(section))},
+        }
+        self.most_rounds = 2 * drafting.waves + self._merge
+
+    def plan(self, given: Mapping[str, Any], context: Context) -> Sequence[Section]:
+        """Return the sections of the first wave.
+
+        Raises:
+            InputError: there is no task.
+            UsageError: a round would have more sections than it may have.
+        """
+        sections, limit = self._drafting.plan(given, context), current_run().limits.max_sections
+        count = len(self._drafting.names)
+        if self._judging.in_pairs and (pairs := count * (count - 1)) > limit:
+            raise UsageError(
+                f"{count} drafts need {pairs} comparisons; the limit of a round is {limit}; use fewer "
+                "drafters, or method='rubric'"
+            )
+        return sections
+
+    def next_round(self, gathered: Gathered) -> Sequence[Section]:
+        """Return the sections that judge what is new, then the next wave; in the end the one that merges.
+
+        A single draft is not judged, unless more may follow.
+        """
+        drafts, left = self._distinct(gathered), self._drafting.not_asked(gathered)
+        names, task = [section.id for section, _ in drafts], gathered.given["task"]
+        unjudged = self._judging.unjudged(gathered, names) if len(drafts) > 1 or left else []
+        if unjudged:
+            return self._judging.sections(unjudged, task)
         ranked = self._rank(gathered)
-        decided = bool(ranked) and (ranked[0].judged > 0 or len(_distinct_drafts(gathered)) == 1)
-        merged = gathered.by_id.get(MERGE)
+        best = ranked[0] if ranked and ranked[0].judged else None
+        if left and not self._is_enough(best):
+            return self._drafting.next_wave(gathered, best)
+        if (
+            not self._merge
+            or best is None
+            or len(drafts) < 2
+            or any(s.id == MERGE for s in gathered.sections)
+        ):
+            return []
+        return [_merging([draft.id for draft in ranked], task)]
+
+    def later_sections(self, sections: Sequence[Section]) -> Sequence[Section]:
+        """Return the sections of all later rounds, if all drafts differ and none reaches the threshold."""
+        if not sections:
+            return []
+        first, task = [section.id for section in sections], str(sections[0].data["task"])
+        drafts = self._drafting.later_waves(task, [first[0], f"{SCORE}/{first[0]}"])
+        names = [*first, *(section.id for section in drafts)]
+        if len(names) < 2:
+            return []
+        merging = [_merging(names, task)] if self._merge else []
+        return [*drafts, *self._judging.sections(names, task), *merging]
+
+    def close(self, gathered: Gathered) -> Mapping[str, Any]:
+        """Return the winner, and all drafts, the best first; without any draft only what is missing."""
+        ranked = self._rank(gathered)
+        spared = self.spared(gathered)
+        missing = gathered.missing if spared else [*gathered.missing, *self._drafting.not_asked(gathered)]
+        if not ranked:
+            return {"missing": missing}
+        decided = ranked[0].judged > 0 or len(self._distinct(gathered)) == 1
         best = ranked[0].text if decided else None
         return {
-            "best": best if merged is None else merged,
+            "best": gathered.by_id.get(MERGE, best),
             "reasons": ranked[0].reasons if decided else [],
             "drafts": ranked,
+            "missing": missing,
         }
+
+    def spared(self, gathered: Gathered) -> int:
+        """Return the number of drafters that were not asked, because a draft reached the threshold."""
+        ranked = self._rank(gathered)
+        is_enough = self._is_enough(ranked[0] if ranked and ranked[0].judged else None)
+        return len(self._drafting.not_asked(gathered)) if is_enough else 0
+
+    def _is_enough(self, best: Draft | None) -> bool:
+        return best is not None and self._threshold is not None and best.score >= self._threshold
+
+    def _distinct(self, gathered: Gathered) -> list[tuple[Section, JsonValue]]:
+        """Return the drafts, of equal ones the earliest."""
+        distinct: dict[str, tuple[Section, JsonValue]] = {}
+        for section, value in self._drafts(gathered):
+            distinct.setdefault(canonical(value), (section, value))
+        return list(distinct.values())
+
+    def _drafts(self, gathered: Gathered) -> list[tuple[Section, JsonValue]]:
+        drafters = self._drafting.workers
+        return [(section, value) for section, value in gathered.results if section.worker in drafters]
 
     def _rank(self, gathered: Gathered) -> list[Draft]:
         """Return all drafts, the best first; a draft that was not judged comes last."""
-        judged_as = {canonical(value): section.id for section, value in _distinct_drafts(gathered)}
-        drafts = []
-        for section, value in gathered.of_round(0):
-            judgement = self._judgement(gathered, judged_as[canonical(value)])
-            drafts.append(
-                Draft(
-                    id=section.id,
-                    text=value,
-                    score=judgement.score,
-                    judged=judgement.judged,
-                    reasons=judgement.reasons,
-                )
-            )
+        judgements = {
+            canonical(value): self._judging.judgement(gathered, section.id)
+            for section, value in self._distinct(gathered)
+        }
+        drafts = [
+            Draft(id=section.id, text=value, **judgements[canonical(value)]._asdict())
+            for section, value in self._drafts(gathered)
+        ]
         return sorted(drafts, key=lambda draft: (draft.judged == 0, -draft.score))
 
-    def _judgement(self, gathered: Gathered, id: str) -> Judgement:
-        if self._rubric is None:
-            return read_comparisons(gathered.of_worker(COMPARE), id)
-        return read_scores(gathered.by_id.get(f"{SCORE}/{id}"), self._rubric)
+
+def _check_waves(drafting: Drafting, judging: Judging, threshold: float | None) -> None:
+    """Check that what decides between waves has scores to decide by, and that waves have a purpose.
+
+    Raises:
+        UsageError: they have not, or no score can reach the threshold.
+    """
+    given = {"threshold": threshold is not None, "refine": drafting.refines, "wave": drafting.waves > 1}
+    if judging.in_pairs and any(given.values()):
+        name = next(name for name, is_given in given.items() if is_given)
+        raise UsageError(
+            f"{name}= needs a score of each draft, and pairs give none before all are there; pass judge=, or "
+            "method='rubric' with a rubric"
+        )
+    if given["wave"] and not given["threshold"] and not given["refine"]:
+        raise UsageError(
+            "wave= alone only delays the drafts; pass threshold= to end with one that is good enough, or "
+            "refine=True to improve them, or leave wave out"
+        )
+    if threshold is not None and not (math.isfinite(threshold) and threshold <= judging.most):
+        expected = "a finite number" if judging.most == math.inf else f"a number up to {judging.most:g}"
+        raise UsageError(f"threshold is {threshold!r}; expected {expected}, as scores are")
 
 
-def _distinct_drafts(gathered: Gathered) -> list[tuple[Section, JsonValue]]:
-    """Return the drafts, of equal ones the earliest."""
-    distinct: dict[str, tuple[Section, JsonValue]] = {}
-    for section, value in gathered.of_round(0):
-        distinct.setdefault(canonical(value), (section, value))
-    return list(distinct.values())
-
-
-def _merging(names: Sequence[str], data: dict[str, JsonValue]) -> Section:
-    return Section(id=MERGE, title="merge", worker=MERGE, needs=list(names), data=data)
+def _merging(names: Sequence[str], task: str) -> Section:
+    return Section(id=MERGE, title="merge", worker=MERGE, needs=list(names), data={"task": task})
 
 
 def _pair_input(section: Section) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Judgements of drafts: from comparisons in pairs, or from scores by a rubric."""
+"""Judgements of drafts: from comparisons in pairs, from scores by a rubric, or by a judge of the caller's."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 
 from pydantic import BaseModel, Field, JsonValue
 
+from langgraph_parallel.nodes.catalogue.draft_judge import Score
 from langgraph_parallel.records import Section
 from langgraph_parallel.reducers.joins.pairwise import Better, Comparison, points
 
@@ -47,7 +48,7 @@ class Judgement(NamedTuple):
     """What the judge made of one draft."""
 
     score: float
-    """Share of comparisons won, or mean score."""
+    """Share of comparisons won, mean score, or what the caller's judge returned."""
     judged: int
     """Number of comparisons or scores that it rests on."""
     reasons: list[str]
@@ -69,6 +70,18 @@ def read_scores(value: JsonValue, rubric: Rubric) -> Judgement:
     mean = sum(s.score for s in by_criterion.values()) / len(by_criterion) if by_criterion else 0.0
     reasons = [f"{name} {score.score:g}: {score.reason}" for name, score in by_criterion.items()]
     return Judgement(mean, len(by_criterion), reasons)
+
+
+def read_own(value: JsonValue) -> Judgement:
+    """Return the score of a judge of the caller's.
+
+    Args:
+        value: a `Score`; None if there is none.
+    """
+    if value is None:
+        return Judgement(0.0, 0, [])
+    scored = Score.model_validate(value)
+    return Judgement(scored.score, 1, scored.reasons)
 
 
 def read_comparisons(results: Iterable[tuple[Section, JsonValue]], id: str) -> Judgement:

@@ -37,6 +37,15 @@ class Dispatcher(Protocol):
         ...
 
 
+@runtime_checkable
+class Reader(Protocol):
+    """A dispatcher that reads what some of its workers return, so that what it cannot read is a failure."""
+
+    def reader(self, work: Any) -> Callable[[Any], object] | None:
+        """Return the function that reads the result of a piece of work; None to keep it as it is."""
+        ...
+
+
 def branch_node(
     worker: Worker | Dispatcher,
     kind: str,
@@ -94,7 +103,8 @@ async def run_branch(worker: Worker | Dispatcher, task: Task, config: RunnableCo
 async def _run(
     worker: Worker | Dispatcher, task: Task, config: RunnableConfig, kind: str, run: Run, place: Place
 ) -> Branch:
-    outcome, started = Outcome(), time.time()
+    read = worker.reader(task["work"]) if isinstance(worker, Reader) else None
+    outcome, started = Outcome(read), time.time()
     chosen: Worker | None = None
     with recording(config) as calls, noting() as outcome.notes:
         try:

@@ -26,7 +26,7 @@ class ClosingStep:
     calls: dict[str, Call] = field(default_factory=dict)
     problems: dict[str, str] = field(default_factory=dict)
     saved: int = 0
-    """Voters that were never asked."""
+    """Voters or sections that were never asked, because they could not matter any more."""
     trials: list[Trial] = field(default_factory=list)
     """Results of other stops on the ballots of the vote, in shadow mode."""
     escalations: list[Escalation] = field(default_factory=list)

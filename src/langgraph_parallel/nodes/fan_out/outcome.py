@@ -3,7 +3,7 @@
 import math
 import numbers
 import time
-from collections.abc import Mapping, Sequence, Set
+from collections.abc import Callable, Mapping, Sequence, Set
 from decimal import Decimal
 from typing import Any, cast
 
@@ -42,9 +42,14 @@ _NOTED = 10
 
 
 class Outcome:
-    """How a branch ended; `failed` until something else is known."""
+    """How a branch ended; `failed` until something else is known.
 
-    def __init__(self) -> None:
+    Args:
+        read: reads what the worker returned; None to keep it as it is.
+    """
+
+    def __init__(self, read: Callable[[Any], object] | None = None) -> None:
+        self._read = read
         self.status: Status = "failed"
         self.value: JsonValue = None
         self.error: str | None = None
@@ -57,22 +62,27 @@ class Outcome:
     def returned(self, result: object, worker: Worker) -> None:
         """Keep a worker's result as JSON data, and a nested graph's run report and branches beside it.
 
+        What is read from the result takes its place; what is read from that of a nested graph is added to it,
+        unless the graph failed or waits for a person.
+
         Raises:
             AnswerError: it is a message of a model that is not a whole answer.
             Handoff: it is a command to LangGraph.
+            Exception: that of the function that reads it.
         """
         if isinstance(result, Command):
             raise handoff_error(result)
-        if isinstance(result, BaseMessage):
-            self.value = read_message(result).whole_text()
-        elif isinstance(worker, ParallelGraph) and isinstance(result, Mapping):
+        if isinstance(worker, ParallelGraph) and isinstance(result, Mapping):
             answer = {key: value for key, value in result.items() if key not in _INTERNAL}
             self.value = as_json({GRAPH: worker.governing.kind, **answer}, self.notes)
             self.status = "ok"
             self._take_nested(result)
+            if self._read is not None and self.status == "ok" and not result["run_report"].escalations:
+                read: Any = self._read(self.value)
+                self.value = as_json({**cast("dict[str, Any]", self.value), **dict(read)})
             return
-        else:
-            self.value = as_json(result, self.notes)
+        given = read_message(result).whole_text() if isinstance(result, BaseMessage) else result
+        self.value = as_json(given if self._read is None else self._read(given), self.notes)
         self.status = "ok"
 
     def failed(self, error: Exception, *, begun: bool) -> None:
@@ -82,7 +92,7 @@ class Outcome:
             error: that the worker raised.
             begun: whether any call was made before it.
         """
-        self.cause = kind_of(error)
+        self.value, self.cause = None, kind_of(error)
         self.status, self.error = "timed_out" if self.cause == "timeout" else "failed", describe(error)
         if isinstance(error, EndpointUnusable):
             self.status = "failed" if begun else "skipped"

@@ -114,6 +114,8 @@ class Workers:
         prompt: name of the shipped prompt that a chat model is asked with.
         foreign_input: builds the input of functions and other Runnables; by default the section itself.
         inputs: builds the input of workers by their names; takes precedence.
+        outputs: reads what workers return, by their names: what it returns is the branch's value (of a nested
+            graph, a mapping that is added to it), and if it raises, the branch has failed.
 
     Raises:
         UsageError: one of them is not a worker, or the mapping is empty.
@@ -126,8 +128,9 @@ class Workers:
         *,
         foreign_input: Callable[[Section], object] = _itself,
         inputs: Mapping[str, Callable[[Section], object]] | None = None,
+        outputs: Mapping[str, Callable[[Any], object]] | None = None,
     ) -> None:
-        self._foreign_input, self._inputs = foreign_input, inputs or {}
+        self._foreign_input, self._inputs, self._outputs = foreign_input, inputs or {}, outputs or {}
         # With an input of another kind, the graph's own module has checked what a graph of others takes.
         offers = SECTION_KEYS if foreign_input is _itself else None
         if isinstance(workers, Mapping):
@@ -175,6 +178,10 @@ class Workers:
         if isinstance(worker, ParallelGraph) and worker.governing.from_text is not None:
             return worker, worker.governing.from_text(work.title, section_text(work))
         return worker, work if isinstance(worker, Ask | Composed) else self._foreign_input(work)
+
+    def reader(self, work: Section) -> Callable[[Any], object] | None:
+        """Return the function that reads the result of a section; None to keep it as it is."""
+        return self._outputs.get(work.worker)
 
     def input_for(self, work: Section) -> object:
         """Return the input that the worker of a section gets."""
