@@ -35,16 +35,17 @@ def send(
         make: makes one request.
         usage: returns the tokens of an answer.
     """
-    for attempt in retrying_blocking(calling.limits, once=in_event_loop()):
-        with attempt:
-            call = _open(calling, messages, attempt.retry_state.attempt_number)
-            try:
-                answer = make()
-            except BaseException as error:
-                _fail(call, error)
-                raise
-            call.close(usage(answer), ok=True)
-            return answer
+    with calling.counting_failures():
+        for attempt in retrying_blocking(calling.limits, once=in_event_loop()):
+            with attempt:
+                call = _open(calling, messages, attempt.retry_state.attempt_number)
+                try:
+                    answer = make()
+                except BaseException as error:
+                    _fail(call, error)
+                    raise
+                call.close(usage(answer), ok=True)
+                return answer
     raise AssertionError("tenacity re-raises the last error")  # pragma: no cover
 
 
@@ -62,16 +63,17 @@ def stream(
         open_stream: makes a request, and yields the parts of its answer.
         around: context in which its code runs.
     """
-    for attempt in retrying_blocking(calling.limits, once=in_event_loop()):
-        with attempt:
-            call = _open(calling, messages, attempt.retry_state.attempt_number)
-            try:
-                with around():
-                    parts = open_stream()
-                    part = next(parts, None)
-            except BaseException as error:
-                _fail(call, error)
-                raise
+    with calling.counting_failures():
+        for attempt in retrying_blocking(calling.limits, once=in_event_loop()):
+            with attempt:
+                call = _open(calling, messages, attempt.retry_state.attempt_number)
+                try:
+                    with around():
+                        parts = open_stream()
+                        part = next(parts, None)
+                except BaseException as error:
+                    _fail(call, error)
+                    raise
     used, text = Usage(), ""
     try:
         while part is not None:

@@ -11,7 +11,8 @@ One question may take several requests: the first one, its retries, a hedge, a r
 
 import asyncio
 import uuid
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Any, Generic, Protocol, TypeVar
 
@@ -19,7 +20,7 @@ from langchain_core.language_models import BaseChatModel
 from langchain_core.messages import BaseMessage
 from langchain_core.runnables import RunnableConfig
 
-from langgraph_parallel.errors import DeadlineExceeded, RunDrained
+from langgraph_parallel.errors import DeadlineExceeded, NotStarted, RunDrained
 from langgraph_parallel.records import Usage
 from langgraph_parallel.runtime.account import Account
 from langgraph_parallel.runtime.bound import Bound, BranchEnded, current_bound
@@ -30,9 +31,11 @@ from langgraph_parallel.runtime.loops import loop_local_async
 from langgraph_parallel.runtime.models import get_endpoint
 from langgraph_parallel.runtime.open_call import OpenCall
 from langgraph_parallel.runtime.prices import Priced
+from langgraph_parallel.runtime.racing import cut_off, first_answer
 from langgraph_parallel.runtime.recording import step_of
 from langgraph_parallel.runtime.redis_limits import Shared, get_shared
 from langgraph_parallel.runtime.request import Request
+from langgraph_parallel.runtime.resting import rests
 from langgraph_parallel.runtime.retry import is_throttled, retrying
 from langgraph_parallel.runtime.run import Run, current_run
 from langgraph_parallel.runtime.slots import Rates
@@ -190,6 +193,17 @@ class Calling(Generic[AnswerT]):
             used: Usage = cut_off if was_cut_off else getattr(error, "usage", None) or Usage()
             call.close(used, ok=False, throttled=throttled)
 
+    @contextmanager
+    def counting_failures(self) -> Iterator[None]:
+        """Count a call that fails for good, after which its endpoint may rest."""
+        try:
+            yield
+        except NotStarted:
+            raise
+        except Exception as error:
+            rests.failed((self.endpoint, self.target, self.account), error, self.limits.rest_after)
+            raise
+
     def timed_out(self) -> TimeoutError:
         """Return the error of a request that was not answered in time, with what to change."""
         return TimeoutError(
@@ -199,10 +213,11 @@ class Calling(Generic[AnswerT]):
 
     async def _send(self, messages: Sequence[BaseMessage], purpose: str, bound: Bound) -> AnswerT:
         tokens = count_tokens(messages)
-        async for attempt in retrying(self.limits, bound.waiting):
-            with attempt:
-                number = attempt.retry_state.attempt_number
-                return await self._attempt(Request(self, messages, tokens, number, purpose), bound)
+        with self.counting_failures():
+            async for attempt in retrying(self.limits, bound.waiting):
+                with attempt:
+                    number = attempt.retry_state.attempt_number
+                    return await self._attempt(Request(self, messages, tokens, number, purpose), bound)
         raise AssertionError("tenacity re-raises the last error")  # pragma: no cover
 
     async def _attempt(self, request: Request[AnswerT], bound: Bound) -> AnswerT:
@@ -227,14 +242,14 @@ class Calling(Generic[AnswerT]):
             # need to hedge.
             if not racing[0].done() and (hedge := self._start_hedge(request, call)) is not None:
                 racing.append(hedge)
-            answer = await _first_answer(racing)
+            answer = await first_answer(racing)
             # The loser was asked the same, so the provider charges about as much for it. Set before it is cut
             # off below, since it is settled then.
             request.cut_off, answered = self.sender.usage(answer), True
             return answer
         finally:
             stragglers.finished(watched, answered=answered)
-            await _cut_off([*racing, alarm])
+            await cut_off([*racing, alarm])
 
     async def _wait_until_late(self, watched: Running) -> None:
         """Return once a call is late."""
@@ -264,27 +279,3 @@ def count_tokens(messages: Sequence[BaseMessage]) -> int:
     blocks = [block for message in messages if isinstance(message.content, list) for block in message.content]
     media: int = sum(isinstance(block, dict) and block.get("type") != "text" for block in blocks)
     return _MEDIA_TOKENS * media + sum(estimate_tokens(message.text) for message in messages)
-
-
-async def _first_answer(racing: Sequence["asyncio.Task[AnswerT]"]) -> AnswerT:
-    """Return the first answer of several requests; if all fail, raise the error of the first request.
-
-    One that fails does not end the race: the other may still be answered.
-    """
-    running = set(racing)
-    while running:
-        done, running = await asyncio.wait(running, return_when=asyncio.FIRST_COMPLETED)
-        for task in done:
-            if not task.cancelled() and task.exception() is None:
-                return task.result()
-    return racing[0].result()
-
-
-async def _cut_off(tasks: Sequence["asyncio.Task[object]"]) -> None:
-    """Cancel the tasks that still run, and wait until they have ended.
-
-    Only then are their connections closed and their ledgers settled: the caller may read the report next.
-    """
-    for task in tasks:
-        task.cancel()
-    await asyncio.gather(*tasks, return_exceptions=True)

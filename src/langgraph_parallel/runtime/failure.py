@@ -180,9 +180,9 @@ def _kind_without_answer(error: BaseException) -> Kind:
     if is_address_error(error) or is_address_error(root_cause(error)):
         return "address"
     root = root_cause(error)
-    # Some clients report a refused connection as a timeout; the operating system's error below tells.
-    refused = isinstance(root, OSError) and not isinstance(root, TimeoutError)
-    if isinstance(error, TimeoutError) or (is_timeout_error(error) and not refused):
+    # Some clients report a connection that is refused or broken as a timeout; the error below tells.
+    broken = (isinstance(root, OSError) or is_connection_error(root)) and not is_timeout_error(root)
+    if isinstance(error, TimeoutError) or (is_timeout_error(error) and not broken):
         return "timeout"
     return "connection" if is_connection_error(error) else "other"
 

@@ -5,6 +5,7 @@ from contextvars import ContextVar
 
 from langgraph_parallel.runtime.dialect import forget_dialects
 from langgraph_parallel.runtime.limiter import Limiter
+from langgraph_parallel.runtime.resting import rests
 
 current_limiter: ContextVar[Limiter | None] = ContextVar("current_limiter", default=None)
 """The limiter of the request in progress: rate limit headers in its response are meant for it."""
@@ -25,7 +26,8 @@ def get_limiter(endpoint: str, model: str) -> Limiter:
 def reset_limits() -> None:
     """Forget what was learned about all endpoints.
 
-    That is paces, pauses, ceilings, durations, lengths of answers, and what they take of a request.
+    That is paces, pauses, ceilings, durations, lengths of answers, failures, rests, and what they take of a
+    request.
     For a process that goes on after an endpoint's quota has changed, and for tests. Safe at any time, from
     any thread: runs in progress keep their limiters, so requests in flight still count against `concurrency`,
     and calls in line stay there. Limits that the user sets are kept, as are those shared through Redis.
@@ -34,4 +36,5 @@ def reset_limits() -> None:
         limiters = list(_limiters.values())
     for limiter in limiters:
         limiter.forget_learned()
+    rests.forget()
     forget_dialects()

@@ -66,6 +66,13 @@ class Limits(Record):
         title="Longest Retry-After",
         description="Maximum seconds of a pause; a call fails if the endpoint asks for a longer one.",
     )
+    rest_after: int = Field(
+        5,
+        ge=0,
+        title="Rest after",
+        description="Calls in a row that failed for good, after which an endpoint rests, for all runs of the "
+        "process: 5 to 60 s, then one call is a probe. Three if the reason lasts; 0: it never rests.",
+    )
     patience: float = Field(
         300.0,
         ge=0,

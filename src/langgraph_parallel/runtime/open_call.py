@@ -11,7 +11,7 @@ from contextvars import copy_context
 from dataclasses import dataclass, field
 from uuid import UUID, uuid4
 
-from langgraph_parallel.errors import BudgetSpent, NotStarted
+from langgraph_parallel.errors import BudgetSpent, EndpointUnusable, NotStarted
 from langgraph_parallel.records import Call, Usage
 from langgraph_parallel.runtime.account import Account
 from langgraph_parallel.runtime.bound import Bound, current_bound
@@ -22,7 +22,8 @@ from langgraph_parallel.runtime.limiter import Limiter
 from langgraph_parallel.runtime.limits import Limits
 from langgraph_parallel.runtime.prices import Priced, check_budget
 from langgraph_parallel.runtime.recording import current_recording
-from langgraph_parallel.runtime.redact import describe
+from langgraph_parallel.runtime.redact import describe, redact
+from langgraph_parallel.runtime.resting import Key, rests
 from langgraph_parallel.runtime.run import Run
 from langgraph_parallel.runtime.slots import Rates, Slot
 from langgraph_parallel.runtime.waiting import in_event_loop
@@ -57,8 +58,15 @@ class OpenCall:
     endpoint: str = ""
     """Address of the endpoint, or what identifies it else."""
     account: Account = field(default_factory=Account)
+    is_probe: bool = False
+    """Whether it finds out if an endpoint that rests answers again (`runtime.resting`)."""
     return_lease: Callable[[], None] | None = None
     """Returns what is held of the limits that are shared with other processes."""
+
+    @property
+    def key(self) -> Key:
+        """What a rest is kept for."""
+        return self.endpoint, self.target, self.account
 
     @property
     def tokens(self) -> int:
@@ -69,13 +77,26 @@ class OpenCall:
         """Wait for budget and a slot, and check that the call may still start after all that time.
 
         Raises:
-            NotStarted: the run starts no calls, or its budget is spent, or the branch has ended.
+            NotStarted: the run starts no calls, or its budget is spent, or the branch has ended, or the
+                endpoint rests.
             EndpointPaused: the endpoint asks for a longer pause than the limits allow.
         """
+        while not await self._try_to_open():
+            pass
+        self._begin()
+
+    async def _try_to_open(self) -> bool:
+        """Take budget and a slot; return False, without them, if the endpoint has begun to rest meanwhile."""
         self._prepare()
-        # Budget before slot: waiting for budget can take as long as another call, and a slot that is held
-        # meanwhile would be missing for requests that could leave.
-        await self.run.budget.reserve(self.amount)
+        if self._obeys_rests:
+            await self._wait_for_rest()
+        try:
+            # Budget before slot: waiting for budget can take as long as another call, and a slot that is held
+            # meanwhile would be missing for requests that could leave.
+            await self.run.budget.reserve(self.amount)
+        except BaseException:
+            self._end_probe()
+            raise
         try:
             self.slot = await self.limiter.acquire(
                 self.rates,
@@ -92,12 +113,15 @@ class OpenCall:
         except BaseException:
             self._return()
             raise
-        self._begin()
+        if not self._obeys_rests or self.is_probe or not rests.is_resting(self.key):
+            return True
+        self._return()
+        return False
 
     def try_open(self) -> bool:
         """Take budget and a slot if both are there at once; return whether they are."""
         self._prepare()
-        if not self.run.budget.try_reserve(self.amount):
+        if rests.is_resting(self.key) or not self.run.budget.try_reserve(self.amount):
             return False
         self.slot = self._try_slot()
         if self.slot is None:
@@ -113,10 +137,12 @@ class OpenCall:
         meanwhile, so waiting for one might never end.
 
         Raises:
-            NotStarted: the run starts no calls, or its budget is spent.
+            NotStarted: the run starts no calls, or its budget is spent, or the endpoint rests.
         """
         self._prepare()
+        self._check_rest()
         if not self.run.budget.try_reserve(self.amount):
+            self._end_probe()
             raise BudgetSpent("the budget has no room for another call")
         self.slot = self._try_slot()
         self._begin()
@@ -150,6 +176,9 @@ class OpenCall:
             key=self.account.key,
             tokens=self.prompt_tokens,
         )
+        if self.is_probe:
+            self.is_probe = False
+            rests.failed(self.key, error, self.limits.rest_after, probe=True)
         kind = kind_of(error)
         if kind in LASTING and classify(error).is_lasting:
             refused = self.target if kind == "model" else ""
@@ -172,6 +201,10 @@ class OpenCall:
             throttled: whether the answer was 429.
         """
         self._end()
+        if ok:
+            self.is_probe = False
+            rests.answered(self.key)
+        self._end_probe()
         used = usage.input_tokens + usage.output_tokens
         if self.slot is not None and ok and used:
             self.limiter.release(self.slot, answered=True, tokens=used, answer=usage.output_tokens)
@@ -221,7 +254,43 @@ class OpenCall:
         if self.bound is not None:
             self.bound.in_flight -= 1
 
+    @property
+    def _obeys_rests(self) -> bool:
+        """Whether it waits while its endpoint rests: a call that has begun keeps its attempts."""
+        return self.number == 1 and self.limits.rest_after > 0
+
+    async def _wait_for_rest(self) -> None:
+        try:
+            self.is_probe = await rests.admit(self.key)
+        except EndpointUnusable:
+            self._note_rest()
+            raise
+        self._prepare()  # the wait may have been long
+
+    def _check_rest(self) -> None:
+        """Take the probe if it is due, and refuse a call that would have to wait."""
+        if not self._obeys_rests:
+            return
+        try:
+            self.is_probe = rests.check(self.key)
+        except EndpointUnusable:
+            self._note_rest()
+            raise
+
+    def _note_rest(self) -> None:
+        self.run.note(
+            f"{self.target} at {redact(self.endpoint.rstrip('/'))} rested, since call after call failed; "
+            "redrive what was not started once it answers"
+        )
+
+    def _end_probe(self) -> None:
+        if self.is_probe:
+            self.is_probe = False
+            rests.give_back(self.key)
+
     def _return(self) -> None:
+        self._end_probe()
         if self.slot is not None:
             self.limiter.release(self.slot)
+            self.slot = None
         self.run.budget.settle(self.amount, Amount())

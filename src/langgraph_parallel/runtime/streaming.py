@@ -46,14 +46,15 @@ async def stream(
     """
     bound = current_bound()
     waiting = nullcontext if bound is None else bound.waiting
-    async for attempt in retrying(calling.limits, waiting):
-        with attempt:
-            call = calling.new_call(count_tokens(messages), attempt.retry_state.attempt_number)
-            with waiting():
-                async with _in_time(calling):
-                    await call.open()
-            parts = _Parts(calling, call, open_stream, around)
-            part = await parts.first()
+    with calling.counting_failures():
+        async for attempt in retrying(calling.limits, waiting):
+            with attempt:
+                call = calling.new_call(count_tokens(messages), attempt.retry_state.attempt_number)
+                with waiting():
+                    async with _in_time(calling):
+                        await call.open()
+                parts = _Parts(calling, call, open_stream, around)
+                part = await parts.first()
     try:
         while part is not None:
             yield part
