@@ -11,6 +11,7 @@ from openai import DefaultAsyncHttpxClient, DefaultHttpxClient
 from pydantic import SecretStr
 
 from langgraph_parallel.runtime.limiter_registry import reset_limits
+from langgraph_parallel.runtime.resting import rests
 from tests.support.clock import Clock
 from tests.support.server import ModelServer
 
@@ -35,6 +36,7 @@ def clean_environment(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path_factory.mktemp("state")))
     monkeypatch.setenv("LANGSMITH_TRACING", "false")
+    rests.forget()  # tests without a server may ask the same address
 
 
 @pytest.fixture

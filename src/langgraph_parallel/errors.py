@@ -24,6 +24,7 @@
     ├── NotStarted                          a call was not started, because the run starts no more calls
     │   ├── BudgetSpent                     the budget does not cover another call
     │   ├── EndpointUnusable                the endpoint refuses every call: a wrong key, an unknown model
+    │   │   └── EndpointResting             the endpoint has failed call after call, and rests
     │   └── RunDrained                      the run is being stopped gracefully
     ├── Handoff                             a worker hands over to another agent, and a branch has none
     ├── KeptBack                            a check of a guarded answer has not passed
@@ -53,6 +54,7 @@ __all__ = [
     "EmptyAnswer",
     "EndpointError",
     "EndpointPaused",
+    "EndpointResting",
     "EndpointUnusable",
     "FanOutError",
     "FilteredAnswer",
@@ -224,6 +226,10 @@ class BudgetSpent(NotStarted):
 
 class EndpointUnusable(NotStarted):
     """The endpoint has refused a call of this run for a reason that holds for every call to it."""
+
+
+class EndpointResting(EndpointUnusable):
+    """The endpoint has failed call after call, in this run or another of the process, and rests."""
 
 
 class RunDrained(NotStarted):

@@ -19,7 +19,7 @@ from langgraph_parallel.records import Section
 from langgraph_parallel.report.run import run_lines
 from langgraph_parallel.runtime.foreign_calls import ledger
 from langgraph_parallel.runtime.limiter_registry import get_limiter
-from tests.support.clock import until
+from tests.support.clock import Clock, until
 from tests.support.server import Gate, ModelServer, Reply
 
 LIMITS = Limits(concurrency=4, budget_calls=5)
@@ -165,26 +165,38 @@ async def test_a_tool_of_an_agent_that_is_a_graph_of_ours_is_part_of_the_run(
     assert len(server.requests) - before <= 7
 
 
-async def test_a_thread_that_outlives_its_branch_starts_no_call(server: ModelServer, own: ChatOpenAI) -> None:
+async def test_a_thread_that_outlives_its_branch_starts_no_call(
+    server: ModelServer, own: ChatOpenAI, clock: Clock
+) -> None:
     """It waits in line while its branch ends; then it is refused."""
     gate = Gate()
     server.always(Reply(text="ok", gate=gate))
-    model, refused = own, threading.Event()
+    model, begun, refused = own, threading.Barrier(3), threading.Event()
 
-    def stubborn(section: Section) -> str:
-        try:
-            return str(model.invoke(section.content).text)
-        except Exception:
-            refused.set()
-            raise
+    def stubborn() -> Any:
+        def work(section: Section) -> str:
+            begun.wait(60)
+            try:
+                return str(model.invoke(section.content).text)
+            except Exception:
+                refused.set()
+                raise
 
-    limits = Limits(concurrency=1, deadline=0.3)
-    out = await create_sectioning(planner=sections(2), worker=stubborn, limits=limits).ainvoke(
-        {"content": ""}
-    )
-    assert out["run_report"].branches == {"timed_out": 2}
+        return work
+
+    def two(content: str) -> list[Section]:
+        return [Section(id=name, title=name, content=name, worker=name) for name in "ab"]
+
+    limits = Limits(concurrency=1, deadline=50)
+    workers = {"a": stubborn(), "b": stubborn()}  # each of them works on one section at a time
+    graph = create_sectioning(planner=two, worker=workers, limits=limits)
+    running = asyncio.ensure_future(graph.ainvoke({"content": ""}))
+    await asyncio.to_thread(begun.wait, 60)
+    await until(lambda: len(server.requests) == 1)
+    clock.advance(51)
+    assert (await running)["run_report"].branches == {"timed_out": 2}
     gate.open()
-    assert await asyncio.to_thread(refused.wait, 5)
+    assert await asyncio.to_thread(refused.wait, 60)
     assert len(server.requests) == 1
     server.wait(lambda s: s.in_flight == 0)
 

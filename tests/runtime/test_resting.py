@@ -12,7 +12,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 from langchain_openai import ChatOpenAI
 
 from langgraph_parallel import Ask, Limits, create_sectioning, governed
-from langgraph_parallel.errors import EndpointUnusable
+from langgraph_parallel.errors import EndpointResting
 from langgraph_parallel.limiting import reset_limits
 from langgraph_parallel.runtime import resting
 from langgraph_parallel.runtime.account import Account
@@ -41,7 +41,7 @@ async def fail(model: Any, server: ModelServer, times: int, reply: Reply = DOWN)
     for _ in range(times):
         with pytest.raises(Exception) as raised:  # noqa: PT011 - of the provider
             await Ask("{text}", model=model, limits=ONCE).ainvoke("fail")
-        assert not isinstance(raised.value, EndpointUnusable)
+        assert not isinstance(raised.value, EndpointResting)
 
 
 async def test_calls_wait_through_a_short_outage(model: str, server: ModelServer, clock: Clock) -> None:
@@ -62,7 +62,7 @@ async def test_calls_wait_through_a_short_outage(model: str, server: ModelServer
 
 
 async def test_a_probe_that_fails_ends_the_wait_of_all(model: str, server: ModelServer, clock: Clock) -> None:
-    """A dead endpoint gets one more request; the others are skipped, with the cause and one remark."""
+    """A dead endpoint gets one more request; the others fail without one, with the cause and one remark."""
     server.always(DOWN)
     await fail(model, server, 5)
     clock.stop()
@@ -70,14 +70,15 @@ async def test_a_probe_that_fails_ends_the_wait_of_all(model: str, server: Model
     await until(lambda: server.requests != [] and not running.done())
     clock.advance(FIRST_REST)
     out = await running
-    assert out["run_report"].branches == {"failed": 1, "skipped": 19}
+    assert out["run_report"].branches == {"failed": 20}
     assert len(server.requests) == 6
-    skipped = [branch for branch in out["branches"].values() if branch.status == "skipped"]
-    assert {branch.cause for branch in skipped} == {"server"}
-    assert all("500 from" in branch.error and "tried again in 10 s" in branch.error for branch in skipped)
+    refused = [branch for branch in out["branches"].values() if not branch.calls]
+    assert len(refused) == 19
+    assert {branch.cause for branch in refused} == {"server"}
+    assert all("500 from" in branch.error and "tried again in 10 s" in branch.error for branch in refused)
     (remark,) = out["run_report"].remarks
     assert "rested" in remark
-    with pytest.raises(EndpointUnusable, match=r"rests: the last \d+ calls to test-model failed"):
+    with pytest.raises(EndpointResting, match=r"rests: the last \d+ calls to test-model failed"):
         await Ask("{text}", model=model).ainvoke("another run")
     assert len(server.requests) == 6
 
@@ -147,7 +148,7 @@ async def test_what_an_endpoint_refuses_for_a_reason_is_an_answer(
 async def test_a_refused_reason_that_lasts_is_not_waited_for(model: str, server: ModelServer) -> None:
     """A wrong key is as wrong in five seconds; another account is not concerned."""
     await fail(model, server, 3, Reply(status=401))
-    with pytest.raises(EndpointUnusable, match="rests") as raised:
+    with pytest.raises(EndpointResting, match="rests") as raised:
         await Ask("{text}", model=model).ainvoke("x")
     assert kind_of(raised.value) == "key"
     other = ChatOpenAI(model="test-model", base_url=server.url, api_key="sk-other")
@@ -186,7 +187,7 @@ async def test_models_of_functions_rest_as_well(server: ModelServer, own: ChatOp
     assert len(server.requests) == 3
     out = await graph.ainvoke(GIVEN)
     assert len(server.requests) == 3
-    assert out["run_report"].branches == {"skipped": 9}
+    assert out["run_report"].branches == {"failed": 9}
 
 
 @pytest.mark.parametrize("streams", [False, True])
@@ -197,7 +198,7 @@ def test_sync_calls_count_and_are_refused(server: ModelServer, own: ChatOpenAI, 
     for _ in range(4):
         with pytest.raises(Exception) as raised:  # noqa: PT011 - of the provider
             list(model.stream("x")) if streams else model.invoke("x")
-    assert isinstance(raised.value, EndpointUnusable)
+    assert isinstance(raised.value, EndpointResting)
     assert len(server.requests) == 3
 
 
@@ -208,7 +209,7 @@ async def test_a_stream_counts_as_a_call(server: ModelServer, own: ChatOpenAI) -
     for _ in range(4):
         with pytest.raises(Exception) as raised:  # noqa: PT011 - of the provider
             [part async for part in model.astream("x")]
-    assert isinstance(raised.value, EndpointUnusable)
+    assert isinstance(raised.value, EndpointResting)
     assert len(server.requests) == 3
 
 
@@ -236,7 +237,7 @@ def test_a_refused_port_is_named() -> None:
     with pytest.raises(OSError, match="refused") as refused:
         socket.create_connection(("127.0.0.1", port))
     assert [rests.failed(KEY, refused.value, 5) for _ in range(5)] == [False] * 4 + [True]
-    with pytest.raises(EndpointUnusable) as raised:
+    with pytest.raises(EndpointResting) as raised:
         rests.check(KEY)
     assert "secret" not in str(raised.value)
     assert "host/v1 rests: the last 5 calls to m failed; it is tried again in 5 s" in str(raised.value)
@@ -291,7 +292,7 @@ class Resting(RuleBasedStateMachine):
         rest = self.rests._rests.get(KEY)
         try:
             is_probe = self.rests.check(KEY)
-        except EndpointUnusable:
+        except EndpointResting:
             assert rest is not None
             assert rest.seconds > 0
             return

@@ -1,5 +1,7 @@
 """Sections: the units of work of a plan."""
 
+from pydantic import Field
+
 from langgraph_parallel.records.base import JsonData, Record
 
 
@@ -20,6 +22,9 @@ class Section(Record):
     """Name of the worker; empty if the graph has only one."""
     data: dict[str, JsonData] = {}
     """Further input for the worker; for a model, variables of its prompt."""
+    timeout: float | None = Field(None, gt=0)
+    """Seconds for the worker, with all that it waits for; None for no limit. A nested graph closes on what it
+    has by then."""
     needs: list[str] = []
     """Ids of the sections that must finish first, and whose results it gets."""
     earlier: dict[str, JsonData] = {}

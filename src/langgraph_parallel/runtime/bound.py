@@ -2,7 +2,8 @@
 
 import asyncio
 import contextlib
-from collections.abc import Iterator
+import threading
+from collections.abc import Callable, Iterator
 from contextvars import ContextVar, Token
 from typing import Any
 
@@ -36,6 +37,11 @@ class Bound:
         """Calls whose request is in flight."""
         self.in_line = 0
         """Calls that wait for a slot, for the budget, or for their next attempt."""
+        self._around = _bound.get()
+        self._lock = threading.Lock()
+        self._busy = 0
+        """Calls in line or in flight, those of branches inside included."""
+        self._watches: list[Callable[[bool], None]] = []
         self.was_in_line = False
         """Whether no call was in flight when the branch was ended."""
         self.closes_itself = closes_itself
@@ -99,10 +105,43 @@ class Bound:
     def waiting(self) -> Iterator[None]:
         """Count a call as in line."""
         self.in_line += 1
+        self._count(1)
         try:
             yield
         finally:
             self.in_line -= 1
+            self._count(-1)
+
+    def launched(self) -> None:
+        """Count a call as in flight."""
+        self.in_flight += 1
+        self._count(1)
+
+    def landed(self) -> None:
+        """Count a call as no longer in flight."""
+        self.in_flight -= 1
+        self._count(-1)
+
+    @contextlib.contextmanager
+    def watched_by(self, watch: Callable[[bool], None]) -> Iterator[None]:
+        """Tell a function now, and at each change, whether calls are in line or in flight, in any thread."""
+        with self._lock:
+            self._watches.append(watch)
+            watch(self._busy > 0)
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._watches.remove(watch)
+
+    def _count(self, change: int) -> None:
+        with self._lock:
+            was_busy, self._busy = self._busy > 0, self._busy + change
+            if was_busy != (self._busy > 0):
+                for watch in self._watches:
+                    watch(not was_busy)
+        if self._around is not None:
+            self._around._count(change)
 
 
 class BranchEnded(Exception):

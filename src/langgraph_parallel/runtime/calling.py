@@ -36,7 +36,7 @@ from langgraph_parallel.runtime.recording import step_of
 from langgraph_parallel.runtime.redis_limits import Shared, get_shared
 from langgraph_parallel.runtime.request import Request
 from langgraph_parallel.runtime.resting import rests
-from langgraph_parallel.runtime.retry import is_throttled, retrying
+from langgraph_parallel.runtime.retry import is_throttled, mark_used_up, retrying
 from langgraph_parallel.runtime.run import Run, current_run
 from langgraph_parallel.runtime.slots import Rates
 from langgraph_parallel.runtime.stragglers import Running
@@ -195,12 +195,13 @@ class Calling(Generic[AnswerT]):
 
     @contextmanager
     def counting_failures(self) -> Iterator[None]:
-        """Count a call that fails for good, after which its endpoint may rest."""
+        """Note that a call fails for good: its endpoint may rest, and nobody tries again."""
         try:
             yield
         except NotStarted:
             raise
         except Exception as error:
+            mark_used_up(error)
             rests.failed((self.endpoint, self.target, self.account), error, self.limits.rest_after)
             raise
 

@@ -71,13 +71,17 @@ class Limiter:
             yield slot
             answered = True
         except Exception as error:
-            if is_throttled(error):
-                self.refused(slot, retry_after(error))
-            elif is_overloaded(error):
-                self.overloaded(slot, retry_after(error))
+            self.learn(slot, error)
             raise
         finally:
             self.release(slot, answered=answered)
+
+    def learn(self, slot: Slot, error: Exception) -> None:
+        """Learn from a 429 or an overload, while the slot of the request is held."""
+        if is_throttled(error):
+            self.refused(slot, retry_after(error))
+        elif is_overloaded(error):
+            self.overloaded(slot, retry_after(error))
 
     async def acquire(
         self,

@@ -9,6 +9,9 @@ A limit can be set in several places. The first of these that sets a field wins,
 4. the environment: `LANGGRAPH_PARALLEL_` and the field's name in capitals
 5. the defaults below
 
+`call_timeout`, `attempts`, `concurrency` and `requests_per_minute` hold for functions, tools, chains and
+graphs of others as well, where one of the first four sets them: per branch, beside the model calls inside.
+
 Deadline, grace, priority, budgets and `max_sections` belong to runs, so a worker cannot set them. Nested
 graphs may have their own; those of the graphs around them apply as well, and the outermost graph's priority.
 """

@@ -11,7 +11,7 @@ from contextvars import copy_context
 from dataclasses import dataclass, field
 from uuid import UUID, uuid4
 
-from langgraph_parallel.errors import BudgetSpent, EndpointUnusable, NotStarted
+from langgraph_parallel.errors import BudgetSpent, EndpointResting, NotStarted
 from langgraph_parallel.records import Call, Usage
 from langgraph_parallel.runtime.account import Account
 from langgraph_parallel.runtime.bound import Bound, current_bound
@@ -246,13 +246,13 @@ class OpenCall:
     def _begin(self) -> None:
         self.started = time.time()
         if self.bound is not None:  # a drain grants its grace to branches with a call in flight
-            self.bound.in_flight += 1
+            self.bound.launched()
 
     def _end(self) -> None:
         if self.return_lease is not None:
             self.return_lease()
         if self.bound is not None:
-            self.bound.in_flight -= 1
+            self.bound.landed()
 
     @property
     def _obeys_rests(self) -> bool:
@@ -262,7 +262,7 @@ class OpenCall:
     async def _wait_for_rest(self) -> None:
         try:
             self.is_probe = await rests.admit(self.key)
-        except EndpointUnusable:
+        except EndpointResting:
             self._note_rest()
             raise
         self._prepare()  # the wait may have been long
@@ -273,7 +273,7 @@ class OpenCall:
             return
         try:
             self.is_probe = rests.check(self.key)
-        except EndpointUnusable:
+        except EndpointResting:
             self._note_rest()
             raise
 

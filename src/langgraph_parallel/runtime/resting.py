@@ -17,7 +17,7 @@ import threading
 import time
 from dataclasses import dataclass, field
 
-from langgraph_parallel.errors import EndpointUnusable
+from langgraph_parallel.errors import EndpointResting
 from langgraph_parallel.runtime.account import Account
 from langgraph_parallel.runtime.explain import kind_of, mark
 from langgraph_parallel.runtime.failure import LASTING, classify
@@ -67,9 +67,9 @@ class Rest:
         self.ends, self.probe_ends = now + self.seconds, -math.inf
         self.wake()
 
-    def refusal(self, key: Key, seconds: float) -> EndpointUnusable:
+    def refusal(self, key: Key, seconds: float) -> EndpointResting:
         """Return the error of a call that is not started."""
-        error = EndpointUnusable(
+        error = EndpointResting(
             f"{redact(key[0].rstrip('/'))} rests: the last {self.row} calls to {key[1]} failed; it is tried "
             f"again in {math.ceil(seconds)} s, or after reset_limits(). The last failure: {self.why}"
         )
@@ -94,7 +94,7 @@ class Rests:
         """Wait until a call may start; return whether it is the probe.
 
         Raises:
-            EndpointUnusable: the endpoint rests, and has failed a probe or refuses all calls.
+            EndpointResting: the endpoint rests, and has failed a probe or refuses all calls.
         """
         while key in self._rests:  # nearly all calls are to an endpoint that answers
             with self._lock:
@@ -116,7 +116,7 @@ class Rests:
         """Return whether a call, which cannot wait, is the probe; False if it may start otherwise.
 
         Raises:
-            EndpointUnusable: the endpoint rests, or another call probes it.
+            EndpointResting: the endpoint rests, or another call probes it.
         """
         if key not in self._rests:
             return False
@@ -134,7 +134,7 @@ class Rests:
         """Return the rest of an endpoint, if it has one, and the seconds to wait; with 0, the caller probes.
 
         Raises:
-            EndpointUnusable: it makes no sense to wait.
+            EndpointResting: it makes no sense to wait.
         """
         rest, now = self._rests.get(key), time.monotonic()
         if rest is None or not rest.seconds:

@@ -1,6 +1,7 @@
 """The one retry layer: what is retried, how often, and after how long."""
 
 import asyncio
+import contextlib
 import random
 import time
 from collections.abc import Callable
@@ -14,6 +15,7 @@ from langgraph_parallel.runtime.limits import Limits
 from langgraph_parallel.runtime.waits import retry_after
 
 _LONGEST_BACKOFF = 30.0
+_USED_UP = "_langgraph_parallel_used_up"
 
 
 class AskAgain(Exception):
@@ -29,7 +31,9 @@ class AskAgain(Exception):
 
 
 def retrying(
-    limits: Limits, waiting: Callable[[], AbstractContextManager[None]] = nullcontext
+    limits: Limits,
+    waiting: Callable[[], AbstractContextManager[None]] = nullcontext,
+    is_retried: Callable[[BaseException], bool] | None = None,
 ) -> AsyncRetrying:
     """Return the loop that runs one call, and repeats it within `limits`.
 
@@ -44,8 +48,10 @@ def retrying(
     Args:
         limits: bounds of the call.
         waiting: context to enter while the call rests between two attempts.
+        is_retried: says what is retried instead.
     """
     attempts = _Attempts(limits)
+    retried = is_retried or is_transient
 
     async def rest(seconds: float) -> None:
         with waiting():
@@ -53,7 +59,7 @@ def retrying(
 
     return AsyncRetrying(
         stop=attempts.are_over,
-        retry=retry_if_exception(lambda error: _is_retried(error, limits)),
+        retry=retry_if_exception(lambda error: _is_retried(error, limits, retried)),
         wait=attempts.pause,
         sleep=rest,
         reraise=True,
@@ -136,7 +142,20 @@ def _says_later(error: BaseException) -> bool:
     return classify(error).says_later
 
 
-def _is_retried(error: BaseException, limits: Limits) -> bool:
+def _is_retried(
+    error: BaseException, limits: Limits, retried: Callable[[BaseException], bool] = is_transient
+) -> bool:
     return isinstance(error, AskAgain) or (
-        is_transient(error) and (retry_after(error) or 0.0) <= limits.retry_after_ceiling
+        retried(error) and (retry_after(error) or 0.0) <= limits.retry_after_ceiling
     )
+
+
+def mark_used_up(error: BaseException) -> None:
+    """Note with an error that a call has used up its attempts: code around it must not multiply them."""
+    with contextlib.suppress(AttributeError):  # a class of others without room for it
+        setattr(error, _USED_UP, True)
+
+
+def is_used_up(error: BaseException) -> bool:
+    """Return whether a call has used up its attempts with an error."""
+    return bool(getattr(error, _USED_UP, False))

@@ -57,7 +57,7 @@ def measure_run(
         wasted=Usage.total(call.usage for call in failed_calls),
         usd=cost(calls),
         wasted_usd=cost(failed_calls),
-        unseen=sum(call.kind == "worker" for call in calls),
+        unseen=sum(call.kind == "worker" and call.attempt == 1 for call in calls),
         calls_saved=saved + sum(_calls_saved(branch) for branch in branches),
         trials=add_trials([*trials, *_trials_below(branches)]),
         escalations=[*escalations, *escalated(branches)],

@@ -12,6 +12,7 @@ from pydantic import BaseModel, Field
 
 from langgraph_parallel.errors import UsageError
 from langgraph_parallel.nodes.text.passages import Passages
+from langgraph_parallel.nodes.work.adapter import Adapter
 from langgraph_parallel.runtime.redact import describe
 
 SEARCH = "search_files"
@@ -41,7 +42,7 @@ class Toolbox:
     """Tools by name, and search in the files of the run.
 
     Args:
-        tools: LangChain tools, or functions with a docstring.
+        tools: LangChain tools, or functions with a docstring; `agents.adapt` gives either limits of its own.
 
     Raises:
         UsageError: a tool is neither, or has a name that is reserved or not its own.
@@ -50,6 +51,10 @@ class Toolbox:
     def __init__(self, tools: Sequence[Any]) -> None:
         resolved = [_as_tool(given) for given in tools]
         self._tools = {tool.name: tool for tool in resolved}
+        self._invoked: dict[str, Adapter] = {
+            tool.name: one.around(tool) if isinstance(one, Adapter) else Adapter(tool, None, None)
+            for one, tool in zip(tools, resolved, strict=True)
+        }
         names = [tool.name for tool in resolved]
         if repeated := [name for name in names if names.count(name) > 1]:
             raise UsageError(f"two tools have the name {repeated[0]!r}; rename one of them")
@@ -82,7 +87,7 @@ class Toolbox:
         """
         if call.tool == SEARCH:
             return [ToolResult(passage.label, passage.text) for passage in passages.search(call.input)]
-        chosen = self._tools.get(call.tool)
+        chosen = self._invoked.get(call.tool)
         if chosen is None:
             return []
         label = f"{call.tool}: {call.input[:100]}"
@@ -98,6 +103,8 @@ class Toolbox:
 
 def _as_tool(given: Any) -> BaseTool:
     """Return a tool; wrap a function, whose docstring describes it to the model."""
+    if isinstance(given, Adapter):
+        given = getattr(given.runnable, "func", None) or getattr(given.runnable, "afunc", given.runnable)
     if isinstance(given, BaseTool):
         return given
     if not callable(given) or not getattr(given, "__doc__", None):

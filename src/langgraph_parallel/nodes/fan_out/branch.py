@@ -16,13 +16,16 @@ from langgraph_parallel.nodes.fan_out.handover import Handover
 from langgraph_parallel.nodes.fan_out.outcome import Outcome, handoff_error
 from langgraph_parallel.nodes.fan_out.taken_up import TakeUp, take_up
 from langgraph_parallel.nodes.fan_out.task import BranchEvent, BranchUpdate, Task
+from langgraph_parallel.nodes.work.adapter import Adapter
 from langgraph_parallel.nodes.work.ask import Ask
-from langgraph_parallel.nodes.work.workers import Worker, takes_records
+from langgraph_parallel.nodes.work.attempts import attempts_of
+from langgraph_parallel.nodes.work.workers import Worker, is_of_package, takes_records
 from langgraph_parallel.records import Branch
 from langgraph_parallel.runtime.bound import Bound, BranchEnded
 from langgraph_parallel.runtime.fan_out import Place
 from langgraph_parallel.runtime.governor import governed_config
 from langgraph_parallel.runtime.graph import ParallelGraph
+from langgraph_parallel.runtime.limits import Limits
 from langgraph_parallel.runtime.recording import noting, recording
 from langgraph_parallel.runtime.redact import describe
 from langgraph_parallel.runtime.run import Run, current_run, find_run
@@ -116,7 +119,7 @@ async def _run(
                 kept=task.get("kept", 0),
                 closes_itself=isinstance(chosen, ParallelGraph),
             )
-            branch_config = _configure(config, task, kind, chosen)
+            branch_config = _configure(config, task, kind, chosen, run)
             try:
                 result = await _work(chosen, _input(chosen, work), run, task, branch_config, bound, place)
                 outcome.returned(result, chosen)
@@ -153,8 +156,10 @@ async def _work(
         await bound.end_if_due()
         run.check()
         try:
-            async with _time_limit(task.get("timeout")):
-                return await worker.ainvoke(work, config)
+            async with _time_limit(None if bound.closes_itself else task.get("timeout")):
+                if is_of_package(worker) or isinstance(worker, Adapter):
+                    return await worker.ainvoke(work, config)
+                return await attempts_of(worker).make(lambda: worker.ainvoke(work, config), task["name"])
         except ParentCommand as command:
             raise handoff_error(command.args[0]) from None
         except GraphInterrupt:
@@ -186,9 +191,11 @@ def _enclosing(config: RunnableConfig) -> str | None:
     return (config.get("metadata") or {}).get("branch")
 
 
-def _configure(config: RunnableConfig, task: Task, kind: str, worker: Worker) -> RunnableConfig:
+def _configure(config: RunnableConfig, task: Task, kind: str, worker: Worker, run: Run) -> RunnableConfig:
     """Return the branch's own config: readable in traces, with a handover; calls of others obey the run."""
-    ours = isinstance(worker, ParallelGraph)
+    ours, seconds = isinstance(worker, ParallelGraph), task.get("timeout")
+    if ours and seconds is not None:  # a deadline of its own, at which it closes on what it has
+        config = Run(Limits(deadline=seconds), outer=run).within(config)
     named: RunnableConfig = {
         **config,
         "run_name": task["name"],

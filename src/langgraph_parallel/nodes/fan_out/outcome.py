@@ -15,6 +15,7 @@ from langgraph_parallel.answers.message import read_message
 from langgraph_parallel.errors import (
     BudgetSpent,
     DeadlineExceeded,
+    EndpointResting,
     EndpointUnusable,
     FanOutError,
     Handoff,
@@ -58,6 +59,8 @@ class Outcome:
         self.below: Below | None = None
         self.notes: list[str] = []
         self.cause: str | None = None
+        self._is_refused = False
+        """Whether it failed before any work, because the endpoint rests."""
 
     def returned(self, result: object, worker: Worker) -> None:
         """Keep a worker's result as JSON data, and a nested graph's run report and branches beside it.
@@ -95,7 +98,9 @@ class Outcome:
         self.value, self.cause = None, kind_of(error)
         self.status, self.error = "timed_out" if self.cause == "timeout" else "failed", describe(error)
         if isinstance(error, EndpointUnusable):
-            self.status = "failed" if begun else "skipped"
+            # No branch of this run may have failed with the cause: a rest may have begun in another one.
+            self._is_refused = isinstance(error, EndpointResting) and not begun
+            self.status = "failed" if begun or self._is_refused else "skipped"
         elif isinstance(error, NotStarted):
             self.status = "cancelled" if begun else "skipped"
             self.by = "budget" if isinstance(error, BudgetSpent) else "drain"
@@ -125,7 +130,8 @@ class Outcome:
         before, report = task.get("before"), self.report
         nested = {call.id: call for call in report.calls} if report else {}
         calls: Sequence[Call] = list({**recorded, **nested}.values())
-        calls = calls or self._own_call(task["id"], task["name"], started, worker)
+        if all(call.kind == "worker" for call in recorded.values()) and not nested:
+            calls = [*calls, *self._own_call(task["id"], task["name"], started, worker, calls)]
         unique = {call.id: call for call in [*(before.calls if before else ()), *calls]}
         return Branch(
             id=task["id"],
@@ -145,17 +151,20 @@ class Outcome:
             **_nested_fields(report),
         )
 
-    def _own_call(self, branch: str, name: str, started: float, worker: Worker | None) -> list[Call]:
-        """Count work in which no model call was seen as one call; none if it was skipped."""
-        if self.status == "skipped":
+    def _own_call(
+        self, branch: str, name: str, started: float, worker: Worker | None, failed: Sequence[Call]
+    ) -> list[Call]:
+        """Count work in which no model call was seen as one call, after attempts that failed."""
+        if self.status == "skipped" or self._is_refused or (failed and self.status != "ok"):
             return []
         return [
             Call(
                 id=f"{branch}@{started}",
                 kind="engine" if worker is not None and is_of_package(worker) else "worker",
                 target=name,
-                started=started,
+                started=max([started, *(call.ended for call in failed)]),
                 ended=time.time(),
+                attempt=len(failed) + 1,
                 ok=self.status == "ok",
             )
         ]

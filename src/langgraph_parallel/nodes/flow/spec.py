@@ -92,7 +92,7 @@ class Flow:
     """Whether `plan` returns a `NotedPlan`. Such a plan asks no model: it is made again on a redrive."""
     branch_name: Callable[[Section], str] | None = None
     """Names the branch of a section in traces and reports."""
-    branch_timeout: Callable[[Section], float | None] = lambda section: None
+    branch_timeout: Callable[[Section], float | None] = lambda section: section.timeout
     """Seconds for the worker of a section; None for no limit."""
     branch_metadata: Callable[[Section], dict[str, str]] = lambda section: {}
     """Additional trace metadata of a section's branch, which workers find in their config."""

@@ -14,28 +14,33 @@ from langgraph.graph.state import CompiledStateGraph
 from langgraph_parallel.answers.message import read_message
 from langgraph_parallel.arguments import checked
 from langgraph_parallel.errors import InvalidAnswer, UsageError
+from langgraph_parallel.nodes.work.attempts import Attempts, RetryOn
+from langgraph_parallel.nodes.work.function import Function
 from langgraph_parallel.nodes.work.media import divide_media
 from langgraph_parallel.nodes.work.render import as_text, section_text
 from langgraph_parallel.records import Call, Section
 from langgraph_parallel.runtime.graph import is_resuming
+from langgraph_parallel.runtime.limits import Limits
 from langgraph_parallel.runtime.prices import Priced
 from langgraph_parallel.runtime.recording import current_recording, read_usage, record
 from langgraph_parallel.runtime.run import current_run
+from langgraph_parallel.runtime.settings import as_settings
 
 _RUN_ID = re.compile(r"lc_run--([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})")
 """The id that LangChain gives a message: that of the run of the model's call."""
 
 
 class Adapter:
-    """A Runnable that gets its input from one function, and whose output another one reads.
+    """A worker that gets its input from one function, whose output another one reads, and that has limits.
 
     Args:
-        runnable: a graph, an agent, a chain, a `RemoteGraph`.
+        runnable: a graph, an agent, a chain, a tool, a `RemoteGraph`.
         input: builds its input from the work: a `Section`, a question, a text, an item. None for the work
             itself.
         output: reads its output; None for the output itself.
         handoff: makes the result of the command by which the runnable hands over to another agent; None if
             that is a failure.
+        attempts: what bounds it; None for the limits of the run.
     """
 
     def __init__(
@@ -44,14 +49,25 @@ class Adapter:
         input: Callable[[Any], Any] | None,
         output: Callable[[Any], Any] | None,
         handoff: Callable[[Any], Any] | None = None,
+        attempts: Attempts | None = None,
     ) -> None:
-        self._runnable, self._input, self._output, self._handoff = runnable, input, output, handoff
+        self.runnable = runnable
+        self._input, self._output, self._handoff = input, output, handoff
+        self._attempts = attempts or Attempts()
+
+    def around(self, runnable: "Runnable[Any, Any]") -> "Adapter":
+        """Return the same for another form of its runnable, with the limits of both together."""
+        return Adapter(runnable, self._input, self._output, self._handoff, self._attempts)
 
     async def ainvoke(self, input: Any, config: RunnableConfig | None = None) -> Any:
         """Do the work."""
+        name = (config or {}).get("run_name") or getattr(self.runnable, "name", None) or "worker"
+        return await self._attempts.make(lambda: self._work(input, config), name)
+
+    async def _work(self, input: Any, config: RunnableConfig | None) -> Any:
         given = input if self._input is None else await _awaited(self._input(input))
         try:
-            output = await self._runnable.ainvoke(given, config)
+            output = await self.runnable.ainvoke(given, config)
         except ParentCommand as command:
             if self._handoff is None:
                 raise
@@ -63,35 +79,58 @@ class Adapter:
 
 @checked
 def adapt(
-    runnable: "Runnable[Any, Any]",
+    worker: "Runnable[Any, Any] | Callable[..., Any]",
     *,
     input: Callable[[Any], Any] | None = None,
     output: Callable[[Any], Any] | None = None,
     handoff: Callable[[Any], Any] | None = None,
+    limits: Limits | Mapping[str, Any] | None = None,
+    retry_on: RetryOn | None = None,
 ) -> Adapter:
-    """Make a worker of a graph or another Runnable whose input and output this package cannot tell.
+    """Make a worker of a graph, another Runnable, a tool or a function, with an input or limits of its own.
 
         adapt(graph, input=lambda section: {"topic": section.title}, output=lambda out: out["summary"])
+        adapt(fetch, limits=Limits(call_timeout=5, attempts=3, concurrency=4), retry_on=OSError)
 
     Agents, and all graphs with `messages` in their state, need no adapter.
 
+    Limits of workers of yours are those that somebody sets, here, for the graph or for the run; the defaults
+    are those of a request to a model. `call_timeout` is the time of one attempt, in which no model call is
+    under way: those have limits of their own, as before. A sync function is not waited for after that time,
+    but its thread runs on. `concurrency` is how many branches work at the same time, in all runs of the
+    process, `requests_per_minute` how many begin.
+
     Args:
-        runnable: a graph, an agent, a chain, a `RemoteGraph`.
+        worker: a graph, an agent, a chain, a tool, a `RemoteGraph`, or a function, sync or async.
         input: builds its input from the work, sync or async. The work is a `Section`, or, as for a function
             in the same place, the question, the text or the item. None for the work itself.
         output: reads its output, sync or async; None for the output itself.
         handoff: makes the result of LangGraph's `Command` by which a graph hands over to another agent, sync
             or async; None to let the branch fail, with that cause.
+        limits: `call_timeout`, `attempts`, `backoff`, `concurrency`, `requests_per_minute`; None for those of
+            the graph and the run.
+        retry_on: the exceptions after which it is tried again: a type, a tuple of types, or a function of the
+            exception; up to `attempts` times, by default 4. None for what may be gone the next time (429,
+            5xx, broken connections, timeouts), if `attempts` is set. What interrupts, and calls to models
+            that have used up their attempts, are never tried again.
 
     Raises:
-        UsageError: `runnable` has no `ainvoke`, or `input`, `output` or `handoff` is not a function.
+        UsageError: `worker` is neither a Runnable nor a function, or another argument is not valid.
     """
-    if not hasattr(runnable, "ainvoke"):
-        raise UsageError(f"{runnable!r} cannot be adapted; pass a graph, or another Runnable")
     for name, function in (("input", input), ("output", output), ("handoff", handoff)):
         if function is not None and not callable(function):
             raise UsageError(f"{name} is {function!r}; expected a function")
-    return Adapter(runnable, input, output, handoff)
+    attempts = Attempts(as_settings(limits, Limits, "limits") if limits is not None else None, retry_on)
+    return Adapter(_as_runnable(worker), input, output, handoff, attempts)
+
+
+def _as_runnable(worker: Any) -> "Runnable[Any, Any]":
+    if hasattr(worker, "ainvoke"):
+        runnable: Runnable[Any, Any] = worker
+        return runnable
+    if not callable(worker) or isinstance(worker, type):
+        raise UsageError(f"{worker!r} cannot be adapted; pass a graph, another Runnable, or a function")
+    return Function(worker)
 
 
 def adapt_graph(

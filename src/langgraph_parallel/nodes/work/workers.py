@@ -1,6 +1,5 @@
 """Workers: anything with `ainvoke`."""
 
-import inspect
 from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from typing import Any, Protocol, runtime_checkable
@@ -14,6 +13,7 @@ from langgraph_parallel.arguments import check_called, check_named
 from langgraph_parallel.errors import UsageError
 from langgraph_parallel.nodes.work.adapter import Adapter, adapt_graph
 from langgraph_parallel.nodes.work.ask import Ask
+from langgraph_parallel.nodes.work.function import Function
 from langgraph_parallel.nodes.work.render import section_text
 from langgraph_parallel.records import Estimate, Section
 from langgraph_parallel.runtime.context import Context
@@ -81,21 +81,13 @@ def as_worker(worker: WorkerLike, prompt: str, offers: Collection[str] | None = 
     if isinstance(worker, Worker):
         return RunnableLambda(worker.ainvoke)
     if callable(worker):
-        return _Function(worker)
+        return Function(worker)
     raise UsageError(f"{worker!r} is not a worker; pass a function, or an object with `ainvoke`")
-
-
-class _Function(RunnableLambda[Any, Any]):
-    """A function as a Runnable. What it returns is awaited if it can be, whatever the function is."""
-
-    async def _ainvoke(self, value: Any, run_manager: Any, config: RunnableConfig, **kwargs: Any) -> Any:
-        result = await super()._ainvoke(value, run_manager, config, **kwargs)
-        return await result if inspect.isawaitable(result) else result
 
 
 def is_of_package(worker: Worker) -> bool:
     """Return whether a worker is code of this package, whose model calls are all known."""
-    if isinstance(worker, _Function):
+    if isinstance(worker, Function):
         function = getattr(worker, "func", None) or worker.afunc
         module = str(getattr(function, "__module__", ""))
         return module.partition(".")[0] == __name__.partition(".")[0]
