@@ -62,7 +62,7 @@ class DebateSteps:
         form = ballot_form(self.rule)
         if form not in ("one", "number"):
             raise UsageError(
-                f"rule {self.rule.name} reads lists or rankings, but debaters choose one answer; use a "
+                f"rule {self.rule.name} does not read single choices, but debaters choose one answer; use a "
                 "rule of single choices, such as majority, or of numbers, such as median"
             )
         if roster.wordings:

@@ -35,7 +35,7 @@ class LabelingSteps:
         check_choices(labels, "labels")
         if ballot_form(as_rule(rule)) != "one":
             raise UsageError(
-                f"rule {as_rule(rule).name} reads lists, rankings or numbers, but an item has one label; use "
+                f"rule {as_rule(rule).name} does not read single choices, but an item has one label; use "
                 "a rule of single choices, such as majority"
             )
         if not 0 <= min_support <= 1:
