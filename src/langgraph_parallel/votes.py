@@ -1,8 +1,9 @@
-"""Votes beyond one graph: the form of a ballot, agreement, and what a history says about the voters."""
+"""Votes beyond one graph: ballots and normalisers, agreement, and what a history says about the voters."""
 
 from langgraph_parallel.nodes.vote.ballots import BallotFormat
 from langgraph_parallel.reducers.votes.agreement import Agreement, agreement
 from langgraph_parallel.reducers.votes.calibration import Calibration, calibrate
+from langgraph_parallel.reducers.votes.normalise import without_articles, without_units
 from langgraph_parallel.reducers.votes.replay import Replay, replay
 from langgraph_parallel.reducers.votes.rules.dawid_skene import DawidSkene, fit_dawid_skene
 
@@ -16,4 +17,6 @@ __all__ = [
     "calibrate",
     "fit_dawid_skene",
     "replay",
+    "without_articles",
+    "without_units",
 ]

@@ -296,6 +296,10 @@ async def test_a_judge_may_defend_none_and_is_not_asked_about_one(model: str, se
     assert (out["verdict"].choice, len(server.requests)) == ("red", asked)
 
 
+async def _later(choices: Any) -> Any:
+    """Wait for nothing."""
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
@@ -311,7 +315,17 @@ async def test_a_judge_may_defend_none_and_is_not_asked_about_one(model: str, se
         ({"choices": {"yes", "no"}}, "expected a list"),
         ({"choices": "yes"}, "choices is 'yes'; expected a list"),
         ({"choices": ["yes", ""]}, "stands for no answer"),
-        ({"rule": lambda tally: None}, "has no `name`"),
+        ({"rule": _later}, "is async; a rule only counts, so pass a plain function"),
+        ({"rule": "elementwise(3)"}, "3 is not a rule; choose one of"),
+        ({"rule": "by_field({})"}, "rules is empty; expected a rule, or a mapping such as"),
+        ({"rule": "by_field({1: 'median'})"}, "rules has the key 1; expected non-empty strings"),
+        ({"rule": "by_field('median', others='mode')"}, "rules is one rule for all fields; leave out others"),
+        ({"rule": "at_least(0)"}, "k is 0; expected an integer of at least 1"),
+        ({"rule": "pass_at(2, 'high')"}, "value is 'high'; expected a number"),
+        ({"rule": "pass_power(2, 1e999)"}, "value is inf; expected a finite number"),
+        ({"rule": "pass_at(2)", "choices": ["yes", "no"]}, "decides among numbers, but choices are texts"),
+        ({"rule": "by_field('mode')"}, "reads records by field, of which models have to be told"),
+        ({"rule": "elementwise('mode')"}, "reads lists by place, of which models have to be told"),
         ({"rule": "majority(quorum=2.5)"}, "quorum is 2.5; expected an integer"),
         ({"rule": "union(1.5)"}, "at_least is 1.5; expected an integer"),
         ({"rule": "threshold(True)"}, "share is True; expected a number"),

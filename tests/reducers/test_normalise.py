@@ -17,6 +17,8 @@ from langgraph_parallel.reducers.votes.normalise import (
     number,
     option,
     text,
+    without_articles,
+    without_units,
 )
 from tests.support.ids import readable
 
@@ -304,3 +306,105 @@ async def test_the_ballot_field_takes_precedence_over_a_verdict() -> None:
     inner = create_voting(voters=[lambda q: "yes"])
     outer = create_voting(voters={"inner": inner}, ballot={"field": "label"})
     assert (await outer.ainvoke({"question": "?"}))["verdict"].choice == "yes"
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("The Eiffel Tower", "eiffel  tower."),
+        ("an apple", "Apple"),
+        ("J. R. R. Tolkien", "j r r tolkien"),
+        ("the \u201cLouvre\u201d", "'Louvre'"),
+        ("(the) 42.", "42"),
+    ],
+)
+def test_articles_case_and_punctuation_do_not_matter(one: str, other: str) -> None:
+    """As in SQuAD's metric."""
+    assert without_articles(one) == without_articles(other) is not None
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("3.5", "35"),
+        ("-5", "5"),
+        ("5%", "5"),
+        ("$5", "5"),
+        ("C++", "C"),
+        ("C#", "C"),
+        ("A", "B"),
+        ("the", "a"),
+        ("theory", "ory"),
+        ("10\u00b2", "102"),
+    ],
+)
+def test_answers_that_mean_different_things_stay_different(one: str, other: str) -> None:
+    """Where SQuAD's metric would make them equal, or empty."""
+    assert without_articles(one) != without_articles(other)
+    assert None not in (without_articles(one), without_articles(other))
+
+
+@pytest.mark.parametrize(
+    ("value", "read"), [("", None), (" ... ", None), (5, 5), (True, True), (["a"], ["a"])]
+)
+def test_what_has_no_words_is_no_answer(value: Any, read: Any) -> None:
+    """What is not a text is left alone."""
+    assert without_articles(value) == read
+    assert as_normaliser("without_articles")(value) == read  # type: ignore[misc]
+
+
+@pytest.mark.parametrize(
+    ("said", "read"),
+    [
+        ("5 km", 5),
+        ("5km", 5),
+        ("5 kilometres.", 5),
+        ("**-1,200.50 km**", -1200.5),
+        ("The answer is 3/4 km.", 0.75),
+        ("km 5", 5),
+        ("5", 5),
+        (5.5, 5.5),
+        ("0.12345678901234567891 km", "0.12345678901234567891"),
+        ("5 m", None),
+        ("5 KM", None),
+        ("5 km/h", None),
+        ("5 km\u00b2", None),
+        ("5 km 300", None),
+        ("5 km or 6 km", None),
+        ("5 k", None),
+        ("$5", None),
+        ("5%", None),
+        ("km", None),
+        ("", None),
+        (True, None),
+        (None, None),
+        ([5], None),
+        (float("nan"), None),
+    ],
+    ids=readable,
+)
+def test_a_number_is_read_with_its_unit_or_without(said: Any, read: Any) -> None:
+    """With any other unit it is not: five metres are not five kilometres."""
+    assert without_units("km", "kilometres")(said) == read
+
+
+def test_percent_and_currencies_are_units_if_they_are_named() -> None:
+    """Before the number or after it; nothing is converted."""
+    read = without_units("$", "USD", "US$")
+    assert [read(said) for said in ("$5", "5 USD", "US$ 1,200", "\u20ac5", "5%")] == [5, 5, 1200, None, None]
+    assert without_units("%")("12 %") == 12
+    assert without_units("in", "in.")("5 in.") == 5
+
+
+@given(st.integers(-(10**30), 10**30), st.sampled_from(["km", "m", "kilometres", "cm", "mm"]))
+def test_only_the_named_units_are_read(size: int, unit: str) -> None:
+    """Whatever the number; one unit may end like another."""
+    for named in (["m"], ["km", "kilometres"], ["mm"]):
+        assert without_units(*named)(f"{size} {unit}") == (size if unit in named else None)
+
+
+@pytest.mark.parametrize("units", [(), ("",), (" ",), ("km", 5), ("m2",)])
+def test_a_unit_that_is_none_is_refused(units: Any) -> None:
+    """A digit in it could be taken for one of the number's."""
+    with pytest.raises(UsageError, match="unit"):
+        without_units(*units)

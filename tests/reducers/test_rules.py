@@ -18,13 +18,21 @@ from langgraph_parallel.reducers.votes.rules import (
     Rule,
     approval,
     as_rule,
+    at_least,
     borda,
+    by_field,
+    elementwise,
     first_valid,
     instant_runoff,
     majority,
+    maximum,
+    mean,
     median,
+    minimum,
     mode,
     most_similar,
+    pass_at,
+    pass_power,
     schulze,
     threshold,
     trimmed_mean,
@@ -50,7 +58,22 @@ ALL: list[Rule] = [
     median(),
     mode(),
     mode(ties="none"),
+    maximum(),
+    minimum(),
+    mean(),
     trimmed_mean(),
+    at_least(2),
+    at_least(1, 2, quorum=2),
+    pass_at(1),
+    pass_at(2),
+    pass_power(2),
+    elementwise("majority"),
+    elementwise(majority(ties="none", quorum=2)),
+    by_field("majority"),
+    by_field({"x": "median", "y": "majority"}, quorum=2),
+    as_rule(lambda choices: choices[0]),
+    as_rule(len),
+    as_rule(lambda choices: None),
     approval(),
     approval(ties="none"),
     borda(),
@@ -105,8 +128,17 @@ def test_a_vote_in_which_all_fail_has_no_quorum(rule: Rule) -> None:
         (union(), ["a"]),
         (median(), 3),
         (mode(), 3),
+        (mean(), 3),
+        (maximum(), 3),
+        (minimum(), 3),
+        (pass_at(1), 1),
+        (pass_power(1), 1),
+        (at_least(1), 1),
+        (elementwise("majority"), ["a", 1]),
+        (by_field({"x": "majority"}), {"x": "a"}),
+        (as_rule(lambda choices: choices[-1]), "a"),
     ],
-    ids=["majority", "unanimous", "threshold", "weighted", "union", "median", "mode"],
+    ids=lambda given: getattr(given, "name", "-"),
 )
 def test_one_voter_decides_alone(rule: Rule, choice: JsonValue) -> None:
     """A vote of one voter is decided, with full support and no dissent."""
@@ -277,11 +309,34 @@ def test_choices_are_compared_as_json(one: JsonValue, other: JsonValue, same: bo
 
 # as_rule
 
+WITH_ARGUMENTS = {
+    "threshold": "threshold(0.5)",
+    "at_least": "at_least(2)",
+    "pass_at": "pass_at(k=2)",
+    "pass_power": "pass_power(2, value=0.5)",
+    "elementwise": "elementwise('median')",
+    "by_field": "by_field({'price': 'median'}, others='majority')",
+}
 
-@pytest.mark.parametrize("name", [name for name in RULES if name != "threshold"])
+
+@pytest.mark.parametrize("name", [name for name in RULES if name not in WITH_ARGUMENTS])
 def test_a_rule_is_found_by_its_name(name: str) -> None:
     """The verdict has the same name."""
     assert as_rule(name)(Tally()).rule == name
+
+
+@pytest.mark.parametrize(("name", "text"), WITH_ARGUMENTS.items())
+def test_a_rule_that_needs_an_argument_is_found_with_one(name: str, text: str) -> None:
+    """Without it, the error says which."""
+    assert as_rule(text)(Tally()).rule == name
+    with pytest.raises(UnknownRule, match=rf"'{name}' is not a rule; .*{name}\("):
+        as_rule(name)
+
+
+def test_the_names_of_built_in_functions_stand_for_the_extremes() -> None:
+    """In a text they hide nothing; the verdict has the name of the rule."""
+    assert (as_rule("max"), as_rule("min(quorum=2)")) == (maximum(), minimum(quorum=2))
+    assert as_rule("max")(Tally()).rule == "maximum"
 
 
 def test_a_rule_is_returned_unchanged() -> None:
@@ -315,5 +370,5 @@ def test_rules_are_read_from_text(text: str, rule: Rule) -> None:
 @pytest.mark.parametrize("text", ["threshold", "borda(", "open('x')", "majority()()", "majority(3)", "", "1"])
 def test_a_text_that_is_not_a_rule_is_rejected(text: str) -> None:
     """Nothing in it is executed."""
-    with pytest.raises(UnknownRule, match="is not a rule; choose one of approval, borda"):
+    with pytest.raises(UnknownRule, match="is not a rule; choose one of approval, at_least"):
         as_rule(text)

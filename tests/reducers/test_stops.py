@@ -17,14 +17,23 @@ from langgraph_parallel.reducers.votes.rules import (
     Rule,
     approval,
     as_counting,
+    as_rule,
+    at_least,
     ballot_form,
     borda,
+    by_field,
+    elementwise,
     first_valid,
     instant_runoff,
     majority,
+    maximum,
+    mean,
     median,
+    minimum,
     mode,
     most_similar,
+    pass_at,
+    pass_power,
     schulze,
     threshold,
     trimmed_mean,
@@ -74,7 +83,21 @@ RULES: list[Rule] = [
     median(),
     median(quorum=3),
     mode(),
+    maximum(),
+    minimum(quorum=2),
+    mean(),
     trimmed_mean(),
+    at_least(1),
+    at_least(2),
+    at_least(4, 2, quorum=2),
+    pass_at(1),
+    pass_at(2),
+    pass_at(3, quorum=4),
+    pass_power(1),
+    pass_power(3),
+    elementwise("majority"),
+    by_field("majority"),
+    as_rule(max),
     borda(candidates=NAMES),
     borda(candidates=NAMES, ties="none"),
     borda(),
@@ -110,6 +133,12 @@ def possible_answers(rule: Rule) -> Sequence[JsonValue]:
             return ["a", "b", "c", None]
         case "number":
             return [1, 2, 7, None]
+        case "score":
+            return [True, False, 2, 0.5, None]
+        case "items":
+            return [["a", "b"], ["a", "a"], ["b"], [], None]
+        case "fields":
+            return [{"x": "a"}, {"x": "b", "y": "a"}, {}, None]
         case "list":
             return [[], ["a"], ["b"], ["a", "b"], ["c"], None]
         case "ranking":
@@ -162,7 +191,16 @@ def test_a_decided_vote_has_one_choice_whatever_comes(rule: Rule, data: st.DataO
 
 
 @pytest.mark.parametrize(
-    "rule", [majority(), majority(ties="none"), weighted(WEIGHTS), threshold(0.6), unanimous(), median()]
+    "rule",
+    [
+        majority(),
+        majority(ties="none"),
+        weighted(WEIGHTS),
+        threshold(0.6),
+        unanimous(),
+        median(),
+        at_least(2),
+    ],
 )
 @settings(max_examples=120)
 @given(data=st.data())

@@ -32,6 +32,7 @@ choices: st.SearchStrategy[JsonValue] = st.one_of(
     st.none(),
     st.sampled_from(["yes", "no", "1", True, 1, 1.0, 2, 2.5]),
     st.lists(st.sampled_from(["x", "y", "z"]), max_size=3),
+    st.dictionaries(st.sampled_from(["x", "y"]), st.sampled_from([1, 2, "a", None])),
 )
 
 _words = st.sampled_from(["query", "user", "input", "unescaped", "leak", "handle", "timeout", "retry"])

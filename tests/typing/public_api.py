@@ -34,9 +34,30 @@ from langgraph_parallel.completion import deadline, min_success, required
 from langgraph_parallel.limiting import Limiter, PacedRateLimiter, Rates, share_limits
 from langgraph_parallel.nodes.work.adapter import Adapter
 from langgraph_parallel.records import Aspect, Branch, Estimate, Interval, RunReport, Support, Tally, Verdict
-from langgraph_parallel.rules import borda, majority, threshold, trimmed_mean, weighted
+from langgraph_parallel.rules import (
+    at_least,
+    borda,
+    by_field,
+    elementwise,
+    majority,
+    maximum,
+    mean,
+    minimum,
+    pass_at,
+    pass_power,
+    threshold,
+    trimmed_mean,
+    weighted,
+)
 from langgraph_parallel.stops import ahead_by, confident, decided, window
-from langgraph_parallel.votes import Calibration, agreement, calibrate, fit_dawid_skene
+from langgraph_parallel.votes import (
+    Calibration,
+    agreement,
+    calibrate,
+    fit_dawid_skene,
+    without_articles,
+    without_units,
+)
 
 
 class Risk(BaseModel):
@@ -54,6 +75,11 @@ class Agent(TypedDict):
 async def summarise(section: Section) -> str:
     """An async worker."""
     return section.content
+
+
+def tallied(ballots: Tally) -> Verdict:
+    """A rule that reads the ballots."""
+    return majority()(ballots)
 
 
 def voting() -> list[CompiledStateGraph[Any, Any, Any, Any]]:
@@ -74,6 +100,14 @@ def voting() -> list[CompiledStateGraph[Any, Any, Any, Any]]:
         create_voting(on_undecided=Judge(), shadow=True, ballot={"normalise": str}),
         create_voting(on_undecided=Ask("{question} {answers}"), shadow=[window(3), "adaptive(0.95)"]),
         create_voting(on_undecided=lambda question: "yes", rule=fit_dawid_skene([{"a": "x"}]).rule()),
+        create_voting(rule=at_least(2), on_undecided=pass_at(3, 0.5), voters=9),
+        create_voting(rule=pass_power(k=2, quorum=4), ballot={"normalise": without_units("km")}),
+        create_voting(rule=elementwise("median"), ballot={"normalise": ["text", without_articles]}),
+        create_voting(rule=by_field({"price": mean(), "size": max}, others=majority()), voters=[summarise]),
+        create_voting(rule=by_field(elementwise(maximum())), on_undecided=by_field(minimum())),
+        create_voting(rule=max),
+        create_voting(rule=lambda choices: choices[0] if len(choices) > 1 else None),
+        create_voting(rule=tallied),
         create_voting(rule=calibrate([({"#1": "yes"}, "yes")]).rule()),
     ]
 
@@ -102,6 +136,8 @@ def verdict(given: Verdict) -> None:
     assert_type(str(given.support), str)
     assert_type(given.decided, bool)
     assert_type(given.interval, Interval | None)
+    assert_type(given.standard_error, float | None)
+    assert_type(given.parts, dict[str, Verdict])
     assert_type(agreement([{"a": 1, "b": 2}], level="interval").krippendorff_alpha, float | None)
     assert_type(decided()(Tally(), 3), bool)
     assert_type(Calibration.load("weights.json").rule(), weighted)

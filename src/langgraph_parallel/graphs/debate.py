@@ -17,7 +17,7 @@ from langgraph_parallel.nodes.work.roster import RosterLike, as_roster
 from langgraph_parallel.nodes.work.workers import Workers
 from langgraph_parallel.prompts import PromptLike, load_prompts
 from langgraph_parallel.records import Ballot, Turn, Verdict
-from langgraph_parallel.reducers.votes.rules import Rule
+from langgraph_parallel.reducers.votes.rules import RuleLike
 from langgraph_parallel.runtime.models import ModelLike
 from langgraph_parallel.runtime.settings import as_settings
 
@@ -50,7 +50,7 @@ def create_debate(
     choices: Sequence[str] | None = None,
     debaters: RosterLike | None = None,
     max_rounds: int = 3,
-    rule: str | Rule = "majority",
+    rule: RuleLike = "majority",
     ballot: BallotFormat | Mapping[str, Any] | None = None,
     prompts: Mapping[str, PromptLike] | None = None,
     name: str = "debate",

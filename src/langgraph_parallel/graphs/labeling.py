@@ -18,7 +18,7 @@ from langgraph_parallel.nodes.work.workers import Workers
 from langgraph_parallel.prompts import PromptLike, load_prompts
 from langgraph_parallel.records import Label
 from langgraph_parallel.reducers.votes.agreement import Agreement
-from langgraph_parallel.reducers.votes.rules import Rule
+from langgraph_parallel.reducers.votes.rules import RuleLike
 from langgraph_parallel.reducers.votes.stops import Stop
 from langgraph_parallel.reducers.votes.waves import Wave
 from langgraph_parallel.runtime.models import ModelLike
@@ -58,7 +58,7 @@ def create_labeling(
     guidelines: str = "",
     model: ModelLike | None = None,
     voters: RosterLike | None = None,
-    rule: str | Rule = "majority",
+    rule: RuleLike = "majority",
     stop: str | Stop = "decided",
     wave: Wave = "lossless",
     min_support: float = 2 / 3,

@@ -44,7 +44,14 @@ from langgraph_parallel.records import Ballot, Call, Verdict
 from langgraph_parallel.reducers.canonical import check_choices
 from langgraph_parallel.reducers.channels import merge_calls
 from langgraph_parallel.reducers.votes.normalise import as_normaliser
-from langgraph_parallel.reducers.votes.rules import Form, Rule, as_rule, ballot_form, with_candidates
+from langgraph_parallel.reducers.votes.rules import (
+    Form,
+    Rule,
+    RuleLike,
+    as_rule,
+    ballot_form,
+    with_candidates,
+)
 from langgraph_parallel.reducers.votes.stops import Stop, as_stop
 from langgraph_parallel.reducers.votes.waves import Wave, as_wave
 from langgraph_parallel.runtime.context import VotingContext
@@ -102,7 +109,7 @@ def create_voting(
     prompt: PromptLike | None = None,
     choices: Sequence[JsonValue] | None = None,
     voters: RosterLike | None = None,
-    rule: str | Rule | Judge = "majority",
+    rule: RuleLike | Judge = "majority",
     stop: str | Stop = "decided",
     on_undecided: str | Rule | Judge | WorkerLike = "return",
     ballot: BallotFormat | Mapping[str, Any] | None = None,
@@ -131,12 +138,15 @@ def create_voting(
         choices: the valid answers; any other answer abstains. None for free answers.
         voters: their number (default 3), workers that get the question, or a `Roster` of models, wordings and
             temperatures.
-        rule: decides on the ballots: one of `rules`, its name, or a `Judge`. Model voters are asked for what
-            the rule reads: a choice, a list, a ranking, or a number.
+        rule: decides on the ballots: one of `rules`, its name, a `Judge`, or a function that gets the list of
+            choices and returns one, or None to leave the vote undecided. Model voters are asked for what the
+            rule reads: a choice, a list, a ranking, a number, or a truth value; for `elementwise` and
+            `by_field` pass a `schema` in `ballot`.
         stop: when no further ballot is needed: one of `stops`, or as text. `decided` never changes the
             choice.
         on_undecided: handling of a verdict whose status is not `decided`: `return` it, `escalate` it to a
-            person in one interrupt, or let another rule, a `Judge` or a worker decide.
+            person in one interrupt, or let another rule, a `Judge` or a worker decide. A function here is a
+            worker, which gets the question.
         ballot: the form of an answer: `BallotFormat`, or a mapping of `schema`, `field` and `normalise`.
         wave: how many voters are asked together: `lossless` (as many as one at a time would have asked
             anyway), `all`, or a number.
@@ -158,7 +168,7 @@ def create_voting(
         check_choices(choices)
     decider = rule if isinstance(rule, Judge) else with_candidates(as_rule(rule), choices)
     form, layout = ballot_form(decider), as_settings(ballot or {}, BallotFormat, "ballot")
-    if form == "number" and any(isinstance(choice, str) for choice in choices or []):
+    if form in ("number", "score") and any(isinstance(choice, str) for choice in choices or []):
         raise UsageError(
             f"rule {decider.name} decides among numbers, but choices are texts; leave out choices"
         )

@@ -20,8 +20,9 @@ class Escalation(Record):
     """The undecided verdict."""
     choices: list[JsonData] | None = None
     """The valid answers; None if any answer is valid."""
-    form: Literal["one", "list", "ranking", "number"] = "one"
-    """What the choice is: one answer, a list of answers, a ranking, or a number."""
+    form: Literal["one", "list", "ranking", "number", "score", "items", "fields"] = "one"
+    """What the choice is: one answer, a list of answers, a ranking, a number, a number or a truth value, a
+    list whose places matter, or a mapping."""
 
     def within(self, branch: str) -> "Escalation":
         """Return a copy with this branch id prepended to the path."""

@@ -79,10 +79,14 @@ class Verdict(Record):
     """Share of all pairs of ballots that agree, 0 to 1; None for fewer than two ballots."""
     interval: Interval | None = None
     """Interval around a numeric choice; None if the rule gives none."""
+    standard_error: float | None = None
+    """Standard error of a choice that is a mean; None if it is none, or of fewer than two numbers."""
+    parts: dict[str, "Verdict"] = {}
+    """Under `elementwise` and `by_field` the verdict on each part: by its place from 0, or by its field."""
     decided_by: DecidedBy = "rule"
     """What chose: the rule, or, if it could not decide, a fallback or a person."""
     note: str = ""
-    """Comment of the judge, the fallback or the person; may be empty."""
+    """Comment of the judge, the fallback, the person, or the rule; may be empty."""
     stopped: str = ""
     """The stop that ended the vote before all voters were asked or heard; empty if none did."""
     not_asked: NonNegativeInt = 0

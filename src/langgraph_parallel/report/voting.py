@@ -11,7 +11,7 @@ _NOT_CAST = ("abstained", "failed", "timed_out", "cancelled", "skipped")
 
 
 def verdict_markdown(verdict: Verdict) -> str:
-    """Render the choice, its support, all counts, and the dissenting ballots."""
+    """Render the choice, its support, its error and its parts, all counts, and the dissenting ballots."""
     choice = "no choice" if verdict.choice is None else escape(verdict.choice)
     status = "" if verdict.decided else f", {verdict.status.replace('_', ' ')}"
     dissent = (
@@ -22,6 +22,8 @@ def verdict_markdown(verdict: Verdict) -> str:
         [
             f"**{choice}** ({verdict.support}{status}, by {escape(verdict.rule)})",
             _ballots_line(verdict),
+            _error_line(verdict),
+            as_markdown(_part_rows(verdict)) if verdict.parts else "",
             as_markdown(_count_rows(verdict)) if len(verdict.counts) > 1 else "",
             bullets(dissent),
             *(f"Warning: {escape(warning)}." for warning in verdict.warnings),
@@ -37,6 +39,28 @@ def _ballots_line(verdict: Verdict) -> str:
     if verdict.not_asked:
         parts.append(f"not asked {verdict.not_asked}, because the vote was over")
     return f"{', '.join(parts).capitalize()}."
+
+
+def _error_line(verdict: Verdict) -> str:
+    """Return the standard error of a mean, and its interval."""
+    if verdict.standard_error is None:
+        return ""
+    interval = verdict.interval
+    shown = f", {interval.low:g} to {interval.high:g} ({interval.level:.0%})" if interval else ""
+    return f"Standard error {verdict.standard_error:g}{shown}."
+
+
+def _part_rows(verdict: Verdict) -> list[dict[str, JsonValue]]:
+    return [
+        {
+            "part": name,
+            "choice": "no choice" if part.choice is None else show(part.choice),
+            "support": str(part.support),
+            "status": part.status.replace("_", " "),
+            "rule": part.rule,
+        }
+        for name, part in verdict.parts.items()
+    ]
 
 
 def _count_rows(verdict: Verdict) -> list[dict[str, JsonValue]]:

@@ -77,7 +77,7 @@ def _check_vote(question: str, model: str | None, choices: list[str] | None, rul
         check_names(choices, "--choices")
     with naming("--rule"):
         decision = as_rule(rule)
-    if choices is not None and ballot_form(decision) == "number":
+    if choices is not None and ballot_form(decision) in ("number", "score"):
         raise UsageError(f"--rule {rule} decides among numbers; leave out --choices")
     with naming("--stop"):
         as_stop(stop).check(decision)

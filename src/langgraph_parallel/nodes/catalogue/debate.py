@@ -20,7 +20,7 @@ from langgraph_parallel.prompts import Prompt
 from langgraph_parallel.records import Ballot, Section, Tally, Turn
 from langgraph_parallel.reducers.canonical import canonical, check_choices
 from langgraph_parallel.reducers.votes.normalise import as_normaliser
-from langgraph_parallel.reducers.votes.rules import Rule, as_rule, ballot_form, with_candidates
+from langgraph_parallel.reducers.votes.rules import RuleLike, as_rule, ballot_form, with_candidates
 from langgraph_parallel.runtime.context import Context
 from langgraph_parallel.runtime.models import ModelLike
 
@@ -51,7 +51,7 @@ class DebateSteps:
         prompts: Mapping[str, Prompt],
         *,
         choices: Sequence[str] | None,
-        rule: str | Rule,
+        rule: RuleLike,
         layout: BallotFormat,
         max_rounds: int,
     ) -> None:
@@ -62,7 +62,7 @@ class DebateSteps:
         form = ballot_form(self.rule)
         if form not in ("one", "number"):
             raise UsageError(
-                f"rule {self.rule.name} reads lists or rankings, but debaters choose one answer; use a "
+                f"rule {self.rule.name} does not read single choices, but debaters choose one answer; use a "
                 "rule of single choices, such as majority, or of numbers, such as median"
             )
         if roster.wordings:

@@ -14,7 +14,7 @@ from langgraph_parallel.prompts import Prompt
 from langgraph_parallel.records import Branch, Label, Section, Support, Tally
 from langgraph_parallel.reducers.canonical import check_choices
 from langgraph_parallel.reducers.votes.agreement import agreement
-from langgraph_parallel.reducers.votes.rules import Rule, as_rule, ballot_form
+from langgraph_parallel.reducers.votes.rules import RuleLike, as_rule, ballot_form
 from langgraph_parallel.runtime.context import Context
 from langgraph_parallel.runtime.models import ModelLike
 
@@ -31,11 +31,11 @@ class LabelingSteps:
         UsageError: an argument is not valid.
     """
 
-    def __init__(self, labels: Sequence[str], min_support: float, rule: str | Rule) -> None:
+    def __init__(self, labels: Sequence[str], min_support: float, rule: RuleLike) -> None:
         check_choices(labels, "labels")
         if ballot_form(as_rule(rule)) != "one":
             raise UsageError(
-                f"rule {as_rule(rule).name} reads lists, rankings or numbers, but an item has one label; use "
+                f"rule {as_rule(rule).name} does not read single choices, but an item has one label; use "
                 "a rule of single choices, such as majority"
             )
         if not 0 <= min_support <= 1:

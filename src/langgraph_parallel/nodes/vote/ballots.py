@@ -13,6 +13,7 @@ from langgraph_parallel.nodes.work.render import nested_answer
 from langgraph_parallel.records import Ballot, Branch, Tally
 from langgraph_parallel.records.numbers import exact
 from langgraph_parallel.reducers.canonical import canonical
+from langgraph_parallel.reducers.votes.counting import score
 from langgraph_parallel.reducers.votes.normalise import Normaliser, NormaliserLike, find_choice, read_by
 from langgraph_parallel.reducers.votes.rules import Form
 from langgraph_parallel.runtime.redact import describe
@@ -28,8 +29,9 @@ class BallotFormat:
     Args:
         schema: pydantic model of a model voter's answer; by default rationale, choice and confidence.
         field: the field of the answer that is the choice.
-        normalise: how answers are normalised before they are counted: `text`, `number`, `option`, `boxed`, a
-            function, or a list of these, applied in order. A ballot that it cannot read abstains.
+        normalise: how answers are normalised before they are counted: `text`, `number`, `option`, `boxed`,
+            `without_articles`, a function such as `votes.without_units("km")`, or a list of these, applied in
+            order. A ballot that it cannot read abstains. Of a list or a mapping each part is normalised.
 
     Raises:
         UsageError: `field` is not a field of the schema.
@@ -64,7 +66,7 @@ class BallotParser:
     """The field of a voter's answer that is the choice."""
     normalise: Normaliser | None = None
     form: Form = "one"
-    """What the rule reads from a ballot: one answer, a list, a ranking, or a number."""
+    """What the rule reads from a ballot: one answer, a list, a ranking, a number, or parts."""
 
     def tally(self, branches: Iterable[Branch]) -> Tally:
         """Return the ballots of these branches."""
@@ -103,10 +105,38 @@ class BallotParser:
             if not isinstance(answer, list):
                 raise _InvalidBallot(f"{_quote(answer)} is not a list, which the rule needs")
             return self._items(answer)
+        if self.form in ("items", "fields"):
+            return self._parts(answer)
         choice = self._item(answer)
         if self.form == "number" and exact(choice) is None:
             raise _InvalidBallot(f"{_quote(choice)} is not a number, which the rule needs")
+        if self.form == "score" and score(choice) is None:
+            raise _InvalidBallot(f"{_quote(choice)} is not a number, True or False, which the rule needs")
         return choice, []
+
+    def _parts(self, answer: JsonValue) -> tuple[JsonValue, list[str]]:
+        """Return a list or a mapping with its parts read, null where that fails, and why it fails."""
+        kind, needed = (list, "a list") if self.form == "items" else (dict, "a mapping")
+        if not isinstance(answer, kind):
+            raise _InvalidBallot(f"{_quote(answer)} is not {needed}, which the rule needs")
+        refused: list[str] = []
+
+        def read(name: object, said: JsonValue) -> JsonValue:
+            try:
+                return None if said is None else self._item(said)
+            except _InvalidBallot as invalid:
+                refused.append(f"{name}: {invalid}")
+                return None
+
+        if isinstance(answer, list):
+            items = [read(place, said) for place, said in enumerate(answer)]
+            choice: JsonValue = items
+        else:
+            assert isinstance(answer, dict)
+            choice = {name: read(name, said) for name, said in answer.items()}
+        if refused and len(refused) == len(answer):
+            raise _InvalidBallot(refused[0])
+        return choice, refused
 
     def _items(self, answer: list[JsonValue]) -> tuple[JsonValue, list[str]]:
         """Return the items of a list that can be read, and why others were left out."""

@@ -187,7 +187,14 @@ def _fitting(escalation: Escalation, choice: JsonValue) -> JsonValue:
     Raises:
         ValueError: it has another form, or is not a valid answer.
     """
-    if escalation.form == "list":
+    if escalation.form == "fields":
+        if not isinstance(choice, dict):
+            raise ValueError(
+                f"{_name(escalation)}: {render_choice(choice)} is not a mapping; expected the fields of the "
+                "choice"
+            )
+        return {name: _valid(escalation, one) for name, one in choice.items()}
+    if escalation.form in ("list", "items"):
         if not isinstance(choice, list):
             raise ValueError(
                 f"{_name(escalation)}: {render_choice(choice)} is not a list; expected a list of choices"
@@ -233,15 +240,14 @@ def _allowed(escalation: Escalation) -> list[str]:
 
 def _schema(escalation: Escalation) -> dict[str, JsonValue]:
     one: dict[str, JsonValue] = {} if escalation.choices is None else {"enum": escalation.choices}
-    number: dict[str, JsonValue] = {"type": "number", **one}
-    choice: dict[str, JsonValue]
-    choice = (
-        {"type": "array", "items": one}
-        if escalation.form == "list"
-        else number
-        if escalation.form == "number"
-        else one
-    )
+    array: dict[str, JsonValue] = {"type": "array", "items": one}
+    forms: dict[str, dict[str, JsonValue]] = {
+        "list": array,
+        "items": array,
+        "fields": {"type": "object", "additionalProperties": one},
+        "number": {"type": "number", **one},
+    }
+    choice = forms.get(escalation.form, one)
     return {
         "type": "object",
         "properties": {"vote": {"type": "string"}, "choice": choice},

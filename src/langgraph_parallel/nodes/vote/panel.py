@@ -104,14 +104,16 @@ class ModelVoters:
         return self._asks[number]
 
 
-_FORMS: Mapping[Form, str] = {
+_FORMS: Mapping[str, str] = {
     "one": "The answer; null only if the question cannot be answered.",
     "number": "The answer, as a number; null if the question cannot be answered.",
+    "score": "The answer, as a number, or as true or false; null if the question cannot be answered.",
     "list": "All answers that apply, as a list, which may be empty; null if the question cannot be answered.",
     "ranking": "The answers, the best first, each once; null if the question cannot be answered.",
 }
 _NUMBER = Annotated[int | float, WithJsonSchema({"type": "number"})]
 """A float alone would round a long integer."""
+_SCORE = Annotated[bool | int | float, WithJsonSchema({"anyOf": [{"type": "boolean"}, {"type": "number"}]})]
 _MOST_OF_A_RATIONALE = 800
 """Characters; where a server holds the model to it."""
 _IDENTICAL = (
@@ -125,12 +127,20 @@ def answer_schema(choices: Sequence[JsonValue] | None, form: Form = "one") -> ty
 
     Args:
         choices: the valid answers; None for any text.
-        form: what a ballot holds: one answer, a list, a ranking, or a number.
+        form: what a ballot holds: one answer, a list, a ranking, a number, or whether it is so.
 
     Raises:
-        UsageError: a choice is neither a text nor an integer.
+        UsageError: a choice is neither a text nor an integer, or `form` has parts, which the caller knows.
     """
-    if form != "number" and (other := [c for c in choices or () if not isinstance(c, str | int)]):
+    if form in ("items", "fields"):
+        shape = "lists by place" if form == "items" else "records by field"
+        raise UsageError(
+            f"the rule reads {shape}, of which models have to be told; pass ballot={{'schema': ...}}, whose "
+            "field choice is one"
+        )
+    if form not in ("number", "score") and (
+        other := [c for c in choices or () if not isinstance(c, str | int)]
+    ):
         raise UsageError(f"choices contains {other[0]!r}, but models choose among texts and integers")
     return _answer_schema(None if choices is None else tuple(choices), form)
 
@@ -138,7 +148,7 @@ def answer_schema(choices: Sequence[JsonValue] | None, form: Form = "one") -> ty
 @cache
 def _answer_schema(choices: tuple[Any, ...] | None, form: Form) -> type[BaseModel]:
     one: Any = str if choices is None else Literal[choices]
-    kind: Any = _NUMBER if form == "number" else one if form == "one" else list[one]
+    kinds: dict[str, Any] = {"one": one, "number": _NUMBER, "score": _SCORE}
     return create_model(
         "Answer",
         __doc__="One voter's answer.",
@@ -150,7 +160,7 @@ def _answer_schema(choices: tuple[Any, ...] | None, form: Form) -> type[BaseMode
                 json_schema_extra={"maxLength": _MOST_OF_A_RATIONALE},
             ),
         ),
-        choice=(kind | None, Field(description=_FORMS[form])),
+        choice=(kinds.get(form, list[one]) | None, Field(description=_FORMS[form])),
         confidence=(
             float | None,
             Field(None, ge=0, le=1, description="How sure you are; null if you cannot say."),

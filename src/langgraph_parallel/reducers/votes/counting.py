@@ -101,6 +101,15 @@ def number_in(ballot: Ballot) -> Fraction:
     return number
 
 
+def score(choice: JsonValue) -> Fraction | None:
+    """Return the number in a choice, 1 for True and 0 for False; None if it is neither.
+
+    >>> score(True), score(0.5), score("yes")
+    (Fraction(1, 1), Fraction(1, 2), None)
+    """
+    return Fraction(choice) if isinstance(choice, bool) else exact(choice)
+
+
 def list_items(ballot: Ballot) -> Sequence[JsonValue]:
     """Return the choice of a ballot whose choice is known to be a list."""
     assert isinstance(ballot.choice, list)
@@ -129,8 +138,11 @@ def as_choice(number: Fraction, cast: Iterable[Ballot]) -> JsonValue:
         cast: ballots that passed `is_number`, in the voters' order.
     """
     said = next((ballot.choice for ballot in cast if number_in(ballot) == number), None)
-    if said is not None:
-        return said
+    return said if said is not None else as_number(number)
+
+
+def as_number(number: Fraction) -> int | float:
+    """Return a computed number as an int, or as the nearest float."""
     return int(number) if number.denominator == 1 else nearest_float(number)
 
 
@@ -250,6 +262,8 @@ def override_verdict(counted: Verdict, tally: Tally, choice: JsonValue, **change
             "confidence": None,
             "margin": 0.0,
             "interval": None,
+            "standard_error": None,
+            "parts": {},
             "dissent": _dissent(usable(tally), backers),
             **changes,
         }

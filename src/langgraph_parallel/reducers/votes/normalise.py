@@ -27,6 +27,9 @@ _LEAD_IN = re.compile(
 )
 _WRAPPING = " \t\r\n\"'`*_()[]{}<>\u201c\u201d\u2018\u2019\u00ab\u00bb$"
 _ENDING = ".,;:!?"
+_AROUND = _WRAPPING.replace("$", "")
+_SYMBOLS = "%#&@*/\\"
+"""Punctuation in Unicode that tells answers apart."""
 _LETTER = re.compile(r"^[\s*_`\"'(\[{$]*([A-Za-z])(?:[)\]}.:*_`\"'$]+(?=\s|$)|\s*[-\u2013\u2014]\s|\s*$)")
 _PLAIN = re.compile(r"[+-]?(?:\d+(?:\.\d*)?|\.\d+)(?:e[+-]?\d{1,3})?", re.I)
 _GROUPED = re.compile(r"[+-]?[1-9]\d{0,2}(?:,\d{3})+(?:\.\d+)?")
@@ -143,7 +146,74 @@ def boxed(value: JsonValue) -> JsonValue:
     return None if unclosed else content or None
 
 
-NORMALISERS: Mapping[str, Normaliser] = {"text": text, "number": number, "option": option, "boxed": boxed}
+def without_articles(value: JsonValue) -> JsonValue:
+    """Normalise a text as SQuAD's metric does: ignore case, white space, punctuation, and a, an and the.
+
+    For short answers in English (Rajpurkar and others, SQuAD, 2016, arXiv 1606.05250). Unlike SQuAD's, a word
+    with a digit in it loses punctuation only at its ends, signs and symbols such as %, $, + and # stay, and a
+    text that is nothing but an article stays, such as option A: 3.5 is not 35, and C++ is not C.
+
+    >>> [without_articles(said) for said in ("The  Eiffel Tower!", "an eiffel tower", "A 3.5%.")]
+    ['eiffel tower', 'eiffel tower', '3.5%']
+    """
+    if not isinstance(value, str):
+        return value
+    words = [word for word in map(_bare_word, _fold_width(value).casefold().split()) if word]
+    return " ".join(word for word in words if word not in ("a", "an", "the")) or " ".join(words) or None
+
+
+def _bare_word(word: str) -> str:
+    if any(char.isdecimal() for char in word):
+        return word.strip(_AROUND).rstrip(_ENDING).strip(_AROUND)
+    return "".join(char for char in word if char in _SYMBOLS or unicodedata.category(char)[0] != "P")
+
+
+def without_units(*units: str) -> Normaliser:
+    """Build a normaliser that reads a number with one of these units, or without one; any other is None.
+
+    Name all spellings of one unit, as written: case matters, as it does for mW and MW. Nothing is converted.
+    A unit is before or after the number, with or without a space; the notation of the number is that of
+    `number`, but % and currencies are units, too.
+
+    >>> kilometres = without_units("km", "kilometres")
+    >>> [kilometres(said) for said in ("5 km", "5kilometres.", "1,200.0", "5 m", "5 km/h", "5%", 5)]
+    [5, 5, 1200, None, None, None, 5]
+
+    Raises:
+        UsageError: there is no unit, or one is not a text, is empty, or has a digit in it.
+    """
+    if not units:
+        raise UsageError("without_units has no units; name the spellings of one unit, such as 'km'")
+    for unit in units:
+        if not isinstance(unit, str) or not unit.strip() or any(char.isdecimal() for char in unit):
+            raise UsageError(f"{unit!r} is not a unit; expected a text without digits, such as 'km'")
+    longest_first = sorted((_fold_width(unit.strip()) for unit in units), key=len, reverse=True)
+
+    def read(value: JsonValue) -> JsonValue:
+        if not isinstance(value, str):
+            return number(value)
+        plain = _LEAD_IN.sub("", _fold_width(value).strip().strip("*_` ")).strip("*_` ")
+        for said in (plain, plain.rstrip(".").rstrip("*_` ")):
+            for unit in longest_first:
+                for bare in (said.removesuffix(unit), said.removeprefix(unit)):
+                    if bare != said and (found := _number_alone(bare)) is not None:
+                        return found
+        return _number_alone(plain)
+
+    return read
+
+
+def _number_alone(value: str) -> JsonValue:
+    return None if any(sign in value for sign in "%$\u20ac\u00a3") else number(value)
+
+
+NORMALISERS: Mapping[str, Normaliser] = {
+    "text": text,
+    "number": number,
+    "option": option,
+    "boxed": boxed,
+    "without_articles": without_articles,
+}
 """Normalisers by name."""
 
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from langgraph_parallel.records import Ballot, Tally, Trial, Verdict
 from langgraph_parallel.reducers.canonical import canonical
-from langgraph_parallel.reducers.votes.rules import Rule, as_counting, as_rule
+from langgraph_parallel.reducers.votes.rules import Rule, RuleLike, as_counting, as_rule
 from langgraph_parallel.reducers.votes.standing import PendingVoter, Standing
 from langgraph_parallel.reducers.votes.stops import Stop, as_stop
 from langgraph_parallel.reducers.votes.waves import Wave, as_wave, next_wave
@@ -20,7 +20,7 @@ class Replay:
     rounds: int
 
 
-def replay(ballots: Sequence[Ballot], rule: str | Rule, stop: str | Stop, wave: Wave = "lossless") -> Replay:
+def replay(ballots: Sequence[Ballot], rule: RuleLike, stop: str | Stop, wave: Wave = "lossless") -> Replay:
     """Replay a vote over known ballots.
 
     Args:

@@ -8,18 +8,16 @@ A rule is a small value that maps a `Tally` to a `Verdict`. For all rules:
   least 1, so that a vote without ballots is neither an error nor an answer.
 * Nothing depends on the order of arrival. "Earliest" means the voters' own order.
 * Choices are compared as JSON: 1 and 1.0 are equal; "1" and True differ from both.
+* A function of the caller's without a `name` is a rule, too (see `FunctionRule`).
 * A rule says when further ballots cannot change its choice (see `reducers.votes.stops`).
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any, TypeVar, cast
 
 from pydantic import JsonValue
 
-from langgraph_parallel.arguments import check_called
-from langgraph_parallel.errors import UnknownRule, UsageError
-from langgraph_parallel.reducers.policy_text import Unreadable, read_policy
 from langgraph_parallel.reducers.votes.rules.base import (
     Form,
     GoesBy,
@@ -30,56 +28,46 @@ from langgraph_parallel.reducers.votes.rules.base import (
     goes_by,
 )
 from langgraph_parallel.reducers.votes.rules.lists import approval, union
-from langgraph_parallel.reducers.votes.rules.numeric import median, mode, trimmed_mean
+from langgraph_parallel.reducers.votes.rules.numeric import maximum, mean, median, minimum, mode, trimmed_mean
+from langgraph_parallel.reducers.votes.rules.parts import by_field, elementwise
 from langgraph_parallel.reducers.votes.rules.plurality import majority, weighted
 from langgraph_parallel.reducers.votes.rules.ranked import borda, instant_runoff, schulze
+from langgraph_parallel.reducers.votes.rules.registry import RULES, RuleLike, as_rule
+from langgraph_parallel.reducers.votes.rules.scores import at_least, pass_at, pass_power
 from langgraph_parallel.reducers.votes.rules.shares import threshold, unanimous
 from langgraph_parallel.reducers.votes.rules.single import first_valid, most_similar
 
 RuleT = TypeVar("RuleT")
 
-RULES: Mapping[str, type[Rule]] = {
-    rule.__name__: rule
-    for rule in (
-        majority,
-        unanimous,
-        threshold,
-        weighted,
-        union,
-        approval,
-        median,
-        mode,
-        trimmed_mean,
-        borda,
-        instant_runoff,
-        schulze,
-        most_similar,
-        first_valid,
-    )
-}
-"""Rules by name."""
-
-_RULES_AS_TEXT = [*(name for name in RULES if name != "threshold"), "threshold(share)"]
-
-
-def as_rule(rule: str | Rule) -> Rule:
-    """Return a rule, or read one from Python text: `majority`, `threshold(0.7)`, `union(2)`.
-
-    Raises:
-        UnknownRule: `rule` is neither a rule nor the text of one.
-        UsageError: an argument in the text is out of range, or a rule of the caller's has no `name`.
-    """
-    if isinstance(rule, str):
-        try:
-            return read_policy(rule, RULES)
-        except Unreadable:
-            raise UnknownRule.for_name(rule, _RULES_AS_TEXT) from None
-    check_called(rule)
-    if not callable(rule):
-        raise UnknownRule.for_name(rule, _RULES_AS_TEXT)
-    if not isinstance(getattr(rule, "name", None), str):
-        raise UsageError(f"{rule!r} has no `name`; give your rule a name for its verdicts")
-    return rule
+RULES.update(
+    {
+        rule.__name__: rule
+        for rule in (
+            majority,
+            unanimous,
+            threshold,
+            weighted,
+            union,
+            approval,
+            maximum,
+            minimum,
+            mean,
+            median,
+            mode,
+            trimmed_mean,
+            at_least,
+            pass_at,
+            pass_power,
+            elementwise,
+            by_field,
+            borda,
+            instant_runoff,
+            schulze,
+            most_similar,
+            first_valid,
+        )
+    }
+)
 
 
 def with_candidates(rule: RuleT, choices: Sequence[JsonValue] | None) -> RuleT:
@@ -94,19 +82,28 @@ __all__ = [
     "Form",
     "GoesBy",
     "Rule",
+    "RuleLike",
     "approval",
     "as_counting",
     "as_rule",
+    "at_least",
     "ballot_form",
     "borda",
+    "by_field",
     "chooses",
+    "elementwise",
     "first_valid",
     "goes_by",
     "instant_runoff",
     "majority",
+    "maximum",
+    "mean",
     "median",
+    "minimum",
     "mode",
     "most_similar",
+    "pass_at",
+    "pass_power",
     "schulze",
     "threshold",
     "trimmed_mean",

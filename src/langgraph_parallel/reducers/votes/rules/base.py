@@ -14,8 +14,9 @@ Ties = Literal["earliest", "none"]
 """What a tie elects: the earliest voter's choice among the leaders, or no choice."""
 GoesBy = Literal["ballots", "weights", "share", "else"]
 """What decides: the most ballots, the greatest sum of weights, a share of ballots, or something else."""
-Form = Literal["one", "list", "ranking", "number"]
-"""Content of a ballot or a choice: one choice, some choices, all choices from best to worst, or a number."""
+Form = Literal["one", "list", "ranking", "number", "score", "items", "fields"]
+"""Content of a ballot or a choice: one choice, some choices, all choices from best to worst, a number, a
+number or a truth value, a list whose places matter, or a mapping."""
 
 
 @runtime_checkable

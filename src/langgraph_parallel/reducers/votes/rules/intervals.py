@@ -9,7 +9,7 @@ from functools import cache
 from langgraph_parallel.records import Interval
 
 LEVEL = 0.95
-"""Confidence level of the intervals of the median and of the trimmed mean."""
+"""Confidence level of the intervals of medians and means."""
 
 
 def median_interval(numbers: Sequence[Fraction]) -> Interval | None:
@@ -24,13 +24,17 @@ def median_interval(numbers: Sequence[Fraction]) -> Interval | None:
     return Interval(low=float(numbers[dropped]), high=float(numbers[-1 - dropped]), level=1 - outside)
 
 
-def trimmed_mean_interval(numbers: Sequence[Fraction], mean: Fraction, trimmed: int) -> Interval | None:
-    """Return Tukey and McLaughlin's interval (1963): the winsorized deviation, and Student's t.
+def trimmed_mean_error(numbers: Sequence[Fraction], trimmed: int = 0) -> float | None:
+    """Return the standard error of a trimmed mean, by Tukey and McLaughlin (1963): the winsorized deviation.
+
+    With nothing trimmed it is that of the mean, s / sqrt(n).
 
     Args:
         numbers: sorted.
-        mean: of the numbers that are kept.
         trimmed: how many numbers are dropped at either end; None is returned if fewer than two are kept.
+
+    Raises:
+        OverflowError: it is beyond the largest float.
     """
     size = len(numbers)
     kept = size - 2 * trimmed
@@ -39,7 +43,22 @@ def trimmed_mean_interval(numbers: Sequence[Fraction], mean: Fraction, trimmed: 
     inner = numbers[trimmed : size - trimmed]
     winsorized = [*[inner[0]] * trimmed, *inner, *[inner[-1]] * trimmed]
     deviation = statistics.stdev(winsorized)
-    error = float(deviation) * math.sqrt(size - 1) / math.sqrt(kept * (kept - 1))
+    return float(deviation) * math.sqrt(size - 1) / math.sqrt(kept * (kept - 1))
+
+
+def mean_interval(mean: Fraction, error: float | None, kept: int) -> Interval | None:
+    """Return the interval of Student's t around a mean; None without a standard error.
+
+    Args:
+        mean: of the numbers that are kept.
+        error: its standard error.
+        kept: how many numbers it is the mean of.
+
+    Raises:
+        OverflowError: the mean is beyond the largest float.
+    """
+    if error is None:
+        return None
     centre, reach = float(mean), student_t(kept - 1) * error
     return Interval(low=centre - reach, high=centre + reach, level=LEVEL)
 

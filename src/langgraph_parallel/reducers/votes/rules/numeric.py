@@ -1,11 +1,11 @@
-"""Numbers: the median, the mode, or a trimmed mean, each with an interval."""
+"""Numbers: the greatest, the least, the median, the mode, a mean; most have an interval."""
 
 import statistics
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
-from typing import ClassVar
+from typing import ClassVar, TypeVar
 
 from langgraph_parallel.errors import UsageError
 from langgraph_parallel.records import Ballot, Interval, Tally, Verdict, VerdictStatus
@@ -23,13 +23,16 @@ from langgraph_parallel.reducers.votes.counting import (
 )
 from langgraph_parallel.reducers.votes.rules.base import BaseRule, Form
 from langgraph_parallel.reducers.votes.rules.intervals import (
+    mean_interval,
     median_interval,
     shortest_half,
-    trimmed_mean_interval,
+    trimmed_mean_error,
 )
 from langgraph_parallel.reducers.votes.rules.plurality import Plurality
 from langgraph_parallel.reducers.votes.rules.ties import elect_leader
 from langgraph_parallel.reducers.votes.standing import Amount, Standing
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,9 +50,13 @@ class _Centre(BaseRule, ABC):
     def centre(self, numbers: Sequence[Fraction]) -> Fraction:
         """Return the centre of sorted numbers."""
 
-    @abstractmethod
     def interval(self, numbers: Sequence[Fraction]) -> Interval | None:
-        """Return an interval around the centre of sorted numbers; None if there are too few."""
+        """Return an interval around the centre of sorted numbers; None if there is none, as by default."""
+        return None
+
+    def standard_error(self, numbers: Sequence[Fraction]) -> float | None:
+        """Return the standard error of a mean of sorted numbers; None if there is none, as by default."""
+        return None
 
     def __call__(self, tally: Tally) -> Verdict:
         """Decide the vote; see the class."""
@@ -67,8 +74,73 @@ class _Centre(BaseRule, ABC):
             groups=group_by_choice(cast),
             backers=[ballot for ballot in cast if canonical(ballot.choice) == key],
         )
-        interval = _none_on_overflow(lambda: self.interval(numbers)) if status == "decided" else None
-        return verdict.model_copy(update={"interval": interval})
+        if status != "decided":
+            return verdict
+        interval = _none_on_overflow(lambda: self.interval(numbers))
+        error = _none_on_overflow(lambda: self.standard_error(numbers))
+        return verdict.model_copy(update={"interval": interval, "standard_error": error})
+
+
+@dataclass(frozen=True, kw_only=True)
+class maximum(_Centre):  # noqa: N801
+    """The greatest number. A choice that is not a finite number does not count. There are no ties.
+
+    All voters are heard: a number to come may be greater. As text also `max`.
+
+    >>> from langgraph_parallel.reducers.votes.counting import as_tally
+    >>> maximum()(as_tally({"ann": 2, "ben": 7, "cas": 7.0})).choice
+    7
+    """
+
+    def centre(self, numbers: Sequence[Fraction]) -> Fraction:
+        """Return the greatest number."""
+        return numbers[-1]
+
+
+@dataclass(frozen=True, kw_only=True)
+class minimum(_Centre):  # noqa: N801
+    """The least number. A choice that is not a finite number does not count. There are no ties.
+
+    All voters are heard: a number to come may be less. As text also `min`.
+
+    >>> from langgraph_parallel.reducers.votes.counting import as_tally
+    >>> minimum()(as_tally({"ann": 2, "ben": 7, "cas": "few"})).choice
+    2
+    """
+
+    def centre(self, numbers: Sequence[Fraction]) -> Fraction:
+        """Return the least number."""
+        return numbers[0]
+
+
+@dataclass(frozen=True, kw_only=True)
+class mean(_Centre):  # noqa: N801
+    """The mean, added exactly, with its `standard_error`: for scores and measurements.
+
+    The standard error is s / sqrt(n), with the sample's standard deviation s, and the interval Student's t of
+    95% (Student, The Probable Error of a Mean, Biometrika 6, 1908); both need two numbers. A choice that is
+    not a finite number does not count. There are no ties.
+
+    For a fact use `mode` or `median`: a mean is right only if nobody is wrong. Of five voters of which each
+    is right nine times in ten, the mean is exact in 59% of cases (0.9**5), and most voters are right in 99%.
+
+    >>> from langgraph_parallel.reducers.votes.counting import as_tally
+    >>> verdict = mean()(as_tally({"ann": 1, "ben": 2, "cas": 6}))
+    >>> verdict.choice, round(verdict.standard_error, 3)
+    (3, 1.528)
+    """
+
+    def centre(self, numbers: Sequence[Fraction]) -> Fraction:
+        """Return the mean."""
+        return exact_mean(numbers)
+
+    def interval(self, numbers: Sequence[Fraction]) -> Interval | None:
+        """Return the interval of Student's t."""
+        return mean_interval(exact_mean(numbers), self.standard_error(numbers), len(numbers))
+
+    def standard_error(self, numbers: Sequence[Fraction]) -> float | None:
+        """Return the standard error of the mean."""
+        return trimmed_mean_error(numbers)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -136,9 +208,9 @@ class mode(Plurality):  # noqa: N801
 class trimmed_mean(_Centre):  # noqa: N801
     """The mean without the lowest and the highest `share` of the numbers, each rounded down.
 
-    The interval is Tukey and McLaughlin's (1963), of 95%: the winsorized deviation, and Student's t. It needs
-    at least two numbers that are kept. A choice that is not a finite number does not count. There are no
-    ties.
+    The standard error and the interval of 95% are Tukey and McLaughlin's (1963): the winsorized deviation,
+    and Student's t. They need at least two numbers that are kept. A choice that is not a finite number does
+    not count. There are no ties.
 
     Raises:
         UsageError: `share` is not in [0, 0.5).
@@ -160,7 +232,12 @@ class trimmed_mean(_Centre):  # noqa: N801
 
     def interval(self, numbers: Sequence[Fraction]) -> Interval | None:
         """Return Tukey and McLaughlin's interval."""
-        return trimmed_mean_interval(numbers, self.centre(numbers), self._trimmed(len(numbers)))
+        kept = len(numbers) - 2 * self._trimmed(len(numbers))
+        return mean_interval(self.centre(numbers), self.standard_error(numbers), kept)
+
+    def standard_error(self, numbers: Sequence[Fraction]) -> float | None:
+        """Return Tukey and McLaughlin's standard error."""
+        return trimmed_mean_error(numbers, self._trimmed(len(numbers)))
 
     def _trimmed(self, size: int) -> int:
         # Of the decimal text: in floats, 0.29 of 100 numbers would be 28.
@@ -188,8 +265,8 @@ def _one_vote_for_number(ballot: Ballot) -> Mapping[str, Amount] | None:
     return {canonical(ballot.choice): 1} if is_number(ballot) else None
 
 
-def _none_on_overflow(compute: Callable[[], Interval | None]) -> Interval | None:
-    # JSON has no bound on integers, and an interval holds floats.
+def _none_on_overflow(compute: Callable[[], T | None]) -> T | None:
+    # JSON has no bound on integers, and intervals and errors are floats.
     try:
         return compute()
     except OverflowError:
