@@ -11,9 +11,9 @@ from pydantic import BaseModel
 
 from langgraph_parallel.arguments import check_called, shown
 from langgraph_parallel.errors import InvalidAnswer, UsageError
-from langgraph_parallel.nodes.fan_out.outcome import as_json
 from langgraph_parallel.nodes.work.adapter import Adapter
 from langgraph_parallel.nodes.work.ask import Ask
+from langgraph_parallel.nodes.work.json_data import as_json
 from langgraph_parallel.nodes.work.render import GRAPH, as_text, nested_answer
 from langgraph_parallel.nodes.work.workers import Worker, WorkerLike, as_worker
 from langgraph_parallel.records import Section

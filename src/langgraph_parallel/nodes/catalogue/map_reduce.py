@@ -10,10 +10,10 @@ from pydantic import JsonValue
 from langgraph_parallel.arguments import at_least
 from langgraph_parallel.errors import InputError
 from langgraph_parallel.nodes.fan_out.gathered import Gathered
-from langgraph_parallel.nodes.fan_out.outcome import as_json
 from langgraph_parallel.nodes.flow.synthesizer import Synthesizer
 from langgraph_parallel.nodes.work.ask import Ask
 from langgraph_parallel.nodes.work.inputs import as_json_data, found
+from langgraph_parallel.nodes.work.json_data import as_json
 from langgraph_parallel.nodes.work.parts import halve, in_parts
 from langgraph_parallel.nodes.work.render import as_text
 from langgraph_parallel.nodes.work.workers import Composed, asks_in

@@ -13,9 +13,9 @@ from typing_extensions import TypeAliasType
 from langgraph_parallel.arguments import above_zero, check_fields, check_named, checked
 from langgraph_parallel.errors import InputError, UsageError
 from langgraph_parallel.nodes.fan_out.gathered import Gathered
-from langgraph_parallel.nodes.fan_out.outcome import as_json
 from langgraph_parallel.nodes.flow.synthesizer import Synthesizer
 from langgraph_parallel.nodes.work.inputs import as_json_data
+from langgraph_parallel.nodes.work.json_data import as_json
 from langgraph_parallel.nodes.work.render import as_text
 from langgraph_parallel.nodes.work.workers import WorkerLike, as_worker
 from langgraph_parallel.records import Section, Status

@@ -1,15 +1,12 @@
 """Outcome: how a branch ended, by what its worker returned or raised, or what cut it off."""
 
-import math
-import numbers
 import time
-from collections.abc import Callable, Mapping, Sequence, Set
-from decimal import Decimal
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, cast
 
 from langchain_core.messages import BaseMessage
 from langgraph.types import Command
-from pydantic import JsonValue, TypeAdapter
+from pydantic import JsonValue
 
 from langgraph_parallel.answers.message import read_message
 from langgraph_parallel.errors import (
@@ -23,23 +20,18 @@ from langgraph_parallel.errors import (
     NotStarted,
 )
 from langgraph_parallel.nodes.fan_out.task import Task
+from langgraph_parallel.nodes.work.json_data import as_json
 from langgraph_parallel.nodes.work.render import GRAPH
 from langgraph_parallel.nodes.work.workers import Worker, is_of_package
 from langgraph_parallel.records import Below, Branch, Call, EndedBy, RunReport, Status, Verdict
-from langgraph_parallel.records.numbers import from_decimal, spell
 from langgraph_parallel.runtime.bound import Bound
 from langgraph_parallel.runtime.explain import kind_of, mark
 from langgraph_parallel.runtime.graph import ParallelGraph
 from langgraph_parallel.runtime.redact import describe
 from langgraph_parallel.runtime.run_report import collect_failures
 
-_JSON: TypeAdapter[Any] = TypeAdapter(Any)
 _INTERNAL = frozenset({"run_report", "branches", "sections"})
 """Output keys of a nested graph that go into other fields of the branch than its value."""
-_SHORT = 2000
-"""Bits of an integer that Python writes as text whatever its limit of digits."""
-_NOTED = 10
-"""Numbers that are not finite, of which the notes say where they were."""
 
 
 class Outcome:
@@ -234,68 +226,3 @@ def _nested_fields(report: RunReport | None) -> dict[str, Any]:
         "trials": report.trials,
         "escalations": report.escalations,
     }
-
-
-def as_json(value: object, notes: list[str] | None = None) -> JsonValue:
-    """Return a value as JSON data. What JSON cannot hold becomes text, so that nothing paid for is lost.
-
-    Numbers are kept as they are: integers of any length, and decimals (see `records.numbers`). A number that
-    is not finite is null.
-
-    Args:
-        value: what a worker returned.
-        notes: gets a note for each number that is read as null.
-    """
-    if type(value) is str:
-        return value
-    data: JsonValue = _JSON.dump_python(value, mode="json", fallback=_as_number_or_text)
-    lost: list[tuple[str, ...]] = []
-    # JSON has decimals as texts; dumped as Python data they can be told from texts that look like numbers.
-    read = _read(_JSON.dump_python(value), data, (), lost)
-    if notes is not None and lost:
-        lost.sort(key=len)  # a field of the answer itself says more than one deep inside
-        places = [".".join(path) or "the answer" for path in lost[:_NOTED]]
-        notes += [f"{place} is read as null: not a finite number" for place in places]
-        if len(lost) > _NOTED:
-            notes.append(f"{len(lost) - _NOTED} more numbers are read as null: not finite")
-    return read
-
-
-def _as_number_or_text(value: object) -> object:
-    """Return a number of another library, such as NumPy's, as Python's; everything else as text."""
-    if isinstance(value, numbers.Integral):
-        return int(value)
-    return float(value) if isinstance(value, numbers.Real) else str(value)
-
-
-def _read(said: object, data: JsonValue, path: tuple[str, ...], lost: list[tuple[str, ...]]) -> JsonValue:
-    """Return data as it is kept: decimals as numbers, and numbers that are not finite as null.
-
-    Args:
-        said: the data before it was dumped as JSON.
-        data: the data as JSON.
-        path: keys and indices on the way to it.
-        lost: gets the path of each number that is not finite.
-    """
-    if isinstance(data, dict):
-        before = said if isinstance(said, Mapping) and len(said) == len(data) else data
-        pairs = zip(before.values(), data.items(), strict=True)
-        return {key: _read(one, item, (*path, key), lost) for one, (key, item) in pairs}
-    if isinstance(data, list):
-        alike = isinstance(said, Sequence | Set) and len(said) == len(data)
-        each = zip(said if alike else data, data, strict=True)  # type: ignore[call-overload]
-        return [_read(one, item, (*path, str(place)), lost) for place, (one, item) in enumerate(each)]
-    if isinstance(said, Decimal) and data == str(said):
-        data = from_decimal(said)
-    # Pydantic writes a float that is not finite as null, or leaves it, by where it stands.
-    was_number = data is None and isinstance(said, Decimal | float)
-    if was_number or (isinstance(data, float) and not math.isfinite(data)):
-        lost.append(path)
-        return None
-    return _within_digits(data) if isinstance(data, int) else data
-
-
-def _within_digits(number: int) -> int | str:
-    """Return an integer; as text if it has more digits than Python writes, so that JSON cannot show it."""
-    text = spell(number) if number.bit_length() > _SHORT else ""
-    return text if text.lstrip("-").startswith("0x") else number
