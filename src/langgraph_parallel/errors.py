@@ -245,11 +245,12 @@ class KeptBack(ParallelError):
 
     Attributes:
         final: True if a check has tripped; False if a check is still open.
+        outcomes: of the checks of the answer, as JSON data; None if they were not run.
     """
 
-    def __init__(self, message: str, *, final: bool = False) -> None:
+    def __init__(self, message: str, *, final: bool = False, outcomes: object = None) -> None:
         super().__init__(message)
-        self.final = final
+        self.final, self.outcomes = final, outcomes
 
 
 class DeadlineExceeded(ParallelError, TimeoutError):

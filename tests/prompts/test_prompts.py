@@ -49,6 +49,7 @@ VARIABLES = {
     "feedback/urgency": {"texts"},
     "guarded/answer": {"message"},
     "guarded/check": {"criteria", "message"},
+    "guarded/check_answer": {"criteria", "answer"},
     "labeling/label": {"labels", "guidelines", "question"},
     "map_reduce/reduce": {"results"},
     "market_study/forecast": {"question"},

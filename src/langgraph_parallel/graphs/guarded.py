@@ -12,6 +12,7 @@ from langgraph_parallel.errors import UsageError
 from langgraph_parallel.graphs.flow import flow_graph
 from langgraph_parallel.graphs.options import GraphOptions
 from langgraph_parallel.graphs.voting import create_voting
+from langgraph_parallel.nodes.catalogue.answer_checks import AnswerChecks
 from langgraph_parallel.nodes.catalogue.checks import CheckLike, build_check_workers, load_checks
 from langgraph_parallel.nodes.catalogue.guarded import GuardedSteps, Policy, build_answer_workers
 from langgraph_parallel.nodes.flow.spec import Flow
@@ -46,6 +47,7 @@ def create_guarded(
     model: ModelLike | None = None,
     worker: WorkerLike | None = None,
     checks: Mapping[str, CheckLike] | None = None,
+    answer_checks: Mapping[str, CheckLike] | None = None,
     check_model: ModelLike | None = None,
     policy: Policy = "closed",
     stream: bool = False,
@@ -58,20 +60,27 @@ def create_guarded(
     Input: `message`. Output: `answer` (None if it is withheld), `released`, `reason`, `outcomes` (list of
     `CheckOutcome`), `missing`, `sections`, `branches`, `run_report`. As soon as a check trips, the answer is
     cancelled: its connection is closed, and the rest of it is never generated. A withheld answer is in no
-    output.
+    output, event, trace or checkpoint. Traces show the steps of an answer without their contents, until it is
+    released. (A graph in it that was compiled with a checkpointer of its own, or LangGraph's `@task`, stores
+    what it likes.)
 
     Args:
         model: of the answer and the checks; by default the one that the environment names.
         worker: a worker that answers instead; it gets the message.
         checks: by name: criteria for a model, a worker (as in `create_moderation`), or a `Check`; by default
-            the shipped check `safety`.
+            the shipped check `safety`. They run beside the answer; a `Check(..., blocking=True)` must have
+            passed before anything else starts.
+        answer_checks: of the answer, in the same forms; by default none. They get its text once it is there,
+            and what a streamed answer has so far after each sentence: only text that has passed is streamed,
+            and with each sentence the checks judge all of the answer again. What they say of a withheld
+            answer may quote it: it is in no output. They cannot ask a person.
         check_model: the model of the checks, for example a small and fast one; by default `model`.
         policy: handling of a check that fails to run: `closed` withholds the answer, `open` releases it. A
             check that cannot decide withholds it under both.
         stream: whether the answer is streamed as `{"event": "token", "text": ...}` under
             `stream_mode="custom"`: what was generated before the checks passed is sent when they do, the rest
-            as it arrives.
-        prompts: replacements of shipped prompts: `answer`, `check`.
+            as it arrives. If a part was sent when the answer is withheld, `{"event": "withheld"}` follows.
+        prompts: replacements of shipped prompts: `answer`, `check`, `check_answer`.
         name: shown in traces: `guarded[answer]`.
         options: `limits`, `checkpointer`, `store`; `completion` does not apply; see `GraphOptions`.
 
@@ -83,11 +92,24 @@ def create_guarded(
     """
     if options.get("completion") is not None:
         raise UsageError("a guarded answer waits for all of its checks; leave out completion")
-    texts, by_name = load_prompts("guarded", prompts), load_checks(checks, "guarded/checks")
-    guard = GuardedSteps(list(by_name), policy)
+    texts = load_prompts("guarded", prompts)
+    by_name = load_checks(checks, "guarded/checks", may_block=True)
+    of_answer = {} if answer_checks is None else load_checks(answer_checks, "", "answer_checks")
+    if both := by_name.keys() & of_answer.keys():
+        raise UsageError(f"{min(both)!r} is in checks and in answer_checks; rename one of them")
+    guard = GuardedSteps(by_name, policy, list(of_answer))
     judge = check_model if check_model is not None else model
     check_workers, check_inputs = build_check_workers(
         by_name, texts["check"], judge, variable="message", create_voting=create_voting
+    )
+    answer_judges: AnswerChecks | None = None
+    if of_answer:
+        workers, inputs = build_check_workers(
+            of_answer, texts["check_answer"], judge, variable="answer", create_voting=create_voting
+        )
+        answer_judges = AnswerChecks(workers, inputs, list(of_answer), guard.passes)
+    answering = build_answer_workers(
+        worker, texts["answer"], model, guard, stream=stream, checks=answer_judges
     )
     flow = Flow(
         name=name,
@@ -96,7 +118,7 @@ def create_guarded(
         output=GuardedOutput,
         plan=guard.plan,
         workers=Workers(
-            {**build_answer_workers(worker, texts["answer"], model, guard, stream=stream), **check_workers},
+            {**answering, **check_workers},
             foreign_input=lambda section: section.content,
             inputs=check_inputs,
         ),

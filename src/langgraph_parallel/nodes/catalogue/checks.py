@@ -48,6 +48,8 @@ class Check:
         worker: gets the text instead, and returns whether it is flagged, or an object with `flagged` and
             optionally `reason`, `confidence`, and `quotes` or `spans` (pairs of character offsets).
         voters: number of models that judge (the majority flags), or a `Roster` of models and temperatures.
+        blocking: whether the message of a guarded answer must have passed before anything else starts. Only
+            for checks of a message in `create_guarded`.
 
     Raises:
         UsageError: both `criteria` and `worker` are set, or neither is, or `voters` is not valid.
@@ -56,6 +58,7 @@ class Check:
     criteria: str = ""
     worker: WorkerLike | None = None
     voters: int | Roster = 1
+    blocking: bool = False
 
     def __post_init__(self) -> None:
         check_fields(self)
@@ -74,22 +77,46 @@ def as_check(given: CheckLike) -> Check:
     return Check(given) if isinstance(given, str) else Check(worker=given)
 
 
-def load_checks(given: Mapping[str, CheckLike] | None, folder: str) -> dict[str, Check]:
+def load_checks(
+    given: Mapping[str, CheckLike] | None, folder: str, name: str = "checks", *, may_block: bool = False
+) -> dict[str, Check]:
     """Return checks by name.
 
     Args:
         given: checks by name; None for all that ship.
         folder: folder of the shipped criteria, among the prompts.
+        name: of the argument, for error messages.
+        may_block: whether a check may be `blocking` here.
 
     Raises:
-        UsageError: there is no check, or a name is not a string.
+        UsageError: there is no check, a name is not a string, or one blocks that cannot.
     """
     if given is None:
         return {name: Check(load_prompt(f"{folder}/{name}").text) for name in list_prompts(folder)}
-    check_named(given, "checks")
+    check_named(given, name)
     if not given:
-        raise UsageError("checks is empty; pass {'name': 'what breaks the rule'}")
-    return {name: as_check(check) for name, check in given.items()}
+        raise UsageError(f"{name} is empty; pass {{'name': 'what breaks the rule'}}")
+    checks = {key: as_check(check) for key, check in given.items()}
+    if not may_block:
+        refuse_blocking(checks, name)
+    return checks
+
+
+def refuse_blocking(checks: Mapping[str, Check], name: str) -> None:
+    """Refuse checks that block where there is nothing that they could precede.
+
+    Args:
+        checks: by name.
+        name: of the argument.
+
+    Raises:
+        UsageError: one is blocking.
+    """
+    if blocking := [key for key, check in checks.items() if check.blocking]:
+        raise UsageError(
+            f"{name}: {blocking[0]!r} is blocking, but there is nothing here that it could precede; leave "
+            "blocking to the checks of a guarded message"
+        )
 
 
 def check_worker_name(check: str) -> str:

@@ -6,7 +6,13 @@ from typing import Any
 from langgraph_parallel.arguments import check_named
 from langgraph_parallel.errors import UnknownCheck, UsageError
 from langgraph_parallel.nodes.catalogue.check_outcomes import build_moderation, merge_outcomes, read_check
-from langgraph_parallel.nodes.catalogue.checks import Check, CheckLike, as_check, check_worker_name
+from langgraph_parallel.nodes.catalogue.checks import (
+    Check,
+    CheckLike,
+    as_check,
+    check_worker_name,
+    refuse_blocking,
+)
 from langgraph_parallel.nodes.fan_out.gathered import Gathered
 from langgraph_parallel.nodes.text.chunks import cut_numbered
 from langgraph_parallel.nodes.work.inputs import require_text
@@ -53,9 +59,11 @@ def moderation_checks(given: Sequence[str] | Mapping[str, CheckLike] | None) -> 
     )
     if not chosen:
         raise UsageError("checks is empty; pass names, or {'name': 'what breaks the rule'}")
-    return {
+    checks = {
         name: _load_check(name, shipped) if check == "" else as_check(check) for name, check in chosen.items()
     }
+    refuse_blocking(checks, "checks")
+    return checks
 
 
 def _load_check(name: str, shipped: Sequence[str]) -> Check:

@@ -98,6 +98,7 @@ class Outcome:
             self.by = "budget" if isinstance(error, BudgetSpent) else "drain"
         elif isinstance(error, KeptBack):
             self.status, self.by = "cancelled", "stop" if error.final else "completion"
+            self.value = as_json(error.outcomes)
         elif isinstance(error, DeadlineExceeded):
             self.by = "deadline"
         elif isinstance(error, FanOutError):

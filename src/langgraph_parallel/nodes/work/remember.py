@@ -7,6 +7,7 @@ from typing import Any
 from langgraph.config import get_config
 from langgraph.func import task
 
+from langgraph_parallel.nodes.work.held_saver import HeldSaver
 from langgraph_parallel.records import Call
 from langgraph_parallel.runtime.recording import record, recording
 
@@ -19,8 +20,8 @@ async def remember(name: str, step: Callable[[], Awaitable[Any]]) -> Any:
 
     A worker has to make its steps in the same order each time: the n-th step is the same one after a crash.
     Model calls of a remembered step are recorded again. A step that failed or interrupted is made again.
-    Nothing is remembered without a checkpointer, outside of a graph, and under LangGraph's `max_concurrency`,
-    whose last place a node may hold that waits for the step.
+    Nothing is remembered without a checkpointer, in an answer that is withheld, outside of a graph, and under
+    LangGraph's `max_concurrency`, whose last place a node may hold that waits for the step.
 
     Args:
         name: of the step, in traces.
@@ -65,5 +66,6 @@ def _can_remember() -> bool:
     except RuntimeError:
         return False
     configurable = config.get("configurable") or {}
-    can_wait = config.get("max_concurrency") is None
-    return can_wait and bool(configurable.get(_CHECKPOINTER)) and _CALL in configurable
+    can_wait, saver = config.get("max_concurrency") is None, configurable.get(_CHECKPOINTER)
+    # What is held back until an answer may be seen is in no checkpoint of a step either.
+    return can_wait and bool(saver) and not isinstance(saver, HeldSaver) and _CALL in configurable
