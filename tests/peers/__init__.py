@@ -1,0 +1,1 @@
+"""Scenarios of users who come from other frameworks, told with this package."""
