@@ -1,0 +1,1 @@
+"""Scenarios for users who come from other frameworks, one file for each of these."""
