@@ -188,20 +188,22 @@ async def test_one_agent_may_be_used_several_times() -> None:
 
 
 async def test_agents_in_parallel_see_nothing_of_each_other() -> None:
-    """ADK: each branch has its own history; what one does with its section is not seen by its sibling."""
+    """ADK: each branch has its own context; what one does with its request is not seen by its sibling."""
     changed = asyncio.Event()
 
-    async def work(given: Section) -> list[str]:
-        if given.id == "a":
-            given.data["seen"] = "a was here"
-            changed.set()
-        await changed.wait()
-        return sorted([*given.data, *given.earlier])
+    async def greedy(request: dict[str, Any]) -> Any:
+        request["harbours"].append("Oslo")
+        changed.set()
+        return request["harbours"]
 
-    out = await create_sectioning(planner=plan(section("a"), section("b")), worker=work).ainvoke(
-        {"content": "x"}
-    )
-    assert [branch.value for branch in out["branches"].values()] == [["seen"], []]
+    async def other(request: dict[str, Any]) -> Any:
+        await changed.wait()
+        return request["harbours"]
+
+    given = {"harbours": ["Bergen"]}
+    out = await parallel(greedy=greedy, other=other).ainvoke({"request": given})
+    assert out["results"] == {"greedy": ["Bergen", "Oslo"], "other": ["Bergen"]}
+    assert given == {"harbours": ["Bergen"]}
 
 
 # SequentialAgent, and agents inside of agents
