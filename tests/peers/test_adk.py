@@ -461,19 +461,12 @@ async def test_a_round_that_fails_does_not_end_the_loop() -> None:
 
 async def test_a_callback_before_the_agent_keeps_its_answer_back() -> None:
     """ADK: `before_agent_callback` may answer instead of the agent; here a check trips, and cancels it."""
-    stopped = asyncio.Event()
-
-    async def agent(message: str) -> str:
-        try:
-            return await hang()
-        finally:
-            stopped.set()
-
     guarded = create_guarded(
-        worker=agent, checks={"rude": lambda m: {"flagged": "!" in m, "reason": "shouting"}}
+        worker=hang, checks={"rude": lambda m: {"flagged": "!" in m, "reason": "shouting"}}
     )
     out = await asyncio.wait_for(guarded.ainvoke({"message": "Hey!"}), 10)
     assert (out["answer"], out["released"], out["reason"]) == (None, False, "shouting")
+    assert out["branches"]["answer"].ended_by == "stop"
 
 
 async def test_a_callback_after_the_agent_changes_its_answer() -> None:

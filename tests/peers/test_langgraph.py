@@ -250,6 +250,23 @@ async def test_a_retry_policy_of_the_graph_around_runs_the_fan_out_again() -> No
     assert tries == {"a": 3}
 
 
+async def test_a_graph_has_fallbacks_as_any_runnable() -> None:
+    """LangGraph: `with_fallbacks` runs another graph where the first one has raised."""
+    asked: list[str] = []
+
+    def first(section: Section) -> str:
+        asked.append("first")
+        raise ConnectionError("down")
+
+    def second(section: Section) -> str:
+        asked.append("second")
+        return "there"
+
+    both = fan(first, completion="min_success(1)").with_fallbacks([fan(second)])
+    assert (await both.ainvoke({"content": "a"}))["result"] == "## a\n\nthere"
+    assert asked == ["first", "second"]
+
+
 async def test_what_had_succeeded_is_not_run_again_after_a_failure() -> None:
     """LangGraph: writes of tasks that succeeded are pending, and a resumed run repeats only the failed one.
 
@@ -399,7 +416,54 @@ async def test_an_interrupt_without_a_checkpointer_is_no_answer() -> None:
     assert "a" not in out["branches"]
 
 
+async def test_with_several_questions_a_reply_says_which_one_it_is_for() -> None:
+    """LangGraph: one value for several pending interrupts is refused, and both are still to be answered."""
+
+    async def work(section: Section) -> str:
+        return str(interrupt(f"{section.id}?"))
+
+    graph = fan(work, checkpointer=InMemorySaver())
+    await graph.ainvoke({"content": "a b"}, CONFIG)
+    with pytest.raises(RuntimeError, match="interrupt id"):
+        await graph.ainvoke(Command(resume="yes"), CONFIG)
+    pending = (await graph.aget_state(CONFIG)).interrupts
+    out = await graph.ainvoke(Command(resume={one.id: one.value for one in pending}), CONFIG)
+    assert [branch.value for branch in out["branches"].values()] == ["a?", "b?"]
+
+
+async def test_a_breakpoint_before_the_join_shows_the_results_and_goes_on() -> None:
+    """LangGraph: `interrupt_before` stops in front of a node, for a look at the state; None goes on."""
+    asked: list[str] = []
+
+    def work(section: Section) -> str:
+        asked.append(section.id)
+        return section.id
+
+    graph = fan(work, checkpointer=InMemorySaver())
+    await graph.ainvoke(GIVEN, CONFIG, interrupt_before=["synthesize"])
+    state = await graph.aget_state(CONFIG)
+    assert (state.next, [branch.value for branch in state.values["branches"].values()]) == (
+        ("synthesize",),
+        ["a", "b", "c"],
+    )
+    assert (await graph.ainvoke(None, CONFIG))["result"].startswith("## a")
+    assert sorted(asked) == ["a", "b", "c"]
+
+
 # state, checkpoints and time travel
+
+
+async def test_the_state_of_a_waiting_subgraph_can_be_read() -> None:
+    """LangGraph: `get_state(subgraphs=True)` shows which branches of a subgraph wait, and which ended."""
+
+    async def work(section: Section) -> str:
+        return str(interrupt("which?")) if section.id == "b" else section.id
+
+    graph = app(("fan", fan(work)), checkpointer=InMemorySaver())
+    await graph.ainvoke(GIVEN, CONFIG)
+    inner: Any = (await graph.aget_state(CONFIG, subgraphs=True)).tasks[0].state
+    assert [[one.value for one in part.interrupts] for part in inner.tasks if part.interrupts] == [["which?"]]
+    assert sum(part.result is not None for part in inner.tasks) == 2
 
 
 async def test_the_state_of_a_finished_thread_can_be_read() -> None:
