@@ -105,9 +105,9 @@ async def test_rate_limits_have_a_patience_of_their_own(model: str, server: Mode
 
     Differs: a 429 is retried for a time, not a number of times, and takes none of the attempts.
     """
-    server.on("alpha", Reply(status=429, headers={"retry-after": "0"}), times=3)
+    server.on("alpha", Reply(status=429, headers={"retry-after": "0"}), times=1)
     assert await Ask("{text}", model=model, limits={"attempts": 1, "backoff": 0}).ainvoke("alpha") == "ok"
-    assert [request.status for request in server.requests] == [429, 429, 429, 200]
+    assert [request.status for request in server.requests] == [429, 200]
 
 
 async def test_a_timeout_is_retried_and_its_connection_closed(
