@@ -1,1 +1,1 @@
-"""Scenarios of users who come from other frameworks, told with this package."""
+"""What users of other frameworks rely on, a file for each: scenarios in our words, with our public names."""
