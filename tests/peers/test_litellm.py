@@ -260,7 +260,7 @@ async def test_a_cooling_deployment_is_passed_over(model: str, server: ModelServ
     await fail(model, 3)
     out = await fallbacks(model, OTHER).ainvoke(QUESTION)
     assert (out["verdict"].choice, asked(server)) == ("ok", {"test-model": 3, "other-model": 1})
-    assert (out["branches"][model].status, out["branches"][model].cause) == ("skipped", "key")
+    assert (out["branches"][model].status, out["branches"][model].cause) == ("failed", "key")
 
 
 # cooldowns
@@ -285,7 +285,7 @@ async def test_a_cooldown_is_shared_by_all_who_ask_that_deployment(server: Model
     with pytest.raises(errors.EndpointUnusable, match="rests"):
         await governed(own, ONCE).ainvoke("alpha")
     out = await flat(1, own).ainvoke(GIVEN)
-    assert (out["branches"]["0"].status, len(server.requests)) == ("skipped", 3)
+    assert (out["branches"]["0"].status, len(server.requests)) == ("failed", 3)
 
 
 async def test_the_number_of_allowed_failures_can_be_set(model: str, server: ModelServer) -> None:

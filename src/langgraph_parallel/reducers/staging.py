@@ -3,6 +3,7 @@
 import hashlib
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
+from copy import deepcopy
 from typing import NamedTuple
 
 from pydantic import JsonValue
@@ -114,7 +115,8 @@ def hand_results(
     def with_results(section: Section) -> Section:
         if not section.needs:
             return section
-        results = {titles[need]: branches[need].value for need in section.needs}
+        # A copy for each: what a worker does with it is seen neither in the record nor by its siblings.
+        results = {titles[need]: deepcopy(branches[need].value) for need in section.needs}
         return section.model_copy(update={"earlier": results})
 
     return [with_results(by_id[key]) for key in ids]

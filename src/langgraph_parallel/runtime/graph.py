@@ -4,7 +4,7 @@ import contextlib
 import os
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import aclosing
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields, is_dataclass
 from queue import SimpleQueue
 from typing import Any, TypeVar, cast
 
@@ -13,6 +13,7 @@ from langgraph.checkpoint.base import BaseCheckpointSaver
 from langgraph.config import get_config
 from langgraph.graph.state import CompiledStateGraph
 from langgraph.types import Command
+from pydantic import BaseModel
 
 from langgraph_parallel.arguments import plain
 from langgraph_parallel.errors import InputError, UsageError
@@ -61,6 +62,12 @@ class Governing:
     """Builds the input from a title and a text, for a graph used as a worker or voter; None if it cannot."""
 
 
+def _fields_of(record: Any) -> dict[str, Any]:
+    """Return the fields of a pydantic model or a dataclass, as they are."""
+    names = type(record).model_fields if isinstance(record, BaseModel) else [f.name for f in fields(record)]
+    return {name: getattr(record, name) for name in names if hasattr(record, name)}
+
+
 def is_resuming(config: RunnableConfig | None) -> bool:
     """Return whether a graph with this config, or this code, is part of a run that is resumed."""
     if config is None:
@@ -89,6 +96,8 @@ class ParallelGraph(CompiledStateGraph):  # type: ignore[type-arg]
         run = self.run(config, context)
         self._check_can_store(config, run)
         await self._check_stored(input, config, run)
+        if isinstance(input, BaseModel) or (is_dataclass(input) and not isinstance(input, Command)):
+            input = _fields_of(input)  # the state of a graph around this one may be a record
         if isinstance(input, Mapping):
             # A key left out would keep the value of an earlier run on the thread.
             given = {key: plain(value) for key, value in input.items()}

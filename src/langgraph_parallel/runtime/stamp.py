@@ -46,7 +46,7 @@ def check_stamp(values: Mapping[str, Any], built: Mapping[str, Any], thread: obj
     Raises:
         UsageError: it cannot.
     """
-    if not values.get("branches"):
+    if not values.get("branches") and not values.get(KEY):
         return  # nothing is resumed: the run starts over with its plan
     stamp = values.get(KEY) or {}
     stored = stamp.get("records", 0)

@@ -116,7 +116,7 @@ class ScatterGatherSteps:
     async def close(self, gathered: Gathered) -> Mapping[str, Any]:
         """Return the answers by source, their joined result, and the names of the late sources."""
         statuses = {key: branch.status for key, branch in gathered.branches.items()}
-        join = self._synthesizer
+        join = self._synthesizer if gathered.results else None  # what it makes of nothing looks like a result
         return {
             "results": gathered.by_id,
             "result": None if join is None else await gathered.attempt("synthesize", join),

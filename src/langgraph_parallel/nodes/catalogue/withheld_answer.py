@@ -119,6 +119,8 @@ class WithheldAnswer(Composed):
             answering.cancel()
             checking.cancel()
             await asyncio.gather(answering, checking, return_exceptions=True)
+        if isinstance(answer, Exception):
+            raise answer
         if isinstance(answer, BaseMessage):
             answer = read_message(answer).whole_text()
         text = as_text(as_json(answer))

@@ -4,6 +4,7 @@ import asyncio
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from copy import deepcopy
 from typing import Any, Protocol, runtime_checkable
 
 from langchain_core.runnables import RunnableConfig
@@ -215,4 +216,7 @@ def _configure(config: RunnableConfig, task: Task, kind: str, worker: Worker, ru
 
 
 def _input(worker: Worker, work: object) -> object:
-    return work if takes_records(worker) or not isinstance(work, BaseModel) else work.model_dump(mode="json")
+    """Return what a worker gets: code of the caller's a copy of what it could change for others."""
+    if isinstance(work, BaseModel):
+        return work if takes_records(worker) else work.model_dump(mode="json")
+    return deepcopy(work) if isinstance(work, list | dict) and not is_of_package(worker) else work

@@ -63,10 +63,12 @@ class Outcome:
         Raises:
             AnswerError: it is a message of a model that is not a whole answer.
             Handoff: it is a command to LangGraph.
-            Exception: that of the function that reads it.
+            Exception: it is one, or the function that reads it raises one.
         """
         if isinstance(result, Command):
             raise handoff_error(result)
+        if isinstance(result, Exception):
+            raise result  # as `asyncio.gather` returns them; no error is an answer
         if isinstance(worker, ParallelGraph) and isinstance(result, Mapping):
             answer = {key: value for key, value in result.items() if key not in _INTERNAL}
             self.value = as_json({GRAPH: worker.governing.kind, **answer}, self.notes)
