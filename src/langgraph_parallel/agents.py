@@ -1,6 +1,7 @@
-"""Agents and graphs of others as workers and voters: adapters, and a middleware for their models.
+"""Agents and graphs of others: as workers and voters, with checked tools, with models that obey limits.
 
 agents.adapt(graph, input=..., output=...)
+agents.checked_tool(tool, input_checks=..., output_checks=...)
 create_agent(model, tools, middleware=[agents.GovernedMiddleware()])
 """
 
@@ -10,17 +11,22 @@ from langgraph_parallel.errors import UsageError
 from langgraph_parallel.nodes.work.adapter import adapt
 
 if TYPE_CHECKING:
+    from langgraph_parallel.graphs.checked_tool import checked_tool
     from langgraph_parallel.nodes.work.middleware import GovernedMiddleware
 
-__all__ = ["GovernedMiddleware", "adapt"]
+__all__ = ["GovernedMiddleware", "adapt", "checked_tool"]
 
 
 def __getattr__(name: str) -> Any:
-    """Import the middleware when it is first used: it needs langchain, which this package does not.
+    """Import what is used: the middleware needs langchain, which this package does not.
 
     Raises:
         UsageError: langchain is not installed.
     """
+    if name == "checked_tool":
+        from langgraph_parallel.graphs.checked_tool import checked_tool
+
+        return checked_tool
     if name != "GovernedMiddleware":
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     try:

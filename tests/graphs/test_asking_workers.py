@@ -101,7 +101,7 @@ def map_reduce(office: Office, draw: random.Random, options: Any) -> tuple[Any, 
     async def work(item: str) -> Any:
         return await workers[item](item)
 
-    graph = create_map_reduce(worker=work, synthesizer=lambda given: sorted(given.values), **options)
+    graph = create_map_reduce(worker=work, synthesizer=lambda given: given.values, **options)
     return graph, {"items": list(NAMES)}
 
 

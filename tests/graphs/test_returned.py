@@ -1,4 +1,4 @@
-"""What workers return and change: errors are no answers, futures are awaited, nothing is shared by accident."""
+"""What workers return and change: errors are no answers, futures are awaited, nothing is shared."""
 
 import asyncio
 from concurrent.futures import ThreadPoolExecutor

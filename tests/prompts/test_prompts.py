@@ -41,6 +41,7 @@ VARIABLES = {
     "briefing/briefing": {"language", "missing", "points"},
     "briefing/condense": {"most", "language", "points"},
     "briefing/digest": {"most", "language", "document", "content"},
+    "checked_tool/check": {"criteria", "content"},
     "debate/open": {"question"},
     "debate/revise": {"question", "own", "others"},
     "feedback/entities": {"texts"},

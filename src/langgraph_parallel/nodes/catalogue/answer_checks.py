@@ -69,7 +69,7 @@ class AnswerChecks:
         tripped = [outcome for outcome in failing if outcome.status == "flagged"]
         kept = [outcome.model_copy(update={"reasons": [], "spans": []}) for outcome in outcomes]
         raise KeptBack(
-            f"{(tripped or failing)[0].check} has not passed the answer",
+            f"{(tripped or failing)[0].check} has not passed it",
             final=bool(tripped),
             outcomes=[outcome.model_dump(mode="json") for outcome in kept],
         )

@@ -162,7 +162,7 @@ class GuardedSteps:
 
     def passes(self, outcome: CheckOutcome) -> bool:
         """Return whether an outcome lets the answer pass."""
-        return outcome.status == "clean" or (self._policy == "open" and outcome.status == "not_run")
+        return lets_pass(outcome, self._policy)
 
 
 def build_answer_workers(
@@ -193,6 +193,11 @@ def build_answer_workers(
         # The checks of the message have passed already.
         LATE: WithheldAnswer(worker, lambda _: guard.gate([]), stream=stream, checks=checks),
     }
+
+
+def lets_pass(outcome: CheckOutcome, policy: Policy) -> bool:
+    """Return whether a check lets pass what it checked: one that is undecided never does."""
+    return outcome.status == "clean" or (policy == "open" and outcome.status == "not_run")
 
 
 def _answer_outcomes(branch: Branch | None) -> list[CheckOutcome]:

@@ -49,7 +49,7 @@ class Toolbox:
     """
 
     def __init__(self, tools: Sequence[Any]) -> None:
-        resolved = [_as_tool(given) for given in tools]
+        resolved = [as_tool(given) for given in tools]
         self._tools = {tool.name: tool for tool in resolved}
         self._invoked: dict[str, Adapter] = {
             tool.name: one.around(tool) if isinstance(one, Adapter) else Adapter(tool, None, None)
@@ -101,7 +101,7 @@ class Toolbox:
         return [ToolResult(label, text[:_MAX_CHARACTERS])] if text.strip() else []
 
 
-def _as_tool(given: Any) -> BaseTool:
+def as_tool(given: Any) -> BaseTool:
     """Return a tool; wrap a function, whose docstring describes it to the model."""
     if isinstance(given, Adapter):
         given = getattr(given.runnable, "func", None) or getattr(given.runnable, "afunc", given.runnable)
