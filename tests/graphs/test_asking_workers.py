@@ -17,7 +17,9 @@ from langgraph_parallel import (
     Section,
     completion,
     create_best_of,
+    create_debate,
     create_guarded,
+    create_labeling,
     create_map_reduce,
     create_moderation,
     create_scatter_gather,
@@ -133,7 +135,31 @@ def guarded(office: Office, draw: random.Random, options: Any) -> tuple[Any, Any
     return create_guarded(worker=office.worker("d", "d"), checks=checks), {"message": "x"}
 
 
-KINDS = [voting, sectioning, nested, map_reduce, scatter_gather, best_of, moderation, guarded]
+def debate(office: Office, draw: random.Random, options: Any) -> tuple[Any, Any]:
+    """Voters that hear each other, and agree at once."""
+    voters = {name: office.worker(name, {"choice": "yes", "rationale": ""}) for name in NAMES}
+    return create_debate(debaters=voters, max_rounds=2), {"question": "?"}
+
+
+def labeling(office: Office, draw: random.Random, options: Any) -> tuple[Any, Any]:
+    """A vote for an item."""
+    voters = {name: office.worker(name, "yes") for name in NAMES}
+    graph = create_labeling(voters=voters, labels=["yes", "no"], stop="all_votes")
+    return graph, {"items": ["one"]}
+
+
+KINDS = [
+    debate,
+    labeling,
+    voting,
+    sectioning,
+    nested,
+    map_reduce,
+    scatter_gather,
+    best_of,
+    moderation,
+    guarded,
+]
 POLICIES: list[Any] = [
     {},
     {"completion": completion.min_success(2)},

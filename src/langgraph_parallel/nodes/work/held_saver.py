@@ -1,6 +1,8 @@
 """Checkpoints that are held back until an answer may be seen."""
 
+import asyncio
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from functools import partial
 from typing import Any
 
 from langchain_core.runnables import RunnableConfig
@@ -59,6 +61,30 @@ class HeldSaver(BaseCheckpointSaver[Any]):
         """Yield the checkpoints that were stored."""
         return self._saver.alist(config, **kwargs)
 
+    def put(
+        self,
+        config: RunnableConfig,
+        checkpoint: Checkpoint,
+        metadata: CheckpointMetadata,
+        new_versions: ChannelVersions,
+    ) -> RunnableConfig:
+        """Store a checkpoint, or hold it."""
+        if self._is_flushed:
+            return self._saver.put(config, checkpoint, metadata, new_versions)
+        kept = checkpoint.copy()
+        self._held.append(lambda: asyncio.to_thread(self._saver.put, config, kept, metadata, new_versions))
+        return _config_of(config, checkpoint)
+
+    def put_writes(
+        self, config: RunnableConfig, writes: Sequence[tuple[str, Any]], task_id: str, task_path: str = ""
+    ) -> None:
+        """Store what a task wrote, or hold it."""
+        if self._is_flushed:
+            self._saver.put_writes(config, writes, task_id, task_path)
+        else:
+            held = partial(self._saver.put_writes, config, writes, task_id, task_path)
+            self._held.append(lambda: asyncio.to_thread(held))
+
     async def aput(
         self,
         config: RunnableConfig,
@@ -71,13 +97,7 @@ class HeldSaver(BaseCheckpointSaver[Any]):
             return await self._saver.aput(config, checkpoint, metadata, new_versions)
         kept = checkpoint.copy()
         self._held.append(lambda: self._saver.aput(config, kept, metadata, new_versions))
-        given = config.get("configurable") or {}
-        return {
-            "configurable": {
-                **{key: given[key] for key in ("thread_id", "checkpoint_ns") if key in given},
-                "checkpoint_id": checkpoint["id"],
-            }
-        }
+        return _config_of(config, checkpoint)
 
     async def aput_writes(
         self, config: RunnableConfig, writes: Sequence[tuple[str, Any]], task_id: str, task_path: str = ""
@@ -87,3 +107,10 @@ class HeldSaver(BaseCheckpointSaver[Any]):
             await self._saver.aput_writes(config, writes, task_id, task_path)
         else:
             self._held.append(lambda: self._saver.aput_writes(config, writes, task_id, task_path))
+
+
+def _config_of(config: RunnableConfig, checkpoint: Checkpoint) -> RunnableConfig:
+    """Return the config of a checkpoint, as the one that stores it will."""
+    given = config.get("configurable") or {}
+    kept = {key: given[key] for key in ("thread_id", "checkpoint_ns") if key in given}
+    return {"configurable": {**kept, "checkpoint_id": checkpoint["id"]}}
