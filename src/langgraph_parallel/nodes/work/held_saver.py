@@ -111,6 +111,6 @@ class HeldSaver(BaseCheckpointSaver[Any]):
 
 def _config_of(config: RunnableConfig, checkpoint: Checkpoint) -> RunnableConfig:
     """Return the config of a checkpoint, as the one that stores it will."""
-    given = config.get("configurable") or {}
-    kept = {key: given[key] for key in ("thread_id", "checkpoint_ns") if key in given}
+    given: dict[str, Any] = dict(config.get("configurable") or {})
+    kept: dict[str, Any] = {key: given[key] for key in ("thread_id", "checkpoint_ns") if key in given}
     return {"configurable": {**kept, "checkpoint_id": checkpoint["id"]}}
