@@ -19,6 +19,7 @@ from langgraph_parallel import (
     Limits,
     Section,
     agents,
+    create_guarded,
     create_map_reduce,
     create_scatter_gather,
     create_sectioning,
@@ -384,6 +385,29 @@ async def test_limits_hold_for_voters_items_and_sources() -> None:
     assert (await mapped.ainvoke({"items": ["x"]}))["result"] == "yes"
     scattered = create_scatter_gather(sources={"a": flaky()}, limits=limits)
     assert (await scattered.ainvoke({"request": "?"}))["branches"]["a"].status == "ok"
+
+
+async def test_limits_hold_for_a_guarded_answer_and_its_checks() -> None:
+    """Of both sides; a failure that may be gone withholds nothing."""
+    calls: Counter[str] = Counter()
+
+    def flaky(name: str, result: Any) -> Any:
+        def work(text: str) -> Any:
+            calls[name] += 1
+            if calls[name] == 1:
+                raise Status(503)
+            return result
+
+        return work
+
+    graph = create_guarded(
+        worker=flaky("answer", "Patch it."),
+        checks={"a": flaky("a", False)},
+        answer_checks={"b": flaky("b", False)},
+        limits=Limits(attempts=2, backoff=0),
+    )
+    out = await graph.ainvoke({"message": "?"})
+    assert (out["answer"], calls) == ("Patch it.", {"answer": 2, "a": 2, "b": 2})
 
 
 async def test_limits_hold_for_tools() -> None:

@@ -14,7 +14,7 @@ from langgraph_parallel.nodes.catalogue.checks import check_worker_name
 from langgraph_parallel.nodes.fan_out.outcome import Outcome
 from langgraph_parallel.nodes.fan_out.task import Task
 from langgraph_parallel.nodes.work.ask import Ask
-from langgraph_parallel.nodes.work.workers import Worker, Workers
+from langgraph_parallel.nodes.work.workers import Worker, Workers, invoke
 from langgraph_parallel.records import CheckOutcome, Section
 from langgraph_parallel.reducers.text.sentences import sentences
 from langgraph_parallel.runtime.explain import is_explained, kind_of, mark
@@ -80,7 +80,7 @@ class AnswerChecks:
         outcome, started = Outcome(), time.time()
         with recording(config) as calls:
             try:
-                outcome.returned(await worker.ainvoke(given, _named(config, key, worker)), worker)
+                outcome.returned(await invoke(worker, given, _named(config, key, worker), key), worker)
             except GraphInterrupt:
                 # A person would decide about a text that is gone by then: no checkpoint may hold it.
                 why = "a check of the answer cannot ask a person; let a worker decide what it cannot"

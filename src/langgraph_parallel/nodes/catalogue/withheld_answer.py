@@ -19,7 +19,7 @@ from langgraph_parallel.nodes.work.ask import Ask
 from langgraph_parallel.nodes.work.held_saver import HeldSaver
 from langgraph_parallel.nodes.work.json_data import as_json
 from langgraph_parallel.nodes.work.render import as_text
-from langgraph_parallel.nodes.work.workers import Composed, Worker, asks_in
+from langgraph_parallel.nodes.work.workers import Composed, Worker, asks_in, invoke
 from langgraph_parallel.records import Estimate, Section
 from langgraph_parallel.runtime.bound import Bound, current_bound
 from langgraph_parallel.runtime.context import Context
@@ -27,6 +27,9 @@ from langgraph_parallel.runtime.explain import is_explained
 from langgraph_parallel.runtime.graph import ParallelGraph
 from langgraph_parallel.runtime.run import Run, current_run
 from langgraph_parallel.runtime.structured import stream_listener
+
+ANSWERING = "answer"
+"""Name of the answer's worker in the records of attempts that failed."""
 
 
 class WithheldAnswer(Composed):
@@ -102,13 +105,14 @@ class WithheldAnswer(Composed):
         checks = self._checks
         if checks is None:
             with _listening(gate.stream if by_token else None):
-                answer = await self._worker.ainvoke(_input_of(self._worker, input), config)
+                answer = await invoke(self._worker, _input_of(self._worker, input), config, ANSWERING)
             if self._stream and not by_token:
                 gate.stream(answer if isinstance(answer, str) else str(getattr(answer, "text", answer)))
             return answer
         parts = PartChecks(gate.stream, lambda text: checks.judge(text, config))
         with _listening(parts.feed if by_token else None):
-            answering = asyncio.ensure_future(self._worker.ainvoke(_input_of(self._worker, input), config))
+            given = _input_of(self._worker, input)
+            answering = asyncio.ensure_future(invoke(self._worker, given, config, ANSWERING))
         checking = asyncio.ensure_future(parts.run())
         try:
             await asyncio.wait([answering, checking], return_when=asyncio.FIRST_COMPLETED)

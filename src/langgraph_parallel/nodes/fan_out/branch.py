@@ -17,10 +17,8 @@ from langgraph_parallel.nodes.fan_out.handover import Handover
 from langgraph_parallel.nodes.fan_out.outcome import Outcome, handoff_error
 from langgraph_parallel.nodes.fan_out.taken_up import TakeUp, take_up
 from langgraph_parallel.nodes.fan_out.task import BranchEvent, BranchUpdate, Task
-from langgraph_parallel.nodes.work.adapter import Adapter
 from langgraph_parallel.nodes.work.ask import Ask
-from langgraph_parallel.nodes.work.attempts import attempts_of
-from langgraph_parallel.nodes.work.workers import Worker, is_of_package, takes_records
+from langgraph_parallel.nodes.work.workers import Worker, invoke, is_of_package, takes_records
 from langgraph_parallel.records import Branch
 from langgraph_parallel.runtime.bound import Bound, BranchEnded
 from langgraph_parallel.runtime.fan_out import Place
@@ -158,9 +156,7 @@ async def _work(
         run.check()
         try:
             async with _time_limit(None if bound.closes_itself else task.get("timeout")):
-                if is_of_package(worker) or isinstance(worker, Adapter):
-                    return await worker.ainvoke(work, config)
-                return await attempts_of(worker).make(lambda: worker.ainvoke(work, config), task["name"])
+                return await invoke(worker, work, config, task["name"])
         except ParentCommand as command:
             raise handoff_error(command.args[0]) from None
         except GraphInterrupt:

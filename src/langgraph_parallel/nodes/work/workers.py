@@ -13,6 +13,7 @@ from langgraph_parallel.arguments import check_called, check_named
 from langgraph_parallel.errors import UsageError
 from langgraph_parallel.nodes.work.adapter import Adapter, adapt_graph
 from langgraph_parallel.nodes.work.ask import Ask
+from langgraph_parallel.nodes.work.attempts import attempts_of
 from langgraph_parallel.nodes.work.function import Function
 from langgraph_parallel.nodes.work.render import section_text
 from langgraph_parallel.records import Estimate, Section
@@ -92,6 +93,23 @@ def is_of_package(worker: Worker) -> bool:
         module = str(getattr(function, "__module__", ""))
         return module.partition(".")[0] == __name__.partition(".")[0]
     return isinstance(worker, Ask | Composed | ParallelGraph)
+
+
+async def invoke(worker: Worker, work: object, config: RunnableConfig | None, name: str) -> Any:
+    """Let a worker work; the limits that are set hold for code of the caller's (`nodes.work.attempts`).
+
+    Args:
+        worker: any.
+        work: its input.
+        config: of its branch.
+        name: of the branch, for the records of attempts that failed.
+
+    Raises:
+        Exception: the worker's own.
+    """
+    if is_of_package(worker) or isinstance(worker, Adapter):  # an adapter has limits itself
+        return await worker.ainvoke(work, config)
+    return await attempts_of(worker).make(lambda: worker.ainvoke(work, config), name)
 
 
 def _itself(section: Section) -> object:
