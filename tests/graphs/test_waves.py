@@ -313,7 +313,10 @@ async def test_first_to_answer_wins_a_race(model: str, server: ModelServer) -> N
     [
         ({"stop": "never"}, "'never' is not a stop; choose one of"),
         ({"wave": 0}, "expected 'lossless', 'all', or an integer of at least 1"),
-        ({"ballot": {"normalise": "words"}}, "choose text, number, option, boxed, or pass a function"),
+        (
+            {"ballot": {"normalise": "words"}},
+            "choose text, number, option, boxed, without_articles, or pass a function",
+        ),
         ({"on_undecided": "ask"}, "'ask' is not a rule; choose one of"),
         ({"on_undecided": 3}, "is not a worker"),
         ({"shadow": ["x"]}, "'x' is not a stop"),

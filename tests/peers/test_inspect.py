@@ -32,6 +32,7 @@ from langgraph_parallel import (
     synthesize,
     votes,
 )
+from tests.support.clock import Clock, until
 from tests.support.server import Gate, ModelServer, Reply
 
 CONFIG: Any = {"configurable": {"thread_id": "1"}}
@@ -488,15 +489,21 @@ async def test_the_smaller_of_two_nested_limits_holds(model: str, server: ModelS
     assert len(server.requests) == 5
 
 
-async def test_a_sample_that_reaches_the_time_limit_is_no_wrong_answer() -> None:
+async def test_a_sample_that_reaches_the_time_limit_is_no_wrong_answer(clock: Clock) -> None:
     """Inspect AI: a sample that reaches `time_limit` is marked so, and the others are scored."""
+    begun: list[str] = []
 
     async def solve(section: Section) -> str:
+        begun.append(section.id)
         if section.id == "endless":
             await asyncio.Event().wait()
         return "done"
 
-    out = await evaluation(solve, limits={"deadline": 0.2}).ainvoke({"content": "a endless b"})
+    graph = evaluation(solve, limits={"deadline": 50})
+    running = asyncio.ensure_future(graph.ainvoke({"content": "a endless b"}))
+    await until(lambda: len(begun) == 3)
+    clock.advance(51)
+    out = await running
     assert (out["result"], out["missing"]) == (["done", "done"], ["endless"])
     assert (out["branches"]["endless"].status, out["branches"]["endless"].ended_by) == (
         "timed_out",

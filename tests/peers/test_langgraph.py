@@ -33,7 +33,7 @@ from langgraph_parallel import (
     create_voting,
     errors,
 )
-from tests.support.clock import until
+from tests.support.clock import Clock, until
 
 CONFIG: Any = {"configurable": {"thread_id": "1"}}
 GIVEN = {"content": "a b c"}
@@ -309,18 +309,23 @@ async def test_a_later_node_that_fails_does_not_repeat_the_fan_out() -> None:
     assert out["log"] == ["## a\n\na\n\n## b\n\nb\n\n## c\n\nc"]
 
 
-async def test_a_step_that_takes_too_long_keeps_what_it_has() -> None:
+async def test_a_step_that_takes_too_long_keeps_what_it_has(clock: Clock) -> None:
     """LangGraph: `step_timeout` raises, and the step is lost.
 
     Differs: at the deadline what is unfinished is `timed_out`, and the run returns the rest.
     """
+    begun: list[str] = []
 
     async def work(section: Section) -> str:
+        begun.append(section.id)
         if section.id == "b":
             await asyncio.Event().wait()
         return section.id
 
-    out = await fan(work, completion="deadline(0.2)").ainvoke(GIVEN)
+    running = asyncio.ensure_future(fan(work, completion="deadline(50)").ainvoke(GIVEN))
+    await until(lambda: len(begun) == 3)
+    clock.advance(51)
+    out = await running
     assert {key: branch.status for key, branch in out["branches"].items()} == {
         "a": "ok",
         "b": "timed_out",

@@ -30,6 +30,7 @@ from langgraph_parallel import (
     rules,
     votes,
 )
+from tests.support.clock import Clock, until
 from tests.support.server import Gate, ModelServer, Reply
 
 CONFIG: Any = {"configurable": {"thread_id": "1"}}
@@ -114,11 +115,21 @@ async def test_too_few_members_can_be_an_error_that_has_their_answers() -> None:
     assert [branch.value for branch in failed.value.succeeded.values()] == ["tabs"]
 
 
-async def test_the_deadline_of_the_council_closes_it_on_the_answers_it_has() -> None:
+async def test_the_deadline_of_the_council_closes_it_on_the_answers_it_has(clock: Clock) -> None:
     """llm-council: descendants return a partial result at the deadline, with the models that answered."""
-    council = {"ann": says("tabs"), "ben": never}
-    graph = create_scatter_gather(sources=council, synthesizer=lambda g: g.values, limits={"deadline": 0.2})
-    out = await asyncio.wait_for(graph.ainvoke(ASKED), 10)
+    begun = asyncio.Event()
+
+    async def ben(question: Any) -> Any:
+        begun.set()
+        await never(question)
+
+    council = {"ann": says("tabs"), "ben": ben}
+    graph = create_scatter_gather(sources=council, synthesizer=lambda g: g.values, limits={"deadline": 50})
+    running = asyncio.ensure_future(graph.ainvoke(ASKED))
+    await begun.wait()
+    await until(lambda: True)
+    clock.advance(51)
+    out = await running
     assert (out["result"], out["late"], out["run_report"].status) == (["tabs"], ["ben"], "partial")
 
 
