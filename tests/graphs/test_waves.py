@@ -315,7 +315,7 @@ async def test_first_to_answer_wins_a_race(model: str, server: ModelServer) -> N
         ({"wave": 0}, "expected 'lossless', 'all', or an integer of at least 1"),
         (
             {"ballot": {"normalise": "words"}},
-            "choose text, number, option, boxed, without_articles, or pass a function",
+            "choose text, number, option, boxed, without_articles, or pass",
         ),
         ({"on_undecided": "ask"}, "'ask' is not a rule; choose one of"),
         ({"on_undecided": 3}, "is not a worker"),
