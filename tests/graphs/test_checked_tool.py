@@ -5,9 +5,12 @@ from typing import Any
 
 import pytest
 from langchain.agents import create_agent
+from langchain_core.callbacks import BaseCallbackHandler
 from langchain_core.language_models.fake_chat_models import GenericFakeChatModel
 from langchain_core.messages import AIMessage, ToolMessage
 from langchain_core.tools import tool
+from langgraph.checkpoint.memory import InMemorySaver
+from langgraph.types import Command, interrupt
 
 from langgraph_parallel import Check, agents, create_scatter_gather
 from langgraph_parallel.errors import KeptBack, UsageError
@@ -70,6 +73,49 @@ async def test_a_result_that_a_check_flags_is_withheld() -> None:
     told = await checked.ainvoke({"to": "x"})
     assert told == "(send: what it returned is withheld: leaks has not passed it)"
     assert post.sent == ["x"]
+
+
+class Hearer(BaseCallbackHandler):
+    """Keeps the results of tools and chains that it is told."""
+
+    run_inline = True
+
+    def __init__(self) -> None:
+        self.ended: list[str] = []
+
+    def on_tool_end(self, output: Any, **kwargs: Any) -> None:
+        """Keep it."""
+        self.ended.append(str(output))
+
+
+@pytest.mark.parametrize("passes", [True, False])
+async def test_no_trace_shows_a_result_that_is_withheld(passes: bool) -> None:
+    """Handlers are told of both tools; what has passed is shown where the result goes to."""
+    hearer = Hearer()
+    checked = agents.checked_tool(Post(SECRET).tool, output_checks={"c": lambda text: not passes})
+    await checked.ainvoke({"to": "x"}, {"callbacks": [hearer]})
+    assert len(hearer.ended) == 2
+    assert (SECRET in hearer.ended[1]) is passes
+    assert SECRET not in hearer.ended[0]
+
+
+async def test_a_tool_that_asks_a_person_goes_on_with_the_reply() -> None:
+    """The question is put once, and what the tool returns then is checked."""
+    asked: list[str] = []
+
+    @tool
+    async def confirm(to: str) -> str:
+        """Ask a person."""
+        asked.append(to)
+        return f"they said {interrupt('may I?')}"
+
+    checked = agents.checked_tool(confirm, output_checks={"leaks": leaks})
+    source = agents.adapt(checked, input=lambda request: {"to": request})
+    graph = create_scatter_gather(sources={"a": source}, checkpointer=InMemorySaver())
+    config: Any = {"configurable": {"thread_id": "1"}}
+    assert len((await graph.ainvoke({"request": "x"}, config))["__interrupt__"]) == 1
+    out = await graph.ainvoke(Command(resume="yes"), config)
+    assert (out["results"], asked) == ({"a": "they said yes"}, ["x", "x"])
 
 
 def fails(text: str) -> Any:

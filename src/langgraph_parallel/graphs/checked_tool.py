@@ -9,6 +9,7 @@ from typing import Any
 
 from langchain_core.runnables import RunnableConfig
 from langchain_core.tools import BaseTool
+from langgraph.errors import GraphBubbleUp
 from pydantic import PrivateAttr
 
 from langgraph_parallel.arguments import checked
@@ -16,8 +17,10 @@ from langgraph_parallel.errors import KeptBack, UsageError
 from langgraph_parallel.graphs.voting import create_voting
 from langgraph_parallel.nodes.catalogue.answer_checks import AnswerChecks
 from langgraph_parallel.nodes.catalogue.checks import CheckLike, build_check_workers, load_checks
+from langgraph_parallel.nodes.catalogue.gate import Gate
 from langgraph_parallel.nodes.catalogue.guarded import Policy, lets_pass
 from langgraph_parallel.nodes.catalogue.tools import as_tool
+from langgraph_parallel.nodes.catalogue.withheld import withheld_config, within
 from langgraph_parallel.prompts import load_prompt
 from langgraph_parallel.runtime.models import ModelLike
 
@@ -38,7 +41,8 @@ def checked_tool(
 
     For agents of any kind, `create_research`, and as a source of `create_scatter_gather`. A call that a check
     of its input withholds is not made. The model is told which check withheld it, and goes on; of a result
-    that is withheld it gets nothing. The checks of a side run at the same time. They cannot ask a person.
+    that is withheld it gets nothing, and no trace shows it. The checks of a side run at the same time. They
+    cannot ask a person.
 
     Args:
         tool: of LangChain, or a function with a docstring, which describes it to the model.
@@ -110,12 +114,24 @@ class _CheckedTool(BaseTool):
                 await self._before.judge(said, config)
         except KeptBack as withheld:
             return self._withheld("the call was not made", withheld)
-        result = await self._inner.ainvoke(arguments, config)
+        if self._after is None:
+            return await self._inner.ainvoke(arguments, config)
+        gate = Gate([], checks_answer=True)  # traces do not show a result that is withheld, either
+        inner, held = withheld_config(config, gate)
         try:
-            if self._after is not None:
-                await self._after.judge(_as_text(result), config)
+            with within(inner):
+                result = await self._inner.ainvoke(arguments, inner)
+                await self._after.judge(_as_text(result), inner)
         except KeptBack as withheld:
+            gate.close("a check has not passed")
             return self._withheld("what it returned is withheld", withheld)
+        except GraphBubbleUp:
+            if held is not None:
+                await held.flush()  # a person is asked, and the tool goes on from there
+            raise
+        gate.answer_passed()
+        if held is not None:
+            await held.flush()
         return result
 
     def _run(self, config: RunnableConfig, **arguments: Any) -> Any:
