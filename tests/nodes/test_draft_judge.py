@@ -6,7 +6,6 @@ from decimal import Decimal
 from fractions import Fraction
 from typing import Any
 
-import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -29,6 +28,19 @@ class Marked(BaseModel):
     reason: str = ""
 
 
+class Scalar:
+    """A number of another library, such as NumPy's; or an array, which is none."""
+
+    def __init__(self, value: Any) -> None:
+        self._value = value
+
+    def __repr__(self) -> str:
+        return f"Scalar({self._value!r})"
+
+    def __float__(self) -> float:
+        return float(self._value)
+
+
 @pytest.mark.parametrize(
     ("returned", "score"),
     [
@@ -38,9 +50,7 @@ class Marked(BaseModel):
         (False, 0),
         (Decimal("0.25"), 0.25),
         (Fraction(1, 4), 0.25),
-        (np.float32(0.5), 0.5),
-        (np.bool_(True), 1),
-        (np.array(0.5), 0.5),
+        (Scalar(0.5), 0.5),
         ({"score": 3}, 3),
         ({"score": True, "other": "ignored"}, 1),
         (Marked(score=2), 2),
@@ -66,7 +76,7 @@ def test_numbers_and_what_holds_one_are_scores(returned: Any, score: float) -> N
         "good",
         [1],
         1j,
-        np.array([1.0, 2.0]),
+        Scalar("of several numbers"),
         {},
         {"score": None},
         {"score": "0.5"},
