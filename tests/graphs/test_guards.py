@@ -158,6 +158,30 @@ async def test_nothing_is_seen_that_a_check_caught_under_any_timing(part: int) -
     assert withheld > 30
 
 
+async def test_what_a_graph_in_an_answer_streams_follows_once_it_is_released() -> None:
+    """Its own events, and the updates of its nodes, in their order."""
+
+    async def turn() -> None:
+        await asyncio.sleep(0)
+
+    class State(TypedDict, total=False):
+        messages: list[Any]
+
+    async def node(state: State) -> Any:
+        get_stream_writer()({"said": "so far"})
+        return {"messages": [AIMessage("Patch it.")]}
+
+    builder = StateGraph(State)
+    builder.add_node("node", node)
+    builder.add_edge(START, "node")
+    for flagged in (False, True):
+        graph = create_guarded(worker=builder.compile(), checks={"a": lambda text, flagged=flagged: flagged})
+        modes: Any = ["custom", "updates"]
+        seen = [chunk async for chunk in graph.astream(MESSAGE, stream_mode=modes, subgraphs=True)]
+        assert ("so far" in repr(seen)) is not flagged
+        assert ("'node'" in repr(seen)) is not flagged
+
+
 async def test_events_of_an_app_do_not_show_a_withheld_answer() -> None:
     """`astream_events` of a graph that has the guarded one as a node."""
 

@@ -15,6 +15,7 @@ from langchain_core.outputs import ChatGeneration, Generation, LLMResult
 from langchain_core.runnables import RunnableConfig
 from langchain_core.runnables.config import var_child_runnable_config
 from langgraph.checkpoint.base import BaseCheckpointSaver
+from langgraph.pregel.protocol import StreamProtocol
 from langsmith import tracing_context
 
 from langgraph_parallel.nodes.work.held_saver import HeldSaver
@@ -86,7 +87,9 @@ def withheld_config(
         kept.inheritable_handlers = [
             new for old in callbacks.inheritable_handlers if (new := made[id(old)]) is not None
         ]
-    inner = {key: value for key, value in (given.get("configurable") or {}).items() if key != _STREAM}
+    inner: dict[str, Any] = dict(given.get("configurable") or {})
+    if (stream := inner.get(_STREAM)) is not None:
+        inner[_STREAM] = StreamProtocol(gate.hold(stream), stream.modes)
     saver: HeldSaver | None = None
     if isinstance(checkpointer := inner.get(_CHECKPOINTER), BaseCheckpointSaver):
         saver = inner[_CHECKPOINTER] = HeldSaver(checkpointer)
