@@ -29,8 +29,8 @@ from langgraph_parallel import (
 
 NAMES = "abcd"
 CONFIG: Any = {"configurable": {"thread_id": "1"}}
-PARTS, RUNS = 4, 75
-"""Files of runs, and runs in each."""
+PARTS, RUNS = 4, 50
+"""Parts of the test, and runs in each."""
 
 
 class Office:
