@@ -182,6 +182,35 @@ async def test_what_a_graph_in_an_answer_streams_follows_once_it_is_released() -
         assert ("'node'" in repr(seen)) is not flagged
 
 
+async def test_what_an_answer_shows_before_it_asks_a_person_stays_held() -> None:
+    """The checks of the message have passed, those of the answer have not run yet."""
+
+    async def worker(message: str) -> str:
+        get_stream_writer()({"said": SECRET})
+        await RunnableLambda(lambda text: text).ainvoke(SECRET)
+        return f"{SECRET} {interrupt('go on?')}"
+
+    for flagged in (False, True):
+        tracer, saver = Tracer(), InMemorySaver()
+        graph = create_guarded(
+            worker=worker,
+            checks={"a": lambda text: False},
+            answer_checks={"b": lambda text, flagged=flagged: flagged},
+            checkpointer=saver,
+        )
+        config: Any = {**CONFIG, "callbacks": [tracer]}
+        modes: Any = ["custom", "updates", "messages"]
+        seen = [chunk async for chunk in graph.astream(MESSAGE, config, stream_mode=modes)]
+        assert "go on?" in repr(seen)
+        assert SECRET not in repr([seen, tracer.seen])
+        resumed = graph.astream(Command(resume="yes"), config, stream_mode=modes)
+        seen = [chunk async for chunk in resumed]
+        assert (SECRET in repr(seen)) is not flagged
+        stored: list[Any] = [dict(saver.storage), dict(saver.writes), dict(saver.blobs)]
+        if flagged:
+            assert SECRET not in repr([tracer.seen, *stored])
+
+
 async def test_events_of_an_app_do_not_show_a_withheld_answer() -> None:
     """`astream_events` of a graph that has the guarded one as a node."""
 

@@ -62,7 +62,7 @@ def create_guarded(
     cancelled: its connection is closed, and the rest of it is never generated. A withheld answer is in no
     output, event, trace or checkpoint. Traces show the steps of an answer without their contents, until it is
     released. (A graph in it that was compiled with a checkpointer of its own, or LangGraph's `@task`, stores
-    what it likes.)
+    what it likes; a graph in it that asks a person stores how far it has come.)
 
     Args:
         model: of the answer and the checks; by default the one that the environment names.

@@ -16,7 +16,6 @@ from langgraph_parallel.nodes.catalogue.answer_checks import AnswerChecks, PartC
 from langgraph_parallel.nodes.catalogue.gate import Gate
 from langgraph_parallel.nodes.catalogue.withheld import withheld_config, within
 from langgraph_parallel.nodes.work.ask import Ask
-from langgraph_parallel.nodes.work.held_saver import HeldSaver
 from langgraph_parallel.nodes.work.json_data import as_json
 from langgraph_parallel.nodes.work.render import as_text
 from langgraph_parallel.nodes.work.workers import Composed, Worker, asks_in, invoke
@@ -76,9 +75,12 @@ class WithheldAnswer(Composed):
         try:
             with within(inner):
                 answer = await self._checked(gate, input, inner)
-        except (GraphInterrupt, NotStarted, DeadlineExceeded):
-            # A person is asked, and a redrive follows, only if the answer may be released.
-            await self._wait(gate, bound, held)
+        except (GraphInterrupt, NotStarted, DeadlineExceeded) as ended:
+            # A person is asked, and a redrive follows, only if the message has passed. The answer itself has
+            # not been checked: what it has shown so far stays held.
+            await _wait(gate, bound)
+            if held is not None and isinstance(ended, GraphInterrupt):
+                await held.flush()  # a graph in the answer goes on from there
             raise
         except KeptBack:
             gate.take_back()
@@ -87,17 +89,11 @@ class WithheldAnswer(Composed):
             if gate.is_open or is_explained(error):  # by what the endpoint said, which is no answer
                 raise
             raise without_text(error, "the answer") from None
-        await self._wait(gate, bound, held)
-        return answer
-
-    async def _wait(self, gate: Gate, bound: Bound | None, held: HeldSaver | None) -> None:
-        """Wait for the gate, and store what was held until then."""
-        if bound is not None:
-            bound.hold()  # the checks end in time themselves; the answer is ready, and must not end with them
-        await gate.wait()
+        await _wait(gate, bound)
         gate.answer_passed()
         if held is not None:
             await held.flush()
+        return answer
 
     async def _checked(self, gate: Gate, input: Any, config: RunnableConfig) -> Any:
         """Return the answer, with the outcomes of its checks if it has any."""
@@ -139,6 +135,13 @@ class WithheldAnswer(Composed):
         if isinstance(self._worker, Ask):
             return self._worker.estimate(_input_of(self._worker, input), run, context) + checks
         return Estimate(notes=["calls made by a worker that answers are not included"]) + checks
+
+
+async def _wait(gate: Gate, bound: Bound | None) -> None:
+    """Wait until the checks of the message have passed."""
+    if bound is not None:
+        bound.hold()  # the checks end in time themselves; the answer is ready, and must not end with them
+    await gate.wait()
 
 
 @contextmanager
