@@ -108,7 +108,7 @@ def create_best_of(
         prompts: replacements of shipped prompts: `draft`, `refine`, `compare`, `score`, `merge`.
         name: shown in traces: `best_of[draft 2]`.
         options: `limits`, `completion` (of the drafts of the first wave), `checkpointer`, `store`; see
-            `GraphOptions`. Each wave takes four steps of LangGraph's `recursion_limit`.
+            `GraphOptions`.
 
     Raises:
         UsageError: an argument is not valid, or arguments contradict each other.
@@ -140,7 +140,6 @@ def create_best_of(
             outputs=judging.outputs,
         ),
         next_round=contest.next_round,
-        most_rounds=contest.most_rounds,
         later_sections=contest.later_sections,
         close=contest.close,
         not_asked=contest.spared,

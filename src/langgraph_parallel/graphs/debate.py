@@ -99,7 +99,6 @@ def create_debate(
         plan=debate.plan,
         workers=Workers(debate.workers, inputs=debate.inputs),
         next_round=debate.next_round,
-        most_rounds=max_rounds,
         later_sections=debate.later_sections,
         close=debate.close,
         needs_results=False,

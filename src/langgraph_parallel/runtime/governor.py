@@ -41,7 +41,7 @@ from langgraph_parallel.runtime.open_call import OpenCall
 from langgraph_parallel.runtime.prices import Priced
 from langgraph_parallel.runtime.recording import Unheard, read_usage, recording, step_of
 from langgraph_parallel.runtime.redis_limits import get_shared
-from langgraph_parallel.runtime.run import current_run
+from langgraph_parallel.runtime.run import current_run, find_run
 from langgraph_parallel.runtime.slots import Rates
 
 
@@ -141,7 +141,12 @@ _HANDLERS = (_SyncGovernor(), _AsyncGovernor())
 
 
 def governed_config(config: RunnableConfig) -> RunnableConfig:
-    """Return a config below which every chat model obeys the run that it is called in."""
+    """Return a config below which every chat model obeys the run that it is called in.
+
+    Graphs of others get back the limit of steps that the run was given: it is lifted for ours only.
+    """
+    if (run := find_run(config)) is not None:
+        config = {**config, "recursion_limit": run.steps_of_others}
     callbacks: Any = config.get("callbacks")
     if callbacks is None or isinstance(callbacks, list):
         others = [handler for handler in callbacks or [] if handler not in _HANDLERS]

@@ -7,6 +7,7 @@ reaches every level, and two runs in one process share nothing but the limiters.
 
 import contextlib
 import math
+import os
 import threading
 import time
 import weakref
@@ -30,6 +31,8 @@ from langgraph_parallel.runtime.limits import Limits, limits_from_environment, m
 
 _KEY = "__langgraph_parallel_run"
 """Key in the config; LangGraph keeps keys with two underscores out of traces and checkpoints."""
+_STEPS = 2**31 - 1
+"""LangGraph's limit of steps for our graphs: their loops end by their own bounds."""
 
 
 class Run:
@@ -78,6 +81,8 @@ class Run:
         self.budget: Budget = Budget(own, outer.budget.chain if outer else ())
         self.deadline: float | None = self._earliest_deadline(own)
         """When the run must end, on the clock of `time.monotonic`."""
+        self.steps_of_others: int = outer.steps_of_others if outer else _default_steps()
+        """LangGraph's limit of steps (`recursion_limit`) for graphs of others inside of this run."""
         self.fan_out = FanOut(completion)
         # Weak: a drain must reach the inner runs in progress, and no other purpose keeps them alive.
         self._inner: weakref.WeakSet[Run] = weakref.WeakSet()
@@ -209,7 +214,14 @@ class Run:
     def within(self, config: RunnableConfig | None) -> RunnableConfig:
         """Return the config with this run in it, for the levels below."""
         config = config or {}
-        return {**config, "configurable": {**(config.get("configurable") or {}), _KEY: self}}
+        if (steps := config.get("recursion_limit")) not in (None, _STEPS):
+            self.steps_of_others = steps
+        inner = {**(config.get("configurable") or {}), _KEY: self}
+        return {**config, "recursion_limit": _STEPS, "configurable": inner}
+
+
+def _default_steps() -> int:
+    return int(os.environ.get("LANGGRAPH_DEFAULT_RECURSION_LIMIT", "10007"))
 
 
 _active: "weakref.WeakSet[Run]" = weakref.WeakSet()

@@ -147,7 +147,6 @@ class Contest:
             **judging.inputs,
             MERGE: lambda section: {**section.data, "drafts": _number_texts(_earlier_texts(section))},
         }
-        self.most_rounds = 2 * drafting.waves + self._merge
 
     def plan(self, given: Mapping[str, Any], context: Context) -> Sequence[Section]:
         """Return the sections of the first wave.

@@ -56,7 +56,6 @@ def plan_node(flow: Flow) -> Callable[..., Any]:
             notes = (await make_plan(flow, given, context)).notes if flow.keeps_notes else {}
             return {"problems": {}, "notes": notes, **resumed, "calls": Overwrite(resumed["calls"])}
         _check_models(flow, run, context)
-        _check_steps(flow, config)
         problems: dict[str, str] = {}
         sections: Sections = []
         made: Mapping[str, Any] = {}
@@ -96,22 +95,6 @@ def _check_models(flow: Flow, run: Run, context: Context) -> None:
     for ask in flow.asks if flow.asks_models(context) else ():
         require_model(ask.chosen(context))
         check_prices(run.limits_for(ask.limits), [ask.chosen(context)])
-
-
-def _check_steps(flow: Flow, config: RunnableConfig) -> None:
-    """Check that LangGraph allows all rounds: it would end the run in the middle of them, with an error.
-
-    Raises:
-        UsageError: the config allows fewer steps.
-    """
-    limit = config.get("recursion_limit")
-    # One for the input, the plan and the close each; in each round one for the workers, and one that gathers.
-    steps = 3 + 2 * (flow.most_rounds or 0)
-    if limit is not None and steps > limit:
-        raise UsageError(
-            f"{flow.name} may have {flow.most_rounds} rounds, which are {steps} steps of LangGraph, but the "
-            f"config has recursion_limit={limit}; raise it to at least {steps}, or plan fewer rounds"
-        )
 
 
 async def make_plan(flow: Flow, given: Mapping[str, Any], context: Context) -> NotedPlan:

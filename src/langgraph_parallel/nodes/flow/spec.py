@@ -57,8 +57,6 @@ class Flow:
     close: Close
     next_round: NextRound | None = None
     """Plans further rounds; None for a single round. Sections may need sections of any round."""
-    most_rounds: int | None = None
-    """The most rounds, the first one included; None if it is not known before the run."""
     not_asked: Callable[[Gathered], int] = lambda gathered: 0
     """Number of sections that were spared, because the results were good enough without them."""
     settings: Mapping[str, JsonValue] = field(default_factory=dict)
