@@ -24,6 +24,7 @@ from langgraph_parallel import (
     split,
     synthesize,
 )
+from tests.support.fans import GIVEN, numbered
 from tests.support.server import Gate, ModelServer, Reply
 
 TEXT = "# Water\nIt boils.\n# Iron\nIt melts.\n# Wood\nIt burns.\n"
@@ -175,13 +176,22 @@ async def test_records_are_merged_field_by_field() -> None:
     assert out["result"] == {"tags": ["shared", "A", "B"], "words": 7, "lang": "en"}
 
 
-async def test_sections_beyond_the_limit_are_skipped_by_name() -> None:
-    """What a limit leaves out is a skipped branch and a missing section."""
-    graph = create_sectioning(planner=split.by_heading(), worker=lambda s: s.title)
-    out = await graph.ainvoke({"content": TEXT}, context=Context(limits=Limits(max_sections=2)))
-    assert out["branches"]["3"].status == "skipped"
-    assert "beyond the limit of 2 sections" in out["branches"]["3"].error
-    assert out["result"].endswith("Missing: Wood.")
+async def test_more_sections_than_are_sent_at_once_follow_in_chunks() -> None:
+    """Nothing is left out: as many as are allowed run together, and the others when these have ended."""
+    at_once: list[int] = []
+    running = 0
+
+    async def work(section: Section) -> str:
+        nonlocal running
+        running += 1
+        at_once.append(running)
+        await asyncio.sleep(0)
+        running -= 1
+        return section.title
+
+    graph = create_sectioning(planner=numbered(7), worker=work)
+    out = await graph.ainvoke(GIVEN, context=Context(limits=Limits(max_sections=3)))
+    assert (out["run_report"].branches, max(at_once), out["missing"]) == ({"ok": 7}, 3, [])
 
 
 async def test_a_vote_is_a_worker_and_its_calls_add_up(model: str, server: ModelServer) -> None:

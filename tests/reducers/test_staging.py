@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from langgraph_parallel.errors import PlanError
 from langgraph_parallel.records import Branch, Section
-from langgraph_parallel.reducers.staging import check_plan, earliest_round, find_cycle, hand_results, stage
+from langgraph_parallel.reducers.staging import Handed, check_plan, earliest_round, find_cycle, stage
 
 
 def section(name: str, *needs: str, **more: Any) -> Section:
@@ -49,10 +49,12 @@ def test_what_needs_a_failed_section_will_never_be_ready() -> None:
 def test_a_worker_gets_what_its_section_needs_by_title() -> None:
     """Results are keyed by title, or by id if titles repeat."""
     done = branches(a="ok", b="ok")
-    assert hand_results(PLAN, done, ["c"])[0].earlier == {"A": "<a>", "B": "<b>"}
+    assert Handed(PLAN, done).section("c").earlier == {"A": "<a>", "B": "<b>"}
     same_title = [section("a"), Section(id="b", title="A"), section("c", "a", "b")]
-    assert hand_results(same_title, done, ["c"])[0].earlier == {"a": "<a>", "b": "<b>"}
-    assert hand_results(PLAN, done, ["d"]) == [PLAN[3]]
+    assert Handed(same_title, done).section("c").earlier == {"a": "<a>", "b": "<b>"}
+    assert Handed(PLAN, done).section("d") == PLAN[3]
+    late = Handed(PLAN, branches(a="ok", b="failed"))
+    assert late.section("c", {"b": branch("b")}).earlier == {"A": "<a>", "B": "<b>"}
 
 
 @pytest.mark.parametrize(

@@ -10,11 +10,12 @@ from typing_extensions import TypedDict
 from langgraph_parallel.graphs.options import GraphOptions, resolve
 from langgraph_parallel.nodes.fan_out.branch import branch_node
 from langgraph_parallel.nodes.fan_out.scatter import scatter_answers_to, scatter_to
-from langgraph_parallel.nodes.fan_out.state import BRANCHES, MISSING, RUN_REPORT, typed_dict
-from langgraph_parallel.nodes.fan_out.task import task_type
+from langgraph_parallel.nodes.fan_out.state import BRANCHES, MISSING, PUT_OFF_IDS, RUN_REPORT, typed_dict
+from langgraph_parallel.nodes.fan_out.task import SentTask
 from langgraph_parallel.nodes.flow.estimate import flow_estimator
 from langgraph_parallel.nodes.flow.nodes import (
     ask_person_node,
+    assignments,
     close_node,
     first_round_ids,
     gather_node,
@@ -53,6 +54,7 @@ class _Inner(FlowOutput):
     """Later-round results of the previous run, keyed by fingerprint."""
     problems: dict[str, str]
     """Failed steps outside of branches, each with its cause."""
+    put_off: PUT_OFF_IDS
     stamp: STAMP
 
 
@@ -92,19 +94,23 @@ def _wire(flow: Flow) -> StateGraph[Any, Any, Any, Any]:
         output_schema=typed_dict(f"{flow.name}Output", flow.output, FlowOutput),
     )
     close, only, tasks = flow.close_name, flow.workers.only, section_tasks(flow)
+    how: dict[str, Any] = {
+        "assignments": assignments(flow),
+        "quiet": flow.quiet,
+        "on_resume": watch_again(flow),
+    }
     branch = (
         branch_node(
             only,
             "section",
             input_for=flow.workers.input_for,
-            quiet=flow.quiet,
-            on_resume=watch_again(flow),
+            **how,
         )
         if only  # a graph that is the only worker is drawn as a subgraph
-        else branch_node(flow.workers, "section", quiet=flow.quiet, on_resume=watch_again(flow))
+        else branch_node(flow.workers, "section", **how)
     )
     builder.add_node("plan", plan_node(flow))
-    builder.add_node("worker", branch, input_schema=task_type("SectionTask", Section))
+    builder.add_node("worker", branch, input_schema=SentTask)
     builder.add_node("gather", gather_node(flow))
     builder.add_node(close, close_node(flow))
     builder.add_edge(START, "plan")

@@ -14,7 +14,7 @@ from langgraph_parallel.graphs.options import GraphOptions, resolve
 from langgraph_parallel.nodes.fan_out.branch import branch_node
 from langgraph_parallel.nodes.fan_out.scatter import scatter_to
 from langgraph_parallel.nodes.fan_out.state import BRANCHES, MISSING, RUN_REPORT, typed_dict
-from langgraph_parallel.nodes.fan_out.task import task_type
+from langgraph_parallel.nodes.fan_out.task import SentTask
 from langgraph_parallel.nodes.vote.ballots import BallotFormat, BallotParser
 from langgraph_parallel.nodes.vote.electorate import Electorate, WorkerVoters
 from langgraph_parallel.nodes.vote.escalate import check_no_waiting, escalate_node
@@ -27,6 +27,7 @@ from langgraph_parallel.nodes.vote.fallback import (
 )
 from langgraph_parallel.nodes.vote.judge import Judge
 from langgraph_parallel.nodes.vote.nodes import (
+    ASSIGNMENTS,
     all_voters,
     close_node,
     open_node,
@@ -253,12 +254,11 @@ def _wire(settings: VoteSettings, question: Any) -> StateGraph[Any, Any, Any, An
         input_schema=VotingInput if question is str else typed_dict("VotingInput", asked),
         output_schema=VotingOutput,
     )
-    task = task_type("VoteTask", typed_dict("Vote", {"voter": str}, asked))
     router, paths = scatter_to("voter", voter_tasks(settings), join="close", counted=all_voters)
     builder.add_node("open", open_node(settings))
-    builder.add_node(
-        "voter", branch_node(settings.electorate, "voter", on_resume=watch_again(settings)), input_schema=task
-    )
+    again = watch_again(settings)
+    voter = branch_node(settings.electorate, "voter", assignments=ASSIGNMENTS, on_resume=again)
+    builder.add_node("voter", voter, input_schema=SentTask)
     builder.add_node("tally", tally_node(settings))
     builder.add_node("close", close_node(settings))
     builder.add_edge(START, "open")

@@ -4,6 +4,8 @@ import hashlib
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from copy import deepcopy
+from functools import cached_property
+from types import MappingProxyType
 from typing import NamedTuple
 
 from pydantic import JsonValue
@@ -95,7 +97,7 @@ def _find_blocked(
     causes = dict(causes)
     blocked: dict[str, str] = {}
     while newly_blocked := {
-        section.id: f"unmet need {titles[need]!r}: {causes[need]}"
+        section.id: _unmet(titles[need], causes[need])
         for section in waiting
         if section.id not in blocked
         for need in section.needs
@@ -106,20 +108,81 @@ def _find_blocked(
     return blocked
 
 
-def hand_results(
-    sections: Sequence[Section], branches: Mapping[str, Branch], ids: Iterable[str]
-) -> list[Section]:
-    """Return the sections with these ids as their workers receive them, with the results that they need."""
-    titles, by_id = _unique_titles(sections), {section.id: section for section in sections}
+def start_order(sections: Sequence[Section], branches: Mapping[str, Branch]) -> list[str]:
+    """Return the ids of the sections that can start now, or once others among them have ended.
 
-    def with_results(section: Section) -> Section:
+    Each comes after those that it needs; else they are in plan order, those that can start at once first.
+
+    Args:
+        sections: the whole plan, checked by `check_plan`.
+        branches: the branches so far, by section id.
+
+    >>> start_order([Section(id="a", title="A", needs=["b"]), Section(id="b", title="B")], {})
+    ['b', 'a']
+    """
+    blocked = stage(sections, branches).blocked
+    done = {key for key, branch in branches.items() if branch.ok and not branch.escalations}
+    left = {
+        section.id: len(set(section.needs) - done)
+        for section in sections
+        if section.id not in branches and section.id not in blocked
+    }
+    needed_by: dict[str, list[str]] = {}
+    for section in sections:
+        for need in set(section.needs) - done if section.id in left else ():
+            needed_by.setdefault(need, []).append(section.id)
+    order = [id for id, needs in left.items() if needs == 0]
+    for id in order:  # it grows
+        for dependent in needed_by.get(id, ()):
+            left[dependent] -= 1
+            if left[dependent] == 0:
+                order.append(dependent)
+    return order
+
+
+class Handed:
+    """The sections as their workers receive them, with the results that they need.
+
+    Args:
+        sections: the whole plan.
+        branches: the branches so far, by section id.
+    """
+
+    def __init__(self, sections: Sequence[Section], branches: Mapping[str, Branch]) -> None:
+        self._branches = branches
+        self._by_id = {section.id: section for section in sections}
+
+    @cached_property
+    def titles(self) -> Mapping[str, str]:
+        """Titles by id, under which results are handed; the id where a title is not unique."""
+        return _unique_titles(list(self._by_id.values()))
+
+    def planned(self, id: str) -> Section:
+        """Return a section as it was planned."""
+        return self._by_id[id]
+
+    def section(self, id: str, ended: Mapping[str, Branch] = MappingProxyType({})) -> Section:
+        """Return a section as its worker receives it.
+
+        Args:
+            id: of the section.
+            ended: branches that have ended since.
+        """
+        section = self._by_id[id]
         if not section.needs:
             return section
+        branches = {need: ended.get(need) or self._branches[need] for need in section.needs}
         # A copy for each: what a worker does with it is seen neither in the record nor by its siblings.
-        results = {titles[need]: deepcopy(branches[need].value) for need in section.needs}
+        results = {self.titles[need]: deepcopy(branches[need].value) for need in section.needs}
         return section.model_copy(update={"earlier": results})
 
-    return [with_results(by_id[key]) for key in ids]
+    def unmet(self, need: Branch) -> str:
+        """Return why a section is skipped that needs one that failed."""
+        return _unmet(self.titles[need.id], need.error or need.status)
+
+
+def _unmet(title: str, cause: str) -> str:
+    return f"unmet need {title!r}: {cause}"
 
 
 def earliest_round(sections: Sequence[Section], branches: Mapping[str, Branch]) -> int:

@@ -6,24 +6,37 @@ ends like any other branch that is not needed, and nobody is asked.
 """
 
 import asyncio
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, NamedTuple, TypeVar
 
 from langgraph_parallel.records import Branch
 from langgraph_parallel.reducers.completion import Completion
 from langgraph_parallel.runtime.bound import Bound
 from langgraph_parallel.runtime.early_end import EarlyEnd, Race, Watch
 
+T = TypeVar("T")
+
 
 class _Superstep:
     """The branches that LangGraph runs at the same time, and waits for.
 
     Args:
-        size: their number.
+        size: their number; None if they may start one after another, so that none waits for all.
+        ended: the records, by id, of those that had ended before the run was resumed; None for one that was
+            put off.
     """
 
-    def __init__(self, size: int) -> None:
-        self._unsettled = size
+    def __init__(self, size: int | None, ended: Mapping[str, Branch | None]) -> None:
+        self._unsettled = 0 if size is None else size - len(ended)
+        self._records: dict[str, asyncio.Future[Branch | None]] = {}
         self.settled = asyncio.Event()
-        """Set once each branch has ended, or is held."""
+        """Set once each branch has ended, is held, or is put off."""
+        self.assignments: Any = None
+        """What its branches do."""
+        if self._unsettled <= 0:
+            self.settled.set()
+        for id, branch in ended.items():
+            self.record(id).set_result(branch)
 
     def leave(self) -> None:
         """Count a branch as settled."""
@@ -31,28 +44,90 @@ class _Superstep:
         if self._unsettled <= 0:
             self.settled.set()
 
+    def record(self, id: str) -> "asyncio.Future[Branch | None]":
+        """Return the future record of a branch: None if it ends without one, or waits for a person."""
+        if id not in self._records:
+            self._records[id] = asyncio.get_running_loop().create_future()
+        return self._records[id]
+
+
+class Needs(NamedTuple):
+    """The branches that another one needs, once it can be said whether it may start."""
+
+    ended: Mapping[str, Branch]
+    """Their records, if all have ended ok."""
+    failed: Branch | None = None
+    """The record of one that has failed."""
+    put_off: bool = False
+    """Whether one waits for a person, or was ended because it is not needed."""
+
+
+_PUT_OFF = frozenset({"completion", "stop", "drain"})
+"""What ends a branch without a failure: what needs it is decided on when all branches have ended."""
+
 
 class Place:
     """The place of one branch among those that run at the same time.
 
     Args:
-        superstep: the branches that it is one of; None if it waits for no others.
+        superstep: the branches that it is one of; None if it is alone.
+        id: of the branch.
     """
 
-    def __init__(self, superstep: _Superstep | None = None) -> None:
-        self._superstep, self._left = superstep, False
+    def __init__(self, superstep: _Superstep | None = None, id: str = "") -> None:
+        self._superstep, self._id, self._left = superstep, id, False
+        self.record: Branch | None = None
+        """The record of the branch, once it has ended."""
 
-    def leave(self) -> None:
-        """Note that the branch has ended, or waits for a person; once."""
-        if self._superstep is not None and not self._left:
-            self._left = True
-            self._superstep.leave()
+    def __enter__(self) -> "Place":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._leave()
+
+    def shared(self, make: Callable[[], T]) -> T:
+        """Return what the branches of the superstep share; the first one makes it."""
+        if self._superstep is None:
+            return make()
+        if self._superstep.assignments is None:
+            self._superstep.assignments = make()
+        made: T = self._superstep.assignments
+        return made
+
+    async def needs(self, ids: Sequence[str]) -> Needs:
+        """Wait for other branches of the superstep, as long as this one may still start."""
+        assert self._superstep is not None
+        records = {id: self._superstep.record(id) for id in ids}
+        while True:
+            ended = {id: record.result() for id, record in records.items() if record.done()}
+            if any(branch is None or branch.escalations for branch in ended.values()):
+                return Needs({}, put_off=True)
+            failed = [branch for branch in ended.values() if branch is not None and not branch.ok]
+            if failed:
+                # The cause itself, rather than one that was skipped for it.
+                first = min(failed, key=lambda branch: branch.status == "skipped")
+                put_off = first.ended_by in _PUT_OFF
+                return Needs({}, None if put_off else first, put_off)
+            waiting = [record for record in records.values() if not record.done()]
+            if not waiting:
+                return Needs({id: branch for id, branch in ended.items() if branch is not None})
+            await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
 
     async def wait(self) -> None:
         """Wait until each of the other branches has ended, or waits for a person as well."""
-        self.leave()
+        self._leave()
         if self._superstep is not None:
             await self._superstep.settled.wait()
+
+    def _leave(self) -> None:
+        """Note that the branch has ended, or waits for a person; once."""
+        if self._superstep is None or self._left:
+            return
+        self._left = True
+        record = self._superstep.record(self._id)
+        if not record.done():
+            record.set_result(self.record)
+        self._superstep.leave()
 
 
 class FanOut:
@@ -71,21 +146,20 @@ class FanOut:
         self._superstep: tuple[object, _Superstep] | None = None
         self.taken_up: asyncio.Future[None] | None = None
         """Set once the branch that starts first has looked what had ended before the run was resumed."""
-        self._ended_before = 0
+        self._ended_before: Mapping[str, Branch | None] = {}
 
-    def enter(self, step: object, size: int | None) -> Place:
+    def enter(self, id: str, step: object, size: int | None) -> Place:
         """Return the place of a branch that starts.
 
         Args:
+            id: of the branch.
             step: tells its superstep from others.
             size: number of branches of the superstep; None if they may start one after another.
         """
-        if size is None:
-            return Place()
         if self._superstep is None or self._superstep[0] != step:
-            self._superstep = (step, _Superstep(size - self._ended_before))
-            self._ended_before = 0
-        return Place(self._superstep[1])
+            self._superstep = (step, _Superstep(size, self._ended_before))
+            self._ended_before = {}
+        return Place(self._superstep[1], id)
 
     def open_policy(self, planned: int, kept: int) -> None:
         """Start the clock of the completion policy, with the first branch that it counts.
@@ -97,16 +171,17 @@ class FanOut:
         if self._early_end is None and self._policy is not None:
             self._early_end = EarlyEnd(self._policy, planned, kept, self.bounds)
 
-    def take_up(self, ended: list[Branch], *, planned: bool) -> None:
+    def take_up(self, ended: Mapping[str, Branch | None], *, planned: bool) -> None:
         """Note what had ended of the superstep before the run was resumed.
 
         Args:
-            ended: the records.
+            ended: the records by id; None for a branch that was put off.
             planned: whether the completion policy counts them.
         """
-        self._ended_before = len(ended)
-        for branch in ended:
-            self.ended(branch, planned=planned)
+        self._ended_before = ended
+        for branch in ended.values():
+            if branch is not None:
+                self.ended(branch, planned=planned)
 
     def admit(self, bound: Bound, *, planned: bool) -> None:
         """End a branch that starts when it is not needed any more.

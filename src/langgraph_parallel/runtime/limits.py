@@ -155,9 +155,8 @@ class Limits(Record):
     max_sections: int = Field(
         1000,
         ge=1,
-        title="Sections",
-        description="Maximum branches of one fan-out; the others are reported as missing. A later round "
-        "with more is not started, and the graph closes on the results so far.",
+        title="Sections at once",
+        description="Maximum branches in one step of LangGraph; the others follow when these have ended.",
     )
 
 

@@ -28,7 +28,6 @@ from langgraph_parallel.reducers.canonical import canonical
 from langgraph_parallel.reducers.joins.pairwise import pairings
 from langgraph_parallel.runtime.context import Context
 from langgraph_parallel.runtime.models import ModelLike
-from langgraph_parallel.runtime.run import current_run
 
 COMPARE, SCORE, MERGE = f"{RESERVED}compare", f"{RESERVED}score", f"{RESERVED}merge"
 Method = Literal["pairs", "rubric"]
@@ -153,16 +152,8 @@ class Contest:
 
         Raises:
             InputError: there is no task.
-            UsageError: a round would have more sections than it may have.
         """
-        sections, limit = self._drafting.plan(given, context), current_run().limits.max_sections
-        count = len(self._drafting.names)
-        if self._judging.in_pairs and (pairs := count * (count - 1)) > limit:
-            raise UsageError(
-                f"{count} drafts need {pairs} comparisons; the limit of a round is {limit}; use fewer "
-                "drafters, or method='rubric'"
-            )
-        return sections
+        return self._drafting.plan(given, context)
 
     def next_round(self, gathered: Gathered) -> Sequence[Section]:
         """Return the sections that judge what is new, then the next wave; in the end the one that merges.

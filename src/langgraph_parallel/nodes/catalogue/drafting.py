@@ -15,7 +15,6 @@ from langgraph_parallel.prompts import Prompt, list_prompts, load_prompt
 from langgraph_parallel.records import Draft, Section
 from langgraph_parallel.runtime.context import Context
 from langgraph_parallel.runtime.models import ModelLike
-from langgraph_parallel.runtime.run import current_run
 
 RESERVED = "judge/"
 """How the names of workers begin that do not draft."""
@@ -81,15 +80,8 @@ class Drafting:
 
         Raises:
             InputError: there is no task.
-            UsageError: a wave has more drafts than a round has sections.
         """
         task = require_text(given, "task")
-        limit = current_run().limits.max_sections
-        if self.waves > 1 and self._wave > limit:
-            raise UsageError(
-                f"wave is {self._wave}, but a round has at most {limit} sections; use a smaller wave, or "
-                "raise max_sections"
-            )
         return [_section(name, task, {"task": task}) for name in self.names[: self._wave]]
 
     def not_asked(self, gathered: Gathered) -> list[str]:

@@ -15,8 +15,8 @@ from pydantic import BaseModel
 from langgraph_parallel.nodes.fan_out import handover
 from langgraph_parallel.nodes.fan_out.handover import Handover
 from langgraph_parallel.nodes.fan_out.outcome import Outcome, handoff_error
-from langgraph_parallel.nodes.fan_out.taken_up import TakeUp, take_up
-from langgraph_parallel.nodes.fan_out.task import BranchEvent, BranchUpdate, Task
+from langgraph_parallel.nodes.fan_out.taken_up import PUT_OFF, TakeUp, read_state, take_up
+from langgraph_parallel.nodes.fan_out.task import AssignmentsIn, BranchEvent, BranchUpdate, SentTask, Task
 from langgraph_parallel.nodes.work.ask import Ask
 from langgraph_parallel.nodes.work.workers import Worker, invoke, is_of_package, takes_records
 from langgraph_parallel.records import Branch
@@ -52,54 +52,73 @@ def branch_node(
     worker: Worker | Dispatcher,
     kind: str,
     *,
+    assignments: AssignmentsIn,
     input_for: Callable[[Any], object] | None = None,
     quiet: bool = False,
     on_resume: TakeUp | None = None,
-) -> Callable[..., Awaitable[BranchUpdate]]:
+) -> Callable[..., Awaitable[Any]]:
     """Build the node that a fan-out sends its tasks to.
 
     Args:
         worker: gets the `work` of each task.
         kind: `section` or `voter`: a tag on every trace run below the branch.
+        assignments: says what each branch does.
         input_for: builds the worker's input from the work, where the two differ.
         quiet: whether events leave out the result.
         on_resume: watches the branches again when a fan-out in progress is resumed; None if nothing does.
     """
 
-    async def branch(task: Any, config: RunnableConfig, writer: StreamWriter) -> BranchUpdate:
-        event = BranchEvent(
-            event="started", kind=kind, id=task["id"], name=task["name"], parent=_enclosing(config)
-        )
-        writer(event)
-        work: Any = {**task, "work": input_for(task["work"])} if input_for else task
-        run, planned = find_run(config) or current_run(), task.get("planned", 0) > 0
+    async def branch(sent: Any, config: RunnableConfig, writer: StreamWriter) -> Any:
+        run, planned = find_run(config) or current_run(), sent.get("planned", 0) > 0
         if run.fan_out.taken_up is None or not run.fan_out.taken_up.done():
-            run.fan_out.open_policy(task.get("planned", 0), task.get("kept", 0))
+            run.fan_out.open_policy(sent.get("planned", 0), sent.get("kept", 0))
             await take_up(run, config, on_resume, planned=planned)
-        record = await run_branch(worker, work, config, kind)
-        shown = record.model_copy(update={"value": None}) if quiet else record
-        writer({**event, "event": "finished", "branch": shown})
-        return {"branches": {task["id"]: record}}
+        step = (config.get("metadata") or {}).get("langgraph_step")
+        with run.fan_out.enter(sent["id"], step, _siblings(sent, config)) as place:
+            assigned = place.shared(lambda: assignments.read(read_state(config, assignments.channels)))
+            needs = await place.needs(sent.get("awaits") or ())
+            if needs.put_off:
+                return {PUT_OFF: sent["id"]}
+            if needs.failed is not None:
+                place.record = assigned.unmet(sent, needs.failed)
+                run.fan_out.ended(place.record, planned=planned)
+                return BranchUpdate(branches={sent["id"]: place.record})
+            task = assigned.task(sent, needs.ended)
+            if input_for:
+                task["work"] = input_for(task["work"])
+            event = BranchEvent(
+                event="started", kind=kind, id=task["id"], name=task["name"], parent=_enclosing(config)
+            )
+            writer(event)
+            place.record = record = await run_branch(worker, task, config, kind, place)
+            shown = record.model_copy(update={"value": None}) if quiet else record
+            writer({**event, "event": "finished", "branch": shown})
+            return BranchUpdate(branches={task["id"]: record})
 
     return branch
 
 
-async def run_branch(worker: Worker | Dispatcher, task: Task, config: RunnableConfig, kind: str) -> Branch:
+async def run_branch(
+    worker: Worker | Dispatcher, task: Task, config: RunnableConfig, kind: str, place: Place | None = None
+) -> Branch:
     """Run a worker, and record how it ended.
+
+    Args:
+        worker: gets the `work` of the task.
+        task: what it does.
+        config: of the node.
+        kind: a tag on every trace run below the branch.
+        place: of the branch among its siblings; None if it has none.
 
     Raises:
         GraphBubbleUp: the worker asks a person, and no sibling has made the answer superfluous.
         asyncio.CancelledError: the run is being cancelled.
     """
     run = find_run(config) or current_run()
-    place = run.fan_out.enter((config.get("metadata") or {}).get("langgraph_step"), _siblings(task, config))
-    try:
-        branch = await _run(worker, task, config, kind, run, place)
-        # Before the place is left: siblings that wait for a person may not be needed any more.
-        run.fan_out.ended(branch, planned=task.get("planned", 0) > 0)
-        return branch
-    finally:
-        place.leave()
+    branch = await _run(worker, task, config, kind, run, place or Place())
+    # Before the place is left: siblings that wait for a person may not be needed any more.
+    run.fan_out.ended(branch, planned=task.get("planned", 0) > 0)
+    return branch
 
 
 async def _run(
@@ -135,7 +154,7 @@ async def _run(
     return outcome.record(task, started, calls, chosen)
 
 
-def _siblings(task: Task, config: RunnableConfig) -> int | None:
+def _siblings(task: SentTask, config: RunnableConfig) -> int | None:
     """Return how many branches start together; None where LangGraph may start one after another has ended."""
     return task.get("together") if config.get("max_concurrency") is None else None
 

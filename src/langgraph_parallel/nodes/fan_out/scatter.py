@@ -3,17 +3,18 @@
 from collections.abc import Callable, Collection, Hashable, Mapping, Sequence
 from typing import Any
 
+from langchain_core.runnables import RunnableConfig
 from langgraph.types import Send
 
-from langgraph_parallel.nodes.fan_out.task import Task
+from langgraph_parallel.nodes.fan_out.task import SentTask
 from langgraph_parallel.records import Answer, Branch
 
-Router = Callable[[Any], Sequence[Send] | str]
+Router = Callable[[Any, RunnableConfig], Sequence[Send] | str]
 
 
 def scatter_to(
     node: str,
-    tasks: Callable[[Any], Sequence[Task]],
+    tasks: Callable[[Any, RunnableConfig], Sequence[SentTask]],
     *,
     join: str,
     counted: Callable[[Any], Collection[str]] | None = None,
@@ -34,10 +35,10 @@ def scatter_to(
         The router and its path map, as `add_conditional_edges` takes them.
     """
 
-    def scatter(state: Any) -> Sequence[Send] | str:
+    def scatter(state: Any, config: RunnableConfig) -> Sequence[Send] | str:
         branches: Mapping[str, Branch] = state.get("branches") or {}
         answers: Sequence[Answer] = state.get("answers") or []
-        candidates = tasks(state)
+        candidates = tasks(state, config)
         unfinished = [task for task in candidates if not _is_done(task, branches)]
         if answers:
             unfinished = [task for task in unfinished if Answer.below(answers, task["id"])]
@@ -51,8 +52,6 @@ def scatter_to(
                     "planned": len(every) if task["id"] in every else 0,
                     "kept": kept,
                     "together": len(unfinished),
-                    "before": branches.get(task["id"]),
-                    "answers": Answer.below(answers, task["id"]),
                 },
             )
             for task in unfinished
@@ -63,7 +62,7 @@ def scatter_to(
 
 def scatter_answers_to(
     node: str,
-    tasks: Callable[[Any], Sequence[Task]],
+    tasks: Callable[[Any, RunnableConfig], Sequence[SentTask]],
     *,
     join: str,
     counted: Callable[[Any], Collection[str]] | None = None,
@@ -71,11 +70,11 @@ def scatter_answers_to(
     """Build the edge as `scatter_to` does, for after a person was asked: to waiting branches, or the join."""
     scatter, paths = scatter_to(node, tasks, join=join, counted=counted)
 
-    def scatter_answers(state: Any) -> Sequence[Send] | str:
-        return scatter(state) if state.get("answers") else join
+    def scatter_answers(state: Any, config: RunnableConfig) -> Sequence[Send] | str:
+        return scatter(state, config) if state.get("answers") else join
 
     return scatter_answers, paths
 
 
-def _is_done(task: Task, branches: Mapping[str, Branch]) -> bool:
+def _is_done(task: SentTask, branches: Mapping[str, Branch]) -> bool:
     return task["id"] in branches and branches[task["id"]].whole

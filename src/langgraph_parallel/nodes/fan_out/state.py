@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Annotated, Any, get_type_hints
 
+from langgraph.channels.ephemeral_value import EphemeralValue
 from pydantic import Field
 from typing_extensions import TypedDict
 
@@ -21,6 +22,9 @@ MISSING = Annotated[
 RUN_REPORT = Annotated[
     RunReport, Field(title="Run report", description="What the run cost, and what parallelism gained.")
 ]
+
+PUT_OFF_IDS = Annotated[str, EphemeralValue(str, guard=False)]
+"""Ids of branches that ended without a record (`fan_out.taken_up`); nothing reads the value itself."""
 
 
 def typed_dict(name: str, *parts: type | Mapping[str, Any]) -> Any:

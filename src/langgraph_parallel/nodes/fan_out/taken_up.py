@@ -26,6 +26,19 @@ class TakeUp(NamedTuple):
 
 _CHECKPOINTER, _READ = "__pregel_checkpointer", "__pregel_read"
 """Config keys under which LangGraph passes the checkpointer, and what reads the state of the graph."""
+PUT_OFF = "put_off"
+"""Channel of the ids of branches that ended without a record, since one that they need has none."""
+
+
+def read_state(config: RunnableConfig, channels: Sequence[str]) -> Mapping[str, Any]:
+    """Return channels of the state as they are in the current superstep; empty ones are left out.
+
+    Args:
+        config: of a node.
+        channels: their names.
+    """
+    state: Mapping[str, Any] = (config.get("configurable") or {})[_READ](list(channels), False)
+    return state
 
 
 async def take_up(run: Run, config: RunnableConfig, hook: TakeUp | None, *, planned: bool) -> None:
@@ -51,8 +64,8 @@ async def take_up(run: Run, config: RunnableConfig, hook: TakeUp | None, *, plan
 
 async def _take_up(run: Run, config: RunnableConfig, hook: TakeUp | None, *, planned: bool) -> None:
     configurable: Mapping[str, Any] = config.get("configurable") or {}
-    saver, read = configurable.get(_CHECKPOINTER), configurable.get(_READ)
-    if not saver or read is None:
+    saver = configurable.get(_CHECKPOINTER)
+    if not saver:
         return
     place = str(configurable.get("checkpoint_ns", "")).rpartition("|")[0]
     stored = await saver.aget_tuple(
@@ -64,11 +77,13 @@ async def _take_up(run: Run, config: RunnableConfig, hook: TakeUp | None, *, pla
             }
         }
     )
-    ended: dict[str, Branch] = {}
+    ended: dict[str, Branch | None] = {}
     for _, channel, value in (stored.pending_writes or ()) if stored else ():
         if channel == "branches" and isinstance(value, Mapping):
             ended |= value
+        elif channel == PUT_OFF:
+            ended[value] = None
     is_redrive = stored is not None and (stored.metadata or {}).get("source") == "update"
     if hook is not None and not is_redrive:  # its earlier failures must not end what it repeats
-        hook.watch(run, read(list(hook.channels), False))
-    run.fan_out.take_up(list(ended.values()), planned=planned)
+        hook.watch(run, read_state(config, hook.channels))
+    run.fan_out.take_up(ended, planned=planned)

@@ -1,26 +1,33 @@
-"""Tasks: what a `Send` carries to a branch, and the events that a branch emits."""
+"""Tasks: what a `Send` carries to a branch, what the branch does, and the events that it emits."""
 
-from typing import Any, Literal, NotRequired, get_type_hints
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Literal, NamedTuple, NotRequired, Protocol
 
 from typing_extensions import TypedDict
 
-from langgraph_parallel.nodes.fan_out.state import typed_dict
 from langgraph_parallel.records import Answer, Branch
 
 
-class Task(TypedDict):
-    """What a `Send` carries. Each graph declares the type of `work` with `task_type`."""
+class SentTask(TypedDict):
+    """What a `Send` carries: names and numbers. What the branch works on, it finds in the state."""
 
     id: str
     name: str
     order: int
-    work: Any
+    awaits: NotRequired[list[str]]
+    """Ids of branches that are sent with it, and must end first."""
     planned: NotRequired[int]
     """Number of branches in the fan-out; 0 if the completion policy does not count this branch."""
     kept: NotRequired[int]
     """Those of them that ended ok in an earlier run and are not run again."""
     together: NotRequired[int]
     """Number of branches that are sent with it, itself included."""
+
+
+class Task(SentTask):
+    """What a branch does."""
+
+    work: Any
     before: NotRequired[Branch | None]
     """The record of this branch that a redrive starts from."""
     answers: NotRequired[list[Answer]]
@@ -31,9 +38,35 @@ class Task(TypedDict):
     """Additional trace metadata, which workers find in their config."""
 
 
-def task_type(name: str, work: Any) -> Any:
-    """Return the type of a task on one type of work, which checkpoints need to restore it."""
-    return typed_dict(name, {**get_type_hints(Task, include_extras=True), "work": work})
+class Assignments(Protocol):
+    """What the branches of one superstep do."""
+
+    def task(self, sent: SentTask, ended: Mapping[str, Branch]) -> Task:
+        """Return what a branch does.
+
+        Args:
+            sent: to it.
+            ended: the branches that it has awaited.
+        """
+        ...
+
+    def unmet(self, sent: SentTask, need: Branch) -> Branch:
+        """Return the record of a branch that is skipped.
+
+        Args:
+            sent: to it.
+            need: the branch that it awaited, and that failed.
+        """
+        ...
+
+
+class AssignmentsIn(NamedTuple):
+    """How the branches of a superstep find in the state what they do."""
+
+    channels: Sequence[str]
+    """The channels that are read, once for each superstep."""
+    read: Callable[[Mapping[str, Any]], Assignments]
+    """Called with the state."""
 
 
 class BranchEvent(TypedDict):

@@ -25,7 +25,6 @@ def flow_estimator(flow: Flow) -> Estimator:
         else:
             calls, sections = flow.estimate_plan(given, run, own_context)
             total += calls
-        sections = list(sections)[: run.limits.max_sections]
         with pretend_run(run):
             later = flow.later_sections(sections)
         for section in [*sections, *later]:

@@ -23,16 +23,16 @@ from langgraph_parallel.nodes.fan_out.close import (
 )
 from langgraph_parallel.nodes.fan_out.gathered import Gathered
 from langgraph_parallel.nodes.fan_out.handover import get_handover
-from langgraph_parallel.nodes.fan_out.task import Task
+from langgraph_parallel.nodes.fan_out.task import AssignmentsIn, SentTask, Task
 from langgraph_parallel.nodes.flow.redrive import resume_update
 from langgraph_parallel.nodes.flow.rounds import plan_next_round
 from langgraph_parallel.nodes.flow.spec import Flow, NotedPlan, Sections
 from langgraph_parallel.nodes.vote.escalate import escalate_all
 from langgraph_parallel.nodes.work.ask import Ask
-from langgraph_parallel.records import Branch, Section
+from langgraph_parallel.records import Answer, Branch, Section
 from langgraph_parallel.records.numbers import as_state
 from langgraph_parallel.reducers.completion import check_completion
-from langgraph_parallel.reducers.staging import check_plan, hand_results, stage
+from langgraph_parallel.reducers.staging import Handed, check_plan, stage, start_order
 from langgraph_parallel.runtime.context import Context, as_context
 from langgraph_parallel.runtime.explain import is_bug
 from langgraph_parallel.runtime.governor import governed_recording
@@ -68,24 +68,19 @@ def plan_node(flow: Flow) -> Callable[..., Any]:
                 if is_bug(error):  # what models and endpoints do is data, as in a branch
                     raise
                 problems["plan"] = describe(error)
-        within, beyond = sections[: run.limits.max_sections], sections[run.limits.max_sections :]
-        check_completion(run.completion, [section.id for section in within])
+        check_completion(run.completion, [section.id for section in sections])
         if flow.watch is not None:
-            run.fan_out.race(flow.watch(run, within))
-        reasons = dict.fromkeys(
-            (s.id for s in beyond), f"beyond the limit of {run.limits.max_sections} sections"
-        )
-        skipped = _skip(beyond, reasons, first=len(within))
+            run.fan_out.race(flow.watch(run, sections))
         return {
             **({} if run.outer else {KEY: make_stamp(flow.built)}),
-            "sections": within,
+            "sections": list(sections),
             "notes": made,
-            "branches": Overwrite(skipped),
+            "branches": Overwrite({}),
             "calls": Overwrite(dict(calls)),
             "problems": problems,
             "spare": {},
             "answers": [],
-            "wave": stage(within, skipped).ready,
+            "wave": start_order(sections, {}),
         }
 
     return plan
@@ -128,42 +123,78 @@ def _check_earlier(flow: Flow, sections: Sections) -> None:
             )
 
 
-def _skip(
-    sections: Sections, reasons: Mapping[str, str], *, first: int = 0, **fields: Any
-) -> dict[str, Branch]:
+def _skip(sections: Sections, reasons: Mapping[str, str], **fields: Any) -> dict[str, Branch]:
     """Build records of sections that are not worked on, so that nothing is dropped silently."""
     return {
-        section.id: Branch(
-            id=section.id,
-            name=section.title,
-            order=order,
-            status="skipped",
-            error=reasons[section.id],
-            **fields,
-        )
-        for order, section in enumerate(sections, first)
+        section.id: _skipped(section, order, reasons[section.id], **fields)
+        for order, section in enumerate(sections)
         if section.id in reasons
     }
 
 
-def section_tasks(flow: Flow) -> Callable[[Any], list[Task]]:
-    """Build the function that returns one task for each section of the current wave."""
+def _skipped(section: Section, order: int, why: str, **fields: Any) -> Branch:
+    return Branch(id=section.id, name=section.title, order=order, status="skipped", error=why, **fields)
 
-    def tasks(state: Any) -> list[Task]:
-        order = {section.id: place for place, section in enumerate(state["sections"])}
-        return [
-            Task(
-                id=section.id,
-                name=flow.name_branch(section),
-                order=order[section.id],
-                work=section,
-                timeout=flow.branch_timeout(section),
-                metadata=flow.branch_metadata(section),
-            )
-            for section in hand_results(state["sections"], state.get("branches") or {}, state["wave"])
-        ]
+
+def section_tasks(flow: Flow) -> Callable[[Any, RunnableConfig], list[SentTask]]:
+    """Build the function that returns one task for each section that is sent now.
+
+    They are as many as one superstep may hold; the others are sent when these have ended. Where LangGraph may
+    start one task after another (`max_concurrency`), a section that waits would take the place of one that
+    could work, so that only sections are sent that need none of the others.
+    """
+
+    def tasks(state: Any, config: RunnableConfig) -> list[SentTask]:
+        places = {section.id: place for place, section in enumerate(state["sections"])}
+        wave: list[str] = state["wave"][: current_run().limits.max_sections]
+        together = set(wave)
+        sent: list[SentTask] = []
+        for id in wave:
+            section = state["sections"][places[id]]
+            task = SentTask(id=id, name=flow.name_branch(section), order=places[id])
+            if awaits := [need for need in section.needs if need in together]:
+                task["awaits"] = awaits
+            if not awaits or config.get("max_concurrency") is None:
+                sent.append(task)
+        return sent
 
     return tasks
+
+
+class _SectionAssignments:
+    """What the branches of sections do.
+
+    Args:
+        flow: that they are part of.
+        state: of the graph.
+    """
+
+    def __init__(self, flow: Flow, state: Mapping[str, Any]) -> None:
+        self._flow, self._branches = flow, state.get("branches") or {}
+        self._answers = state.get("answers") or []
+        self._handed = Handed(state["sections"], self._branches)
+
+    def task(self, sent: SentTask, ended: Mapping[str, Branch]) -> Task:
+        """Return what a branch does."""
+        section = self._handed.section(sent["id"], ended)
+        return Task(
+            **sent,
+            work=section,
+            before=self._branches.get(sent["id"]),
+            answers=Answer.below(self._answers, sent["id"]),
+            timeout=self._flow.branch_timeout(section),
+            metadata=self._flow.branch_metadata(section),
+        )
+
+    def unmet(self, sent: SentTask, need: Branch) -> Branch:
+        """Return the record of a section that is skipped, since one that it needs has failed."""
+        section = self._handed.planned(sent["id"])
+        return _skipped(section, sent["order"], self._handed.unmet(need))
+
+
+def assignments(flow: Flow) -> AssignmentsIn:
+    """Return how the branches of a flow find in the state what they do."""
+    return AssignmentsIn(["sections", "branches", "answers"], lambda state: _SectionAssignments(flow, state))
 
 
 def first_round_ids(state: Any) -> set[str]:
@@ -179,7 +210,7 @@ def gather_node(flow: Flow) -> Callable[..., Any]:
     async def gather(state: Any) -> dict[str, Any]:
         """Start the next wave, or else the next round."""
         run, sections, branches = current_run(), state["sections"], state["branches"]
-        ready, blocked = stage(sections, branches)
+        ready, blocked = start_order(sections, branches), stage(sections, branches).blocked
         skipped = _skip(sections, blocked)
         for branch in skipped.values():
             run.fan_out.ended(branch)

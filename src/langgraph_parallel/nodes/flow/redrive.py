@@ -9,7 +9,7 @@ from langgraph_parallel.nodes.fan_out.handover import Handover
 from langgraph_parallel.nodes.fan_out.taken_up import TakeUp
 from langgraph_parallel.nodes.flow.spec import Flow, Sections
 from langgraph_parallel.records import Answer, Branch, Call
-from langgraph_parallel.reducers.staging import earliest_round, fingerprint, stage
+from langgraph_parallel.reducers.staging import earliest_round, fingerprint, stage, start_order
 from langgraph_parallel.runtime.context import Context
 from langgraph_parallel.runtime.run import Run
 
@@ -54,23 +54,22 @@ def _redrive(sections: Sections, branches: Mapping[str, Branch]) -> dict[str, An
     kept = [section for section in sections if section.round <= round_to_repeat]
     later = [section for section in sections if section.round > round_to_repeat]
     whole = {key: branch for key, branch in branches.items() if branch.whole}
-    wave = stage(kept, whole).ready
     dropped = {section.id for section in later} | _blocked_sections(
-        kept, branches.keys() - whole.keys(), wave
+        kept, branches.keys() - whole.keys(), stage(kept, whole).ready
     )
     return {
         "sections": kept,
         "branches": Overwrite({key: branch for key, branch in branches.items() if key not in dropped}),
         "calls": _calls_of(dropped, branches),
         "answers": [],
-        "wave": wave,
+        "wave": start_order(kept, whole),
         "spare": {fingerprint(s, branches): branches[s.id] for s in later if s.id in whole},
     }
 
 
-def _blocked_sections(kept: Sections, unfinished: Set[str], wave: Sequence[str]) -> set[str]:
+def _blocked_sections(kept: Sections, unfinished: Set[str], ready: Sequence[str]) -> set[str]:
     """Return the unfinished sections that cannot run yet, because they need one that must run first."""
-    return {section.id for section in kept if section.id in unfinished} - set(wave)
+    return {section.id for section in kept if section.id in unfinished} - set(ready)
 
 
 def _calls_of(ids: Iterable[str], branches: Mapping[str, Branch]) -> dict[str, Call]:

@@ -9,13 +9,11 @@ import inspect
 from collections.abc import Mapping
 from typing import Any
 
-from langgraph_parallel.errors import PlanError
 from langgraph_parallel.nodes.fan_out.close import closing_step
 from langgraph_parallel.nodes.fan_out.gathered import Gathered
 from langgraph_parallel.nodes.flow.spec import Flow, Sections
 from langgraph_parallel.records import Branch, Call, Section
-from langgraph_parallel.reducers.staging import check_plan, fingerprint, stage
-from langgraph_parallel.runtime.run import current_run
+from langgraph_parallel.reducers.staging import check_plan, fingerprint, start_order
 from langgraph_parallel.runtime.run_report import escalated
 
 
@@ -45,7 +43,7 @@ async def plan_next_round(flow: Flow, state: Any, branches: Mapping[str, Branch]
             break
         records |= _reuse(flow, added, records, spare, first=len(sections))
         sections = [*sections, *added]
-        ready = stage(sections, records).ready
+        ready = start_order(sections, records)
     return {
         "sections": sections,
         "branches": {key: branch for key, branch in records.items() if key not in state["branches"]},
@@ -63,10 +61,6 @@ async def _sections_of_round(flow: Flow, gathered: Gathered) -> list[Section]:
     number = gathered.last_round + 1
     added = [section.model_copy(update={"round": number}) for section in sections]
     check_plan([*gathered.sections, *added], flow.workers.names)
-    if len(added) > (limit := current_run().limits.max_sections):
-        raise PlanError(
-            f"the next round has {len(added)} sections; plan fewer, or raise max_sections above {limit}"
-        )
     return added
 
 

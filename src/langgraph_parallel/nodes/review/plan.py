@@ -1,6 +1,6 @@
 """Plan a review: from files to questions, each answered by one vote."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from langgraph_parallel.nodes.text.chunks import cut
@@ -21,8 +21,6 @@ class ReviewPlan:
     questions: list[ReviewQuestion]
     skipped: list[Skipped]
     """Files that no voter reads."""
-    left_out: list[Skipped]
-    """Parts that the limit of questions leaves out of an aspect."""
     idle: dict[str, str]
     """Reasons by name of aspects without a question."""
 
@@ -34,12 +32,11 @@ def plan_review(
     readers: int,
     engines: bool,
     max_tokens: int,
-    max_questions: int,
 ) -> ReviewPlan:
     """Divide parts into questions: one for each aspect of each batch of parts.
 
     Small files share a batch and long ones are cut. Every line under review is in a question of every aspect
-    that some voter can judge, or is listed as left out.
+    that some voter can judge.
 
     Args:
         parts: files, or parts of them, under review.
@@ -47,7 +44,6 @@ def plan_review(
         readers: number of model voters; 0 for a review by engines alone.
         engines: whether static engines vote.
         max_tokens: most tokens of the code in one prompt, with its line numbers.
-        max_questions: most questions; the rest is left out.
     """
     skipped = [Skipped(path=part.path, reason="empty") for part in parts if not part.text.strip()]
     parts = [part for part in parts if part.text.strip()]
@@ -66,8 +62,7 @@ def plan_review(
         if not questions_of_aspect:
             idle[aspect.name] = _why_idle(aspect, readers, parts)
     questions.sort(key=lambda question: int(question.id.rpartition("/")[2]))
-    left_out = list(_leave_out(questions[max_questions:], max_questions))
-    return ReviewPlan(questions[:max_questions], _once(skipped), left_out, idle)
+    return ReviewPlan(questions, _once(skipped), idle)
 
 
 def numbered(part: Part) -> str:
@@ -86,13 +81,6 @@ def _batch_parts(
     pieces = [piece for part in parts for piece in _pieces(part, max_tokens)]
     long = [part for part in parts if part.whole and _tokens(part) > max_tokens]
     return _batches(pieces, max_tokens), _batches(long, _ENGINE_TOKENS)
-
-
-def _leave_out(questions: Iterable[ReviewQuestion], max_questions: int) -> Iterator[Skipped]:
-    reason = f"beyond the limit of {max_questions} sections"
-    for question in questions:
-        for part in question.parts:
-            yield Skipped(path=part.path, lines=part.span, reason=reason, by=question.aspect.name)
 
 
 def _questions(

@@ -66,10 +66,10 @@ class ReviewSteps:
         if not isinstance(files, Mapping):
             raise InputError(f"files is {type(files).__name__}; {_FILES}")
         check_texts(files, "files", _FILES)
-        aspects, limits = self._settings.aspects_for(context), current_run().limits
+        aspects = self._settings.aspects_for(context)
         own: list[ModelLike | None] = [*self._settings.voters.models]
         models = own or [context.model or self._settings.model]
-        ceiling = limits.section_tokens
+        ceiling = current_run().limits.section_tokens
         if self.uses_model(context):
             ceiling = min(map(section_tokens, models))
         parts, unchanged = parts_under_review(files, diff)
@@ -79,13 +79,11 @@ class ReviewSteps:
             readers=self._settings.model_voters(context),
             engines=self._settings.engines,
             max_tokens=ceiling,
-            max_questions=limits.max_sections,
         )
         skipped = [*_read_skipped(given), *unchanged, *plan.skipped]
         notes: dict[str, JsonValue] = {
             "aspects": _dump(aspects),
             "skipped": _dump(skipped),
-            "left_out": _dump(plan.left_out),
             "idle": dict(plan.idle),
         }
         return NotedPlan([_section(question) for question in plan.questions], notes)
@@ -110,7 +108,6 @@ class ReviewSteps:
             [_answered(section, gathered.branches.get(section.id)) for section in gathered.sections],
             aspects=[Aspect.model_validate(aspect) for aspect in notes["aspects"]],
             skipped=[Skipped.model_validate(item) for item in notes["skipped"]],
-            left_out=[Skipped.model_validate(item) for item in notes["left_out"]],
             idle=notes["idle"],
             min_support=self._settings.min_support,
             joined=same,

@@ -10,7 +10,7 @@ from langgraph.types import Overwrite
 from langgraph_parallel.nodes.fan_out.close import closing_step, require_completion
 from langgraph_parallel.nodes.fan_out.handover import Handover, get_earlier, get_handover
 from langgraph_parallel.nodes.fan_out.taken_up import TakeUp
-from langgraph_parallel.nodes.fan_out.task import Task
+from langgraph_parallel.nodes.fan_out.task import AssignmentsIn, SentTask, Task
 from langgraph_parallel.nodes.vote.electorate import Vote
 from langgraph_parallel.nodes.vote.fallback import deciding_asks
 from langgraph_parallel.nodes.vote.judge import Judge, undecided_verdict
@@ -88,23 +88,41 @@ def _start_wave(
     return {"wave": wave, "pending": pending}
 
 
-def voter_tasks(settings: VoteSettings) -> Callable[[Any], list[Task]]:
+def voter_tasks(settings: VoteSettings) -> Callable[[Any, RunnableConfig], list[SentTask]]:
     """Build the function that returns one task for each voter of the current wave."""
 
-    def tasks(state: Any) -> list[Task]:
-        question, label = state["question"], settings.label(state["question"])
-        order = {voter: place for place, voter in enumerate(state["voters"])}
+    def tasks(state: Any, config: RunnableConfig) -> list[SentTask]:
+        label, order = settings.label(state["question"]), {v: i for i, v in enumerate(state["voters"])}
         return [
-            Task(
-                id=voter,
-                name=f"vote[{label}#{voter.rpartition('#')[2]}]",
-                order=order[voter],
-                work=Vote(voter=voter, question=question),
-            )
+            SentTask(id=voter, name=f"vote[{label}#{voter.rpartition('#')[2]}]", order=order[voter])
             for voter in state["wave"]
         ]
 
     return tasks
+
+
+class _VoterAssignments:
+    """What the branches of voters do: all answer the same question.
+
+    Args:
+        state: of the graph.
+    """
+
+    def __init__(self, state: Mapping[str, Any]) -> None:
+        self._question, self._branches = state["question"], state.get("branches") or {}
+
+    def task(self, sent: SentTask, ended: Mapping[str, Branch]) -> Task:
+        """Return what a branch does."""
+        vote = Vote(voter=sent["id"], question=self._question)
+        before = self._branches.get(sent["id"])
+        return Task(**sent, work=vote, before=before, answers=[], timeout=None, metadata={})
+
+    def unmet(self, sent: SentTask, need: Branch) -> Branch:
+        """Return nothing: no voter needs another one."""
+        raise NotImplementedError
+
+
+ASSIGNMENTS = AssignmentsIn(["question", "branches"], _VoterAssignments)
 
 
 def all_voters(state: Any) -> Sequence[str]:

@@ -18,7 +18,6 @@ def close_review(
     *,
     aspects: Sequence[Aspect],
     skipped: Iterable[Skipped] = (),
-    left_out: Iterable[Skipped] = (),
     idle: Mapping[str, str] | None = None,
     min_support: Fraction = CONFIRM,
     joined: Iterable[tuple[str, str]] = (),
@@ -31,14 +30,13 @@ def close_review(
         answered: all planned questions, with the ballots received so far.
         aspects: the requested aspects, in report order.
         skipped: files that were not planned.
-        left_out: parts beyond a limit.
         idle: reasons by aspect for aspects without a question.
         min_support: as in `unite`.
         joined: as in `unite`.
         interrupted: whether the run was stopped before all voters had answered.
         notice: shown if there are judges, but no model among them.
     """
-    answered, left_out = list(answered), list(left_out)
+    answered = list(answered)
     parts_by_path = _group_parts(answered)
     findings = unite(
         [claim for answer in answered for claim in answer.claims()],
@@ -47,7 +45,7 @@ def close_review(
         joined=joined,
     )
     shown = [finding for finding in findings if _is_under_review(finding, parts_by_path.get(finding.path))]
-    idle_reasons = {item.by: item.reason for item in left_out if item.by} | dict(idle or {})
+    idle_reasons = dict(idle or {})
     judges = sorted({judge for answer in answered for judge in answer.judges})
     return Review(
         judged_by=judges,
@@ -58,7 +56,6 @@ def close_review(
             answered,
             parts_by_path,
             skipped=skipped,
-            left_out=left_out,
             outside_diff=len(findings) - len(shown),
         ),
         interrupted=interrupted,

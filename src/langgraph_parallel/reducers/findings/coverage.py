@@ -11,7 +11,6 @@ def measure_coverage(
     parts_by_path: Mapping[str, Sequence[Part]],
     *,
     skipped: Iterable[Skipped],
-    left_out: Iterable[Skipped],
     outside_diff: int,
 ) -> Coverage:
     """Return the coverage of a review.
@@ -20,7 +19,6 @@ def measure_coverage(
         answered: all questions of the review.
         parts_by_path: the parts of these questions.
         skipped: files that were not planned.
-        left_out: parts beyond a limit.
         outside_diff: number of findings outside the lines under review.
     """
     seen: dict[str, set[Lines | None]] = {}
@@ -31,7 +29,7 @@ def measure_coverage(
         files=sorted(seen),
         lines=sum(_count_lines(spans, parts_by_path[path]) for path, spans in seen.items()),
         skipped=_distinct(skipped),
-        not_reviewed=_distinct([*left_out, *_unjudged_parts(answered)]),
+        not_reviewed=_distinct(_unjudged_parts(answered)),
         unread=_distinct(item for answer in answered for item in answer.unread),
         outside_diff=outside_diff,
     )
