@@ -10,7 +10,14 @@ from typing_extensions import TypedDict
 from langgraph_parallel.graphs.options import GraphOptions, resolve
 from langgraph_parallel.nodes.fan_out.branch import branch_node
 from langgraph_parallel.nodes.fan_out.scatter import scatter_answers_to, scatter_to
-from langgraph_parallel.nodes.fan_out.state import BRANCHES, MISSING, PUT_OFF_IDS, RUN_REPORT, typed_dict
+from langgraph_parallel.nodes.fan_out.state import (
+    BRANCHES,
+    MISSING,
+    PUT_OFF_IDS,
+    RUN_REPORT,
+    state_type,
+    typed_dict,
+)
 from langgraph_parallel.nodes.fan_out.task import SentTask
 from langgraph_parallel.nodes.flow.estimate import flow_estimator
 from langgraph_parallel.nodes.flow.nodes import (
@@ -25,7 +32,6 @@ from langgraph_parallel.nodes.flow.nodes import (
 from langgraph_parallel.nodes.flow.redrive import redrive_update, watch_again
 from langgraph_parallel.nodes.flow.spec import Flow
 from langgraph_parallel.records import Answer, Branch, Call, Section
-from langgraph_parallel.reducers.channels import merge_calls
 from langgraph_parallel.runtime.graph import Governing, parallel_graph
 from langgraph_parallel.runtime.stamp import STAMP
 
@@ -46,7 +52,7 @@ class _Inner(FlowOutput):
     """Ids of the sections that are worked on now."""
     notes: dict[str, JsonValue]
     """What the planner noted besides its sections."""
-    calls: Annotated[dict[str, Call], merge_calls]
+    calls: dict[str, Call]
     """Calls outside of branches."""
     answers: list[Answer]
     """A person's answers to votes in the sections."""
@@ -76,7 +82,7 @@ def flow_graph(flow: Flow, **options: Unpack[GraphOptions]) -> CompiledStateGrap
         context=flow.context,
         limits=resolved.limits,
         completion=resolved.completion,
-        redrive=redrive_update,
+        redrive=redrive_update(flow),
         built=flow.built,
         escalates=flow.workers.escalates,
         input_keys=flow.input_keys,
@@ -88,7 +94,14 @@ def flow_graph(flow: Flow, **options: Unpack[GraphOptions]) -> CompiledStateGrap
 
 def _wire(flow: Flow) -> StateGraph[Any, Any, Any, Any]:
     builder: StateGraph[Any, Any, Any, Any] = StateGraph(
-        typed_dict(f"{flow.name}State", _Inner, flow.input, flow.output),
+        state_type(
+            f"{flow.name}State",
+            flow.input_keys,
+            _Inner,
+            flow.input,
+            flow.output,
+            graphs=flow.workers.has_graphs,
+        ),
         context_schema=flow.context,
         input_schema=flow.input,
         output_schema=typed_dict(f"{flow.name}Output", flow.output, FlowOutput),

@@ -13,7 +13,7 @@ from langgraph_parallel.errors import UsageError
 from langgraph_parallel.graphs.options import GraphOptions, resolve
 from langgraph_parallel.nodes.fan_out.branch import branch_node
 from langgraph_parallel.nodes.fan_out.scatter import scatter_to
-from langgraph_parallel.nodes.fan_out.state import BRANCHES, MISSING, RUN_REPORT, typed_dict
+from langgraph_parallel.nodes.fan_out.state import BRANCHES, MISSING, RUN_REPORT, state_type, typed_dict
 from langgraph_parallel.nodes.fan_out.task import SentTask
 from langgraph_parallel.nodes.vote.ballots import BallotFormat, BallotParser
 from langgraph_parallel.nodes.vote.electorate import Electorate, WorkerVoters
@@ -43,7 +43,6 @@ from langgraph_parallel.nodes.work.workers import WorkerLike
 from langgraph_parallel.prompts import PromptLike
 from langgraph_parallel.records import Ballot, Call, Verdict
 from langgraph_parallel.reducers.canonical import check_choices
-from langgraph_parallel.reducers.channels import merge_calls
 from langgraph_parallel.reducers.votes.normalise import as_normaliser
 from langgraph_parallel.reducers.votes.rules import (
     Form,
@@ -99,7 +98,7 @@ class _Inner(VotingOutput):
     """The voters that are asked now."""
     pending: list[str]
     """The voters that may be asked later, in the order of asking."""
-    calls: Annotated[dict[str, Call], merge_calls]
+    calls: dict[str, Call]
     stamp: STAMP
 
 
@@ -249,7 +248,7 @@ def _wire(settings: VoteSettings, question: Any) -> StateGraph[Any, Any, Any, An
     """Wire open -> voters -> tally -> (voters -> tally ...) -> close -> (fallback or escalate)."""
     asked = {"question": question}
     builder: StateGraph[Any, Any, Any, Any] = StateGraph(
-        typed_dict("VotingState", _Inner, asked),
+        state_type("VotingState", ["question"], _Inner, asked),
         context_schema=VotingContext,
         input_schema=VotingInput if question is str else typed_dict("VotingInput", asked),
         output_schema=VotingOutput,

@@ -12,7 +12,7 @@ from langchain_core.runnables import RunnableConfig
 from langgraph.checkpoint.base import BaseCheckpointSaver
 from langgraph.config import get_config
 from langgraph.graph.state import CompiledStateGraph
-from langgraph.types import Command
+from langgraph.types import Command, StateSnapshot
 from pydantic import BaseModel
 
 from langgraph_parallel.arguments import plain
@@ -20,10 +20,12 @@ from langgraph_parallel.errors import InputError, UsageError
 from langgraph_parallel.records import Estimate
 from langgraph_parallel.reducers.completion import Completion, as_completion
 from langgraph_parallel.runtime.context import Context, as_context, current_context
+from langgraph_parallel.runtime.excerpts import hold_sources, whole_updates
 from langgraph_parallel.runtime.limits import PREFIX, Limits
 from langgraph_parallel.runtime.run import Run, find_run
 from langgraph_parallel.runtime.settings import as_settings
 from langgraph_parallel.runtime.stamp import check_stamp
+from langgraph_parallel.runtime.stored_once import nested_input
 
 _CHECKPOINTER = "__pregel_checkpointer"
 """The config key under which LangGraph passes a checkpointer down to nested graphs."""
@@ -76,6 +78,16 @@ def is_resuming(config: RunnableConfig | None) -> bool:
     return bool(((config or {}).get("configurable") or {}).get(_RESUMING))
 
 
+def _around(config: RunnableConfig) -> list[RunnableConfig]:
+    """Return the configs of the states around the one of a config, if it is asked of the outermost graph."""
+    given = config.get("configurable") or {}
+    parts = [] if given.get(_CHECKPOINTER) else str(given.get("checkpoint_ns") or "").split("|")
+    places = ["|".join(parts[:depth]) for depth in range(len(parts)) if parts != [""]]
+    return [
+        {"configurable": {"thread_id": given.get("thread_id"), "checkpoint_ns": place}} for place in places
+    ]
+
+
 class ParallelGraph(CompiledStateGraph):  # type: ignore[type-arg]
     """A compiled graph whose every invocation is a `Run` with a budget and a deadline of its own.
 
@@ -101,7 +113,8 @@ class ParallelGraph(CompiledStateGraph):  # type: ignore[type-arg]
         if isinstance(input, Mapping):
             # A key left out would keep the value of an earlier run on the thread.
             given = {key: plain(value) for key, value in input.items()}
-            input = {**dict.fromkeys(self.governing.input_keys), **given}
+            stored = given if run.outer is None else nested_input(given, run.outer.texts)
+            input = {**dict.fromkeys(self.governing.input_keys), **stored}
         elif input is not None and not isinstance(input, Command):
             keys = ", ".join(f"{key!r}: ..." for key in self.governing.input_keys or ("question",))
             raise InputError(f"the input is {type(input).__name__}; expected a mapping: {{{keys}}}")
@@ -109,7 +122,7 @@ class ParallelGraph(CompiledStateGraph):  # type: ignore[type-arg]
         with run.active():
             async with aclosing(cast("Any", stream)) as chunks:
                 async for chunk in chunks:
-                    yield chunk
+                    yield whole_updates(chunk)
 
     def run(self, config: RunnableConfig | None, context: Any) -> Run:
         """Open a run, nested in the enclosing one if there is one.
@@ -155,6 +168,23 @@ class ParallelGraph(CompiledStateGraph):  # type: ignore[type-arg]
         if (stored := await saver.aget_tuple(config)) is not None:
             values = stored.checkpoint["channel_values"]
             check_stamp(values, self.governing.built, configurable.get("thread_id"))
+
+    async def aget_state(self, config: RunnableConfig, *, subgraphs: bool = False) -> StateSnapshot:
+        """Return the state as LangGraph does; that of a graph inside with the texts that others store."""
+        around = [await super(ParallelGraph, self).aget_state(outer) for outer in _around(config)]
+        held = [hold_sources(state.values) for state in around]
+        try:
+            return await super().aget_state(config, subgraphs=subgraphs)
+        finally:
+            held.clear()
+
+    def get_state(self, config: RunnableConfig, *, subgraphs: bool = False) -> StateSnapshot:
+        """Return the state, as `aget_state`."""
+        held = [hold_sources(super(ParallelGraph, self).get_state(outer).values) for outer in _around(config)]
+        try:
+            return super().get_state(config, subgraphs=subgraphs)
+        finally:
+            held.clear()
 
     def as_context(self, context: Any) -> Context:
         """Return the runtime context as a record; without one, that of the enclosing run.

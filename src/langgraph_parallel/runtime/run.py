@@ -11,7 +11,7 @@ import os
 import threading
 import time
 import weakref
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextvars import ContextVar
 
 from langchain_core.runnables import RunnableConfig
@@ -83,6 +83,8 @@ class Run:
         """When the run must end, on the clock of `time.monotonic`."""
         self.steps_of_others: int = outer.steps_of_others if outer else _default_steps()
         """LangGraph's limit of steps (`recursion_limit`) for graphs of others inside of this run."""
+        self.texts: Mapping[str, str] = outer.texts if outer else {}
+        """Texts that an enclosing graph stores, so that graphs inside need not, each with its digest."""
         self.fan_out = FanOut(completion)
         # Weak: a drain must reach the inner runs in progress, and no other purpose keeps them alive.
         self._inner: weakref.WeakSet[Run] = weakref.WeakSet()

@@ -15,8 +15,16 @@ from pydantic import BaseModel
 from langgraph_parallel.nodes.fan_out import handover
 from langgraph_parallel.nodes.fan_out.handover import Handover
 from langgraph_parallel.nodes.fan_out.outcome import Outcome, handoff_error
-from langgraph_parallel.nodes.fan_out.taken_up import PUT_OFF, TakeUp, read_state, take_up
-from langgraph_parallel.nodes.fan_out.task import AssignmentsIn, BranchEvent, BranchUpdate, SentTask, Task
+from langgraph_parallel.nodes.fan_out.state import PUT_OFF
+from langgraph_parallel.nodes.fan_out.taken_up import TakeUp, is_stored, read_state, take_up
+from langgraph_parallel.nodes.fan_out.task import (
+    Assignments,
+    AssignmentsIn,
+    BranchEvent,
+    BranchUpdate,
+    SentTask,
+    Task,
+)
 from langgraph_parallel.nodes.work.ask import Ask
 from langgraph_parallel.nodes.work.workers import Worker, invoke, is_of_package, takes_records
 from langgraph_parallel.records import Branch
@@ -75,7 +83,7 @@ def branch_node(
             await take_up(run, config, on_resume, planned=planned)
         step = (config.get("metadata") or {}).get("langgraph_step")
         with run.fan_out.enter(sent["id"], step, _siblings(sent, config)) as place:
-            assigned = place.shared(lambda: assignments.read(read_state(config, assignments.channels)))
+            assigned = place.shared(lambda: _read(assignments, run, config))
             needs = await place.needs(sent.get("awaits") or ())
             if needs.put_off:
                 return {PUT_OFF: sent["id"]}
@@ -96,6 +104,14 @@ def branch_node(
             return BranchUpdate(branches={task["id"]: record})
 
     return branch
+
+
+def _read(assignments: AssignmentsIn, run: Run, config: RunnableConfig) -> Assignments:
+    """Read what the branches of a superstep do."""
+    assigned = assignments.read(read_state(config, assignments.channels))
+    if is_stored(config):
+        run.texts = assigned.texts() or run.texts
+    return assigned
 
 
 async def run_branch(

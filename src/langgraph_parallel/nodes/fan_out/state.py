@@ -1,6 +1,6 @@
 """State types that depend on a factory's arguments."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Annotated, Any, get_type_hints
 
 from langgraph.channels.ephemeral_value import EphemeralValue
@@ -8,12 +8,19 @@ from pydantic import Field
 from typing_extensions import TypedDict
 
 from langgraph_parallel.records import Branch, RunReport
-from langgraph_parallel.reducers.channels import merge_branches
+from langgraph_parallel.runtime import stamp
+from langgraph_parallel.runtime.excerpts import planned
+from langgraph_parallel.runtime.stored_once import (
+    given,
+    latest,
+    merged_branches,
+    merged_calls,
+    planned_for_graphs,
+    stored_once,
+)
 
 BRANCHES = Annotated[
-    dict[str, Branch],
-    Field(title="Branches", description="The record of each branch, by its id."),
-    merge_branches,
+    dict[str, Branch], Field(title="Branches", description="The record of each branch, by its id.")
 ]
 MISSING = Annotated[
     list[str],
@@ -23,8 +30,14 @@ RUN_REPORT = Annotated[
     RunReport, Field(title="Run report", description="What the run cost, and what parallelism gained.")
 ]
 
+PUT_OFF = "put_off"
+"""The channel of the ids of branches that ended without a record, since one that they need has none."""
 PUT_OFF_IDS = Annotated[str, EphemeralValue(str, guard=False)]
-"""Ids of branches that ended without a record (`fan_out.taken_up`); nothing reads the value itself."""
+"""Its type; nothing reads the value itself, only what was written to it (`fan_out.taken_up`)."""
+_MERGES = {"branches": merged_branches, "calls": merged_calls}
+"""How the updates of channels are merged, by name; of all others, the latest counts."""
+_IN_EACH_CHECKPOINT = frozenset({stamp.KEY, PUT_OFF})
+"""Channels that are read from a checkpoint itself."""
 
 
 def typed_dict(name: str, *parts: type | Mapping[str, Any]) -> Any:
@@ -37,3 +50,26 @@ def typed_dict(name: str, *parts: type | Mapping[str, Any]) -> Any:
     for part in parts:
         fields |= dict(part) if isinstance(part, Mapping) else get_type_hints(part, include_extras=True)
     return TypedDict(name, fields)  # type: ignore[operator]
+
+
+def state_type(
+    name: str, input_keys: Collection[str], *parts: type | Mapping[str, Any], graphs: bool = False
+) -> Any:
+    """Build the type of a graph's state, as `typed_dict`; its channels are stored once.
+
+    Args:
+        name: of the type.
+        input_keys: of the graph; plans refer to their texts, so they come first.
+        parts: fields.
+        graphs: whether graphs of this package work on its sections.
+    """
+    hints = get_type_hints(typed_dict(name, *parts), include_extras=True)
+    plan = planned_for_graphs if graphs else planned
+    merges = {**dict.fromkeys(input_keys, given), **_MERGES, "sections": plan}
+    return typed_dict(
+        name,
+        {
+            key: kind if key in _IN_EACH_CHECKPOINT else stored_once(kind, merges.get(key, latest))
+            for key, kind in sorted(hints.items(), key=lambda hint: hint[0] not in input_keys)
+        },
+    )

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 
 from langchain_core.runnables import RunnableConfig
 
+from langgraph_parallel.nodes.fan_out.state import PUT_OFF
 from langgraph_parallel.records import Branch
 from langgraph_parallel.runtime.graph import is_resuming
 from langgraph_parallel.runtime.run import Run
@@ -26,8 +27,11 @@ class TakeUp(NamedTuple):
 
 _CHECKPOINTER, _READ = "__pregel_checkpointer", "__pregel_read"
 """Config keys under which LangGraph passes the checkpointer, and what reads the state of the graph."""
-PUT_OFF = "put_off"
-"""Channel of the ids of branches that ended without a record, since one that they need has none."""
+
+
+def is_stored(config: RunnableConfig) -> bool:
+    """Return whether the run of a node has a checkpointer."""
+    return bool((config.get("configurable") or {}).get(_CHECKPOINTER))
 
 
 def read_state(config: RunnableConfig, channels: Sequence[str]) -> Mapping[str, Any]:

@@ -50,6 +50,10 @@ class Assignments(Protocol):
         """
         ...
 
+    def texts(self) -> Mapping[str, str]:
+        """Return texts that graphs in the branches need not store, each with its digest."""
+        ...
+
     def unmet(self, sent: SentTask, need: Branch) -> Branch:
         """Return the record of a branch that is skipped.
 

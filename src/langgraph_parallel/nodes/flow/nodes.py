@@ -34,6 +34,7 @@ from langgraph_parallel.records.numbers import as_state
 from langgraph_parallel.reducers.completion import check_completion
 from langgraph_parallel.reducers.staging import Handed, check_plan, stage, start_order
 from langgraph_parallel.runtime.context import Context, as_context
+from langgraph_parallel.runtime.excerpts import texts_of
 from langgraph_parallel.runtime.explain import is_bug
 from langgraph_parallel.runtime.governor import governed_recording
 from langgraph_parallel.runtime.models import require_model
@@ -42,6 +43,7 @@ from langgraph_parallel.runtime.redact import describe
 from langgraph_parallel.runtime.run import Run, current_run
 from langgraph_parallel.runtime.run_report import escalated
 from langgraph_parallel.runtime.stamp import KEY, make_stamp
+from langgraph_parallel.runtime.stored_once import plan_update
 
 
 def plan_node(flow: Flow) -> Callable[..., Any]:
@@ -52,7 +54,7 @@ def plan_node(flow: Flow) -> Callable[..., Any]:
         handover, run = get_handover(config), current_run()
         context, given = as_context(runtime.context, flow.context), flow.read_input(state)
         if handover and handover.below is not None:
-            resumed = resume_update(handover.below.sections or [], handover.below.branches, handover)
+            resumed = resume_update(given, handover.below.sections or [], handover.below.branches, handover)
             notes = (await make_plan(flow, given, context)).notes if flow.keeps_notes else {}
             return {"problems": {}, "notes": notes, **resumed, "calls": Overwrite(resumed["calls"])}
         _check_models(flow, run, context)
@@ -73,7 +75,7 @@ def plan_node(flow: Flow) -> Callable[..., Any]:
             run.fan_out.race(flow.watch(run, sections))
         return {
             **({} if run.outer else {KEY: make_stamp(flow.built)}),
-            "sections": list(sections),
+            "sections": plan_update(sections, given),
             "notes": made,
             "branches": Overwrite({}),
             "calls": Overwrite(dict(calls)),
@@ -172,7 +174,8 @@ class _SectionAssignments:
     def __init__(self, flow: Flow, state: Mapping[str, Any]) -> None:
         self._flow, self._branches = flow, state.get("branches") or {}
         self._answers = state.get("answers") or []
-        self._handed = Handed(state["sections"], self._branches)
+        self._sections = state["sections"]
+        self._handed = Handed(self._sections, self._branches)
 
     def task(self, sent: SentTask, ended: Mapping[str, Branch]) -> Task:
         """Return what a branch does."""
@@ -185,6 +188,10 @@ class _SectionAssignments:
             timeout=self._flow.branch_timeout(section),
             metadata=self._flow.branch_metadata(section),
         )
+
+    def texts(self) -> Mapping[str, str]:
+        """Return the texts of the sections, if graphs work on them."""
+        return texts_of(self._sections) if self._flow.workers.has_graphs else {}
 
     def unmet(self, sent: SentTask, need: Branch) -> Branch:
         """Return the record of a section that is skipped, since one that it needs has failed."""

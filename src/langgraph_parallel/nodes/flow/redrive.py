@@ -1,6 +1,6 @@
 """Redrive of a flow: which sections of a finished run are worked on again, and what is dropped with them."""
 
-from collections.abc import Iterable, Mapping, Sequence, Set
+from collections.abc import Callable, Iterable, Mapping, Sequence, Set
 from typing import Any
 
 from langgraph.types import Overwrite
@@ -12,20 +12,26 @@ from langgraph_parallel.records import Answer, Branch, Call
 from langgraph_parallel.reducers.staging import earliest_round, fingerprint, stage, start_order
 from langgraph_parallel.runtime.context import Context
 from langgraph_parallel.runtime.run import Run
+from langgraph_parallel.runtime.stored_once import plan_update
 
 
 def resume_update(
-    sections: Sections, branches: Mapping[str, Branch], handover: Handover | None = None
+    given: Mapping[str, Any],
+    sections: Sections,
+    branches: Mapping[str, Branch],
+    handover: Handover | None = None,
 ) -> dict[str, Any]:
     """Return the state update that takes a finished run back to its fan-out.
 
     Args:
+        given: the graph's input.
         sections: the plan with all its rounds.
         branches: the records of the sections.
         handover: of an enclosing branch, with a person's answers.
     """
     answers = list(handover.answers) if handover else []
-    return _resume_answered(sections, branches, answers) if answers else _redrive(sections, branches)
+    update = _resume_answered(sections, branches, answers) if answers else _redrive(sections, branches)
+    return {**update, "sections": plan_update(update["sections"], given)}
 
 
 def _resume_answered(
@@ -90,6 +96,11 @@ def watch_again(flow: Flow) -> TakeUp | None:
     return TakeUp(["sections", "branches"], on_resume)
 
 
-def redrive_update(state: Any, context: Context) -> dict[str, Any]:
-    """Return what a redrive writes to the state before it resumes."""
-    return {**resume_update(state["sections"], state["branches"]), "problems": {}}
+def redrive_update(flow: Flow) -> Callable[[Any, Context], dict[str, Any]]:
+    """Build the function that returns what a redrive writes to the state before it resumes."""
+
+    def redrive(state: Any, context: Context) -> dict[str, Any]:
+        resumed = resume_update(flow.read_input(state), state["sections"], state["branches"])
+        return {**resumed, "problems": {}}
+
+    return redrive

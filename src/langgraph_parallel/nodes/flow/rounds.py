@@ -15,6 +15,7 @@ from langgraph_parallel.nodes.flow.spec import Flow, Sections
 from langgraph_parallel.records import Branch, Call, Section
 from langgraph_parallel.reducers.staging import check_plan, fingerprint, start_order
 from langgraph_parallel.runtime.run_report import escalated
+from langgraph_parallel.runtime.stored_once import plan_update
 
 
 async def plan_next_round(flow: Flow, state: Any, branches: Mapping[str, Branch]) -> dict[str, Any]:
@@ -45,7 +46,7 @@ async def plan_next_round(flow: Flow, state: Any, branches: Mapping[str, Branch]
         sections = [*sections, *added]
         ready = start_order(sections, records)
     return {
-        "sections": sections,
+        "sections": plan_update(sections[len(state["sections"]) :], flow.read_input(state), more=True),
         "branches": {key: branch for key, branch in records.items() if key not in state["branches"]},
         "wave": ready,
         "calls": calls,

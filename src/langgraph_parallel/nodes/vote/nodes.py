@@ -117,6 +117,10 @@ class _VoterAssignments:
         before = self._branches.get(sent["id"])
         return Task(**sent, work=vote, before=before, answers=[], timeout=None, metadata={})
 
+    def texts(self) -> Mapping[str, str]:
+        """Return nothing: voters that are graphs store the question."""
+        return {}
+
     def unmet(self, sent: SentTask, need: Branch) -> Branch:
         """Return nothing: no voter needs another one."""
         raise NotImplementedError

@@ -53,6 +53,14 @@ class HeldSaver(BaseCheckpointSaver[Any]):
         """Return a checkpoint that was stored."""
         return await self._saver.aget_tuple(config)
 
+    def get_delta_channel_history(self, *, config: RunnableConfig, channels: Sequence[str]) -> Any:
+        """Return the updates of channels that were stored."""
+        return self._saver.get_delta_channel_history(config=config, channels=channels)
+
+    async def aget_delta_channel_history(self, *, config: RunnableConfig, channels: Sequence[str]) -> Any:
+        """Return the updates of channels that were stored."""
+        return await self._saver.aget_delta_channel_history(config=config, channels=channels)
+
     def list(self, config: RunnableConfig | None, **kwargs: Any) -> Iterator[CheckpointTuple]:
         """Yield the checkpoints that were stored."""
         return self._saver.list(config, **kwargs)

@@ -167,6 +167,11 @@ class Workers:
         return any(isinstance(w, ParallelGraph) and w.governing.escalates for w in self.by_name.values())
 
     @property
+    def has_graphs(self) -> bool:
+        """Whether one of them is a graph of this package."""
+        return any(isinstance(worker, ParallelGraph) for worker in self.by_name.values())
+
+    @property
     def built(self) -> dict[str, Any]:
         """What a resumed run must have in common with the one that began it."""
         graphs = {

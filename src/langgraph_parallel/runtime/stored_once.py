@@ -1,0 +1,150 @@
+"""Channels that are stored once: a checkpoint holds what a step has changed, and not all of the state again.
+
+LangGraph's `DeltaChannel` (in beta since 1.2) stores updates, and puts the value together again from them. It
+is used here alone, so that a LangGraph without it, or with another one, asks for no other change: without it,
+the channels are stored with every checkpoint.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Annotated, Any
+
+from langgraph.channels import BinaryOperatorAggregate
+
+from langgraph_parallel.records import Section
+from langgraph_parallel.reducers.channels import merge_all_branches, merge_all_calls
+from langgraph_parallel.runtime.excerpts import (
+    Source,
+    hold_sources,
+    planned,
+    stored_plan,
+    with_texts,
+    without_texts,
+)
+
+if TYPE_CHECKING:
+    from langgraph.channels.delta import DeltaChannel
+else:
+    try:
+        from langgraph.channels.delta import DeltaChannel
+    except ImportError:  # pragma: no cover - before LangGraph 1.2
+        DeltaChannel = None
+
+Merge = Callable[[Any, Sequence[Any]], Any]
+"""From a value, or None, and its updates to the new value."""
+
+
+def latest(before: Any, updates: Sequence[Any]) -> Any:
+    """Return the last update."""
+    return updates[-1]
+
+
+def merged_branches(before: Any, updates: Sequence[Any]) -> Any:
+    """Merge branches by id, as `merge_branches` does."""
+    return merge_all_branches([before or {}, *updates])
+
+
+def merged_calls(before: Any, updates: Sequence[Any]) -> Any:
+    """Merge calls by id, as `merge_calls` does."""
+    return merge_all_calls([before or {}, *updates])
+
+
+def given(before: Any, updates: Sequence[Any]) -> Any:
+    """Return the last update, which is a part of the graph's input."""
+    return with_texts(updates[-1])
+
+
+def planned_for_graphs(before: Any, updates: Sequence[Any]) -> Any:
+    """Return sections as `planned`; the channel holds their texts, which nested graphs do not store."""
+    return planned(before, updates)
+
+
+_WITHOUT_VALUE = (latest, given, planned, planned_for_graphs)
+"""Merges of channels that have no value before the first update; the others start with an empty dict."""
+
+
+if DeltaChannel is not None:
+    _NOTHING = DeltaChannel(latest, list).value
+
+    class _Stored(DeltaChannel[Any]):
+        """A `DeltaChannel` of any type. It has no value until something is written, unless it merges."""
+
+        sources: Sequence[Source] = ()
+        """The texts that it has had, and that others refer to."""
+
+        def from_checkpoint(self, checkpoint: Any) -> "_Stored":
+            """Return the channel as it was stored."""
+            if checkpoint is not None and checkpoint is not _NOTHING:
+                new = super().from_checkpoint(checkpoint)
+                new._hold()
+                return new
+            new = self.copy()
+            new.value = _NOTHING if self.reducer in _WITHOUT_VALUE else {}
+            return new
+
+        def copy(self) -> "_Stored":
+            """Return a copy."""
+            new = super().copy()
+            new.sources = self.sources
+            return new
+
+        def update(self, values: Sequence[Any]) -> bool:
+            """Apply the updates of a step."""
+            self._begin(values)
+            changed = super().update(values)
+            self._hold()
+            return changed
+
+        def replay_writes(self, writes: Sequence[Any]) -> None:
+            """Apply the updates of earlier steps."""
+            if self.reducer is given:  # a plan may refer to an earlier input
+                self.sources = [*self.sources, *hold_sources([value for _, _, value in writes])]
+            self._begin(writes)
+            super().replay_writes(writes)
+            self._hold()
+
+        def _begin(self, values: Sequence[Any]) -> None:
+            if values and self.value is _NOTHING:
+                self.value = None
+
+        def _hold(self) -> None:
+            """Hold the texts that plans, or nested graphs, refer to."""
+            if self.reducer in (given, planned_for_graphs) and self.is_available():
+                self.sources = [*self.sources, *hold_sources(self.value)]
+
+
+def stored_once(kind: Any, merge: Merge = latest) -> Any:
+    """Return the annotation of a channel that is stored once.
+
+    Args:
+        kind: type of its value, perhaps annotated.
+        merge: merges updates.
+    """
+    if DeltaChannel is not None:
+        return Annotated[kind, _Stored(merge, dict if merge is not latest else None)]
+    if merge in (latest, given):
+        return kind
+    empty = list if merge in (planned, planned_for_graphs) else dict
+    return Annotated[kind, BinaryOperatorAggregate(empty, lambda left, right: merge(left, [right]))]
+
+
+def plan_update(sections: Sequence[Section], of: Mapping[str, Any], *, more: bool = False) -> Any:
+    """Return the update of the state that stores sections (`excerpts.stored_plan`).
+
+    Args:
+        sections: of a plan, or of a round.
+        of: the graph's input.
+        more: whether they are added to those that are planned.
+    """
+    return stored_plan(sections, of if DeltaChannel is not None else {}, more=more)
+
+
+def nested_input(given: Mapping[str, Any], digests: Mapping[str, str]) -> Mapping[str, Any]:
+    """Return the input of a nested graph without texts that an enclosing graph stores.
+
+    Args:
+        given: the input.
+        digests: of the texts.
+    """
+    if DeltaChannel is None or not digests:
+        return given
+    return {key: without_texts(value, digests) for key, value in given.items()}
