@@ -29,12 +29,16 @@ class first_valid(BaseRule):  # noqa: N801
 
     def settled(self, standing: Standing) -> bool:
         """Return whether all voters before the earliest that has answered have been heard."""
-        first = min((heard.ballot.order for heard in standing.heard), default=-1)
-        return all(pending.order > first >= 0 for pending in standing.remaining)
+        first = standing.heard[0].ballot.order if standing.heard else -1
+        return not standing.to_come or standing.earliest_to_come > first >= 0
 
     def fewest(self, standing: Standing) -> int:
         """Return 1: any next voter may be the earliest."""
         return 1
+
+    def decides(self, standing: Standing) -> bool | None:
+        """Return whether there is a quorum."""
+        return not standing.missing_to_quorum
 
     def __call__(self, tally: Tally) -> Verdict:
         """Decide the vote; see the class."""
@@ -65,6 +69,10 @@ class most_similar(BaseRule):  # noqa: N801
     """
 
     measure: Similarity | None = None
+
+    def decides(self, standing: Standing) -> bool | None:
+        """Return whether there is a quorum."""
+        return not standing.missing_to_quorum
 
     def __call__(self, tally: Tally) -> Verdict:
         """Decide the vote; see the class."""
