@@ -27,9 +27,9 @@ from langgraph_parallel.nodes.vote.fallback import (
 )
 from langgraph_parallel.nodes.vote.judge import Judge
 from langgraph_parallel.nodes.vote.nodes import (
-    all_voters,
     close_node,
     open_node,
+    planned_voters,
     redrive_vote,
     tally_node,
     voter_tasks,
@@ -96,8 +96,12 @@ class _Inner(VotingOutput):
     """All voters that may be asked, in their order."""
     wave: list[str]
     """The voters that are asked now."""
+    queued: list[str]
+    """The voters of the same wave that are asked next: a superstep has at most `AT_ONCE`."""
     pending: list[str]
     """The voters that may be asked later, in the order of asking."""
+    kept: int
+    """Number of voters that had ended ok when the wave began."""
     calls: Annotated[dict[str, Call], merge_calls]
     stamp: STAMP
 
@@ -254,7 +258,7 @@ def _wire(settings: VoteSettings, question: Any) -> StateGraph[Any, Any, Any, An
         output_schema=VotingOutput,
     )
     task = task_type("VoteTask", typed_dict("Vote", {"voter": str}, asked))
-    router, paths = scatter_to("voter", voter_tasks(settings), join="close", counted=all_voters)
+    router, paths = scatter_to("voter", voter_tasks(settings), join="close", planned=planned_voters)
     builder.add_node("open", open_node(settings))
     builder.add_node(
         "voter", branch_node(settings.electorate, "voter", on_resume=watch_again(settings)), input_schema=task

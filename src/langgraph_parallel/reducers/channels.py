@@ -30,6 +30,22 @@ def merge_calls(left: Mapping[str, Call], right: Mapping[str, Call]) -> dict[str
     return _merge(left, right, _call_precedence)
 
 
+def merge_all_branches(updates: Iterable[Mapping[str, Branch]]) -> dict[str, Branch]:
+    """Merge many updates as `merge_branches` does, in one pass: pairs would copy the result each time."""
+    merged: dict[str, Branch] = {}
+    for update in updates:
+        _add(merged, update, _branch_precedence)
+    return merged
+
+
+def merge_all_calls(updates: Iterable[Mapping[str, Call]]) -> dict[str, Call]:
+    """Merge many updates as `merge_calls` does, in one pass."""
+    merged: dict[str, Call] = {}
+    for update in updates:
+        _add(merged, update, _call_precedence)
+    return merged
+
+
 def union_claims(left: Iterable[Claim], right: Iterable[Claim]) -> list[Claim]:
     """Return all distinct claims in canonical order (`claim_order`).
 
@@ -55,11 +71,18 @@ def _merge(
     left: Mapping[str, T], right: Mapping[str, T], precedence: Callable[[T], tuple[object, ...]]
 ) -> dict[str, T]:
     merged = dict(left)
-    for key, value in right.items():
+    _add(merged, right, precedence)
+    return merged
+
+
+def _add(
+    merged: dict[str, T], update: Mapping[str, T], precedence: Callable[[T], tuple[object, ...]]
+) -> None:
+    """Merge an update into a dictionary of the caller's own."""
+    for key, value in update.items():
         current = merged.get(key)
         if current is None or (value is not current and precedence(value) > precedence(current)):
             merged[key] = value
-    return merged
 
 
 # The precedences end with the whole record: without a total order, merging would not be commutative.

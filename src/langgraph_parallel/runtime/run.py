@@ -12,6 +12,7 @@ import time
 import weakref
 from collections.abc import Iterator
 from contextvars import ContextVar
+from typing import Any
 
 from langchain_core.runnables import RunnableConfig
 from langgraph.config import get_config
@@ -79,6 +80,9 @@ class Run:
         self.deadline: float | None = self._earliest_deadline(own)
         """When the run must end, on the clock of `time.monotonic`."""
         self.fan_out = FanOut(completion)
+        self.kept: dict[type, Any] = {}
+        """What nodes of the graph keep for those after them, by its type. It is lost when the run is resumed,
+        so that it must follow from the state."""
         # Weak: a drain must reach the inner runs in progress, and no other purpose keeps them alive.
         self._inner: weakref.WeakSet[Run] = weakref.WeakSet()
         if outer:

@@ -20,7 +20,7 @@ from langgraph_parallel.reducers.votes.stops.probabilities import (
 _SMALL_VOTE = 200
 """Ballots up to which the exact fraction is computed, which is cached."""
 _MARGIN = 1e-6
-"""More than the error of the sums: of the logarithms of factorials, at most 1e-8 up to ten million ballots."""
+"""More than the error of the sums. That of logarithms of factorials is 1e-8 at ten million ballots."""
 _NEGLIGIBLE = 1e-9
 """Sum of the terms that are left out."""
 
