@@ -19,7 +19,7 @@ class Function(RunnableLambda[Any, Any]):
     """A function as a Runnable. What it returns is awaited if it can be, as futures can, whatever it is."""
 
     async def ainvoke(self, input: Any, config: RunnableConfig | None = None, **kwargs: Any) -> Any:
-        """Call the function; without a run of its own in LangChain where nothing listens, which costs more."""
+        """Call the function; without a run of LangChain's, which costs time, where nothing listens."""
         if kwargs or not self._is_plain or not _is_unheard(config):
             return await super().ainvoke(input, config, **kwargs)
         given = ensure_config(config)
