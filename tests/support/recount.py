@@ -1,13 +1,14 @@
 """What a standing keeps up to date, counted again from all ballots: the definitions, as simple as can be."""
 
 from collections.abc import Sequence
-from fractions import Fraction
 from itertools import permutations
+
+from pydantic import JsonValue
 
 from langgraph_parallel.records import Ballot, Tally
 from langgraph_parallel.reducers.canonical import canonical
 from langgraph_parallel.reducers.votes.rules.ranked import borda, instant_runoff, schulze
-from langgraph_parallel.reducers.votes.standing import Counting, Heard
+from langgraph_parallel.reducers.votes.standing import Amount, Counting, Heard
 
 Choices = Sequence[frozenset[str]]
 """What each ballot that counts supports, in the voters' order."""
@@ -19,13 +20,13 @@ def heard(ballots: Sequence[Ballot], rule: Counting) -> list[Heard]:
     return [Heard(ballot, supported) for ballot, supported in counted if supported is not None]
 
 
-def top_two(ballots: Sequence[Heard], *, by_ballots: bool) -> tuple[Fraction, Fraction]:
+def top_two(ballots: Sequence[Heard], *, by_ballots: bool) -> tuple[Amount, Amount]:
     """Return the support of the two leading choices, or the number of ballots for each."""
-    totals: dict[str, Fraction] = {}
+    totals: dict[str, Amount] = {}
     for ballot in ballots:
         for key, amount in ballot.supported.items():
-            totals[key] = totals.get(key, Fraction(0)) + (1 if by_ballots else amount)
-    lead, behind, *_ = [*sorted(totals.values(), reverse=True), Fraction(0), Fraction(0)]
+            totals[key] = totals.get(key, 0) + (1 if by_ballots else amount)
+    lead, behind, *_ = [*sorted(totals.values(), reverse=True), 0, 0]
     return lead, behind
 
 
@@ -65,7 +66,7 @@ def winner_is_certain(rule: borda | instant_runoff | schulze, ballots: Sequence[
     return any(all(least[a, b] > most[b, a] for b in keys if a != b) for a in keys)
 
 
-def _items(ballot: Ballot) -> list[object]:
+def _items(ballot: Ballot) -> list[JsonValue]:
     assert isinstance(ballot.choice, list)
     return list(ballot.choice)
 

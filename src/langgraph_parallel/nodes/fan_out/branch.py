@@ -5,12 +5,13 @@ import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from copy import deepcopy
-from typing import Any, Protocol, TypeGuard
+from typing import Any, Protocol
 
 from langchain_core.runnables import RunnableConfig
 from langgraph.errors import GraphBubbleUp, GraphInterrupt, ParentCommand
 from langgraph.types import StreamWriter
 from pydantic import BaseModel
+from typing_extensions import TypeIs
 
 from langgraph_parallel.nodes.fan_out import handover
 from langgraph_parallel.nodes.fan_out.handover import Handover
@@ -108,9 +109,7 @@ async def _run(
     chosen: Worker | None = None
     with recording(config) as calls, noting() as outcome.notes:
         try:
-            chosen, work = (
-                worker.select(task["work"]) if _is_dispatcher(worker) else (worker, task["work"])
-            )
+            chosen, work = worker.select(task["work"]) if _is_dispatcher(worker) else (worker, task["work"])
             bound = run.open_bound(
                 planned=task.get("planned", 0),
                 kept=task.get("kept", 0),
@@ -136,11 +135,11 @@ async def _run(
 # Not `isinstance`, which takes longer for a protocol than all else here: both are asked for every branch.
 
 
-def _is_dispatcher(worker: object) -> TypeGuard[Dispatcher]:
+def _is_dispatcher(worker: object) -> TypeIs[Dispatcher]:
     return hasattr(worker, "select")
 
 
-def _is_reader(worker: object) -> TypeGuard[Reader]:
+def _is_reader(worker: object) -> TypeIs[Reader]:
     return hasattr(worker, "reader")
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from langchain_core.callbacks import AsyncCallbackManager
 from langchain_core.runnables import Runnable, RunnableConfig, RunnableLambda
-from langchain_core.runnables.config import ensure_config, patch_config, var_child_runnable_config
+from langchain_core.runnables.config import ensure_config, var_child_runnable_config
 from langchain_core.runnables.utils import accepts_config, accepts_run_manager
 
 from langgraph_parallel.runtime.recording import Unheard
@@ -22,14 +22,14 @@ class Function(RunnableLambda[Any, Any]):
         """Call the function; without a run of LangChain's, which costs time, where nothing listens."""
         if kwargs or not self._is_plain or not _is_unheard(config):
             return await super().ainvoke(input, config, **kwargs)
-        given = ensure_config(config)
-        inside = patch_config(given, callbacks=given.get("callbacks"))
+        inside = ensure_config(config)
         inside.pop("run_name", None)
         inside.pop("run_id", None)
         context = copy_context()
         context.run(var_child_runnable_config.set, inside)
         # A task of its own, as on the long way: a function may cancel the task that it runs in.
-        result = await _awaited(await asyncio.create_task(self.afunc(input), context=context))
+        called: Any = self.afunc
+        result = await _awaited(await asyncio.create_task(called(input), context=context))
         return await result.ainvoke(input, inside) if isinstance(result, Runnable) else result
 
     @cached_property

@@ -8,7 +8,7 @@ which hears them, too, so that a ballot costs no recount of all ballots.
 
 import math
 from bisect import bisect_right
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from fractions import Fraction
 from typing import Any, NamedTuple, Protocol, TypeVar
 
@@ -106,7 +106,7 @@ class Standing:
         self._places: list[tuple[int, str]] = []
         self._voters = VotersToCome(remaining)
         self._worths: Worths | None = None
-        self._views: dict[tuple[type[Any], tuple[Any, ...]], View] = {}
+        self._views: dict[tuple[Callable[..., View], tuple[Any, ...]], View] = {}
 
     @classmethod
     def of(
@@ -142,7 +142,7 @@ class Standing:
             view.hear(heard)
         return self
 
-    def view(self, kind: type[ViewT], *arguments: Any) -> ViewT:
+    def view(self, kind: Callable[..., ViewT], *arguments: Any) -> ViewT:
         """Return what is derived from the ballots; built when it is first asked for, then kept up to date.
 
         Args:

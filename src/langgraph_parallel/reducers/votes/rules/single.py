@@ -1,5 +1,6 @@
 """Rules that choose one voter's answer: the first valid one, or the one most similar to the others."""
 
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
@@ -106,11 +107,15 @@ class most_similar(BaseRule):  # noqa: N801
 
         if size == 1:
             return [Fraction(1)]
-        # Exact sums: equal texts have equal means, whatever the order of the terms.
-        return [
-            sum((similarity(i, j) for j in range(size) if j != i), Fraction(0)) / (size - 1)
-            for i in range(size)
-        ]
+        # Exact sums: equal texts have equal means, whatever the order of the terms. Each text counts as often
+        # as it occurs, and once less to itself.
+        first = {text: place for place, text in reversed([*enumerate(texts)])}
+        times = Counter(texts)
+        sums = {
+            text: sum((similarity(i, j) * times[other] for other, j in first.items()), Fraction(-1))
+            for text, i in first.items()
+        }
+        return [sums[text] / (size - 1) for text in texts]
 
 
 def _as_text(ballot: Ballot) -> str:

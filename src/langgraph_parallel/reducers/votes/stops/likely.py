@@ -1,8 +1,8 @@
 """Whether a probability of `stops.probabilities` is high enough, without computing it exactly in large votes.
 
 The exact fraction costs a sum over all ballots to come of integers with as many digits. In floating point the
-terms that matter are few, and the sum ends as soon as the answer is clear. Only a probability within
-`_MARGIN` of the one that is required is computed exactly, so that the answers are those of the fractions.
+terms that matter are few, and the sum ends as soon as the answer is clear. Only a probability that is very
+close to the one that is required is computed exactly, so that the answers are those of the fractions.
 """
 
 import math
@@ -21,8 +21,13 @@ _SMALL_VOTE = 200
 """Ballots up to which the exact fraction is computed, which is cached."""
 _MARGIN = 1e-6
 """More than the error of the sums. That of logarithms of factorials is 1e-8 at ten million ballots."""
-_NEGLIGIBLE = 1e-9
-"""Sum of the terms that are left out."""
+_NEGLIGIBLE = 1e-3
+"""Sum of the terms that are left out, as a share of the margin."""
+
+
+def _margin(limit: float) -> float:
+    """Return how close to its limit the chance against the leader is in doubt."""
+    return min(_MARGIN, limit / 1000)
 
 
 def is_likely_to_win(lead: int, behind: int, to_come: int, draw: Fraction, p: Fraction) -> bool:
@@ -34,9 +39,9 @@ def is_likely_to_win(lead: int, behind: int, to_come: int, draw: Fraction, p: Fr
         draws = range(needed // 2, needed // 2 + 1) if needed % 2 == 0 and 0 <= needed // 2 <= to_come else ()
         terms = _BetaBinomial(lead, behind, to_come)
         limit = float(1 - p)
-        against = terms.sum(loses, limit + _MARGIN)
+        against = terms.sum(loses, limit)
         against += float(1 - draw) * sum(math.exp(terms.log(x)) for x in draws)
-        if abs(against - limit) > _MARGIN:
+        if abs(against - limit) > _margin(limit):
             return against < limit
     return chance_to_win(lead, behind, to_come, draw) >= p
 
@@ -57,8 +62,8 @@ def is_likely_to_stay(lead: int, behind: int, cast: int, to_come: int, share: Fr
                 range(min(rival_up_to, to_come) + 1),
             ]
         terms, limit = _BetaBinomial(lead, behind, to_come), float(1 - p)
-        against = sum(terms.sum(places, limit + _MARGIN) for places in changes)
-        if abs(against - limit) > _MARGIN:
+        against = sum(terms.sum(places, limit) for places in changes)
+        if abs(against - limit) > _margin(limit):
             return against < limit
     return chance_to_keep_outcome(lead, behind, cast, to_come, share) >= p
 
@@ -66,8 +71,9 @@ def is_likely_to_stay(lead: int, behind: int, cast: int, to_come: int, share: Fr
 def is_likely_majority(lead: int, behind: int, p: Fraction) -> bool:
     """Return whether `chance_of_majority` is at least p."""
     if lead + behind > _SMALL_VOTE:
-        against, limit = _chance_of_minority(lead, behind, float(1 - p) + _MARGIN), float(1 - p)
-        if abs(against - limit) > _MARGIN:
+        limit = float(1 - p)
+        against = _chance_of_minority(lead, behind, limit)
+        if abs(against - limit) > _margin(limit):
             return against < limit
     return chance_of_majority(lead, behind) >= p
 
@@ -81,21 +87,21 @@ def is_likely_greatest(votes: tuple[int, ...], p: float) -> bool:
         against = sum(
             times * _chance_of_minority(lead, behind, limit) for behind, times in Counter(others).items()
         )
-        if against < limit - _MARGIN:
+        if against < limit - _margin(limit):
             return True
     return chance_of_greatest_share(votes) >= Fraction(str(p))
 
 
-def _chance_of_minority(lead: int, behind: int, enough: float) -> float:
-    """Return 1 - `chance_of_majority`, or a number above `enough`."""
+def _chance_of_minority(lead: int, behind: int, limit: float) -> float:
+    """Return 1 - `chance_of_majority`, or a number clearly above the limit."""
     coins = lead + behind + 1
     if lead < behind:
-        return 1.0 if enough < 0.5 else 1 - float(chance_of_majority(lead, behind))
+        return 1.0 if limit < 0.5 else 1 - float(chance_of_majority(lead, behind))
     # More than `lead` heads: the terms fall from the first on.
     log = math.lgamma(coins + 1) - coins * math.log(2)
     term = math.exp(log - math.lgamma(lead + 2) - math.lgamma(coins - lead))
-    total, heads = 0.0, lead + 1
-    while heads <= coins and total <= enough and term * (coins - heads + 1) > _NEGLIGIBLE:
+    total, heads, margin = 0.0, lead + 1, _margin(limit)
+    while heads <= coins and total <= limit + margin and term * (coins - heads + 1) > margin * _NEGLIGIBLE:
         total += term
         term *= (coins - heads) / (heads + 1)
         heads += 1
@@ -122,8 +128,8 @@ class _BetaBinomial:
         rest = self.m - x
         return _log_ways(self.a + x, x) + _log_ways(self.b + rest, rest) - self._all
 
-    def sum(self, places: range, enough: float) -> float:
-        """Return the probability of a range, or a number above `enough`."""
+    def sum(self, places: range, limit: float) -> float:
+        """Return the probability of a range, or a number clearly above the limit."""
         if not places:
             return 0.0
         # Outward from the most probable place: the terms fall on either side.
@@ -132,22 +138,23 @@ class _BetaBinomial:
         a, b, m = self.a, self.b, self.m
         up = ((a + x + 1) * (m - x) / ((x + 1) * (b + m - x)) for x in range(start, places[-1]))
         down = (x * (b + m - x + 1) / ((a + x) * (m - x + 1)) for x in range(start, places[0], -1))
-        total = first + _add_terms(first, up, places[-1] - start, enough - first)
-        return total + _add_terms(first, down, start - places[0], enough - total)
+        total = _add_terms(first, first, up, places[-1] - start, limit)
+        return _add_terms(total, first, down, start - places[0], limit)
 
 
-def _add_terms(term: float, ratios: Iterator[float], number: int, enough: float) -> float:
-    """Return the sum of falling terms, or a number above `enough`.
+def _add_terms(total: float, term: float, ratios: Iterator[float], number: int, limit: float) -> float:
+    """Return a sum with falling terms added, or a number clearly above the limit.
 
     Args:
+        total: the sum so far.
         term: the one before the first.
         ratios: of each term to the one before.
         number: of terms.
-        enough: where to stop.
+        limit: where to stop.
     """
-    total = 0.0
+    margin = _margin(limit)
     for ratio in ratios:
-        if total > enough or term * number < _NEGLIGIBLE:
+        if total > limit + margin or term * number < margin * _NEGLIGIBLE:
             break
         term *= ratio
         total += term
