@@ -21,7 +21,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Awaitable, Callable, Coroutine
-from typing import Annotated, Any
+from typing import Annotated, Any, cast
 
 from typing_extensions import TypedDict
 
@@ -36,11 +36,11 @@ def answers(kind: str, number: int) -> Any:
     """Return what a voter says: of ten, six say the first, three the second, one the third."""
     place = number * 7919 % 10
     first = 0 if place < 6 else 1 if place < 9 else 2
-    options = {
+    options: dict[str, list[Any]] = {
         "one": ["yes", "no", "maybe"],
         "many": ["yes", "no", f"answer {number}"],
         "same": ["yes"] * 3,
-        "close": ["yes" if number % 2 else "no"] * 2 + ["maybe"],
+        "close": ["yes" if number % 4 < 2 else "no"] * 2 + ["maybe"],
         "number": [3, 4, 5.5],
         "score": [True, False, 0.5],
         "list": [["a", "b"], ["b", "c"], ["d"]],
@@ -117,7 +117,7 @@ async def bare_sends(n: int) -> dict[str, float]:
 
     builder: StateGraph[Any, Any, Any, Any] = StateGraph(_State)
     builder.add_node("step", step)
-    builder.add_node("work", work)
+    builder.add_node("work", cast("Any", work))
     builder.add_edge(START, "step")
     builder.add_conditional_edges("step", route, ["work", END])
     builder.add_edge("work", "step")

@@ -153,7 +153,8 @@ def create_voting(
             worker, which gets the question.
         ballot: the form of an answer: `BallotFormat`, or a mapping of `schema`, `field` and `normalise`.
         wave: how many voters are asked together: `lossless` (as many as one at a time would have asked
-            anyway), `all`, or a number.
+            anyway), `all`, or a number. More than 1,000 are asked in parts of 1,000, one after another; once
+            the vote may stop, the parts that follow are not asked.
         race: whether voters of a wave that are not needed any more are cancelled.
         shadow: hear all voters, and report what each of these stops would have saved and whether the choice
             would have been the same; True for the stops that fit the rule.
