@@ -7,7 +7,7 @@ from contextvars import copy_context
 from functools import cached_property
 from typing import Any
 
-from langchain_core.callbacks import AsyncCallbackManager
+from langchain_core.callbacks import AsyncCallbackManager, BaseCallbackManager
 from langchain_core.runnables import Runnable, RunnableConfig, RunnableLambda
 from langchain_core.runnables.config import ensure_config, var_child_runnable_config
 from langchain_core.runnables.utils import accepts_config, accepts_run_manager
@@ -51,6 +51,8 @@ async def _awaited(result: Any) -> Any:
 
 
 def _is_unheard(config: RunnableConfig | None) -> bool:
-    """Return whether no tracer and no callback listens; asked each time, as tracing may be switched on."""
-    manager = AsyncCallbackManager.configure((config or {}).get("callbacks"))
+    """Return whether no tracer and no callback listens."""
+    manager: Any = (config or {}).get("callbacks")
+    if not isinstance(manager, BaseCallbackManager):  # that of a node has a tracer, where tracing is on
+        manager = AsyncCallbackManager.configure(manager)
     return all(isinstance(handler, Unheard) for handler in manager.handlers)
