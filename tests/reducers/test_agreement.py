@@ -129,3 +129,32 @@ async def test_every_verdict_states_how_far_voters_agree() -> None:
     out = await create_voting(voters=voters, stop="all_votes").ainvoke(QUESTION)
     assert out["verdict"].agreement == pytest.approx(1 / 3)
     assert (await create_voting(voters=[lambda q: 1]).ainvoke(QUESTION))["verdict"].agreement is None
+
+
+@given(
+    st.lists(
+        st.sampled_from(["", "short", "the same reason, word for word", "another long reason"]), max_size=8
+    )
+)
+def test_the_voters_with_equal_reasons_are_those_of_all_pairs(reasons: list[str]) -> None:
+    """Reasons that are long enough and equal are found without comparing all pairs of voters."""
+    ballots = [
+        Ballot(voter=f"v{i}", order=i, status="cast", choice="yes", rationale=reason)
+        for i, reason in enumerate(reasons)
+    ]
+    copies = [
+        one.voter
+        for one in ballots
+        if len(one.rationale) >= 20
+        and any(one.rationale == other.rationale for other in ballots if other is not one)
+    ]
+    warnings = too_perfect([Tally.of(ballots)])
+    assert len(warnings) == bool(copies)
+    if copies:
+        assert warnings[0].startswith(f"voters {', '.join(copies)} gave the same reasons")
+
+
+def test_pairs_are_compared_only_where_they_can_tell_something() -> None:
+    """Of nine questions no warning follows, so that a vote of very many voters compares no pairs."""
+    many = Tally.of(Ballot(voter=f"v{i}", order=i, status="cast", choice="yes") for i in range(3_000))
+    assert too_perfect([many]) == []

@@ -1,14 +1,24 @@
 """Channel reducers obey the laws that make parallel updates safe."""
 
+from functools import reduce
 from operator import add, or_
 from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from langgraph.channels import BinaryOperatorAggregate
+from langgraph.types import Overwrite
 
 from langgraph_parallel.records import Ballot, Branch, Call, Claim, Lines, Tally, Usage
-from langgraph_parallel.reducers.channels import merge_branches, merge_calls, union_claims
+from langgraph_parallel.reducers.channels import (
+    merge_all_branches,
+    merge_all_calls,
+    merge_branches,
+    merge_calls,
+    union_claims,
+)
+from langgraph_parallel.runtime.stored_once import merged_branches, stored_once
 from tests.support import laws
 from tests.support.strategies import branch_maps, call_maps, claim_lists, tallies, usages
 
@@ -185,3 +195,47 @@ def test_ballots_of_one_attempt_that_differ_only_in_infinity_merge_in_any_order(
 def test_branches_that_differ_only_in_infinity_merge_in_any_order() -> None:
     """Infinity, which JSON cannot represent, is not confused with None."""
     laws.order_is_irrelevant(merge_branches, {"b": branch(value=float("inf"))}, {"b": branch(value=None)})
+
+
+@few
+@given(st.lists(branch_maps(), max_size=5), st.lists(call_maps(), max_size=5))
+def test_many_updates_in_one_pass_are_those_one_after_another(
+    branch_updates: list[dict[str, Branch]], call_updates: list[dict[str, Call]]
+) -> None:
+    """A superstep of many branches does not copy the result for each, and its updates stay as they are."""
+    before = [dict(update) for update in branch_updates]
+    assert merge_all_branches(branch_updates) == reduce(merge_branches, branch_updates, dict[str, Branch]())
+    assert merge_all_calls(call_updates) == reduce(merge_calls, call_updates, dict[str, Call]())
+    assert branch_updates == before
+
+
+@few
+@given(branch_maps(), st.lists(branch_maps(), max_size=4), st.none() | st.integers(0, 4))
+def test_the_channel_of_branches_is_that_of_its_reducer(
+    held: dict[str, Branch], updates: list[dict[str, Branch]], overwritten_at: int | None
+) -> None:
+    """It holds what LangGraph's own channel would, also where an update replaces all branches."""
+    written: list[Any] = list(updates)
+    if overwritten_at is not None:
+        written.insert(overwritten_at, Overwrite({"b9": branch("b9")}))
+    (made,) = stored_once(dict[str, Branch], merged_branches).__metadata__
+    ours = made.from_checkpoint(held)
+    theirs = BinaryOperatorAggregate(dict[str, Branch], merge_branches).from_checkpoint(held)
+    before = dict(held)
+    assert ours.update(written) == theirs.update(written)
+    assert ours.get() == theirs.get()
+    assert held == before
+
+
+def test_a_superstep_copies_the_branches_so_far_once() -> None:
+    """A thousand updates read each branch that was there at most once."""
+    copied: list[int] = []
+
+    def merge(before: Any, updates: Any) -> Any:
+        copied.append(len(before))
+        return merged_branches(before, updates)
+
+    (made,) = stored_once(dict[str, Branch], merge).__metadata__
+    channel = made.from_checkpoint({"b0": branch("b0")})
+    channel.update([{f"b{i}": branch(f"b{i}")} for i in range(1_000)])
+    assert (copied, len(channel.get())) == ([1], 1_000)

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from langgraph_parallel.records import Branch, Call, Usage
-from langgraph_parallel.runtime.run_report import leaves, measure_run, percentile
+from langgraph_parallel.runtime.run_report import collect_failures, leaves, measure_run, percentile
 
 few = settings(max_examples=60, deadline=None)
 
@@ -130,3 +130,14 @@ def test_enough_values_are_not_above_a_percentile(values: list[float], share: fl
 def test_the_percentile_of_nothing_is_zero() -> None:
     """There is no value to return."""
     assert percentile([], 0.5) == 0
+
+
+@given(st.lists(st.sampled_from(["a", "b", "a (2)", "a (x)", "a (2) (2)", "c d", "c"]), max_size=9))
+def test_a_name_that_occurs_again_is_numbered(names: list[str]) -> None:
+    """By how many names there are that are the name, or begin with it and a bracket; counted once each."""
+    expected: dict[str, str] = {}
+    for number, name in enumerate(names):
+        earlier = sum(known == name or known.startswith(f"{name} (") for known in expected)
+        expected[f"{name} ({earlier + 1})" if earlier else name] = f"cause {number}"
+    failed = [branch(name, status="failed", error=f"cause {number}") for number, name in enumerate(names)]
+    assert collect_failures(failed) == expected

@@ -28,9 +28,9 @@ from langgraph_parallel.nodes.vote.fallback import (
 from langgraph_parallel.nodes.vote.judge import Judge
 from langgraph_parallel.nodes.vote.nodes import (
     ASSIGNMENTS,
-    all_voters,
     close_node,
     open_node,
+    planned_voters,
     redrive_vote,
     tally_node,
     voter_tasks,
@@ -96,8 +96,12 @@ class _Inner(VotingOutput):
     """All voters that may be asked, in their order."""
     wave: list[str]
     """The voters that are asked now."""
+    queued: list[str]
+    """The voters of the same wave that are asked next: a superstep has at most `AT_ONCE`."""
     pending: list[str]
     """The voters that may be asked later, in the order of asking."""
+    kept: int
+    """Number of voters that had ended ok when the wave began."""
     calls: dict[str, Call]
     stamp: STAMP
 
@@ -149,7 +153,8 @@ def create_voting(
             worker, which gets the question.
         ballot: the form of an answer: `BallotFormat`, or a mapping of `schema`, `field` and `normalise`.
         wave: how many voters are asked together: `lossless` (as many as one at a time would have asked
-            anyway), `all`, or a number.
+            anyway), `all`, or a number. More than 1,000 are asked in parts of 1,000, one after another; once
+            the vote may stop, the parts that follow are not asked.
         race: whether voters of a wave that are not needed any more are cancelled.
         shadow: hear all voters, and report what each of these stops would have saved and whether the choice
             would have been the same; True for the stops that fit the rule.
@@ -253,7 +258,7 @@ def _wire(settings: VoteSettings, question: Any) -> StateGraph[Any, Any, Any, An
         input_schema=VotingInput if question is str else typed_dict("VotingInput", asked),
         output_schema=VotingOutput,
     )
-    router, paths = scatter_to("voter", voter_tasks(settings), join="close", counted=all_voters)
+    router, paths = scatter_to("voter", voter_tasks(settings), join="close", planned=planned_voters)
     builder.add_node("open", open_node(settings))
     again = watch_again(settings)
     voter = branch_node(settings.electorate, "voter", assignments=ASSIGNMENTS, on_resume=again)

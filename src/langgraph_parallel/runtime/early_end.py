@@ -13,6 +13,12 @@ _TIMER_SLACK = 0.001
 """Seconds by which a timer of the event loop may fire early."""
 
 
+def _end_all(bounds: set[Bound], by: EndedBy, why: str) -> None:
+    """End all running branches, once: one that starts later is ended as it is admitted."""
+    for bound in list(bounds):  # a copy: a bound leaves the set when its branch ends
+        bound.end(by, why)
+
+
 class EarlyEnd:
     """Asks a completion policy after every branch, and ends the others once the policy needs no more.
 
@@ -63,9 +69,9 @@ class EarlyEnd:
             why = f"not finished in time: {self._policy}"
         elif state is State.ENOUGH:
             why = f"not needed any more: {self._policy}"
-        self.over = ended_by, why
-        for bound in list(self._bounds):  # a copy: a bound leaves the set when its branch ends
-            bound.end(ended_by, why)
+        self.over, was_over = (ended_by, why), self.over is not None
+        if not was_over:
+            _end_all(self._bounds, ended_by, why)
 
 
 IsOver = Callable[[Branch], str | tuple[EndedBy, str]]
@@ -102,9 +108,9 @@ class Race:
         ended_by, why = ("stop", verdict) if isinstance(verdict, str) else verdict
         if not why:
             return
-        self.over = ended_by, why
-        for bound in list(self._bounds):
-            bound.end(ended_by, why)
+        self.over, was_over = (ended_by, why), self.over is not None
+        if not was_over:
+            _end_all(self._bounds, ended_by, why)
 
     def note_held(self, id: str) -> None:
         """Tell of a branch that waits for a person."""

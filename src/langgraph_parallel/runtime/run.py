@@ -13,6 +13,7 @@ import time
 import weakref
 from collections.abc import Iterator, Mapping
 from contextvars import ContextVar
+from typing import Any
 
 from langchain_core.runnables import RunnableConfig
 from langgraph.config import get_config
@@ -86,6 +87,9 @@ class Run:
         self.texts: Mapping[str, str] = outer.texts if outer else {}
         """Texts that an enclosing graph stores, so that graphs inside need not, each with its digest."""
         self.fan_out = FanOut(completion)
+        self.kept: dict[type, Any] = {}
+        """What nodes of the graph keep for those after them, by its type. It is lost when the run is resumed,
+        so that it must follow from the state."""
         # Weak: a drain must reach the inner runs in progress, and no other purpose keeps them alive.
         self._inner: weakref.WeakSet[Run] = weakref.WeakSet()
         if outer:

@@ -1,12 +1,15 @@
 """The numbers of a run, computed from its branches and calls."""
 
 import math
+import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
 
 from langgraph_parallel.records import Branch, Call, Escalation, RunReport, Trial, Usage
-from langgraph_parallel.reducers.channels import merge_calls
+from langgraph_parallel.reducers.channels import merge_all_calls
 from langgraph_parallel.reducers.votes.replay import add_trials
+
+_BRACKET = re.compile(r" \(")
 
 
 def measure_run(
@@ -98,12 +101,17 @@ def collect_failures(branches: Iterable[Branch]) -> dict[str, str]:
     A name that occurs again is numbered: `name (2)`.
     """
     causes: dict[str, str] = {}
+    alike: Counter[str] = Counter()
+    """How many names are each name, or that name with more in brackets."""
     for branch in branches:
         own = {} if branch.ok or branch.ended_by == "stop" else {branch.name: branch.error or branch.status}
         below = {f"{name} in {branch.name}": cause for name, cause in branch.failures.items()}
         for name, cause in (own | below).items():
-            earlier = sum(known == name or known.startswith(f"{name} (") for known in causes)
-            causes[f"{name} ({earlier + 1})" if earlier else name] = cause
+            numbered = f"{name} ({alike[name] + 1})" if alike[name] else name
+            if numbered not in causes:
+                before_brackets = (numbered[: place.start()] for place in _BRACKET.finditer(numbered))
+                alike.update([numbered, *before_brackets])
+            causes[numbered] = cause
     return causes
 
 
@@ -126,9 +134,9 @@ def percentile(ordered: Sequence[float], share: float) -> float:
 
 def _distinct_calls(branches: Iterable[Branch], closing: Iterable[Call]) -> list[Call]:
     """Return all calls in the order of their start; one that two branches hold is one call."""
-    calls: dict[str, Call] = {}
-    for group in [*(branch.calls for branch in branches), closing]:
-        calls = merge_calls(calls, {call.id: call for call in group})
+    calls = merge_all_calls(
+        {call.id: call for call in group} for group in [*(branch.calls for branch in branches), closing]
+    )
     return sorted(calls.values(), key=lambda call: (call.started, call.id))
 
 

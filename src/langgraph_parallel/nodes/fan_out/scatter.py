@@ -18,6 +18,7 @@ def scatter_to(
     *,
     join: str,
     counted: Callable[[Any], Collection[str]] | None = None,
+    planned: Callable[[Any], tuple[int, int]] | None = None,
 ) -> tuple[Router, dict[Hashable, str]]:
     """Build the conditional edge that sends each unfinished task to `node`.
 
@@ -30,6 +31,8 @@ def scatter_to(
         join: where to go without any task: a router that returns no `Send` at all skips the join silently.
         counted: returns the ids of all branches that the completion policy counts; by default the tasks and
             the branches so far. Needed where the tasks are only one wave of them.
+        planned: instead of `counted`, where the policy counts every task: returns how many branches it
+            counts, and how many of them ended ok before. A small wave of many branches costs no count of all.
 
     Returns:
         The router and its path map, as `add_conditional_edges` takes them.
@@ -42,14 +45,18 @@ def scatter_to(
         unfinished = [task for task in candidates if not _is_done(task, branches)]
         if answers:
             unfinished = [task for task in unfinished if Answer.below(answers, task["id"])]
-        every = set(counted(state)) if counted else {*branches, *(task["id"] for task in candidates)}
-        kept = sum(branch.whole for key, branch in branches.items() if key in every)
+        counts: Collection[str] = [task["id"] for task in candidates]
+        if planned:
+            number, kept = planned(state)
+        else:
+            counts = set(counted(state)) if counted else {*branches, *counts}
+            number, kept = len(counts), sum(b.whole for key, b in branches.items() if key in counts)
         return [
             Send(
                 node,
                 {
                     **task,
-                    "planned": len(every) if task["id"] in every else 0,
+                    "planned": number if planned or task["id"] in counts else 0,
                     "kept": kept,
                     "together": len(unfinished),
                 },

@@ -127,9 +127,8 @@ def _starting_at(order: Sequence[Count], start: int) -> list[Count]:
 
 
 def _candidate(number: int, count: Count, tally: Tally) -> str:
-    reasons = [
-        ballot.rationale for ballot in tally.cast_ballots if ballot.voter in count.voters and ballot.rationale
-    ]
+    ballots = (tally.ballots[voter] for voter in count.voters)
+    reasons = [ballot.rationale for ballot in ballots if ballot.rationale]
     return "\n".join(
         [f"Answer {number}: {render_choice(count.choice)}", *(f"- {reason}" for reason in reasons)]
     )

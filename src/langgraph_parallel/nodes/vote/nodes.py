@@ -11,6 +11,7 @@ from langgraph_parallel.nodes.fan_out.close import closing_step, require_complet
 from langgraph_parallel.nodes.fan_out.handover import Handover, get_earlier, get_handover
 from langgraph_parallel.nodes.fan_out.taken_up import TakeUp
 from langgraph_parallel.nodes.fan_out.task import AssignmentsIn, SentTask, Task
+from langgraph_parallel.nodes.vote.count import AT_ONCE, Count
 from langgraph_parallel.nodes.vote.electorate import Vote
 from langgraph_parallel.nodes.vote.fallback import deciding_asks
 from langgraph_parallel.nodes.vote.judge import Judge, undecided_verdict
@@ -68,33 +69,37 @@ def watch_again(settings: VoteSettings) -> TakeUp:
 
     def on_resume(run: Run, state: Mapping[str, Any]) -> None:
         poll = Poll.of(settings, state["voters"], as_context(current_context(), VotingContext))
-        poll.race(state["branches"], state["wave"], state["pending"])
+        later = [*(state.get("queued") or []), *state["pending"]]
+        Count.of(poll, state["branches"], [*state["wave"], *later]).ask(state["wave"], later)
 
-    return TakeUp(["voters", "branches", "wave", "pending"], on_resume)
+    return TakeUp(["voters", "branches", "wave", "queued", "pending"], on_resume)
 
 
 def _first_wave(poll: Poll, branches: Mapping[str, Branch], handover: Handover | None) -> dict[str, Any]:
     if handover and handover.answers:
-        return {"wave": [], "pending": []}  # a person has decided: no voter is asked
+        return {"wave": [], "queued": [], "pending": [], "kept": 0}  # a person has decided: nobody is asked
     voters = [v for v in poll.in_asking_order() if not (v in branches and branches[v].whole)]
-    return _start_wave(poll, branches, voters, ())
+    count = Count.of(poll, branches, voters)
+    return _ask(count, *count.first_or_next(voters))
 
 
-def _start_wave(
-    poll: Poll, branches: Mapping[str, Branch], left: Sequence[str], before: Sequence[str]
-) -> dict[str, Any]:
-    wave, pending = poll.next_wave_of(branches, left, before)
-    poll.race(branches, wave, pending)
-    return {"wave": wave, "pending": pending}
+def _ask(count: Count, wave: Sequence[str], later: Sequence[str]) -> dict[str, Any]:
+    """Return the state update that has a wave asked, or the part of it that one superstep holds."""
+    now, queued = list(wave[:AT_ONCE]), list(wave[AT_ONCE:])
+    kept = count.whole
+    count.ask(now, [*queued, *later])
+    return {"wave": now, "queued": queued, "pending": list(later), "kept": kept}
 
 
 def voter_tasks(settings: VoteSettings) -> Callable[[Any, RunnableConfig], list[SentTask]]:
     """Build the function that returns one task for each voter of the current wave."""
 
     def tasks(state: Any, config: RunnableConfig) -> list[SentTask]:
-        label, order = settings.label(state["question"]), {v: i for i, v in enumerate(state["voters"])}
+        label = settings.label(state["question"])
+        count: Count | None = current_run().kept.get(Count)
+        places = count.poll.places if count else {v: place for place, v in enumerate(state["voters"])}
         return [
-            SentTask(id=voter, name=f"vote[{label}#{voter.rpartition('#')[2]}]", order=order[voter])
+            SentTask(id=voter, name=f"vote[{label}#{voter.rpartition('#')[2]}]", order=places[voter])
             for voter in state["wave"]
         ]
 
@@ -129,10 +134,12 @@ class _VoterAssignments:
 ASSIGNMENTS = AssignmentsIn(["question", "branches"], _VoterAssignments)
 
 
-def all_voters(state: Any) -> Sequence[str]:
-    """Return every voter that may be asked, which is what the completion policy counts."""
-    voters: Sequence[str] = state["voters"]
-    return voters
+def planned_voters(state: Any) -> tuple[int, int]:
+    """Return how many voters the completion policy counts, and how many of them ended ok before."""
+    kept = state.get("kept")
+    if kept is None:  # stored by an earlier version
+        kept = sum(branch.whole for branch in state["branches"].values())
+    return len(state["voters"]), kept
 
 
 def tally_node(settings: VoteSettings) -> Callable[..., Any]:
@@ -141,7 +148,11 @@ def tally_node(settings: VoteSettings) -> Callable[..., Any]:
     async def tally(state: Any, runtime: Runtime[Context]) -> dict[str, Any]:
         """Ask the stop whether more ballots are needed."""
         poll = Poll.of(settings, state["voters"], as_context(runtime.context, VotingContext))
-        return _start_wave(poll, state["branches"], state["pending"], state["wave"])
+        wave, rest, left = state["wave"], state.get("queued") or [], state["pending"]
+        count = Count.of(poll, state["branches"], [*rest, *left], wave)
+        return _ask(
+            count, *(count.rest_of_wave(rest, left, wave) if rest else count.first_or_next(left, wave))
+        )
 
     return tally
 
@@ -154,13 +165,15 @@ def close_node(settings: VoteSettings) -> Callable[..., Any]:
         require_completion(state)
         poll = Poll.of(settings, state["voters"], as_context(runtime.context, VotingContext))
         branches = state["branches"]
-        ballots = poll.tally(branches)
+        not_asked = [voter for voter in poll.voters if voter not in branches]
+        count = Count.of(poll, branches, not_asked)
+        ballots = count.tally(branches)
         verdict: Verdict | None = None
         with closing_step(settings.rule.name, state, makes_up=settings.on_undecided != "return") as step:
             verdict = await _apply(settings.rule, text_of(state["question"]), ballots)
         verdict = verdict or undecided_verdict(ballots, settings.rule.name)
-        remarks = _remarks(poll, branches, ballots, verdict)
-        step.saved, step.trials = remarks["not_asked"], poll.trials(branches)
+        remarks = _remarks(count, branches, ballots, verdict)
+        step.saved, step.trials = remarks["not_asked"], count.trials(ballots)
         step.stopped = f"the vote was over: {remarks['stopped']}" if remarks["stopped"] else ""
         return {
             "verdict": verdict.model_copy(update=remarks),
@@ -187,15 +200,17 @@ async def _apply(rule: Any, question: str, ballots: Tally) -> Verdict:
     return verdict
 
 
-def _remarks(poll: Poll, branches: Mapping[str, Branch], ballots: Tally, verdict: Verdict) -> dict[str, Any]:
+def _remarks(
+    count: Count, branches: Mapping[str, Branch], ballots: Tally, verdict: Verdict
+) -> dict[str, Any]:
     """Return the fields of a verdict that the rule does not know: what stopped the vote, and warnings."""
-    not_asked = [voter for voter in poll.voters if voter not in branches]
+    not_asked = len(count.poll.voters) - len(branches)
     cut_short = not_asked or any(branch.ended_by == "stop" for branch in branches.values())
-    warnings = too_perfect([ballots])
-    if verdict.agreement == 1 and (same := poll.settings.electorate.identical_warning(list(ballots.ballots))):
+    warnings, electorate = too_perfect([ballots]), count.poll.settings.electorate
+    if verdict.agreement == 1 and (same := electorate.identical_warning(list(ballots.ballots))):
         warnings.append(same)
     return {
-        "stopped": str(poll.stop) if cut_short and poll.why_over(branches, not_asked) else "",
-        "not_asked": len(not_asked),
+        "stopped": str(count.poll.stop) if cut_short and count.why_over() else "",
+        "not_asked": not_asked,
         "warnings": warnings,
     }

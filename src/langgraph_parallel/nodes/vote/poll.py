@@ -1,28 +1,22 @@
-"""Poll: a vote while it runs - the ballots so far, who is asked next, and whether more are needed."""
+"""Poll: how a vote was built, and what holds for one run of it."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
+from functools import cached_property
 from typing import Any, Literal
 
 from pydantic import JsonValue
 
 from langgraph_parallel.errors import InputError, UsageError
-from langgraph_parallel.nodes.fan_out.gathered import in_order
 from langgraph_parallel.nodes.vote.ballots import BallotParser
 from langgraph_parallel.nodes.vote.electorate import Electorate
 from langgraph_parallel.nodes.vote.judge import Judge
 from langgraph_parallel.nodes.work.workers import Worker
-from langgraph_parallel.records import Branch, Tally, Trial
-from langgraph_parallel.reducers.completion import Progress, State
-from langgraph_parallel.reducers.votes.replay import run_trials
-from langgraph_parallel.reducers.votes.rules import Rule, as_counting, weighted
-from langgraph_parallel.reducers.votes.standing import PendingVoter, Standing
+from langgraph_parallel.reducers.votes.rules import Rule, weighted
 from langgraph_parallel.reducers.votes.stops import Stop, all_votes, as_stop, default_stops
-from langgraph_parallel.reducers.votes.waves import Wave, as_wave, next_wave
+from langgraph_parallel.reducers.votes.waves import Wave, as_wave
 from langgraph_parallel.runtime.context import VotingContext
-from langgraph_parallel.runtime.early_end import Watch
-from langgraph_parallel.runtime.run import Run, current_run
 
 Undecided = Literal["return", "escalate"] | Rule | Judge | Worker
 """Handling of undecided votes: return them, ask a person, or let a rule, a judge or a worker decide."""
@@ -128,104 +122,17 @@ class Poll:
         others = 1.0 if rule.others is None else rule.others
         return sorted(self.voters, key=lambda voter: -Fraction(rule.weights.get(voter, others)))
 
-    def tally(self, branches: Mapping[str, Branch]) -> Tally:
-        """Return the ballots so far."""
-        return self.settings.parser.tally(in_order(branches))
-
-    def standing(self, branches: Mapping[str, Branch], left: Sequence[str]) -> Standing:
-        """Return the standing of the vote, with these voters still to be heard."""
-        order = {voter: place for place, voter in enumerate(self.voters)}
-        heard = {voter: branch for voter, branch in branches.items() if voter not in left}
-        return Standing.of(
-            self.tally(heard),  # without earlier ballots of voters that are asked again
-            [PendingVoter(voter, order[voter]) for voter in left],
-            as_counting(self.settings.rule),
-            ties_matter=self._ties_matter,
-        )
-
-    def why_over(self, branches: Mapping[str, Branch], left: Sequence[str]) -> str:
-        """Return why no further voter is needed; empty while one is."""
-        return (
-            ""
-            if isinstance(self.stop, all_votes)
-            else self._why_over(self.standing(branches, left), branches)
-        )
-
-    def _why_over(self, standing: Standing, branches: Mapping[str, Branch]) -> str:
-        if not self.stop.fires(standing):
-            return ""
-        needed = self._completion_needs_more(branches, current_run()) or self._fallback_hears_all(branches)
-        return "" if needed else f"not needed any more: {self.stop}"
-
-    def next_wave_of(
-        self, branches: Mapping[str, Branch], left: Sequence[str], before: Sequence[str] = ()
-    ) -> tuple[list[str], list[str]]:
-        """Divide the remaining voters into those that are asked now, and those that may be asked later.
-
-        Args:
-            branches: records of the voters that were heard.
-            left: voters that were not asked yet, in the order of asking.
-            before: the previous wave.
-        """
-        run = current_run()
-        ended = {branches[voter].ended_by for voter in before if voter in branches}
-        if run.starts_no_more() or ended & {"budget", "drain", "deadline"}:
-            return list(left), []  # no call starts any more, which each voter's record will say
-        if run.fan_out.had_enough():
-            return [], list(left)
-        size = next_wave(self.wave, self.stop, self.standing(branches, left))
-        if not size and left and self._fallback_hears_all(branches):
-            size = len(left)
-        elif not size and left and self._completion_needs_more(branches, run):
-            size = 1
-        return list(left[:size]), list(left[size:])
-
-    def race(self, branches: Mapping[str, Branch], wave: Sequence[str], left: Sequence[str]) -> None:
-        """Cancel the rest of a wave as soon as the vote may stop.
-
-        The standing is kept up to date ballot by ballot, so that a wave of n voters costs n updates, not n
-        recounts.
-        """
-        if not self.settings.race or isinstance(self.stop, all_votes):
-            return
-        heard = {voter: branch for voter, branch in branches.items() if voter not in wave}
-        standing = self.standing(heard, [*wave, *left])
-
-        def is_over(branch: Branch) -> str:
-            nonlocal standing
-            heard[branch.id] = branch
-            standing = standing.hear(self.settings.parser.ballot(branch))
-            return self._why_over(standing, heard)
-
-        current_run().fan_out.race(Watch(is_over))
-
-    def trials(self, branches: Mapping[str, Branch]) -> list[Trial]:
-        """Return the result of each shadow stop on all ballots."""
-        if not self.settings.shadow or isinstance(self.settings.rule, Judge):
-            return []
-        ballots = self.tally(branches).ballots
-        asked = [ballots[voter] for voter in self.in_asking_order() if voter in ballots]
-        rule, shadow, wave = self.settings.rule, self.settings.shadow, self.settings.wave
-        return run_trials(asked, rule, shadow, wave, ties_matter=self._ties_matter)
+    @cached_property
+    def places(self) -> Mapping[str, int]:
+        """The place of each voter in the electorate."""
+        return {voter: place for place, voter in enumerate(self.voters)}
 
     @property
-    def _ties_matter(self) -> bool:
+    def ties_matter(self) -> bool:
+        """Whether a tie is handled in another way than a choice."""
         return self.settings.on_undecided != "return"
 
-    def _fallback_hears_all(self, branches: Mapping[str, Branch]) -> bool:
-        """Return whether the vote would end undecided here and its fallback counts all ballots."""
-        rule, fallback = self.settings.rule, self.settings.on_undecided
-        if isinstance(fallback, str | Worker) or isinstance(rule, Judge):
-            return False
-        try:
-            return not rule(self.tally(branches)).decided
-        except Exception:  # of the caller's rule: the close reports it, and the fallback decides
-            return True
-
-    def _completion_needs_more(self, branches: Mapping[str, Branch], run: Run) -> bool:
-        """Return whether the run's completion policy needs more voters than the stop."""
-        if run.completion is None:
-            return False
-        ok = {voter for voter, branch in branches.items() if branch.ok}
-        progress = Progress(len(self.voters), ok, branches.keys() - ok)
-        return run.completion.judge(progress) is State.OPEN
+    @property
+    def may_stop(self) -> bool:
+        """Whether the vote may end before all voters are heard."""
+        return not isinstance(self.stop, all_votes)

@@ -8,6 +8,7 @@ import weakref
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Set
 from contextlib import AbstractContextManager, asynccontextmanager, contextmanager, nullcontext
 from contextvars import ContextVar
+from functools import cached_property
 from typing import Any
 from uuid import uuid4
 
@@ -49,7 +50,11 @@ class Attempts:
 
     def __init__(self, limits: Limits | None = None, retry_on: RetryOn | None = None) -> None:
         self._limits, self._retry_on = limits, _as_predicate(retry_on)
-        self._limiter = Limiter()
+
+    @cached_property
+    def _limiter(self) -> Limiter:
+        """Whose slots the worker takes; not built for a worker whose number of calls nobody limits."""
+        return Limiter()
 
     async def make(self, work: Callable[[], Awaitable[Any]], name: str) -> Any:
         """Do the work within the limits, again if it fails for a reason that may be gone.

@@ -1,7 +1,7 @@
 """Agreement beyond chance over many questions, and warnings about voters that are not independent."""
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from fractions import Fraction
 from itertools import combinations, product
 from typing import Literal
@@ -143,31 +143,36 @@ def too_perfect(tallies: Sequence[Tally]) -> list[str]:
 
     Voters with the same prompt at temperature 0, or with answers from one cache, are one voter.
     """
-    same_rationale: Counter[VoterPair] = Counter()
+    questions = [usable(tally) for tally in tallies]
     compared: Counter[VoterPair] = Counter()
     differences: Counter[VoterPair] = Counter()
-    for tally in tallies:
-        for first, second in combinations(usable(tally), 2):
-            pair = (first.voter, second.voter)
-            compared[pair] += 1
-            differences[pair] += canonical(first.choice) != canonical(second.choice)
-            same_rationale[pair] += _rationales_match(first, second)
+    # Fewer questions tell nothing, and there are very many pairs of many voters.
+    for ballots in questions if len(questions) >= _MIN_QUESTIONS else []:
+        choices = [(ballot.voter, canonical(ballot.choice)) for ballot in ballots]
+        for (first, said), (second, said_too) in combinations(choices, 2):
+            compared[first, second] += 1
+            differences[first, second] += said != said_too
     warnings = []
-    if copies := sorted(pair for pair, times in same_rationale.items() if times):
+    if copies := {voter for ballots in questions for voter in _with_same_rationale(ballots)}:
         warnings.append(
             f"{_name_voters(copies)} gave the same reasons word for word: they may be one answer counted "
             "several times, by the same prompt at temperature 0 or by a cache"
         )
     if inseparable := _never_differing_pairs(compared, differences):
         warnings.append(
-            f"{_name_voters(inseparable)} have never differed in "
+            f"{_name_voters({voter for pair in inseparable for voter in pair})} have never differed in "
             f"{max(compared[pair] for pair in inseparable)} questions: they may not be independent"
         )
     return warnings
 
 
-def _rationales_match(first: Ballot, second: Ballot) -> bool:
-    return len(first.rationale) >= _MIN_RATIONALE and first.rationale == second.rationale
+def _with_same_rationale(ballots: Iterable[Ballot]) -> Iterator[str]:
+    """Yield the voters that share a rationale, which is too long for a coincidence."""
+    voters: dict[str, list[str]] = {}
+    for ballot in ballots:
+        if len(ballot.rationale) >= _MIN_RATIONALE:
+            voters.setdefault(ballot.rationale, []).append(ballot.voter)
+    return (voter for same in voters.values() if len(same) > 1 for voter in same)
 
 
 def _never_differing_pairs(compared: Counter[VoterPair], differences: Counter[VoterPair]) -> list[VoterPair]:
@@ -178,8 +183,8 @@ def _never_differing_pairs(compared: Counter[VoterPair], differences: Counter[Vo
     return pairs if any(differences.values()) or len(pairs) == len(compared) else []
 
 
-def _name_voters(pairs: Sequence[VoterPair]) -> str:
-    names = sorted({voter for pair in pairs for voter in pair})
+def _name_voters(voters: Iterable[str]) -> str:
+    names = sorted(voters)
     return f"voters {', '.join(names[:10])}{' and others' if len(names) > 10 else ''}"
 
 

@@ -25,6 +25,7 @@ from langgraph_parallel.reducers.votes.rules.base import (
     as_counting,
     ballot_form,
     chooses,
+    decides,
     goes_by,
 )
 from langgraph_parallel.reducers.votes.rules.lists import approval, union
@@ -91,6 +92,7 @@ __all__ = [
     "borda",
     "by_field",
     "chooses",
+    "decides",
     "elementwise",
     "first_valid",
     "goes_by",

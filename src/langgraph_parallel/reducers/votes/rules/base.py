@@ -70,6 +70,10 @@ class BaseRule:
         """Return the number of voters still to be heard."""
         return standing.to_come
 
+    def decides(self, standing: Standing) -> bool | None:
+        """Return whether the verdict on the ballots so far is `decided`; None if only a recount can tell."""
+        return None
+
 
 @dataclass(frozen=True)
 class _UnknownRule(BaseRule):
@@ -82,6 +86,11 @@ def as_counting(rule: object) -> Counting:
         return cast("Counting", rule)
     quorum = getattr(rule, "quorum", 1)
     return _UnknownRule(quorum=quorum if isinstance(quorum, int) and quorum > 0 else 1)
+
+
+def decides(rule: object, standing: Standing) -> bool | None:
+    """Return whether a rule's verdict on the ballots so far is `decided`; None if only a recount can tell."""
+    return rule.decides(standing) if isinstance(rule, BaseRule) else None
 
 
 def ballot_form(rule: object) -> Form:

@@ -25,7 +25,9 @@ class FunctionRule(BaseRule):
     The function gets the list of the choices that count, in the voters' order; it is not called without one.
     If its first parameter is annotated as `Tally`, it gets the tally instead. It returns the choice, as JSON
     data, or a `Verdict`, which is returned as it is. None or NaN leaves the vote undecided, as
-    `below_threshold`. Support is the voters whose choice equals the one returned. All voters are heard. What
+    `below_threshold`. Support is the voters whose choice equals the one returned. Under the stop `decided`
+    all voters are heard. The function is called once, at the close; only where a rule in `on_undecided` waits
+    for its result, also after each ballot with which the stop may end the vote, on all ballots so far. What
     the function raises is not caught: in a graph it is a `JoinError` with all branches.
 
     >>> from langgraph_parallel.reducers.votes.counting import as_tally

@@ -17,10 +17,9 @@ def median_interval(numbers: Sequence[Fraction]) -> Interval | None:
 
     None for fewer than six numbers.
     """
-    dropped = _order_statistics_to_drop(len(numbers))
+    dropped, outside = _order_statistics_to_drop(len(numbers))
     if dropped is None:
         return None
-    outside = 2 * sum(math.comb(len(numbers), i) for i in range(dropped + 1)) / 2 ** len(numbers)
     return Interval(low=float(numbers[dropped]), high=float(numbers[-1 - dropped]), level=1 - outside)
 
 
@@ -74,15 +73,21 @@ def shortest_half(numbers: Sequence[Fraction], mode: Fraction) -> Interval | Non
     return Interval(low=float(low), high=float(high), level=level)
 
 
-def _order_statistics_to_drop(size: int) -> int | None:
-    """Return how many numbers to drop at either end so that at least 95% of medians lie between the rest."""
-    dropped, below = None, 0
+def _order_statistics_to_drop(size: int) -> tuple[int | None, float]:
+    """Return how many numbers to drop at either end so that at least 95% of medians lie between the rest.
+
+    And the share of medians that then do not; None and 0 if there are too few numbers.
+    """
+    numerator, denominator = (1 - LEVEL).as_integer_ratio()
+    most = numerator * 2**size // denominator
+    dropped, outside, below, ways = None, 0, 1, 1
     for place in range((size + 1) // 2):
-        below += math.comb(size, place)
-        if 2 * below > (1 - LEVEL) * 2**size:
+        if 2 * below > most:
             break
-        dropped = place
-    return dropped
+        dropped, outside = place, 2 * below
+        ways = ways * (size - place) // (place + 1)
+        below += ways
+    return dropped, outside / 2**size
 
 
 @cache

@@ -1,5 +1,6 @@
 """Ballots that are lists: every item that enough voters name, or the item that most voters name."""
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
@@ -12,7 +13,21 @@ from langgraph_parallel.reducers.votes.counting import Group, build_verdict, is_
 from langgraph_parallel.reducers.votes.rules.base import BaseRule, Form, Ties
 from langgraph_parallel.reducers.votes.rules.plurality import Plurality
 from langgraph_parallel.reducers.votes.rules.ties import elect_leader
-from langgraph_parallel.reducers.votes.standing import Amount, Standing
+from langgraph_parallel.reducers.votes.standing import Amount, Heard, Standing
+
+
+class _ChoicesByVotes:
+    """How many choices have a number of ballots."""
+
+    def __init__(self, standing: Standing) -> None:
+        self._votes = Counter(standing.votes)
+        self.number = Counter(self._votes.values())
+
+    def hear(self, heard: Heard) -> None:
+        for key in heard.supported:
+            self.number[self._votes[key]] -= 1
+            self._votes[key] += 1
+            self.number[self._votes[key]] += 1
 
 
 @dataclass(frozen=True)
@@ -45,18 +60,19 @@ class union(BaseRule):  # noqa: N801
         to_come = standing.to_come
         if not to_come:
             return True
-        last = max((heard.ballot.order for heard in standing.heard), default=-1)
-        return (
-            to_come < self.at_least
-            and all(pending.order > last for pending in standing.remaining)
-            and all(
-                votes >= self.at_least or votes + to_come < self.at_least for votes in standing.votes.values()
-            )
-        )
+        last = standing.heard[-1].ballot.order if standing.heard else -1
+        if to_come >= self.at_least or standing.earliest_to_come <= last:
+            return False
+        choices = standing.view(_ChoicesByVotes).number
+        return not any(choices[self.at_least - missing] for missing in range(1, to_come + 1))
 
     def fewest(self, standing: Standing) -> int:
         """Return the further ballots until the voters to come are too few to add an item."""
         return standing.to_come - self.at_least + 1
+
+    def decides(self, standing: Standing) -> bool | None:
+        """Return whether there is a quorum."""
+        return not standing.missing_to_quorum
 
     def __call__(self, tally: Tally) -> Verdict:
         """Decide the vote; see the class."""

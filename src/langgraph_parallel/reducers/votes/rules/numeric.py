@@ -2,6 +2,7 @@
 
 import statistics
 from abc import ABC, abstractmethod
+from bisect import insort
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
@@ -30,9 +31,20 @@ from langgraph_parallel.reducers.votes.rules.intervals import (
 )
 from langgraph_parallel.reducers.votes.rules.plurality import Plurality
 from langgraph_parallel.reducers.votes.rules.ties import elect_leader
-from langgraph_parallel.reducers.votes.standing import Amount, Standing
+from langgraph_parallel.reducers.votes.search import first_number
+from langgraph_parallel.reducers.votes.standing import Amount, Heard, Standing
 
 T = TypeVar("T")
+
+
+class _SortedNumbers:
+    """The numbers of all ballots, in order."""
+
+    def __init__(self, standing: Standing) -> None:
+        self.numbers = sorted(number_in(heard.ballot) for heard in standing.heard)
+
+    def hear(self, heard: Heard) -> None:
+        insort(self.numbers, number_in(heard.ballot))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,6 +57,10 @@ class _Centre(BaseRule, ABC):
     def supports(self, ballot: Ballot) -> Mapping[str, Amount] | None:
         """Return one vote for the ballot's number."""
         return _one_vote_for_number(ballot)
+
+    def decides(self, standing: Standing) -> bool | None:
+        """Return whether there is a quorum."""
+        return not standing.missing_to_quorum
 
     @abstractmethod
     def centre(self, numbers: Sequence[Fraction]) -> Fraction:
@@ -169,13 +185,13 @@ class median(_Centre):  # noqa: N801
         low, high = (cast + to_come - 1) // 2 - to_come, (cast + to_come) // 2
         if low < 0 or high >= cast:
             return False
-        numbers = sorted(number_in(heard.ballot) for heard in standing.heard)
+        numbers = standing.view(_SortedNumbers).numbers
         return numbers[low] == numbers[high]
 
     def fewest(self, standing: Standing) -> int:
         """Return the further ballots that settle the vote if all name the most frequent number."""
         lead, to_come = standing.top_two()[0], standing.to_come
-        return next((number for number in range(1, to_come) if lead + number > to_come - number), to_come)
+        return first_number(lambda number: lead + number > to_come - number, to_come)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,7 +1,7 @@
 """The choice with the most support: one vote each, or weighted."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import ClassVar
@@ -12,6 +12,7 @@ from langgraph_parallel.reducers.canonical import canonical
 from langgraph_parallel.reducers.votes.counting import group_by_choice, is_usable, usable
 from langgraph_parallel.reducers.votes.rules.base import BaseRule, GoesBy, Ties
 from langgraph_parallel.reducers.votes.rules.ties import elect_leader
+from langgraph_parallel.reducers.votes.search import first_number
 from langgraph_parallel.reducers.votes.standing import Amount, PendingVoter, Standing
 
 
@@ -29,53 +30,42 @@ class Plurality(BaseRule):
         """
         if not standing.to_come:
             return True
-        weight_to_come = self._weight_to_come(standing.remaining)
-        ranked = standing.ranked()
-        if weight_to_come is None or not ranked:
+        leaders, weight_to_come = standing.leaders, standing.worths.total
+        if standing.worths.unknown or leaders.leader is None:
             return False
-        leader, *rivals = ranked
-        lead, leader_first = standing.amounts[leader], standing.first[leader]
         # A pending voter that comes before the leader's earliest one can still win a draw for its choice.
-        draws_are_open = self._ties_are_open(standing) or any(
-            pending.order < leader_first[0] for pending in standing.remaining
-        )
-
-        def can_overtake(support: Amount, is_earlier: bool) -> bool:
-            total = support + weight_to_come
-            return total > lead or (total == lead and (draws_are_open or is_earlier))
-
+        draws_are_open = self._ties_are_open(standing) or standing.earliest_to_come < leaders.leader_first[0]
         # All may name a choice without a ballot so far, which would come after the leader.
-        return not can_overtake(0, is_earlier=False) and not any(
-            can_overtake(standing.amounts[rival], is_earlier=standing.first[rival] < leader_first)
-            for rival in rivals
-        )
+        ahead_of_new, ahead = leaders.lead - weight_to_come, leaders.lead - leaders.behind - weight_to_come
+        if ahead_of_new < 0 or ahead < 0 or (draws_are_open and not (ahead_of_new and ahead)):
+            return False
+        if ahead:
+            return True
+        runner_up = leaders.earliest_runner_up()
+        return runner_up is None or runner_up >= leaders.leader_first
 
     def fewest(self, standing: Standing) -> int:
         """Return the further ballots that settle the vote if all of them side with the leader."""
-        weight_to_come = self._weight_to_come(standing.remaining)
-        if weight_to_come is None:
+        worths = standing.worths
+        if worths.unknown:
             return standing.to_come
-        lead, behind, *_ = [*sorted(standing.amounts.values(), reverse=True), 0, 0]
+        lead = standing.leaders.lead - standing.leaders.behind - worths.total
         must_be_ahead = self._ties_are_open(standing)
-        for number, pending in enumerate(standing.remaining, 1):
-            worth = self.most(pending) or 0
-            lead, weight_to_come = lead + worth, weight_to_come - worth
-            if lead > behind + weight_to_come or (lead == behind + weight_to_come and not must_be_ahead):
-                return number
-        return standing.to_come
+
+        def would_settle(number: int) -> bool:
+            # Each ballot for the leader is one less that its rivals can get.
+            ahead = lead + 2 * worths.of_next(number)
+            return ahead > 0 or (ahead == 0 and not must_be_ahead)
+
+        return first_number(would_settle, standing.to_come)
+
+    def decides(self, standing: Standing) -> bool | None:
+        """Return whether there is a quorum and one choice leads."""
+        return not standing.missing_to_quorum and standing.leaders.lead > standing.leaders.behind
 
     def _ties_are_open(self, standing: Standing) -> bool:
         """Return whether a tie is not the same outcome as the leader's win."""
         return self.ties == "none" or standing.ties_matter
-
-    def _weight_to_come(self, remaining: Sequence[PendingVoter]) -> Amount | None:
-        """Return the sum of the worths of these voters; None if one is unknown."""
-        total: Amount = 0
-        for pending in remaining:
-            if (worth := self.most(pending)) is None:
-                return None
-            total += worth
-        return total
 
 
 @dataclass(frozen=True, kw_only=True)

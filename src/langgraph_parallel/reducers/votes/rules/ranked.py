@@ -7,7 +7,7 @@ weight.
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from itertools import permutations
@@ -19,13 +19,19 @@ from langgraph_parallel.records import Ballot, Tally, Verdict
 from langgraph_parallel.reducers.canonical import canonical, check_choices
 from langgraph_parallel.reducers.votes.counting import Group, is_usable, list_items
 from langgraph_parallel.reducers.votes.rules.base import BaseRule, Form, Ties
+from langgraph_parallel.reducers.votes.rules.rankings import (
+    Pairs,
+    Points,
+    Ranking,
+    Runoff,
+    add_points,
+    add_preferences,
+    elimination_rounds,
+    strongest_paths,
+    wins,
+)
 from langgraph_parallel.reducers.votes.rules.ties import elect_leader
 from langgraph_parallel.reducers.votes.standing import Amount, Standing
-
-Ranking = Sequence[str]
-"""Candidates by canonical key, from best to worst."""
-PairCounts = Mapping[tuple[str, str], int]
-"""A number of ballots for each ordered pair of candidates."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,6 +47,8 @@ class _Ranked(BaseRule, ABC):
         super().__post_init__()
         if self.candidates is not None:
             check_choices(self.candidates, "candidates")
+        # Canonical keys: they are needed for every ballot.
+        object.__setattr__(self, "_keys", dict.fromkeys(map(canonical, self.candidates or ())))
 
     def supports(self, ballot: Ballot) -> Mapping[str, Amount] | None:
         """Return one vote for the candidate that the ballot puts first."""
@@ -54,10 +62,11 @@ class _Ranked(BaseRule, ABC):
         """
         if not standing.to_come:
             return True
-        if self.candidates is None:
+        keys = self._keys  # type: ignore[attr-defined]
+        # As many ballots to come as were heard can turn any of these rules.
+        if self.candidates is None or (len(keys) > 1 and standing.to_come >= len(standing.heard)):
             return False
-        rankings = [self._read_ranking(heard.ballot) or [] for heard in standing.heard]
-        return self.certain([canonical(c) for c in self.candidates], rankings, standing.to_come)
+        return self.certain(standing, tuple(keys))
 
     def fewest(self, standing: Standing) -> int:
         """Return the further ballots until those to come are not more than those heard.
@@ -71,8 +80,8 @@ class _Ranked(BaseRule, ABC):
         return -(-(standing.to_come - len(standing.heard)) // 2)
 
     @abstractmethod
-    def certain(self, candidates: Sequence[str], rankings: Sequence[Ranking], to_come: int) -> bool:
-        """Return whether `to_come` further ballots cannot change the winner."""
+    def certain(self, standing: Standing, candidates: tuple[str, ...]) -> bool:
+        """Return whether the ballots to come cannot change the winner among these candidates, by key."""
 
     @abstractmethod
     def scores(self, candidates: Sequence[str], rankings: Sequence[Ranking]) -> dict[str, Fraction]:
@@ -128,7 +137,7 @@ class _Ranked(BaseRule, ABC):
         ranking = list(dict.fromkeys(canonical(item) for item in ballot.choice))
         if self.candidates is None:
             return ranking
-        known = {canonical(candidate) for candidate in self.candidates}
+        known = self._keys  # type: ignore[attr-defined]
         named = [key for key in ranking if key in known]
         return named if named or not ranking else None
 
@@ -145,17 +154,12 @@ class borda(_Ranked):  # noqa: N801
         """Return the points."""
         points = dict.fromkeys(candidates, Fraction(0))
         for ranking in rankings:
-            # The mean of the remaining points, which are 0 to n - len(ranking) - 1.
-            left_out = Fraction(len(candidates) - len(ranking) - 1, 2)
-            placed = {key: Fraction(len(candidates) - 1 - place) for place, key in enumerate(ranking)}
-            for key in candidates:
-                points[key] += placed.get(key, left_out)
+            add_points(points, ranking)
         return points
 
-    def certain(self, candidates: Sequence[str], rankings: Sequence[Ranking], to_come: int) -> bool:
+    def certain(self, standing: Standing, candidates: tuple[str, ...]) -> bool:
         """Return whether the lead exceeds what the ballots to come can add to a rival's points."""
-        lead, behind, *_ = [*sorted(self.scores(candidates, rankings).values(), reverse=True), Fraction(0)]
-        return lead - behind > to_come * (len(candidates) - 1)
+        return standing.view(Points, candidates).certain(standing.to_come)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -169,22 +173,13 @@ class instant_runoff(_Ranked):  # noqa: N801
     def scores(self, candidates: Sequence[str], rankings: Sequence[Ranking]) -> dict[str, Fraction]:
         """Return the round in which each candidate is eliminated."""
         scores: dict[str, Fraction] = {}
-        for number, (eliminated, _) in enumerate(_elimination_rounds(candidates, rankings), 1):
+        for number, eliminated in enumerate(elimination_rounds(candidates, rankings), 1):
             scores |= dict.fromkeys(eliminated, Fraction(number))
         return scores
 
-    def certain(self, candidates: Sequence[str], rankings: Sequence[Ranking], to_come: int) -> bool:
+    def certain(self, standing: Standing, candidates: tuple[str, ...]) -> bool:
         """Return whether a candidate has most of all ballots, or no round can go differently."""
-        first_places = _count_first_places(candidates, rankings)
-        if 2 * max(first_places.values()) > len(rankings) + to_come:
-            return True
-        for eliminated, counts in _elimination_rounds(candidates, rankings):
-            kept = [count for key, count in counts.items() if key not in eliminated]
-            if not kept:
-                return len(eliminated) == 1
-            if len(eliminated) > 1 or counts[eliminated[0]] + to_come >= min(kept):
-                return False
-        return True
+        return standing.view(Runoff, candidates).certain(standing.to_come)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -199,7 +194,10 @@ class schulze(_Ranked):  # noqa: N801
 
     def scores(self, candidates: Sequence[str], rankings: Sequence[Ranking]) -> dict[str, Fraction]:
         """Return how many others each candidate beats; all candidates for an unbeaten one."""
-        paths = _strongest_paths(candidates, _wins(_pairwise_preferences(candidates, rankings)))
+        preferences = dict.fromkeys(permutations(candidates, 2), 0)
+        for ranking in rankings:
+            add_preferences(preferences, candidates, ranking)
+        paths = strongest_paths(candidates, wins(preferences))
         scores = {}
         for key in candidates:
             leads = [paths[key, other] - paths[other, key] for other in candidates if other != key]
@@ -207,74 +205,9 @@ class schulze(_Ranked):  # noqa: N801
             scores[key] = Fraction(len(candidates) if is_unbeaten else sum(lead > 0 for lead in leads))
         return scores
 
-    def certain(self, candidates: Sequence[str], rankings: Sequence[Ranking], to_come: int) -> bool:
+    def certain(self, standing: Standing, candidates: tuple[str, ...]) -> bool:
         """Return whether a candidate's weakest possible chains beat the strongest possible ones back."""
-        preferences = _pairwise_preferences(candidates, rankings)
-        # The ballots to come all against a pair, or all for it.
-        at_least = _strongest_paths(candidates, _wins(preferences, against=to_come))
-        at_most = _strongest_paths(candidates, _wins(preferences, in_favour=to_come))
-        return any(
-            all(at_least[key, other] > at_most[other, key] for other in candidates if other != key)
-            for key in candidates
-        )
-
-
-def _count_first_places(remaining: Sequence[str], rankings: Sequence[Ranking]) -> dict[str, int]:
-    """Return how many rankings put each remaining candidate before the other remaining ones."""
-    counts = dict.fromkeys(remaining, 0)
-    for ranking in rankings:
-        if first := next((key for key in ranking if key in counts), None):
-            counts[first] += 1
-    return counts
-
-
-def _elimination_rounds(
-    candidates: Sequence[str], rankings: Sequence[Ranking]
-) -> Iterator[tuple[Sequence[str], dict[str, int]]]:
-    """Yield, for each round, the eliminated candidates and the first places of all that remained."""
-    remaining = list(candidates)
-    while remaining:
-        counts = _count_first_places(remaining, rankings)
-        fewest = min(counts.values())
-        eliminated = [key for key in remaining if counts[key] == fewest]
-        yield eliminated, counts
-        remaining = [key for key in remaining if key not in eliminated]
-
-
-def _pairwise_preferences(candidates: Sequence[str], rankings: Sequence[Ranking]) -> PairCounts:
-    """Return how many rankings prefer the first candidate of a pair to the second, for every pair."""
-    preferences = dict.fromkeys(permutations(candidates, 2), 0)
-    for ranking in rankings:
-        left_out = [key for key in candidates if key not in set(ranking)]
-        for place, better in enumerate(ranking):
-            for worse in (*ranking[place + 1 :], *left_out):
-                preferences[better, worse] += 1
-    return preferences
-
-
-def _wins(preferences: PairCounts, *, in_favour: int = 0, against: int = 0) -> PairCounts:
-    """Return the ballots for each win of a pair, 0 for a pair that is not won.
-
-    Args:
-        preferences: ballots that prefer the first candidate to the second.
-        in_favour: further ballots that prefer the first.
-        against: further ballots that prefer the second.
-    """
-    return {
-        (a, b): votes + in_favour if votes + in_favour > preferences[b, a] + against else 0
-        for (a, b), votes in preferences.items()
-    }
-
-
-def _strongest_paths(candidates: Sequence[str], wins: PairCounts) -> PairCounts:
-    """Return the strength of the strongest chain of wins between every two candidates."""
-    # Floyd-Warshall for the widest path: a path via `via` is as strong as the weaker of its two halves.
-    paths = dict(wins)
-    for via in candidates:
-        for a, b in permutations(candidates, 2):
-            if via not in (a, b):
-                paths[a, b] = max(paths[a, b], min(paths[a, via], paths[via, b]))
-    return paths
+        return standing.view(Pairs, candidates).certain(standing.to_come)
 
 
 def _tie_break_keys(

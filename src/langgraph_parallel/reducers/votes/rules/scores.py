@@ -52,6 +52,10 @@ class _Passes(BaseRule, ABC):
         counts = ballot.cast and score(ballot.choice) is not None
         return {_PASSED if self._passes(ballot) else _NOT_PASSED: 1} if counts else None
 
+    def decides(self, standing: Standing) -> bool | None:
+        """Return whether there is a quorum."""
+        return not standing.missing_to_quorum
+
     def __call__(self, tally: Tally) -> Verdict:
         """Decide the vote; see the class."""
         cast = [ballot for ballot in usable(tally) if score(ballot.choice) is not None]

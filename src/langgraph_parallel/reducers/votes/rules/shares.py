@@ -9,6 +9,7 @@ from langgraph_parallel.records import Tally, Verdict
 from langgraph_parallel.reducers.votes.counting import group_by_choice, usable
 from langgraph_parallel.reducers.votes.rules.base import BaseRule, GoesBy
 from langgraph_parallel.reducers.votes.rules.ties import elect_leader
+from langgraph_parallel.reducers.votes.search import first_number
 from langgraph_parallel.reducers.votes.standing import Standing
 
 
@@ -44,12 +45,18 @@ class _Share(BaseRule):
         to_come = standing.to_come
         needed = self.least * (len(standing.heard) + to_come)
         lead, behind = standing.top_two()
-        for number in range(1, to_come):
+
+        def would_settle(number: int) -> bool:
             wins = lead + number >= needed and lead + number > behind + to_come - number
-            out_of_reach = lead + to_come - number < needed
-            if wins or out_of_reach:
-                return number
-        return to_come
+            return wins or lead + to_come - number < needed  # the share is out of reach
+
+        return first_number(would_settle, to_come)
+
+    def decides(self, standing: Standing) -> bool | None:
+        """Return whether there is a quorum, and the leader has its share."""
+        lead, behind = standing.top_two()
+        has_share = lead >= self.least * len(standing.heard)
+        return not standing.missing_to_quorum and has_share and lead > behind
 
     def __call__(self, tally: Tally) -> Verdict:
         """Decide the vote; see the class."""

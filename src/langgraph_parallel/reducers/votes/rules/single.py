@@ -1,5 +1,6 @@
 """Rules that choose one voter's answer: the first valid one, or the one most similar to the others."""
 
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
@@ -29,12 +30,16 @@ class first_valid(BaseRule):  # noqa: N801
 
     def settled(self, standing: Standing) -> bool:
         """Return whether all voters before the earliest that has answered have been heard."""
-        first = min((heard.ballot.order for heard in standing.heard), default=-1)
-        return all(pending.order > first >= 0 for pending in standing.remaining)
+        first = standing.heard[0].ballot.order if standing.heard else -1
+        return not standing.to_come or standing.earliest_to_come > first >= 0
 
     def fewest(self, standing: Standing) -> int:
         """Return 1: any next voter may be the earliest."""
         return 1
+
+    def decides(self, standing: Standing) -> bool | None:
+        """Return whether there is a quorum."""
+        return not standing.missing_to_quorum
 
     def __call__(self, tally: Tally) -> Verdict:
         """Decide the vote; see the class."""
@@ -65,6 +70,10 @@ class most_similar(BaseRule):  # noqa: N801
     """
 
     measure: Similarity | None = None
+
+    def decides(self, standing: Standing) -> bool | None:
+        """Return whether there is a quorum."""
+        return not standing.missing_to_quorum
 
     def __call__(self, tally: Tally) -> Verdict:
         """Decide the vote; see the class."""
@@ -98,11 +107,15 @@ class most_similar(BaseRule):  # noqa: N801
 
         if size == 1:
             return [Fraction(1)]
-        # Exact sums: equal texts have equal means, whatever the order of the terms.
-        return [
-            sum((similarity(i, j) for j in range(size) if j != i), Fraction(0)) / (size - 1)
-            for i in range(size)
-        ]
+        # Exact sums: equal texts have equal means, whatever the order of the terms. Each text counts as often
+        # as it occurs, and once less to itself.
+        first = {text: place for place, text in reversed([*enumerate(texts)])}
+        times = Counter(texts)
+        sums = {
+            text: sum((similarity(i, j) * times[other] for other, j in first.items()), Fraction(-1))
+            for text, i in first.items()
+        }
+        return [sums[text] / (size - 1) for text in texts]
 
 
 def _as_text(ballot: Ballot) -> str:

@@ -1,21 +1,21 @@
 """Stops that bet: they end a vote once the further ballots are unlikely to change it."""
 
-from bisect import bisect_left
 from collections.abc import Collection
 from fractions import Fraction
 from typing import ClassVar, Literal
 
 from langgraph_parallel.errors import UsageError
 from langgraph_parallel.reducers.votes.rules import GoesBy
+from langgraph_parallel.reducers.votes.search import first_number
 from langgraph_parallel.reducers.votes.standing import Standing
 from langgraph_parallel.reducers.votes.stops.base import CountingStop
-from langgraph_parallel.reducers.votes.stops.probabilities import (
-    HALF,
-    chance_of_greatest_share,
-    chance_of_majority,
-    chance_to_keep_outcome,
-    chance_to_win,
+from langgraph_parallel.reducers.votes.stops.likely import (
+    is_likely_greatest,
+    is_likely_majority,
+    is_likely_to_stay,
+    is_likely_to_win,
 )
+from langgraph_parallel.reducers.votes.stops.probabilities import HALF
 
 _SMALL_VOTE = 15
 """Voters up to which the default probability is lower, and a final draw counts half a win."""
@@ -77,17 +77,17 @@ class confident(CountingStop):  # noqa: N801 - called like the function that it 
             lead, behind = standing.top_two_in_ballots(number)
             return lead > behind and self._lead_is_safe(lead, behind, standing.to_come - number, standing)
 
-        numbers = range(1, max(1, standing.to_come))
-        if len(set(standing.worths)) > 1:
+        limit = max(1, min(standing.to_come, standing.rule.fewest(standing)))
+        if not standing.worths.are_equal():
             # Each ballot changes the mean weight to come, so that one more for the leader may look worse.
-            return next(filter(would_fire, numbers), standing.to_come)
+            return next(filter(would_fire, range(1, limit)), limit)
         # With equal weights, each further ballot for the leader makes it more likely to win.
-        return numbers.start + bisect_left(numbers, True, key=would_fire)
+        return first_number(would_fire, limit)
 
     def _lead_is_safe(self, lead: int, behind: int, to_come: int, standing: Standing) -> bool:
         # Of few voters, counting draws as the rule does lost more answers than it saved calls.
         draw = HALF if _is_small(standing) else Fraction(standing.leader_wins_draws)
-        return chance_to_win(lead, behind, to_come, draw) >= self._required_chance(standing)
+        return is_likely_to_win(lead, behind, to_come, draw, self._required_chance(standing))
 
     def _outcome_is_safe(
         self, standing: Standing, share: Fraction, for_leader: int, for_rival: int, for_others: int
@@ -98,8 +98,8 @@ class confident(CountingStop):  # noqa: N801 - called like the function that it 
         cast, to_come = len(standing.heard) + further, standing.to_come - further
         if not cast:
             return False
-        chance = chance_to_keep_outcome(lead + for_leader, behind + for_rival, cast, to_come, share)
-        return chance >= self._required_chance(standing)
+        ballots = lead + for_leader, behind + for_rival, cast
+        return is_likely_to_stay(*ballots, to_come, share, self._required_chance(standing))
 
     def _lacks_for_share(self, standing: Standing, share: Fraction) -> int:
         """Return the further ballots that suffice in the best case, by trying all splits of the next few."""
@@ -149,23 +149,25 @@ class adaptive(CountingStop):  # noqa: N801
 
     def is_enough(self, standing: Standing) -> bool:
         """Return whether the ballots for each choice meet the criterion."""
-        return self._is_safe(sorted(standing.votes.values(), reverse=True))
+        return self._is_safe(standing, 0)
 
     def lacks(self, standing: Standing) -> int:
         """Return the further ballots that suffice if all side with the leader."""
-        lead, *others = sorted(standing.votes.values(), reverse=True) or [0]
-        for number in range(1, standing.to_come):
-            if self._is_safe([lead + number, *others]):
-                return number
-        return standing.to_come
+        return first_number(lambda number: self._is_safe(standing, number), standing.to_come)
 
-    def _is_safe(self, votes: list[int]) -> bool:
-        lead, *others = votes or [0]
+    def _is_safe(self, standing: Standing, further: int) -> bool:
+        """Return whether the leader is safe after this many further ballots for it."""
+        lead, behind = standing.top_two()
+        lead += further
         if not lead:
             return False
-        if self.over == "beta":
-            return chance_of_majority(lead, max(others, default=0)) >= self._exact_p
-        return chance_of_greatest_share((lead, *(others or [0]))) >= self._exact_p
+        # The leader's share is no more likely to be the greatest than to be greater than the runner-up's.
+        if not is_likely_majority(lead, behind, self._exact_p):
+            return False
+        if self.over == "beta" or len(standing.votes) < 3:
+            return True
+        votes = sorted(standing.votes.values(), reverse=True)
+        return is_likely_greatest((lead, *votes[1:]), self.p)
 
     def __str__(self) -> str:
         return f"adaptive({self.p:g})" if self.over == "beta" else f"adaptive({self.p:g}, 'dirichlet')"

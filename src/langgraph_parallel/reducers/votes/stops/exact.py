@@ -5,6 +5,7 @@ from langgraph_parallel.errors import UsageError
 from langgraph_parallel.reducers.votes.rules import ballot_form
 from langgraph_parallel.reducers.votes.standing import Standing
 from langgraph_parallel.reducers.votes.stops.base import CountingStop, Stop
+from langgraph_parallel.reducers.votes.stops.rows import EqualWindows, NewItems
 
 
 class decided(Stop):  # noqa: N801 - called like the function that it stands for
@@ -72,10 +73,8 @@ class window(CountingStop):  # noqa: N801
 
     def is_enough(self, standing: Standing) -> bool:
         """Return whether all ballots of a complete window are equal."""
-        choices = [heard.supported.keys() for heard in standing.heard]
         # From fixed starts, not at every ballot: overlapping windows would find w equal ballots sooner.
-        windows = (choices[i : i + self.w] for i in range(0, len(choices) - self.w + 1, self.w))
-        return any(window[0] and all(choice == window[0] for choice in window) for window in windows)
+        return standing.view(EqualWindows, self.w).found
 
     def lacks(self, standing: Standing) -> int:
         """Return the ballots missing in the current window; 0 after a window of equal ballots."""
@@ -107,19 +106,11 @@ class no_new_findings(Stop):  # noqa: N801
 
     def is_enough(self, standing: Standing) -> bool:
         """Return whether the last n ballots named nothing new."""
-        return self._ballots_since_new_item(standing) >= self.n
+        return standing.view(NewItems).ballots_since >= self.n
 
     def lacks(self, standing: Standing) -> int:
         """Return the further ballots that suffice if none of them names a new item."""
-        return self.n - self._ballots_since_new_item(standing)
-
-    def _ballots_since_new_item(self, standing: Standing) -> int:
-        seen: set[str] = set()
-        since = 0
-        for heard in standing.heard:
-            since = 0 if heard.supported.keys() - seen else since + 1
-            seen |= heard.supported.keys()
-        return since
+        return self.n - standing.view(NewItems).ballots_since
 
     def __str__(self) -> str:
         return f"no_new_findings({self.n})"

@@ -6,10 +6,15 @@ the same ones many times.
 """
 
 import math
+from collections.abc import Iterator
 from fractions import Fraction
 from functools import lru_cache
 
 HALF = Fraction(1, 2)
+_SUMMED_FROM_ZERO = 200
+"""Count up to which a Poisson distribution is added up from 0."""
+_SMALLEST_TERM = 1e-17
+"""Share of a sum below which its falling terms are left out."""
 
 
 @lru_cache(maxsize=2**16)
@@ -28,12 +33,21 @@ def chance_to_win(lead: int, behind: int, to_come: int, draw: Fraction) -> Fract
     (Fraction(1, 1), Fraction(5, 6), Fraction(1, 1))
     """
     wins = draws = 0
-    for more in range(to_come + 1):
+    for more, ways in enumerate(_ways(lead, behind, to_come)):
         final_lead, final_behind = lead + more, behind + to_come - more
         if final_lead >= final_behind:
-            ways = math.comb(final_lead, lead) * math.comb(final_behind, behind)
             wins, draws = (wins + ways, draws) if final_lead > final_behind else (wins, draws + ways)
     return (wins + draw * draws) / math.comb(lead + behind + to_come + 1, to_come)
+
+
+def _ways(lead: int, behind: int, to_come: int) -> Iterator[int]:
+    """Yield C(a + x, a) C(b + m - x, b) for each number x of further ballots for the leader."""
+    ways = math.comb(behind + to_come, behind)
+    yield ways
+    for more in range(to_come):  # each from the one before: two binomials of large numbers cost more
+        left = to_come - more
+        ways = ways * (lead + more + 1) * left // ((more + 1) * (behind + left))
+        yield ways
 
 
 @lru_cache(maxsize=2**16)
@@ -55,12 +69,12 @@ def chance_to_keep_outcome(lead: int, behind: int, cast: int, to_come: int, shar
     needed = share * (cast + to_come)
     has_share = lead >= share * cast and lead > behind
     ways_to_keep = 0
-    for more in range(to_come + 1):
+    for more, ways in enumerate(_ways(lead, behind, to_come)):
         final_lead, final_behind = lead + more, behind + to_come - more
         leader_has_it = final_lead >= needed and final_lead > final_behind
         rival_has_it = final_behind >= needed and final_behind > final_lead
         if leader_has_it if has_share else not (leader_has_it or rival_has_it):
-            ways_to_keep += math.comb(final_lead, lead) * math.comb(final_behind, behind)
+            ways_to_keep += ways
     return Fraction(ways_to_keep, math.comb(lead + behind + to_come + 1, to_come))
 
 
@@ -72,7 +86,11 @@ def chance_of_majority(lead: int, behind: int) -> Fraction:
     (0.96875, 0.9375)
     """
     coins = lead + behind + 1
-    return Fraction(sum(math.comb(coins, heads) for heads in range(lead + 1)), 2**coins)
+    ways = total = 1
+    for heads in range(lead):
+        ways = ways * (coins - heads) // (heads + 1)
+        total += ways
+    return Fraction(total, 2**coins)
 
 
 @lru_cache(maxsize=2**14)
@@ -86,21 +104,35 @@ def chance_of_greatest_share(votes: tuple[int, ...]) -> float:
     0.9688
     """
     lead, *others = votes
-    # The end is twelve standard deviations above the mean; the density beyond is negligible.
-    steps, end = 400, lead + 1 + 12 * math.sqrt(lead + 1) + 12
-    total = 0.0
+    # From twelve standard deviations below the mean to twelve above; the density beyond is negligible.
+    steps, mean, reach = 400, lead + 1, 12 * math.sqrt(lead + 1) + 12
+    end, start = mean + reach, max(0.0, mean - reach)
+    width, total = end - start, 0.0
     for step in range(steps + 1):
-        x = end * step / steps
+        x = start + width * step / steps
         density = math.exp(lead * math.log(x) - x - math.lgamma(lead + 1)) if x else float(lead == 0)
         others_below = math.prod(_gamma_distribution(count, x) for count in others) if density else 0.0
         total += density * others_below * (1 if step in (0, steps) else 4 if step % 2 else 2)
-    return total * end / steps / 3
+    return total * width / steps / 3
 
 
 def _gamma_distribution(count: int, x: float) -> float:
-    """Return the probability that a Gamma variable of shape count + 1 is at most x."""
-    term = above = math.exp(-x)
-    for k in range(1, count + 1):
-        term *= x / k
-        above += term
-    return 1 - above
+    """Return the probability that a Gamma variable of shape count + 1 is at most x.
+
+    It is that of more than `count` events of a Poisson distribution with mean x.
+    """
+    if count <= _SUMMED_FROM_ZERO or not x:
+        term = above = math.exp(-x)
+        for k in range(1, count + 1):
+            term *= x / k
+            above += term
+        return 1 - above
+    # Outward from the end that is asked for: exp(-x) would be 0.
+    up = x < count
+    first = count + 1 if up else count
+    term = math.exp(first * math.log(x) - x - math.lgamma(first + 1))
+    total, k = term, first
+    while k and term > total * _SMALLEST_TERM:
+        k, term = (k + 1, term * x / (k + 1)) if up else (k - 1, term * k / x)
+        total += term
+    return total if up else 1 - total
