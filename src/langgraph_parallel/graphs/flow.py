@@ -74,6 +74,7 @@ def flow_graph(flow: Flow, **options: Unpack[GraphOptions]) -> CompiledStateGrap
         context=flow.context,
         limits=resolved.limits,
         completion=resolved.completion,
+        **resolved.governing,
         redrive=redrive_update,
         built=flow.built,
         escalates=flow.workers.escalates,

@@ -7,6 +7,7 @@ are used wherever it has one, and where a version lacks one of them, such calls 
 
 import inspect
 from collections.abc import Mapping, Sequence
+from contextvars import ContextVar
 from typing import Any, cast
 
 from langchain_core.callbacks import AsyncCallbackManager, BaseCallbackHandler
@@ -19,6 +20,8 @@ from langchain_core.tracers.base import BaseTracer
 
 from langgraph_parallel.runtime.recording import Unheard
 
+ends_for_sure: ContextVar[bool] = ContextVar("ends_for_sure", default=False)
+"""Whether handlers are told of a run whose end will be told as well, however the call ends."""
 _CUT_OFF = ("length", "content_filter")
 """Why an answer ended, where the SDK raises instead of returning a structured one."""
 
@@ -82,15 +85,19 @@ class Reporter:
         )
         # Calls of `Ask` are governed by themselves.
         manager.handlers = [handler for handler in manager.handlers if not isinstance(handler, Unheard)]
-        (run,) = await manager.on_chat_model_start(
-            self._serialized,
-            [list(messages)],
-            invocation_params=dict(self._params),
-            options={"stop": None},
-            name=config.get("run_name"),
-            batch_size=1,
-            run_id=config.get("run_id"),
-        )
+        token = ends_for_sure.set(True)
+        try:
+            (run,) = await manager.on_chat_model_start(
+                self._serialized,
+                [list(messages)],
+                invocation_params=dict(self._params),
+                options={"stop": None},
+                name=config.get("run_name"),
+                batch_size=1,
+                run_id=config.get("run_id"),
+            )
+        finally:
+            ends_for_sure.reset(token)
         return Report(self, run)
 
     def result(self, body: Any, response: Any, run_id: object) -> LLMResult:

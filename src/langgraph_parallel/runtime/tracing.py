@@ -1,0 +1,105 @@
+"""The traces of one invocation of a graph: tracers in its config are replaced by thin copies of them."""
+
+from collections.abc import AsyncIterator, Mapping
+from contextlib import aclosing
+from typing import TYPE_CHECKING, Any, NamedTuple, cast
+
+from langchain_core.callbacks import BaseCallbackManager
+from langchain_core.runnables import RunnableConfig
+from langchain_core.runnables.config import var_child_runnable_config
+from langchain_core.tracers.langchain import LangChainTracer
+from langsmith import uuid7
+
+from langgraph_parallel.runtime.context import Context
+from langgraph_parallel.runtime.run import Run
+from langgraph_parallel.runtime.thin_tracer import found_callbacks, thin_callbacks
+from langgraph_parallel.runtime.thinning import GraphRun, Tracing, count_of
+from langgraph_parallel.runtime.trace_options import level_of, shows_contents
+
+if TYPE_CHECKING:
+    from langgraph_parallel.runtime.graph import Governing
+
+_END = object()
+
+
+class Traced(NamedTuple):
+    """An invocation as it is traced."""
+
+    config: RunnableConfig | None
+    """Of the graph, with thin copies of the tracers."""
+    is_enclosed: bool = False
+    """Whether the callbacks around the graph are in the config already, as thin copies."""
+
+    @classmethod
+    def of(cls, run: Run, config: RunnableConfig | None, built: "Governing", context: Context) -> "Traced":
+        """Prepare the traces of an invocation.
+
+        Args:
+            run: of the invocation.
+            config: of the caller.
+            built: how the graph was built.
+            context: of the run.
+
+        Raises:
+            UsageError: the environment has an invalid value.
+        """
+        given: RunnableConfig = config or {}
+        contents = shows_contents(context.trace_contents, built.trace_contents)
+        level = level_of(context.trace, built.trace)
+        if run.outer is not None:
+            return cls(_as_graph(given, run, built, contents=contents))
+        if (callbacks := found_callbacks(given)) is None:
+            return cls(config)
+        count, chosen = count_of(_trace_of(callbacks)), _chosen(given, callbacks)
+        run.tracing = Tracing(level, contents, count, run.note, chosen)
+        is_enclosed = bool((var_child_runnable_config.get() or {}).get("callbacks"))
+        thin: RunnableConfig = {**given, "callbacks": thin_callbacks(callbacks, run.tracing)}
+        return cls(_as_graph(thin, run, built, contents=contents), is_enclosed)
+
+    async def started(self, stream: AsyncIterator[Any]) -> AsyncIterator[Any]:
+        """Pass on a stream, which begins without the callbacks around it: LangGraph would unite them."""
+        async with aclosing(cast("Any", stream)) as chunks:
+            if self.is_enclosed:
+                around = dict(var_child_runnable_config.get() or {})
+                around.pop("callbacks", None)
+                token = var_child_runnable_config.set(cast("RunnableConfig", around))
+                try:
+                    first = await anext(chunks, _END)
+                finally:
+                    var_child_runnable_config.reset(token)
+                if first is _END:
+                    return
+                yield first
+            async for chunk in chunks:
+                yield chunk
+
+
+def _as_graph(config: RunnableConfig, run: Run, built: "Governing", *, contents: bool) -> RunnableConfig:
+    """Return the config with the id of the graph's run, by which its trace knows it."""
+    tracing = run.root.tracing
+    if tracing is None:
+        return config
+    run_id = config.get("run_id") or uuid7()
+    tracing.graphs[run_id] = GraphRun(frozenset({"plan", built.close_node}), contents)
+    return {**config, "run_id": run_id}
+
+
+def _trace_of(callbacks: Any) -> object:
+    """Return the id of the trace that a graph is a part of; a new one if it begins one."""
+    parent = callbacks.parent_run_id if isinstance(callbacks, BaseCallbackManager) else None
+    for handler in callbacks.handlers if parent is not None else ():
+        if isinstance(handler, LangChainTracer) and parent in handler.order_map:
+            return handler.order_map[parent][0]
+    return object()
+
+
+def _chosen(config: RunnableConfig, callbacks: Any) -> frozenset[str]:
+    """Return the names of the metadata that the caller has chosen for traces."""
+    chosen = set(config.get("metadata") or {})
+    if isinstance(callbacks, BaseCallbackManager):
+        chosen |= set(callbacks.metadata)
+    handlers = callbacks.handlers if isinstance(callbacks, BaseCallbackManager) else callbacks
+    for handler in handlers:
+        metadata: Any = getattr(handler, "tracing_metadata", None)
+        chosen |= set(metadata) if isinstance(metadata, Mapping) else set()
+    return frozenset(chosen)
