@@ -111,7 +111,7 @@ class ParallelGraph(CompiledStateGraph):  # type: ignore[type-arg]
         elif input is not None and not isinstance(input, Command):
             keys = ", ".join(f"{key!r}: ..." for key in self.governing.input_keys or ("question",))
             raise InputError(f"the input is {type(input).__name__}; expected a mapping: {{{keys}}}")
-        traced = Traced.of(run, config, self.governing, self.as_context(context))
+        traced = Traced.of(run, config, self.config, self.governing, self.as_context(context))
         stream = traced.started(super().astream(input, run.within(traced.config), context=context, **kwargs))
         with run.active():
             async with aclosing(cast("Any", stream)) as chunks:

@@ -75,8 +75,12 @@ def thin_callbacks(callbacks: Any, tracing: Tracing) -> Any:
     return manager
 
 
-def found_callbacks(config: RunnableConfig) -> Any:
+def found_callbacks(config: RunnableConfig, bound: RunnableConfig | None) -> Any:
     """Return the callbacks of the outermost graph, with the tracer that the environment asks for.
+
+    Args:
+        config: of the caller.
+        bound: to the graph by `with_config`; LangGraph adds its callbacks, if they are not there yet.
 
     Returns:
         A list; or a manager, if the graph runs inside something else. None if there is nothing to trace.
@@ -90,6 +94,8 @@ def found_callbacks(config: RunnableConfig) -> Any:
         given = joined
     elif isinstance(around, list) and not isinstance(given, BaseCallbackManager):
         given = [*around, *(given or [])]
+    if own := (bound or {}).get("callbacks"):
+        given = _with_own(given, own)
     found = AsyncCallbackManager.configure(given).handlers
     if not any(map(is_thinnable, found)):
         return None
@@ -97,6 +103,16 @@ def found_callbacks(config: RunnableConfig) -> Any:
         return given
     listed = list(given or [])
     return [*listed, *(one for one in found if isinstance(one, LangChainTracer) and one not in listed)]
+
+
+def _with_own(given: Any, own: Any) -> BaseCallbackManager:
+    """Return the callbacks of a caller with those of the graph, as a manager, which has each of them once."""
+    manager = given.copy() if isinstance(given, BaseCallbackManager) else AsyncCallbackManager([])
+    for handler in own.handlers if isinstance(own, BaseCallbackManager) else own:
+        manager.add_handler(handler)
+    for handler in [] if isinstance(given, BaseCallbackManager) else given or []:
+        manager.add_handler(handler)
+    return manager
 
 
 @lru_cache(maxsize=64)

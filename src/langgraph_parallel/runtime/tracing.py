@@ -31,12 +31,20 @@ class Traced(NamedTuple):
     """Whether the callbacks around the graph are in the config already, as thin copies."""
 
     @classmethod
-    def of(cls, run: Run, config: RunnableConfig | None, built: "Governing", context: Context) -> "Traced":
+    def of(
+        cls,
+        run: Run,
+        config: RunnableConfig | None,
+        bound: RunnableConfig | None,
+        built: "Governing",
+        context: Context,
+    ) -> "Traced":
         """Prepare the traces of an invocation.
 
         Args:
             run: of the invocation.
             config: of the caller.
+            bound: to the graph by `with_config`.
             built: how the graph was built.
             context: of the run.
 
@@ -48,7 +56,7 @@ class Traced(NamedTuple):
         level = level_of(context.trace, built.trace)
         if run.outer is not None:
             return cls(_as_graph(given, run, built, contents=contents))
-        if (callbacks := found_callbacks(given)) is None:
+        if (callbacks := found_callbacks(given, bound)) is None:
             return cls(config)
         count, chosen = count_of(_trace_of(callbacks)), _chosen(given, callbacks)
         run.tracing = Tracing(level, contents, count, run.note, chosen)
