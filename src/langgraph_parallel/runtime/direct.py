@@ -12,11 +12,13 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from langchain_core.callbacks import AsyncCallbackManager
 from langchain_core.globals import get_llm_cache
 from langchain_core.language_models import BaseChatModel
 from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, SystemMessage
 from langchain_core.messages.ai import UsageMetadata
 from langchain_core.runnables import RunnableConfig
+from langchain_core.runnables.config import ensure_config
 
 from langgraph_parallel.errors import EndpointError
 from langgraph_parallel.runtime.reported import Reporter, is_streamed_to
@@ -85,15 +87,18 @@ class Direct:
         is_text = all(isinstance(message.content, str) for message in messages)
         if not is_text or get_llm_cache() is not None:
             return None
-        handlers = self._reporter.handlers(config)
-        if not handlers:
+        if not self._reporter.is_heard(config):
             return parse_completion((await self._send(messages)).json())
-        if not self._reporter.is_exact or is_streamed_to(handlers):
+        config = ensure_config(config)
+        listeners = self._reporter.listeners(config)
+        if not self._reporter.is_exact or is_streamed_to(listeners.handlers):
             return None
-        return await self._reported(messages, config)
+        return await self._reported(messages, config, listeners)
 
-    async def _reported(self, messages: Sequence[BaseMessage], config: RunnableConfig) -> AIMessage:
-        report = await self._reporter.start(messages, config)
+    async def _reported(
+        self, messages: Sequence[BaseMessage], config: RunnableConfig, listeners: AsyncCallbackManager
+    ) -> AIMessage:
+        report = await self._reporter.start(listeners, messages, config)
         try:
             response = await self._send(messages)
             body = response.json()

@@ -10,12 +10,12 @@ from collections.abc import Mapping, Sequence
 from contextvars import ContextVar
 from typing import Any, cast
 
-from langchain_core.callbacks import AsyncCallbackManager, BaseCallbackHandler
+from langchain_core.callbacks import AsyncCallbackManager, BaseCallbackHandler, BaseCallbackManager
 from langchain_core.callbacks.manager import AsyncCallbackManagerForLLMRun
 from langchain_core.messages import LC_ID_PREFIX, AIMessage, BaseMessage
 from langchain_core.outputs import LLMResult
 from langchain_core.runnables import RunnableConfig
-from langchain_core.runnables.config import ensure_config, var_child_runnable_config
+from langchain_core.runnables.config import var_child_runnable_config
 from langchain_core.tracers.base import BaseTracer
 
 from langgraph_parallel.runtime.recording import Unheard
@@ -57,22 +57,25 @@ class Reporter:
         self._raise_api_error = base._handle_openai_api_error
         self._create_result = model._create_chat_result
 
-    def handlers(self, config: RunnableConfig) -> list[BaseCallbackHandler]:
-        """Return what listens to a call with this config."""
+    def is_heard(self, config: RunnableConfig) -> bool:
+        """Return whether something listens to a call with this config."""
         callbacks = config.get("callbacks")
         if callbacks is None:
             callbacks = (var_child_runnable_config.get() or {}).get("callbacks")
+        given = callbacks.handlers if isinstance(callbacks, BaseCallbackManager) else callbacks or []
+        if any(map(_listens, given)):
+            return True
         # Asked for each call: a tracer may be switched on at any time.
         manager = AsyncCallbackManager.configure(callbacks, self._model.callbacks, self._model.verbose)
-        return [handler for handler in manager.handlers if not isinstance(handler, Unheard)]
+        return any(map(_listens, manager.handlers))
 
-    async def start(self, messages: Sequence[BaseMessage], config: RunnableConfig) -> "Report":
-        """Report that a call begins.
+    def listeners(self, config: RunnableConfig) -> AsyncCallbackManager:
+        """Return what listens to a call with this config, as `ChatOpenAI` finds it.
 
-        Raises:
-            Exception: of a handler that may stop the call.
+        Args:
+            config: with all keys.
         """
-        config, model = ensure_config(config), self._model
+        model = self._model
         manager = AsyncCallbackManager.configure(
             config.get("callbacks"),
             model.callbacks,
@@ -84,7 +87,17 @@ class Reporter:
             langsmith_inheritable_metadata=self._traced,
         )
         # Calls of `Ask` are governed by themselves.
-        manager.handlers = [handler for handler in manager.handlers if not isinstance(handler, Unheard)]
+        manager.handlers = list(filter(_listens, manager.handlers))
+        return manager
+
+    async def start(
+        self, manager: AsyncCallbackManager, messages: Sequence[BaseMessage], config: RunnableConfig
+    ) -> "Report":
+        """Report that a call begins.
+
+        Raises:
+            Exception: of a handler that may stop the call.
+        """
         token = ends_for_sure.set(True)
         try:
             (run,) = await manager.on_chat_model_start(
@@ -186,6 +199,10 @@ class Report:
         for handler in self._run.handlers:
             if isinstance(handler, BaseTracer) and not inspect.iscoroutinefunction(handler.on_llm_error):
                 handler.on_llm_error(error, run_id=self._run.run_id)
+
+
+def _listens(handler: object) -> bool:
+    return not isinstance(handler, Unheard)
 
 
 def is_streamed_to(handlers: Sequence[BaseCallbackHandler]) -> bool:

@@ -159,6 +159,8 @@ def _hash(self: Any) -> int:
 
 
 def _start(event: str, method: Callable[..., Any]) -> Callable[..., Any]:
+    can_dump = method is LangChainTracer.on_chat_model_start
+
     def started(
         self: Any,
         serialized: Any,
@@ -175,8 +177,10 @@ def _start(event: str, method: Callable[..., Any]) -> Callable[..., Any]:
         if not place.is_kept:
             if place.role == "branch":
                 place.given = given
-            # Who looks for the run in progress, such as LangSmith's decorators, finds the one above.
-            if (run := self.run_map.get(str(parent))) is not None:
+            # Who looks for the run in progress, such as LangSmith's decorators, finds the one above. Not in
+            # a full trace: what runs in a branch is there itself, and setting the context takes time.
+            is_needless = place.role == "branch" and thinned.tracing.level == "full"
+            if not is_needless and (run := self.run_map.get(str(parent))) is not None:
                 self.run_map[str(run_id)] = run
             return None
         if not place.contents:
@@ -184,10 +188,13 @@ def _start(event: str, method: Callable[..., Any]) -> Callable[..., Any]:
             serialized = payload.named_only(serialized)
         if place.role == "branch":
             kwargs["name"] = _name_of(given) or kwargs.get("name")
+        shown = _given(event, place, given)
         try:
-            return method(
-                self, serialized, _given(event, place, given), run_id=run_id, parent_run_id=parent, **kwargs
-            )
+            if can_dump and ends_for_sure.get() and (dumped := payload.dump_plain(shown)) is not None:
+                run = method(self, serialized, [[]], run_id=run_id, parent_run_id=parent, **kwargs)
+                run.inputs = {"messages": dumped}  # it has not been sent yet
+                return run
+            return method(self, serialized, shown, run_id=run_id, parent_run_id=parent, **kwargs)
         except NotImplementedError:  # LangChain asks again, with the prompt as text
             thinned.end(run_id)
             raise

