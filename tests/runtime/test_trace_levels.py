@@ -4,6 +4,7 @@ import asyncio
 import json
 from collections import Counter
 from collections.abc import Iterator
+from contextlib import suppress
 from typing import Any
 
 import pytest
@@ -12,6 +13,7 @@ from langchain_core.runnables import RunnableConfig
 from langchain_core.tracers.run_collector import RunCollectorCallbackHandler
 from langgraph.graph import END, START, StateGraph
 from langsmith import traceable, tracing_context
+from pydantic import BaseModel
 from typing_extensions import TypedDict
 
 from langgraph_parallel import (
@@ -23,7 +25,7 @@ from langgraph_parallel import (
 )
 from langgraph_parallel.errors import UsageError
 from langgraph_parallel.runtime import thinning
-from tests.support.fans import GIVEN, flat, nested, numbered
+from tests.support.fans import GIVEN, WORDS, flat, nested, numbered
 from tests.support.server import ModelServer, Reply
 from tests.support.traces import Traces, traces
 
@@ -33,6 +35,12 @@ def sink() -> Iterator[Traces]:
     """Receive traces."""
     with traces() as sink:
         yield sink
+
+
+class Mood(BaseModel):
+    """How a text sounds."""
+
+    mood: str
 
 
 async def _run(graph: Any, given: Any, sink: Traces, **options: Any) -> Any:
@@ -336,3 +344,40 @@ async def test_contents_are_in_a_trace_once(model: str, server: ModelServer, sin
     assert json.dumps([run.get("outputs") for run in inner]).count("an answer of its own") <= 2 * 4
     (plan,) = sink.named("plan")
     assert plan["outputs"]["sections"] == "4 items"
+
+
+@pytest.mark.parametrize("schema", [None, Mood], ids=["text", "schema"])
+@pytest.mark.parametrize("reply", [Reply(json={"mood": "calm"}), Reply(refusal="no"), Reply(status=400)])
+async def test_the_run_of_a_call_is_the_one_that_langchain_makes(
+    model: str, server: ModelServer, sink: Traces, reply: Reply, schema: Any
+) -> None:
+    """Sent once, when the call has ended, it holds what a tracer holds that is left alone."""
+    server.always(reply)
+    ask, known = Ask("{text}", model=model, schema=schema, limits={"attempts": 1}), []
+    graph = create_sectioning(planner=numbered(1), worker=Ask("{content}", model=model, schema=schema))
+    for thin in (True, False):
+        sink.runs.clear()
+        if thin:
+            await graph.ainvoke(GIVEN, {"callbacks": [sink.tracer]})
+        else:
+            with suppress(Exception):
+                await ask.ainvoke(WORDS.format(0), {"callbacks": [sink.tracer], "run_name": "sectioning[0]"})
+        await asyncio.to_thread(sink.arrived)
+        (run, *_) = sink.named("sectioning[0]")
+        known.append(run)
+    first, second = known
+    assert first.keys() | {"parent_run_id"} == second.keys() | {"parent_run_id"}
+    assert _shape(first["outputs"]) == _shape(second["outputs"])
+    assert first["serialized"] == second["serialized"]
+    assert [event["name"] for event in first["events"]] == [event["name"] for event in second["events"]]
+    assert (first.get("error") is None) == (second.get("error") is None)
+    usage = [run["extra"]["metadata"].get("usage_metadata") for run in known]
+    assert usage[0] == usage[1]
+
+
+def _shape(value: Any) -> Any:
+    """Return a value without what differs from call to call: ids, times, and headers."""
+    if isinstance(value, dict):
+        ignored = {"id", "Date", "headers", "Content-Length"}
+        return {key: _shape(one) for key, one in value.items() if key not in ignored}
+    return [_shape(one) for one in value] if isinstance(value, list) else value

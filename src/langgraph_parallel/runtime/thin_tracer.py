@@ -15,6 +15,7 @@ from typing import Any, cast
 from uuid import UUID
 
 from langchain_core.callbacks import AsyncCallbackManager, BaseCallbackManager
+from langchain_core.outputs import LLMResult
 from langchain_core.runnables import RunnableConfig
 from langchain_core.runnables.config import var_child_runnable_config
 from langchain_core.tracers.base import BaseTracer
@@ -24,7 +25,7 @@ from langgraph_parallel.runtime import trace_payload as payload
 from langgraph_parallel.runtime.reported import ends_for_sure
 from langgraph_parallel.runtime.thinning import Place, Thinned, Tracing
 
-_UNSENT = "__unsent"
+_UNSENT, _ANSWER = "__unsent", "__answer"
 _STARTS = ("on_chain_start", "on_chat_model_start", "on_llm_start", "on_tool_start", "on_retriever_start")
 _ENDS = (
     "on_chain_end",
@@ -142,6 +143,9 @@ def _post(kind: Any) -> Callable[..., Any]:
 def _patch(kind: Any) -> Callable[..., Any]:
     def patch(self: Any, run: Any) -> None:
         if run.extra.pop(_UNSENT, False):
+            if (answer := run.extra.pop(_ANSWER, None)) is not None:
+                run.outputs["generations"] = answer.generations
+                run.extra.setdefault("metadata", {})["usage_metadata"] = answer.usage
             kind._persist_run_single(self, run)
         else:
             kind._update_run_single(run)
@@ -203,6 +207,8 @@ def _start(event: str, method: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def _end(event: str, method: Callable[..., Any], kind: Any) -> Callable[..., Any]:
+    can_dump = event == "on_llm_end" and method is LangChainTracer.on_llm_end
+
     def ended(self: Any, result: Any, *, run_id: UUID, **kwargs: Any) -> Any:
         thinned: Thinned = self.thinned
         place = thinned.end(run_id)
@@ -217,7 +223,13 @@ def _end(event: str, method: Callable[..., Any], kind: Any) -> Callable[..., Any
             return _end_branch(self, kind, place, run_id, result)
         if not place.contents:
             kwargs = {key: one for key, one in kwargs.items() if key in ("tags", "parent_run_id")}
-        return method(self, _result(event, place, result), run_id=run_id, **kwargs)
+        shown = _result(event, place, result)
+        if can_dump and (run := self.run_map.get(str(run_id))) is not None and _UNSENT in run.extra:
+            answer = payload.dump_answer(shown)
+            if answer is not None:
+                run.extra[_ANSWER] = answer
+                shown = LLMResult(generations=[[]], llm_output=shown.llm_output)
+        return method(self, shown, run_id=run_id, **kwargs)
 
     return ended
 

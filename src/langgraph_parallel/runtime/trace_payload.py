@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Mapping, Sequence
 from functools import lru_cache
-from typing import Any
+from typing import Any, NamedTuple
 
 from langchain_core.load import dumpd
 from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, SystemMessage
@@ -78,6 +78,40 @@ def dump_plain(batches: Sequence[Sequence[BaseMessage]]) -> list[list[Any]] | No
             row.append({**like[1], "kwargs": {**like[1]["kwargs"], "content": message.content}})
         dumped.append(row)
     return dumped
+
+
+class DumpedAnswer(NamedTuple):
+    """An answer as a tracer holds it."""
+
+    generations: list[list[dict[str, Any]]]
+    usage: Any
+
+
+def dump_answer(result: LLMResult) -> DumpedAnswer | None:
+    """Return an answer of nothing but text as LangChain dumps it; None if it has more."""
+    if len(result.generations) != 1 or len(result.generations[0]) != 1:
+        return None
+    (generation,) = result.generations[0]
+    message: Any = getattr(generation, "message", None)
+    about = generation.generation_info or {}
+    plain = type(generation) is ChatGeneration and type(message) is AIMessage
+    if not plain or message.tool_calls or message.invalid_tool_calls or message.usage_metadata is None:
+        return None
+    if about.keys() - {"finish_reason", "logprobs"} or not isinstance(message.content, str):
+        return None
+    like: Any = _like(AIMessage)
+    fields = {name: value for name in _ANSWER_FIELDS if (value := getattr(message, name))}
+    dumped = {**like[1], "kwargs": {**like[1]["kwargs"], "content": message.content, **fields}}
+    shown = {
+        "text": generation.text,
+        "generation_info": about or None,
+        "type": generation.type,
+        "message": dumped,
+    }
+    return DumpedAnswer([[shown]], message.usage_metadata)
+
+
+_ANSWER_FIELDS = ("additional_kwargs", "response_metadata", "id", "usage_metadata")
 
 
 @lru_cache(maxsize=16)

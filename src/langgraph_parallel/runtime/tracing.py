@@ -64,22 +64,25 @@ class Traced(NamedTuple):
         thin: RunnableConfig = {**given, "callbacks": thin_callbacks(callbacks, run.tracing)}
         return cls(_as_graph(thin, run, built, contents=contents), is_enclosed)
 
-    async def started(self, stream: AsyncIterator[Any]) -> AsyncIterator[Any]:
-        """Pass on a stream, which begins without the callbacks around it: LangGraph would unite them."""
-        async with aclosing(cast("Any", stream)) as chunks:
-            if self.is_enclosed:
-                around = dict(var_child_runnable_config.get() or {})
-                around.pop("callbacks", None)
-                token = var_child_runnable_config.set(cast("RunnableConfig", around))
-                try:
-                    first = await anext(chunks, _END)
-                finally:
-                    var_child_runnable_config.reset(token)
-                if first is _END:
-                    return
-                yield first
-            async for chunk in chunks:
-                yield chunk
+    def started(self, stream: AsyncIterator[Any]) -> AsyncIterator[Any]:
+        """Return a stream that begins without the callbacks around it: LangGraph would unite them."""
+        return _without_callbacks(stream) if self.is_enclosed else stream
+
+
+async def _without_callbacks(stream: AsyncIterator[Any]) -> AsyncIterator[Any]:
+    async with aclosing(cast("Any", stream)) as chunks:
+        around = dict(var_child_runnable_config.get() or {})
+        around.pop("callbacks", None)
+        token = var_child_runnable_config.set(cast("RunnableConfig", around))
+        try:
+            first = await anext(chunks, _END)
+        finally:
+            var_child_runnable_config.reset(token)
+        if first is _END:
+            return
+        yield first
+        async for chunk in chunks:
+            yield chunk
 
 
 def _as_graph(config: RunnableConfig, run: Run, built: "Governing", *, contents: bool) -> RunnableConfig:
