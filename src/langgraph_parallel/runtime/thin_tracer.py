@@ -9,20 +9,19 @@ nearly twice the time.
 """
 
 import inspect
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from functools import lru_cache
 from typing import Any, cast
 from uuid import UUID
 
-from langchain_core.callbacks import AsyncCallbackManager, BaseCallbackManager
+from langchain_core.callbacks import BaseCallbackManager
 from langchain_core.outputs import LLMResult
-from langchain_core.runnables import RunnableConfig
-from langchain_core.runnables.config import var_child_runnable_config
 from langchain_core.tracers.base import BaseTracer
 from langchain_core.tracers.langchain import LangChainTracer
 
 from langgraph_parallel.runtime import trace_payload as payload
 from langgraph_parallel.runtime.reported import ends_for_sure
+from langgraph_parallel.runtime.thin_branch import add_failure, branch_input, end_branch, name_of
 from langgraph_parallel.runtime.thinning import Place, Thinned, Tracing
 
 _UNSENT, _ANSWER = "__unsent", "__answer"
@@ -73,46 +72,6 @@ def thin_callbacks(callbacks: Any, tracing: Tracing) -> Any:
     copies = {id(handler): thin(handler, tracing) for handler in {id(one): one for one in every}.values()}
     manager.handlers = [copies[id(handler)] for handler in callbacks.handlers]
     manager.inheritable_handlers = [copies[id(handler)] for handler in callbacks.inheritable_handlers]
-    return manager
-
-
-def found_callbacks(config: RunnableConfig, bound: RunnableConfig | None) -> Any:
-    """Return the callbacks of the outermost graph, with the tracer that the environment asks for.
-
-    Args:
-        config: of the caller.
-        bound: to the graph by `with_config`; LangGraph adds its callbacks, if they are not there yet.
-
-    Returns:
-        A list; or a manager, if the graph runs inside something else. None if there is nothing to trace.
-    """
-    given: Any = config.get("callbacks")
-    around: Any = (var_child_runnable_config.get() or {}).get("callbacks")
-    if isinstance(around, BaseCallbackManager) and not isinstance(given, BaseCallbackManager):
-        joined = around.copy()
-        for handler in given or []:
-            joined.add_handler(handler)
-        given = joined
-    elif isinstance(around, list) and not isinstance(given, BaseCallbackManager):
-        given = [*around, *(given or [])]
-    if own := (bound or {}).get("callbacks"):
-        given = _with_own(given, own)
-    found = AsyncCallbackManager.configure(given).handlers
-    if not any(map(is_thinnable, found)):
-        return None
-    if isinstance(given, BaseCallbackManager):
-        return given
-    listed = list(given or [])
-    return [*listed, *(one for one in found if isinstance(one, LangChainTracer) and one not in listed)]
-
-
-def _with_own(given: Any, own: Any) -> BaseCallbackManager:
-    """Return the callbacks of a caller with those of the graph, as a manager, which has each of them once."""
-    manager = given.copy() if isinstance(given, BaseCallbackManager) else AsyncCallbackManager([])
-    for handler in own.handlers if isinstance(own, BaseCallbackManager) else own:
-        manager.add_handler(handler)
-    for handler in [] if isinstance(given, BaseCallbackManager) else given or []:
-        manager.add_handler(handler)
     return manager
 
 
@@ -191,7 +150,7 @@ def _start(event: str, method: Callable[..., Any]) -> Callable[..., Any]:
             _leave_out(self, kwargs)
             serialized = payload.named_only(serialized)
         if place.role == "branch":
-            kwargs["name"] = _name_of(given) or kwargs.get("name")
+            kwargs["name"] = name_of(given) or kwargs.get("name")
         shown = _given(event, place, given)
         try:
             if can_dump and ends_for_sure.get() and (dumped := payload.dump_plain(shown)) is not None:
@@ -217,10 +176,10 @@ def _end(event: str, method: Callable[..., Any], kind: Any) -> Callable[..., Any
         if not place.is_kept:
             self.run_map.pop(str(run_id), None)
             if place.role == "branch" and event == "on_chain_end":
-                _add_failure(self, kind, place, run_id, result)
+                add_failure(self, kind, place, run_id, result)
             return None
         if place.role == "branch" and event == "on_chain_end":
-            return _end_branch(self, kind, place, run_id, result)
+            return end_branch(self, kind, place, run_id, result)
         if not place.contents:
             kwargs = {key: one for key, one in kwargs.items() if key in ("tags", "parent_run_id")}
         shown = _result(event, place, result)
@@ -260,7 +219,7 @@ def _given(event: str, place: Place, given: Any) -> Any:
     """Return what a run carries as its input."""
     if event == "on_chain_start":
         if place.role == "branch":
-            return _branch_input(given)
+            return branch_input(given)
         is_inner = place.role == "step" or (place.role == "graph" and place.above is not None)
         return payload.outline(given) if is_inner or not place.contents else given
     if place.contents:
@@ -298,45 +257,3 @@ def _leave_out(tracer: Any, kwargs: dict[str, Any]) -> None:
     kwargs.pop("inputs", None)
     if isinstance(tracer, LangChainTracer):
         tracer.tracing_metadata = payload.facts_only(tracer.tracing_metadata, allowed)
-
-
-def _end_branch(tracer: Any, kind: Any, place: Place, run_id: UUID, result: Any) -> Any:
-    """End the run of a branch; one that failed is shown as an error, for those who look for these."""
-    record = payload.record_of(result)
-    if record is None:
-        return kind.on_chain_end(tracer, payload.outline(result), run_id=run_id)
-    facts = payload.outcome(record, contents=place.contents)
-    if record.status != "failed":
-        return kind.on_chain_end(tracer, facts, run_id=run_id)
-    if (run := tracer.run_map.get(str(run_id))) is not None:
-        run.outputs = facts
-    why = record.error if place.contents else record.cause
-    return kind.on_chain_error(tracer, payload.BranchFailed(why or record.status), run_id=run_id)
-
-
-def _add_failure(tracer: Any, kind: Any, place: Place, run_id: UUID, result: Any) -> None:
-    """Add a branch that did not succeed, if nothing below it is in the trace."""
-    record = payload.record_of(result)
-    if record is None or record.ok or place.told or not tracer.thinned.may_add_failure():
-        return
-    tracer.thinned.added(place)
-    kind.on_chain_start(
-        tracer,
-        None,
-        _branch_input(place.given),
-        run_id=run_id,
-        parent_run_id=place.kept,
-        name=record.name,
-        metadata={"branch": record.id},
-        defers_inputs=True,  # it is sent once, when it ends
-    )
-    _end_branch(tracer, kind, place, run_id, result)
-
-
-def _branch_input(given: Any) -> dict[str, Any]:
-    known = given if isinstance(given, Mapping) else {}
-    return {key: known[key] for key in ("id", "name") if key in known}
-
-
-def _name_of(given: Any) -> str:
-    return str(given.get("name") or "") if isinstance(given, Mapping) else ""

@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import aclosing
 from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
-from langchain_core.callbacks import BaseCallbackManager
+from langchain_core.callbacks import AsyncCallbackManager, BaseCallbackManager
 from langchain_core.runnables import RunnableConfig
 from langchain_core.runnables.config import var_child_runnable_config
 from langchain_core.tracers.langchain import LangChainTracer
@@ -12,7 +12,7 @@ from langsmith import uuid7
 
 from langgraph_parallel.runtime.context import Context
 from langgraph_parallel.runtime.run import Run
-from langgraph_parallel.runtime.thin_tracer import found_callbacks, thin_callbacks
+from langgraph_parallel.runtime.thin_tracer import is_thinnable, thin_callbacks
 from langgraph_parallel.runtime.thinning import GraphRun, Tracing, count_of
 from langgraph_parallel.runtime.trace_options import level_of, shows_contents
 
@@ -56,7 +56,7 @@ class Traced(NamedTuple):
         level = level_of(context.trace, built.trace)
         if run.outer is not None:
             return cls(_as_graph(given, run, built, contents=contents))
-        if (callbacks := found_callbacks(given, bound)) is None:
+        if (callbacks := _found_callbacks(given, bound)) is None:
             return cls(config)
         count, chosen = count_of(_trace_of(callbacks)), _chosen(given, callbacks)
         run.tracing = Tracing(level, contents, count, run.note, chosen)
@@ -114,3 +114,43 @@ def _chosen(config: RunnableConfig, callbacks: Any) -> frozenset[str]:
         metadata: Any = getattr(handler, "tracing_metadata", None)
         chosen |= set(metadata) if isinstance(metadata, Mapping) else set()
     return frozenset(chosen)
+
+
+def _found_callbacks(config: RunnableConfig, bound: RunnableConfig | None) -> Any:
+    """Return the callbacks of the outermost graph, with the tracer that the environment asks for.
+
+    Args:
+        config: of the caller.
+        bound: to the graph by `with_config`; LangGraph adds its callbacks, if they are not there yet.
+
+    Returns:
+        A list; or a manager, if the graph runs inside something else. None if there is nothing to trace.
+    """
+    given: Any = config.get("callbacks")
+    around: Any = (var_child_runnable_config.get() or {}).get("callbacks")
+    if isinstance(around, BaseCallbackManager) and not isinstance(given, BaseCallbackManager):
+        joined = around.copy()
+        for handler in given or []:
+            joined.add_handler(handler)
+        given = joined
+    elif isinstance(around, list) and not isinstance(given, BaseCallbackManager):
+        given = [*around, *(given or [])]
+    if own := (bound or {}).get("callbacks"):
+        given = _with_own(given, own)
+    found = AsyncCallbackManager.configure(given).handlers
+    if not any(map(is_thinnable, found)):
+        return None
+    if isinstance(given, BaseCallbackManager):
+        return given
+    listed = list(given or [])
+    return [*listed, *(one for one in found if isinstance(one, LangChainTracer) and one not in listed)]
+
+
+def _with_own(given: Any, own: Any) -> BaseCallbackManager:
+    """Return the callbacks of a caller with those of the graph, as a manager, which has each of them once."""
+    manager = given.copy() if isinstance(given, BaseCallbackManager) else AsyncCallbackManager([])
+    for handler in own.handlers if isinstance(own, BaseCallbackManager) else own:
+        manager.add_handler(handler)
+    for handler in [] if isinstance(given, BaseCallbackManager) else given or []:
+        manager.add_handler(handler)
+    return manager
