@@ -141,6 +141,8 @@ def test_the_schemas_are_narrow_and_titled(client: SyncLangGraphClient) -> None:
         "aspects",
         "limits",
         "completion",
+        "trace",
+        "trace_contents",
     }
     assert schemas["context_schema"]["properties"]["voters"]["title"] == "Voters"
     for name, fields in {"voting": {"question"}, "sectioning": {"content"}}.items():

@@ -1,4 +1,4 @@
-"""The short way to an endpoint: the same requests as on the long way, if nothing listens to the call."""
+"""The short way to an endpoint: the same requests as on the long way."""
 
 from typing import Any
 
@@ -34,12 +34,19 @@ class Listener(AsyncCallbackHandler):
         self.heard += 1
 
 
+@pytest.fixture
+def long_way(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let no call take the short way while something listens."""
+    monkeypatch.setattr(direct, "is_streamed_to", lambda handlers: True)
+
+
+@pytest.mark.usefixtures("long_way")
 @pytest.mark.parametrize("schema", [None, Mood], ids=["text", "schema"])
 @pytest.mark.parametrize("temperature", [None, 0.5], ids=["default", "warm"])
 async def test_it_sends_the_same_as_the_long_way(
     model: str, server: ModelServer, schema: type[BaseModel] | None, temperature: float | None
 ) -> None:
-    """Neither the request nor the answer depends on whether anything listens."""
+    """Neither the request nor the answer depends on which way a call takes."""
     server.always(Reply(json={"mood": "calm"}))
     own = ChatOpenAI(model="own", max_completion_tokens=77, seed=3, model_kwargs={"user": "me"})
     for each in (model, own):
@@ -93,6 +100,7 @@ async def test_a_model_with_special_settings_takes_the_long_way(model: str, make
     assert Direct.of(await get_model(ChatOpenAI(model="x")), {}) is not None
 
 
+@pytest.mark.usefixtures("long_way")
 @pytest.mark.parametrize("status", [400, 401, 403, 404, 409, 418, 422, 429, 500, 503])
 async def test_errors_are_those_of_the_sdk(model: str, server: ModelServer, status: int) -> None:
     """LangChain derives its own errors from them; status, code and message are the same on both ways."""

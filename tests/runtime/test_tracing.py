@@ -35,7 +35,7 @@ def _review(sink: TraceSink, tmp_path: Path, *options: str) -> None:
 
 
 def test_the_run_tree_of_a_review_by_models(model: str, server: ModelServer, tmp_path: Path) -> None:
-    """Review > worker > review[security] app.py > voter > vote[security#2], each with tags and metadata."""
+    """Review > review[security] app.py > vote[security#2], each with tags and metadata."""
     with TraceSink() as sink:
         _review(sink, tmp_path, "--model", model, "--aspects", "security,style", "--voters", "2")
     (root,) = sink.children(None)
@@ -52,7 +52,7 @@ def test_the_run_tree_of_a_review_by_models(model: str, server: ModelServer, tmp
     }
     (second,) = sink.named("vote[security#2]")
     assert second["run_type"] == "llm"
-    assert sink.ancestors(second) == ["review", "worker", "review[security] app.py", "voter"]
+    assert sink.ancestors(second) == ["review", "review[security] app.py"]
     assert {"langgraph-parallel:section", "langgraph-parallel:voter"} <= set(second["tags"])
     metadata = second["extra"]["metadata"]
     assert (metadata["branch"], metadata["branch_kind"]) == ("model#2", "voter")
@@ -67,7 +67,7 @@ def test_engines_have_named_runs_too(tmp_path: Path) -> None:
     with TraceSink() as sink:
         _review(sink, tmp_path, "--offline", "--aspects", "security")
     (voter,) = sink.named("vote[security#dlint]")
-    assert sink.ancestors(voter) == ["review", "worker", "review[security] app.py", "voter"]
+    assert sink.ancestors(voter) == ["review", "review[security] app.py"]
 
 
 def test_a_dead_endpoint_does_not_fail_the_run(tmp_path: Path) -> None:

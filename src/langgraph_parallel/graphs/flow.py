@@ -83,6 +83,7 @@ def flow_graph(flow: Flow, **options: Unpack[GraphOptions]) -> CompiledStateGrap
         limits=resolved.limits,
         completion=resolved.completion,
         redrive=redrive_update(flow),
+        **resolved.governing,
         built=flow.built,
         escalates=flow.workers.escalates,
         input_keys=flow.input_keys,

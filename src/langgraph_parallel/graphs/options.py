@@ -13,6 +13,7 @@ from langgraph_parallel.runtime.limits import Limits, limits_from_environment, m
 from langgraph_parallel.runtime.models import ModelLike
 from langgraph_parallel.runtime.prices import check_prices
 from langgraph_parallel.runtime.settings import as_settings
+from langgraph_parallel.runtime.trace_options import TraceLevel, check_level
 
 
 class GraphOptions(TypedDict, total=False):
@@ -29,6 +30,13 @@ class GraphOptions(TypedDict, total=False):
     one."""
     store: BaseStore | None
     """Store of the compiled graph."""
+    trace: TraceLevel | None
+    """What a trace holds: `full`, every branch and model call; `branches`, one run for each branch; `graph`,
+    the graph and its own steps. That of the outermost graph counts. None for LANGGRAPH_PARALLEL_TRACE, else
+    `full`."""
+    trace_contents: bool | None
+    """False keeps prompts, documents, answers and the words of errors out of traces, at every level below
+    this graph; names, numbers and sizes stay. None for LANGGRAPH_PARALLEL_TRACE_CONTENTS, else True."""
 
 
 class Resolved(NamedTuple):
@@ -38,6 +46,8 @@ class Resolved(NamedTuple):
     completion: Completion | None
     compile: dict[str, Any]
     """The options of `StateGraph.compile`."""
+    governing: dict[str, Any]
+    """The options of `Governing`."""
 
 
 def resolve(options: GraphOptions, models: Sequence[ModelLike | None]) -> Resolved:
@@ -54,6 +64,9 @@ def resolve(options: GraphOptions, models: Sequence[ModelLike | None]) -> Resolv
     if unknown := options.keys() - GraphOptions.__annotations__.keys():
         known = ", ".join(GraphOptions.__annotations__)
         raise UsageError(f"unknown argument {sorted(unknown)[0]!r}; options of every graph are {known}")
+    level, contents = check_level(options.get("trace")), options.get("trace_contents")
+    if contents not in (None, True, False):
+        raise UsageError(f"trace_contents is {contents!r}; expected True, False or None")
     limits = options.get("limits")
     limits = None if limits is None else as_settings(limits, Limits, "limits")
     check_prices(merge_limits([limits, limits_from_environment()]), models)
@@ -61,4 +74,5 @@ def resolve(options: GraphOptions, models: Sequence[ModelLike | None]) -> Resolv
         limits,
         as_completion(options.get("completion")),
         {"checkpointer": options.get("checkpointer"), "store": options.get("store")},
+        {"trace": level, "trace_contents": contents},
     )

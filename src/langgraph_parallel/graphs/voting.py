@@ -240,6 +240,7 @@ def voting_graph(
         context=VotingContext,
         limits=resolved.limits,
         completion=resolved.completion,
+        **resolved.governing,
         redrive=redrive_vote(settings),
         built=settings.built,
         escalates=settings.on_undecided == "escalate",

@@ -6,6 +6,7 @@ from langgraph.runtime import get_runtime
 from pydantic import BaseModel, ConfigDict, Field, PositiveInt
 
 from langgraph_parallel.runtime.limits import Limits
+from langgraph_parallel.runtime.trace_options import TraceLevel
 
 
 class Context(BaseModel):
@@ -27,6 +28,16 @@ class Context(BaseModel):
         title="Completion",
         description="When the outermost fan-out has enough. Empty: the graph's own.",
         examples=["min_success(0.8) | deadline(30)"],
+    )
+    trace: TraceLevel | None = Field(
+        None,
+        title="Trace",
+        description="What the trace holds: full, branches or graph. Empty: the graph's own.",
+    )
+    trace_contents: bool | None = Field(
+        None,
+        title="Contents in traces",
+        description="No: no prompt, document or answer is in a trace. Empty: the graph's own.",
     )
 
 

@@ -1,15 +1,16 @@
-"""The direct path to an OpenAI-compatible endpoint, for calls without listeners.
+"""The direct path to an OpenAI-compatible endpoint.
 
 `ChatOpenAI` and the SDK prepare every request for all that it might need: callbacks, streams, tools, caches,
 uploads. A plain call spends most of its time on that. So its parameters and headers are read once, when the
 model is bound, and each call is one POST on the same HTTP client, with its connections, transport, proxies
-and hooks. Errors are those of the SDK. If anything listens (a tracer, a message stream, a callback of the
-user), the call goes through `ChatOpenAI`.
+and hooks. Errors are those of the SDK. If something listens (a tracer, a callback of the user), it is told
+what `ChatOpenAI` tells (`runtime.reported`). If a cache may answer, or a listener makes the answer a stream,
+the call goes through `ChatOpenAI`.
 """
 
 import json
 from collections.abc import Mapping, Sequence
-from typing import Any, cast
+from typing import Any
 
 from langchain_core.callbacks import AsyncCallbackManager
 from langchain_core.globals import get_llm_cache
@@ -17,9 +18,10 @@ from langchain_core.language_models import BaseChatModel
 from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, SystemMessage
 from langchain_core.messages.ai import UsageMetadata
 from langchain_core.runnables import RunnableConfig
+from langchain_core.runnables.config import ensure_config
 
 from langgraph_parallel.errors import EndpointError
-from langgraph_parallel.runtime.recording import Unheard
+from langgraph_parallel.runtime.reported import Reporter, is_streamed_to
 from langgraph_parallel.runtime.response import NO_COMPLETION, correct_status, is_readable
 
 _APART = ("refusal", "reasoning_content", "reasoning", "tool_calls")
@@ -43,7 +45,7 @@ class Direct:
         # are named and left out exactly as by `ChatOpenAI`, whatever the version.
         payload = model._get_request_payload([HumanMessage("")], **options)
         client = model.root_async_client
-        self._model = model
+        self._reporter = Reporter(model, options)
         # The client with our transport and hooks; the SDK's wrapper around it takes most of the time.
         self._http = model.http_async_client
         payload |= payload.pop("extra_body", None) or {}
@@ -68,28 +70,54 @@ class Direct:
         # Not isinstance: a subclass, such as the one for Azure, may change anything about a request.
         if type(model) is not ChatOpenAI or not is_plain(model):
             return None
-        direct = cls(model, options)
+        try:
+            direct = cls(model, options)
+        except (ImportError, AttributeError):  # a version of LangChain with other parts
+            return None
         return None if model._use_responses_api(direct._parameters) else direct
 
-    def is_unheard(self, config: RunnableConfig) -> bool:
-        """Return whether nothing listens to a call with this config, and no cache could answer it."""
-        # Asked for each call: a tracer or a cache may be switched on at any time.
-        if get_llm_cache() is not None:
-            return False
-        manager = AsyncCallbackManager.configure(
-            config.get("callbacks"), cast("Any", self._model.callbacks), self._model.verbose
-        )
-        return all(isinstance(handler, Unheard) for handler in manager.handlers)
-
-    async def ainvoke(self, messages: Sequence[BaseMessage]) -> AIMessage:
-        """Make one request.
+    async def ainvoke(self, messages: Sequence[BaseMessage], config: RunnableConfig) -> AIMessage | None:
+        """Make one request, and tell those who listen; return None if the call has to take the long way.
 
         Raises:
             EndpointError: the body of the answer is not a chat completion.
-            Exception: the SDK's error.
+            Exception: the SDK's error; LangChain's if something listens, or that of a handler.
         """
+        # Asked for each call: a cache or a tracer may be switched on at any time.
+        is_text = all(isinstance(message.content, str) for message in messages)
+        if not is_text or get_llm_cache() is not None:
+            return None
+        if not self._reporter.is_heard(config):
+            return parse_completion((await self._send(messages)).json())
+        config = ensure_config(config)
+        listeners = self._reporter.listeners(config)
+        if not self._reporter.is_exact or is_streamed_to(listeners.handlers):
+            return None
+        return await self._reported(messages, config, listeners)
+
+    async def _reported(
+        self, messages: Sequence[BaseMessage], config: RunnableConfig, listeners: AsyncCallbackManager
+    ) -> AIMessage:
+        report = await self._reporter.start(listeners, messages, config)
+        try:
+            response = await self._send(messages)
+            body = response.json()
+            answer = parse_completion(body)
+        except Exception as error:
+            seen = self._reporter.as_langchain(error)
+            await report.fail(seen)
+            if seen is error:
+                raise
+            raise seen from error
+        except BaseException as cut:
+            report.cut_off(cut)
+            raise
+        await report.end(body, response)
+        return answer
+
+    async def _send(self, messages: Sequence[BaseMessage]) -> Any:
         sent = [{"role": _ROLES[type(message)], "content": message.content} for message in messages]
-        return parse_completion(await self.post({**self._parameters, "messages": sent}))
+        return await self._response({**self._parameters, "messages": sent})
 
     async def post(self, body: Mapping[str, Any]) -> Any:
         """Make one request, and return the body of its answer.
@@ -97,6 +125,10 @@ class Direct:
         Raises:
             Exception: the SDK's error.
         """
+        return (await self._response(body)).json()
+
+    async def _response(self, body: Mapping[str, Any]) -> Any:
+        """Make one request, and return the response of HTTP."""
         import httpx2
         from openai import APIConnectionError, APITimeoutError
 
@@ -118,7 +150,7 @@ class Direct:
             correct_status(response)
         if response.status_code >= 300:
             raise _api_error(response)
-        return response.json()
+        return response
 
 
 def _api_error(response: Any) -> Exception:

@@ -26,6 +26,8 @@ from langgraph_parallel.runtime.run import Run, find_run
 from langgraph_parallel.runtime.settings import as_settings
 from langgraph_parallel.runtime.stamp import check_stamp
 from langgraph_parallel.runtime.stored_once import nested_input
+from langgraph_parallel.runtime.trace_options import TraceLevel
+from langgraph_parallel.runtime.tracing import Traced
 
 _CHECKPOINTER = "__pregel_checkpointer"
 """The config key under which LangGraph passes a checkpointer down to nested graphs."""
@@ -60,6 +62,10 @@ class Governing:
     """Keys of the input that are set to None where the caller leaves them out."""
     asks: Sequence[Any] = ()
     """Every `Ask` in the graph, so that an enclosing graph can check models and prices before any call."""
+    trace: TraceLevel | None = None
+    """How much of a run its trace holds, if it is the outermost; None for what the environment says."""
+    trace_contents: bool | None = None
+    """Whether traces of this graph, wherever it runs, may hold contents."""
     from_text: Callable[[str, str], Any] | None = None
     """Builds the input from a title and a text, for a graph used as a worker or voter; None if it cannot."""
 
@@ -118,7 +124,8 @@ class ParallelGraph(CompiledStateGraph):  # type: ignore[type-arg]
         elif input is not None and not isinstance(input, Command):
             keys = ", ".join(f"{key!r}: ..." for key in self.governing.input_keys or ("question",))
             raise InputError(f"the input is {type(input).__name__}; expected a mapping: {{{keys}}}")
-        stream = super().astream(input, run.within(config), context=context, **kwargs)
+        traced = Traced.of(run, config, self.config, self.governing, self.as_context(context))
+        stream = traced.started(super().astream(input, run.within(traced.config), context=context, **kwargs))
         with run.active():
             async with aclosing(cast("Any", stream)) as chunks:
                 async for chunk in chunks:

@@ -29,6 +29,7 @@ from langgraph_parallel.runtime.explain import mark
 from langgraph_parallel.runtime.fan_out import FanOut
 from langgraph_parallel.runtime.kinds import Kind
 from langgraph_parallel.runtime.limits import Limits, limits_from_environment, merge_limits
+from langgraph_parallel.runtime.thinning import Tracing
 
 _KEY = "__langgraph_parallel_run"
 """Key in the config; LangGraph keeps keys with two underscores out of traces and checkpoints."""
@@ -71,6 +72,8 @@ class Run:
         """Why no call to an endpoint by an account is started any more; only that of the root counts."""
         self.remarks: dict[str, None] = {}
         """What is to be said in the report; only that of the root counts."""
+        self.tracing: Tracing | None = None
+        """How the run is traced; only that of the root counts. None if no tracer listens."""
         self._from_graphs: list[Limits | None] = [built, *(outer._from_graphs if outer else ())]
         self._from_context: Limits | None = outer._from_context if outer else in_context
         self._from_environment: Limits = outer._from_environment if outer else limits_from_environment()

@@ -166,9 +166,10 @@ class BoundModel:
         self, form: Form, messages: Sequence[BaseMessage], config: RunnableConfig
     ) -> AIMessage:
         listener = stream_listener.get()
-        is_text = all(isinstance(message.content, str) for message in messages)
-        if listener is None and is_text and form.direct is not None and form.direct.is_unheard(config):
-            return await form.direct.ainvoke(messages)
+        if listener is None and form.direct is not None:
+            answer = await form.direct.ainvoke(messages, config)
+            if answer is not None:
+                return answer
         try:
             if listener is not None and form.streams:
                 return await self._stream(form, list(messages), config, listener)
