@@ -378,7 +378,8 @@ def test_input_and_output_are_narrow() -> None:
     }
     context = graph.get_context_jsonschema()
     assert context is not None
-    assert set(context["properties"]) == {"model", "voters", "aspects", "limits", "completion"}
+    settings = {"model", "voters", "aspects", "limits", "completion", "trace", "trace_contents"}
+    assert set(context["properties"]) == settings
 
 
 @pytest.mark.parametrize(
