@@ -74,6 +74,11 @@ def stored_plan(sections: Sequence[Section], given: Mapping[str, Any], *, more: 
     return {"more": more, "sections": thin, "excerpts": excerpts}
 
 
+def is_stored_plan(value: object) -> bool:
+    """Return whether a value is an update of the state as `stored_plan` returns it."""
+    return isinstance(value, dict) and value.keys() == {"more", "sections", "excerpts"}
+
+
 def planned(before: Sequence[Section] | None, updates: Sequence[Any]) -> list[Section]:
     """Return the sections after updates: lists of sections, or as `stored_plan` returns them.
 
@@ -82,7 +87,7 @@ def planned(before: Sequence[Section] | None, updates: Sequence[Any]) -> list[Se
     """
     sections = list(before or ())
     for update in updates:
-        if not isinstance(update, Mapping):
+        if not is_stored_plan(update):
             sections = list(update)
             continue
         whole = [_restored(section, update["excerpts"].get(section.id, ())) for section in update["sections"]]
@@ -104,9 +109,7 @@ def whole_updates(chunk: Any) -> Any:
     changed = {
         node: {**update, "sections": planned(None, [update["sections"]])}
         for node, update in payload.items()
-        if isinstance(update, dict)
-        and isinstance(stored := update.get("sections"), dict)
-        and "excerpts" in stored
+        if isinstance(update, dict) and is_stored_plan(update.get("sections"))
     }
     if not changed:
         return chunk

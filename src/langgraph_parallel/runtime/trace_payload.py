@@ -9,6 +9,7 @@ from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, System
 from langchain_core.outputs import ChatGeneration, Generation, LLMResult
 
 from langgraph_parallel.records import Branch
+from langgraph_parallel.runtime.excerpts import is_stored_plan
 
 _BELOW = frozenset({"branches", "sections", "run_report", "calls", "ballots"})
 """Keys of a graph's output that its branches have in their own runs, or that only count."""
@@ -62,7 +63,7 @@ def outline(value: Any) -> dict[str, Any]:
     {'content': '3 characters', 'sections': '2 items'}
     """
     if isinstance(value, Mapping) and len(value) <= _MOST_KEYS and all(map(_is_name, value)):
-        return {key: _size(one) for key, one in value.items()}
+        return {key: _size(one["sections"] if is_stored_plan(one) else one) for key, one in value.items()}
     return {"value": _size(value)}
 
 
