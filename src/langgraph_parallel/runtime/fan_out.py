@@ -39,6 +39,8 @@ class Place:
         superstep: the branches that it is one of; None if it waits for no others.
     """
 
+    __slots__ = ("_left", "_superstep")
+
     def __init__(self, superstep: _Superstep | None = None) -> None:
         self._superstep, self._left = superstep, False
 

@@ -74,7 +74,7 @@ def escalated(branches: Iterable[Branch]) -> list[Escalation]:
 def cost(calls: Iterable[Call]) -> float | None:
     """Add up what calls cost; None if the price of one that used tokens is unknown."""
     priced = [(call.usd, call.usage) for call in calls if call.kind == "model"]
-    if any(usd is None and usage != Usage() for usd, usage in priced):
+    if any(usd is None and (usage.input_tokens or usage.output_tokens) for usd, usage in priced):
         return None
     return math.fsum(usd or 0.0 for usd, _ in priced)
 
@@ -127,8 +127,10 @@ def percentile(ordered: Sequence[float], share: float) -> float:
 def _distinct_calls(branches: Iterable[Branch], closing: Iterable[Call]) -> list[Call]:
     """Return all calls in the order of their start; one that two branches hold is one call."""
     calls: dict[str, Call] = {}
-    for group in [*(branch.calls for branch in branches), closing]:
-        calls = merge_calls(calls, {call.id: call for call in group})
+    for call in [*(call for branch in branches for call in branch.calls), *closing]:
+        before = calls.get(call.id)
+        # Merged one by one: a merge of all calls so far, for each branch, takes quadratic time.
+        calls |= {call.id: call} if before is None else merge_calls({call.id: before}, {call.id: call})
     return sorted(calls.values(), key=lambda call: (call.started, call.id))
 
 

@@ -5,7 +5,7 @@ import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from copy import deepcopy
-from typing import Any, Protocol, runtime_checkable
+from typing import Any, Protocol, cast, runtime_checkable
 
 from langchain_core.runnables import RunnableConfig
 from langgraph.errors import GraphBubbleUp, GraphInterrupt, ParentCommand
@@ -65,6 +65,7 @@ def branch_node(
         quiet: whether events leave out the result.
         on_resume: watches the branches again when a fan-out in progress is resumed; None if nothing does.
     """
+    hand = Hand(worker)
 
     async def branch(task: Any, config: RunnableConfig, writer: StreamWriter) -> BranchUpdate:
         event = BranchEvent(
@@ -76,7 +77,8 @@ def branch_node(
         if run.fan_out.taken_up is None or not run.fan_out.taken_up.done():
             run.fan_out.open_policy(task.get("planned", 0), task.get("kept", 0))
             await take_up(run, config, on_resume, planned=planned)
-        record = await run_branch(worker, work, config, kind)
+        # The worker is named here for LangGraph, which finds nested graphs among a node's own variables.
+        record = await run_branch(worker, work, config, kind, hand)
         shown = record.model_copy(update={"value": None}) if quiet else record
         writer({**event, "event": "finished", "branch": shown})
         return {"branches": {task["id"]: record}}
@@ -84,8 +86,41 @@ def branch_node(
     return branch
 
 
-async def run_branch(worker: Worker | Dispatcher, task: Task, config: RunnableConfig, kind: str) -> Branch:
+class Hand:
+    """Gives work to a worker, or to the one that a dispatcher selects.
+
+    Args:
+        worker: gets the work.
+    """
+
+    __slots__ = ("_read", "_select", "_worker")
+
+    def __init__(self, worker: Worker | Dispatcher) -> None:
+        # Asked here and not for each branch: protocols are compared by all of their members.
+        self._worker = worker
+        self._select = worker.select if isinstance(worker, Dispatcher) else None
+        self._read = worker.reader if isinstance(worker, Reader) else None
+
+    def select(self, work: Any) -> tuple[Worker, object]:
+        """Return the worker of a piece of work, and its input."""
+        return self._select(work) if self._select is not None else (cast("Worker", self._worker), work)
+
+    def reader(self, work: Any) -> Callable[[Any], object] | None:
+        """Return the function that reads the result of a piece of work; None to keep it as it is."""
+        return self._read(work) if self._read is not None else None
+
+
+async def run_branch(
+    worker: Worker | Dispatcher, task: Task, config: RunnableConfig, kind: str, hand: Hand | None = None
+) -> Branch:
     """Run a worker, and record how it ended.
+
+    Args:
+        worker: gets the `work` of the task.
+        task: what was sent to the branch.
+        config: of the node.
+        kind: as in `branch_node`.
+        hand: of the worker; None to make one.
 
     Raises:
         GraphBubbleUp: the worker asks a person, and no sibling has made the answer superfluous.
@@ -94,7 +129,7 @@ async def run_branch(worker: Worker | Dispatcher, task: Task, config: RunnableCo
     run = find_run(config) or current_run()
     place = run.fan_out.enter((config.get("metadata") or {}).get("langgraph_step"), _siblings(task, config))
     try:
-        branch = await _run(worker, task, config, kind, run, place)
+        branch = await _run(hand or Hand(worker), task, config, kind, run, place)
         # Before the place is left: siblings that wait for a person may not be needed any more.
         run.fan_out.ended(branch, planned=task.get("planned", 0) > 0)
         return branch
@@ -102,17 +137,12 @@ async def run_branch(worker: Worker | Dispatcher, task: Task, config: RunnableCo
         place.leave()
 
 
-async def _run(
-    worker: Worker | Dispatcher, task: Task, config: RunnableConfig, kind: str, run: Run, place: Place
-) -> Branch:
-    read = worker.reader(task["work"]) if isinstance(worker, Reader) else None
-    outcome, started = Outcome(read), time.time()
+async def _run(hand: Hand, task: Task, config: RunnableConfig, kind: str, run: Run, place: Place) -> Branch:
+    outcome, started = Outcome(hand.reader(task["work"])), time.time()
     chosen: Worker | None = None
     with recording(config) as calls, noting() as outcome.notes:
         try:
-            chosen, work = (
-                worker.select(task["work"]) if isinstance(worker, Dispatcher) else (worker, task["work"])
-            )
+            chosen, work = hand.select(task["work"])
             bound = run.open_bound(
                 planned=task.get("planned", 0),
                 kept=task.get("kept", 0),
@@ -154,8 +184,11 @@ async def _work(
         run.fan_out.admit(bound, planned=task.get("planned", 0) > 0)
         await bound.end_if_due()
         run.check()
+        seconds = None if bound.closes_itself else task.get("timeout")
         try:
-            async with _time_limit(None if bound.closes_itself else task.get("timeout")):
+            if seconds is None:
+                return await invoke(worker, work, config, task["name"])
+            async with _time_limit(seconds):
                 return await invoke(worker, work, config, task["name"])
         except ParentCommand as command:
             raise handoff_error(command.args[0]) from None
@@ -168,7 +201,7 @@ async def _work(
 
 
 @asynccontextmanager
-async def _time_limit(seconds: float | None) -> AsyncIterator[None]:
+async def _time_limit(seconds: float) -> AsyncIterator[None]:
     try:
         async with asyncio.timeout(seconds) as limit:
             yield
