@@ -12,10 +12,6 @@ import asyncio
 import json
 import operator
 import os
-import resource
-import subprocess
-import sys
-import time
 from collections.abc import Awaitable, Callable
 from typing import Annotated, Any
 
@@ -23,6 +19,7 @@ from pydantic import BaseModel
 from typing_extensions import TypedDict
 
 from benchmarks.answering import answering
+from benchmarks.measuring import measure, measured_apart
 
 QUESTION = "Is this sentence about water? Number {}: water boils at 100 °C."
 CALLS = (10, 100, 1000)
@@ -53,11 +50,11 @@ async def raw(n: int) -> None:
         await asyncio.gather(*(one(session, i) for i in range(n)))
 
 
-async def sdk(n: int) -> None:
+async def sdk(n: int, **options: Any) -> None:
     """Use the openai SDK with its defaults."""
     from openai import AsyncOpenAI
 
-    async with AsyncOpenAI() as client:
+    async with AsyncOpenAI(**options) as client:
         await asyncio.gather(
             *(
                 client.chat.completions.create(
@@ -66,6 +63,13 @@ async def sdk(n: int) -> None:
                 for i in range(n)
             )
         )
+
+
+async def sdk_on_aiohttp(n: int) -> None:
+    """Use the openai SDK on its aiohttp transport."""
+    from openai import DefaultAioHttpClient
+
+    await sdk(n, http_client=DefaultAioHttpClient())
 
 
 async def abatch(n: int) -> None:
@@ -84,8 +88,13 @@ class _Work(TypedDict):
     question: str
 
 
-def _tutorial(ask: Callable[[str], Awaitable[str]]) -> Any:
-    """Build the graph of LangGraph's map-reduce tutorial: a Send for each item, a list as reducer."""
+def tutorial_graph(ask: Callable[[str], Awaitable[str]], checkpointer: Any = None) -> Any:
+    """Build the graph of LangGraph's map-reduce tutorial: a Send for each item, a list as reducer.
+
+    Args:
+        ask: answers one item.
+        checkpointer: of the graph; None for none.
+    """
     from langgraph.graph import END, START, StateGraph
     from langgraph.types import Send
 
@@ -101,11 +110,11 @@ def _tutorial(ask: Callable[[str], Awaitable[str]]) -> Any:
     builder.add_edge(START, "plan")
     builder.add_conditional_edges("plan", scatter, ["work"])
     builder.add_edge("work", END)
-    return builder.compile()
+    return builder.compile(checkpointer=checkpointer)
 
 
-async def tutorial(n: int) -> None:
-    """Run LangGraph's tutorial fan-out."""
+def asking() -> Callable[[str], Awaitable[str]]:
+    """Return what asks `ChatOpenAI` for a text."""
     from langchain_openai import ChatOpenAI
 
     model = ChatOpenAI(model="test")
@@ -113,7 +122,12 @@ async def tutorial(n: int) -> None:
     async def ask(question: str) -> str:
         return str((await model.ainvoke(question)).text)
 
-    out = await _tutorial(ask).ainvoke({"questions": [QUESTION.format(i) for i in range(n)]})
+    return ask
+
+
+async def tutorial(n: int) -> None:
+    """Run LangGraph's tutorial fan-out."""
+    out = await tutorial_graph(asking()).ainvoke({"questions": [QUESTION.format(i) for i in range(n)]})
     assert len(out["answers"]) == n
 
 
@@ -127,45 +141,40 @@ async def tutorial_structured(n: int) -> None:
         answer: Any = await model.ainvoke(question)
         return str(answer.choice)
 
-    out = await _tutorial(ask).ainvoke({"questions": [QUESTION.format(i) for i in range(n)]})
+    out = await tutorial_graph(ask).ainvoke({"questions": [QUESTION.format(i) for i in range(n)]})
     assert len(out["answers"]) == n
 
 
 async def tutorial_nested(n: int) -> None:
     """Nest the tutorial's graph in itself, on three levels of the cube root of n each."""
-    from langchain_openai import ChatOpenAI
-
-    model = ChatOpenAI(model="test")
     side = round(n ** (1 / 3))
-
-    async def ask(question: str) -> str:
-        return str((await model.ainvoke(question)).text)
-
-    inner = _tutorial(ask)
+    inner = tutorial_graph(asking())
 
     async def middle_worker(question: str) -> str:
         return " ".join(
             (await inner.ainvoke({"questions": [f"{question} {i}" for i in range(side)]}))["answers"]
         )
 
-    middle = _tutorial(middle_worker)
+    middle = tutorial_graph(middle_worker)
 
     async def outer_worker(question: str) -> str:
         return " ".join(
             (await middle.ainvoke({"questions": [f"{question} {i}" for i in range(side)]}))["answers"]
         )
 
-    out = await _tutorial(outer_worker).ainvoke({"questions": [QUESTION.format(i) for i in range(side)]})
+    out = await tutorial_graph(outer_worker).ainvoke({"questions": [QUESTION.format(i) for i in range(side)]})
     assert len(out["answers"]) == side
 
 
-def _governed(n: int) -> Any:
+def governed(n: int) -> Any:
+    """Return limits that bound a run of n calls, and never end it."""
     from langgraph_parallel import Limits
 
     return Limits(concurrency=n, budget_calls=10 * n, budget_tokens=10**9, deadline=600)
 
 
-def _sections(n: int) -> Callable[[str], Any]:
+def numbered(n: int) -> Callable[[str], Any]:
+    """Return a planner of n sections, each with its number at the end."""
     from langgraph_parallel import Section
 
     def by_number(content: str) -> list[Section]:
@@ -174,15 +183,20 @@ def _sections(n: int) -> Callable[[str], Any]:
     return by_number
 
 
-async def _ours(n: int, schema: type[BaseModel] | None) -> None:
+def sectioning(n: int, schema: type[BaseModel] | None = None, **options: Any) -> Any:
+    """Build ours, flat: a section for each of n calls."""
     from langgraph_parallel import Ask, create_sectioning
 
-    graph = create_sectioning(
-        planner=_sections(n),
+    return create_sectioning(
+        planner=numbered(n),
         worker=Ask("{content}", model="openai:test", schema=schema),
-        limits=_governed(n),
+        limits=governed(n),
+        **options,
     )
-    out = await graph.ainvoke({"content": QUESTION})
+
+
+async def _ours(n: int, schema: type[BaseModel] | None) -> None:
+    out = await sectioning(n, schema).ainvoke({"content": QUESTION})
     assert out["run_report"].branches == {"ok": n}, out["run_report"].failures
     assert len(out["run_report"].calls) == n
 
@@ -202,9 +216,9 @@ async def ours_nested(n: int) -> None:
     from langgraph_parallel import Ask, create_sectioning
 
     side = round(n ** (1 / 3))
-    inner = create_sectioning(planner=_sections(side), worker=Ask("{content}", model="openai:test"))
-    middle = create_sectioning(planner=_sections(side), worker=inner)
-    outer = create_sectioning(planner=_sections(side), worker=middle, limits=_governed(n))
+    inner = create_sectioning(planner=numbered(side), worker=Ask("{content}", model="openai:test"))
+    middle = create_sectioning(planner=numbered(side), worker=inner)
+    outer = create_sectioning(planner=numbered(side), worker=middle, limits=governed(n))
     out = await outer.ainvoke({"content": QUESTION})
     assert out["run_report"].branches == {"ok": n}, out["run_report"].failures
 
@@ -212,6 +226,7 @@ async def ours_nested(n: int) -> None:
 FLAT: dict[str, Way] = {
     "raw aiohttp": raw,
     "openai SDK": sdk,
+    "openai SDK on aiohttp": sdk_on_aiohttp,
     "ChatOpenAI.abatch": abatch,
     "tutorial fan-out": tutorial,
     "ours": ours,
@@ -220,34 +235,6 @@ FLAT: dict[str, Way] = {
 }
 NESTED: dict[str, Way] = {"tutorial fan-out, nested": tutorial_nested, "ours, nested": ours_nested}
 WAYS = FLAT | NESTED
-
-
-def measure(name: str, n: int) -> dict[str, float]:
-    """Measure one way in this process; `cpu_ms` is per call."""
-
-    async def run() -> dict[str, float]:
-        await WAYS[name](8)
-        before = time.process_time(), time.perf_counter()
-        await WAYS[name](n)
-        wall, cpu = time.perf_counter() - before[1], time.process_time() - before[0]
-        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-        return {"wall": wall, "cpu_ms": cpu / n * 1000, "peak_mb": peak}
-
-    return asyncio.run(run())
-
-
-def measured_apart(name: str, n: int) -> dict[str, float]:
-    """Measure one way in a new process."""
-    process = subprocess.run(
-        [sys.executable, "-m", "benchmarks.fanout", "--one", name, str(n)],
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    if process.returncode:
-        raise SystemExit(process.stderr)
-    result: dict[str, float] = json.loads(process.stdout.splitlines()[-1])
-    return result
 
 
 def main() -> None:
@@ -260,7 +247,7 @@ def main() -> None:
     parser.add_argument("--one", nargs=2, metavar=("NAME", "CALLS"), help="measure here, print JSON")
     arguments = parser.parse_args()
     if arguments.one:
-        print(json.dumps(measure(arguments.one[0], int(arguments.one[1]))))
+        print(json.dumps(measure(WAYS[arguments.one[0]], int(arguments.one[1]))))
         return
     results: dict[tuple[str, int], dict[str, float]] = {}
     with answering(0.2):
@@ -269,7 +256,7 @@ def main() -> None:
             for name in arguments.only:
                 if name in NESTED and n != 1000:
                     continue
-                results[name, n] = measured_apart(name, n)
+                results[name, n] = measured_apart("benchmarks.fanout", name, n)
                 m = results[name, n]
                 print(f"{name:30}{n:>6}{m['wall']:>9.2f}{m['cpu_ms']:>13.2f}{m['peak_mb']:>9.0f}", flush=True)
     for label, one, other, n, what in (

@@ -45,6 +45,8 @@ def read_finish(metadata: Mapping[str, Any]) -> Finish:
     >>> read_finish({"finish_reason": "MAX_TOKENS"}), read_finish({"stop_reason": "end_turn"})
     ('length', 'stop')
     """
+    if metadata == {"finish_reason": "stop"}:  # nearly all answers
+        return "stop"
     said = [metadata.get(key) for key in _KEYS]
     # OpenAI's Responses API: {"status": "incomplete", "incomplete_details": {"reason": ...}}
     said.append(_get(metadata.get("incomplete_details"), "reason"))

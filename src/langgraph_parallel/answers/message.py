@@ -60,17 +60,20 @@ class Answer:
 
 def read_message(message: BaseMessage) -> Answer:
     """Read what LangChain made of a provider's answer."""
-    thought = divide(message.text)
     extra: Mapping[str, Any] = message.additional_kwargs
+    tool_calls = message.tool_calls if isinstance(message, AIMessage) else []
+    if isinstance(message.content, str) and not extra and not tool_calls:  # nearly all answers
+        thought = divide(message.content)
+        return Answer(thought.answer, read_finish(message.response_metadata), thinking=thought.thinking)
+    thought = divide(message.text)
     apart = [str(extra[key]) for key in _REASONING_KEYS if extra.get(key)]
     apart += _reasoning_blocks(message.content)
-    calls = message.tool_calls if isinstance(message, AIMessage) else []
     return Answer(
         text=thought.answer,
         finish=read_finish(message.response_metadata),
         refusal=str(extra.get("refusal") or _refusal_block(message.content)),
         thinking="\n".join(filter(None, [*apart, thought.thinking])),
-        arguments=tuple(call["args"] for call in calls),
+        arguments=tuple(call["args"] for call in tool_calls),
     )
 
 

@@ -42,6 +42,8 @@ def divide(text: str) -> Thought:
     >>> divide("<think>Is it?\nYes.</think>\n\nYes.<|im_end|>")
     Thought(thinking='Is it?\nYes.', answer='Yes.')
     """
+    if not _may_have_tags(text):
+        return Thought("", text.strip())
     thinking, rest = _skip_thinking(text)
     if not thinking and (lone := _LONE_CLOSING.search(rest)):
         return Thought(rest[: lone.start()].strip(), without_tokens(rest[lone.end() :]))
@@ -50,7 +52,14 @@ def divide(text: str) -> Thought:
 
 def without_tokens(text: str) -> str:
     """Return a text without tokens of a chat template at its ends, and without white space there."""
+    if not _may_have_tags(text):
+        return text.strip()
     return _TRAILING_TOKENS.sub("", _LEADING_TOKENS.sub("", text)).strip()
+
+
+def _may_have_tags(text: str) -> bool:
+    """Return whether a text has a character that every tag and every token begins with."""
+    return "<" in text or "[" in text or "◁" in text
 
 
 def _skip_thinking(text: str) -> tuple[str, str]:

@@ -12,6 +12,8 @@ from dataclasses import dataclass
 
 from langgraph_parallel.prompts.loader import Prompt, load_prompt
 
+_SEED = json.JSONEncoder(sort_keys=True)
+"""Built once: `json.dumps` with options builds an encoder on every call."""
 _RULE = load_prompt("data")
 """The instruction to treat text inside the tags as data."""
 _NO_DATA = "Do the task."
@@ -61,9 +63,10 @@ def compose(
         PromptError: a variable has no value, or a value has no variable.
     """
     values = {**trusted, **data}
-    prompt.check(values, needs=values)
+    if values.keys() != prompt.variables:
+        prompt.check(values, needs=values)
     empty = {name for name, value in values.items() if not value.strip()}
-    shown = prompt.without(empty)
+    shown = prompt.without(empty) if empty else prompt
     tag, fenced = fence({name: text for name, text in data.items() if name not in empty})
     rule = _RULE.render({"boundary": tag}) if fenced else ""
     return Messages(
@@ -73,7 +76,7 @@ def compose(
 
 
 def _choose_tag(data: Mapping[str, str]) -> str:
-    seed = json.dumps(data, sort_keys=True)
+    seed = _SEED.encode(data)
     salt = 0
     # An attacker who foresees the digest could put the tag into the data; then another salt is tried.
     while True:

@@ -25,7 +25,10 @@ class Usage(Record):
     @classmethod
     def total(cls, parts: Iterable["Usage"]) -> "Usage":
         """Add up usages; `Usage()` if there are none."""
-        return sum(parts, start=cls())
+        read, written = 0, 0  # a record for the sum of each two would take most of the time
+        for part in parts:
+            read, written = read + part.input_tokens, written + part.output_tokens
+        return cls(input_tokens=read, output_tokens=written)
 
 
 class Call(Record):

@@ -21,6 +21,27 @@ class Bound:
             closes on what it has by then; cancelling the branch would lose that.
     """
 
+    __slots__ = (
+        "__weakref__",
+        "_among",
+        "_around",
+        "_busy",
+        "_ended_by_sibling",
+        "_held",
+        "_lock",
+        "_loop",
+        "_timeout",
+        "_token",
+        "_watches",
+        "closed",
+        "closes_itself",
+        "ended_by",
+        "in_flight",
+        "in_line",
+        "was_in_line",
+        "why",
+    )
+
     def __init__(
         self, seconds: float | None = None, among: "set[Bound] | None" = None, *, closes_itself: bool = False
     ) -> None:

@@ -126,6 +126,17 @@ class Calling(Generic[AnswerT]):
         await loop_local_async(("priced", priced), lambda: asyncio.to_thread(priced.usd, Usage()))
         return replace(calling, shared=await get_shared(get_endpoint(model), calling.target))
 
+    def below(self, run: Run, config: RunnableConfig) -> "Calling[AnswerT]":
+        """Return the same for the calls of one branch.
+
+        Args:
+            run: that the branch is part of, under the same limits.
+            config: of the branch.
+        """
+        calling = object.__new__(type(self))  # `replace` sets every field by itself, for each call
+        vars(calling).update(vars(self), run=run, config=config)
+        return calling
+
     def note_remarks(self) -> None:
         """Note in the run's report what the endpoint does not take of a request."""
         for remark in self.sender.remarks():
@@ -217,18 +228,16 @@ class Calling(Generic[AnswerT]):
         with self.counting_failures():
             async for attempt in retrying(self.limits, bound.waiting):
                 with attempt:
-                    number = attempt.retry_state.attempt_number
-                    return await self._attempt(Request(self, messages, tokens, number, purpose), bound)
-        raise AssertionError("tenacity re-raises the last error")  # pragma: no cover
-
-    async def _attempt(self, request: Request[AnswerT], bound: Bound) -> AnswerT:
-        """Make one attempt: a request, and a hedge if it becomes a straggler."""
-        call = request.new_call()
-        # The bound counts who waits and who is in flight: a drain ends the former at once, and grants the
-        # latter its grace.
-        with bound.waiting():
-            await call.open()
-        return await (request.make(call) if self.limits.hedge == "off" else self._hedged(request, call))
+                    request = Request(self, messages, tokens, attempt.number, purpose)
+                    call = request.new_call()
+                    # The bound counts who waits and who is in flight: a drain ends the former at once, and
+                    # grants the latter its grace.
+                    with bound.waiting():
+                        await call.open()
+                    return await (
+                        request.make(call) if self.limits.hedge == "off" else self._hedged(request, call)
+                    )
+        raise AssertionError("the last error is raised")  # pragma: no cover
 
     async def _hedged(self, request: Request[AnswerT], call: OpenCall) -> AnswerT:
         """Make a request, and a second one when it is late: the first answer wins, the other is cut off."""

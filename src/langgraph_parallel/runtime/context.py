@@ -1,6 +1,6 @@
 """The runtime context: what can be set for one run, in Studio or by `ainvoke(..., context=...)`."""
 
-from typing import Literal, TypeVar
+from typing import Literal, TypeVar, cast
 
 from langgraph.runtime import get_runtime
 from pydantic import BaseModel, ConfigDict, Field, PositiveInt
@@ -96,7 +96,17 @@ def as_context(given: object, kind: type[ContextT]) -> ContextT:
         return kind.model_validate(
             {name: getattr(given, name) for name in kind.model_fields if hasattr(given, name)}
         )
-    return kind()
+    return _empty(kind)
+
+
+_empty_contexts: dict[type[Context], Context] = {}
+"""What nobody has filled, and is asked for with each call."""
+
+
+def _empty(kind: type[ContextT]) -> ContextT:
+    if kind not in _empty_contexts:
+        _empty_contexts[kind] = kind()
+    return cast("ContextT", _empty_contexts[kind])
 
 
 def current_context() -> Context:
@@ -104,5 +114,5 @@ def current_context() -> Context:
     try:
         runtime = get_runtime(Context)
     except (RuntimeError, KeyError):
-        return Context()
+        return _empty(Context)
     return as_context(getattr(runtime, "context", None), Context)  # None inside of other Runnables

@@ -3,9 +3,9 @@
 `ChatOpenAI` and the SDK prepare every request for all that it might need: callbacks, streams, tools, caches,
 uploads. A plain call spends most of its time on that. So its parameters and headers are read once, when the
 model is bound, and each call is one POST on the same HTTP client, with its connections, transport, proxies
-and hooks. Errors are those of the SDK. If something listens (a tracer, a callback of the user), it is told
-what `ChatOpenAI` tells (`runtime.reported`). If a cache may answer, or a listener makes the answer a stream,
-the call goes through `ChatOpenAI`.
+and hooks, or on the session below it (`runtime.short_post`). Errors are those of the SDK. If something
+listens (a tracer, a callback of the user), it is told what `ChatOpenAI` tells (`runtime.reported`). If a
+cache may answer, or a listener makes the answer a stream, the call goes through `ChatOpenAI`.
 """
 
 import json
@@ -23,6 +23,7 @@ from langchain_core.runnables.config import ensure_config
 from langgraph_parallel.errors import EndpointError
 from langgraph_parallel.runtime.reported import Reporter, is_streamed_to
 from langgraph_parallel.runtime.response import NO_COMPLETION, correct_status, is_readable
+from langgraph_parallel.runtime.short_post import ShortPost
 
 _APART = ("refusal", "reasoning_content", "reasoning", "tool_calls")
 """Fields of a message beside its text that say what the answer is."""
@@ -60,7 +61,9 @@ class Direct:
         sdk = httpx2.Headers({k: v for k, v in headers.items() if isinstance(v, str)})
         self._headers = httpx2.Headers({**{k: v for k, v in own.items() if k not in sdk}, **sdk})
         self._url = httpx2.URL(f"{str(client.base_url).rstrip('/')}/chat/completions")
-        self._extensions = {"timeout": httpx2.Timeout(client.timeout).as_dict()}
+        timeout = httpx2.Timeout(client.timeout).as_dict()
+        self._extensions = {"timeout": timeout}
+        self._short = ShortPost.of(self._http, self._url, self._headers, timeout)
 
     @classmethod
     def of(cls, model: BaseChatModel, options: dict[str, Any]) -> "Direct | None":
@@ -88,7 +91,7 @@ class Direct:
         if not is_text or get_llm_cache() is not None:
             return None
         if not self._reporter.is_heard(config):
-            return parse_completion((await self._send(messages)).json())
+            return parse_completion(await self.post({**self._parameters, "messages": _as_sent(messages)}))
         config = ensure_config(config)
         listeners = self._reporter.listeners(config)
         if not self._reporter.is_exact or is_streamed_to(listeners.handlers):
@@ -100,7 +103,7 @@ class Direct:
     ) -> AIMessage:
         report = await self._reporter.start(listeners, messages, config)
         try:
-            response = await self._send(messages)
+            response = await self._response({**self._parameters, "messages": _as_sent(messages)}, whole=True)
             body = response.json()
             answer = parse_completion(body)
         except Exception as error:
@@ -115,42 +118,63 @@ class Direct:
         await report.end(body, response)
         return answer
 
-    async def _send(self, messages: Sequence[BaseMessage]) -> Any:
-        sent = [{"role": _ROLES[type(message)], "content": message.content} for message in messages]
-        return await self._response({**self._parameters, "messages": sent})
-
     async def post(self, body: Mapping[str, Any]) -> Any:
         """Make one request, and return the body of its answer.
 
         Raises:
             Exception: the SDK's error.
         """
-        return (await self._response(body)).json()
+        response = await self._response(body)
+        return json.loads(response) if isinstance(response, bytes) else response.json()
 
-    async def _response(self, body: Mapping[str, Any]) -> Any:
-        """Make one request, and return the response of HTTP."""
-        import httpx2
-        from openai import APIConnectionError, APITimeoutError
-
-        request = httpx2.Request(
-            "POST",
-            self._url,
-            headers=httpx2.Headers(self._headers),  # a copy: the client adds to them
-            content=json.dumps(body).encode(),
-            extensions=self._extensions,
-        )
+    async def _response(self, body: Mapping[str, Any], *, whole: bool = False) -> Any:
+        """Make one request, and return its answer: a response of HTTP, or just the bytes of a completion."""
+        content = json.dumps(body).encode()
+        del body  # thousands of calls may wait for their answers here
         # The errors that the SDK raises, so that retries and callers need not know which way was taken.
         try:
-            response = await self._http.send(request)
-        except httpx2.TimeoutException as error:
-            raise APITimeoutError(request=request) from error
-        except httpx2.TransportError as error:
-            raise APIConnectionError(request=request) from error
+            response = None
+            if self._short is not None and not self._short.is_redirected:
+                response = await self._short.send(content, whole=whole)
+            if response is None:
+                response = await self._http.send(self._request(content))
+        except Exception as error:
+            if (known := self._connection_error(error, content)) is None:
+                raise
+            raise known from error
+        if isinstance(response, bytes):
+            return response
         if is_readable(response):
             correct_status(response)
         if response.status_code >= 300:
             raise _api_error(response)
         return response
+
+    def _request(self, content: bytes) -> Any:
+        import httpx2
+
+        return httpx2.Request(
+            "POST",
+            self._url,
+            headers=httpx2.Headers(self._headers),  # a copy: the client adds to them
+            content=content,
+            extensions=self._extensions,
+        )
+
+    def _connection_error(self, error: Exception, content: bytes) -> Exception | None:
+        """Return the SDK's error for one of the HTTP client; None if it has none."""
+        import httpx2
+        from openai import APIConnectionError, APITimeoutError
+
+        if isinstance(error, httpx2.TimeoutException):
+            return APITimeoutError(request=self._request(content))
+        if isinstance(error, httpx2.TransportError):
+            return APIConnectionError(request=self._request(content))
+        return None
+
+
+def _as_sent(messages: Sequence[BaseMessage]) -> list[dict[str, Any]]:
+    return [{"role": _ROLES[type(message)], "content": message.content} for message in messages]
 
 
 def _api_error(response: Any) -> Exception:

@@ -74,6 +74,8 @@ class Place:
         id: of the branch.
     """
 
+    __slots__ = ("_id", "_left", "_superstep", "record")
+
     def __init__(self, superstep: _Superstep | None = None, id: str = "") -> None:
         self._superstep, self._id, self._left = superstep, id, False
         self.record: Branch | None = None

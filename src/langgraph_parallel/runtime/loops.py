@@ -72,6 +72,8 @@ async def loop_local_async(key: Hashable, make: Callable[[], Coroutine[Any, Any,
     if key not in objects:
         objects[key] = asyncio.ensure_future(make())
     making = objects[key]
+    if making.done() and not making.cancelled() and making.exception() is None:
+        return cast("T", making.result())
     try:
         # Shielded: of a hundred calls that wait for the same client, one that is cancelled must not take the
         # client from the others.

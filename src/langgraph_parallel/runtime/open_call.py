@@ -30,7 +30,7 @@ from langgraph_parallel.runtime.waiting import in_event_loop
 from langgraph_parallel.runtime.waits import retry_after
 
 
-@dataclass(eq=False)
+@dataclass(eq=False, slots=True)
 class OpenCall:
     """A request, and what it holds: an amount of the budget, a slot of its endpoint."""
 
@@ -88,7 +88,7 @@ class OpenCall:
     async def _try_to_open(self) -> bool:
         """Take budget and a slot; return False, without them, if the endpoint has begun to rest meanwhile."""
         self._prepare()
-        if self._obeys_rests:
+        if self._obeys_rests and rests.may_rest(self.key):
             await self._wait_for_rest()
         try:
             # Budget before slot: waiting for budget can take as long as another call, and a slot that is held
@@ -214,8 +214,9 @@ class OpenCall:
         usd = self.priced.usd(usage)
         self.run.budget.settle(self.amount, Amount(1, used, usd or 0.0))
         if self.recorded is not None:
-            self.recorded[str(self.id)] = Call(
-                id=str(self.id),
+            id = str(self.id)
+            self.recorded[id] = Call(
+                id=id,
                 kind="model",
                 target=self.target,
                 step=self.step,
@@ -235,8 +236,8 @@ class OpenCall:
         check_budget(self.limits, self.priced)
         self.amount = Amount(1)
         if self.run.budget.chain:
-            most = Usage(input_tokens=self.prompt_tokens, output_tokens=self.limits.answer_tokens)
-            self.amount = Amount(1, most.input_tokens + most.output_tokens, self.priced.usd(most) or 0.0)
+            prompt, answer = self.prompt_tokens, self.limits.answer_tokens
+            self.amount = Amount(1, prompt + answer, self.priced.usd_of(prompt, answer) or 0.0)
 
     def _try_slot(self) -> Slot | None:
         return self.limiter.try_acquire(

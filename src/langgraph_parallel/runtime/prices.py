@@ -56,11 +56,15 @@ class Priced:
 
     def usd(self, usage: Usage) -> float | None:
         """Return the cost of a number of tokens now; None if the price is unknown."""
+        return self.usd_of(usage.input_tokens, usage.output_tokens)
+
+    def usd_of(self, input_tokens: int, output_tokens: int) -> float | None:
+        """Return the same, of tokens that are in no record."""
         minute = int(time.time() // 60)
-        listed = _listed_usd(self.provider, self.model, usage.input_tokens, usage.output_tokens, minute)
+        listed = _listed_usd(self.provider, self.model, input_tokens, output_tokens, minute)
         if listed is not None or self.input is None or self.output is None:
             return listed
-        return (usage.input_tokens * self.input + usage.output_tokens * self.output) / _MILLION
+        return (input_tokens * self.input + output_tokens * self.output) / _MILLION
 
     @property
     def known(self) -> bool:

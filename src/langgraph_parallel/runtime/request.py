@@ -30,6 +30,8 @@ class Request(Generic[AnswerT]):
         purpose: of the call, for traces.
     """
 
+    __slots__ = ("_calling", "_made", "_messages", "_number", "_prompt_tokens", "_purpose", "cut_off")
+
     def __init__(
         self,
         calling: "Calling[AnswerT]",
@@ -40,8 +42,8 @@ class Request(Generic[AnswerT]):
     ) -> None:
         self._calling, self._messages, self._purpose = calling, messages, purpose
         self._prompt_tokens, self._number = prompt_tokens, number
-        self.cut_off = Usage(input_tokens=prompt_tokens)
-        """Tokens that count as used if the request is cut off: the provider charges the prompt at least."""
+        self.cut_off: Usage | None = None
+        """Tokens that count as used if the request is cut off; None for the prompt, charged at least."""
         self._made: list[OpenCall] = []
 
     def new_call(self, *, hedge: bool = False) -> OpenCall:
@@ -70,12 +72,19 @@ class Request(Generic[AnswerT]):
             Exception: the provider's error.
         """
         self._made.append(call)
-        calling = self._calling
+        calling, shared = self._calling, self._calling.shared
         token = current_limiter.set(calling.limiter)
         try:
-            answer = await self._leased_answer(call)
+            if shared is None:
+                answer = await self._answer(call)
+            else:
+                # Waiting for a lease of the limits shared with other processes is not part of the call.
+                async with shared.lease(calling.rates, call.tokens, calling.limits.call_timeout):
+                    call.started = time.time()
+                    answer = await self._answer(call)
         except BaseException as error:
-            await calling.failed(call, error, self.cut_off)
+            cut_off = self.cut_off or Usage(input_tokens=self._prompt_tokens)
+            await calling.failed(call, error, cut_off)
             if isinstance(error, TimeoutError):
                 raise calling.timed_out() from error
             raise
@@ -83,15 +92,6 @@ class Request(Generic[AnswerT]):
             current_limiter.reset(token)
         call.close(calling.sender.usage(answer), ok=True)
         return answer
-
-    async def _leased_answer(self, call: OpenCall) -> AnswerT:
-        """Wait for a lease if limits are shared with other processes, then for the answer."""
-        calling = self._calling
-        if calling.shared is None:
-            return await self._answer(call)
-        async with calling.shared.lease(calling.rates, call.tokens, calling.limits.call_timeout):
-            call.started = time.time()  # waiting for a lease is not part of the call
-            return await self._answer(call)
 
     async def _answer(self, call: OpenCall) -> AnswerT:
         # The timeout covers opening the connection, so a call may time out before the endpoint has seen it.

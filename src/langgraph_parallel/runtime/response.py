@@ -1,6 +1,7 @@
 """Responses of HTTP that say more than their status: errors in a 200, web pages, answers without choices."""
 
 import re
+from collections.abc import Mapping
 from typing import Any
 
 from langgraph_parallel.errors import EndpointError
@@ -29,6 +30,22 @@ def is_readable(response: Any) -> bool:
     """Return whether a response is whole in one body that claims success."""
     kind = str(response.headers.get("content-type", ""))
     return response.status_code < 300 and "event-stream" not in kind and "octet-stream" not in kind
+
+
+def is_completion(headers: Mapping[str, str], body: bytes) -> bool:
+    """Return whether a body of status 200 is a chat completion as it stands, with nothing to correct.
+
+    Args:
+        headers: of the response, whose names are found in any case.
+        body: as it came.
+    """
+    return (
+        "json" in headers.get("content-type", "")
+        and "content-encoding" not in headers
+        and b'"choices"' in body
+        and not _NO_CHOICES.search(body)
+        and not _MAY_BE_ERROR.search(body)
+    )
 
 
 def correct_status(response: Any) -> None:

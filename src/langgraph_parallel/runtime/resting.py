@@ -90,13 +90,17 @@ class Rests:
         self._rests: dict[Key, Rest] = {}
         """Only of those whose last call failed."""
 
+    def may_rest(self, key: Key) -> bool:
+        """Return whether the last call to an endpoint failed; nearly all calls are to one that answers."""
+        return bool(self._rests) and key in self._rests
+
     async def admit(self, key: Key) -> bool:
         """Wait until a call may start; return whether it is the probe.
 
         Raises:
             EndpointResting: the endpoint rests, and has failed a probe or refuses all calls.
         """
-        while key in self._rests:  # nearly all calls are to an endpoint that answers
+        while key in self._rests:
             with self._lock:
                 rest, seconds = self._look(key)
                 if rest is None or seconds <= 0:
@@ -128,7 +132,7 @@ class Rests:
 
     def is_resting(self, key: Key) -> bool:
         """Return whether an endpoint rests, or is probed."""
-        return (rest := self._rests.get(key)) is not None and rest.seconds > 0
+        return bool(self._rests) and (rest := self._rests.get(key)) is not None and rest.seconds > 0
 
     def _look(self, key: Key) -> tuple[Rest | None, float]:
         """Return the rest of an endpoint, if it has one, and the seconds to wait; with 0, the caller probes.
@@ -176,7 +180,7 @@ class Rests:
 
     def answered(self, key: Key) -> None:
         """Note that an endpoint answered: a rest ends, and the row of failures."""
-        if key in self._rests:
+        if self.may_rest(key):
             with self._lock:
                 if (rest := self._rests.pop(key, None)) is not None:
                     rest.wake()

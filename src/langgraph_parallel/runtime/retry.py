@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 
-from tenacity import AsyncRetrying, RetryCallState, Retrying, retry_if_exception
+import tenacity
 
 from langgraph_parallel.records import Usage
 from langgraph_parallel.runtime.failure import classify
@@ -30,11 +30,63 @@ class AskAgain(Exception):
         self.usage = usage or Usage()
 
 
+class Retrying:
+    """The attempts of one call, to be entered one after another; the last error is raised.
+
+    Example:
+        >>> async def ask(limits, send):
+        ...     async for attempt in retrying(limits):
+        ...         with attempt:
+        ...             return await send(attempt.number)
+    """
+
+    __slots__ = ("_attempts", "_is_retried", "_limits", "_rest", "_waiting", "number")
+
+    def __init__(
+        self,
+        limits: Limits,
+        waiting: Callable[[], AbstractContextManager[None]],
+        is_retried: Callable[[BaseException], bool],
+    ) -> None:
+        self._limits, self._waiting, self._is_retried = limits, waiting, is_retried
+        self._attempts: _Attempts | None = None
+        self._rest: float | None = None
+        """Seconds before the next attempt; None if there is none."""
+        self.number = 0
+        """1 for the first attempt."""
+
+    def __aiter__(self) -> "Retrying":
+        return self
+
+    async def __anext__(self) -> "Retrying":
+        if self.number:
+            if self._rest is None:
+                raise StopAsyncIteration
+            with self._waiting():
+                await asyncio.sleep(self._rest)
+        self.number, self._rest = self.number + 1, None
+        return self
+
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> bool:
+        """Keep an error to oneself if there is another attempt."""
+        if error is None or not _is_retried(error, self._limits, self._is_retried):
+            return False
+        if self._attempts is None:  # nearly all calls need one attempt
+            self._attempts = _Attempts(self._limits)
+        if self._attempts.are_over(error):
+            return False
+        self._rest = self._attempts.pause(error)
+        return True
+
+
 def retrying(
     limits: Limits,
     waiting: Callable[[], AbstractContextManager[None]] = nullcontext,
     is_retried: Callable[[BaseException], bool] | None = None,
-) -> AsyncRetrying:
+) -> Retrying:
     """Return the loop that runs one call, and repeats it within `limits`.
 
     Only these are retried: 429, overload, 5xx, broken connections, truncated bodies and timeouts. 429, 503
@@ -50,23 +102,10 @@ def retrying(
         waiting: context to enter while the call rests between two attempts.
         is_retried: says what is retried instead.
     """
-    attempts = _Attempts(limits)
-    retried = is_retried or is_transient
-
-    async def rest(seconds: float) -> None:
-        with waiting():
-            await asyncio.sleep(seconds)
-
-    return AsyncRetrying(
-        stop=attempts.are_over,
-        retry=retry_if_exception(lambda error: _is_retried(error, limits, retried)),
-        wait=attempts.pause,
-        sleep=rest,
-        reraise=True,
-    )
+    return Retrying(limits, waiting, is_retried or is_transient)
 
 
-def retrying_blocking(limits: Limits, *, once: bool = False) -> Retrying:
+def retrying_blocking(limits: Limits, *, once: bool = False) -> tenacity.Retrying:
     """Return the same loop for sync code; it rests in its thread.
 
     Args:
@@ -74,10 +113,10 @@ def retrying_blocking(limits: Limits, *, once: bool = False) -> Retrying:
         once: repeat nothing.
     """
     attempts = _Attempts(limits)
-    return Retrying(
-        stop=attempts.are_over,
-        retry=retry_if_exception(lambda error: not once and _is_retried(error, limits)),
-        wait=attempts.pause,
+    return tenacity.Retrying(
+        stop=lambda state: attempts.are_over(_error_of(state)),
+        retry=tenacity.retry_if_exception(lambda error: not once and _is_retried(error, limits)),
+        wait=lambda state: attempts.pause(_error_of(state)),
         reraise=True,
     )
 
@@ -90,9 +129,8 @@ class _Attempts:
         self._failures = self._refusals = 0
         self._first_refused_at: float | None = None
 
-    def are_over(self, state: RetryCallState) -> bool:
-        """Return whether this was the last attempt; tenacity asks exactly once after each."""
-        error = state.outcome.exception() if state.outcome else None
+    def are_over(self, error: BaseException | None) -> bool:
+        """Return whether the attempt that failed was the last one; to be asked exactly once after each."""
         if isinstance(error, AskAgain):
             return False
         if error is None or not _says_later(error):
@@ -104,9 +142,8 @@ class _Attempts:
             self._first_refused_at = now
         return now - self._first_refused_at >= self._limits.patience
 
-    def pause(self, state: RetryCallState) -> float:
+    def pause(self, error: BaseException | None) -> float:
         """Return the seconds until the next attempt."""
-        error = state.outcome.exception() if state.outcome else None
         if isinstance(error, AskAgain):
             return 0.0
         seconds_asked = retry_after(error) if error else None
@@ -116,6 +153,10 @@ class _Attempts:
         count = max(1, self._refusals if is_refused else self._failures)
         backoff = min(_LONGEST_BACKOFF, self._limits.backoff * 2 ** (count - 1))
         return max(seconds_asked or 0.0, random.uniform(backoff / 2, backoff))  # noqa: S311 - jitter, not a secret
+
+
+def _error_of(state: tenacity.RetryCallState) -> BaseException | None:
+    return state.outcome.exception() if state.outcome else None
 
 
 def is_throttled(error: BaseException) -> bool:

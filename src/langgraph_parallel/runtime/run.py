@@ -11,7 +11,7 @@ import os
 import threading
 import time
 import weakref
-from collections.abc import Iterator, Mapping
+from collections.abc import Hashable, Iterator, Mapping
 from contextvars import ContextVar
 from typing import Any
 
@@ -78,6 +78,10 @@ class Run:
         self._from_context: Limits | None = outer._from_context if outer else in_context
         self._from_environment: Limits = outer._from_environment if outer else limits_from_environment()
         self._merged: dict[int, tuple[Limits | None, Limits]] = {}
+        self.prepared: dict[Hashable, Any] = {}
+        """What workers prepare once for all of their calls under the same limits."""
+        if outer and built is None:  # a graph without limits of its own: nothing differs from those around it
+            self._from_graphs, self._merged, self.prepared = outer._from_graphs, outer._merged, outer.prepared
         # Budget and deadline of the context are those of the root. An inner run has only what its own graph
         # was built with, on top of what bounds the runs around it; the context's would be granted to each of
         # them again.
@@ -257,8 +261,10 @@ def find_run(config: RunnableConfig | None) -> Run | None:
     """Return the run in a config, else the run that this code is part of; None outside of any."""
     run: Run | None = ((config or {}).get("configurable") or {}).get(_KEY)
     if run is None:
-        with contextlib.suppress(RuntimeError):  # outside of any graph
+        try:
             run = (get_config().get("configurable") or {}).get(_KEY)
+        except RuntimeError:  # outside of any graph
+            return None
     return run
 
 

@@ -77,7 +77,7 @@ def escalated(branches: Iterable[Branch]) -> list[Escalation]:
 def cost(calls: Iterable[Call]) -> float | None:
     """Add up what calls cost; None if the price of one that used tokens is unknown."""
     priced = [(call.usd, call.usage) for call in calls if call.kind == "model"]
-    if any(usd is None and usage != Usage() for usd, usage in priced):
+    if any(usd is None and (usage.input_tokens or usage.output_tokens) for usd, usage in priced):
         return None
     return math.fsum(usd or 0.0 for usd, _ in priced)
 

@@ -49,7 +49,7 @@ async def stream(
     with calling.counting_failures():
         async for attempt in retrying(calling.limits, waiting):
             with attempt:
-                call = calling.new_call(count_tokens(messages), attempt.retry_state.attempt_number)
+                call = calling.new_call(count_tokens(messages), attempt.number)
                 with waiting():
                     async with _in_time(calling):
                         await call.open()

@@ -45,6 +45,8 @@ _OPTIONAL = ("temperature", "top_p", "seed", "stop", "frequency_penalty", "prese
 _WINDOWS = tuple(2**power for power in range(10, 18))
 """Usual sizes of the context of local servers, in tokens."""
 _NEARLY_FULL = 8
+_FULL = frozenset(window - spare for window in _WINDOWS for spare in range(_NEARLY_FULL + 1))
+"""Tokens of a prompt that fills a context."""
 _MOST_BYTES_PER_TOKEN = 6.0
 """English prose has about 4.5 bytes in a token, source code 3.5."""
 
@@ -132,10 +134,9 @@ class BoundModel:
         Raises:
             ContextOverflow: it has read less.
         """
-        read = read_usage(answer).input_tokens
+        read = answer.usage_metadata["input_tokens"] if answer.usage_metadata else 0
         # Servers cut to their context, which is a round number; and no tokenizer takes so few tokens.
-        is_full = any(read in range(window - _NEARLY_FULL, window + 1) for window in _WINDOWS)
-        if not is_full:
+        if read not in _FULL:
             return
         if sum(len(message.text.encode()) for message in messages) > _MOST_BYTES_PER_TOKEN * read:
             self.dialect.note_overflow(count_tokens(messages))

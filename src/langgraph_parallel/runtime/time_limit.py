@@ -1,15 +1,13 @@
 """The time limit of a request, which does not count its time in a line at the endpoint."""
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from typing import Any
 
 from langgraph_parallel.runtime.limiter import Limiter
 from langgraph_parallel.runtime.slots import Slot
 
 
-@asynccontextmanager
-async def time_limit(seconds: float, limiter: Limiter, slot: Slot | None) -> AsyncIterator[None]:
+class time_limit:  # noqa: N801 - entered like `asyncio.timeout`
     """Limit the time of what is done inside.
 
     Args:
@@ -20,19 +18,27 @@ async def time_limit(seconds: float, limiter: Limiter, slot: Slot | None) -> Asy
     Raises:
         TimeoutError: the time is over.
     """
-    loop = asyncio.get_running_loop()
-    timers: list[asyncio.TimerHandle] = []
 
-    def check() -> None:
-        left = 0.0 if slot is None else limiter.seconds_left(slot, seconds)
+    __slots__ = ("_limit", "_limiter", "_loop", "_seconds", "_slot", "_timer")
+
+    def __init__(self, seconds: float, limiter: Limiter, slot: Slot | None) -> None:
+        self._seconds, self._limiter, self._slot = seconds, limiter, slot
+        self._loop = asyncio.get_running_loop()
+        self._limit = asyncio.timeout(None)
+        self._timer: asyncio.TimerHandle | None = None
+
+    async def __aenter__(self) -> None:
+        await self._limit.__aenter__()
+        self._timer = self._loop.call_later(self._seconds, self._check)
+
+    async def __aexit__(self, *raised: Any) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+        await self._limit.__aexit__(*raised)
+
+    def _check(self) -> None:
+        left = 0.0 if self._slot is None else self._limiter.seconds_left(self._slot, self._seconds)
         if left > 0:
-            timers[:] = [loop.call_later(left, check)]
+            self._timer = self._loop.call_later(left, self._check)
         else:
-            limit.reschedule(loop.time())
-
-    timers.append(loop.call_later(seconds, check))
-    try:
-        async with asyncio.timeout(None) as limit:
-            yield
-    finally:
-        timers[0].cancel()
+            self._limit.reschedule(self._loop.time())

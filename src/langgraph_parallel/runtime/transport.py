@@ -7,6 +7,7 @@ default clients, which LangChain shares over event loops, break in the second lo
 
 import asyncio
 import sys
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, cast
 
 from langchain_core.language_models import BaseChatModel
@@ -37,7 +38,13 @@ async def _open_client() -> Any:
 def _build_client() -> Any:
     from openai import DefaultAioHttpClient
 
-    return DefaultAioHttpClient(event_hooks={"response": [_pause_if_exhausted, _correct]})
+    return DefaultAioHttpClient(event_hooks={"response": [_pause, _correct]})
+
+
+def is_own_client(client: Any) -> bool:
+    """Return whether an HTTP client is one of ours, and as we built it."""
+    hooks = getattr(client, "event_hooks", None) or {}
+    return hooks.get("response") == [_pause, _correct] and not hooks.get("request")
 
 
 async def _correct(response: Any) -> None:
@@ -47,14 +54,22 @@ async def _correct(response: Any) -> None:
         correct_status(response)
 
 
-async def _pause_if_exhausted(response: Any) -> None:
-    """Pause the limiter if a response's headers say that nothing is left, and not when to come again."""
-    if "retry-after" in response.headers or "retry-after-ms" in response.headers:
+async def _pause(response: Any) -> None:
+    pause_if_exhausted(response.headers)
+
+
+def pause_if_exhausted(headers: Mapping[str, str]) -> None:
+    """Pause the limiter if a response's headers say that nothing is left, and not when to come again.
+
+    Args:
+        headers: whose names are found in any case.
+    """
+    if "retry-after" in headers or "retry-after-ms" in headers:
         return  # said on purpose; the reset of a rate may be that of another one
     # A context variable, because the client is shared by all models of the endpoint, each with its own
     # limiter.
     limiter = current_limiter.get()
-    if limiter is not None and (seconds := reset_after(response.headers)) is not None:
+    if limiter is not None and (seconds := reset_after(headers)) is not None:
         limiter.exhausted(min(seconds, _LONGEST_RESET))
 
 

@@ -26,6 +26,13 @@ _LONGEST = 31 * 86400.0
 """Seconds. A pause of more than a month cannot be meant."""
 
 
+_RATE_HEADERS = [
+    (f"{prefix}-remaining{kind}", f"{prefix}-reset{kind}")
+    for prefix in ("x-ratelimit", "ratelimit")
+    for kind in ("-requests", "-tokens", "")
+]
+
+
 def retry_after(error: BaseException, now: float | None = None) -> float | None:
     """Return the seconds that the endpoint asks to wait, or None if it does not say.
 
@@ -65,10 +72,9 @@ def reset_after(headers: Mapping[str, str], now: float | None = None) -> float |
     """
     now = time.time() if now is None else now
     resets = [
-        seconds_until(headers.get(f"{prefix}-reset{kind}", ""), now)
-        for prefix in ("x-ratelimit", "ratelimit")
-        for kind in ("-requests", "-tokens", "")
-        if _number(headers.get(f"{prefix}-remaining{kind}")) == 0
+        seconds_until(headers.get(reset, ""), now)
+        for remaining, reset in _RATE_HEADERS
+        if (left := headers.get(remaining)) is not None and _number(left) == 0
     ]
     return max((seconds for seconds in resets if seconds is not None), default=None)
 

@@ -5,13 +5,12 @@ import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from copy import deepcopy
-from typing import Any, Protocol
+from typing import Any, Protocol, cast, runtime_checkable
 
 from langchain_core.runnables import RunnableConfig
 from langgraph.errors import GraphBubbleUp, GraphInterrupt, ParentCommand
 from langgraph.types import StreamWriter
 from pydantic import BaseModel
-from typing_extensions import TypeIs
 
 from langgraph_parallel.nodes.fan_out import handover
 from langgraph_parallel.nodes.fan_out.handover import Handover
@@ -39,6 +38,7 @@ from langgraph_parallel.runtime.redact import describe
 from langgraph_parallel.runtime.run import Run, current_run, find_run
 
 
+@runtime_checkable
 class Dispatcher(Protocol):
     """Hands each piece of work to one of several workers."""
 
@@ -47,6 +47,7 @@ class Dispatcher(Protocol):
         ...
 
 
+@runtime_checkable
 class Reader(Protocol):
     """A dispatcher that reads what some of its workers return, so that what it cannot read is a failure."""
 
@@ -74,6 +75,7 @@ def branch_node(
         quiet: whether events leave out the result.
         on_resume: watches the branches again when a fan-out in progress is resumed; None if nothing does.
     """
+    hand = Hand(worker)
 
     async def branch(sent: Any, config: RunnableConfig, writer: StreamWriter) -> Any:
         run, planned = find_run(config) or current_run(), sent.get("planned", 0) > 0
@@ -97,7 +99,7 @@ def branch_node(
                 event="started", kind=kind, id=task["id"], name=task["name"], parent=_enclosing(config)
             )
             writer(event)
-            place.record = record = await run_branch(worker, task, config, kind, place)
+            place.record = record = await run_branch(worker, task, config, kind, place, hand)
             shown = record.model_copy(update={"value": None}) if quiet else record
             writer({**event, "event": "finished", "branch": shown})
             return BranchUpdate(branches={task["id"]: record})
@@ -113,8 +115,37 @@ def _read(assignments: AssignmentsIn, run: Run, config: RunnableConfig) -> Assig
     return assigned
 
 
+class Hand:
+    """Gives work to a worker, or to the one that a dispatcher selects.
+
+    Args:
+        worker: gets the work.
+    """
+
+    __slots__ = ("_read", "_select", "_worker")
+
+    def __init__(self, worker: Worker | Dispatcher) -> None:
+        # Asked here and not for each branch: protocols are compared by all of their members.
+        self._worker = worker
+        self._select = worker.select if isinstance(worker, Dispatcher) else None
+        self._read = worker.reader if isinstance(worker, Reader) else None
+
+    def select(self, work: Any) -> tuple[Worker, object]:
+        """Return the worker of a piece of work, and its input."""
+        return self._select(work) if self._select is not None else (cast("Worker", self._worker), work)
+
+    def reader(self, work: Any) -> Callable[[Any], object] | None:
+        """Return the function that reads the result of a piece of work; None to keep it as it is."""
+        return self._read(work) if self._read is not None else None
+
+
 async def run_branch(
-    worker: Worker | Dispatcher, task: Task, config: RunnableConfig, kind: str, place: Place | None = None
+    worker: Worker | Dispatcher,
+    task: Task,
+    config: RunnableConfig,
+    kind: str,
+    place: Place | None = None,
+    hand: Hand | None = None,
 ) -> Branch:
     """Run a worker, and record how it ended.
 
@@ -124,27 +155,25 @@ async def run_branch(
         config: of the node.
         kind: a tag on every trace run below the branch.
         place: of the branch among its siblings; None if it has none.
+        hand: of the worker; None to make one.
 
     Raises:
         GraphBubbleUp: the worker asks a person, and no sibling has made the answer superfluous.
         asyncio.CancelledError: the run is being cancelled.
     """
     run = find_run(config) or current_run()
-    branch = await _run(worker, task, config, kind, run, place or Place())
+    branch = await _run(hand or Hand(worker), task, config, kind, run, place or Place())
     # Before the place is left: siblings that wait for a person may not be needed any more.
     run.fan_out.ended(branch, planned=task.get("planned", 0) > 0)
     return branch
 
 
-async def _run(
-    worker: Worker | Dispatcher, task: Task, config: RunnableConfig, kind: str, run: Run, place: Place
-) -> Branch:
-    read = worker.reader(task["work"]) if _is_reader(worker) else None
-    outcome, started = Outcome(read), time.time()
+async def _run(hand: Hand, task: Task, config: RunnableConfig, kind: str, run: Run, place: Place) -> Branch:
+    outcome, started = Outcome(hand.reader(task["work"])), time.time()
     chosen: Worker | None = None
     with recording(config) as calls, noting() as outcome.notes:
         try:
-            chosen, work = worker.select(task["work"]) if _is_dispatcher(worker) else (worker, task["work"])
+            chosen, work = hand.select(task["work"])
             bound = run.open_bound(
                 planned=task.get("planned", 0),
                 kept=task.get("kept", 0),
@@ -167,17 +196,6 @@ async def _run(
     return outcome.record(task, started, calls, chosen)
 
 
-# Not `isinstance`, which takes longer for a protocol than all else here: both are asked for every branch.
-
-
-def _is_dispatcher(worker: object) -> TypeIs[Dispatcher]:
-    return hasattr(worker, "select")
-
-
-def _is_reader(worker: object) -> TypeIs[Reader]:
-    return hasattr(worker, "reader")
-
-
 def _siblings(task: SentTask, config: RunnableConfig) -> int | None:
     """Return how many branches start together; None where LangGraph may start one after another has ended."""
     return task.get("together") if config.get("max_concurrency") is None else None
@@ -197,8 +215,11 @@ async def _work(
         run.fan_out.admit(bound, planned=task.get("planned", 0) > 0)
         await bound.end_if_due()
         run.check()
+        seconds = None if bound.closes_itself else task.get("timeout")
         try:
-            async with _time_limit(None if bound.closes_itself else task.get("timeout")):
+            if seconds is None:
+                return await invoke(worker, work, config, task["name"])
+            async with _time_limit(seconds):
                 return await invoke(worker, work, config, task["name"])
         except ParentCommand as command:
             raise handoff_error(command.args[0]) from None
@@ -211,7 +232,7 @@ async def _work(
 
 
 @asynccontextmanager
-async def _time_limit(seconds: float | None) -> AsyncIterator[None]:
+async def _time_limit(seconds: float) -> AsyncIterator[None]:
     try:
         async with asyncio.timeout(seconds) as limit:
             yield

@@ -41,6 +41,19 @@ class Outcome:
         read: reads what the worker returned; None to keep it as it is.
     """
 
+    __slots__ = (
+        "_is_refused",
+        "_read",
+        "below",
+        "by",
+        "cause",
+        "error",
+        "notes",
+        "report",
+        "status",
+        "value",
+    )
+
     def __init__(self, read: Callable[[Any], object] | None = None) -> None:
         self._read = read
         self.status: Status = "failed"
@@ -127,7 +140,8 @@ class Outcome:
         calls: Sequence[Call] = list({**recorded, **nested}.values())
         if all(call.kind == "worker" for call in recorded.values()) and not nested:
             calls = [*calls, *self._own_call(task["id"], task["name"], started, worker, calls)]
-        unique = {call.id: call for call in [*(before.calls if before else ()), *calls]}
+        if before:
+            calls = list({call.id: call for call in [*before.calls, *calls]}.values())
         return Branch(
             id=task["id"],
             name=task["name"],
@@ -141,7 +155,7 @@ class Outcome:
             attempt=before.attempt + 1 if before else 1,
             started=started,
             ended=time.time(),
-            calls=list(unique.values()),
+            calls=list(calls),
             below=self.below,
             **_nested_fields(report),
         )

@@ -44,6 +44,7 @@ from langgraph_parallel.runtime.slots import Rates
 from langgraph_parallel.runtime.structured import BoundModel
 
 _CONTINUE, _ATTACHED = load_prompt("continue"), load_prompt("attached")
+_MOST_PREPARED = 256
 _REPAIR_TOKENS = 800
 """Tokens that a repair request adds to the prompt and the answer that it repeats."""
 
@@ -119,7 +120,7 @@ class Ask:
     @property
     def variables(self) -> frozenset[str]:
         """The variables that the input must provide."""
-        return self.prompt.variables - self.given.keys()
+        return self.prompt.variables - self.given.keys() if self.given else self.prompt.variables
 
     def model_in_use(self) -> str:
         """Return the name of the model that would be asked now, in the current run."""
@@ -215,9 +216,19 @@ class Ask:
         )
 
     async def _calling(self, config: RunnableConfig) -> Calling[AIMessage]:
-        """Collect what a call needs in the current run."""
-        run = current_run()
-        model = await get_model(self.chosen(current_context()))
+        """Collect what a call needs in the current run: once for all calls in this event loop."""
+        run, chosen, loop = current_run(), self.chosen(current_context()), asyncio.get_running_loop()
+        key = (id(self), id(loop), chosen if isinstance(chosen, str) else id(chosen))
+        if (found := run.prepared.get(key)) is None:
+            found = (await self._prepare_calling(run, chosen), self, loop, chosen)  # keeps what the key names
+            if len(run.prepared) >= _MOST_PREPARED:  # of code that makes a new one for each call
+                run.prepared.clear()
+            run.prepared[key] = found
+        calling: Calling[AIMessage] = found[0]
+        return calling.below(run, config)
+
+    async def _prepare_calling(self, run: Run, chosen: ModelLike | None) -> Calling[AIMessage]:
+        model = await get_model(chosen)
         limits = run.limits_for(self.limits)
         ceiling = limits.max_answer_tokens
         if ceiling is None and is_self_hosted(model):
@@ -238,7 +249,7 @@ class Ask:
             limits=limits,
             priced=priced,
             run=run,
-            config=config,
+            config=RunnableConfig(),
             shared=await get_shared(endpoint, priced.model),
         )
 

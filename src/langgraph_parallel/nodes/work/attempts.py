@@ -76,7 +76,7 @@ class Attempts:
         waiting = nullcontext if bound is None else bound.waiting
         attempts = limits if "attempts" in held else limits.model_copy(update={"attempts": 1, "patience": 0})
         async for attempt in retrying(attempts, waiting, self._is_retried):
-            number = attempt.retry_state.attempt_number
+            number = attempt.number
             with attempt:
                 if number > 1:
                     run.check()
@@ -84,7 +84,7 @@ class Attempts:
                     with _recorded(name, number):
                         async with own_time(limits.call_timeout if "call_timeout" in held else None, bound):
                             return await work()
-        raise AssertionError("tenacity re-raises the last error")  # pragma: no cover
+        raise AssertionError("the last error is raised")  # pragma: no cover
 
     @asynccontextmanager
     async def _slot(

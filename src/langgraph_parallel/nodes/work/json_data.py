@@ -30,9 +30,12 @@ def as_json(value: object, notes: list[str] | None = None) -> JsonValue:
     if type(value) is str:
         return value
     data: JsonValue = _JSON.dump_python(value, mode="json", fallback=_as_number_or_text)
-    lost: list[tuple[str, ...]] = []
     # JSON has decimals as texts; dumped as Python data they can be told from texts that look like numbers.
-    read = _read(_JSON.dump_python(value), data, (), lost)
+    said = _JSON.dump_python(value)
+    if _is_plain(said) and _is_plain(data):
+        return data
+    lost: list[tuple[str, ...]] = []
+    read = _read(said, data, (), lost)
     if notes is not None and lost:
         lost.sort(key=len)  # a field of the answer itself says more than one deep inside
         places = [".".join(path) or "the answer" for path in lost[:_NOTED]]
@@ -40,6 +43,27 @@ def as_json(value: object, notes: list[str] | None = None) -> JsonValue:
         if len(lost) > _NOTED:
             notes.append(f"{len(lost) - _NOTED} more numbers are read as null: not finite")
     return read
+
+
+def _is_plain(data: Any) -> bool:
+    """Return whether all of some data is kept as it is: nearly all results of workers."""
+    left = [data]
+    while left:
+        item = left.pop()
+        kind = type(item)
+        if kind is dict:
+            left += item.values()
+        elif kind is list:
+            left += item
+        elif kind is int:
+            if item.bit_length() > _SHORT:
+                return False
+        elif kind is float:
+            if not math.isfinite(item):
+                return False
+        elif not (kind is str or kind is bool or item is None):
+            return False
+    return True
 
 
 def _as_number_or_text(value: object) -> object:

@@ -16,8 +16,8 @@ def fields_of(input: object) -> dict[str, Any]:
     """Return the fields of a mapping or a record; of a section also its `data` and its earlier results."""
     if isinstance(input, Section):
         content = [input.content, *input.blocks] if input.blocks else input.content
-        earlier = as_sections(input.earlier.items())
-        return {**input.data, **dict(input), "content": content, "earlier": earlier}
+        earlier = as_sections(input.earlier.items()) if input.earlier else ""
+        return {**input.data, **vars(input), "content": content, "earlier": earlier}
     return dict(input) if isinstance(input, Mapping | BaseModel) else {}
 
 

@@ -95,7 +95,7 @@ def is_of_package(worker: Worker) -> bool:
     return isinstance(worker, Ask | Composed | ParallelGraph)
 
 
-async def invoke(worker: Worker, work: object, config: RunnableConfig | None, name: str) -> Any:
+def invoke(worker: Worker, work: object, config: RunnableConfig | None, name: str) -> Awaitable[Any]:
     """Let a worker work; the limits that are set hold for code of the caller's (`nodes.work.attempts`).
 
     Args:
@@ -108,8 +108,8 @@ async def invoke(worker: Worker, work: object, config: RunnableConfig | None, na
         Exception: the worker's own.
     """
     if is_of_package(worker) or isinstance(worker, Adapter):  # an adapter has limits itself
-        return await worker.ainvoke(work, config)
-    return await attempts_of(worker).make(lambda: worker.ainvoke(work, config), name)
+        return worker.ainvoke(work, config)
+    return attempts_of(worker).make(lambda: worker.ainvoke(work, config), name)
 
 
 def _itself(section: Section) -> object:
