@@ -184,8 +184,28 @@ async def test_time_travel_goes_on_from_any_state() -> None:
         assert again["result"] == out["result"]
         assert seen == dict.fromkeys(TEXTS, count)
     (planned,) = [state for state in states if "worker" in state.next]
+    for state in states:
+        if state.next and state.next != ("__start__",):
+            again = await graph.ainvoke(None, state.config)
+            assert again["result"] == out["result"]
+            assert (await graph.aget_state(CONFIG)).values["sections"] == out["sections"]
     forked = await graph.aupdate_state(planned.config, {"notes": {"by": "hand"}})
     assert (await graph.ainvoke(None, forked))["result"] == out["result"]
+
+
+@pytest.mark.parametrize("name", GRAPHS)
+async def test_every_graph_goes_on_from_each_of_its_states(name: str) -> None:
+    """Also from those before its plan, and with graphs inside of it."""
+    make, given = GRAPHS[name]
+    graph = make(InMemorySaver())
+    out = await graph.ainvoke(given, CONFIG)
+    values = {key: branch.value for key, branch in out["branches"].items()}
+    for state in [state async for state in graph.aget_state_history(CONFIG)]:
+        if state.next and state.next != ("__start__",):
+            again = await graph.ainvoke(None, state.config)
+            assert {key: branch.value for key, branch in again["branches"].items()} == values
+            assert again["sections"] == out["sections"]
+            assert (await graph.aget_state(CONFIG)).values["sections"] == out["sections"]
 
 
 async def test_a_second_run_on_a_thread_and_a_redrive_see_their_own_input() -> None:

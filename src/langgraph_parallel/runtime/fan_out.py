@@ -28,27 +28,31 @@ class _Superstep:
 
     def __init__(self, size: int | None, ended: Mapping[str, Branch | None]) -> None:
         self._unsettled = 0 if size is None else size - len(ended)
-        self._records: dict[str, asyncio.Future[Branch | None]] = {}
+        self._ended = dict(ended)
+        self._awaited: dict[str, asyncio.Future[Branch | None]] = {}
         self.settled = asyncio.Event()
         """Set once each branch has ended, is held, or is put off."""
         self.assignments: Any = None
         """What its branches do."""
         if self._unsettled <= 0:
             self.settled.set()
-        for id, branch in ended.items():
-            self.record(id).set_result(branch)
 
-    def leave(self) -> None:
-        """Count a branch as settled."""
+    def leave(self, id: str, record: Branch | None) -> None:
+        """Count a branch as settled: with its record, or None if it has none, or waits for a person."""
+        self._ended[id] = record
+        if (awaited := self._awaited.get(id)) is not None and not awaited.done():
+            awaited.set_result(record)
         self._unsettled -= 1
         if self._unsettled <= 0:
             self.settled.set()
 
     def record(self, id: str) -> "asyncio.Future[Branch | None]":
-        """Return the future record of a branch: None if it ends without one, or waits for a person."""
-        if id not in self._records:
-            self._records[id] = asyncio.get_running_loop().create_future()
-        return self._records[id]
+        """Return the future record of a branch, as it is told to `leave`."""
+        if id not in self._awaited:
+            self._awaited[id] = asyncio.get_running_loop().create_future()
+            if id in self._ended:
+                self._awaited[id].set_result(self._ended[id])
+        return self._awaited[id]
 
 
 class Needs(NamedTuple):
@@ -62,6 +66,7 @@ class Needs(NamedTuple):
     """Whether one waits for a person, or was ended because it is not needed."""
 
 
+_NO_NEEDS = Needs({})
 _PUT_OFF = frozenset({"completion", "stop", "drain"})
 """What ends a branch without a failure: what needs it is decided on when all branches have ended."""
 
@@ -98,6 +103,8 @@ class Place:
 
     async def needs(self, ids: Sequence[str]) -> Needs:
         """Wait for other branches of the superstep, as long as this one may still start."""
+        if not ids:
+            return _NO_NEEDS
         assert self._superstep is not None
         records = {id: self._superstep.record(id) for id in ids}
         while True:
@@ -126,10 +133,7 @@ class Place:
         if self._superstep is None or self._left:
             return
         self._left = True
-        record = self._superstep.record(self._id)
-        if not record.done():
-            record.set_result(self.record)
-        self._superstep.leave()
+        self._superstep.leave(self._id, self.record)
 
 
 class FanOut:

@@ -5,6 +5,7 @@ is used here alone, so that a LangGraph without it, or with another one, asks fo
 the channels are stored with every checkpoint.
 """
 
+import sys
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -64,6 +65,7 @@ _WITHOUT_VALUE = (latest, given, planned, planned_for_graphs)
 
 if DeltaChannel is not None:
     _NOTHING = DeltaChannel(latest, list).value
+    _MARK = "__langgraph_parallel_no_value"
 
     class _Stored(DeltaChannel[Any]):
         """A `DeltaChannel` of any type. It has no value until something is written, unless it merges."""
@@ -75,11 +77,24 @@ if DeltaChannel is not None:
             """Return the channel as it was stored."""
             if checkpoint is not None and checkpoint is not _NOTHING:
                 new = super().from_checkpoint(checkpoint)
+                if new.value == _MARK:
+                    new.value = _NOTHING
                 new._hold()
                 return new
             new = self.copy()
             new.value = _NOTHING if self.reducer in _WITHOUT_VALUE else {}
             return new
+
+        def get(self) -> Any:
+            """Return the value.
+
+            Raises:
+                EmptyChannelError: there is none. A checkpoint that LangGraph forks gets a mark instead: it
+                    stores channels there without asking whether they have a value.
+            """
+            if self.value is _NOTHING and sys._getframe(1).f_code.co_name == "create_checkpoint":
+                return _MARK
+            return super().get()
 
         def copy(self) -> "_Stored":
             """Return a copy."""
