@@ -1,12 +1,17 @@
 """What LangGraph does, where we depend on it: if one of these changes, a design of ours may have to."""
 
 import asyncio
+import inspect
 import operator
+from itertools import chain
 from typing import Annotated, Any
 
 import pytest
+from langchain_core.runnables import RunnableConfig
+from langgraph.channels.delta import DeltaChannel
 from langgraph.checkpoint.memory import InMemorySaver
 from langgraph.graph import END, START, StateGraph
+from langgraph.pregel._checkpoint import create_checkpoint
 from langgraph.runtime import Runtime
 from langgraph.types import Overwrite, Send
 from typing_extensions import TypedDict
@@ -120,3 +125,43 @@ async def test_a_node_may_call_a_graph_and_its_context_is_inherited() -> None:
     await graph.ainvoke({"seen": []}, context={"a": 1})
     await graph.ainvoke({"seen": []})
     assert contexts == [{"a": 1}, None]
+
+
+async def test_a_task_that_was_sent_can_read_the_state_of_its_superstep() -> None:
+    """So a `Send` carries names alone, and the branch finds its work in the state."""
+    seen: list[Any] = []
+
+    async def worker(work: Work, config: RunnableConfig) -> dict[str, Any]:
+        read = config["configurable"]["__pregel_read"]
+        seen.append(read(["seen"], False))
+        return {"seen": [work["name"]]}
+
+    await fan_out(worker, ["a", "b"]).compile().ainvoke({"seen": ["before"]})
+    assert seen == [{"seen": ["before"]}] * 2
+
+
+async def test_a_delta_channel_stores_updates_and_no_values() -> None:
+    """A checkpoint does not hold its value, which is put together again from the updates of all steps."""
+
+    class Deltas(TypedDict):
+        seen: Annotated[list[str], DeltaChannel(lambda before, updates: [*before, *chain(*updates)])]
+
+    builder: StateGraph[Any, Any, Any, Any] = StateGraph(Deltas)
+    builder.add_node("one", lambda state: {"seen": ["one"]})
+    builder.add_node("two", lambda state: {"seen": ["two"]})
+    builder.add_edge(START, "one")
+    builder.add_edge("one", "two")
+    saver = InMemorySaver()
+    config: Any = {"configurable": {"thread_id": "1"}}
+    graph = builder.compile(checkpointer=saver)
+    await graph.ainvoke({"seen": ["given"]}, config)
+    assert (await graph.aget_state(config)).values == {"seen": ["given", "one", "two"]}
+    stored = [checkpoint.checkpoint["channel_values"] for checkpoint in saver.list(config)]
+    assert not any("seen" in values for values in stored)
+
+
+def test_a_fork_stores_channels_without_asking_whether_they_have_a_value() -> None:
+    """So a channel of ours without one gives a mark there; elsewhere that is an error, which is caught."""
+    source = inspect.getsource(create_checkpoint)
+    assert "_DeltaSnapshot(ch.get())" in source
+    assert "is_available" not in source
