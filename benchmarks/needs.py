@@ -10,6 +10,7 @@ needs one that takes 0.10 s while another takes 1 s.
 
 import argparse
 import asyncio
+import gc
 import math
 import random
 import statistics
@@ -68,6 +69,7 @@ async def run(sections: list[Section], seconds: Mapping[str, float]) -> tuple[fl
         return section.id
 
     graph = create_sectioning(planner=lambda content: sections, worker=work)
+    gc.collect()  # the graphs of earlier plans
     begun = time.perf_counter()
     out = await graph.ainvoke({"content": "x"})
     wall = time.perf_counter() - begun
@@ -98,7 +100,9 @@ async def main() -> None:
     print(f"{given.plans} plans of {given.sections} sections, to their critical path:")
     print(f"  in waves     median {statistics.median(waves):.3f}   most {max(waves):.3f}")
     print(f"  ours         median {statistics.median(ratios):.3f}   most {max(ratios):.3f}")
+    within = sum(seconds <= 0.02 for seconds in over)
     print(f"  beyond 1.05 times the critical path, most: {1000 * max(over):.0f} ms (wanted: at most 20)")
+    print(f"  within 1.05 times the critical path and 20 ms: {within} of {given.plans}")
     chain = [Section(id="a", title="a"), Section(id="b", title="b"), Section(id="c", title="c", needs=["a"])]
     _, started = await run(chain, {"a": 0.1, "b": 1.0, "c": 0.1})
     print(f"a section whose need ends at 0.10 s, beside one of 1 s, starts at {started['c']:.3f} s")
