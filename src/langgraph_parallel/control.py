@@ -119,13 +119,9 @@ def _has_failed(values: Mapping[str, Any]) -> bool:
     if isinstance(verdict := values.get("verdict"), Verdict) and verdict.decided_by == "person":
         return False
     branches: Mapping[str, Branch] = values.get("branches") or {}
-    unfinished = [b for b in branches.values() if not b.whole and not _is_beyond_limit(b)]
+    unfinished = [branch for branch in branches.values() if not branch.whole]
     failed_steps = values["run_report"].failures.keys() - collect_failures(branches.values()).keys()
     return bool(unfinished or failed_steps)
-
-
-def _is_beyond_limit(branch: Branch) -> bool:
-    return branch.status == "skipped" and branch.ended_by is None
 
 
 def redrive(graph: object, config: RunnableConfig, *, context: Any = None) -> dict[str, Any]:

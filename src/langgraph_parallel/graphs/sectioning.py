@@ -58,8 +58,8 @@ def create_sectioning(
             the text. Or several workers by name, of which each section names its own (`Section.worker`).
         synthesizer: joins the results: one of `synthesize`, a function of `Gathered`, an `Ask` with
             `{results}`, or a chat model; by default the results one after another.
-        dependencies: handling of sections that need others: `waves` works on them in waves, `error` refuses
-            the plan.
+        dependencies: handling of sections that need others: `waves` lets each wait for those that it needs,
+            `error` refuses the plan.
         name: shown in traces: `sectioning[Introduction]`.
         options: `limits`, `completion` (with the ids of sections), `checkpointer`, `store`; see
             `GraphOptions`.

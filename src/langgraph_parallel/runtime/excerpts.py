@@ -145,7 +145,7 @@ def with_texts(value: Any) -> Any:
     Raises:
         UsageError: no enclosing run is loaded that holds the texts.
     """
-    if isinstance(value, dict) and _THIN in value:
+    if isinstance(value, dict) and value.keys() == {_THIN, "excerpts"}:
         restored = {"": value[_THIN]}
         for path, digest, start, end in value["excerpts"]:
             restored = _put(restored, path, _text(digest, start, end))

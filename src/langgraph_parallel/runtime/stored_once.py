@@ -124,7 +124,8 @@ if DeltaChannel is not None:
         def _hold(self) -> None:
             """Hold the texts that plans, or nested graphs, refer to."""
             if self.reducer in (given, planned_for_graphs) and self.is_available():
-                self.sources = [*self.sources, *hold_sources(self.value)]
+                earlier = self.sources if self.reducer is given else ()
+                self.sources = [*earlier, *hold_sources(self.value)]
 
 
 def stored_once(kind: Any, merge: Merge = latest) -> Any:

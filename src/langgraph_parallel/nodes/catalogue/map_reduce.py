@@ -221,5 +221,4 @@ def missing_items(gathered: Gathered, root: str | None = None) -> list[str]:
         key = unvisited.pop()
         included.add(key)
         unvisited += needs[key]
-    beyond_limit = [branch.name for key, branch in gathered.branches.items() if key not in needs]
-    return [s.title for s in gathered.sections if s.round == 0 and s.id not in included] + beyond_limit
+    return [s.title for s in gathered.sections if s.round == 0 and s.id not in included]

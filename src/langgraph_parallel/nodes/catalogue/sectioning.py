@@ -34,7 +34,7 @@ class SectioningSteps:
         planner: divides the content.
         workers: of the sections.
         synthesizer: joins the results; None to concatenate them.
-        dependencies: handling of sections that need others: `waves` works on them later, `error` rejects
+        dependencies: handling of sections that need others: `waves` lets them wait, `error` rejects
             them.
 
     Raises:

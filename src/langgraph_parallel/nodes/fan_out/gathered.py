@@ -51,13 +51,12 @@ class Gathered:
         given: Mapping[str, Any] | None = None,
         notes: Mapping[str, JsonValue] | None = None,
     ) -> "Gathered":
-        """Match sections with their branches; a branch skipped by a limit has no section."""
+        """Match sections with their branches."""
         by_id = {section.id: section for section in sections}
         ok = {key for key, branch in branches.items() if branch.ok and key in by_id}
         failed = [section.title for key, section in by_id.items() if key not in ok]
-        beyond_limit = [branch.name for key, branch in branches.items() if key not in by_id]
         results = [(section, branches[section.id].value) for section in sections if section.id in ok]
-        return cls(results, failed + beyond_limit, given or {}, branches, sections, notes or {})
+        return cls(results, failed, given or {}, branches, sections, notes or {})
 
     def __iter__(self) -> Iterator[Any]:
         return iter(self.values)
@@ -67,10 +66,8 @@ class Gathered:
 
     @property
     def titles(self) -> list[str]:
-        """Titles of all sections of the first round, and names of those beyond the limit."""
-        known = {section.id for section in self.sections}
-        beyond_limit = [branch.name for key, branch in self.branches.items() if key not in known]
-        return [section.title for section in self.sections if section.round == 0] + beyond_limit
+        """Titles of all sections of the first round."""
+        return [section.title for section in self.sections if section.round == 0]
 
     @property
     def last_round(self) -> int:

@@ -127,8 +127,10 @@ class _VoterAssignments:
         return {}
 
     def unmet(self, sent: SentTask, need: Branch) -> Branch:
-        """Return nothing: no voter needs another one."""
-        raise NotImplementedError
+        """Return the record of a voter that is not asked, should it ever need another one."""
+        return Branch(
+            id=sent["id"], name=sent["name"], order=sent["order"], status="skipped", error=need.error
+        )
 
 
 ASSIGNMENTS = AssignmentsIn(["question", "branches"], _VoterAssignments)
