@@ -1,10 +1,13 @@
 """Voting: several voters answer one question, and a rule decides."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Annotated, Any, Required, Unpack
 
+from langchain_core.runnables import RunnableConfig
 from langgraph.graph import END, START, StateGraph
 from langgraph.graph.state import CompiledStateGraph
+from langgraph.types import Send
 from pydantic import Field, JsonValue
 from typing_extensions import TypedDict
 
@@ -28,7 +31,8 @@ from langgraph_parallel.nodes.vote.fallback import (
 from langgraph_parallel.nodes.vote.judge import Judge
 from langgraph_parallel.nodes.vote.nodes import (
     ASSIGNMENTS,
-    close_node,
+    Asking,
+    is_asking,
     open_node,
     planned_voters,
     redrive_vote,
@@ -94,14 +98,7 @@ class _Inner(VotingOutput):
 
     voters: list[str]
     """All voters that may be asked, in their order."""
-    wave: list[str]
-    """The voters that are asked now."""
-    queued: list[str]
-    """The voters of the same wave that are asked next: a superstep has at most `AT_ONCE`."""
-    pending: list[str]
-    """The voters that may be asked later, in the order of asking."""
-    kept: int
-    """Number of voters that had ended ok when the wave began."""
+    asking: Asking
     calls: dict[str, Call]
     stamp: STAMP
 
@@ -235,7 +232,7 @@ def voting_graph(
     governing = Governing(
         kind="voting",
         fan_out_node="open",
-        close_node="close",
+        close_node="tally",
         estimate=voting_estimator(settings),
         context=VotingContext,
         limits=resolved.limits,
@@ -247,43 +244,47 @@ def voting_graph(
         asks=[*settings.electorate.asks, *asks],
         from_text=lambda title, text: {"question": text},
     )
-    return parallel_graph(_wire(settings, question).compile(name=name, **resolved.compile), governing)
+    inner = None
+    if settings.counts_alone:
+        inner = _wire(settings, question, inner=True).compile(name=name, store=resolved.compile["store"])
+        inner = parallel_graph(inner, replace(governing, stores_waves=True))
+    return parallel_graph(_wire(settings, question).compile(name=name, **resolved.compile), governing, inner)
 
 
-def _wire(settings: VoteSettings, question: Any) -> StateGraph[Any, Any, Any, Any]:
-    """Wire open -> voters -> tally -> (voters -> tally ...) -> close -> (fallback or escalate)."""
+def _wire(settings: VoteSettings, question: Any, *, inner: bool = False) -> StateGraph[Any, Any, Any, Any]:
+    """Wire open -> voters -> tally -> (voters -> tally ...) -> (fallback or escalate)."""
     asked = {"question": question}
     builder: StateGraph[Any, Any, Any, Any] = StateGraph(
-        state_type("VotingState", ["question"], _Inner, asked),
+        state_type("VotingState", ["question"], _Inner, asked, inner=inner),
         context_schema=VotingContext,
         input_schema=VotingInput if question is str else typed_dict("VotingInput", asked),
         output_schema=VotingOutput,
     )
-    router, paths = scatter_to("voter", voter_tasks(settings), join="close", planned=planned_voters)
+    tasks, undecided = voter_tasks(settings), _wire_undecided(builder, settings)
     builder.add_node("open", open_node(settings))
     again = watch_again(settings)
     voter = branch_node(settings.electorate, "voter", assignments=ASSIGNMENTS, on_resume=again)
     builder.add_node("voter", voter, input_schema=SentTask)
     builder.add_node("tally", tally_node(settings))
-    builder.add_node("close", close_node(settings))
     builder.add_edge(START, "open")
-    builder.add_conditional_edges("open", router, paths)
+    builder.add_conditional_edges("open", *scatter_to("voter", tasks, join="tally", planned=planned_voters))
     builder.add_edge("voter", "tally")
-    builder.add_conditional_edges("tally", router, paths)
-    _wire_undecided(builder, settings)
+    after, paths = scatter_to("voter", tasks, join=undecided, planned=planned_voters)
+
+    async def ask_or_end(state: Any, config: RunnableConfig) -> Sequence[Send] | str:
+        return END if not is_asking(state) and state["verdict"].decided else await after(state, config)
+
+    builder.add_conditional_edges("tally", ask_or_end, {**paths, END: END})
     return builder
 
 
-def _wire_undecided(builder: StateGraph[Any, Any, Any, Any], settings: VoteSettings) -> None:
+def _wire_undecided(builder: StateGraph[Any, Any, Any, Any], settings: VoteSettings) -> str:
+    """Add what handles an undecided verdict, and return its name."""
     if settings.on_undecided == "return":
-        builder.add_edge("close", END)
-        return
-    escalates = settings.on_undecided == "escalate"
-    name = "escalate" if escalates else "fallback"
-
-    def if_undecided(state: Any) -> str:
-        return END if state["verdict"].decided else name
-
-    builder.add_node(name, escalate_node(settings) if escalates else fallback_node(settings))
-    builder.add_conditional_edges("close", if_undecided, {END: END, name: name})
+        return END
+    name, node = "fallback", fallback_node
+    if settings.on_undecided == "escalate":
+        name, node = "escalate", escalate_node
+    builder.add_node(name, node(settings))
     builder.add_edge(name, END)
+    return name

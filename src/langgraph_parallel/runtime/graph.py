@@ -28,6 +28,7 @@ from langgraph_parallel.runtime.stamp import check_stamp
 from langgraph_parallel.runtime.stored_once import nested_input
 from langgraph_parallel.runtime.trace_options import TraceLevel
 from langgraph_parallel.runtime.tracing import Traced
+from langgraph_parallel.runtime.wave_saver import wave_saver
 
 _CHECKPOINTER = "__pregel_checkpointer"
 """The config key under which LangGraph passes a checkpointer down to nested graphs."""
@@ -66,6 +67,8 @@ class Governing:
     """How much of a run its trace holds, if it is the outermost; None for what the environment says."""
     trace_contents: bool | None = None
     """Whether traces of this graph, wherever it runs, may hold contents."""
+    stores_waves: bool = False
+    """Whether only the checkpoints of its waves are stored (`runtime.wave_saver`)."""
     from_text: Callable[[str, str], Any] | None = None
     """Builds the input from a title and a text, for a graph used as a worker or voter; None if it cannot."""
 
@@ -94,6 +97,15 @@ def _around(config: RunnableConfig) -> list[RunnableConfig]:
     ]
 
 
+def _storing_waves(config: RunnableConfig | None) -> RunnableConfig | None:
+    """Return the config of a nested graph, of which only the checkpoints of its waves are stored."""
+    configurable = (config or {}).get("configurable") or {}
+    if not isinstance(saver := configurable.get(_CHECKPOINTER), BaseCheckpointSaver):
+        return config
+    thin = wave_saver(saver, configurable.get("checkpoint_ns") or "")
+    return {**(config or {}), "configurable": {**configurable, _CHECKPOINTER: thin}}
+
+
 class ParallelGraph(CompiledStateGraph):  # type: ignore[type-arg]
     """A compiled graph whose every invocation is a `Run` with a budget and a deadline of its own.
 
@@ -103,9 +115,17 @@ class ParallelGraph(CompiledStateGraph):  # type: ignore[type-arg]
     works in any loop, such as `InMemorySaver`.
     """
 
-    def __init__(self, *, governing: Governing, **kwargs: Any) -> None:
+    def __init__(self, *, governing: Governing, inner: "ParallelGraph | None" = None, **kwargs: Any) -> None:
         super().__init__(**kwargs)  # `with_config` copies a graph by its constructor
         self.governing = governing
+        self.inner = inner
+
+    @property
+    def in_branch(self) -> "ParallelGraph":
+        """The graph that runs as a branch: `inner`, unless this one has settings of its own."""
+        if self.inner is None or self.checkpointer is not None or self.config:
+            return self
+        return self.inner
 
     async def astream(
         self, input: Any, config: RunnableConfig | None = None, *, context: Any = None, **kwargs: Any
@@ -124,6 +144,8 @@ class ParallelGraph(CompiledStateGraph):  # type: ignore[type-arg]
         elif input is not None and not isinstance(input, Command):
             keys = ", ".join(f"{key!r}: ..." for key in self.governing.input_keys or ("question",))
             raise InputError(f"the input is {type(input).__name__}; expected a mapping: {{{keys}}}")
+        if run.outer is not None and self.governing.stores_waves:
+            config = _storing_waves(config)
         traced = Traced.of(run, config, self.config, self.governing, self.as_context(context))
         stream = traced.started(super().astream(input, run.within(traced.config), context=context, **kwargs))
         with run.active():
@@ -228,11 +250,16 @@ class ParallelGraph(CompiledStateGraph):  # type: ignore[type-arg]
                 running.cancel()
 
 
-def parallel_graph(graph: GraphT, governing: Governing) -> GraphT:
+def parallel_graph(graph: GraphT, governing: Governing, inner: GraphT | None = None) -> GraphT:
     """Turn a compiled graph into a `ParallelGraph`.
 
     `StateGraph.compile` chooses the class of its result, so the class is changed afterwards.
+
+    Args:
+        graph: as LangGraph compiled it.
+        governing: how it was built.
+        inner: the same graph as a branch of others runs it; None if that makes no difference.
     """
     graph.__class__ = ParallelGraph  # type: ignore[assignment]
-    graph.governing = governing  # type: ignore[attr-defined]
+    graph.governing, graph.inner = governing, inner  # type: ignore[attr-defined]
     return graph

@@ -9,7 +9,7 @@ import sys
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Annotated, Any
 
-from langgraph.channels import BinaryOperatorAggregate
+from langgraph.channels import BinaryOperatorAggregate, LastValue
 
 from langgraph_parallel.records import Section
 from langgraph_parallel.reducers.channels import merge_all_branches, merge_all_calls
@@ -128,6 +128,38 @@ if DeltaChannel is not None:
                 self.sources = [*earlier, *hold_sources(self.value)]
 
 
+class _Excerpted(LastValue[Any]):
+    """The last value, stored without the texts that an enclosing graph stores (`nested_input`)."""
+
+    __slots__ = ("stored",)
+
+    def copy(self) -> "_Excerpted":
+        """Return a copy."""
+        new = super().copy()
+        new.stored = getattr(self, "stored", self.value)
+        return new
+
+    def from_checkpoint(self, checkpoint: Any) -> "_Excerpted":
+        """Return the channel as it was stored."""
+        new = super().from_checkpoint(checkpoint)
+        new._restore()
+        return new
+
+    def update(self, values: Sequence[Any]) -> bool:
+        """Take the value of a step."""
+        if changed := super().update(values):
+            self._restore()
+        return changed
+
+    def checkpoint(self) -> Any:
+        """Return what is stored."""
+        return getattr(self, "stored", self.value)
+
+    def _restore(self) -> None:
+        if self.is_available():
+            self.stored, self.value = self.value, with_texts(self.value)
+
+
 def stored_once(kind: Any, merge: Merge = latest) -> Any:
     """Return the annotation of a channel that is stored once.
 
@@ -137,8 +169,15 @@ def stored_once(kind: Any, merge: Merge = latest) -> Any:
     """
     if DeltaChannel is not None:
         return Annotated[kind, _Stored(merge, dict if merge is not latest else None)]
-    if merge in (latest, given):
+    return stored_each_time(kind, merge)
+
+
+def stored_each_time(kind: Any, merge: Merge = latest) -> Any:
+    """Return the annotation of a channel that every checkpoint holds, as `stored_once` otherwise."""
+    if merge is latest:
         return kind
+    if merge is given:
+        return Annotated[kind, _Excerpted(kind)] if DeltaChannel is not None else kind
     empty = list if merge in (planned, planned_for_graphs) else dict
     return Annotated[kind, BinaryOperatorAggregate(empty, lambda left, right: merge(left, [right]))]
 

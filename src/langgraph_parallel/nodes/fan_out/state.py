@@ -16,6 +16,7 @@ from langgraph_parallel.runtime.stored_once import (
     merged_branches,
     merged_calls,
     planned_for_graphs,
+    stored_each_time,
     stored_once,
 )
 
@@ -53,7 +54,11 @@ def typed_dict(name: str, *parts: type | Mapping[str, Any]) -> Any:
 
 
 def state_type(
-    name: str, input_keys: Collection[str], *parts: type | Mapping[str, Any], graphs: bool = False
+    name: str,
+    input_keys: Collection[str],
+    *parts: type | Mapping[str, Any],
+    graphs: bool = False,
+    inner: bool = False,
 ) -> Any:
     """Build the type of a graph's state, as `typed_dict`; its channels are stored once.
 
@@ -62,14 +67,16 @@ def state_type(
         input_keys: of the graph; plans refer to their texts, so they come first.
         parts: fields.
         graphs: whether graphs of this package work on its sections.
+        inner: whether few of its checkpoints are stored (`runtime.wave_saver`), so that each has to be whole.
     """
     hints = get_type_hints(typed_dict(name, *parts), include_extras=True)
     plan = planned_for_graphs if graphs else planned
+    stored = stored_each_time if inner else stored_once
     merges = {**dict.fromkeys(input_keys, given), **_MERGES, "sections": plan}
     return typed_dict(
         name,
         {
-            key: kind if key in _IN_EACH_CHECKPOINT else stored_once(kind, merges.get(key, latest))
+            key: kind if key in _IN_EACH_CHECKPOINT else stored(kind, merges.get(key, latest))
             for key, kind in sorted(hints.items(), key=lambda hint: hint[0] not in input_keys)
         },
     )

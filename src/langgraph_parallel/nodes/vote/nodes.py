@@ -1,4 +1,4 @@
-"""The nodes of a vote: open -> voters -> tally -> (voters -> tally ...) -> close."""
+"""The nodes of a vote: open -> voters -> tally -> (voters -> tally ...)."""
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -6,6 +6,7 @@ from typing import Any
 from langchain_core.runnables import RunnableConfig
 from langgraph.runtime import Runtime
 from langgraph.types import Overwrite
+from typing_extensions import TypedDict
 
 from langgraph_parallel.nodes.fan_out.close import closing_step, require_completion
 from langgraph_parallel.nodes.fan_out.handover import Handover, get_earlier, get_handover
@@ -25,6 +26,23 @@ from langgraph_parallel.runtime.models import require_model
 from langgraph_parallel.runtime.prices import check_prices
 from langgraph_parallel.runtime.run import Run, current_run
 from langgraph_parallel.runtime.stamp import KEY, make_stamp
+
+
+class Asking(TypedDict):
+    """Who is asked, in the order of asking."""
+
+    wave: list[str]
+    """The voters that are asked now."""
+    queued: list[str]
+    """The voters of the same wave that are asked next: a superstep has at most `AT_ONCE`."""
+    pending: list[str]
+    """The voters that may be asked later."""
+    kept: int
+    """Number of voters that had ended ok when the wave began."""
+
+
+def _nobody(pending: Sequence[str] = ()) -> Asking:
+    return Asking(wave=[], queued=[], pending=list(pending), kept=0)
 
 
 def open_node(settings: VoteSettings) -> Callable[..., Any]:
@@ -48,7 +66,7 @@ def open_node(settings: VoteSettings) -> Callable[..., Any]:
             "voters": voters,
             "branches": Overwrite(branches),
             "calls": Overwrite({}),
-            **_first_wave(poll, branches, get_handover(config)),
+            "asking": _first_wave(poll, branches, get_handover(config)),
         }
 
     return open_vote
@@ -59,7 +77,7 @@ def redrive_vote(settings: VoteSettings) -> Callable[..., Any]:
 
     def redrive(state: Any, context: Context) -> dict[str, Any]:
         poll = Poll.of(settings, state["voters"], as_context(context, VotingContext))
-        return _first_wave(poll, state["branches"], None)
+        return {"asking": _first_wave(poll, state["branches"], None)}
 
     return redrive
 
@@ -69,26 +87,27 @@ def watch_again(settings: VoteSettings) -> TakeUp:
 
     def on_resume(run: Run, state: Mapping[str, Any]) -> None:
         poll = Poll.of(settings, state["voters"], as_context(current_context(), VotingContext))
-        later = [*(state.get("queued") or []), *state["pending"]]
-        Count.of(poll, state["branches"], [*state["wave"], *later]).ask(state["wave"], later)
+        asking: Asking = state["asking"]
+        later = [*asking["queued"], *asking["pending"]]
+        Count.of(poll, state["branches"], [*asking["wave"], *later]).ask(asking["wave"], later)
 
-    return TakeUp(["voters", "branches", "wave", "queued", "pending"], on_resume)
+    return TakeUp(["voters", "branches", "asking"], on_resume)
 
 
-def _first_wave(poll: Poll, branches: Mapping[str, Branch], handover: Handover | None) -> dict[str, Any]:
+def _first_wave(poll: Poll, branches: Mapping[str, Branch], handover: Handover | None) -> Asking:
     if handover and handover.answers:
-        return {"wave": [], "queued": [], "pending": [], "kept": 0}  # a person has decided: nobody is asked
+        return _nobody()  # a person has decided
     voters = [v for v in poll.in_asking_order() if not (v in branches and branches[v].whole)]
     count = Count.of(poll, branches, voters)
     return _ask(count, *count.first_or_next(voters))
 
 
-def _ask(count: Count, wave: Sequence[str], later: Sequence[str]) -> dict[str, Any]:
-    """Return the state update that has a wave asked, or the part of it that one superstep holds."""
+def _ask(count: Count, wave: Sequence[str], later: Sequence[str]) -> Asking:
+    """Have a wave asked, or the part of it that one superstep holds."""
     now, queued = list(wave[:AT_ONCE]), list(wave[AT_ONCE:])
     kept = count.whole
     count.ask(now, [*queued, *later])
-    return {"wave": now, "queued": queued, "pending": list(later), "kept": kept}
+    return Asking(wave=now, queued=queued, pending=list(later), kept=kept)
 
 
 def voter_tasks(settings: VoteSettings) -> Callable[[Any, RunnableConfig], list[SentTask]]:
@@ -100,7 +119,7 @@ def voter_tasks(settings: VoteSettings) -> Callable[[Any, RunnableConfig], list[
         places = count.poll.places if count else {v: place for place, v in enumerate(state["voters"])}
         return [
             SentTask(id=voter, name=f"vote[{label}#{voter.rpartition('#')[2]}]", order=places[voter])
-            for voter in state["wave"]
+            for voter in state["asking"]["wave"]
         ]
 
     return tasks
@@ -138,54 +157,56 @@ ASSIGNMENTS = AssignmentsIn(["question", "branches"], _VoterAssignments)
 
 def planned_voters(state: Any) -> tuple[int, int]:
     """Return how many voters the completion policy counts, and how many of them ended ok before."""
-    kept = state.get("kept")
-    if kept is None:  # stored by an earlier version
-        kept = sum(branch.whole for branch in state["branches"].values())
-    return len(state["voters"]), kept
+    return len(state["voters"]), state["asking"]["kept"]
 
 
 def tally_node(settings: VoteSettings) -> Callable[..., Any]:
-    """Build the node that counts after each wave, and chooses the next one."""
+    """Build the node that counts after each wave: it chooses the next one, or else decides."""
 
     async def tally(state: Any, runtime: Runtime[Context]) -> dict[str, Any]:
-        """Ask the stop whether more ballots are needed."""
+        """Ask the stop whether more ballots are needed; if not, apply the rule."""
         poll = Poll.of(settings, state["voters"], as_context(runtime.context, VotingContext))
-        wave, rest, left = state["wave"], state.get("queued") or [], state["pending"]
+        asking: Asking = state["asking"]
+        wave, rest, left = asking["wave"], asking["queued"], asking["pending"]
         count = Count.of(poll, state["branches"], [*rest, *left], wave)
-        return _ask(
-            count, *(count.rest_of_wave(rest, left, wave) if rest else count.first_or_next(left, wave))
-        )
+        now, later = count.rest_of_wave(rest, left, wave) if rest else count.first_or_next(left, wave)
+        if now:
+            return {"asking": _ask(count, now, later)}
+        return {"asking": _nobody(later), **await _decide(poll, state)}
 
     return tally
 
 
-def close_node(settings: VoteSettings) -> Callable[..., Any]:
-    """Build the node that closes the vote."""
+def is_asking(state: Any) -> bool:
+    """Return whether voters are asked now."""
+    return bool(state["asking"]["wave"])
 
-    async def decide(state: Any, runtime: Runtime[Context]) -> dict[str, Any]:
-        """Apply the rule; a judge or a rule that fails leaves the vote undecided."""
-        require_completion(state)
-        poll = Poll.of(settings, state["voters"], as_context(runtime.context, VotingContext))
-        branches = state["branches"]
-        not_asked = [voter for voter in poll.voters if voter not in branches]
-        count = Count.of(poll, branches, not_asked)
-        ballots = count.tally(branches)
-        verdict: Verdict | None = None
-        with closing_step(settings.rule.name, state, makes_up=settings.on_undecided != "return") as step:
-            verdict = await _apply(settings.rule, text_of(state["question"]), ballots)
-        verdict = verdict or undecided_verdict(ballots, settings.rule.name)
-        remarks = _remarks(count, branches, ballots, verdict)
-        step.saved, step.trials = remarks["not_asked"], count.trials(ballots)
-        step.stopped = f"the vote was over: {remarks['stopped']}" if remarks["stopped"] else ""
-        return {
-            "verdict": verdict.model_copy(update=remarks),
-            "ballots": list(ballots.in_order()),
-            "missing": [voter for voter in poll.voters if voter in branches and _is_lost(branches[voter])],
-            "run_report": step.report(state),
-            "calls": step.calls,
-        }
 
-    return decide
+async def _decide(poll: Poll, state: Mapping[str, Any]) -> dict[str, Any]:
+    """Apply the rule; a judge or a rule that fails leaves the vote undecided.
+
+    Raises:
+        CompletionError: fewer voters succeeded than the run's completion policy needs.
+        JoinError: the rule is a function of the caller's, and has a bug.
+    """
+    require_completion(state)
+    settings, branches = poll.settings, state["branches"]
+    count = Count.of(poll, branches, [voter for voter in poll.voters if voter not in branches])
+    ballots = count.tally(branches)
+    verdict: Verdict | None = None
+    with closing_step(settings.rule.name, state, makes_up=settings.on_undecided != "return") as step:
+        verdict = await _apply(settings.rule, text_of(state["question"]), ballots)
+    verdict = verdict or undecided_verdict(ballots, settings.rule.name)
+    remarks = _remarks(count, branches, ballots, verdict)
+    step.saved, step.trials = remarks["not_asked"], count.trials(ballots)
+    step.stopped = f"the vote was over: {remarks['stopped']}" if remarks["stopped"] else ""
+    return {
+        "verdict": verdict.model_copy(update=remarks),
+        "ballots": list(ballots.in_order()),
+        "missing": [voter for voter in poll.voters if voter in branches and _is_lost(branches[voter])],
+        "run_report": step.report(state),
+        "calls": step.calls,
+    }
 
 
 def _is_lost(branch: Branch) -> bool:

@@ -14,6 +14,7 @@ from langgraph_parallel.nodes.vote.electorate import Electorate
 from langgraph_parallel.nodes.vote.judge import Judge
 from langgraph_parallel.nodes.work.workers import Worker
 from langgraph_parallel.reducers.votes.rules import Rule, weighted
+from langgraph_parallel.reducers.votes.rules.base import BaseRule
 from langgraph_parallel.reducers.votes.stops import Stop, all_votes, as_stop, default_stops
 from langgraph_parallel.reducers.votes.waves import Wave, as_wave
 from langgraph_parallel.runtime.context import VotingContext
@@ -48,6 +49,13 @@ class VoteSettings:
     def built(self) -> dict[str, Any]:
         """What a resumed run must have in common with the one that began it."""
         return {"graph": "voting", "voters": self.electorate.names, "choices": self.choices}
+
+    @property
+    def counts_alone(self) -> bool:
+        """Whether nobody but the voters is asked, so that counting again gives the same verdict."""
+        return not isinstance(self.rule, Judge) and (
+            self.on_undecided == "return" or isinstance(self.on_undecided, BaseRule)
+        )
 
 
 def as_shadow_stops(

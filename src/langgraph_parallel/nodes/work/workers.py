@@ -86,6 +86,11 @@ def as_worker(worker: WorkerLike, prompt: str, offers: Collection[str] | None = 
     raise UsageError(f"{worker!r} is not a worker; pass a function, or an object with `ainvoke`")
 
 
+def _in_branch(worker: WorkerLike, prompt: str, offers: Collection[str] | None) -> Worker:
+    found = as_worker(worker, prompt, offers)
+    return found.in_branch if isinstance(found, ParallelGraph) else found
+
+
 def is_of_package(worker: Worker) -> bool:
     """Return whether a worker is code of this package, whose model calls are all known."""
     if isinstance(worker, Function):
@@ -147,9 +152,9 @@ class Workers:
             if not workers:
                 raise UsageError("worker is an empty mapping; pass at least one worker")
             check_named(workers, "worker")
-            self.by_name = {name: as_worker(worker, prompt, offers) for name, worker in workers.items()}
+            self.by_name = {name: _in_branch(worker, prompt, offers) for name, worker in workers.items()}
         else:
-            self.by_name = {"": as_worker(workers, prompt, offers)}
+            self.by_name = {"": _in_branch(workers, prompt, offers)}
 
     @property
     def names(self) -> list[str]:
