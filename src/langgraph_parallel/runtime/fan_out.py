@@ -6,7 +6,7 @@ ends like any other branch that is not needed, and nobody is asked.
 """
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any, NamedTuple, TypeVar
 
 from langgraph_parallel.records import Branch
@@ -21,21 +21,47 @@ class _Superstep:
     """The branches that LangGraph runs at the same time, and waits for.
 
     Args:
-        size: their number; None if they may start one after another, so that none waits for all.
+        size: number of those that start together; None if they may start one after another, so that none
+            waits for all.
         ended: the records, by id, of those that had ended before the run was resumed; None for one that was
             put off.
+        reserve: ids of those that wait for their turn.
+        called: those of them whose turn has come.
     """
 
-    def __init__(self, size: int | None, ended: Mapping[str, Branch | None]) -> None:
-        self._unsettled = 0 if size is None else size - len(ended)
-        self._ended = dict(ended)
+    def __init__(
+        self, size: int | None, ended: Mapping[str, Branch | None], reserve: Collection[str], called: set[str]
+    ) -> None:
+        started = len(ended.keys() - reserve)
+        self._unsettled = 0 if size is None else size - started + len(called - ended.keys())
+        self._ended, self._called = dict(ended), called
         self._awaited: dict[str, asyncio.Future[Branch | None]] = {}
+        self._turns: dict[str, asyncio.Future[bool]] = {}
         self.settled = asyncio.Event()
         """Set once each branch has ended, is held, or is put off."""
         self.assignments: Any = None
         """What its branches do."""
+        self._settle()
+
+    def _settle(self) -> None:
         if self._unsettled <= 0:
             self.settled.set()
+            for turn in self._turns.values():
+                if not turn.done():
+                    turn.set_result(False)
+
+    async def turn(self, id: str) -> bool:
+        """Wait for the turn of a branch; return False if it does not come."""
+        if id in self._called or self.settled.is_set():
+            return id in self._called
+        self._turns[id] = asyncio.get_running_loop().create_future()
+        return await self._turns[id]
+
+    def call(self, id: str) -> None:
+        """Let a branch start that waits for its turn."""
+        self._unsettled += 1
+        if (turn := self._turns.get(id)) is not None and not turn.done():
+            turn.set_result(True)
 
     def leave(self, id: str, record: Branch | None) -> None:
         """Count a branch as settled: with its record, or None if it has none, or waits for a person."""
@@ -43,8 +69,7 @@ class _Superstep:
         if (awaited := self._awaited.get(id)) is not None and not awaited.done():
             awaited.set_result(record)
         self._unsettled -= 1
-        if self._unsettled <= 0:
-            self.settled.set()
+        self._settle()
 
     def record(self, id: str) -> "asyncio.Future[Branch | None]":
         """Return the future record of a branch, as it is told to `leave`."""
@@ -79,10 +104,11 @@ class Place:
         id: of the branch.
     """
 
-    __slots__ = ("_id", "_left", "_superstep", "record")
+    __slots__ = ("_has_turn", "_id", "_left", "_superstep", "record")
 
     def __init__(self, superstep: _Superstep | None = None, id: str = "") -> None:
         self._superstep, self._id, self._left = superstep, id, False
+        self._has_turn = True
         self.record: Branch | None = None
         """The record of the branch, once it has ended."""
 
@@ -100,6 +126,13 @@ class Place:
             self._superstep.assignments = make()
         made: T = self._superstep.assignments
         return made
+
+    async def turn(self) -> bool:
+        """Wait until the branch may start; return False if it is not needed in this superstep."""
+        if self._superstep is not None:
+            self._has_turn = False
+            self._has_turn = await self._superstep.turn(self._id)
+        return self._has_turn
 
     async def needs(self, ids: Sequence[str]) -> Needs:
         """Wait for other branches of the superstep, as long as this one may still start."""
@@ -130,7 +163,7 @@ class Place:
 
     def _leave(self) -> None:
         """Note that the branch has ended, or waits for a person; once."""
-        if self._superstep is None or self._left:
+        if self._superstep is None or self._left or not self._has_turn:
             return
         self._left = True
         self._superstep.leave(self._id, self.record)
@@ -150,6 +183,8 @@ class FanOut:
         self._early_end: EarlyEnd | None = None
         self._race: Race | None = None
         self._superstep: tuple[object, _Superstep] | None = None
+        self._reserve: Collection[str] = ()
+        self._called: set[str] = set()
         self.taken_up: asyncio.Future[None] | None = None
         """Set once the branch that starts first has looked what had ended before the run was resumed."""
         self._ended_before: Mapping[str, Branch | None] = {}
@@ -163,7 +198,7 @@ class FanOut:
             size: number of branches of the superstep; None if they may start one after another.
         """
         if self._superstep is None or self._superstep[0] != step:
-            self._superstep = (step, _Superstep(size, self._ended_before))
+            self._superstep = (step, _Superstep(size, self._ended_before, self._reserve, self._called))
             self._ended_before = {}
         return Place(self._superstep[1], id)
 
@@ -230,6 +265,21 @@ class FanOut:
             watch: who is asked.
         """
         self._race = Race(watch, self.bounds)
+
+    def hold_back(self, ids: Collection[str]) -> None:
+        """Let branches of the next superstep wait for their turn.
+
+        Args:
+            ids: of the branches.
+        """
+        self._reserve, self._called = ids, set()
+
+    def call(self, id: str) -> None:
+        """Let a branch start that waits for its turn. One that has not come yet finds that it may."""
+        if id not in self._called:
+            self._called.add(id)
+            if self._superstep is not None:
+                self._superstep[1].call(id)
 
     def had_enough(self) -> bool:
         """Return whether the completion policy has ended the fan-out."""

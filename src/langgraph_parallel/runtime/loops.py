@@ -68,7 +68,19 @@ def loop_local(key: Hashable, make: Callable[[], T]) -> T:
 
 async def loop_local_async(key: Hashable, make: Callable[[], Coroutine[Any, Any, T]]) -> T:
     """Return the running loop's object under `key`; create it once, even if several ask at the same time."""
-    objects = _store().objects
+    return await made_once(_store().objects, key, make)
+
+
+async def made_once(
+    objects: dict[Hashable, Any], key: Hashable, make: Callable[[], Coroutine[Any, Any, T]]
+) -> T:
+    """Return the object under `key`; create it once, even if several ask at the same time.
+
+    Args:
+        objects: of one event loop, each as the task that makes it.
+        key: of the object.
+        make: creates it. If it raises, those that wait get the error, and the next that asks tries again.
+    """
     if key not in objects:
         objects[key] = asyncio.ensure_future(make())
     making = objects[key]

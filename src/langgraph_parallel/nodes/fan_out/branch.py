@@ -84,6 +84,8 @@ def branch_node(
             await take_up(run, config, on_resume, planned=planned)
         step = (config.get("metadata") or {}).get("langgraph_step")
         with run.fan_out.enter(sent["id"], step, _siblings(sent, config)) as place:
+            if sent.get("waits") and not await place.turn():
+                return None
             assigned = place.shared(lambda: _read(assignments, run, config))
             needs = await place.needs(sent.get("awaits") or ())
             if needs.put_off:

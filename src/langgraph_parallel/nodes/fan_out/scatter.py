@@ -52,6 +52,7 @@ def scatter_to(
         else:
             counts = set(counted(state)) if counted else {*branches, *counts}
             number, kept = len(counts), sum(b.whole for key, b in branches.items() if key in counts)
+        together = sum(not task.get("waits") for task in unfinished)
         return [
             Send(
                 node,
@@ -59,7 +60,7 @@ def scatter_to(
                     **task,
                     "planned": number if planned or task["id"] in counts else 0,
                     "kept": kept,
-                    "together": len(unfinished),
+                    "together": together,
                 },
             )
             for task in unfinished

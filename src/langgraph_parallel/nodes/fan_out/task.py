@@ -16,12 +16,14 @@ class SentTask(TypedDict):
     order: int
     awaits: NotRequired[list[str]]
     """Ids of branches that are sent with it, and must end first."""
+    waits: NotRequired[bool]
+    """Whether it may not be needed, and waits for its turn (`FanOut.call`)."""
     planned: NotRequired[int]
     """Number of branches in the fan-out; 0 if the completion policy does not count this branch."""
     kept: NotRequired[int]
     """Those of them that ended ok in an earlier run and are not run again."""
     together: NotRequired[int]
-    """Number of branches that are sent with it, itself included."""
+    """Number of branches that start together; those that wait for their turn are not among them."""
 
 
 class Task(SentTask):

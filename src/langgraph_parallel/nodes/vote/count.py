@@ -5,6 +5,7 @@ that is resumed counts again.
 """
 
 from collections.abc import Mapping, Sequence
+from itertools import takewhile
 
 from langgraph_parallel.nodes.fan_out.gathered import in_order
 from langgraph_parallel.nodes.vote.judge import Judge
@@ -22,6 +23,11 @@ from langgraph_parallel.runtime.run import current_run
 AT_ONCE = 1_000
 """Voters in one superstep, at most: LangGraph's own cost of a branch grows with their number. A larger wave
 is asked in consecutive supersteps."""
+
+
+AT_HAND = 16
+"""Voters, at most, that are sent with a lossless wave and wait for their turn: each costs LangGraph a task,
+also if it is not asked."""
 
 
 class Count:
@@ -76,27 +82,57 @@ class Count:
                 return False
         return len(self._read) == len(branches) and self._standing.to_come == len(left)
 
-    def ask(self, wave: Sequence[str], later: Sequence[str]) -> None:
-        """Note who is asked now, and watch them, so that the rest is cancelled once the vote may stop.
+    def ask(self, wave: Sequence[str], reserve: Sequence[str] = ()) -> None:
+        """Note who is asked now, and watch them.
+
+        The rest is cancelled once the vote may stop. A voter of the reserve has its turn as soon as it is
+        certain to be asked, whatever those will say that were asked and have not answered: of five voters
+        three are asked, and the fourth when the first two disagree.
+
+        Args:
+            wave: the voters that are asked now.
+            reserve: those that wait for their turn, in the order of asking.
+        """
+        for voter in wave:
+            self._forget(voter)
+        fan_out = current_run().fan_out
+        fan_out.hold_back(reserve)
+        if not self.may_race and not reserve:
+            return
+        expected, asked, heard = {*wave, *reserve}, set(wave), set[str]()
+
+        def is_over(branch: Branch) -> str:
+            if branch.id not in expected or branch.id in heard:
+                return ""
+            heard.add(branch.id)
+            asked.add(branch.id)  # before the run was resumed, perhaps
+            self.hear(branch)
+            if why := self.why_over():
+                return why if self.may_race else ""
+            size = next_wave(self.poll.wave, self.poll.stop, self._standing) if reserve else 0
+            for voter in reserve:
+                if len(asked) - len(heard) >= size:
+                    break
+                if voter not in asked:
+                    asked.add(voter)
+                    fan_out.call(voter)
+            return ""
+
+        fan_out.race(Watch(is_over))
+
+    def reserve(self, wave: Sequence[str], later: Sequence[str]) -> list[str]:
+        """Return the voters that are sent with a wave, and wait for their turn.
+
+        Only lossless waves have some, since nobody of it is asked in vain. One of two ballots alone cannot
+        tell that more are needed than both.
 
         Args:
             wave: the voters that are asked now.
             later: those that may be asked later.
         """
-        for voter in wave:
-            self._forget(voter)
-        if not self.may_race:
-            return
-        waiting = set(wave)
-
-        def is_over(branch: Branch) -> str:
-            if branch.id not in waiting:
-                return ""
-            waiting.discard(branch.id)
-            self.hear(branch)
-            return self.why_over()
-
-        current_run().fan_out.race(Watch(is_over))
+        if self.poll.wave != "lossless" or len(wave) <= 2 or not self.poll.may_stop:
+            return []
+        return list(takewhile(lambda voter: voter not in self._read, later[:AT_HAND]))
 
     @property
     def may_race(self) -> bool:

@@ -35,6 +35,8 @@ class Asking(TypedDict):
     """The voters that are asked now."""
     queued: list[str]
     """The voters of the same wave that are asked next: a superstep has at most `AT_ONCE`."""
+    reserve: list[str]
+    """The voters that are sent with the wave, and asked once they are certain to be needed."""
     pending: list[str]
     """The voters that may be asked later."""
     kept: int
@@ -42,7 +44,7 @@ class Asking(TypedDict):
 
 
 def _nobody(pending: Sequence[str] = ()) -> Asking:
-    return Asking(wave=[], queued=[], pending=list(pending), kept=0)
+    return Asking(wave=[], queued=[], reserve=[], pending=list(pending), kept=0)
 
 
 def open_node(settings: VoteSettings) -> Callable[..., Any]:
@@ -88,8 +90,9 @@ def watch_again(settings: VoteSettings) -> TakeUp:
     def on_resume(run: Run, state: Mapping[str, Any]) -> None:
         poll = Poll.of(settings, state["voters"], as_context(current_context(), VotingContext))
         asking: Asking = state["asking"]
-        later = [*asking["queued"], *asking["pending"]]
-        Count.of(poll, state["branches"], [*asking["wave"], *later]).ask(asking["wave"], later)
+        wave, reserve = asking["wave"], asking["reserve"]
+        left = [*wave, *asking["queued"], *reserve, *asking["pending"]]
+        Count.of(poll, state["branches"], left).ask(wave, reserve)
 
     return TakeUp(["voters", "branches", "asking"], on_resume)
 
@@ -105,9 +108,10 @@ def _first_wave(poll: Poll, branches: Mapping[str, Branch], handover: Handover |
 def _ask(count: Count, wave: Sequence[str], later: Sequence[str]) -> Asking:
     """Have a wave asked, or the part of it that one superstep holds."""
     now, queued = list(wave[:AT_ONCE]), list(wave[AT_ONCE:])
-    kept = count.whole
-    count.ask(now, [*queued, *later])
-    return Asking(wave=now, queued=queued, pending=list(later), kept=kept)
+    kept, reserve = count.whole, [] if queued else count.reserve(now, later)
+    count.ask(now, reserve)
+    pending = list(later[len(reserve) :])
+    return Asking(wave=now, queued=queued, reserve=reserve, pending=pending, kept=kept)
 
 
 def voter_tasks(settings: VoteSettings) -> Callable[[Any, RunnableConfig], list[SentTask]]:
@@ -117,10 +121,15 @@ def voter_tasks(settings: VoteSettings) -> Callable[[Any, RunnableConfig], list[
         label = settings.label(state["question"])
         count: Count | None = current_run().kept.get(Count)
         places = count.poll.places if count else {v: place for place, v in enumerate(state["voters"])}
-        return [
-            SentTask(id=voter, name=f"vote[{label}#{voter.rpartition('#')[2]}]", order=places[voter])
-            for voter in state["asking"]["wave"]
-        ]
+        asking: Asking = state["asking"]
+
+        def task(voter: str) -> SentTask:
+            return SentTask(id=voter, name=f"vote[{label}#{voter.rpartition('#')[2]}]", order=places[voter])
+
+        sent = [task(voter) for voter in asking["wave"]]
+        if config.get("max_concurrency") is None:  # one that waits takes nobody's place
+            sent += [SentTask(**task(voter), waits=True) for voter in asking["reserve"]]
+        return sent
 
     return tasks
 
@@ -167,7 +176,9 @@ def tally_node(settings: VoteSettings) -> Callable[..., Any]:
         """Ask the stop whether more ballots are needed; if not, apply the rule."""
         poll = Poll.of(settings, state["voters"], as_context(runtime.context, VotingContext))
         asking: Asking = state["asking"]
-        wave, rest, left = asking["wave"], asking["queued"], asking["pending"]
+        called = [voter for voter in asking["reserve"] if voter in state["branches"]]
+        not_called = [voter for voter in asking["reserve"] if voter not in state["branches"]]
+        wave, rest, left = [*asking["wave"], *called], asking["queued"], [*not_called, *asking["pending"]]
         count = Count.of(poll, state["branches"], [*rest, *left], wave)
         now, later = count.rest_of_wave(rest, left, wave) if rest else count.first_or_next(left, wave)
         if now:

@@ -24,7 +24,7 @@ from langgraph_parallel.runtime.calling import Calling, count_tokens
 from langgraph_parallel.runtime.context import Context, current_context
 from langgraph_parallel.runtime.limiter_registry import get_limiter
 from langgraph_parallel.runtime.limits import Limits, merge_limits, worker_limits
-from langgraph_parallel.runtime.loops import loop_local_async
+from langgraph_parallel.runtime.loops import loop_local_async, made_once
 from langgraph_parallel.runtime.models import (
     ModelLike,
     check_model,
@@ -219,12 +219,13 @@ class Ask:
         """Collect what a call needs in the current run: once for all calls in this event loop."""
         run, chosen, loop = current_run(), self.chosen(current_context()), asyncio.get_running_loop()
         key = (id(self), id(loop), chosen if isinstance(chosen, str) else id(chosen))
-        if (found := run.prepared.get(key)) is None:
-            found = (await self._prepare_calling(run, chosen), self, loop, chosen)  # keeps what the key names
-            if len(run.prepared) >= _MOST_PREPARED:  # of code that makes a new one for each call
-                run.prepared.clear()
-            run.prepared[key] = found
-        calling: Calling[AIMessage] = found[0]
+        if key not in run.prepared and len(run.prepared) >= _MOST_PREPARED:
+            run.prepared.clear()  # of code that makes a new one for each call
+
+        async def prepare() -> tuple[Calling[AIMessage], object]:
+            return await self._prepare_calling(run, chosen), (self, loop, chosen)  # keeps what the key names
+
+        calling, _ = await made_once(run.prepared, key, prepare)
         return calling.below(run, config)
 
     async def _prepare_calling(self, run: Run, chosen: ModelLike | None) -> Calling[AIMessage]:
