@@ -129,7 +129,8 @@ def create_voting(
     `failed`, `timed_out` or `abstained`.
 
     Voters are asked in waves. By default no voter is asked whose ballot cannot change the choice: of three
-    voters two are asked, and the third only if they disagree. `wave="all"` asks all voters at once, which
+    voters two are asked, and the third only if they disagree; of five three, and the fourth as soon as the
+    first two disagree. `wave="all"` asks all voters at once, which
     takes the least time, and cancels those that are not needed any more; `stop="all_votes"` hears all of
     them.
 
@@ -150,8 +151,9 @@ def create_voting(
             worker, which gets the question.
         ballot: the form of an answer: `BallotFormat`, or a mapping of `schema`, `field` and `normalise`.
         wave: how many voters are asked together: `lossless` (as many as one at a time would have asked
-            anyway), `all`, or a number. More than 1,000 are asked in parts of 1,000, one after another; once
-            the vote may stop, the parts that follow are not asked.
+            anyway, and a further one as soon as it is certain to be asked), `all`, or a number. More than
+            1,000 are asked in parts of 1,000, one after another; once the vote may stop, the parts that
+            follow are not asked.
         race: whether voters of a wave that are not needed any more are cancelled.
         shadow: hear all voters, and report what each of these stops would have saved and whether the choice
             would have been the same; True for the stops that fit the rule.
