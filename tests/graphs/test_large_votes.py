@@ -1,7 +1,6 @@
 """Large votes: each ballot is read once, and a wave that one superstep does not hold is asked in several."""
 
 import asyncio
-import json
 from collections.abc import Callable
 from typing import Any
 
@@ -277,9 +276,3 @@ def fails_once(name: str, asked: list[str]) -> Callable[[Any], Any]:
         return "a"
 
     return say
-
-
-async def test_a_vote_that_an_earlier_version_stored_goes_on() -> None:
-    """Its checkpoint has neither the voters of a wave that wait nor how many ended ok."""
-    state = {"voters": ["v0", "v1"], "branches": {}, "wave": [], "pending": []}
-    assert nodes.planned_voters(json.loads(json.dumps(state))) == (2, 0)

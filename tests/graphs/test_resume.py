@@ -134,7 +134,7 @@ async def test_records_of_another_version_are_refused_by_name(monkeypatch: pytes
     await graph.ainvoke(QUESTION, CONFIG)
     monkeypatch.undo()
     asked.clear()
-    message = r"thread '1' hold records of version 0 \(of langgraph-parallel \S+\), and this is version 2 "
+    message = r"thread '1' hold records of version 0 \(of langgraph-parallel \S+\), and this is version 3 "
     with pytest.raises(UsageError, match=message):
         await aredrive(graph, CONFIG)
     with pytest.raises(UsageError, match=message):
@@ -148,7 +148,7 @@ async def test_checkpoints_without_a_stamp_are_of_an_earlier_version() -> None:
     """Those that were stored before there were stamps."""
     graph = voting({"ann": fail}, checkpointer=InMemorySaver())
     await graph.ainvoke(QUESTION, CONFIG)
-    await graph.aupdate_state(CONFIG, {"stamp": {}}, as_node="close")
+    await graph.aupdate_state(CONFIG, {"stamp": {}}, as_node="tally")
     with pytest.raises(UsageError, match=r"records of version 0 \(of an earlier version of this package\)"):
         await aredrive(graph, CONFIG)
 
@@ -187,4 +187,4 @@ def test_a_change_of_the_records_changes_their_version() -> None:
                 (field, str(info.annotation)) for field, info in record.model_fields.items()
             )
     digest = hashlib.sha256(json.dumps(fields, sort_keys=True).encode()).hexdigest()[:12]
-    assert (stamp.RECORDS_VERSION, digest) == (2, "192c756b0abb")
+    assert (stamp.RECORDS_VERSION, digest) == (3, "192c756b0abb")

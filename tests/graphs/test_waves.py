@@ -293,9 +293,12 @@ async def test_where_ties_matter_a_trial_that_hides_one_is_not_the_same() -> Non
 
 
 def test_the_loop_is_in_the_drawing() -> None:
-    """Each wave is a fan-out: open to voter, voter to tally, and back or on to the close."""
+    """Each wave is a fan-out: open to voter, voter to tally, and back, or on to the end or a fallback."""
     edges = {(edge.source, edge.target) for edge in create_voting(voters=[len]).get_graph().edges}
-    assert {("open", "voter"), ("voter", "tally"), ("tally", "voter"), ("tally", "close")} <= edges
+    loop = {("open", "voter"), ("open", "tally"), ("voter", "tally"), ("tally", "voter")}
+    assert edges == {("__start__", "open"), *loop, ("tally", "__end__")}
+    drawn = create_voting(voters=[len], on_undecided=len).get_graph().edges
+    assert {("tally", "fallback"), ("fallback", "__end__")} <= {(edge.source, edge.target) for edge in drawn}
 
 
 async def test_first_to_answer_wins_a_race(model: str, server: ModelServer) -> None:

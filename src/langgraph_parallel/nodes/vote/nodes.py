@@ -183,6 +183,7 @@ def tally_node(settings: VoteSettings) -> Callable[..., Any]:
         now, later = count.rest_of_wave(rest, left, wave) if rest else count.first_or_next(left, wave)
         if now:
             return {"asking": _ask(count, now, later)}
+        count.ask([])  # the vote is over, but not for a fallback
         return {"asking": _nobody(later), **await _decide(poll, state)}
 
     return tally
