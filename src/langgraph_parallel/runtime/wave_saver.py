@@ -25,11 +25,8 @@ def wave_saver(saver: Any, place: str) -> Any:
         saver: stores them, and all of the graphs inside.
         place: the graph's `checkpoint_ns`.
     """
-    thin = copy.copy(saver)
-    try:
-        _Waves(saver, place).take_over(thin)
-    except AttributeError:  # an object with slots
-        return saver
+    thin, waves = copy.copy(saver), _Waves(saver, place)
+    thin.aput, thin.aput_writes = waves.aput, waves.aput_writes
     return thin
 
 
@@ -48,14 +45,6 @@ class _Waves:
         self._asked_for: set[str] = set()
         self._last: str | None = None
         self._versions: dict[str, Any] = {}
-
-    def take_over(self, saver: Any) -> None:
-        """Let a copy of the saver store as this says.
-
-        Raises:
-            AttributeError: its methods cannot be replaced.
-        """
-        saver.aput, saver.aput_writes = self.aput, self.aput_writes
 
     async def aput(
         self, config: RunnableConfig, checkpoint: Any, metadata: Any, new_versions: Mapping[str, Any]
