@@ -97,7 +97,7 @@ async def test_ballots_count_although_the_run_died_while_it_counted() -> None:
         await go.wait()
         return "done"
 
-    workers = {"vote": create_voting(voters={name: voter(name) for name in "abc"}), "hangs": hangs}
+    workers: Any = {"vote": create_voting(voters={name: voter(name) for name in "abc"}), "hangs": hangs}
     graph = create_sectioning(planner=both, worker=workers, checkpointer=saver)
     running = asyncio.ensure_future(graph.ainvoke(GIVEN, CONFIG))
     assert saver.dead is not None
