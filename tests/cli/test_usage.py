@@ -87,6 +87,8 @@ PYTHON = re.compile(r"\w=|\w\(.*\w=|pass \{|True|False|None|--(call-timeout|sect
             ["vote", "x", "--model", "openai:unpriced", "--budget-usd", "1"],
             "--budget-usd needs a price, and the price of unpriced is not known; set LANGGRAPH_",
         ),
+        (["vote", "x", "--trace", "most"], "'most' is not one of 'full', 'branches', 'graph'"),
+        (["review", "a.py", "--trace", ""], "'' is not one of 'full', 'branches', 'graph'"),
         (["frobnicate"], "frobnicate"),
         ([], "Missing command"),
     ],

@@ -1,8 +1,9 @@
-"""The README: its code runs, and what it says of the command is so."""
+"""The README and the documents: their code runs, and what they say of the command is so."""
 
 import ast
 import asyncio
 import re
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -10,23 +11,45 @@ import pytest
 
 from langgraph_parallel import errors
 from langgraph_parallel.cli import app
-from tests.support.server import ModelServer
+from tests.support.collector import Collector
+from tests.support.documents import LANGUAGES, ROOT, Block, blocks, run_shell
+from tests.support.server import ModelServer, Reply
+from tests.support.trace_sink import TraceSink
+from tests.support.traces import Traces, traces
 
-ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text()
-BLOCKS = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
+PYTHON, SHELL = blocks("python"), blocks("shell")
+VOTE = """
+import asyncio
+from langgraph_parallel import create_voting
+asyncio.run(create_voting(choices=["yes", "no"]).ainvoke({"question": "Is it?"}))
+"""
 
 
-@pytest.mark.parametrize("code", BLOCKS, ids=[block.strip().splitlines()[-1][:40] for block in BLOCKS])
+@pytest.fixture
+def sink(monkeypatch: pytest.MonkeyPatch) -> Iterator[Traces]:
+    """Receive the traces of whoever makes a tracer without a client."""
+    with traces() as sink:
+        monkeypatch.setattr("langchain_core.tracers.langchain.get_client", lambda: sink.client)
+        yield sink
+
+
+@pytest.mark.parametrize("block", PYTHON, ids=[block.id for block in PYTHON])
 def test_the_code_in_the_readme_runs(
-    code: str, model: str, server: ModelServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    block: Block,
+    model: str,
+    server: ModelServer,
+    sink: Traces,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """Every block is complete, and runs against a model server."""
+    """Every block, of the documents too, is complete, and runs against a model server."""
     monkeypatch.chdir(tmp_path)
     (tmp_path / "docs").mkdir()
     (tmp_path / "docs" / "my_aspect.md").write_text("# My aspect\n\nLook for it.\n")
+    (tmp_path / "chart.png").write_bytes(b"\x89PNG\r\n\x1a\n")
     names: dict[str, Any] = {"__name__": "__main__"}
-    compiled = compile(code, "README.md", "exec", flags=ast.PyCF_ALLOW_TOP_LEVEL_AWAIT)
+    compiled = compile(block.code, block.document, "exec", flags=ast.PyCF_ALLOW_TOP_LEVEL_AWAIT)
     running = eval(compiled, names)
     asyncio.run(running)
     if "limiter" not in names:  # a block that calls no model
@@ -36,6 +59,30 @@ def test_the_code_in_the_readme_runs(
             if "run_report" in names["out"]
             else names["out"]["findings"]
         )
+    assert bool(sink.arrived().runs) == ("LangChainTracer" in block.code)
+
+
+@pytest.mark.parametrize("block", SHELL, ids=[block.id for block in SHELL])
+def test_the_commands_in_the_documents_run(block: Block, model: str, server: ModelServer) -> None:
+    """Variables that a block sets do what it is there for: a model answers, and traces arrive."""
+    server.always(Reply(json={"rationale": "it is", "choice": "yes", "confidence": None}))
+    with Collector() as collector, TraceSink() as sink:
+        run_shell(
+            block,
+            {"http://127.0.0.1:8080/v1": server.url, "http://127.0.0.1:4318": collector.url},
+            then="" if "langgraph-parallel" in block.code else VOTE,
+            LANGSMITH_ENDPOINT=sink.url,
+            LANGGRAPH_PARALLEL_MODEL=model,
+        )
+    assert server.requests
+    assert bool(collector.spans) == ("OTEL_EXPORTER" in block.code)
+    assert bool(sink.runs) == ("LANGSMITH" in block.code and "LANGSMITH_OTEL_ONLY" not in block.code)
+
+
+def test_every_block_is_of_a_kind_that_is_run() -> None:
+    """A block in another language would be left out by the tests above."""
+    assert {block.language for block in blocks()} == LANGUAGES
+    assert {block.document for block in blocks()} >= {"README.md", "tracing.md", "local-models.md"}
 
 
 def test_the_output_in_the_readme_is_what_the_first_command_prints(

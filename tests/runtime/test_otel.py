@@ -1,15 +1,10 @@
 """OpenTelemetry, by LangSmith's exporter: the recipe of `docs/tracing.md`, with a collector on loopback."""
 
-import os
-import subprocess
-import sys
-from pathlib import Path
-
 from tests.support.collector import Collector, attributes
+from tests.support.documents import blocks, run_shell
 from tests.support.server import ModelServer, Reply
 from tests.support.trace_sink import TraceSink
 
-ROOT = Path(__file__).parents[2]
 SCRIPT = """
 import asyncio
 from tests.support.fans import GIVEN, nested
@@ -19,23 +14,17 @@ asyncio.run(nested(2, 3, "openai:test-model").ainvoke(GIVEN))
 
 def _run(server: ModelServer, collector: Collector, langsmith: TraceSink, **variables: str) -> None:
     """Run two votes in a process of their own, with the variables of the recipe."""
-    environment = {
-        **{name: text for name, text in os.environ.items() if not name.startswith("LANGSMITH_")},
-        "LANGSMITH_TRACING": "true",
-        "LANGSMITH_OTEL_ENABLED": "true",
-        "LANGSMITH_OTEL_ONLY": "true",
-        "OTEL_EXPORTER_OTLP_ENDPOINT": collector.url,
-        "LANGSMITH_ENDPOINT": langsmith.url,  # so that nothing can leave the machine; the recipe sets none
-        "OPENAI_BASE_URL": server.url,
-        "OPENAI_API_KEY": "sk-test-not-a-real-key",
-        "NO_PROXY": "127.0.0.1",
+    (recipe,) = [block for block in blocks("shell") if "OTEL_EXPORTER_OTLP_ENDPOINT" in block.code]
+    said = run_shell(
+        recipe,
+        {"http://127.0.0.1:4318": collector.url},
+        then=SCRIPT,
+        LANGSMITH_ENDPOINT=langsmith.url,  # so that nothing can leave the machine; the recipe sets none
+        OPENAI_BASE_URL=server.url,
+        OPENAI_API_KEY="sk-test-not-a-real-key",
         **variables,
-    }
-    done = subprocess.run(
-        [sys.executable, "-c", SCRIPT], cwd=ROOT, env=environment, capture_output=True, text=True, timeout=90
     )
-    assert done.returncode == 0, done.stderr
-    assert "Calling end() on an ended span" not in done.stderr
+    assert "Calling end() on an ended span" not in said
 
 
 def test_spans_for_graph_branches_and_calls_arrive(server: ModelServer) -> None:

@@ -12,7 +12,10 @@ from langchain_core.retrievers import BaseRetriever
 from langchain_core.runnables import RunnableLambda
 from langchain_core.tools import tool
 from langchain_openai import ChatOpenAI
+from langgraph.checkpoint.memory import InMemorySaver
+from langgraph.graph import END, START, StateGraph
 from pydantic import BaseModel, Field
+from typing_extensions import TypedDict
 
 from langgraph_parallel import (
     Ask,
@@ -22,6 +25,7 @@ from langgraph_parallel import (
     create_sectioning,
     create_voting,
 )
+from langgraph_parallel.control import rewind
 from tests.support.server import ModelServer, Reply
 from tests.support.traces import Traces, traces
 
@@ -34,6 +38,11 @@ def sink() -> Iterator[Traces]:
     """Receive traces."""
     with traces() as sink:
         yield sink
+
+
+class _State(TypedDict, total=False):
+    content: str
+    result: str
 
 
 class Mood(BaseModel):
@@ -149,12 +158,12 @@ async def test_names_numbers_and_statuses_stay(
 ) -> None:
     """A reader sees which branches ran, for how long, with how many tokens, and how they ended."""
     _serve(server)
-    graph = _everything(model, own, trace_contents=False)
+    graph = _everything(model, own, trace_contents=False).with_config(metadata={"team": "blue"})
     await _traced(graph, {"content": "canary-input"}, sink, tags=["nightly"], metadata={"customer": "acme"})
     (call,) = sink.named("sectioning[the ask]")
     metadata = call["extra"]["metadata"]
     assert (metadata["branch"], metadata["ls_model_name"]) == ("ask", "test-model")
-    assert (metadata["customer"], "nightly" in call["tags"]) == ("acme", True)
+    assert (metadata["customer"], metadata["team"], "nightly" in call["tags"]) == ("acme", "blue", True)
     assert metadata["usage_metadata"]["input_tokens"] == 10
     (failed,) = sink.named("sectioning[the bad request]")
     assert "OpenAIInvalidRequestError 400" in failed["error"]
@@ -219,6 +228,53 @@ async def test_reviews_and_guards(model: str, server: ModelServer, sink: Traces)
     await asyncio.to_thread(sink.arrived)
     arrived = json.dumps(list(sink.runs.values())).lower()
     assert [arrived[at - 60 : at + 60] for at in _found(arrived)] == []
+
+
+@pytest.mark.parametrize("contents", [True, False])
+async def test_a_redrive_and_an_update_are_runs_with_sizes(
+    model: str, server: ModelServer, sink: Traces, contents: bool
+) -> None:
+    """Neither writes the sections and the results of the run into a trace of its own."""
+    server.on("go wrong", Reply(status=400))
+    graph = create_sectioning(
+        planner=lambda content: [Section(id="a", title="a", content=content)],
+        worker=Ask("go wrong: {content}", model=model),
+        checkpointer=InMemorySaver(),
+        trace_contents=contents,
+    )
+    config: Any = {"configurable": {"thread_id": "1"}}
+    await graph.ainvoke({"content": "canary"}, config)
+    traced: Any = {**config, "callbacks": [sink.tracer], "metadata": {"customer": "acme"}}
+    await rewind(graph, traced)
+    await graph.aupdate_state(traced, {"content": "canary"}, as_node="plan")
+    await asyncio.to_thread(graph.update_state, traced, {"content": "canary"}, as_node="plan")
+    await asyncio.to_thread(sink.arrived)
+    sink.check_tree()
+    assert sink.names() == 3 * ["sectioningUpdateState"]
+    assert CANARY not in json.dumps(list(sink.runs.values()))
+    assert {run["extra"]["metadata"]["customer"] for run in sink.runs.values()} == {"acme"}
+    assert (await graph.aget_state(config)).values["content"] == "canary"
+
+
+async def test_a_graph_of_an_app_around_it_has_what_its_own_runs_have(model: str, sink: Traces) -> None:
+    """Its node got the input and returned the result; of what is inside of the node, nothing is said."""
+    ours = create_sectioning(
+        planner=lambda content: [Section(id="a", title="a", content=content)],
+        worker=Ask("{content}", model=model),
+        trace_contents=False,
+    )
+    builder: Any = StateGraph(_State)
+    builder.add_node("inside", ours)
+    builder.add_edge(START, "inside")
+    builder.add_edge("inside", END)
+    await _traced(builder.compile(name="app"), {"content": "canary"}, sink)
+    with_contents = {run["name"] for run in sink.runs.values() if CANARY in json.dumps(run)}
+    assert with_contents == {"app", "inside"}
+    (root,) = sink.children(None)
+    (node,) = sink.children(root["id"])
+    (graph,) = sink.children(node["id"])
+    assert (root["name"], node["name"]) == ("app", "inside")
+    assert CANARY not in json.dumps(graph)
 
 
 async def test_streamed_tokens_stay_out(model: str, server: ModelServer, sink: Traces) -> None:

@@ -20,6 +20,7 @@ from langgraph_parallel import (
     Ask,
     create_debate,
     create_labeling,
+    create_review,
     create_sectioning,
     create_voting,
 )
@@ -54,7 +55,7 @@ async def _run(graph: Any, given: Any, sink: Traces, **options: Any) -> Any:
 async def test_a_full_trace_has_two_runs_a_call_at_most(
     model: str, server: ModelServer, sink: Traces
 ) -> None:
-    """Sections, votes in sections, votes alone and labels: each branch and each call, and little else."""
+    """Sections, votes in sections, votes alone, labels, reviews: each branch and call, and little else."""
     for graph, given in (
         (flat(20, model), GIVEN),
         (nested(7, 3, model), GIVEN),
@@ -62,6 +63,7 @@ async def test_a_full_trace_has_two_runs_a_call_at_most(
         (create_voting(model=model, voters=6, wave=1, stop="all_votes"), {"question": "?"}),
         (create_labeling(model=model, labels=["a", "b"], voters=3), {"items": list("abcdefg")}),
         (create_debate(model=model, max_rounds=3), {"question": "?"}),
+        (create_review(model=model, voters=3, engines=False), {"files": {"a.py": "x = 1\n"}}),
     ):
         sink.runs.clear()
         server.requests.clear()

@@ -11,6 +11,7 @@ from langgraph_parallel.errors import UnknownPrice, UsageError
 from langgraph_parallel.runtime.limits import Limits, limits_from_environment, merge_limits
 from langgraph_parallel.runtime.models import check_model, default_model, model_name
 from langgraph_parallel.runtime.prices import check_prices
+from langgraph_parallel.runtime.trace_options import TraceLevel, level_of, shows_contents
 
 MODEL_HINT = "pass --model PROVIDER:MODEL, or set LANGGRAPH_PARALLEL_MODEL or OPENAI_API_KEY"
 _FIELDS = {
@@ -101,6 +102,19 @@ def check_model_options(model: str | None, *, offline: bool = False, limits: Lim
     if model is not None:
         _check_provider(model)
     _check_price(model, limits or Limits())
+
+
+def check_tracing(level: TraceLevel | None = None) -> None:
+    """Check what the environment says of traces.
+
+    Args:
+        level: of an option; the variable for it counts only without.
+
+    Raises:
+        UsageError: a variable has an invalid value.
+    """
+    level_of(level)
+    shows_contents()
 
 
 def has_model(model: str | None) -> bool:

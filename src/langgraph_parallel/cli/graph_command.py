@@ -5,7 +5,7 @@ import sys
 from collections.abc import Mapping
 from typing import Any
 
-from langgraph_parallel.cli.checks import check_model_options, limit_fields, make_limits
+from langgraph_parallel.cli.checks import check_model_options, check_tracing, limit_fields, make_limits
 from langgraph_parallel.cli.exit_codes import OK
 from langgraph_parallel.cli.options import Format, OfflineRunOptions, RunOptions
 from langgraph_parallel.cli.signals import stoppable
@@ -16,10 +16,11 @@ from langgraph_parallel.cli.writing import (
     report_no_result,
     write_text,
 )
+from langgraph_parallel.graphs.options import GraphOptions
 from langgraph_parallel.records import Branch
 from langgraph_parallel.report.run import run_summary
 from langgraph_parallel.report.wording import visible
-from langgraph_parallel.runtime.limits import Limits
+from langgraph_parallel.runtime.trace_options import check_level
 
 
 class GraphCommand:
@@ -33,11 +34,12 @@ class GraphCommand:
         self._options = options
         self._offline = isinstance(options, OfflineRunOptions) and options.offline
 
-    def check(self) -> Limits:
-        """Check the options before any work, and return the limits that they set.
+    def check(self) -> GraphOptions:
+        """Check the options before any work, and return those of the graph that they set.
 
         Raises:
-            UsageError: an option is not valid, or two contradict each other.
+            UsageError: an option or a variable of the environment is not valid, or two options contradict
+                each other.
         """
         options = self._options
         check_output(options.output)
@@ -50,7 +52,9 @@ class GraphCommand:
         )
         limits = make_limits(fields)
         check_model_options(options.model, offline=self._offline, limits=limits)
-        return limits
+        level = check_level(options.trace and options.trace.value)
+        check_tracing(level)
+        return {"limits": limits, "trace": level, "trace_contents": options.trace_contents}
 
     def run(self, graph: Any, inputs: Mapping[str, Any]) -> dict[str, Any]:
         """Run a graph with progress and statistics on standard error; a signal stops it gracefully.

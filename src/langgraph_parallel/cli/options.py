@@ -38,6 +38,14 @@ class ListFormat(StrEnum):
     json = "json"
 
 
+class Trace(StrEnum):
+    """What a trace holds."""
+
+    full = "full"
+    branches = "branches"
+    graph = "graph"
+
+
 ModelOption = Annotated[
     str | None,
     typer.Option(
@@ -91,6 +99,22 @@ BudgetCallsOption = Annotated[
 BudgetUsdOption = Annotated[
     float | None, typer.Option("--budget-usd", min=0, metavar="USD", help="Maximum cost in US dollars.")
 ]
+TraceOption = Annotated[
+    Trace | None,
+    typer.Option(
+        "--trace",
+        help="What a trace in LangSmith holds: every branch and call, one run for each branch, or the graph "
+        "and its own steps. Default: LANGGRAPH_PARALLEL_TRACE, else full.",
+    ),
+]
+TraceContentsOption = Annotated[
+    bool | None,
+    typer.Option(
+        "--trace-contents/--no-trace-contents",
+        help="Whether prompts, documents and answers may be in traces. "
+        "LANGGRAPH_PARALLEL_TRACE_CONTENTS=false keeps them out in any case.  [default: trace-contents]",
+    ),
+]
 QuietOption = Annotated[
     bool, typer.Option("--quiet", help="Print no progress and no run statistics on standard error.")
 ]
@@ -98,6 +122,14 @@ RuleOption = Annotated[
     str,
     typer.Option("--rule", metavar="RULE", help="Rule that decides the vote, such as 'threshold(0.7)'."),
 ]
+
+
+@dataclass(frozen=True, kw_only=True)
+class TraceOptions:
+    """The options that say what a trace holds."""
+
+    trace: TraceOption = None
+    trace_contents: TraceContentsOption = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -111,6 +143,8 @@ class RunOptions:
     concurrency: ConcurrencyOption = None
     budget_calls: BudgetCallsOption = None
     budget_usd: BudgetUsdOption = None
+    trace: TraceOption = None
+    trace_contents: TraceContentsOption = None
     quiet: QuietOption = False
 
 

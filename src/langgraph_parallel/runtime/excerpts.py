@@ -3,7 +3,7 @@
 The update of the state that a plan makes has sections without the long texts that are in the graph's input,
 and their excerpts: path in the section, digest of the text of the input, first and last place in it. The
 input of a nested graph comes without the texts of the section that it works on. The channels put them back,
-so that everybody else sees whole records: nodes, streams, `aget_state`.
+so that everybody else sees whole records: nodes, streams (`whole_streams`), `aget_state`.
 """
 
 import hashlib
@@ -93,28 +93,6 @@ def planned(before: Sequence[Section] | None, updates: Sequence[Any]) -> list[Se
         whole = [_restored(section, update["excerpts"].get(section.id, ())) for section in update["sections"]]
         sections = [*sections, *whole] if update["more"] else whole
     return sections
-
-
-def whole_updates(chunk: Any) -> Any:
-    """Return a part of a stream with whole sections, where it is an update that stores them.
-
-    Args:
-        chunk: of any stream mode of LangGraph.
-    """
-    payload = chunk[-1] if isinstance(chunk, tuple) else chunk
-    if not isinstance(payload, dict):
-        return chunk
-    if isinstance(payload.get("type"), str) and "data" in payload:  # the second version of streams
-        return {**chunk, "data": whole_updates(payload["data"])}
-    changed = {
-        node: {**update, "sections": planned(None, [update["sections"]])}
-        for node, update in payload.items()
-        if isinstance(update, dict) and is_stored_plan(update.get("sections"))
-    }
-    if not changed:
-        return chunk
-    whole = {**payload, **changed}
-    return (*chunk[:-1], whole) if isinstance(chunk, tuple) else whole
 
 
 def texts_of(sections: Iterable[Section]) -> dict[str, str]:

@@ -20,15 +20,16 @@ from langgraph_parallel.errors import InputError, UsageError
 from langgraph_parallel.records import Estimate
 from langgraph_parallel.reducers.completion import Completion, as_completion
 from langgraph_parallel.runtime.context import Context, as_context, current_context
-from langgraph_parallel.runtime.excerpts import hold_sources, whole_updates
+from langgraph_parallel.runtime.excerpts import hold_sources
 from langgraph_parallel.runtime.limits import PREFIX, Limits
 from langgraph_parallel.runtime.run import Run, find_run
 from langgraph_parallel.runtime.settings import as_settings
 from langgraph_parallel.runtime.stamp import check_stamp
 from langgraph_parallel.runtime.stored_once import nested_input
 from langgraph_parallel.runtime.trace_options import TraceLevel
-from langgraph_parallel.runtime.tracing import Traced
+from langgraph_parallel.runtime.tracing import Traced, traced_update
 from langgraph_parallel.runtime.wave_saver import wave_saver
+from langgraph_parallel.runtime.whole_streams import whole_updates, within_stream
 
 _CHECKPOINTER = "__pregel_checkpointer"
 """The config key under which LangGraph passes a checkpointer down to nested graphs."""
@@ -147,7 +148,8 @@ class ParallelGraph(CompiledStateGraph):  # type: ignore[type-arg]
         if run.outer is not None and self.governing.stores_waves:
             config = _storing_waves(config)
         traced = Traced.of(run, config, self.config, self.governing, self.as_context(context))
-        stream = traced.started(super().astream(input, run.within(traced.config), context=context, **kwargs))
+        inner = within_stream(run.within(traced.config), self.config)
+        stream = traced.started(super().astream(input, inner, context=context, **kwargs))
         with run.active():
             async with aclosing(cast("Any", stream)) as chunks:
                 async for chunk in chunks:
@@ -214,6 +216,16 @@ class ParallelGraph(CompiledStateGraph):  # type: ignore[type-arg]
             return super().get_state(config, subgraphs=subgraphs)
         finally:
             held.clear()
+
+    async def abulk_update_state(self, config: RunnableConfig, supersteps: Any) -> RunnableConfig:
+        """Update the state as LangGraph does. `aupdate_state` is built on this."""
+        with traced_update(config, self.config) as traced:
+            return await super().abulk_update_state(traced, supersteps)
+
+    def bulk_update_state(self, config: RunnableConfig, supersteps: Any) -> RunnableConfig:
+        """Update the state, as `abulk_update_state`."""
+        with traced_update(config, self.config) as traced:
+            return super().bulk_update_state(traced, supersteps)
 
     def as_context(self, context: Any) -> Context:
         """Return the runtime context as a record; without one, that of the enclosing run.

@@ -74,6 +74,8 @@ class Run:
         """What is to be said in the report; only that of the root counts."""
         self.tracing: Tracing | None = None
         """How the run is traced; only that of the root counts. None if no tracer listens."""
+        self.shows_contents = True
+        """Whether traces of this run may hold contents; those around it have a say."""
         self._from_graphs: list[Limits | None] = [built, *(outer._from_graphs if outer else ())]
         self._from_context: Limits | None = outer._from_context if outer else in_context
         self._from_environment: Limits = outer._from_environment if outer else limits_from_environment()

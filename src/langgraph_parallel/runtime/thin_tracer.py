@@ -45,9 +45,14 @@ def is_thinnable(handler: Any) -> bool:
     return not any(inspect.iscoroutinefunction(getattr(handler, name)) for name in (*_STARTS, *_ENDS))
 
 
+def is_thin(handler: Any) -> bool:
+    """Return whether a handler is a thin copy of a tracer."""
+    return hasattr(handler, "thin_of")
+
+
 def thin(handler: Any, tracing: Tracing) -> Any:
     """Return a handler as it takes part in an invocation: a tracer as a thin copy, others as they are."""
-    if not is_thinnable(handler):
+    if not is_thinnable(handler) or (is_thin(handler) and handler.thinned.tracing is tracing):
         return handler
     kind = type(handler)
     thinned = Thinned(tracing, counts=isinstance(handler, LangChainTracer))
@@ -221,7 +226,7 @@ def _given(event: str, place: Place, given: Any) -> Any:
         if place.role == "branch":
             return branch_input(given)
         is_inner = place.role == "step" or (place.role == "graph" and place.above is not None)
-        return payload.outline(given) if is_inner or not place.contents else given
+        return _outline(place, given) if is_inner or not place.contents else given
     if place.contents:
         return given
     if event == "on_chat_model_start":
@@ -240,12 +245,17 @@ def _result(event: str, place: Place, result: Any) -> Any:
             return payload.outline(result)
         if place.contents:
             return payload.own_output(result) if place.role == "graph" and place.above is not None else result
-        return payload.root_outline(result) if place.role == "graph" else payload.outline(result)
+        return payload.root_outline(result) if place.role == "graph" else _outline(place, result)
     if place.contents:
         return result
     if event == "on_llm_end":
         return payload.blank_result(result)
     return [] if event == "on_retriever_end" else payload.outline({"output": result})["output"]
+
+
+def _outline(place: Place, value: Any) -> dict[str, Any]:
+    """Return sizes by key where keys are those of a state; elsewhere they may be contents themselves."""
+    return payload.outline(value) if place.role in ("graph", "step") else payload.size_only(value)
 
 
 def _leave_out(tracer: Any, kwargs: dict[str, Any]) -> None:

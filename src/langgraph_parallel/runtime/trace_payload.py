@@ -9,7 +9,7 @@ from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, System
 from langchain_core.outputs import ChatGeneration, Generation, LLMResult
 
 from langgraph_parallel.records import Branch
-from langgraph_parallel.runtime.excerpts import is_stored_plan
+from langgraph_parallel.runtime.excerpts import is_stored_plan, with_texts
 
 _BELOW = frozenset({"branches", "sections", "run_report", "calls", "ballots"})
 """Keys of a graph's output that its branches have in their own runs, or that only count."""
@@ -63,7 +63,12 @@ def outline(value: Any) -> dict[str, Any]:
     {'content': '3 characters', 'sections': '2 items'}
     """
     if isinstance(value, Mapping) and len(value) <= _MOST_KEYS and all(map(_is_name, value)):
-        return {key: _size(one["sections"] if is_stored_plan(one) else one) for key, one in value.items()}
+        return {key: _size(_as_given(one)) for key, one in value.items()}
+    return size_only(value)
+
+
+def size_only(value: Any) -> dict[str, Any]:
+    """Return the size of a value."""
     return {"value": _size(value)}
 
 
@@ -219,6 +224,11 @@ def _blank_generation(generation: Any) -> Any:
     return ChatGeneration(
         message=AIMessage(_size(message.content), id=message.id, usage_metadata=usage, response_metadata=kept)
     )
+
+
+def _as_given(value: Any) -> Any:
+    """Return what is stored in parts: the sections of an update, or a part of an input with its texts."""
+    return value["sections"] if is_stored_plan(value) else with_texts(value)
 
 
 def _is_name(key: Any) -> bool:

@@ -1,7 +1,7 @@
 """The traces of one invocation of a graph: tracers in its config are replaced by thin copies of them."""
 
-from collections.abc import AsyncIterator, Mapping
-from contextlib import aclosing
+from collections.abc import AsyncIterator, Iterator, Mapping
+from contextlib import aclosing, contextmanager
 from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 from langchain_core.callbacks import AsyncCallbackManager, BaseCallbackManager
@@ -9,10 +9,11 @@ from langchain_core.runnables import RunnableConfig
 from langchain_core.runnables.config import var_child_runnable_config
 from langchain_core.tracers.langchain import LangChainTracer
 from langsmith import uuid7
+from langsmith.utils import tracing_is_enabled
 
 from langgraph_parallel.runtime.context import Context
 from langgraph_parallel.runtime.run import Run
-from langgraph_parallel.runtime.thin_tracer import is_thinnable, thin_callbacks
+from langgraph_parallel.runtime.thin_tracer import is_thin, is_thinnable, thin_callbacks
 from langgraph_parallel.runtime.thinning import GraphRun, Tracing, count_of
 from langgraph_parallel.runtime.trace_options import level_of, shows_contents
 
@@ -41,6 +42,9 @@ class Traced(NamedTuple):
     ) -> "Traced":
         """Prepare the traces of an invocation.
 
+        Tracers around the outermost graph are thin for all of its levels. A graph inside of it may be
+        followed by others: those in its own config, or in that of a function that calls it.
+
         Args:
             run: of the invocation.
             config: of the caller.
@@ -53,31 +57,62 @@ class Traced(NamedTuple):
         """
         given: RunnableConfig = config or {}
         contents = shows_contents(context.trace_contents, built.trace_contents)
+        run.shows_contents = contents and (run.outer is None or run.outer.shows_contents)
         level = level_of(context.trace, built.trace)
-        if run.outer is not None:
-            return cls(_as_graph(given, run, built, contents=contents))
+        if run.outer is not None and not _adds_tracers(given, bound):
+            return cls(_as_graph(given, run, built))
         if (callbacks := _found_callbacks(given, bound)) is None:
             return cls(config)
-        count, chosen = count_of(_trace_of(callbacks)), _chosen(given, callbacks)
-        run.tracing = Tracing(level, contents, count, run.note, chosen)
+        tracing = run.root.tracing
+        if tracing is None:
+            count, chosen = count_of(_trace_of(callbacks)), _chosen(given, bound, callbacks)
+            tracing = run.root.tracing = Tracing(level, run.shows_contents, count, run.note, chosen)
         is_enclosed = bool((var_child_runnable_config.get() or {}).get("callbacks"))
-        thin: RunnableConfig = {**given, "callbacks": thin_callbacks(callbacks, run.tracing)}
-        return cls(_as_graph(thin, run, built, contents=contents), is_enclosed)
+        thin: RunnableConfig = {**given, "callbacks": thin_callbacks(callbacks, tracing)}
+        return cls(_as_graph(thin, run, built), is_enclosed)
 
     def started(self, stream: AsyncIterator[Any]) -> AsyncIterator[Any]:
         """Return a stream that begins without the callbacks around it: LangGraph would unite them."""
         return _without_callbacks(stream) if self.is_enclosed else stream
 
 
+@contextmanager
+def traced_update(config: RunnableConfig, bound: RunnableConfig | None) -> Iterator[RunnableConfig]:
+    """Trace an update of a stored state: one run with the sizes of what is written.
+
+    A redrive writes what earlier traces hold, and whoever it belongs to may keep it out of these.
+
+    Args:
+        config: of the caller.
+        bound: to the graph by `with_config`.
+
+    Yields:
+        the config of the update.
+    """
+    if (callbacks := _found_callbacks(config, bound)) is None:
+        yield config
+        return
+    count, chosen = count_of(_trace_of(callbacks)), _chosen(config, bound, callbacks)
+    tracing = Tracing("graph", contents=False, count=count, note=lambda remark: None, allowed=chosen)
+    with _no_callbacks_around():
+        yield {**config, "callbacks": thin_callbacks(callbacks, tracing)}
+
+
+@contextmanager
+def _no_callbacks_around() -> Iterator[None]:
+    around = dict(var_child_runnable_config.get() or {})
+    around.pop("callbacks", None)
+    token = var_child_runnable_config.set(cast("RunnableConfig", around))
+    try:
+        yield
+    finally:
+        var_child_runnable_config.reset(token)
+
+
 async def _without_callbacks(stream: AsyncIterator[Any]) -> AsyncIterator[Any]:
     async with aclosing(cast("Any", stream)) as chunks:
-        around = dict(var_child_runnable_config.get() or {})
-        around.pop("callbacks", None)
-        token = var_child_runnable_config.set(cast("RunnableConfig", around))
-        try:
+        with _no_callbacks_around():
             first = await anext(chunks, _END)
-        finally:
-            var_child_runnable_config.reset(token)
         if first is _END:
             return
         yield first
@@ -85,13 +120,13 @@ async def _without_callbacks(stream: AsyncIterator[Any]) -> AsyncIterator[Any]:
             yield chunk
 
 
-def _as_graph(config: RunnableConfig, run: Run, built: "Governing", *, contents: bool) -> RunnableConfig:
+def _as_graph(config: RunnableConfig, run: Run, built: "Governing") -> RunnableConfig:
     """Return the config with the id of the graph's run, by which its trace knows it."""
     tracing = run.root.tracing
     if tracing is None:
         return config
     run_id = config.get("run_id") or uuid7()
-    tracing.graphs[run_id] = GraphRun(frozenset({"plan", built.close_node}), contents)
+    tracing.graphs[run_id] = GraphRun(frozenset({"plan", built.close_node}), run.shows_contents)
     return {**config, "run_id": run_id}
 
 
@@ -104,9 +139,9 @@ def _trace_of(callbacks: Any) -> object:
     return object()
 
 
-def _chosen(config: RunnableConfig, callbacks: Any) -> frozenset[str]:
+def _chosen(config: RunnableConfig, bound: RunnableConfig | None, callbacks: Any) -> frozenset[str]:
     """Return the names of the metadata that the caller has chosen for traces."""
-    chosen = set(config.get("metadata") or {})
+    chosen = {name for each in (config, bound or {}) for name in each.get("metadata") or {}}
     if isinstance(callbacks, BaseCallbackManager):
         chosen |= set(callbacks.metadata)
     handlers = callbacks.handlers if isinstance(callbacks, BaseCallbackManager) else callbacks
@@ -140,10 +175,30 @@ def _found_callbacks(config: RunnableConfig, bound: RunnableConfig | None) -> An
     found = AsyncCallbackManager.configure(given).handlers
     if not any(map(is_thinnable, found)):
         return None
-    if isinstance(given, BaseCallbackManager):
-        return given
-    listed = list(given or [])
-    return [*listed, *(one for one in found if isinstance(one, LangChainTracer) and one not in listed)]
+    known = given.handlers if isinstance(given, BaseCallbackManager) else list(given or [])
+    added = [one for one in found if isinstance(one, LangChainTracer) and one not in known]
+    if not isinstance(given, BaseCallbackManager):
+        return [*known, *added]
+    manager = given.copy() if added else given
+    for handler in added:
+        manager.add_handler(handler)
+    return manager
+
+
+def _adds_tracers(config: RunnableConfig, bound: RunnableConfig | None) -> bool:
+    """Return whether tracers follow a graph inside of a run that do not follow the run.
+
+    Args:
+        config: of the caller.
+        bound: to the graph by `with_config`.
+    """
+    every: list[Any] = []
+    for each in (config, bound, var_child_runnable_config.get()):
+        if callbacks := each and each.get("callbacks"):
+            every += callbacks.handlers if isinstance(callbacks, BaseCallbackManager) else callbacks
+    if any(not is_thin(handler) and is_thinnable(handler) for handler in every):
+        return True
+    return bool(tracing_is_enabled()) and not any(isinstance(handler, LangChainTracer) for handler in every)
 
 
 def _with_own(given: Any, own: Any) -> BaseCallbackManager:

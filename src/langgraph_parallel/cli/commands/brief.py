@@ -57,9 +57,9 @@ def brief(
     from langgraph_parallel.report.wording import visible
 
     command = GraphCommand(options)
-    limits = command.check()
+    shared = command.check()
     arguments: Any = {} if language is None else {"language": language}
-    graph = create_briefing(model=options.model, offline=options.offline, limits=limits, **arguments)
+    graph = create_briefing(model=options.model, offline=options.offline, **shared, **arguments)
     documents = read_documents(paths, include=include or [], exclude=exclude or [], use="brief on")
     result = command.run(graph, {"documents": documents.texts})
     for skipped in documents.skipped if not options.quiet else []:

@@ -62,12 +62,12 @@ def feedback(
     from langgraph_parallel.nodes.catalogue.feedback import DIMENSIONS
 
     command = GraphCommand(options)
-    limits = command.check()
+    shared = command.check()
     names = split_names(dimensions)
     if names is not None:
         check_names(names, "--dimensions", known=DIMENSIONS)
     arguments: Any = {} if names is None else {"dimensions": names}
-    graph = create_feedback(model=options.model, offline=options.offline, limits=limits, **arguments)
+    graph = create_feedback(model=options.model, offline=options.offline, **shared, **arguments)
     result = command.run(graph, {"texts": read_table(path, column)})
     if format is TableFormat.csv and result["csv"] is not None:
         write_text(result["csv"], options.output)

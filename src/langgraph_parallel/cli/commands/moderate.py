@@ -71,7 +71,7 @@ def moderate(
     from langgraph_parallel.prompts import list_prompts
 
     command = GraphCommand(options)
-    limits = command.check()
+    shared = command.check()
     chosen = split_names(checks)
     if chosen is not None:
         check_names(chosen, "--checks", known=list_prompts("moderation/checks"))
@@ -79,7 +79,7 @@ def moderate(
         with naming("--region"):
             check_region(region)
     graph = create_moderation(
-        model=options.model, offline=options.offline, checks=chosen, region=region, limits=limits
+        model=options.model, offline=options.offline, checks=chosen, region=region, **shared
     )
     result = command.run(graph, {"text": read_text(path, use="moderate")})
     code = command.write(result, "moderation", format)

@@ -52,7 +52,7 @@ def research(
     from langgraph_parallel.graphs.research import create_research
 
     command = GraphCommand(options)
-    limits = command.check()
+    shared = command.check()
     check_not_empty(question, "QUESTION")
     if not paths:
         raise UsageError("research needs documents; give files or folders to search, after the question")
@@ -61,7 +61,7 @@ def research(
         offline=options.offline,
         max_topics=max_topics,
         max_rounds=max_rounds,
-        limits=limits,
+        **shared,
     )
     files = read_documents(paths, use="search")
     return command.write(command.run(graph, {"question": question, "files": files.texts}), "research", format)

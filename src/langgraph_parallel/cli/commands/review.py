@@ -16,6 +16,7 @@ from langgraph_parallel.cli.options import (
     OfflineOption,
     OutputOption,
     TimeoutOption,
+    TraceOptions,
     spell_out,
     split_names,
 )
@@ -149,8 +150,8 @@ ResumeOption = Annotated[
     typer.Option(
         "--resume",
         metavar="RUN",
-        help="Resume an earlier run: ask only for what is missing or failed. A new --model, --completion or "
-        "limit replaces the one of the run.",
+        help="Resume an earlier run: ask only for what is missing or failed. A new --model, --completion, "
+        "limit or option of traces replaces the one of the run.",
     ),
 ]
 KeepOption = Annotated[
@@ -197,6 +198,7 @@ def review(
     keep: KeepOption = True,
     *,
     limits: LimitOptions,
+    traces: TraceOptions,
 ) -> int:
     """Review code: models and static engines vote on each aspect.
 
@@ -215,6 +217,8 @@ def review(
         reconcile=reconcile,
         completion=completion,
         limits=limit_fields(**asdict(limits)),
+        trace=traces.trace and traces.trace.value,
+        trace_contents=traces.trace_contents,
     )
     code = source.Source(paths or [], diff, include or [], exclude or [])
     report = destination.Destination(format, output, summary, fail_on)

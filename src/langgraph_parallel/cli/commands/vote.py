@@ -55,12 +55,10 @@ def vote(
     from langgraph_parallel.report.voting import verdict_markdown
 
     command = GraphCommand(options)
-    limits = command.check()
+    shared = command.check()
     names = split_names(choices)
     _check_vote(question, options.model, names, rule, stop)
-    graph = create_voting(
-        model=options.model, voters=voters, choices=names, rule=rule, stop=stop, limits=limits
-    )
+    graph = create_voting(model=options.model, voters=voters, choices=names, rule=rule, stop=stop, **shared)
     result = command.run(graph, {"question": question})
     code = command.write({**result, "markdown": verdict_markdown(result["verdict"])}, "verdict", format)
     return code if code != OK or result["verdict"].decided else FOUND

@@ -67,7 +67,7 @@ def review(options: ReviewOptions, source: Source, destination: Destination, *, 
 def resume(
     id: str, options: ReviewOptions, source: Source, destination: Destination, *, estimate: bool
 ) -> int:
-    """Resume an earlier run by its own options; a model, a completion policy or limits given now win.
+    """Resume an earlier run by its own options; a model, a policy, limits and traces given now win.
 
     Args:
         id: of the run, or its beginning.
@@ -133,6 +133,8 @@ def _merge(kept: KeptRun, options: ReviewOptions) -> ReviewOptions:
         model=options.model or stored.model,
         completion=options.completion or stored.completion,
         limits={**stored.limits, **options.limits},
+        trace=options.trace or stored.trace,
+        trace_contents=stored.trace_contents if options.trace_contents is None else options.trace_contents,
     )
 
 

@@ -10,6 +10,7 @@ from langgraph_parallel.cli.checks import (
     MODEL_HINT,
     check_model_options,
     check_names,
+    check_tracing,
     exclude_each_other,
     has_model,
     make_limits,
@@ -22,6 +23,7 @@ from langgraph_parallel.offline import installed_engines
 from langgraph_parallel.reducers.completion import as_completion
 from langgraph_parallel.runtime.limits import Limits
 from langgraph_parallel.runtime.models import require_model
+from langgraph_parallel.runtime.trace_options import check_level
 
 
 @dataclass(frozen=True)
@@ -40,6 +42,8 @@ class ReviewOptions:
     reconcile: bool = False
     completion: str | None = None
     limits: Mapping[str, Any] = field(default_factory=dict)
+    trace: str | None = None
+    trace_contents: bool | None = None
 
     def build(self, checkpointer: Any = None) -> CompiledStateGraph[Any, Any, Any, Any]:
         """Check the options and build the graph.
@@ -55,6 +59,8 @@ class ReviewOptions:
             aspects = as_aspects(self.aspects)
         with naming("--completion"):
             completion = as_completion(self.completion)
+        level = check_level(self.trace)
+        check_tracing(level)
         return create_review(
             model=self.model,
             aspects=aspects,
@@ -65,6 +71,8 @@ class ReviewOptions:
             limits=limits,
             completion=completion,
             checkpointer=checkpointer,
+            trace=level,
+            trace_contents=self.trace_contents,
         )
 
     def _check_voters(self, limits: Limits) -> None:
