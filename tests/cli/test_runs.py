@@ -44,7 +44,7 @@ def last() -> Any:
 
 def stored() -> bytes:
     """Return everything that the disk holds of the runs."""
-    return b"".join(path.read_bytes() for path in RunStore().path.parent.iterdir())
+    return b"".join(path.read_bytes() for path in RunStore().path.parent.rglob("*") if path.is_file())
 
 
 def wait_for_checkpoints(process: "subprocess.Popen[str]", server: ModelServer) -> None:
@@ -55,7 +55,8 @@ def wait_for_checkpoints(process: "subprocess.Popen[str]", server: ModelServer) 
     while stored_branches < 4:  # two votes that were opened, and two voters that were heard
         assert process.poll() is None
         time.sleep(0.02)
-        with contextlib.closing(sqlite3.connect(RunStore().path, timeout=PATIENCE)) as connection:
+        file = RunStore().files.checkpoints(last().id)
+        with contextlib.closing(sqlite3.connect(file, timeout=PATIENCE)) as connection:
             stored_branches = int(connection.execute(query).fetchone()[0])
 
 
@@ -118,7 +119,7 @@ def test_a_run_that_died_before_a_checkpoint_is_finished_by_resume(
     expected = set(prompts(server))
     died = subprocess.run(
         [sys.executable, "-m", "tests.support.dying_cli", "1,2,3,4,5,6,7", *REVIEW, "--model", model],
-        env=os.environ | {"PYTHONPATH": str(ROOT)},
+        env=os.environ | {"PYTHONPATH": f"{ROOT}{os.pathsep}{ROOT / 'src'}"},
         capture_output=True,
         check=True,
     )
@@ -173,7 +174,7 @@ async def test_a_cancelled_write_does_not_lock_the_file() -> None:
     """A run can be recorded as stopped although its last checkpoint was cancelled before the commit."""
     store = RunStore()
     kept = store.begin("review app.py", {})
-    async with store.checkpointer() as saver:
+    async with store.checkpointer(kept.id) as saver:
         await saver.setup()
         cursor = await saver.conn.executemany(
             "INSERT INTO writes (thread_id, checkpoint_id, task_id, idx, channel) VALUES (?, ?, ?, ?, ?)",
@@ -197,7 +198,7 @@ async def test_a_write_that_goes_on_does_not_lock_the_file() -> None:
             await saver.aput_writes(config, [("channel", "value")], "task")
             has_begun.set()
 
-    async with store.checkpointer() as saver:
+    async with store.checkpointer(kept.id) as saver:
         writer = asyncio.create_task(write_on(saver))
         await has_begun.wait()
     writer.cancel()
@@ -220,14 +221,14 @@ def test_runs_can_be_forgotten(model: str, server: ModelServer, capsys: pytest.C
     server.on("reviewer 2 ", Reply(status=418))
     for _ in range(2):
         assert run([*REVIEW, "--model", model]) == 0
-    assert b"xyzzy" in stored()
+    assert all(RunStore().files.checkpoints(kept.id).exists() for kept in RunStore().all())
     capsys.readouterr()
     assert run(["runs", "--forget", last().id]) == 0
     assert capsys.readouterr().out == "forgot 1 run\n"
     assert run(["runs", "--forget", "all"]) == 0
     assert run(["runs"]) == 0
     assert capsys.readouterr().out == "forgot 1 run\nno runs are kept\n"
-    assert b"xyzzy" not in RunStore().path.read_bytes()
+    assert [path for path in RunStore().path.parent.rglob("*") if path.is_file()] == [RunStore().path]
 
 
 def test_runs_are_listed_as_json(model: str, capsys: pytest.CaptureFixture[str]) -> None:

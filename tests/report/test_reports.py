@@ -192,14 +192,14 @@ def test_json_reads_back_and_fits_its_documented_schema() -> None:
     assert ReviewDocument.model_validate_json(text).findings == [finding()]
 
 
-def sarif(*findings: Finding) -> dict[str, Any]:
+def sarif(*findings: Finding, root: Path | None = None) -> dict[str, Any]:
     """Return a SARIF log of these findings, with all optional parts."""
     coverage = Coverage(
         files=["app.py"], lines=1, skipped=[Skipped(path="a b.png", reason="binary")],
         not_reviewed=[Skipped(path="c.py", reason="limit", by="style")],
         unread=[Skipped(path="/abs/d.py", reason="syntax", by="ruff")],
     )  # fmt: skip
-    log: dict[str, Any] = json.loads(sarif_report(review(*findings, coverage=coverage), run()))
+    log: dict[str, Any] = json.loads(sarif_report(review(*findings, coverage=coverage), run(), root=root))
     return log
 
 
@@ -230,11 +230,12 @@ def test_sarif_contains_what_code_hosts_show() -> None:
 @pytest.mark.skipif(
     "SARIF_SCHEMA" not in os.environ, reason="SARIF_SCHEMA does not name the official schema; CI has it"
 )
+@pytest.mark.parametrize("root", [None, Path("/a repository")])
 @pytest.mark.parametrize("count", [0, 2])
-def test_sarif_is_valid_by_the_official_schema(count: int) -> None:
+def test_sarif_is_valid_by_the_official_schema(count: int, root: Path | None) -> None:
     """A log with findings and a log without fit the schema of SARIF 2.1.0."""
     schema = json.loads(Path(os.environ["SARIF_SCHEMA"]).read_text())
-    log = sarif(*[finding(rule="S602"), finding(path="b.py", message=HOSTILE)][:count])
+    log = sarif(*[finding(rule="S602"), finding(path="b.py", message=HOSTILE)][:count], root=root)
     validator = jsonschema.validators.validator_for(schema)(schema)
     assert [error.message for error in validator.iter_errors(log)] == []
     broken = log | {"version": "1.0"}

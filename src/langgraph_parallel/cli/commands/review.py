@@ -155,7 +155,12 @@ ResumeOption = Annotated[
     ),
 ]
 KeepOption = Annotated[
-    bool, typer.Option("--keep/--no-keep", help="Keep the run on disk until it is done, for --resume.")
+    bool | None,
+    typer.Option(
+        "--keep/--no-keep",
+        help="Keep the report on disk too, for 'runs --show RUN', or nothing at all. Default: keep the run "
+        "until it is done, for --resume.",
+    ),
 ]
 
 
@@ -195,7 +200,7 @@ def review(
     completion: CompletionOption = None,
     estimate: EstimateOption = False,
     resume: ResumeOption = None,
-    keep: KeepOption = True,
+    keep: KeepOption = None,
     *,
     limits: LimitOptions,
     traces: TraceOptions,

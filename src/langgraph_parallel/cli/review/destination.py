@@ -7,6 +7,7 @@ from pathlib import Path
 
 from langgraph_parallel.cli.commands.review import ReviewFormat, Severity, Summary
 from langgraph_parallel.cli.exit_codes import FOUND, INTERRUPTED, OK
+from langgraph_parallel.cli.input.repository import root_of
 from langgraph_parallel.cli.writing import (
     check_output,
     color_for,
@@ -18,7 +19,7 @@ from langgraph_parallel.cli.writing import (
 from langgraph_parallel.records import SEVERITIES, Review, RunReport
 from langgraph_parallel.report.review.json import json_report
 from langgraph_parallel.report.review.markdown import markdown_report
-from langgraph_parallel.report.review.sarif import sarif_report
+from langgraph_parallel.report.review.sarif import paths_in, sarif_report
 from langgraph_parallel.report.review.text import text_report
 from langgraph_parallel.report.run import run_summary
 
@@ -42,15 +43,20 @@ class Destination:
         """
         check_output(self.output)
 
-    def write(self, review: Review | None, run: RunReport) -> int:
+    def write(self, review: Review | None, run: RunReport, folder: Path) -> int:
         """Write the report and the run statistics; without a review, why there is none.
+
+        Args:
+            review: the review.
+            run: its statistics.
+            folder: that relative paths of the review start from.
 
         Returns:
             The exit code.
         """
         if review is None:
             return report_no_result("review", run)
-        text = self._renderer()(review, run if self.summary is Summary.report else None)
+        text = self._renderer(folder)(review, run if self.summary is Summary.report else None)
         write_text(text, self.output)
         if run.status == "failed" and not review.interrupted:
             return report_failed_run(run)
@@ -58,13 +64,15 @@ class Destination:
             sys.stderr.write("\n" + run_summary(run, width=width_for(self.output)))
         return self._exit_code(review)
 
-    def _renderer(self) -> Renderer:
+    def _renderer(self, folder: Path) -> Renderer:
         width, color = width_for(self.output), color_for(self.output)
         renderers: dict[ReviewFormat, Renderer] = {
             ReviewFormat.text: lambda review, run: text_report(review, run, width=width, color=color),
             ReviewFormat.markdown: markdown_report,
             ReviewFormat.json: json_report,
-            ReviewFormat.sarif: sarif_report,
+            ReviewFormat.sarif: lambda review, run: sarif_report(
+                review, run, root=root_of(paths_in(review), folder), folder=folder
+            ),
         }
         return renderers[self.format]
 

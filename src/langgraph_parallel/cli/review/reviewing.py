@@ -1,10 +1,10 @@
 """A review from its options to its exit code. The run is kept on disk until it is done."""
 
 import asyncio
-import contextlib
 import dataclasses
 import sys
-from collections.abc import AsyncIterator, Callable, Coroutine
+from collections.abc import Callable, Coroutine
+from pathlib import Path
 from typing import Any
 
 from langchain_core.runnables import RunnableConfig
@@ -12,27 +12,29 @@ from langchain_core.runnables import RunnableConfig
 from langgraph_parallel.cli.checks import exclude_each_other
 from langgraph_parallel.cli.exit_codes import OK
 from langgraph_parallel.cli.review.destination import Destination
-from langgraph_parallel.cli.review.following import Graph, Result, resume_review, run_review
+from langgraph_parallel.cli.review.following import Result, resume_review, run_review
 from langgraph_parallel.cli.review.progress import ProgressDisplay
 from langgraph_parallel.cli.review.settings import ReviewOptions
-from langgraph_parallel.cli.review.source import Source
+from langgraph_parallel.cli.review.source import Code, Source
+from langgraph_parallel.cli.run_files import RunStoreError
 from langgraph_parallel.cli.run_store import KeptRun, RunStore
 from langgraph_parallel.cli.writing import write_text
 from langgraph_parallel.control import aestimate
 from langgraph_parallel.errors import CompletionError, UsageError
 from langgraph_parallel.records import Estimate
+from langgraph_parallel.report.review.json import json_report
 from langgraph_parallel.report.review.wording import headline
 from langgraph_parallel.report.wording import count
 
 
-def review(options: ReviewOptions, source: Source, destination: Destination, *, keep: bool) -> int:
+def review(options: ReviewOptions, source: Source, destination: Destination, *, keep: bool | None) -> int:
     """Review code and write the report.
 
     Args:
         options: the review.
         source: the code.
         destination: of the report.
-        keep: whether to keep the run on disk until it is done.
+        keep: whether to keep the run on disk; None to keep it until it is done.
 
     Returns:
         The exit code.
@@ -44,24 +46,27 @@ def review(options: ReviewOptions, source: Source, destination: Destination, *, 
     """
     destination.check()
     options.build()  # report unusable options before reading anything
-    inputs = source.read()
-    store = RunStore() if keep else None
-    kept = store.begin(source.command, dataclasses.asdict(options)) if store else None
+    code = source.read()
+    if keep is False:
+        return destination.write(*asyncio.run(_run_unkept(options, code)), code.folder)
+    store = RunStore()
+    settings = dataclasses.asdict(options)
+    kept = store.begin(source.command, settings, base=str(code.folder), keep=keep is True)
 
     async def run() -> Result:
-        async with _open_graph(options, store) as graph:
-            config: RunnableConfig = {"configurable": {"thread_id": kept.id}} if kept else {}
+        async with store.checkpointer(kept.id) as checkpointer:
+            config: RunnableConfig = {"configurable": {"thread_id": kept.id}}
             with ProgressDisplay() as progress:
-                return await run_review(graph, inputs, config, progress)
+                return await run_review(options.build(checkpointer), code.inputs, config, progress)
 
-    if store is None or kept is None:
-        return destination.write(*asyncio.run(run()))
     try:
-        result = _run_kept(store, kept.id, run)
+        result = _run_kept(store, kept, run)
+    except RunStoreError:
+        raise
     except UsageError:
         store.forget(kept.id)  # raised before any call, so there is nothing to resume
         raise
-    return destination.write(*result)
+    return destination.write(*result, code.folder)
 
 
 def resume(
@@ -93,14 +98,15 @@ def resume(
     merged = _merge(kept, options)
 
     async def run() -> Result:
-        async with _open_graph(merged, store) as graph:
+        async with store.checkpointer(kept.id) as checkpointer:
+            graph = merged.build(checkpointer)
             with ProgressDisplay() as progress:
                 config: RunnableConfig = {"configurable": {"thread_id": kept.id}}
                 if not (await graph.aget_state(config)).values:
                     raise UsageError(f"run {kept.id} ended before anything was stored; start it again")
                 return await resume_review(graph, config, progress)
 
-    return destination.write(*_run_kept(store, kept.id, run))
+    return destination.write(*_run_kept(store, kept, run), Path(kept.base or kept.folder))
 
 
 def print_estimate(options: ReviewOptions, source: Source, destination: Destination) -> int:
@@ -114,7 +120,7 @@ def print_estimate(options: ReviewOptions, source: Source, destination: Destinat
     """
     destination.check()
     graph = options.build()
-    estimate: Estimate = asyncio.run(aestimate(graph, source.read()))
+    estimate: Estimate = asyncio.run(aestimate(graph, source.read().inputs))
     calls = count(estimate.calls, "call")
     requests = count(estimate.most_calls, "request")
     tokens = f"{estimate.input_tokens:,} tokens in and {estimate.output_tokens:,} out at most"
@@ -138,36 +144,39 @@ def _merge(kept: KeptRun, options: ReviewOptions) -> ReviewOptions:
     )
 
 
-@contextlib.asynccontextmanager
-async def _open_graph(options: ReviewOptions, store: RunStore | None) -> AsyncIterator[Graph]:
-    if store is None:
-        yield options.build()
-        return
-    async with store.checkpointer() as checkpointer:
-        yield options.build(checkpointer)
+async def _run_unkept(options: ReviewOptions, code: Code) -> Result:
+    with ProgressDisplay() as progress:
+        return await run_review(options.build(), code.inputs, {}, progress)
 
 
-def _run_kept(store: RunStore, id: str, run: Callable[[], Coroutine[Any, Any, Result]]) -> Result:
+def _run_kept(store: RunStore, kept: KeptRun, run: Callable[[], Coroutine[Any, Any, Result]]) -> Result:
     """Run, record how it ended, and print how to resume it."""
     try:
         result: Result = asyncio.run(run())
     except CompletionError as error:
-        _record_end(store, id, "partial", str(error))
+        _record_end(store, kept, "partial", str(error))
         raise
     except KeyboardInterrupt:
-        _record_end(store, id, "stopped", "cancelled")
+        _record_end(store, kept, "stopped", "cancelled")
+        raise
+    except RunStoreError:
+        _record_end(store, kept, "stopped", "its checkpoints could not be stored")
         raise
     review, report = result
     if review is None:
-        _record_end(store, id, "partial", "no report")
-    else:
-        state = "stopped" if review.interrupted else "partial" if report.failures else "done"
-        _record_end(store, id, state, headline(review))
+        _record_end(store, kept, "partial", "no report")
+        return result
+    state = "stopped" if review.interrupted else "partial" if report.failures else "done"
+    record = json_report(review, report) if kept.keep and state == "done" else None
+    _record_end(store, kept, state, headline(review), record)
     return result
 
 
-def _record_end(store: RunStore, id: str, state: str, summary: str) -> None:
-    store.finish(id, state, summary)
+def _record_end(store: RunStore, kept: KeptRun, state: str, summary: str, record: str | None = None) -> None:
+    try:
+        store.finish(kept.id, state, summary, record)
+    except RunStoreError as error:  # the result is there all the same
+        print(f"langgraph-parallel: {error}", file=sys.stderr)
     if state != "done":
-        command = f"langgraph-parallel review --resume {id}"
+        command = f"langgraph-parallel review --resume {kept.id}"
         print(f"the run is not complete; to run the rest: {command}", file=sys.stderr)

@@ -5,13 +5,26 @@ import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
-from langgraph_parallel.cli.input.changes import diff_since, select_changes, untracked
+from langgraph_parallel.cli.input.changes import Changes, diff_since, select_changes
 from langgraph_parallel.cli.input.files import collect, path_exists
 from langgraph_parallel.errors import UsageError
+from langgraph_parallel.records import Skipped
 
 _STANDARD_INPUT = "-"
+
+
+class Code(NamedTuple):
+    """The code to review.
+
+    Attributes:
+        inputs: of the graph.
+        folder: that relative paths start from.
+    """
+
+    inputs: dict[str, Any]
+    folder: Path
 
 
 @dataclass(frozen=True)
@@ -40,8 +53,8 @@ class Source:
         """The command as the list of runs shows it."""
         return " ".join(["review", *map(shlex.quote, self.paths)])
 
-    def read(self) -> dict[str, Any]:
-        """Read the graph's input.
+    def read(self) -> Code:
+        """Read the code.
 
         Raises:
             UsageError: no code is named, the paths contradict each other, or one cannot be read.
@@ -54,18 +67,21 @@ class Source:
         if not self.paths:
             raise UsageError("give files or folders to review, - for a diff on standard input, or --diff REV")
         files = collect(self.paths, include=self.include, exclude=self.exclude)
-        return {"files": files.texts, "skipped": files.skipped}
+        return Code({"files": files.texts, "skipped": files.skipped}, Path.cwd())
 
-    def _read_standard_input(self) -> dict[str, Any]:
+    def _read_standard_input(self) -> Code:
         if len(self.paths) > 1 or self.revision is not None:
             raise UsageError("- reads a diff from standard input; leave out other paths and --diff")
-        diff, files = select_changes(sys.stdin.read(), include=self.include, exclude=self.exclude)
-        return {"files": files, "diff": diff}
+        changes = select_changes(sys.stdin.read(), include=self.include, exclude=self.exclude)
+        return self._code(changes, [])
 
-    def _read_changes(self, revision: str) -> dict[str, Any]:
+    def _read_changes(self, revision: str) -> Code:
         for path in self.paths:
             if not path_exists(Path(path)):
                 raise UsageError(f"there is no file or folder {path}; check the path")
-        diff = diff_since(revision, self.paths)
-        diff, files = select_changes(diff, include=self.include, exclude=self.exclude)
-        return {"files": files, "diff": diff, "skipped": untracked(self.paths)}
+        diff, untracked = diff_since(revision, self.paths)
+        changes = select_changes(diff, include=self.include, exclude=self.exclude, folder=Path.cwd())
+        return self._code(changes, untracked)
+
+    def _code(self, changes: Changes, skipped: Sequence[Skipped]) -> Code:
+        return Code({"files": changes.texts, "diff": changes.diff, "skipped": [*skipped]}, changes.folder)

@@ -1,9 +1,10 @@
 """A review as SARIF 2.1.0 (OASIS, 2020), which code hosts and editors show next to the code."""
 
 import json
+import os
 from collections.abc import Iterable
 from importlib.metadata import version
-from pathlib import PurePath
+from pathlib import Path, PurePath
 from typing import Any
 from urllib.parse import quote
 
@@ -15,7 +16,51 @@ _LEVELS = {"high": "error", "medium": "warning", "low": "note"}
 """SARIF levels by severity."""
 
 
-def sarif_report(review: Review, run: RunReport | None = None) -> str:
+_ROOT = "%SRCROOT%"
+"""The name that code hosts know for the root of a repository."""
+
+
+class _Places:
+    """Turns paths of a review into places of a SARIF log."""
+
+    def __init__(self, root: Path | None, folder: Path | None) -> None:
+        self._root = None if root is None else root.absolute()
+        self._folder = self._root if folder is None else folder.absolute()
+
+    def of(self, path: str) -> dict[str, Any]:
+        """Return the place of a file: below the root if it lies there, else by its whole path."""
+        if self._root is None or self._folder is None:
+            pure = PurePath(path.replace("\\", "/"))
+            return {"uri": pure.as_uri()} if pure.is_absolute() else _below_root(pure)
+        whole = Path(os.path.normpath(self._folder / path))
+        for one in (whole, *([] if "\0" in path else [whole.resolve()])):  # links may lead to the root
+            if one.is_relative_to(self._root):
+                return _below_root(one.relative_to(self._root))
+        return {"uri": whole.as_uri()}
+
+    @property
+    def bases(self) -> dict[str, Any]:
+        """Where the root is; empty if it is not known."""
+        if self._root is None:
+            return {}
+        return {"originalUriBaseIds": {_ROOT: {"uri": self._root.as_uri().rstrip("/") + "/"}}}
+
+
+def _below_root(path: PurePath) -> dict[str, Any]:
+    return {"uri": quote(path.as_posix()), "uriBaseId": _ROOT}
+
+
+def paths_in(review: Review) -> list[str]:
+    """Return all paths that a report names."""
+    coverage = review.coverage
+    unread = (*coverage.not_reviewed, *coverage.unread, *coverage.skipped)
+    named = [*(finding.path for finding in review.findings), *coverage.files, *(item.path for item in unread)]
+    return list(dict.fromkeys(named))
+
+
+def sarif_report(
+    review: Review, run: RunReport | None = None, *, root: Path | None = None, folder: Path | None = None
+) -> str:
     """Render a review as a SARIF log.
 
     Unconfirmed findings are notes. The properties of a result hold support, sources and confirmation. Aspects
@@ -24,7 +69,10 @@ def sarif_report(review: Review, run: RunReport | None = None) -> str:
     Args:
         review: the review.
         run: measurements to include; None for a log that depends on the review alone.
+        root: of the repository, which paths become relative to (`%SRCROOT%`); None if they are already.
+        folder: that relative paths of the review start from; by default `root`.
     """
+    places = _Places(root, folder)
     first_findings = {_rule_id(finding): finding for finding in reversed(review.findings)}
     rules = sorted(first_findings)
     rule_indices = {rule: index for index, rule in enumerate(rules)}
@@ -40,14 +88,15 @@ def sarif_report(review: Review, run: RunReport | None = None) -> str:
                         "rules": [_describe_rule(rule, first_findings[rule]) for rule in rules],
                     }
                 },
+                **places.bases,
                 "columnKind": "unicodeCodePoints",
                 "invocations": [
                     {
                         "executionSuccessful": not review.interrupted,
-                        "toolExecutionNotifications": _notifications(review),
+                        "toolExecutionNotifications": _notifications(review, places),
                     }
                 ],
-                "results": [_result(finding, rule_indices) for finding in review.findings],
+                "results": [_result(finding, rule_indices, places) for finding in review.findings],
                 "properties": {
                     "judgedBy": review.judged_by,
                     **({"run": run.model_dump(mode="json", exclude={"calls"})} if run else {}),
@@ -73,7 +122,7 @@ def _rule_id(finding: Finding) -> str:
     return finding.rule or f"review/{finding.aspect}"
 
 
-def _result(finding: Finding, rule_indices: dict[str, int]) -> dict[str, Any]:
+def _result(finding: Finding, rule_indices: dict[str, int], places: _Places) -> dict[str, Any]:
     rule = _rule_id(finding)
     parts = filter(None, (finding.message, finding.explanation, finding.suggestion))
     text = " ".join(part if part.endswith((".", "!", "?")) else f"{part}." for part in parts)
@@ -86,9 +135,7 @@ def _result(finding: Finding, rule_indices: dict[str, int]) -> dict[str, Any]:
         "level": _LEVELS[finding.severity] if finding.confirmed else "note",
         "rank": round(100 * finding.support.share, 1),
         "message": {"text": text},
-        "locations": [
-            {"physicalLocation": {"artifactLocation": {"uri": _uri(finding.path)}, "region": region}}
-        ],
+        "locations": [{"physicalLocation": {"artifactLocation": places.of(finding.path), "region": region}}],
         "partialFingerprints": {"finding/v1": finding.id},
         "properties": {
             "aspects": finding.aspects,
@@ -100,27 +147,24 @@ def _result(finding: Finding, rule_indices: dict[str, int]) -> dict[str, Any]:
     }
 
 
-def _notifications(review: Review) -> list[dict[str, Any]]:
+def _notifications(review: Review, places: _Places) -> list[dict[str, Any]]:
     incomplete = [aspect_line(outcome) for outcome in review.aspects if outcome.status != "judged"]
     coverage = review.coverage
     return [
         *({"level": "warning", "message": {"text": text}} for text in incomplete),
-        *_unread_files("not reviewed", coverage.not_reviewed, "warning"),
-        *_unread_files("could not be read", coverage.unread, "warning"),
-        *_unread_files("skipped", coverage.skipped, "note"),
+        *_unread_files("not reviewed", coverage.not_reviewed, "warning", places),
+        *_unread_files("could not be read", coverage.unread, "warning", places),
+        *_unread_files("skipped", coverage.skipped, "note", places),
     ]
 
 
-def _unread_files(problem: str, items: Iterable[Skipped], level: str) -> Iterable[dict[str, Any]]:
+def _unread_files(
+    problem: str, items: Iterable[Skipped], level: str, places: _Places
+) -> Iterable[dict[str, Any]]:
     for item in items:
         by = f" by {item.by}" if item.by else ""
         yield {
             "level": level,
             "message": {"text": f"{problem}{by}: {item.reason}"},
-            "locations": [{"physicalLocation": {"artifactLocation": {"uri": _uri(item.path)}}}],
+            "locations": [{"physicalLocation": {"artifactLocation": places.of(item.path)}}],
         }
-
-
-def _uri(path: str) -> str:
-    pure = PurePath(path)
-    return pure.as_uri() if pure.is_absolute() else quote(path.replace("\\", "/"))
