@@ -86,7 +86,9 @@ def planned(before: Sequence[Section] | None, updates: Sequence[Any]) -> list[Se
         UsageError: the input that a plan was made from is not there any more.
     """
     sections = list(before or ())
-    for update in updates:
+    replacing = [i for i, update in enumerate(updates) if not (is_stored_plan(update) and update["more"])]
+    # The input of a plan that was replaced may be gone.
+    for update in updates[replacing[-1] if replacing else 0 :]:
         if not is_stored_plan(update):
             sections = list(update)
             continue

@@ -21,14 +21,16 @@ from langgraph_parallel.records import Estimate
 from langgraph_parallel.reducers.completion import Completion, as_completion
 from langgraph_parallel.runtime.context import Context, as_context, current_context
 from langgraph_parallel.runtime.excerpts import hold_sources
+from langgraph_parallel.runtime.input_values import keep_values, whole_results
 from langgraph_parallel.runtime.limits import PREFIX, Limits
 from langgraph_parallel.runtime.run import Run, find_run
 from langgraph_parallel.runtime.settings import as_settings
 from langgraph_parallel.runtime.stamp import check_stamp
+from langgraph_parallel.runtime.start_channel import store_input_once
 from langgraph_parallel.runtime.stored_once import nested_input
 from langgraph_parallel.runtime.trace_options import TraceLevel
 from langgraph_parallel.runtime.tracing import Traced, traced_update
-from langgraph_parallel.runtime.wave_saver import wave_saver
+from langgraph_parallel.runtime.wave_saver import storing_waves
 from langgraph_parallel.runtime.whole_streams import whole_updates, within_stream
 
 _CHECKPOINTER = "__pregel_checkpointer"
@@ -98,15 +100,6 @@ def _around(config: RunnableConfig) -> list[RunnableConfig]:
     ]
 
 
-def _storing_waves(config: RunnableConfig | None) -> RunnableConfig | None:
-    """Return the config of a nested graph, of which only the checkpoints of its waves are stored."""
-    configurable = (config or {}).get("configurable") or {}
-    if not isinstance(saver := configurable.get(_CHECKPOINTER), BaseCheckpointSaver):
-        return config
-    thin = wave_saver(saver, configurable.get("checkpoint_ns") or "")
-    return {**(config or {}), "configurable": {**configurable, _CHECKPOINTER: thin}}
-
-
 class ParallelGraph(CompiledStateGraph):  # type: ignore[type-arg]
     """A compiled graph whose every invocation is a `Run` with a budget and a deadline of its own.
 
@@ -146,7 +139,7 @@ class ParallelGraph(CompiledStateGraph):  # type: ignore[type-arg]
             keys = ", ".join(f"{key!r}: ..." for key in self.governing.input_keys or ("question",))
             raise InputError(f"the input is {type(input).__name__}; expected a mapping: {{{keys}}}")
         if run.outer is not None and self.governing.stores_waves:
-            config = _storing_waves(config)
+            config = storing_waves(config)
         traced = Traced.of(run, config, self.config, self.governing, self.as_context(context))
         inner = within_stream(run.within(traced.config), self.config)
         stream = traced.started(super().astream(input, inner, context=context, **kwargs))
@@ -205,7 +198,8 @@ class ParallelGraph(CompiledStateGraph):  # type: ignore[type-arg]
         around = [await super(ParallelGraph, self).aget_state(outer) for outer in _around(config)]
         held = [hold_sources(state.values) for state in around]
         try:
-            return await super().aget_state(config, subgraphs=subgraphs)
+            with keep_values():
+                return whole_results(await super().aget_state(config, subgraphs=subgraphs))  # type: ignore[no-any-return]
         finally:
             held.clear()
 
@@ -213,9 +207,32 @@ class ParallelGraph(CompiledStateGraph):  # type: ignore[type-arg]
         """Return the state, as `aget_state`."""
         held = [hold_sources(super(ParallelGraph, self).get_state(outer).values) for outer in _around(config)]
         try:
-            return super().get_state(config, subgraphs=subgraphs)
+            with keep_values():
+                return whole_results(super().get_state(config, subgraphs=subgraphs))  # type: ignore[no-any-return]
         finally:
             held.clear()
+
+    async def aget_state_history(
+        self, config: RunnableConfig, **selected: Any
+    ) -> AsyncIterator[StateSnapshot]:
+        """Yield the states as LangGraph does, with whole results of their tasks."""
+        async with aclosing(cast("Any", super().aget_state_history(config, **selected))) as states:
+            while True:
+                with keep_values():
+                    if (state := await anext(states, None)) is None:
+                        return
+                    state = whole_results(state)
+                yield state
+
+    def get_state_history(self, config: RunnableConfig, **selected: Any) -> Iterator[StateSnapshot]:
+        """Yield the states, as `aget_state_history`."""
+        states = super().get_state_history(config, **selected)
+        while True:
+            with keep_values():
+                if (state := next(states, None)) is None:
+                    return
+                state = whole_results(state)
+            yield state
 
     async def abulk_update_state(self, config: RunnableConfig, supersteps: Any) -> RunnableConfig:
         """Update the state as LangGraph does. `aupdate_state` is built on this."""
@@ -272,6 +289,7 @@ def parallel_graph(graph: GraphT, governing: Governing, inner: GraphT | None = N
         governing: how it was built.
         inner: the same graph as a branch of others runs it; None if that makes no difference.
     """
+    store_input_once(graph)
     graph.__class__ = ParallelGraph  # type: ignore[assignment]
     graph.governing, graph.inner = governing, inner  # type: ignore[attr-defined]
     return graph

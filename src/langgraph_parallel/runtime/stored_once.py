@@ -21,6 +21,7 @@ from langgraph_parallel.runtime.excerpts import (
     with_texts,
     without_texts,
 )
+from langgraph_parallel.runtime.input_values import find_value, resolve
 
 if TYPE_CHECKING:
     from langgraph.channels.delta import DeltaChannel
@@ -51,7 +52,7 @@ def merged_calls(before: Any, updates: Sequence[Any]) -> Any:
 
 def given(before: Any, updates: Sequence[Any]) -> Any:
     """Return the last update, which is a part of the graph's input."""
-    return with_texts(updates[-1])
+    return with_texts(resolve(updates[-1]))
 
 
 def planned_for_graphs(before: Any, updates: Sequence[Any]) -> Any:
@@ -64,39 +65,43 @@ _WITHOUT_VALUE = (latest, given, planned, planned_for_graphs)
 
 
 if DeltaChannel is not None:
-    _NOTHING = DeltaChannel(latest, list).value
+    NOTHING = DeltaChannel(latest, list).value
     _MARK = "__langgraph_parallel_no_value"
 
-    class _Stored(DeltaChannel[Any]):
+    class Stored(DeltaChannel[Any]):
         """A `DeltaChannel` of any type. It has no value until something is written, unless it merges."""
 
         sources: Sequence[Source] = ()
         """The texts that it has had, and that others refer to."""
 
-        def from_checkpoint(self, checkpoint: Any) -> "_Stored":
+        def from_checkpoint(self, checkpoint: Any) -> "Stored":
             """Return the channel as it was stored."""
-            if checkpoint is not None and checkpoint is not _NOTHING:
+            if checkpoint is not None and checkpoint is not NOTHING:
                 new = super().from_checkpoint(checkpoint)
                 if new.value == _MARK:
-                    new.value = _NOTHING
+                    new.value = NOTHING
                 new._hold()
                 return new
             new = self.copy()
-            new.value = _NOTHING if self.reducer in _WITHOUT_VALUE else {}
+            new.value = NOTHING if self.reducer in _WITHOUT_VALUE else {}
             return new
 
         def get(self) -> Any:
-            """Return the value.
+            """Return the value, or for a checkpoint what stands for it.
 
             Raises:
-                EmptyChannelError: there is none. A checkpoint that LangGraph forks gets a mark instead: it
-                    stores channels there without asking whether they have a value.
+                EmptyChannelError: there is none.
             """
-            if self.value is _NOTHING and sys._getframe(1).f_code.co_name == "create_checkpoint":
-                return _MARK
-            return super().get()
+            return self.stored() if sys._getframe(1).f_code.co_name == "create_checkpoint" else super().get()
 
-        def copy(self) -> "_Stored":
+        def stored(self) -> Any:
+            """Return what a checkpoint stores.
+
+            That is a mark if there is no value: LangGraph does not ask before it stores channels in a fork.
+            """
+            return _MARK if self.value is NOTHING else self.value
+
+        def copy(self) -> "Stored":
             """Return a copy."""
             new = super().copy()
             new.sources = self.sources
@@ -112,13 +117,14 @@ if DeltaChannel is not None:
         def replay_writes(self, writes: Sequence[Any]) -> None:
             """Apply the updates of earlier steps."""
             if self.reducer is given:  # a plan may refer to an earlier input
-                self.sources = [*self.sources, *hold_sources([value for _, _, value in writes])]
+                earlier = [find_value(value) for _, _, value in writes[:-1]]
+                self.sources = [*self.sources, *hold_sources(earlier)]
             self._begin(writes)
             super().replay_writes(writes)
             self._hold()
 
         def _begin(self, values: Sequence[Any]) -> None:
-            if values and self.value is _NOTHING:
+            if values and self.value is NOTHING:
                 self.value = None
 
         def _hold(self) -> None:
@@ -126,6 +132,9 @@ if DeltaChannel is not None:
             if self.reducer in (given, planned_for_graphs) and self.is_available():
                 earlier = self.sources if self.reducer is given else ()
                 self.sources = [*earlier, *hold_sources(self.value)]
+
+else:  # pragma: no cover - before LangGraph 1.2
+    Stored = NOTHING = None  # type: ignore[assignment, misc]
 
 
 class _Excerpted(LastValue[Any]):
@@ -168,7 +177,7 @@ def stored_once(kind: Any, merge: Merge = latest) -> Any:
         merge: merges updates.
     """
     if DeltaChannel is not None:
-        return Annotated[kind, _Stored(merge, dict if merge is not latest else None)]
+        return Annotated[kind, Stored(merge, dict if merge is not latest else None)]
     return stored_each_time(kind, merge)
 
 

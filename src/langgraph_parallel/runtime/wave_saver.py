@@ -12,22 +12,23 @@ from typing import Any
 from langchain_core.runnables import RunnableConfig
 from langgraph.checkpoint.base import BaseCheckpointSaver
 
+_CHECKPOINTER = "__pregel_checkpointer"
+"""The config key under which LangGraph passes a checkpointer down to nested graphs."""
 _TASKS, _SENT = "__pregel_tasks", "~__pregel_push"
 """The channel of what is sent, and how the paths of tasks begin that were."""
 _TO_KEEP = frozenset({"__interrupt__", "__resume__", "__error__"})
 """Writes of a task that belong to a checkpoint that has to be stored."""
 
 
-def wave_saver(saver: Any, place: str) -> Any:
-    """Return a saver that stores, of a graph, the checkpoints of its waves.
-
-    Args:
-        saver: stores them, and all of the graphs inside.
-        place: the graph's `checkpoint_ns`.
-    """
-    thin, waves = copy.copy(saver), _Waves(saver, place)
+def storing_waves(config: RunnableConfig | None) -> RunnableConfig | None:
+    """Return the config of a nested graph, of which only the checkpoints of its waves are stored."""
+    configurable = (config or {}).get("configurable") or {}
+    if not isinstance(saver := configurable.get(_CHECKPOINTER), BaseCheckpointSaver):
+        return config
+    thin: Any = copy.copy(saver)
+    waves = _Waves(saver, configurable.get("checkpoint_ns") or "")
     thin.aput, thin.aput_writes = waves.aput, waves.aput_writes
-    return thin
+    return {**(config or {}), "configurable": {**configurable, _CHECKPOINTER: thin}}
 
 
 class _Waves:
