@@ -9,6 +9,7 @@ from langchain_core.runnables import RunnableConfig
 from langgraph_parallel.errors import CompletionError, UsageError
 from langgraph_parallel.records import Branch, Estimate, Verdict
 from langgraph_parallel.runtime.graph import ParallelGraph
+from langgraph_parallel.runtime.run import pretend_run
 from langgraph_parallel.runtime.run_report import collect_failures
 from langgraph_parallel.runtime.stamp import check_stamp
 
@@ -110,7 +111,8 @@ async def rewind(graph: object, config: RunnableConfig, context: Any = None) -> 
     if not state.next and not _has_failed(state.values):
         return False
     update = parallel.governing.redrive(state.values, parallel.as_context(context))
-    await parallel.aupdate_state(config, update, as_node=parallel.governing.fan_out_node)
+    with pretend_run(parallel.run(None, context)):  # whose limits say how many sections are sent at once
+        await parallel.aupdate_state(config, update, as_node=parallel.governing.fan_out_node)
     return True
 
 

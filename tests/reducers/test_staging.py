@@ -10,7 +10,16 @@ from hypothesis import strategies as st
 
 from langgraph_parallel.errors import PlanError
 from langgraph_parallel.records import Branch, Section
-from langgraph_parallel.reducers.staging import Handed, check_plan, earliest_round, find_cycle, stage
+from langgraph_parallel.reducers.staging import (
+    Handed,
+    check_plan,
+    earliest_round,
+    find_cycle,
+    fingerprint,
+    stage,
+    start_order,
+    unmet_sections,
+)
 
 
 def section(name: str, *needs: str, **more: Any) -> Section:
@@ -55,6 +64,49 @@ def test_a_worker_gets_what_its_section_needs_by_title() -> None:
     assert Handed(PLAN, done).section("d") == PLAN[3]
     late = Handed(PLAN, branches(a="ok", b="failed"))
     assert late.section("c", {"b": branch("b")}).earlier == {"A": "<a>", "B": "<b>"}
+
+
+TREE = [
+    *(section(name) for name in "abcd"),
+    section("ab", "a", "b", worker="join", round=1),
+    section("cd", "c", "d", worker="join", round=1),
+    section("all", "ab", "cd", worker="join", round=2),
+]
+
+
+def test_a_join_is_ready_when_its_needs_have_ended_however() -> None:
+    """It gets the results that there are; without any it is skipped, and so is what needs only such ones."""
+    done = branches(a="ok", b="failed", c="failed")
+    assert stage(TREE, done, ["join"]) == (["d", "ab"], {})
+    assert start_order(TREE, done, ["join"]) == ["ab", "d", "cd", "all"]
+    assert Handed(TREE, done, ["join"]).section("ab").earlier == {"A": "<a>"}
+    done |= branches(d="failed")
+    assert stage(TREE, done, ["join"]) == (["ab"], {"cd": "none of 2 results is there: failed"})
+    done |= branches(a="failed")
+    assert list(stage(TREE, done, ["join"]).blocked) == ["ab", "cd", "all"]
+    assert stage(TREE, done).blocked["all"].startswith("unmet need 'AB': unmet need 'A'")
+
+
+@pytest.mark.parametrize("ended_by", ["drain", "budget", "deadline", "completion"])
+def test_what_stops_a_run_stops_its_joins(ended_by: Any) -> None:
+    """A drain and a budget do at once; what others ended is missing, and is named where nothing is there."""
+    done = branches(a="ok", c="ok", d="ok")
+    done["b"] = branch("b", "cancelled", error="enough", ended_by=ended_by)
+    skipped = {id: (one.error, one.ended_by) for id, one in unmet_sections(TREE, done, ["join"]).items()}
+    stopped = ("enough", ended_by)
+    assert skipped == ({"ab": stopped, "all": stopped} if ended_by in ("drain", "budget") else {})
+    done["a"] = branch("a", "timed_out", error="late", ended_by=ended_by)
+    assert unmet_sections(TREE, done, ["join"])["ab"].ended_by == ended_by
+
+
+def test_the_work_of_a_join_is_the_same_with_the_same_results() -> None:
+    """Whatever has become of what is missing since; other sections depend on all that they need."""
+    first, later = branches(a="ok", b="failed"), branches(a="ok")
+    later["b"] = branch("b", "timed_out", ended=5.0)
+    assert fingerprint(TREE[4], first, ["join"]) == fingerprint(TREE[4], later, ["join"])
+    assert fingerprint(TREE[4], first) != fingerprint(TREE[4], later)
+    changed = later | {"b": branch("b", ended=5.0)}
+    assert fingerprint(TREE[4], first, ["join"]) != fingerprint(TREE[4], changed, ["join"])
 
 
 @pytest.mark.parametrize(

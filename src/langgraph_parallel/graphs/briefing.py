@@ -62,9 +62,10 @@ def create_briefing(
     `run_report`.
 
     Long documents are read in parts, all at once (`Limits.section_tokens` bounds a prompt). Their points are
-    condensed, level by level, until they fit into one prompt, and keep their citations. Every citation is
-    looked up: a quote that the document does not contain is dropped, and a theme without any citation is
-    listed as unsupported.
+    condensed, level by level, until they fit into one prompt, and keep their citations. How many points there
+    are, and how long, decides on the groups of a level, so that each level waits for the one before. Every
+    citation is looked up: a quote that the document does not contain is dropped, and a theme without any
+    citation is listed as unsupported.
 
     Without a model the most central sentences are selected, and grouped by the words that documents share;
     the briefing says so, and contradictions are not looked for.

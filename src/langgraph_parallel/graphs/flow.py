@@ -22,14 +22,12 @@ from langgraph_parallel.nodes.fan_out.task import SentTask
 from langgraph_parallel.nodes.flow.estimate import flow_estimator
 from langgraph_parallel.nodes.flow.nodes import (
     ask_person_node,
-    assignments,
     close_node,
-    first_round_ids,
     gather_node,
     plan_node,
-    section_tasks,
 )
 from langgraph_parallel.nodes.flow.redrive import redrive_update, watch_again
+from langgraph_parallel.nodes.flow.sending import assignments, first_round_ids, section_tasks
 from langgraph_parallel.nodes.flow.spec import Flow
 from langgraph_parallel.records import Answer, Branch, Call, Section
 from langgraph_parallel.runtime.graph import Governing, parallel_graph

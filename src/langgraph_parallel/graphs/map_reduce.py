@@ -54,8 +54,13 @@ def create_map_reduce(
 
     Input: `items`, a list or a mapping of name to item. Output: `result`, `missing` (names of items that are
     not in it: their worker failed, or a reduction above them), `sections`, `branches`, `run_report`. Results
-    are reduced in the order of the items, at most `fan_in` at a time, all groups of a level at once, until
-    one is left. A single item is not reduced; without items the result is None.
+    are reduced in the order of the items, at most `fan_in` at a time, until one is left. A single item is not
+    reduced; without items the result is None.
+
+    The tree is planned with the items: a group is reduced as soon as its own members have ended, while other
+    items are worked on. A failed member is missing from it; where only one is left, it is passed on without a
+    call. With `max_tokens` the sizes of the results decide on the groups: then a level is reduced when all
+    results of the one below are there, and failed ones leave no gap in a group.
 
     Args:
         worker: handles one item. A function or another Runnable gets the item, an `Ask` gets it as
@@ -63,7 +68,8 @@ def create_map_reduce(
         synthesizer: joins the results of a group: one of `synthesize`, a function of `Gathered`
             (`gathered.values` are the results), an `Ask` with `{results}`, or a chat model.
         fan_in: most results in a group, at least 2.
-        max_tokens: most tokens of the results in a group; two results are always reduced together.
+        max_tokens: most tokens of the results in a group; two results are always reduced together. None
+            for no limit.
         name: shown in traces: `map_reduce[item]`.
         options: `limits`, `completion` (of the items), `checkpointer`, `store`; see `GraphOptions`.
 
@@ -88,7 +94,8 @@ def create_map_reduce(
             {MAP: mapping, REDUCE: reducing},
             foreign_input=map_input,
         ),
-        next_round=tree.next_round,
+        next_round=tree.next_round if tree.is_sized else None,
+        joins=[REDUCE],
         later_sections=tree.later_sections,
         close=tree.close,
         close_name="close",

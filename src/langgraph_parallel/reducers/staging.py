@@ -2,7 +2,7 @@
 
 import hashlib
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from copy import deepcopy
 from functools import cached_property
 from types import MappingProxyType
@@ -13,6 +13,7 @@ from pydantic import JsonValue
 from langgraph_parallel.errors import PlanError
 from langgraph_parallel.records import Branch, Section
 from langgraph_parallel.reducers.canonical import canonical
+from langgraph_parallel.reducers.needs import inputs, skipped_for, unmet
 
 
 class Stage(NamedTuple):
@@ -73,7 +74,7 @@ def find_cycle(needs: Mapping[str, Sequence[str]]) -> list[str]:
     return [] if step is None else [*path[path.index(step) :], step]
 
 
-def stage(sections: Sequence[Section], branches: Mapping[str, Branch]) -> Stage:
+def stage(sections: Sequence[Section], branches: Mapping[str, Branch], joins: Collection[str] = ()) -> Stage:
     """Return the sections that can run now, and those that never will.
 
     A section waits while one that it needs has no branch yet, or waits for a person.
@@ -81,57 +82,71 @@ def stage(sections: Sequence[Section], branches: Mapping[str, Branch]) -> Stage:
     Args:
         sections: the whole plan, checked by `check_plan`.
         branches: the branches so far, by section id.
+        joins: names of the workers whose sections are joins.
     """
-    waiting = [section for section in sections if section.id not in branches]
-    causes = {key: branch.error or branch.status for key, branch in branches.items() if not branch.ok}
-    blocked = _find_blocked(waiting, causes, _unique_titles(sections))
-    done = {key for key, branch in branches.items() if branch.ok and not branch.escalations}
-    ready = [s.id for s in waiting if s.id not in blocked and done.issuperset(s.needs)]
-    return Stage(ready, blocked)
+    blocked = {id: branch.error or "" for id, branch in unmet_sections(sections, branches, joins).items()}
+    known = blocked.keys() | branches.keys()
+    left = _open_needs(sections, branches, blocked, joins)
+    return Stage(
+        [section.id for section in sections if section.id not in known and not left[section.id]], blocked
+    )
 
 
-def _find_blocked(
-    waiting: Sequence[Section], causes: Mapping[str, str], titles: Mapping[str, str]
-) -> dict[str, str]:
-    """Return the causes, by id, of waiting sections whose needs failed, directly or through other needs."""
-    causes = dict(causes)
-    blocked: dict[str, str] = {}
-    while newly_blocked := {
-        section.id: _unmet(titles[need], causes[need])
-        for section in waiting
-        if section.id not in blocked
-        for need in section.needs
-        if need in causes
-    }:
-        blocked |= newly_blocked
-        causes |= newly_blocked
-    return blocked
-
-
-def start_order(sections: Sequence[Section], branches: Mapping[str, Branch]) -> list[str]:
-    """Return the ids of the sections that can start now, or once others among them have ended.
-
-    Each comes after those that it needs; else they are in plan order, those that can start at once first.
+def unmet_sections(
+    sections: Sequence[Section], branches: Mapping[str, Branch], joins: Collection[str] = ()
+) -> dict[str, Branch]:
+    """Return records, by id, of the sections that can never run, because of what they need.
 
     Args:
         sections: the whole plan, checked by `check_plan`.
         branches: the branches so far, by section id.
+        joins: names of the workers whose sections are joins.
+    """
+    return unmet(sections, branches, _unique_titles(sections), joins)
+
+
+def _open_needs(
+    sections: Sequence[Section],
+    branches: Mapping[str, Branch],
+    blocked: Collection[str],
+    joins: Collection[str],
+) -> dict[str, set[str]]:
+    """Return the ids that each section still waits for, by its own id."""
+    done = {key for key, branch in branches.items() if branch.ok and not branch.escalations}
+    failed = {key for key, branch in branches.items() if not branch.ok}.union(blocked)
+    settled = done | failed
+    return {
+        section.id: set(section.needs) - (settled if section.worker in joins else done)
+        for section in sections
+    }
+
+
+def start_order(
+    sections: Sequence[Section], branches: Mapping[str, Branch], joins: Collection[str] = ()
+) -> list[str]:
+    """Return the ids of the sections that can start now, or once others among them have ended.
+
+    Each comes after those that it needs; else they are in plan order, those that can start at once first, and
+    of these the last round.
+
+    Args:
+        sections: the whole plan, checked by `check_plan`.
+        branches: the branches so far, by section id.
+        joins: names of the workers whose sections are joins.
 
     >>> start_order([Section(id="a", title="A", needs=["b"]), Section(id="b", title="B")], {})
     ['b', 'a']
     """
-    blocked = stage(sections, branches).blocked
-    done = {key for key, branch in branches.items() if branch.ok and not branch.escalations}
-    left = {
-        section.id: len(set(section.needs) - done)
-        for section in sections
-        if section.id not in branches and section.id not in blocked
-    }
+    blocked = unmet_sections(sections, branches, joins)
+    known = blocked.keys() | branches.keys()
+    needs = _open_needs(sections, branches, blocked, joins)
     needed_by: dict[str, list[str]] = {}
-    for section in sections:
-        for need in set(section.needs) - done if section.id in left else ():
-            needed_by.setdefault(need, []).append(section.id)
-    order = [id for id, needs in left.items() if needs == 0]
+    for id, open_needs in needs.items():
+        for need in open_needs if id not in known else ():
+            needed_by.setdefault(need, []).append(id)
+    left = {id: len(open_needs) for id, open_needs in needs.items() if id not in known}
+    rounds = {section.id: section.round for section in sections}
+    order = sorted((id for id, count in left.items() if count == 0), key=lambda id: -rounds[id])
     for id in order:  # it grows
         for dependent in needed_by.get(id, ()):
             left[dependent] -= 1
@@ -146,10 +161,13 @@ class Handed:
     Args:
         sections: the whole plan.
         branches: the branches so far, by section id.
+        joins: names of the workers whose sections are joins.
     """
 
-    def __init__(self, sections: Sequence[Section], branches: Mapping[str, Branch]) -> None:
-        self._branches = branches
+    def __init__(
+        self, sections: Sequence[Section], branches: Mapping[str, Branch], joins: Collection[str] = ()
+    ) -> None:
+        self._branches, self._joins = branches, joins
         self._by_id = {section.id: section for section in sections}
 
     @cached_property
@@ -171,18 +189,23 @@ class Handed:
         section = self._by_id[id]
         if not section.needs:
             return section
-        branches = {need: ended.get(need) or self._branches[need] for need in section.needs}
         # A copy for each: what a worker does with it is seen neither in the record nor by its siblings.
-        results = {self.titles[need]: deepcopy(branches[need].value) for need in section.needs}
+        given = inputs(section, self.needs(id, ended), self._joins)
+        results = {self.titles[need]: deepcopy(branch.value) for need, branch in given.items()}
         return section.model_copy(update={"earlier": results})
 
-    def unmet(self, need: Branch) -> str:
-        """Return why a section is skipped that needs one that failed."""
-        return _unmet(self.titles[need.id], need.error or need.status)
+    def needs(self, id: str, ended: Mapping[str, Branch] = MappingProxyType({})) -> dict[str, Branch]:
+        """Return the branches that a section needs, by id.
 
+        Args:
+            id: of the section.
+            ended: branches that have ended since.
+        """
+        return {need: ended.get(need) or self._branches[need] for need in self._by_id[id].needs}
 
-def _unmet(title: str, cause: str) -> str:
-    return f"unmet need {title!r}: {cause}"
+    def unmet(self, id: str, order: int, need: Branch) -> Branch:
+        """Return the record of a section that is skipped, since one that it needs has failed."""
+        return skipped_for(need, self.titles[need.id], self._by_id[id], order, self._joins)
 
 
 def earliest_round(sections: Sequence[Section], branches: Mapping[str, Branch]) -> int:
@@ -192,10 +215,10 @@ def earliest_round(sections: Sequence[Section], branches: Mapping[str, Branch]) 
     return min(incomplete, default=max(rounds.values(), default=0) + 1)
 
 
-def fingerprint(section: Section, branches: Mapping[str, Branch]) -> str:
-    """Return a hash of the work of a section: its worker, its task, and the branches that it needs."""
+def fingerprint(section: Section, branches: Mapping[str, Branch], joins: Collection[str] = ()) -> str:
+    """Return a hash of the work of a section: its worker, its task, and the branches that it works with."""
     # The end time identifies one run of a branch: after a rerun, earlier work on its result is not reused.
-    needed: list[JsonValue] = [branches[need].ended for need in section.needs if need in branches]
+    needed: list[JsonValue] = [branch.ended for branch in inputs(section, branches, joins).values()]
     work: list[JsonValue] = [section.worker, section.content, section.instructions, section.data, needed]
     return hashlib.sha256(canonical(work).encode(errors="surrogatepass")).hexdigest()
 

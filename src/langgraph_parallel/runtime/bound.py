@@ -19,6 +19,7 @@ class Bound:
         among: the bounds of running siblings; this one is among them while its branch runs.
         closes_itself: the worker is a langgraph_parallel graph. It obeys the deadline at its leaves and
             closes on what it has by then; cancelling the branch would lose that.
+        counted: whether the completion policy counts the branch, and may end it.
     """
 
     __slots__ = (
@@ -35,6 +36,7 @@ class Bound:
         "_watches",
         "closed",
         "closes_itself",
+        "counted",
         "ended_by",
         "in_flight",
         "in_line",
@@ -43,7 +45,12 @@ class Bound:
     )
 
     def __init__(
-        self, seconds: float | None = None, among: "set[Bound] | None" = None, *, closes_itself: bool = False
+        self,
+        seconds: float | None = None,
+        among: "set[Bound] | None" = None,
+        *,
+        closes_itself: bool = False,
+        counted: bool = True,
     ) -> None:
         self._loop = asyncio.get_running_loop()
         ends_at = None if seconds is None else self._loop.time() + seconds
@@ -65,7 +72,7 @@ class Bound:
         self._watches: list[Callable[[bool], None]] = []
         self.was_in_line = False
         """Whether no call was in flight when the branch was ended."""
-        self.closes_itself = closes_itself
+        self.closes_itself, self.counted = closes_itself, counted
         self._held, self._ended_by_sibling = False, False
         self.closed = False
         """Whether the branch has ended: a thread of it may still run, and must not start a call."""

@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import NamedTuple
 
 from langgraph_parallel.records import Branch, EndedBy
@@ -13,8 +13,8 @@ _TIMER_SLACK = 0.001
 """Seconds by which a timer of the event loop may fire early."""
 
 
-def _end_all(bounds: set[Bound], by: EndedBy, why: str) -> None:
-    """End all running branches, once: one that starts later is ended as it is admitted."""
+def _end_all(bounds: Iterable[Bound], by: EndedBy, why: str) -> None:
+    """End running branches, once: one that starts later is ended as it is admitted."""
     for bound in list(bounds):  # a copy: a bound leaves the set when its branch ends
         bound.end(by, why)
 
@@ -40,6 +40,8 @@ class EarlyEnd:
         self._was_complete = policy.judge(Progress(planned, kept=kept)) is State.ENOUGH
         self.over: tuple[EndedBy, str] | None = None
         """What has ended the other branches, and why; None while they are needed."""
+        self.given_up = False
+        """Whether the policy cannot be met any more."""
         # The policy is asked when a branch ends, but its deadline may pass while none does.
         loop = asyncio.get_running_loop()
         self._timers = [loop.call_later(seconds, self._ask_policy) for seconds in policy.expiries()]
@@ -69,9 +71,10 @@ class EarlyEnd:
             why = f"not finished in time: {self._policy}"
         elif state is State.ENOUGH:
             why = f"not needed any more: {self._policy}"
+        self.given_up = state is not State.ENOUGH
         self.over, was_over = (ended_by, why), self.over is not None
         if not was_over:
-            _end_all(self._bounds, ended_by, why)
+            _end_all([bound for bound in self._bounds if bound.counted], ended_by, why)
 
 
 IsOver = Callable[[Branch], str | tuple[EndedBy, str]]

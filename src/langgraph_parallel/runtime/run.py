@@ -154,7 +154,7 @@ class Run:
         """Return the bound of a branch, to be entered while the branch runs.
 
         Args:
-            planned: number of branches of its fan-out; 0 if it is not part of one.
+            planned: number of branches of its fan-out; 0 if the completion policy does not count it.
             kept: number of branches that are not run again, because they succeeded earlier.
             closes_itself: as in `Bound`.
         """
@@ -162,7 +162,7 @@ class Run:
         if planned:
             self.fan_out.open_policy(planned, kept)
         seconds = None if closes_itself else self.seconds_left()
-        return Bound(seconds, self.fan_out.bounds, closes_itself=closes_itself)
+        return Bound(seconds, self.fan_out.bounds, closes_itself=closes_itself, counted=planned > 0)
 
     def give_up(self, endpoint: str, account: Account, model: str, why: tuple[str, Kind]) -> None:
         """Start no more calls to an endpoint, because it refuses all of them.

@@ -1,4 +1,9 @@
-"""Map-reduce: reduce the results of all items in a tree, level by level, until one is left."""
+"""Map-reduce: reduce the results of all items in a tree, until one is left.
+
+Without a limit of tokens the number of items decides on all groups: the whole tree is planned at once, and a
+group is reduced as soon as its own members have ended. With a limit the sizes of the results decide: a level
+is planned when all results of the one below are there.
+"""
 
 import inspect
 from collections.abc import Mapping, Sequence
@@ -121,34 +126,44 @@ class MapReduceSteps:
         self.fan_in, self.max_tokens = fan_in, max_tokens
 
     def plan(self, given: Mapping[str, Any], context: Context) -> Sequence[Section]:
-        """Return a section for each item.
+        """Return a section for each item, and the reductions of all levels if their groups are known.
 
         Raises:
             InputError: `items` is not a list or a mapping, or an item is not JSON data.
         """
         items = [(title, as_json(as_json_data(item, title))) for title, item in _name_items(given)]
-        return [
+        sections = [
             Section(id=str(i), title=title, content=as_text(item), worker=MAP, data={"item": item})
             for i, (title, item) in enumerate(items, 1)
         ]
+        return sections if self.is_sized else [*sections, *self._tree(sections, 1)]
+
+    @property
+    def is_sized(self) -> bool:
+        """Whether the sizes of the results decide on the groups, so that each level waits for all results."""
+        return self.max_tokens is not None
 
     def next_round(self, gathered: Gathered) -> list[Section]:
-        """Return the sections of the next level; none if there is nothing left to reduce."""
+        """Return the sections of the next level, by the sizes of the results; none if one is left."""
         remaining = frontier(gathered)
         sizes = [estimate_tokens(as_text(value)) for _, value in remaining]
         return self._level([section for section, _ in remaining], sizes, gathered.last_round + 1)
 
     def later_sections(self, sections: Sequence[Section]) -> list[Section]:
-        """Return the sections of all levels, for an estimate."""
+        """Return the sections of all levels that are not planned yet, for an estimate."""
+        # At worst, results are reduced in pairs.
+        return [] if self.max_tokens is None else self._tree(sections, self.max_tokens)
+
+    def _tree(self, sections: Sequence[Section], size: int) -> list[Section]:
+        """Return the sections of all levels, for results of this size, each with its level as the round."""
         planned: list[Section] = []
         remaining, number = list(sections), 0
-        size = 1 if self.max_tokens is None else self.max_tokens  # at worst, results are reduced in pairs
         while len(remaining) > 1:
             number += 1
             level = self._level(remaining, [size] * len(remaining), number)
-            reduced = {need for section in level for need in section.needs}
             planned += level
-            remaining = [section for section in remaining if section.id not in reduced] + level
+            reduced = {need: section for section in level for need in section.needs}
+            remaining = list({s.id: s for s in (reduced.get(s.id, s) for s in remaining)}.values())
         return planned
 
     def close(self, gathered: Gathered) -> Mapping[str, Any]:
@@ -169,6 +184,7 @@ class MapReduceSteps:
                 id=f"{REDUCE}/{number}/{i}",
                 title=f"{REDUCE} {number}.{i}",
                 worker=REDUCE,
+                round=number,
                 needs=[remaining[place].id for place in part],
             )
             for i, part in enumerate(parts, 1)
@@ -214,11 +230,11 @@ def missing_items(gathered: Gathered, root: str | None = None) -> list[str]:
         gathered: all results.
         root: id of the section whose value is the result; None if there is no result.
     """
-    needs = {section.id: section.needs for section in gathered.sections}
+    needs, values = {section.id: section.needs for section in gathered.sections}, gathered.by_id
     unvisited = [] if root is None else [root]
     included: set[str] = set()
     while unvisited:
         key = unvisited.pop()
         included.add(key)
-        unvisited += needs[key]
+        unvisited += [need for need in needs[key] if need in values]
     return [s.title for s in gathered.sections if s.round == 0 and s.id not in included]

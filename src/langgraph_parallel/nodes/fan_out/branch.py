@@ -29,13 +29,13 @@ from langgraph_parallel.nodes.work.ask import Ask
 from langgraph_parallel.nodes.work.workers import Worker, invoke, is_of_package, takes_records
 from langgraph_parallel.records import Branch
 from langgraph_parallel.runtime.bound import Bound, BranchEnded
-from langgraph_parallel.runtime.fan_out import Place
 from langgraph_parallel.runtime.governor import governed_config
 from langgraph_parallel.runtime.graph import ParallelGraph
 from langgraph_parallel.runtime.limits import Limits
 from langgraph_parallel.runtime.recording import noting, recording
 from langgraph_parallel.runtime.redact import describe
 from langgraph_parallel.runtime.run import Run, current_run, find_run
+from langgraph_parallel.runtime.superstep import Place
 
 
 @runtime_checkable
@@ -81,20 +81,22 @@ def branch_node(
         run, planned = find_run(config) or current_run(), sent.get("planned", 0) > 0
         if run.fan_out.taken_up is None or not run.fan_out.taken_up.done():
             run.fan_out.open_policy(sent.get("planned", 0), sent.get("kept", 0))
-            await take_up(run, config, on_resume, planned=planned)
+            await take_up(run, config, on_resume, assignments, planned=planned)
         step = (config.get("metadata") or {}).get("langgraph_step")
         with run.fan_out.enter(sent["id"], step, _siblings(sent, config)) as place:
             if sent.get("waits") and not await place.turn():
                 return None
             assigned = place.shared(lambda: _read(assignments, run, config))
-            needs = await place.needs(sent.get("awaits") or ())
-            if needs.put_off:
+            joins = sent.get("joins", False)
+            needs = await place.needs(sent.get("awaits") or (), joins=joins)
+            if needs.put_off or (joins and run.fan_out.gave_up()):
                 return {PUT_OFF: sent["id"]}
-            if needs.failed is not None:
-                place.record = assigned.unmet(sent, needs.failed)
-                run.fan_out.ended(place.record, planned=planned)
-                return BranchUpdate(branches={sent["id"]: place.record})
-            task = assigned.task(sent, needs.ended)
+            failed = needs.failed
+            task = assigned.unmet(sent, failed) if failed is not None else assigned.task(sent, needs.ended)
+            if isinstance(task, Branch):
+                place.record = task
+                run.fan_out.ended(task, planned=planned)
+                return BranchUpdate(branches={sent["id"]: task})
             if input_for:
                 task["work"] = input_for(task["work"])
             event = BranchEvent(

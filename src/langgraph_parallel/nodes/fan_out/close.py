@@ -125,20 +125,31 @@ def require_completion(state: Mapping[str, Any], among: Collection[str] | None =
     Raises:
         CompletionError: too few succeeded; the error carries every branch.
     """
-    policy = current_run().completion
-    branches_by_id: Mapping[str, Branch] = state["branches"]
-    counted = {key: branch for key, branch in branches_by_id.items() if among is None or key in among}
-    if policy is None or policy.judge(Progress.of(counted)) in {State.MET, State.ENOUGH}:
+    policy, branches_by_id = current_run().completion, state["branches"]
+    if policy is None or is_complete(branches_by_id, among):
         return
     branches = in_order(branches_by_id)
-    causes = [f"{branch.name}: {branch.error or branch.status}" for branch in branches if not branch.ok]
-    succeeded = f"{len(branches) - len(causes)} of {len(branches)} branches succeeded"
+    counted = [branch for branch in branches if among is None or branch.id in among]
+    causes = [f"{branch.name}: {branch.error or branch.status}" for branch in counted if not branch.ok]
+    succeeded = f"{len(counted) - len(causes)} of {len(counted)} branches succeeded"
     raise CompletionError(
         f"{policy} is not met: {succeeded}; " + "; ".join(causes),
         {branch.id: branch for branch in branches},
         ClosingStep().report(state),
         state.get("sections"),
     )
+
+
+def is_complete(branches: Mapping[str, Branch], among: Collection[str] | None = None) -> bool:
+    """Return whether enough branches succeeded for the run's completion policy.
+
+    Args:
+        branches: all of them, by id.
+        among: ids of the branches that the policy counts; None for all.
+    """
+    policy = current_run().completion
+    counted = {key: branch for key, branch in branches.items() if among is None or key in among}
+    return policy is None or policy.judge(Progress.of(counted)) in {State.MET, State.ENOUGH}
 
 
 def why_ended(branches: list[Branch], policy: Completion | None, stopped: str = "") -> str:

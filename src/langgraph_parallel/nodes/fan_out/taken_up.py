@@ -5,12 +5,13 @@ branches that wait for their siblings have to know of the others.
 """
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from langchain_core.runnables import RunnableConfig
 
 from langgraph_parallel.nodes.fan_out.state import PUT_OFF
+from langgraph_parallel.nodes.fan_out.task import AssignmentsIn
 from langgraph_parallel.records import Branch
 from langgraph_parallel.runtime.graph import is_resuming
 from langgraph_parallel.runtime.run import Run
@@ -45,28 +46,33 @@ def read_state(config: RunnableConfig, channels: Sequence[str]) -> Mapping[str, 
     return state
 
 
-async def take_up(run: Run, config: RunnableConfig, hook: TakeUp | None, *, planned: bool) -> None:
+async def take_up(
+    run: Run, config: RunnableConfig, hook: TakeUp | None, assignments: AssignmentsIn, *, planned: bool
+) -> None:
     """Note what had ended of the superstep, if it is resumed. Does so once for a run; the others wait.
 
     Args:
         run: whose fan-out it is.
         config: of a branch.
         hook: watches the branches again; None if nothing does.
-        planned: whether the completion policy counts the branches.
+        assignments: of the branches.
+        planned: whether the completion policy counts the branch.
     """
     fan_out = run.fan_out
     if fan_out.taken_up is None:
         fan_out.taken_up = asyncio.get_running_loop().create_future()
         try:
             if is_resuming(config):
-                await _take_up(run, config, hook, planned=planned)
+                await _take_up(run, config, hook, assignments, planned=planned)
         finally:
             fan_out.taken_up.set_result(None)
     elif not fan_out.taken_up.done():
         await asyncio.shield(fan_out.taken_up)
 
 
-async def _take_up(run: Run, config: RunnableConfig, hook: TakeUp | None, *, planned: bool) -> None:
+async def _take_up(
+    run: Run, config: RunnableConfig, hook: TakeUp | None, assignments: AssignmentsIn, *, planned: bool
+) -> None:
     configurable: Mapping[str, Any] = config.get("configurable") or {}
     saver = configurable.get(_CHECKPOINTER)
     if not saver:
@@ -90,4 +96,7 @@ async def _take_up(run: Run, config: RunnableConfig, hook: TakeUp | None, *, pla
     is_redrive = stored is not None and (stored.metadata or {}).get("source") == "update"
     if hook is not None and not is_redrive:  # its earlier failures must not end what it repeats
         hook.watch(run, read_state(config, hook.channels))
-    run.fan_out.take_up(ended, planned=planned)
+    counted: Collection[str] = ended if planned else ()
+    if assignments.counted is not None and run.completion is not None:
+        counted = assignments.counted(read_state(config, assignments.channels))
+    run.fan_out.take_up(ended, counted)

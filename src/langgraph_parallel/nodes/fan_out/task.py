@@ -1,6 +1,6 @@
 """Tasks: what a `Send` carries to a branch, what the branch does, and the events that it emits."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any, Literal, NamedTuple, NotRequired, Protocol
 
 from typing_extensions import TypedDict
@@ -16,6 +16,8 @@ class SentTask(TypedDict):
     order: int
     awaits: NotRequired[list[str]]
     """Ids of branches that are sent with it, and must end first."""
+    joins: NotRequired[bool]
+    """Whether it works with the results of those that end ok, without the others."""
     waits: NotRequired[bool]
     """Whether it may not be needed, and waits for its turn (`FanOut.call`)."""
     planned: NotRequired[int]
@@ -43,8 +45,8 @@ class Task(SentTask):
 class Assignments(Protocol):
     """What the branches of one superstep do."""
 
-    def task(self, sent: SentTask, ended: Mapping[str, Branch]) -> Task:
-        """Return what a branch does.
+    def task(self, sent: SentTask, ended: Mapping[str, Branch]) -> Task | Branch:
+        """Return what a branch does; its record, if there is nothing to do.
 
         Args:
             sent: to it.
@@ -73,6 +75,8 @@ class AssignmentsIn(NamedTuple):
     """The channels that are read, once for each superstep."""
     read: Callable[[Mapping[str, Any]], Assignments]
     """Called with the state."""
+    counted: Callable[[Mapping[str, Any]], Collection[str]] | None = None
+    """Returns the ids that the completion policy counts, for a state; None where it counts all or none."""
 
 
 class BranchEvent(TypedDict):

@@ -18,23 +18,23 @@ from langgraph_parallel.errors import PlanError, PromptError, UsageError
 from langgraph_parallel.nodes.fan_out.close import (
     ClosingStep,
     closing_step,
+    is_complete,
     nothing_succeeded,
     require_completion,
 )
 from langgraph_parallel.nodes.fan_out.gathered import Gathered
 from langgraph_parallel.nodes.fan_out.handover import get_handover
-from langgraph_parallel.nodes.fan_out.task import AssignmentsIn, SentTask, Task
 from langgraph_parallel.nodes.flow.redrive import resume_update
 from langgraph_parallel.nodes.flow.rounds import plan_next_round
+from langgraph_parallel.nodes.flow.sending import first_round_ids
 from langgraph_parallel.nodes.flow.spec import Flow, NotedPlan, Sections
 from langgraph_parallel.nodes.vote.escalate import escalate_all
 from langgraph_parallel.nodes.work.ask import Ask
-from langgraph_parallel.records import Answer, Branch, Section
+from langgraph_parallel.records import Branch, Section
 from langgraph_parallel.records.numbers import as_state
 from langgraph_parallel.reducers.completion import check_completion
-from langgraph_parallel.reducers.staging import Handed, check_plan, stage, start_order
+from langgraph_parallel.reducers.staging import check_plan, start_order, unmet_sections
 from langgraph_parallel.runtime.context import Context, as_context
-from langgraph_parallel.runtime.excerpts import texts_of
 from langgraph_parallel.runtime.explain import is_bug
 from langgraph_parallel.runtime.governor import governed_recording
 from langgraph_parallel.runtime.models import require_model
@@ -54,7 +54,9 @@ def plan_node(flow: Flow) -> Callable[..., Any]:
         handover, run = get_handover(config), current_run()
         context, given = as_context(runtime.context, flow.context), flow.read_input(state)
         if handover and handover.below is not None:
-            resumed = resume_update(given, handover.below.sections or [], handover.below.branches, handover)
+            resumed = resume_update(
+                flow, given, handover.below.sections or [], handover.below.branches, handover
+            )
             notes = (await make_plan(flow, given, context)).notes if flow.keeps_notes else {}
             return {"problems": {}, "notes": notes, **resumed, "calls": Overwrite(resumed["calls"])}
         _check_models(flow, run, context)
@@ -70,7 +72,7 @@ def plan_node(flow: Flow) -> Callable[..., Any]:
                 if is_bug(error):  # what models and endpoints do is data, as in a branch
                     raise
                 problems["plan"] = describe(error)
-        check_completion(run.completion, [section.id for section in sections])
+        check_completion(run.completion, [section.id for section in sections if section.round == 0])
         if flow.watch is not None:
             run.fan_out.race(flow.watch(run, sections))
         return {
@@ -82,7 +84,7 @@ def plan_node(flow: Flow) -> Callable[..., Any]:
             "problems": problems,
             "spare": {},
             "answers": [],
-            "wave": start_order(sections, {}),
+            "wave": start_order(sections, {}, flow.joins),
         }
 
     return plan
@@ -125,90 +127,15 @@ def _check_earlier(flow: Flow, sections: Sections) -> None:
             )
 
 
-def _skip(sections: Sections, reasons: Mapping[str, str], **fields: Any) -> dict[str, Branch]:
-    """Build records of sections that are not worked on, so that nothing is dropped silently."""
+def _skip(sections: Sections, ids: Collection[str], why: str) -> dict[str, Branch]:
+    """Build records of sections that are not needed any more, so that nothing is dropped silently."""
     return {
-        section.id: _skipped(section, order, reasons[section.id], **fields)
-        for order, section in enumerate(sections)
-        if section.id in reasons
-    }
-
-
-def _skipped(section: Section, order: int, why: str, **fields: Any) -> Branch:
-    return Branch(id=section.id, name=section.title, order=order, status="skipped", error=why, **fields)
-
-
-def section_tasks(flow: Flow) -> Callable[[Any, RunnableConfig], list[SentTask]]:
-    """Build the function that returns one task for each section that is sent now.
-
-    They are as many as one superstep may hold; the others are sent when these have ended. Where LangGraph may
-    start one task after another (`max_concurrency`), a section that waits would take the place of one that
-    could work, so that only sections are sent that need none of the others.
-    """
-
-    def tasks(state: Any, config: RunnableConfig) -> list[SentTask]:
-        places = {section.id: place for place, section in enumerate(state["sections"])}
-        wave: list[str] = state["wave"][: current_run().limits.max_sections]
-        together = set(wave)
-        sent: list[SentTask] = []
-        for id in wave:
-            section = state["sections"][places[id]]
-            task = SentTask(id=id, name=flow.name_branch(section), order=places[id])
-            if awaits := [need for need in section.needs if need in together]:
-                task["awaits"] = awaits
-            if not awaits or config.get("max_concurrency") is None:
-                sent.append(task)
-        return sent
-
-    return tasks
-
-
-class _SectionAssignments:
-    """What the branches of sections do.
-
-    Args:
-        flow: that they are part of.
-        state: of the graph.
-    """
-
-    def __init__(self, flow: Flow, state: Mapping[str, Any]) -> None:
-        self._flow, self._branches = flow, state.get("branches") or {}
-        self._answers = state.get("answers") or []
-        self._sections = state["sections"]
-        self._handed = Handed(self._sections, self._branches)
-
-    def task(self, sent: SentTask, ended: Mapping[str, Branch]) -> Task:
-        """Return what a branch does."""
-        section = self._handed.section(sent["id"], ended)
-        return Task(
-            **sent,
-            work=section,
-            before=self._branches.get(sent["id"]),
-            answers=Answer.below(self._answers, sent["id"]),
-            timeout=self._flow.branch_timeout(section),
-            metadata=self._flow.branch_metadata(section),
+        section.id: Branch(
+            id=section.id, name=section.title, order=order, status="skipped", error=why, ended_by="completion"
         )
-
-    def texts(self) -> Mapping[str, str]:
-        """Return the texts of the sections, if graphs work on them."""
-        return texts_of(self._sections) if self._flow.workers.has_graphs else {}
-
-    def unmet(self, sent: SentTask, need: Branch) -> Branch:
-        """Return the record of a section that is skipped, since one that it needs has failed."""
-        section = self._handed.planned(sent["id"])
-        return _skipped(section, sent["order"], self._handed.unmet(need))
-
-
-def assignments(flow: Flow) -> AssignmentsIn:
-    """Return how the branches of a flow find in the state what they do."""
-    return AssignmentsIn(["sections", "branches", "answers"], lambda state: _SectionAssignments(flow, state))
-
-
-def first_round_ids(state: Any) -> set[str]:
-    """Return the ids that the completion policy counts: the sections of the first round."""
-    later = {section.id for section in state["sections"] if section.round > 0}
-    planned = {section.id for section in state["sections"]}
-    return (planned | (state.get("branches") or {}).keys()) - later
+        for order, section in enumerate(sections)
+        if section.id in ids
+    }
 
 
 def gather_node(flow: Flow) -> Callable[..., Any]:
@@ -216,25 +143,35 @@ def gather_node(flow: Flow) -> Callable[..., Any]:
 
     async def gather(state: Any) -> dict[str, Any]:
         """Start the next wave, or else the next round."""
-        run, sections, branches = current_run(), state["sections"], state["branches"]
-        ready, blocked = start_order(sections, branches), stage(sections, branches).blocked
-        skipped = _skip(sections, blocked)
+        run, sections, counted = current_run(), state["sections"], first_round_ids(state)
+        ended = _without_unsent(state, run)
+        skipped = unmet_sections(sections, ended, flow.joins)
         for branch in skipped.values():
-            run.fan_out.ended(branch)
+            run.fan_out.ended(branch, planned=branch.id in counted)
+        branches = ended | skipped
         if run.fan_out.had_enough():
-            counted = first_round_ids(state)
-            unneeded = counted - branches.keys() - skipped.keys()
-            reasons = dict.fromkeys(unneeded, f"not needed any more: {run.completion}")
-            skipped |= _skip(sections, reasons, ended_by="completion")
-            skipped |= _unasked(branches, counted, f"not needed any more: {run.completion}")
-            branches = branches | skipped
-            ready = [id for id in ready if id not in counted]
+            why = f"not needed any more: {run.completion}"
+            skipped |= _skip(sections, counted - branches.keys(), why) | _unasked(branches, counted, why)
+            branches |= skipped
+            skipped |= unmet_sections(sections, branches, flow.joins)
+            branches |= skipped
+        ready = start_order(sections, branches, flow.joins)
+        if counted <= branches.keys() and not is_complete(branches, counted):
+            ready = []  # the close raises, so that joins would be paid for in vain
         update: dict[str, Any] = {"branches": skipped, "answers": [], "wave": ready}
         if ready or flow.next_round is None or _starts_no_round(run, branches):
             return update
-        return update | await plan_next_round(flow, state, branches | skipped)
+        return update | await plan_next_round(flow, state, branches)
 
     return gather
+
+
+def _without_unsent(state: Any, run: Run) -> dict[str, Branch]:
+    """Return the branches without what a redrive has still to work on again, in a later superstep."""
+    branches: dict[str, Branch] = state["branches"]
+    unsent = [] if state["answers"] else state["wave"][run.limits.max_sections :]
+    again = {id for id in unsent if id in branches and not branches[id].whole}
+    return {id: branch for id, branch in branches.items() if id not in again} if again else branches
 
 
 def _unasked(branches: Mapping[str, Branch], counted: Collection[str], why: str) -> dict[str, Branch]:
@@ -276,6 +213,12 @@ def close_node(flow: Flow) -> Callable[..., Any]:
             state["sections"], state["branches"], flow.read_input(state), state.get("notes")
         )
         output: dict[str, Any] = {**dict.fromkeys(flow.output_keys), "missing": gathered.missing}
+        if flow.joins:  # what a join lacks is named by those that it needs
+            output["missing"] = [
+                s.title
+                for s in gathered.sections
+                if s.worker not in flow.joins and s.id not in gathered.by_id
+            ]
         if escalated(state["branches"].values()):
             # An enclosing graph asks the person, and runs this one again.
             return {**output, "run_report": ClosingStep(problems=dict(state["problems"])).report(state)}

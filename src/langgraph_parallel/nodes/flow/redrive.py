@@ -1,5 +1,6 @@
 """Redrive of a flow: which sections of a finished run are worked on again, and what is dropped with them."""
 
+import math
 from collections.abc import Callable, Iterable, Mapping, Sequence, Set
 from typing import Any
 
@@ -9,6 +10,7 @@ from langgraph_parallel.nodes.fan_out.handover import Handover
 from langgraph_parallel.nodes.fan_out.taken_up import TakeUp
 from langgraph_parallel.nodes.flow.spec import Flow, Sections
 from langgraph_parallel.records import Answer, Branch, Call
+from langgraph_parallel.reducers.needs import above
 from langgraph_parallel.reducers.staging import earliest_round, fingerprint, stage, start_order
 from langgraph_parallel.runtime.context import Context
 from langgraph_parallel.runtime.run import Run
@@ -16,6 +18,7 @@ from langgraph_parallel.runtime.stored_once import plan_update
 
 
 def resume_update(
+    flow: Flow,
     given: Mapping[str, Any],
     sections: Sections,
     branches: Mapping[str, Branch],
@@ -24,13 +27,14 @@ def resume_update(
     """Return the state update that takes a finished run back to its fan-out.
 
     Args:
-        given: the graph's input.
+        flow: the graph.
+        given: its input.
         sections: the plan with all its rounds.
         branches: the records of the sections.
         handover: of an enclosing branch, with a person's answers.
     """
     answers = list(handover.answers) if handover else []
-    update = _resume_answered(sections, branches, answers) if answers else _redrive(sections, branches)
+    update = _resume_answered(sections, branches, answers) if answers else _redrive(flow, sections, branches)
     return {**update, "sections": plan_update(update["sections"], given)}
 
 
@@ -49,27 +53,31 @@ def _resume_answered(
     }
 
 
-def _redrive(sections: Sections, branches: Mapping[str, Branch]) -> dict[str, Any]:
-    """Work again on what did not end ok, and drop everything that was planned from it.
+def _redrive(flow: Flow, sections: Sections, branches: Mapping[str, Branch]) -> dict[str, Any]:
+    """Work again on what did not end ok, and drop everything that was made of it.
 
-    Dropped are the rounds after the first one with a failure, and within it the records of sections that
-    failed only because they need one that failed. Calls of what is dropped stay in the run report, and its ok
-    records become spare.
+    Dropped are the rounds that were planned from results, after the first one with a failure; of the others,
+    the joins above a section that is worked on again, and the records of sections that failed only because
+    they need one that failed. Calls of what is dropped stay in the run report, and its ok records become
+    spare.
     """
-    round_to_repeat = earliest_round(sections, branches)
-    kept = [section for section in sections if section.round <= round_to_repeat]
-    later = [section for section in sections if section.round > round_to_repeat]
+    last = math.inf if flow.next_round is None else earliest_round(sections, branches)
+    kept = [section for section in sections if section.round <= last]
     whole = {key: branch for key, branch in branches.items() if branch.whole}
-    dropped = {section.id for section in later} | _blocked_sections(
-        kept, branches.keys() - whole.keys(), stage(kept, whole).ready
+    changed = above(kept, [section.id for section in kept if section.id not in whole])
+    remade = {s.id: s for s in sections if s.round > last or (s.id in changed and s.worker in flow.joins)}
+    spare = {fingerprint(s, branches, flow.joins): whole[id] for id, s in remade.items() if id in whole}
+    whole = {key: branch for key, branch in whole.items() if key not in remade}
+    dropped = remade.keys() | _blocked_sections(
+        kept, branches.keys() - whole.keys(), stage(kept, whole, flow.joins).ready
     )
     return {
         "sections": kept,
         "branches": Overwrite({key: branch for key, branch in branches.items() if key not in dropped}),
         "calls": _calls_of(dropped, branches),
         "answers": [],
-        "wave": start_order(kept, whole),
-        "spare": {fingerprint(s, branches): branches[s.id] for s in later if s.id in whole},
+        "wave": start_order(kept, whole, flow.joins),
+        "spare": spare,
     }
 
 
@@ -100,7 +108,7 @@ def redrive_update(flow: Flow) -> Callable[[Any, Context], dict[str, Any]]:
     """Build the function that returns what a redrive writes to the state before it resumes."""
 
     def redrive(state: Any, context: Context) -> dict[str, Any]:
-        resumed = resume_update(flow.read_input(state), state["sections"], state["branches"])
+        resumed = resume_update(flow, flow.read_input(state), state["sections"], state["branches"])
         return {**resumed, "problems": {}}
 
     return redrive

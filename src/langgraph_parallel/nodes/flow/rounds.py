@@ -44,7 +44,7 @@ async def plan_next_round(flow: Flow, state: Any, branches: Mapping[str, Branch]
             break
         records |= _reuse(flow, added, records, spare, first=len(sections))
         sections = [*sections, *added]
-        ready = start_order(sections, records)
+        ready = start_order(sections, records, flow.joins)
     return {
         "sections": plan_update(sections[len(state["sections"]) :], flow.read_input(state), more=True),
         "branches": {key: branch for key, branch in records.items() if key not in state["branches"]},
@@ -76,7 +76,7 @@ def _reuse(
     """Return the earlier records of sections that are the same work on the same results."""
     reused: dict[str, Branch] = {}
     for order, section in enumerate(sections, first):
-        earlier = spare.get(fingerprint(section, {**records, **reused}))
+        earlier = spare.get(fingerprint(section, {**records, **reused}, flow.joins))
         if earlier is not None:
             fields = {"id": section.id, "name": flow.name_branch(section), "order": order}
             reused[section.id] = earlier.model_copy(update=fields)

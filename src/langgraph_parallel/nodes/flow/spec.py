@@ -1,6 +1,6 @@
 """Flow: the description of a graph over sections, from which `graphs.flow` wires it."""
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, NamedTuple, get_type_hints
@@ -56,7 +56,10 @@ class Flow:
     workers: Workers
     close: Close
     next_round: NextRound | None = None
-    """Plans further rounds; None for a single round. Sections may need sections of any round."""
+    """Plans further rounds; None if none is planned from results. Sections may need sections of any round."""
+    joins: Collection[str] = ()
+    """Names of workers that join results. A section of theirs works with what those that it needs gave;
+    failed ones are missing. It is skipped if there is nothing, and passes on what is alone."""
     not_asked: Callable[[Gathered], int] = lambda gathered: 0
     """Number of sections that were spared, because the results were good enough without them."""
     settings: Mapping[str, JsonValue] = field(default_factory=dict)

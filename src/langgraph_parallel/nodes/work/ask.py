@@ -222,13 +222,11 @@ class Ask:
         if key not in run.prepared and len(run.prepared) >= _MOST_PREPARED:
             run.prepared.clear()  # of code that makes a new one for each call
 
-        async def prepare() -> tuple[Calling[AIMessage], object]:
-            return await self._prepare_calling(run, chosen), (self, loop, chosen)  # keeps what the key names
-
-        calling, _ = await made_once(run.prepared, key, prepare)
+        calling, _ = await made_once(run.prepared, key, lambda: self._prepare_calling(run, chosen))
         return calling.below(run, config)
 
-    async def _prepare_calling(self, run: Run, chosen: ModelLike | None) -> Calling[AIMessage]:
+    async def _prepare_calling(self, run: Run, chosen: ModelLike | None) -> tuple[Calling[AIMessage], object]:
+        """Return the call, and what has to live as long as the key that names it."""
         model = await get_model(chosen)
         limits = run.limits_for(self.limits)
         ceiling = limits.max_answer_tokens
@@ -240,7 +238,7 @@ class Ask:
         )
         priced = named.at(limits)
         check_budget(limits, priced)
-        return Calling(
+        calling = Calling(
             sender=bound,
             target=priced.model,
             endpoint=endpoint,
@@ -253,6 +251,7 @@ class Ask:
             config=RunnableConfig(),
             shared=await get_shared(endpoint, priced.model),
         )
+        return calling, (self, asyncio.get_running_loop(), chosen)
 
     async def _prepare(self, model: BaseChatModel, ceiling: int | None) -> Prepared:
         """Prepare what all calls to one model share, once for each event loop."""
