@@ -80,7 +80,7 @@ async def test_a_dimension_that_fails_leaves_the_others(model: str, server: Mode
 
 
 async def test_without_a_model_engines_judge_and_the_notice_says_so() -> None:
-    """A text without a word of the lexicon has no sentiment."""
+    """A text in a language without a lexicon has no sentiment."""
     texts = [
         "I love this bike, it is wonderful. Delivery was quick.",
         "Terrible delivery! My order #4711 of $20 never arrived, I will call my lawyer.",

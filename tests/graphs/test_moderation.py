@@ -8,7 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from langgraph_parallel import Check, Limits, aestimate, create_moderation, create_voting, errors
-from langgraph_parallel.offline.patterns import personal_data, spam_signs
+from langgraph_parallel.offline.personal_data import personal_data
+from langgraph_parallel.offline.spam import spam_signs
 from tests.support.ids import readable
 from tests.support.server import ModelServer, Reply
 
@@ -77,6 +78,17 @@ async def test_without_a_model_patterns_work_alone_and_the_notice_says_so() -> N
     assert "not a language model" in out["moderation"].notice
     assert (await graph.ainvoke({"text": TEXT}))["status"] == "flagged"
     assert (await aestimate(graph, {"text": TEXT})).calls == 0
+
+
+async def test_a_region_finds_national_telephone_numbers_and_the_notice_asks_for_one() -> None:
+    """Without one, a number needs a word beside it."""
+    text = "020 7946 0018 is in London"
+    for region, status, asks in ((None, "clean", True), ("GB", "flagged", False)):
+        out = await create_moderation(offline=True, region=region).ainvoke({"text": text})
+        outcomes = {outcome.check: outcome for outcome in out["moderation"].outcomes}
+        assert outcomes["personal_data"].status == status
+        assert ("Without a region" in out["moderation"].notice) is asks
+    assert [span.kind for span in outcomes["personal_data"].spans] == ["telephone number"]
 
 
 async def test_offline_uses_no_model(

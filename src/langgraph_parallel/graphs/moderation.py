@@ -68,7 +68,8 @@ def create_moderation(
             a mapping of name to criteria for a model, to a worker, or to a `Check`; a shipped check may be
             named with an empty text. By default all that ship.
         offline: whether to use no model, even if the environment names one.
-        region: two-letter country code whose telephone numbers are found without their `+`.
+        region: two-letter country code, such as `US`, whose national telephone numbers are found, too. Others
+            need a `+`, or a word such as `tel` beside them.
         prompts: replacement of the shipped prompt: `check`.
         name: shown in traces: `moderation[hate]`.
         options: `limits`, `completion`, `checkpointer`, `store`; see `GraphOptions`.

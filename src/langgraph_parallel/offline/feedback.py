@@ -6,18 +6,25 @@ from collections.abc import Mapping, Sequence
 from functools import cache
 from typing import Any
 
-from langgraph_parallel.offline.patterns import personal_data
+from langgraph_parallel.offline.languages import detect_languages, stop_words, words_of
+from langgraph_parallel.offline.personal_data import personal_data
 from langgraph_parallel.reducers.text.similarity import terms
 
 NOTICE = (
     "A lexicon, patterns and term counts did this work, not a language model. Sentiment is from VADER, for "
-    "English: correct for 54 to 60% of texts with three classes. Topics are terms that several texts share. "
-    "Irony, other languages and implied meaning are not recognised; a text without a word of the lexicon has "
-    "no sentiment."
+    "English: correct for 54 to 60% of texts with three classes; a text without a word of the lexicon is "
+    "neutral, and its notes say so. Topics are terms that several texts share, without the stop words of "
+    "their language. A language without a lexicon or without stop words is not assessed, as the notes say. "
+    "Irony and implied meaning are not recognised, and urgency is judged by English phrases."
 )
+_SILENT = "neutral, since no word of the lexicon is in it"
+_NOT_ENGLISH = "not assessed, since the lexicon is English"
+_NO_LIST = "not assessed, since there are no stop words for its language"
 NO_LEXICON = " Sentiment was not judged: install the extra `offline`."
 _CLEAR = 0.05
 """Minimum absolute compound score of a sentiment that is not neutral; VADER's own threshold."""
+_SHORT = 2
+"""Letters of words that are no topics."""
 _CHUNK_WORDS = 200
 """Words scored together; the score of a longer text is the mean of its chunks."""
 _URGENT = re.compile(
@@ -49,15 +56,25 @@ _ENTITIES: Mapping[str, re.Pattern[str]] = {
 def sentiments(texts: Sequence[str]) -> list[dict[str, Any]]:
     """Return `{"sentiment"}` for each text, by VADER's compound score.
 
-    A text without a word of the lexicon gets an empty dict; without VADER, all texts do.
+    A text without a word of the lexicon is neutral, with a `note`; one in another language than English has a
+    `note` only. A text without letters, and without VADER any text, gets an empty dict.
     """
     analyser = _load_analyser()
-    return [{} if analyser is None else _sentiment(text, analyser) for text in texts]
+    if analyser is None:
+        return [{} for _ in texts]
+    languages = detect_languages(texts)
+    return [_sentiment(text, language, analyser) for text, language in zip(texts, languages, strict=True)]
 
 
-def _sentiment(text: str, analyser: Any) -> dict[str, Any]:
-    if not any(word in analyser.lexicon for word in re.findall(r"[\w']+", text.lower())):
+def _sentiment(text: str, language: str | None, analyser: Any) -> dict[str, Any]:
+    has_word = any(word in analyser.lexicon for word in text.lower().split())
+    has_word = has_word or any(word in analyser.lexicon for word in re.findall(r"[\w']+", text.lower()))
+    if not has_word and not any(character.isalpha() for character in text):
         return {}
+    if language != "en":
+        return {"note": _NOT_ENGLISH}
+    if not has_word:
+        return {"sentiment": "neutral", "note": _SILENT}
     words = text.split()
     # The compound score saturates with length, so a long text is scored in chunks.
     chunks = [" ".join(words[i : i + _CHUNK_WORDS]) for i in range(0, len(words), _CHUNK_WORDS)]
@@ -79,19 +96,24 @@ def urgencies(texts: Sequence[str]) -> list[dict[str, Any]]:
 def topics(texts: Sequence[str], most: int = 4) -> list[dict[str, Any]]:
     """Return `{"topics"}` for each text: its terms that other texts share, the most common first.
 
-    A topic is in at least two texts, and in no more than half of them (but two are always allowed).
+    A topic is in at least two texts, and in no more than half of them (but two are always allowed). A text in
+    a language without a list of stop words has a `note` only.
 
     Args:
         texts: all texts of the analysis.
         most: maximum number of topics of a text.
     """
-    words_by_text = [_words_by_term(text) for text in texts]
+    languages = detect_languages(texts)
+    words_by_text = [_words_by_term(text, language) for text, language in zip(texts, languages, strict=True)]
     counts = Counter(term for words in words_by_text for term in words)
     ceiling = max(2, len(texts) // 2)
     shared = {term for term, count in counts.items() if 2 <= count <= ceiling and not term.isdigit()}
     labels = {term: _most_common_word(term, words_by_text) for term in shared}
-    rows = []
-    for words in words_by_text:
+    rows: list[dict[str, Any]] = []
+    for text, language, words in zip(texts, languages, words_by_text, strict=True):
+        if language is None and text.strip():
+            rows.append({"note": _NO_LIST})
+            continue
         ranked = sorted(words.keys() & shared, key=lambda term: (-counts[term], term))
         rows.append({"topics": [labels[term] for term in ranked[:most]]})
     return rows
@@ -118,13 +140,17 @@ def entities(texts: Sequence[str]) -> list[dict[str, Any]]:
     return rows
 
 
-def _words_by_term(text: str) -> dict[str, str]:
-    """Return the terms of a text, each with its first word; ASCII words need at least 3 letters."""
+def _words_by_term(text: str, language: str | None) -> dict[str, str]:
+    """Return the terms of a text, each with its first word; only words of English are stemmed."""
+    listed = stop_words().get(language or "", frozenset())
     words: dict[str, str] = {}
-    for word in re.findall(r"[^\W_]+", text.lower()):
-        for term in terms(word):
-            words.setdefault(term, word)
-    return {term: word for term, word in words.items() if len(word) > 2 or not word.isascii()}
+    for word in words_of(text) if language else ():
+        stem = word.partition("'")[0] if language == "en" else word.rpartition("'")[2]
+        if len(stem) <= _SHORT or word in listed or stem in listed:
+            continue
+        for term in terms(stem) if language == "en" else [stem]:
+            words.setdefault(term, stem)
+    return words
 
 
 @cache

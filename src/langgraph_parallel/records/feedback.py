@@ -43,6 +43,8 @@ class FeedbackRow(Record):
     """Entities, each once; None if not judged."""
     quotes: list[str] = []
     """The words that support the judgements, exactly as in the text."""
+    notes: list[str] = []
+    """What engines say of a judgement, or of a missing one, after the name of the dimension."""
 
 
 class Feedback(Record):

@@ -20,6 +20,7 @@ _TEXT_LENGTH = 100
 def feedback_markdown(feedback: Feedback) -> str:
     """Render counts, topics with quotes, urgent texts, and a table with one row for each text."""
     urgent = [row for row in feedback.rows if row.urgency == "high"]
+    with_notes = any(row.notes for row in feedback.rows)
     not_judged = ", ".join(f"{escape(name)} of {number}" for name, number in feedback.not_judged.items())
     return join_blocks(
         [
@@ -34,7 +35,7 @@ def feedback_markdown(feedback: Feedback) -> str:
             "## Urgent" if urgent else "",
             bullets(f"{escape(row.item)}: {escape(row.text[:_URGENT_LENGTH])}" for row in urgent),
             "## Texts",
-            as_markdown([_table_row(row) for row in feedback.rows]),
+            as_markdown([_table_row(row, with_notes=with_notes) for row in feedback.rows]),
         ]
     )
 
@@ -51,11 +52,12 @@ def _topic_lines(feedback: Feedback) -> Iterable[str]:
             yield f"  - {escape(quote.item)}: {escape(quote.text)}"
 
 
-def _table_row(row: FeedbackRow) -> dict[str, JsonValue]:
+def _table_row(row: FeedbackRow, *, with_notes: bool) -> dict[str, JsonValue]:
     return {
         "item": row.item,
         "sentiment": row.sentiment,
         "urgency": row.urgency,
         "topics": list(row.topics or []),
         "text": row.text[:_TEXT_LENGTH],
+        **({"notes": "; ".join(row.notes)} if with_notes else {}),
     }

@@ -35,7 +35,7 @@ RegionOption = Annotated[
     typer.Option(
         "--region",
         metavar="XX",
-        help="Country, such as US, whose telephone numbers are also found without the international prefix.",
+        help="Country, such as US, whose telephone numbers are also found without a + or a word such as tel.",
     ),
 ]
 FailOnOption = Annotated[
@@ -67,7 +67,7 @@ def moderate(
     from langgraph_parallel.cli.graph_command import GraphCommand
     from langgraph_parallel.cli.input.documents import read_text
     from langgraph_parallel.graphs.moderation import create_moderation
-    from langgraph_parallel.offline.patterns import check_region
+    from langgraph_parallel.offline.personal_data import check_region
     from langgraph_parallel.prompts import list_prompts
 
     command = GraphCommand(options)

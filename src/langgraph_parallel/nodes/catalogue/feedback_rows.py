@@ -48,9 +48,10 @@ def build_row(item: str, text: str, judgements: Judgements) -> FeedbackRow:
         text=text,
         sentiment=_unite_sentiments(judgements.get("sentiment", [])),
         urgency=next((level for level in _URGENCIES if level in urgencies), None),
-        topics=list(dict.fromkeys(topics)) if "topics" in judgements else None,
+        topics=list(dict.fromkeys(topics)) if _has_topics(judgements) else None,
         entities=list(entities.values()) if "entities" in judgements else None,
         quotes=_collect_quotes(judgements, text),
+        notes=_collect_notes(judgements),
     )
 
 
@@ -89,6 +90,7 @@ def as_table(rows: Sequence[FeedbackRow]) -> list[dict[str, Any]]:
             "topics": list(row.topics or []),
             "entities": _name_entities(row),
             "quotes": list(row.quotes),
+            "notes": list(row.notes),
         }
         for row in rows
     ]
@@ -103,6 +105,17 @@ def _unite_sentiments(judgements: Sequence[Mapping[str, Any]]) -> Any:
 def _collect_quotes(judgements: Judgements, text: str) -> list[str]:
     quotes = (_find_quote(judgement, text) for group in judgements.values() for judgement in group)
     return list(dict.fromkeys(quote for quote in quotes if quote))
+
+
+def _collect_notes(judgements: Judgements) -> list[str]:
+    """Return what engines say of their judgements, each once, after the name of the dimension."""
+    notes = [
+        f"{name}: {judgement['note']}"
+        for name, group in judgements.items()
+        for judgement in group
+        if judgement.get("note")
+    ]
+    return list(dict.fromkeys(notes))
 
 
 def _find_quote(judgement: Mapping[str, Any], text: str) -> str:
@@ -125,7 +138,11 @@ def _quote_topics(rows: Sequence[FeedbackRow], judgements: Sequence[Judgements])
 
 def _read_topics(judgement: Mapping[str, Any]) -> list[str]:
     """Return the topics in lower case and with single spaces, so that equal ones count as one."""
-    return [" ".join(topic.split()).casefold() for topic in judgement["topics"]]
+    return [" ".join(topic.split()).casefold() for topic in judgement.get("topics", ())]
+
+
+def _has_topics(judgements: Judgements) -> bool:
+    return any("topics" in judgement for judgement in judgements.get("topics", []))
 
 
 def _name_entities(row: FeedbackRow) -> list[str]:

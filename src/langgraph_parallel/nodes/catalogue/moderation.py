@@ -18,7 +18,8 @@ from langgraph_parallel.nodes.text.chunks import cut_numbered
 from langgraph_parallel.nodes.work.inputs import require_text
 from langgraph_parallel.nodes.work.offline import OfflineCapable
 from langgraph_parallel.nodes.work.parts import section_tokens
-from langgraph_parallel.offline.patterns import check_region, finds_telephones, personal_data, spam_signs
+from langgraph_parallel.offline.personal_data import check_region, finds_telephones, personal_data
+from langgraph_parallel.offline.spam import spam_signs
 from langgraph_parallel.prompts import list_prompts, load_prompt
 from langgraph_parallel.records import CheckOutcome, Section
 from langgraph_parallel.report.moderation import moderation_markdown
@@ -34,6 +35,9 @@ _NOTICE = (
     "Patterns did this work, not a language model. They find e-mail addresses, telephone numbers, card "
     "numbers, IBANs, social security numbers, IP addresses, and common signs of spam; they miss names, "
     "street addresses, and implied meaning."
+)
+_NO_REGION = (
+    " Without a region, telephone numbers are found that start with + or have a word such as tel beside them."
 )
 _NO_TELEPHONES = " Telephone numbers were not looked for: install the extra `offline`."
 
@@ -79,7 +83,7 @@ class ModerationSteps(OfflineCapable):
         checks: by name.
         model: of the checks that models make.
         offline: whether to use no model.
-        region: two-letter country code whose telephone numbers are found without their `+`.
+        region: two-letter country code whose telephone numbers are found without a `+` or a word beside them.
 
     Raises:
         UsageError: `model` and `offline` are both set, or the region is not a country.
@@ -162,7 +166,9 @@ class ModerationSteps(OfflineCapable):
         asked = {str(s.data["check"]) for s in gathered.sections if s.worker != ENGINES}
         if not self._has_criteria or any(self._checks[name].worker is None for name in asked):
             return ""
-        return _NOTICE + ("" if finds_telephones() else _NO_TELEPHONES)
+        if not finds_telephones():
+            return _NOTICE + _NO_TELEPHONES
+        return _NOTICE + ("" if self._region else _NO_REGION)
 
 
 def _pattern_id(check: str) -> str:
