@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from langgraph_parallel import create_review
-from langgraph_parallel.offline import engines, families_for, voter
+from langgraph_parallel.offline import engines, families_for, file_set
 from langgraph_parallel.offline.engines import Engine
 from langgraph_parallel.offline.families import Family, Seat
 from langgraph_parallel.offline.process import EngineError, run_module
@@ -219,7 +219,7 @@ async def test_cancelling_a_review_while_it_writes_leaves_no_folder(
 ) -> None:
     """The thread that writes the files cannot be cancelled, so what it writes is removed afterwards."""
     writing, go_on = threading.Event(), threading.Event()
-    write = voter._write_files
+    write = file_set._write_files
 
     def write_slowly(folder: Path, parts: Iterable[Part]) -> Any:
         writing.set()
@@ -227,7 +227,7 @@ async def test_cancelling_a_review_while_it_writes_leaves_no_folder(
         return write(folder, parts)
 
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
-    monkeypatch.setattr(voter, "_write_files", write_slowly)
+    monkeypatch.setattr(file_set, "_write_files", write_slowly)
     run = asyncio.ensure_future(create_review().ainvoke({"files": {"a.py": UNSAFE}}))
     await asyncio.to_thread(writing.wait)
     for _ in range(2):  # the second one ends the wait for the thread
@@ -243,14 +243,14 @@ async def test_a_file_that_cannot_be_written_leaves_no_folder(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The disk is full, for example: the voter fails, and what it wrote is removed."""
-    write = voter._write_files
+    write = file_set._write_files
 
     def write_and_fail(folder: Path, parts: Iterable[Part]) -> Any:
         write(folder, parts)
         raise OSError("no space left")
 
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
-    monkeypatch.setattr(voter, "_write_files", write_and_fail)
+    monkeypatch.setattr(file_set, "_write_files", write_and_fail)
     out = await create_review().ainvoke({"files": {"a.py": UNSAFE}})
     assert "no space left" in str(out["run_report"].failures)
     await asyncio.to_thread(_wait_until, lambda: not list(tmp_path.glob("review-*")))

@@ -1,6 +1,12 @@
 """Engines that need no model: static analysers as voters, patterns, and a sentiment lexicon."""
 
-from langgraph_parallel.offline.families import BLIND_SPOTS, FAMILIES, families_for, installed_engines
+from langgraph_parallel.offline.families import (
+    BLIND_SPOTS,
+    FAMILIES,
+    UPHELD,
+    families_for,
+    installed_engines,
+)
 from langgraph_parallel.offline.voter import StaticVoter
 
-__all__ = ["BLIND_SPOTS", "FAMILIES", "StaticVoter", "families_for", "installed_engines"]
+__all__ = ["BLIND_SPOTS", "FAMILIES", "UPHELD", "StaticVoter", "families_for", "installed_engines"]

@@ -19,6 +19,20 @@ class Seat(NamedTuple):
     ignore: tuple[str, ...] = ()
     """Prefixes of selected codes to leave out."""
 
+    def applies(self, code: str) -> bool:
+        """Return whether the engine applies the rule with this code in this seat.
+
+        >>> Seat(RUFF, ("F",), ("F401",)).applies("F841"), Seat(RUFF, ("F",)).applies("FURB101")
+        (True, False)
+        """
+        return _selects(self.select, code) and not (self.ignore and _selects(self.ignore, code))
+
+
+def _selects(prefixes: Sequence[str], code: str) -> bool:
+    """Return whether a code has one of these prefixes, and their letters; no prefix stands for all codes."""
+    letters = code.rstrip("0123456789")
+    return not prefixes or any(code.startswith(p) and p.rstrip("0123456789") == letters for p in prefixes)
+
 
 class Family(NamedTuple):
     """Engines that share one vote on one aspect."""
@@ -26,7 +40,8 @@ class Family(NamedTuple):
     name: str
     seats: tuple[Seat, ...]
     scope: tuple[str, ...]
-    """Prefixes of the canonical rules that it can judge; its silence about others means nothing."""
+    """Prefixes of the canonical rules about which its silence means no. Of others it clears constructs one by
+    one (`cleared`), and its silence means nothing: see there."""
     tests_only: bool = False
     """Whether it judges only test files."""
 
@@ -39,14 +54,11 @@ _CORRECTNESS = ("F", "B", "PLE", "ASYNC")
 _PERFORMANCE = ("PERF", "C4", "FURB")
 _TESTS = ("B011", "B015", "B017", "F631", "PLR0124", "PT011", "PT012", "PT015", "PT017")
 _DOCUMENTATION = ("D100", "D101", "D102", "D103", "D417", "D419")
-_DLINT_SCOPE = (
-    "DUO", "S102", "S301", "S302", "S306", "S307", "S311", "S323", "S324", "S501", "S506", "S602",
-)  # fmt: skip
 
 FAMILIES: dict[str, tuple[Family, ...]] = {
     "security": (
-        Family("bandit", (Seat(BANDIT), Seat(RUFF, ("S",))), ("S",)),
-        Family("dlint", (Seat(DLINT),), _DLINT_SCOPE),
+        Family("bandit", (Seat(BANDIT), Seat(RUFF, ("S",))), ()),
+        Family("dlint", (Seat(DLINT),), ()),
     ),
     "correctness": (Family("ruff", (Seat(RUFF, _CORRECTNESS, ("F401", "F841")),), _CORRECTNESS),),
     "performance": (Family("ruff", (Seat(RUFF, _PERFORMANCE),), _PERFORMANCE),),
@@ -60,6 +72,10 @@ FAMILIES: dict[str, tuple[Family, ...]] = {
 """Families by aspect. No engine judges an aspect of the user's own."""
 
 ENGINES: tuple[Engine, ...] = (RUFF, BANDIT, DLINT, VULTURE)
+
+UPHELD = ("bandit",)
+"""Engines whose claims a single silent voter cannot outvote: people run them as a gate of their own, and ours
+must not pass what theirs would stop."""
 
 BLIND_SPOTS = (
     "They match known patterns: they find about one in fifty logic errors, and do not see missing checks, "

@@ -1,27 +1,21 @@
 """Static engines as voters of a review."""
 
 import asyncio
-import os
 import re
-import shutil
-import tempfile
-import time
-import uuid
 from collections.abc import Iterable, Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 from langchain_core.runnables import RunnableConfig
 from pydantic import JsonValue
 
-from langgraph_parallel.offline.engines import Hit, Unread
-from langgraph_parallel.offline.families import Family, Seat
+from langgraph_parallel.offline.cleared import find_cleared
+from langgraph_parallel.offline.engines import Hit
+from langgraph_parallel.offline.families import Family
+from langgraph_parallel.offline.file_set import file_set, tasks_for
 from langgraph_parallel.offline.rules import RULES, severity_for
-from langgraph_parallel.records import Call, Claim, Lines, Part, ReviewQuestion
+from langgraph_parallel.records import Claim, Lines, Part, ReviewQuestion
 from langgraph_parallel.reducers.findings.aliases import canonical_rule
-from langgraph_parallel.runtime.loops import loop_local
-from langgraph_parallel.runtime.recording import record
-from langgraph_parallel.runtime.redact import describe, mask_secrets
+from langgraph_parallel.runtime.redact import describe, environment_secrets, mask_secrets
 
 _SUFFIXES = (".py", ".pyi")
 _SUPPRESSION = re.compile(r"#\s*(noqa|nosec)\b:?\s*((?:[a-z]+\d+[,\s]*)*)", re.IGNORECASE)
@@ -31,8 +25,6 @@ _SECRET_RULES = frozenset({"S105", "S106", "S107"})
 _NOT_IN_TESTS = ("S101", "D1")
 """Prefixes of rules that do not apply to tests: tests use assert, and their names document them."""
 _TEST_FILE = re.compile(r"(^|/)(test_[^/]*|[^/]*_test|conftest)\.py$|(^|/)tests?/")
-
-EngineResult = tuple[list[Hit], list[Unread]]
 
 
 class StaticVoter:
@@ -45,20 +37,22 @@ class StaticVoter:
     Args:
         name: name of the voter.
         families: the families to run, all of the aspect of the question.
+        others: families that judge other aspects of the review: engines run once for all.
     """
 
-    def __init__(self, name: str, families: Sequence[Family]) -> None:
+    def __init__(self, name: str, families: Sequence[Family], others: Sequence[Family] = ()) -> None:
         self.name = name
         self._families = families
         self._seats = [seat for family in families for seat in family.seats]
         self._judges = {seat.engine.name for seat in self._seats}
+        self._tasks = tasks_for([*others, *families])
 
     async def ainvoke(self, input: Any, config: RunnableConfig | None = None) -> dict[str, JsonValue]:
         """Judge the whole Python files of a `ReviewQuestion`.
 
         Returns:
-            `choice`: the claims, or None if there is no file to judge; `notes`: `judges`, `paths`, `scope`,
-            `unread`.
+            `choice`: the claims, each as JSON text, or None if there is no file to judge; `notes`: `judges`,
+            `paths`, `scope`, `cleared`, `unread`.
 
         Raises:
             EngineError, TimeoutError: all engines failed.
@@ -67,7 +61,7 @@ class StaticVoter:
         parts = self.readable(question.parts, self._families)
         if not parts:
             return {"choice": None, "rationale": "no file here can be judged by an engine"}
-        claims, unread = await self._judge(question.aspect.name, parts)
+        claims, unread = await self._judge(question, parts)
         unread_notes: list[JsonValue] = [{**item} for item in unread]
         if all(self._is_unread(part, unread) for part in parts):
             return {
@@ -79,73 +73,79 @@ class StaticVoter:
             "judges": [*sorted(self._judges)],
             "paths": [part.path for part in parts],
             "scope": [*sorted({prefix for family in self._families for prefix in family.scope})],
+            "cleared": self._cleared(parts),
             "unread": unread_notes,
         }
-        return {"choice": [claim.model_dump(mode="json") for claim in claims], "notes": notes}
+        # As JSON texts: a large tree has tens of thousands of claims, and each passes through many records,
+        # which share a text but copy a mapping.
+        return {"choice": [claim.model_dump_json(exclude_defaults=True) for claim in claims], "notes": notes}
 
     def _is_unread(self, part: Part, unread: Iterable[Mapping[str, str]]) -> bool:
         """Return whether no engine could read a part."""
         return self._judges <= {item["by"] for item in unread if item["path"] == part.path}
+
+    def _cleared(self, parts: Iterable[Part]) -> list[JsonValue]:
+        """Return the constructs that the families clear, as JSON data."""
+        return [
+            {"path": part.path, "rule": cleared.rule, "lines": cleared.lines.model_dump(mode="json")}
+            for part in parts
+            for family in self._families
+            for cleared in find_cleared(family.name, part.text)
+        ]
 
     @staticmethod
     def readable(parts: Iterable[Part], families: Sequence[Family]) -> list[Part]:
         """Return the parts that at least one family can judge: whole Python files, or only test files."""
         any_file = any(not family.tests_only for family in families)
         return [
-            part
-            for part in parts
-            if families
-            and part.whole
-            and part.path.endswith(_SUFFIXES)
-            and (any_file or _TEST_FILE.search(part.path))
+            part for part in _python_files(parts) if families and (any_file or _TEST_FILE.search(part.path))
         ]
 
-    async def _judge(self, aspect: str, parts: Sequence[Part]) -> tuple[list[Claim], list[dict[str, str]]]:
-        """Run all engines; return the claims, and the unread files with reason and engine."""
-        folder = Path(await asyncio.to_thread(tempfile.gettempdir)) / f"review-{uuid.uuid4().hex}"
-        writing = asyncio.ensure_future(asyncio.to_thread(_write_files, folder, parts))
-        try:
-            parts_by_name = await asyncio.shield(writing)
-            results = await asyncio.gather(
-                *(_run_engine(seat, sorted(parts_by_name), folder) for seat in self._seats),
-                return_exceptions=True,
-            )
-        finally:
-            # Shielded: a second cancellation ends this wait, but not the removal.
-            await asyncio.shield(_remove_after(writing, folder))
+    async def _judge(
+        self, question: ReviewQuestion, parts: Sequence[Part]
+    ) -> tuple[list[Claim], list[dict[str, str]]]:
+        """Take the results of all engines; return the claims, and the unread files with reason and engine."""
+        files = file_set(_python_files(question.parts), self._tasks, self._judges)
+        results = await asyncio.gather(
+            *(files.take(seat.engine.name) for seat in self._seats), return_exceptions=True
+        )
         failures = [result for result in results if isinstance(result, BaseException)]
         if len(failures) == len(self._seats):
             raise failures[0]
         claims: list[Claim] = []
         unread: list[dict[str, str]] = []
+        paths, quotes = {part.path for part in parts}, _Quotes(parts)
         for seat, result in zip(self._seats, results, strict=True):
             by = seat.engine.name
             if isinstance(result, BaseException):
                 unread += [{"path": part.path, "reason": describe(result), "by": by} for part in parts]
                 continue
-            hits, files = result
+            hits, unread_files = result
             unread += [
-                {"path": parts_by_name[file.path].path, "reason": file.reason, "by": by} for file in files
+                {"path": file.path, "reason": file.reason, "by": by}
+                for file in unread_files
+                if file.path in paths
             ]
-            hits_and_parts = ((hit, parts_by_name[hit.path]) for hit in hits)
             claims += [
-                self._claim(aspect, by, hit, part) for hit, part in hits_and_parts if _applies(hit, part)
+                self._claim(question.aspect.name, by, hit, quotes)
+                for hit in hits
+                if hit.path in paths and seat.applies(hit.code) and _applies(hit)
             ]
         return claims, unread
 
-    def _claim(self, aspect: str, engine: str, hit: Hit, part: Part) -> Claim:
+    def _claim(self, aspect: str, engine: str, hit: Hit, quotes: "_Quotes") -> Claim:
         rule = _rule_of(hit)
         explained = RULES.get(rule)
-        quote, message = part.line(hit.first), hit.message
-        doubt = "the code marks this line as accepted" if _is_accepted(quote, rule) else None
-        quote = mask_secrets(quote)
+        message = hit.message
+        doubt = "the code marks this line as accepted" if _is_accepted(quotes.line(hit), rule) else None
+        quote = quotes.masked(hit)
         if rule in _SECRET_RULES and (literal := _LITERAL.search(message)) and literal[2]:
             quote, message = quote.replace(literal[2], "***"), message.replace(literal[2], "***")
         return Claim(
             voter=self.name,
             source=engine,
             aspect=aspect,
-            path=part.path,
+            path=hit.path,
             lines=Lines(first=hit.first, last=hit.last),
             severity=hit.severity or severity_for(rule),
             message=message,
@@ -158,47 +158,29 @@ class StaticVoter:
         )
 
 
-async def _run_engine(seat: Seat, files: Sequence[str], folder: Path) -> EngineResult:
-    """Run and record one engine, at most one per processor at a time."""
-    async with loop_local("engines", lambda: asyncio.Semaphore(os.cpu_count() or 2)):
-        name, started, ok = seat.engine.name, time.time(), False
-        try:
-            result = await seat.engine.run(files, folder, select=seat.select, ignore=seat.ignore)
-            ok = True
-            return result
-        finally:
-            record(
-                Call(
-                    id=str(uuid.uuid4()),
-                    kind="engine",
-                    target=name,
-                    started=started,
-                    ended=time.time(),
-                    ok=ok,
-                )
-            )
+class _Quotes:
+    """The lines of files that are quoted; a file is split once, and the secrets are looked up once."""
+
+    def __init__(self, parts: Iterable[Part]) -> None:
+        self._parts = {part.path: part for part in parts}
+        self._lines: dict[str, list[str]] = {}
+        self._secrets = environment_secrets()
+
+    def line(self, hit: Hit) -> str:
+        """Return the first line of a hit, stripped, or an empty text beyond the end of the file."""
+        if hit.path not in self._lines:
+            self._lines[hit.path] = self._parts[hit.path].lines
+        lines = self._lines[hit.path]
+        return lines[hit.first - 1].strip() if hit.first <= len(lines) else ""
+
+    def masked(self, hit: Hit) -> str:
+        """Return this line with secrets masked."""
+        return mask_secrets(self.line(hit), self._secrets)
 
 
-async def _remove_after(writing: "asyncio.Future[Any]", folder: Path) -> None:
-    """Remove a folder once the thread that writes to it has ended; a thread cannot be cancelled."""
-    await asyncio.wait([writing])
-    await asyncio.to_thread(shutil.rmtree, folder, ignore_errors=True)
-
-
-def _write_files(folder: Path, parts: Iterable[Part]) -> dict[str, Part]:
-    """Make a folder, and write parts to files with generated names in it; return the parts by name.
-
-    The paths under review are not used: they could be absolute, or lead out of the folder.
-    """
-    folder.mkdir(mode=0o700)
-    parts_by_name = {}
-    for number, part in enumerate(parts):
-        base = re.sub(r"[^\w.-]", "_", Path(part.path).name, flags=re.ASCII)
-        name = f"{number:05d}/{base}"
-        (folder / name).parent.mkdir()
-        (folder / name).write_text(part.text, encoding="utf-8", errors="replace", newline="")
-        parts_by_name[name] = part
-    return parts_by_name
+def _python_files(parts: Iterable[Part]) -> list[Part]:
+    """Return the parts that engines can read: whole Python files."""
+    return [part for part in parts if part.whole and part.path.endswith(_SUFFIXES)]
 
 
 def _rule_of(hit: Hit) -> str:
@@ -208,9 +190,9 @@ def _rule_of(hit: Hit) -> str:
     return {"unused-import": "F401", "unused-argument": "ARG001"}.get(hit.code, hit.code)
 
 
-def _applies(hit: Hit, part: Part) -> bool:
+def _applies(hit: Hit) -> bool:
     """Return whether the rule of a hit applies to the file."""
-    return not (_rule_of(hit).startswith(_NOT_IN_TESTS) and _TEST_FILE.search(part.path))
+    return not (_rule_of(hit).startswith(_NOT_IN_TESTS) and _TEST_FILE.search(hit.path))
 
 
 def _is_accepted(line: str, rule: str) -> bool:

@@ -52,19 +52,17 @@ def union_claims(left: Iterable[Claim], right: Iterable[Claim]) -> list[Claim]:
     Identity `[]` on lists in canonical order; associative, commutative, idempotent. Claims that differ in
     any field stay apart: `unite` decides which of them describe the same defect.
     """
-    return sorted({claim.model_dump_json(): claim for claim in (*left, *right)}.values(), key=claim_order)
+    by_text = {claim.model_dump_json(): claim for claim in (*left, *right)}
+    return [by_text[text] for text in sorted(by_text, key=lambda text: _claim_order(by_text[text], text))]
 
 
 def claim_order(claim: Claim) -> tuple[str, int, int, str, str, str]:
     """Return the sort key of the canonical order: file, lines, aspect, voter, then all other fields."""
-    return (
-        claim.path,
-        claim.lines.first,
-        claim.lines.last,
-        claim.aspect,
-        claim.voter,
-        claim.model_dump_json(),
-    )
+    return _claim_order(claim, claim.model_dump_json())
+
+
+def _claim_order(claim: Claim, text: str) -> tuple[str, int, int, str, str, str]:
+    return claim.path, claim.lines.first, claim.lines.last, claim.aspect, claim.voter, text
 
 
 def _merge(

@@ -2,6 +2,7 @@
 
 import os
 import re
+from collections.abc import Sequence
 
 _KEY = re.compile(
     r"\b(?:sk|pk|rk|gh[opsu]|github_pat|xox[abp]|lsv2|hf|gsk|xai|r8|nvapi|pplx|tgp|dop|glpat)[-_][\w*.-]{6,}"
@@ -37,31 +38,44 @@ EXPLAINED = "_langgraph_parallel_text"
 """Attribute of an error: what it means, as `runtime.explain` has noted."""
 
 
-def redact(text: str) -> str:
-    """Mask API keys: text that looks like one, and values of environment variables named like one.
-
-    >>> redact("Incorrect API key provided: sk-abc123456789.")
-    'Incorrect API key provided: ***'
-    """
+def environment_secrets() -> list[str]:
+    """Return the values of environment variables named like a key, the longest first."""
     secrets = {
         value
         for name, value in os.environ.items()
         if len(value) >= _SHORTEST_SECRET and _SECRET_VARIABLE.search(name)
     }
-    for value in sorted(secrets, key=len, reverse=True):  # the longest first: a secret may begin another one
+    return sorted(secrets, key=len, reverse=True)  # a secret may begin another one
+
+
+def redact(text: str, secrets: Sequence[str] | None = None) -> str:
+    """Mask API keys: text that looks like one, and values of environment variables named like one.
+
+    Args:
+        text: any text.
+        secrets: what `environment_secrets` returned, for many texts at once; by default they are looked up.
+
+    >>> redact("Incorrect API key provided: sk-abc123456789.")
+    'Incorrect API key provided: ***'
+    """
+    for value in environment_secrets() if secrets is None else secrets:
         text = text.replace(value, "***")
     text = _SCHEME.sub("***", _IN_URL.sub(r"\1***@", text))
     text = _NAMED.sub(lambda named: f"{named['name']}{named['quote'] or ''}***{named['quote'] or ''}", text)
     return _KEY.sub("***", text)
 
 
-def mask_secrets(code: str) -> str:
+def mask_secrets(code: str, secrets: Sequence[str] | None = None) -> str:
     r"""Mask string literals that code assigns to a name for a secret, and text that looks like a key.
+
+    Args:
+        code: a line of code.
+        secrets: as in `redact`.
 
     >>> mask_secrets('def connect(host="db", password="hunter2"):')
     'def connect(host="db", password=\'***\'):'
     """
-    return redact(_ASSIGNED_SECRET.sub(r"\1'***'", code))
+    return redact(_ASSIGNED_SECRET.sub(r"\1'***'", code), secrets)
 
 
 def root_cause(error: BaseException) -> BaseException:

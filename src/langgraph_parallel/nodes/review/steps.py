@@ -14,7 +14,7 @@ from langgraph_parallel.nodes.review.settings import ReviewSettings
 from langgraph_parallel.nodes.text.diff import parts_under_review
 from langgraph_parallel.nodes.work.inputs import check_texts
 from langgraph_parallel.nodes.work.parts import section_tokens
-from langgraph_parallel.offline import BLIND_SPOTS
+from langgraph_parallel.offline import BLIND_SPOTS, UPHELD
 from langgraph_parallel.records import Aspect, Ballot, Branch, Review, ReviewQuestion, Section, Skipped
 from langgraph_parallel.reducers.findings.close import Answered, close_review
 from langgraph_parallel.report.review.markdown import markdown_report
@@ -111,6 +111,7 @@ class ReviewSteps:
             idle=notes["idle"],
             min_support=self._settings.min_support,
             joined=same,
+            upheld=UPHELD,
             interrupted=bool(current_run().root.drained),
             notice=NOTICE,
         )

@@ -86,4 +86,5 @@ class ReviewVoters:
     def _engines(self, voter: str, aspect: str) -> EngineVoter:
         families = families_for(aspect) if aspect in FAMILIES else []
         chosen = [family for family in families if voter in {STATIC_VOTER, family.name}]
-        return EngineVoter(StaticVoter(voter, chosen).ainvoke)
+        others = [family for other in self._settings.aspects for family in families_for(other.name)]
+        return EngineVoter(StaticVoter(voter, chosen, others).ainvoke)

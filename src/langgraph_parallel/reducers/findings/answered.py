@@ -1,11 +1,17 @@
 """The ballots on one question of a review, and what they contain."""
 
+import json
+import sys
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from langgraph_parallel.records import Ballot, Claim, ReviewQuestion, Skipped
+from pydantic import JsonValue
+
+from langgraph_parallel.records import Ballot, Claim, Lines, ReviewQuestion, Skipped
 from langgraph_parallel.reducers.findings.support import VoterScope
+
+_FIELDS_OF_CLAIM, _FIELDS_OF_LINES = set(Claim.model_fields), set(Lines.model_fields)
 
 
 @dataclass(frozen=True)
@@ -42,7 +48,7 @@ class Answered:
         """Iterate over the claims of all cast ballots."""
         for ballot in self.cast:
             if isinstance(ballot.choice, list):
-                yield from map(Claim.model_validate, ballot.choice)
+                yield from map(_claim, ballot.choice)
 
     def scopes(self) -> Iterator[VoterScope]:
         """Iterate over the scopes of all cast ballots, without the files that a voter could not read."""
@@ -51,7 +57,8 @@ class Answered:
             for item in _unread(ballot):
                 blind_judges[item.path].add(item.by or "")
             judges, paths = set(_texts(ballot, "judges")), set(_texts(ballot, "paths"))
-            scope = _texts(ballot, "scope") or None
+            scope = _texts(ballot, "scope") if "scope" in ballot.notes else None
+            cleared = _cleared(ballot)
             for part in self.question.parts:
                 # A family is blind only if all of its engines are: one engine suffices for its vote.
                 is_blind = bool(judges) and judges <= blind_judges[part.path]
@@ -62,12 +69,35 @@ class Answered:
                         path=part.path,
                         lines=None if part.whole else part.span,
                         scope=scope,
+                        cleared=cleared.get(part.path, ()),
                     )
 
 
 def _texts(ballot: Ballot, note: str) -> list[str]:
     value = ballot.notes.get(note)
     return [str(item) for item in value] if isinstance(value, list) else []
+
+
+def _claim(item: JsonValue) -> Claim:
+    """Return a claim, which models give as a mapping, and engines as JSON text."""
+    if not isinstance(item, str):
+        return Claim.model_validate(item)
+    fields = json.loads(item)
+    # Engines say the same of thousands of places: their texts, and the sets of field names, are held once.
+    held_once = {key: sys.intern(value) for key, value in fields.items() if isinstance(value, str)}
+    claim = Claim.model_validate({**fields, **held_once})
+    lines = Lines.model_construct(_FIELDS_OF_LINES, first=claim.lines.first, last=claim.lines.last)
+    return Claim.model_construct(_FIELDS_OF_CLAIM, **{**dict(claim), "lines": lines})
+
+
+def _cleared(ballot: Ballot) -> Mapping[str, list[tuple[str, Lines]]]:
+    """Return what a voter cleared, by path."""
+    cleared: dict[str, list[tuple[str, Lines]]] = defaultdict(list)
+    value = ballot.notes.get("cleared")
+    for item in value if isinstance(value, list) else []:
+        if isinstance(item, dict):
+            cleared[str(item["path"])].append((str(item["rule"]), Lines.model_validate(item["lines"])))
+    return cleared
 
 
 def _unread(ballot: Ballot) -> list[Skipped]:

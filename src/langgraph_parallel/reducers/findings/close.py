@@ -1,7 +1,7 @@
 """Closing of a review: one report from the ballots on all questions, even if some are missing."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from fractions import Fraction
 
 from langgraph_parallel.records import Aspect, Finding, Part, Review, Skipped, is_model_voter
@@ -21,6 +21,7 @@ def close_review(
     idle: Mapping[str, str] | None = None,
     min_support: Fraction = CONFIRM,
     joined: Iterable[tuple[str, str]] = (),
+    upheld: Collection[str] = (),
     interrupted: bool = False,
     notice: str = "",
 ) -> Review:
@@ -33,6 +34,7 @@ def close_review(
         idle: reasons by aspect for aspects without a question.
         min_support: as in `unite`.
         joined: as in `unite`.
+        upheld: as in `unite`.
         interrupted: whether the run was stopped before all voters had answered.
         notice: shown if there are judges, but no model among them.
     """
@@ -43,6 +45,7 @@ def close_review(
         [scope for answer in answered for scope in answer.scopes()],
         min_support=min_support,
         joined=joined,
+        upheld=upheld,
     )
     shown = [finding for finding in findings if _is_under_review(finding, parts_by_path.get(finding.path))]
     idle_reasons = dict(idle or {})

@@ -35,6 +35,8 @@ def _contradiction(name: str, positions: Iterable[tuple[str, Collection[str]]]) 
 def _distinct_suggestions(claims: Sequence[Claim]) -> list[tuple[str, set[str]]]:
     """Return suggestions that have hardly a word in common, each with its sources."""
     suggesting = [claim for claim in claims if claim.suggestion]
+    if len({claim.suggestion for claim in suggesting}) < 2:
+        return []
     corpus = Corpus([claim.suggestion for claim in suggesting])
     distinct: list[tuple[int, set[str]]] = []
     for i, claim in enumerate(suggesting):

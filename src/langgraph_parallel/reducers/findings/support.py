@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from langgraph_parallel.records import Claim, Lines, Support
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class VoterScope:
     """What a voter with a cast ballot could have claimed: in one file, for one aspect."""
 
@@ -16,15 +16,21 @@ class VoterScope:
     lines: Lines | None = None
     """The lines that the voter saw; None for the whole file."""
     scope: Collection[str] | None = None
-    """Prefixes of the canonical rules that the voter can judge; None if it can judge anything.
+    """Prefixes of the canonical rules about which its silence means no; None if it can judge anything.
     An engine without a rule for a defect did not vote against it."""
+    cleared: Collection[tuple[str, Lines]] = ()
+    """The constructs, each as canonical rule and lines, that the voter looked at and passed."""
 
     def judges(self, claim: Claim) -> bool:
         """Return whether the voter could have made this claim."""
         return (
             self.path == claim.path
             and (self.lines is None or self.lines.overlaps(claim.lines))
-            and (self.scope is None or (claim.rule is not None and claim.rule.startswith(tuple(self.scope))))
+            and (
+                self.scope is None
+                or (claim.rule is not None and claim.rule.startswith(tuple(self.scope)))
+                or any(rule == claim.rule and lines.overlaps(claim.lines) for rule, lines in self.cleared)
+            )
         )
 
 

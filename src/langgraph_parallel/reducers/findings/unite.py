@@ -13,7 +13,7 @@ ballot only by rule 1, because the ballot of a family holds the claims of severa
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from fractions import Fraction
 from typing import TypeVar
 
@@ -33,6 +33,8 @@ CONFIRM = Fraction(2, 3)
 _NEAR_MISS_LINES = 10
 """Maximum lines between the findings of a near miss."""
 
+_FIELDS = set(Finding.model_fields)
+
 T = TypeVar("T")
 
 
@@ -42,6 +44,7 @@ def unite(
     *,
     min_support: Fraction = CONFIRM,
     joined: Iterable[tuple[str, str]] = (),
+    upheld: Collection[str] = (),
 ) -> list[Finding]:
     """Unite claims into findings with support, provenance, dissent and contradictions.
 
@@ -50,6 +53,8 @@ def unite(
         scopes: the scopes of all cast ballots; they determine the n of `k/n`.
         min_support: minimum share of support of a confirmed finding, in (0, 1].
         joined: pairs of finding ids from an earlier pass that describe the same defect.
+        upheld: names of sources whose claims stand, whatever the share, unless two other voters judged the
+            very construct and did not claim it.
 
     Returns:
         Findings by file, then severity, then line. Findings with less support, or in doubt, are not
@@ -62,7 +67,7 @@ def unite(
     corpus = Corpus([f"{claim.message} {claim.explanation}" for claim in canonical_claims])
     groups = group_claims(canonical_claims, corpus, joined)
     findings = [
-        _build_finding(name, canonical_claims, group, corpus, scopes_by_path, min_support)
+        _build_finding(name, canonical_claims, group, corpus, scopes_by_path, min_support, upheld)
         for name, group in groups_by_id(groups, canonical_claims).items()
     ]
     return sorted(findings, key=_report_order)
@@ -90,7 +95,8 @@ def near_misses(findings: Sequence[Finding], most: int = 40) -> list[tuple[Findi
 
 
 def _with_canonical_rule(claim: Claim) -> Claim:
-    return claim.model_copy(update={"rule": canonical_rule(claim.rule)}) if claim.rule else claim
+    rule = canonical_rule(claim.rule) if claim.rule else claim.rule
+    return claim if rule == claim.rule else claim.model_copy(update={"rule": rule})
 
 
 def _build_finding(
@@ -100,13 +106,15 @@ def _build_finding(
     corpus: Corpus,
     scopes_by_path: dict[str, list[VoterScope]],
     min_support: Fraction,
+    upheld: Collection[str],
 ) -> Finding:
     claims = [all_claims[i] for i in group]
     head = all_claims[_most_typical(all_claims, group, corpus)]
     head_first = [head, *claims]
     aspect, support, silent = best_support(claims, scopes_by_path[head.path])
     doubt = _shared_doubt(claims)
-    return Finding(
+    return Finding.model_construct(  # of values that are valid, with one set of names for all findings
+        _FIELDS,
         id=name,
         aspect=aspect,
         aspects=sorted({claim.aspect for claim in claims}),
@@ -119,7 +127,8 @@ def _build_finding(
         rule=_first(claim.rule for claim in head_first),
         quote=_first(claim.quote for claim in head_first) or "",
         support=support,
-        confirmed=doubt is None and Fraction(support.k, support.n) >= min_support,
+        confirmed=doubt is None
+        and (Fraction(support.k, support.n) >= min_support or _stands(claims, silent, upheld)),
         doubt=doubt,
         provenance=claims,
         dissent=silent,
@@ -127,8 +136,15 @@ def _build_finding(
     )
 
 
+def _stands(claims: Iterable[Claim], silent: Sequence[str], upheld: Collection[str]) -> bool:
+    """Return whether one claim without doubt is of a source that a single silent voter cannot outvote."""
+    return len(silent) < 2 and any(claim.source in upheld and claim.doubt is None for claim in claims)
+
+
 def _most_typical(claims: Sequence[Claim], group: Sequence[int], corpus: Corpus) -> int:
     """Return the index of the claim to quote: not in doubt, most similar to all others, gravest, first."""
+    if len(group) == 1:
+        return group[0]
 
     def rank(i: int) -> tuple[bool, float, int, int]:
         # Rounded, so that noise in the last digits does not decide between equally similar claims.

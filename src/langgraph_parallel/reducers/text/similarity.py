@@ -51,10 +51,12 @@ class Corpus:
     """Texts to compare, by index."""
 
     def __init__(self, texts: Sequence[str]) -> None:
-        counts = [Counter(terms(text)) for text in texts]
+        by_text = {text: Counter(terms(text)) for text in set(texts)}  # engines say the same again and again
+        counts = [by_text[text] for text in texts]
         document_counts = Counter(term for count in counts for term in count)
         self._weights = {term: math.log(1 + len(texts) / df) for term, df in document_counts.items()}
-        self._vectors = [self._vector(count) for count in counts]
+        vectors = {text: self._vector(count) for text, count in by_text.items()}
+        self._vectors = [vectors[text] for text in texts]
 
     def _vector(self, counts: Mapping[str, int]) -> dict[str, float]:
         """Return the unit vector of a text; terms that are not in the corpus have no weight."""
