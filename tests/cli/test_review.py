@@ -22,14 +22,29 @@ def test_the_first_command_of_the_readme(
     monkeypatch.chdir(ROOT)
     assert run(["review", "examples/storefront"]) == 0
     out, err = capsys.readouterr()
-    assert "examples/storefront/storefront/orders.py" in out
+    assert "Paths are relative to examples/storefront." in out
+    assert "\nstorefront/orders.py\n" in out
     assert "2/2 reported by bandit B602, ruff S602, dlint DUO116" in out
     assert "not a language model" in out
     assert "OPENAI_API_KEY" in out
-    assert "examples/storefront/logo.png (not source code)" in out
+    assert " logo.png (not source code)" in out
     assert "import_legacy.py (bandit, dlint, ruff, vulture: not valid Python" in " ".join(out.split())
     assert "sequentially" in err
     assert "review[security]" in err
+
+
+def test_the_first_high_finding_of_the_example_is_on_the_first_screen(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A terminal of 80 columns and 24 lines shows its place, its line, and what it is."""
+    monkeypatch.chdir(ROOT)
+    monkeypatch.setattr("langgraph_parallel.cli.review.destination.width_for", lambda _: 80)
+    assert run(["review", "examples/storefront"]) == 0
+    screen = capsys.readouterr().out.splitlines()[:24]
+    assert max(map(len, screen)) <= 80
+    place = next(number for number, line in enumerate(screen) if line.startswith("  high "))
+    assert "storefront/orders.py" in screen[:place]
+    assert any("Probable use of insecure hash" in line for line in screen[place:])
 
 
 def test_two_runs_print_the_same_bytes(

@@ -85,7 +85,7 @@ def _stops(finding: Finding, hit: Hit) -> bool:
     return (
         finding.confirmed
         and hit.code in {claim.code for claim in finding.provenance}
-        and SEVERITIES.index(finding.severity) <= SEVERITIES.index(hit.severity)
+        and SEVERITIES.index(finding.gate_severity) <= SEVERITIES.index(hit.severity)
     )
 
 

@@ -65,7 +65,9 @@ class ReviewOutput(TypedDict):
         Review,
         Field(title="Review", description="The report: findings, aspects, coverage, who judged."),
     ]
-    markdown: Annotated[str, Field(title="Markdown", description="The report as Markdown.")]
+    markdown: Annotated[
+        str, Field(title="Markdown", description="The report as Markdown, in at most 200 lines.")
+    ]
 
 
 @checked

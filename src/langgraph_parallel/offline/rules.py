@@ -7,6 +7,7 @@ from pydantic import TypeAdapter
 
 from langgraph_parallel.records import Severity
 from langgraph_parallel.records.base import Record
+from langgraph_parallel.reducers.findings.aliases import has_prefix
 
 
 class Rule(Record):
@@ -17,6 +18,8 @@ class Rule(Record):
     """Why the defect matters."""
     suggestion: str
     """How to fix it."""
+    overrides: str = ""
+    """Why `severity` replaces that of the engine; empty if the engine's is used."""
 
 
 RULES = TypeAdapter(dict[str, Rule]).validate_python(
@@ -25,7 +28,7 @@ RULES = TypeAdapter(dict[str, Rule]).validate_python(
 """The explained rules, by canonical code."""
 
 _SEVERITY_BY_PREFIX: tuple[tuple[str, Severity], ...] = (
-    ("S4", "low"),
+    ("S4", "low"),  # an import does nothing yet
     ("S", "medium"),
     ("DUO", "medium"),
     ("PLE", "high"),
@@ -36,8 +39,16 @@ _SEVERITY_BY_PREFIX: tuple[tuple[str, Severity], ...] = (
 )
 
 
-def severity_for(rule: str) -> Severity:
-    """Return the severity of a canonical rule; if it is not explained, the default for its prefix."""
-    if rule in RULES:
-        return RULES[rule].severity
-    return next((severity for prefix, severity in _SEVERITY_BY_PREFIX if rule.startswith(prefix)), "low")
+def severity_for(rule: str, by_engine: Severity | None = None) -> Severity:
+    """Return the severity of a canonical rule.
+
+    Args:
+        rule: its code. If it is not explained, the default for its prefix is its severity.
+        by_engine: what the engine says, which goes first unless the rule overrides it; None for nothing.
+    """
+    explained = RULES.get(rule)
+    if by_engine and not (explained and explained.overrides):
+        return by_engine
+    if explained:
+        return explained.severity
+    return next((severity for prefix, severity in _SEVERITY_BY_PREFIX if has_prefix(rule, prefix)), "low")

@@ -11,6 +11,7 @@ from pydantic import JsonValue
 from langgraph_parallel.offline.cleared import find_cleared
 from langgraph_parallel.offline.engines import Hit
 from langgraph_parallel.offline.families import Family
+from langgraph_parallel.offline.file_kinds import is_test_file
 from langgraph_parallel.offline.file_set import file_set, tasks_for
 from langgraph_parallel.offline.rules import RULES, severity_for
 from langgraph_parallel.records import Claim, Lines, Part, ReviewQuestion
@@ -24,7 +25,6 @@ _SECRET_RULES = frozenset({"S105", "S106", "S107"})
 """Rules about secrets in the source, which the report must not repeat."""
 _NOT_IN_TESTS = ("S101", "D1")
 """Prefixes of rules that do not apply to tests: tests use assert, and their names document them."""
-_TEST_FILE = re.compile(r"(^|/)(test_[^/]*|[^/]*_test|conftest)\.py$|(^|/)tests?/")
 
 
 class StaticVoter:
@@ -97,9 +97,7 @@ class StaticVoter:
     def readable(parts: Iterable[Part], families: Sequence[Family]) -> list[Part]:
         """Return the parts that at least one family can judge: whole Python files, or only test files."""
         any_file = any(not family.tests_only for family in families)
-        return [
-            part for part in _python_files(parts) if families and (any_file or _TEST_FILE.search(part.path))
-        ]
+        return [part for part in _python_files(parts) if families and (any_file or is_test_file(part.path))]
 
     async def _judge(
         self, question: ReviewQuestion, parts: Sequence[Part]
@@ -147,7 +145,8 @@ class StaticVoter:
             aspect=aspect,
             path=hit.path,
             lines=Lines(first=hit.first, last=hit.last),
-            severity=hit.severity or severity_for(rule),
+            severity=severity_for(rule, hit.severity),
+            graded=hit.severity,
             message=message,
             explanation=explained.explanation if explained else "",
             suggestion=explained.suggestion if explained else hit.fix,
@@ -192,7 +191,7 @@ def _rule_of(hit: Hit) -> str:
 
 def _applies(hit: Hit) -> bool:
     """Return whether the rule of a hit applies to the file."""
-    return not (_rule_of(hit).startswith(_NOT_IN_TESTS) and _TEST_FILE.search(hit.path))
+    return not (_rule_of(hit).startswith(_NOT_IN_TESTS) and is_test_file(hit.path))
 
 
 def _is_accepted(line: str, rule: str) -> bool:

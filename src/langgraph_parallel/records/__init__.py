@@ -24,7 +24,7 @@ from langgraph_parallel.records.labeling import Label
 from langgraph_parallel.records.market_study import Forecast, MarketStudy
 from langgraph_parallel.records.moderation import CheckOutcome, CheckStatus, Moderation, Span
 from langgraph_parallel.records.research import Reference, Research
-from langgraph_parallel.records.review import AspectOutcome, Coverage, Review, Skipped
+from langgraph_parallel.records.review import AspectOutcome, Coverage, LeftOut, Review, Skipped
 from langgraph_parallel.records.review_question import (
     STATIC_VOTER,
     Aspect,
@@ -98,6 +98,7 @@ __all__ = [
     "Idea",
     "Interval",
     "Label",
+    "LeftOut",
     "Lines",
     "MarketStudy",
     "Moderation",

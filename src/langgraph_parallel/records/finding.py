@@ -51,6 +51,8 @@ class Claim(Record):
     lines: Lines
     """Where the defect is."""
     severity: Severity
+    graded: Severity | None = None
+    """The severity that the source itself gives; None if it gives none."""
     message: str
     """The defect in one sentence."""
     explanation: str = ""
@@ -121,3 +123,9 @@ class Finding(Record):
     """Voters that judged these lines under this aspect, and did not claim it."""
     contradictions: list[Contradiction]
     """Fields on which the claims differ."""
+
+    @property
+    def gate_severity(self) -> Severity:
+        """The severity that a gate goes by: the highest, or the higher one that a source itself gives."""
+        graded = [claim.graded for claim in self.provenance if claim.graded and claim.doubt is None]
+        return min([self.severity, *graded], key=SEVERITIES.index)

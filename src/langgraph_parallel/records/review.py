@@ -60,6 +60,17 @@ class AspectOutcome(Record):
     """Why ballots are missing, each cause once."""
 
 
+class LeftOut(Record):
+    """Findings that a filter has left out of a review."""
+
+    by: str
+    """The filter, such as `ignore = D, style`."""
+    findings: int
+    """Their number."""
+    confirmed: int = 0
+    """How many of them are confirmed."""
+
+
 class Review(Record):
     """The report of a review; all output formats are rendered from it.
 
@@ -77,6 +88,8 @@ class Review(Record):
     coverage: Coverage
     interrupted: bool = False
     """Whether the run was stopped before all voters had answered."""
+    left_out: list[LeftOut] = []
+    """What filters have left out of `findings`; empty without filters."""
 
     @property
     def unjudged(self) -> bool:

@@ -12,12 +12,14 @@ imported when it is used.
 from typing import TYPE_CHECKING, Any
 
 from langgraph_parallel.report.labeling import labels_csv, labels_jsonl
+from langgraph_parallel.report.review.filters import Filters
 from langgraph_parallel.report.review.json import ReviewDocument, json_report, json_schema
 from langgraph_parallel.report.review.markdown import markdown_report
 from langgraph_parallel.report.review.sarif import sarif_report
 from langgraph_parallel.report.tables import as_csv, as_jsonl, as_markdown
 
 __all__ = [
+    "Filters",
     "ReviewDocument",
     "as_csv",
     "as_jsonl",

@@ -2,6 +2,7 @@
 
 from dataclasses import asdict, dataclass
 from enum import StrEnum
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -88,6 +89,31 @@ FailOnOption = Annotated[
         "--fail-on",
         help="Exit with code 1 if a confirmed finding has at least this severity, or if nothing was judged.",
     ),
+]
+MinSeverityOption = Annotated[
+    Severity | None,
+    typer.Option("--min-severity", help="Report only findings of at least this severity."),
+]
+SelectOption = Annotated[
+    str | None,
+    typer.Option(
+        "--select",
+        metavar="A,B",
+        help="Report only these: aspects, rules, and prefixes of rules (security,F8,S602).",
+    ),
+]
+IgnoreOption = Annotated[
+    str | None,
+    typer.Option(
+        "--ignore",
+        metavar="A,B",
+        help="Leave these out: aspects, rules, and prefixes of rules. The more specific one of --select and "
+        "--ignore wins.",
+    ),
+]
+AllOption = Annotated[
+    bool,
+    typer.Option("--all", help="Show each finding, and all of it; else the report has at most 200 lines."),
 ]
 IncludeOption = Annotated[
     list[str] | None,
@@ -195,6 +221,10 @@ def review(
     output: OutputOption = None,
     summary: SummaryOption = Summary.stderr,
     fail_on: FailOnOption = None,
+    min_severity: MinSeverityOption = None,
+    select: SelectOption = None,
+    ignore: IgnoreOption = None,
+    all: AllOption = False,
     include: IncludeOption = None,
     exclude: ExcludeOption = None,
     completion: CompletionOption = None,
@@ -209,12 +239,32 @@ def review(
 
     Models vote if one is available (--model, LANGGRAPH_PARALLEL_MODEL, OPENAI_API_KEY or OPENAI_BASE_URL),
     with the static engines as one more voter. Without a model, the engines vote alone.
+
+    The table [tool.langgraph-parallel] of the nearest pyproject.toml, upward from the paths, may set aspects,
+    min-severity, select, ignore and fail-on; options win.
     """
     from langgraph_parallel.cli.checks import limit_fields
-    from langgraph_parallel.cli.review import destination, reviewing, settings, source
+    from langgraph_parallel.cli.review import (
+        configuration,
+        destination,
+        reporting,
+        reviewing,
+        settings,
+        source,
+    )
 
+    code = source.Source(paths or [], diff, include or [], exclude or [])
+    reported = reporting.Reporting(
+        min_severity, split_names(select), split_names(ignore), fail_on, below=code.below
+    )
+    names = split_names(aspects)
+    reported.check([Path(name).stem for name in names or []])
+    if resume is None:
+        project = configuration.read_configuration(code.folder)
+        reported = reported.completed_by(project)
+        names = names or project.names("aspects")
     options = settings.ReviewOptions(
-        aspects=split_names(aspects),
+        aspects=names,
         model=model,
         voters=voters,
         engines=engines,
@@ -225,8 +275,7 @@ def review(
         trace=traces.trace and traces.trace.value,
         trace_contents=traces.trace_contents,
     )
-    code = source.Source(paths or [], diff, include or [], exclude or [])
-    report = destination.Destination(format, output, summary, fail_on)
+    report = destination.Destination(format, output, summary, reported, full=all)
     if resume is not None:
         return reviewing.resume(resume, options, code, report, estimate=estimate)
     if estimate:

@@ -46,6 +46,7 @@ def review(options: ReviewOptions, source: Source, destination: Destination, *, 
     """
     destination.check()
     options.build()  # report unusable options before reading anything
+    options = dataclasses.replace(options, reporting=dataclasses.asdict(destination.reporting))
     code = source.read()
     if keep is False:
         return destination.write(*asyncio.run(_run_unkept(options, code)), code.folder)
@@ -96,6 +97,8 @@ def resume(
     store = RunStore()
     kept = store.find(id)
     merged = _merge(kept, options)
+    reporting = destination.reporting.completed_by_run(merged.reporting)
+    destination = dataclasses.replace(destination, reporting=reporting)
 
     async def run() -> Result:
         async with store.checkpointer(kept.id) as checkpointer:

@@ -28,10 +28,11 @@ from langgraph_parallel.runtime.trace_options import check_level
 
 @dataclass(frozen=True)
 class ReviewOptions:
-    """What defines a review. It is stored on disk with the run, and holds no secret.
+    """What defines a review and its report. It is stored on disk with the run, and holds no secret.
 
     Attributes:
         limits: fields of `Limits` by name.
+        reporting: fields of `Reporting` by name.
     """
 
     aspects: list[str] | None = None
@@ -42,6 +43,7 @@ class ReviewOptions:
     reconcile: bool = False
     completion: str | None = None
     limits: Mapping[str, Any] = field(default_factory=dict)
+    reporting: Mapping[str, Any] = field(default_factory=dict)
     trace: str | None = None
     trace_contents: bool | None = None
 

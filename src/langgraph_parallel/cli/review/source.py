@@ -1,5 +1,6 @@
 """The code to review: paths, changes since a git revision, or a diff on standard input."""
 
+import os
 import shlex
 import sys
 from collections.abc import Sequence
@@ -8,7 +9,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from langgraph_parallel.cli.input.changes import Changes, diff_since, select_changes
-from langgraph_parallel.cli.input.files import collect, path_exists
+from langgraph_parallel.cli.input.files import collect, display_path, path_exists
 from langgraph_parallel.errors import UsageError
 from langgraph_parallel.records import Skipped
 
@@ -53,6 +54,28 @@ class Source:
         """The command as the list of runs shows it."""
         return " ".join(["review", *map(shlex.quote, self.paths)])
 
+    @property
+    def folder(self) -> Path:
+        """The deepest folder that all paths are in, absolute; without paths, and for `-`, the current one."""
+        if not self.paths or _STANDARD_INPUT in self.paths:
+            return Path.cwd()
+        paths = [Path(os.path.abspath(path)) for path in self.paths]
+        return Path(os.path.commonpath([path if _is_folder(path) else path.parent for path in paths]))
+
+    @property
+    def below(self) -> str:
+        """The folder that a report shows paths relative to; empty if it shows them as they are.
+
+        It is the argument if that is one folder, the folder of the argument if that is one file, and for
+        several the deepest folder that all are in. The paths of a diff are shown as the diff has them.
+        """
+        if not self.paths or self.revision is not None or _STANDARD_INPUT in self.paths:
+            return ""
+        folder = display_path(self.folder)
+        shown = [display_path(Path(path)) for path in self.paths]
+        inside = all(path == folder or path.startswith(f"{folder}/") for path in shown)
+        return folder if inside and folder != "." else ""
+
     def read(self) -> Code:
         """Read the code.
 
@@ -85,3 +108,11 @@ class Source:
 
     def _code(self, changes: Changes, skipped: Sequence[Skipped]) -> Code:
         return Code({"files": changes.texts, "diff": changes.diff, "skipped": [*skipped]}, changes.folder)
+
+
+def _is_folder(path: Path) -> bool:
+    """Return whether a path is a folder; False also for a name that the system refuses."""
+    try:
+        return path.is_dir()
+    except (OSError, ValueError):
+        return False

@@ -15,6 +15,7 @@ from langgraph_parallel.nodes.text.diff import parts_under_review
 from langgraph_parallel.nodes.work.inputs import check_texts
 from langgraph_parallel.nodes.work.parts import section_tokens
 from langgraph_parallel.offline import BLIND_SPOTS, UPHELD
+from langgraph_parallel.offline.noise import Noise
 from langgraph_parallel.records import Aspect, Ballot, Branch, Review, ReviewQuestion, Section, Skipped
 from langgraph_parallel.reducers.findings.close import Answered, close_review
 from langgraph_parallel.report.review.markdown import markdown_report
@@ -104,8 +105,10 @@ class ReviewSteps:
 
     def _report(self, gathered: Gathered, same: Sequence[tuple[str, str]] = ()) -> Review:
         notes: Mapping[str, Any] = gathered.notes
+        answered = [_answered(section, gathered.branches.get(section.id)) for section in gathered.sections]
+        texts = {part.path: part.text for answer in answered for part in answer.question.parts if part.whole}
         return close_review(
-            [_answered(section, gathered.branches.get(section.id)) for section in gathered.sections],
+            answered,
             aspects=[Aspect.model_validate(aspect) for aspect in notes["aspects"]],
             skipped=[Skipped.model_validate(item) for item in notes["skipped"]],
             idle=notes["idle"],
@@ -114,6 +117,7 @@ class ReviewSteps:
             upheld=UPHELD,
             interrupted=bool(current_run().root.drained),
             notice=NOTICE,
+            weigh=Noise(texts).weigh,
         )
 
 

@@ -39,9 +39,11 @@ _PYLINT = {
 _SYNONYMS = {
     **dict.fromkeys(("S406", "S407", "S408", "S409"), "S405"),  # XML parsers: the same advice for all
     "S303": "S324",  # former code for weak hashes
+    "PLE2502": "S613",  # characters that change the direction of text
 }
 _CODE = re.compile(r"[A-Za-z]+\d+")
 _BANDIT = re.compile(r"B([1-7]\d\d)")  # B0xx and B9xx belong to flake8-bugbear
+_PARTS = re.compile(r"([A-Z]+)(\d*)")
 _PYLINT_CODE = re.compile(r"[CEFRW]\d{4}")
 
 
@@ -62,3 +64,15 @@ def canonical_rule(code: str) -> str:
         code = f"PL{code}"
     code = _DLINT.get(code, code)
     return _SYNONYMS.get(code, code)
+
+
+def has_prefix(rule: str, prefix: str) -> bool:
+    """Return whether a rule is one of a prefix: of `F` are `F401` and `F821`, but not `FURB110`.
+
+    >>> has_prefix("F401", "F4"), has_prefix("FURB110", "F"), has_prefix("PLE0101", "PL")
+    (True, False, True)
+    """
+    if not rule.startswith(prefix):
+        return False
+    code, start = _PARTS.fullmatch(rule), _PARTS.fullmatch(prefix)
+    return not (code and start) or code[1] == start[1] or start[1] == "PL"

@@ -1,10 +1,10 @@
 """Closing of a review: one report from the ballots on all questions, even if some are missing."""
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from fractions import Fraction
 
-from langgraph_parallel.records import Aspect, Finding, Part, Review, Skipped, is_model_voter
+from langgraph_parallel.records import Aspect, Claim, Finding, Part, Review, Skipped, is_model_voter
 from langgraph_parallel.reducers.findings.answered import Answered
 from langgraph_parallel.reducers.findings.coverage import measure_coverage
 from langgraph_parallel.reducers.findings.outcome import aspect_outcome
@@ -24,6 +24,7 @@ def close_review(
     upheld: Collection[str] = (),
     interrupted: bool = False,
     notice: str = "",
+    weigh: Callable[[Claim], Claim] | None = None,
 ) -> Review:
     """Unite the claims of all voters, and account for everything that was not judged.
 
@@ -37,11 +38,13 @@ def close_review(
         upheld: as in `unite`.
         interrupted: whether the run was stopped before all voters had answered.
         notice: shown if there are judges, but no model among them.
+        weigh: function from a claim to the claim with its doubt and severity in its place; None changes none.
     """
     answered = list(answered)
     parts_by_path = _group_parts(answered)
+    claims = [claim for answer in answered for claim in answer.claims()]
     findings = unite(
-        [claim for answer in answered for claim in answer.claims()],
+        list(map(weigh, claims)) if weigh else claims,
         [scope for answer in answered for scope in answer.scopes()],
         min_support=min_support,
         joined=joined,

@@ -1,13 +1,18 @@
 """Sentences about a review, shared by its text, Markdown and SARIF formats. They are not escaped."""
 
+from collections import Counter
 from collections.abc import Sequence
 
 from langgraph_parallel.records import SEVERITIES, AspectOutcome, Coverage, Finding, Review, Skipped
+from langgraph_parallel.report.review.fold import Fold
 from langgraph_parallel.report.wording import count
 
 INTERRUPTED = "The run was stopped before all voters had answered."
 INTERRUPTED_NOTE = "The report covers the answers so far."
-UNCONFIRMED = "too few voters agree, or they are in doubt"
+UNCONFIRMED = "Too few voters agree, or they are in doubt."
+SEE_ALL = (
+    "Each finding, with all that was said of it: --all (in Python: full=True); JSON and SARIF have them too."
+)
 _MOST_LISTED = 12
 """Files listed in one line of the coverage."""
 
@@ -16,13 +21,25 @@ def headline(review: Review) -> str:
     """Return the result in one line; a review without a judgement does not count as one without findings."""
     if review.unjudged:
         return "Nothing was judged."
-    severities = [finding.severity for finding in review.confirmed]
-    by_severity = ", ".join(
-        f"{severities.count(severity)} {severity}" for severity in SEVERITIES if severity in severities
+    confirmed, unconfirmed = review.confirmed, review.unconfirmed
+    text = f"{count(len(confirmed), 'finding')}: {_by_severity(confirmed)}" if confirmed else "No findings"
+    if unconfirmed:
+        text += f"; {len(unconfirmed):,} unconfirmed: {_by_severity(unconfirmed)}"
+    if left_out := sum(item.findings for item in review.left_out):
+        text += f"; {left_out:,} left out"
+    return f"{text}."
+
+
+def left_out_lines(review: Review) -> list[str]:
+    """Say what filters have left out, and that the findings come back without them."""
+    if not review.left_out:
+        return []
+    parts = "; ".join(
+        f"{count(item.findings, 'finding')} by {item.by}"
+        + (f" ({item.confirmed:,} confirmed)" if item.confirmed else "")
+        for item in review.left_out
     )
-    found = f"{count(len(severities), 'finding')}: {by_severity}" if severities else "No findings"
-    unconfirmed = f"; {len(review.unconfirmed)} unconfirmed" if review.unconfirmed else ""
-    return f"{found}{unconfirmed}."
+    return [f"Left out, and shown without these settings: {parts}."]
 
 
 def judged_by(review: Review) -> str:
@@ -49,6 +66,23 @@ def remarks(finding: Finding) -> list[str]:
     return lines
 
 
+def line_in_file(fold: Fold) -> str:
+    """Return a finding in one line, below the heading of its file."""
+    head = fold.head
+    where = f", {fold.lines}" if len(fold.findings) > 1 else f" {fold.lines}"
+    support = "" if head.rule else f", {head.support}"
+    return f"{fold.name}{where}{support}: {head.message}"
+
+
+def line_of_rule(fold: Fold) -> str:
+    """Return the findings of one rule in one line; if they are unconfirmed, with the reason."""
+    head = fold.head
+    line = f"{fold.name} {fold.places}: {head.message.rstrip('.')}"
+    if head.confirmed:
+        return line
+    return f"{line} (in doubt: {head.doubt})" if head.doubt else f"{line} ({head.support})"
+
+
 def aspect_line(outcome: AspectOutcome) -> str:
     """Return how completely an aspect was judged, and why ballots are missing."""
     line = f"{outcome.name}: {outcome.status}"
@@ -61,18 +95,25 @@ def aspect_line(outcome: AspectOutcome) -> str:
     return line + (f" ({'; '.join(outcome.reasons)})" if outcome.reasons else "")
 
 
-def coverage_lines(coverage: Coverage) -> list[str]:
-    """List what was read, and what was not, with the reasons."""
+def coverage_lines(coverage: Coverage, *, full: bool = False) -> list[str]:
+    """List what was read, and what was not, with the reasons.
+
+    Args:
+        coverage: of the review.
+        full: whether to list all files; else a few of each kind.
+    """
+    most = None if full else _MOST_LISTED
     skipped = (
-        f"skipped {len(coverage.skipped)}: {_list_skipped(coverage.skipped)}"
+        f"skipped {len(coverage.skipped)}: {_list_skipped(coverage.skipped, most)}"
         if coverage.skipped
         else "skipped none"
     )
     lines = [f"Read {count(len(coverage.files), 'file')}, {count(coverage.lines, 'line')}; {skipped}."]
     if coverage.not_reviewed:
-        lines.append(f"Not reviewed: {_list_skipped(coverage.not_reviewed)}.")
+        lines.append(f"Not reviewed: {_list_skipped(coverage.not_reviewed, most)}.")
     if coverage.unread:
-        lines.append(f"Could not be read by every engine: {_list_skipped(_group_by_file(coverage.unread))}.")
+        unread = _list_skipped(_group_by_file(coverage.unread), most)
+        lines.append(f"Could not be read by every engine: {unread}.")
     if coverage.outside_diff:
         verb = "is" if coverage.outside_diff == 1 else "are"
         lines.append(f"{count(coverage.outside_diff, 'finding')} on unchanged lines {verb} not shown.")
@@ -90,10 +131,15 @@ def _group_by_file(skipped: Sequence[Skipped]) -> list[Skipped]:
     ]
 
 
-def _list_skipped(skipped: Sequence[Skipped]) -> str:
-    shown = [_show_skipped(item) for item in skipped[:_MOST_LISTED]]
+def _by_severity(findings: Sequence[Finding]) -> str:
+    numbers = Counter(finding.severity for finding in findings)
+    return ", ".join(f"{numbers[severity]:,} {severity}" for severity in SEVERITIES if numbers[severity])
+
+
+def _list_skipped(skipped: Sequence[Skipped], most: int | None) -> str:
+    shown = [_show_skipped(item) for item in skipped[:most]]
     if more := len(skipped) - len(shown):
-        shown.append(f"and {more} more (JSON output has them all)")
+        shown.append(f"and {more:,} more (--all and JSON have them all)")
     return ", ".join(shown)
 
 
