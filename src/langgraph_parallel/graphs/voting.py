@@ -234,7 +234,7 @@ def voting_graph(
     governing = Governing(
         kind="voting",
         fan_out_node="open",
-        close_node="tally",
+        close_node=None,
         estimate=voting_estimator(settings),
         context=VotingContext,
         limits=resolved.limits,
@@ -273,8 +273,8 @@ def _wire(settings: VoteSettings, question: Any, *, inner: bool = False) -> Stat
     builder.add_edge("voter", "tally")
     after, paths = scatter_to("voter", tasks, join=undecided, planned=planned_voters)
 
-    async def ask_or_end(state: Any, config: RunnableConfig) -> Sequence[Send] | str:
-        return END if not is_asking(state) and state["verdict"].decided else await after(state, config)
+    def ask_or_end(state: Any, config: RunnableConfig) -> Sequence[Send] | str:
+        return END if not is_asking(state) and state["verdict"].decided else after(state, config)
 
     builder.add_conditional_edges("tally", ask_or_end, {**paths, END: END})
     return builder

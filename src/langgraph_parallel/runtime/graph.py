@@ -49,8 +49,8 @@ class Governing:
     """The pattern: `voting`, `sectioning`. Branch values of nested graphs carry it as `graph`."""
     fan_out_node: str
     """The node after which the fan-out begins; a redrive resumes there."""
-    close_node: str
-    """The node that closes the graph."""
+    close_node: str | None
+    """The node that closes the graph, which traces show; None if it runs after every wave."""
     estimate: Callable[[Any, Run, Context], Awaitable[Estimate]]
     """Returns the upper bounds of a run on an input."""
     context: type[Context] = Context

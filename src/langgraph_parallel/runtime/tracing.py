@@ -126,7 +126,7 @@ def _as_graph(config: RunnableConfig, run: Run, built: "Governing") -> RunnableC
     if tracing is None:
         return config
     run_id = config.get("run_id") or uuid7()
-    tracing.graphs[run_id] = GraphRun(frozenset({"plan", built.close_node}), run.shows_contents)
+    tracing.graphs[run_id] = GraphRun(frozenset(filter(None, ("plan", built.close_node))), run.shows_contents)
     return {**config, "run_id": run_id}
 
 

@@ -1,6 +1,6 @@
 """Scatter: the only place that creates `Send`s."""
 
-from collections.abc import Awaitable, Callable, Collection, Hashable, Mapping, Sequence
+from collections.abc import Callable, Collection, Hashable, Mapping, Sequence
 from typing import Any
 
 from langchain_core.runnables import RunnableConfig
@@ -9,8 +9,7 @@ from langgraph.types import Send
 from langgraph_parallel.nodes.fan_out.task import SentTask
 from langgraph_parallel.records import Answer, Branch
 
-Router = Callable[[Any, RunnableConfig], Awaitable[Sequence[Send] | str]]
-"""Async, since LangGraph runs a function that is not in a thread, for each of many small nested graphs."""
+Router = Callable[[Any, RunnableConfig], Sequence[Send] | str]
 
 
 def scatter_to(
@@ -39,7 +38,7 @@ def scatter_to(
         The router and its path map, as `add_conditional_edges` takes them.
     """
 
-    async def scatter(state: Any, config: RunnableConfig) -> Sequence[Send] | str:
+    def scatter(state: Any, config: RunnableConfig) -> Sequence[Send] | str:
         branches: Mapping[str, Branch] = state.get("branches") or {}
         answers: Sequence[Answer] = state.get("answers") or []
         candidates = tasks(state, config)
@@ -79,8 +78,8 @@ def scatter_answers_to(
     """Build the edge as `scatter_to` does, for after a person was asked: to waiting branches, or the join."""
     scatter, paths = scatter_to(node, tasks, join=join, counted=counted)
 
-    async def scatter_answers(state: Any, config: RunnableConfig) -> Sequence[Send] | str:
-        return await scatter(state, config) if state.get("answers") else join
+    def scatter_answers(state: Any, config: RunnableConfig) -> Sequence[Send] | str:
+        return scatter(state, config) if state.get("answers") else join
 
     return scatter_answers, paths
 
