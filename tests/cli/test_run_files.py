@@ -21,6 +21,7 @@ from langgraph_parallel.cli.app import run
 from langgraph_parallel.cli.compressed import CompressedSerializer
 from langgraph_parallel.cli.run_files import RunStoreError
 from langgraph_parallel.cli.run_store import RunStore
+from langgraph_parallel.records import Coverage, Finding, Lines, Review, Support, record_types
 from tests.cli.support import MAIN, UNSAFE
 from tests.support.server import ModelServer, Reply
 
@@ -282,3 +283,60 @@ def test_checkpoints_are_compressed() -> None:
     assert compressed.loads_typed((kind, data)) == value
     assert compressed.loads_typed(plain.dumps_typed(value)) == value
     assert compressed.dumps_typed("short") == plain.dumps_typed("short")
+
+
+@pytest.mark.parametrize("number", [0, 1, 500, 501, 1000, 1001])
+def test_findings_are_stored_in_pieces(number: int) -> None:
+    """A review and a list of any length come back as they were, also from what LangGraph itself writes."""
+    plain = JsonPlusSerializer(allowed_msgpack_modules=record_types())
+    compressed = CompressedSerializer(allowed_msgpack_modules=record_types())
+    coverage = Coverage(files=["a.py"], lines=number, skipped=[], not_reviewed=[], unread=[])
+    findings = [_finding(line) for line in range(1, number + 1)]
+    review = Review(judged_by=["ruff"], findings=findings, aspects=[], coverage=coverage)
+    for value in (findings, review, list(range(number))):
+        assert compressed.loads_typed(compressed.dumps_typed(value)) == value
+        assert compressed.loads_typed(plain.dumps_typed(value)) == value
+
+
+def test_findings_are_never_serialised_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """LangGraph's serializer gets at most 500 findings at a time, of which it makes dictionaries."""
+    given: list[int] = []
+    whole = JsonPlusSerializer.dumps_typed
+
+    def dumps_typed(self: JsonPlusSerializer, obj: object) -> tuple[str, bytes]:
+        given.append(
+            len(obj.findings) if isinstance(obj, Review) else len(obj) if isinstance(obj, list) else 0
+        )
+        return whole(self, obj)
+
+    monkeypatch.setattr(JsonPlusSerializer, "dumps_typed", dumps_typed)
+    findings = [_finding(line) for line in range(1, 1202)]
+    coverage = Coverage(files=["a.py"], lines=1, skipped=[], not_reviewed=[], unread=[])
+    serializer = CompressedSerializer(allowed_msgpack_modules=record_types())
+    serializer.dumps_typed(Review(judged_by=[], findings=findings, aspects=[], coverage=coverage))
+    assert given == [0, 500, 500, 201]
+    serializer.dumps_typed(findings)
+    assert given[4:] == [500, 500, 201]
+
+
+def _finding(line: int) -> Finding:
+    lines = Lines(first=line, last=line)
+    return Finding(
+        id=str(line),
+        aspect="style",
+        aspects=["style"],
+        path="a.py",
+        lines=lines,
+        severity="low",
+        message="unused",
+        explanation="",
+        suggestion="",
+        rule="F401",
+        quote="import os",
+        support=Support(k=1, n=2),
+        confirmed=False,
+        doubt=None,
+        provenance=[],
+        dissent=["bandit"],
+        contradictions=[],
+    )

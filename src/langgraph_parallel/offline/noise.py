@@ -68,8 +68,7 @@ class Noise:
         severity = severities(claim) if severities else None
         if doubt is None and severity in {None, claim.severity}:
             return claim
-        changes = {"doubt": doubt or claim.doubt, "severity": severity or claim.severity}
-        return claim.model_copy(update=changes)
+        return claim.changed(doubt=doubt or claim.doubt, severity=severity or claim.severity)
 
     @cached_property
     def documented(self) -> Documented:

@@ -1,6 +1,6 @@
 """Claims and findings: what one voter reports, and what the review reports."""
 
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import PositiveInt, model_validator
 
@@ -67,6 +67,14 @@ class Claim(Record):
     """The line of code, exactly as in the file, with secrets masked."""
     doubt: str | None = None
     """Why the claim is in doubt, for example because the quote is not in the file; None if it is not."""
+
+    def changed(self, **fields: Any) -> "Claim":
+        """Return a copy with other, valid, values of some fields."""
+        copied = self.model_copy(update=fields)
+        if fields.keys() <= self.model_fields_set:
+            # The names of the fields take more memory than their values; all claims of engines share a set.
+            object.__setattr__(copied, "__pydantic_fields_set__", self.model_fields_set)
+        return copied
 
 
 class Position(Record):

@@ -16,7 +16,7 @@ from langgraph_parallel.nodes.work.inputs import check_texts
 from langgraph_parallel.nodes.work.parts import section_tokens
 from langgraph_parallel.offline import BLIND_SPOTS, UPHELD
 from langgraph_parallel.offline.noise import Noise
-from langgraph_parallel.records import Aspect, Ballot, Branch, Review, ReviewQuestion, Section, Skipped
+from langgraph_parallel.records import Aspect, Ballot, Branch, Part, Review, ReviewQuestion, Section, Skipped
 from langgraph_parallel.reducers.findings.close import Answered, close_review
 from langgraph_parallel.report.review.markdown import markdown_report
 from langgraph_parallel.runtime.context import ReviewContext
@@ -105,7 +105,10 @@ class ReviewSteps:
 
     def _report(self, gathered: Gathered, same: Sequence[tuple[str, str]] = ()) -> Review:
         notes: Mapping[str, Any] = gathered.notes
-        answered = [_answered(section, gathered.branches.get(section.id)) for section in gathered.sections]
+        parts: dict[tuple[str, int], Part] = {}
+        answered = [
+            _answered(section, gathered.branches.get(section.id), parts) for section in gathered.sections
+        ]
         texts = {part.path: part.text for answer in answered for part in answer.question.parts if part.whole}
         return close_review(
             answered,
@@ -139,8 +142,12 @@ def name_branch(section: Section) -> str:
     return f"review[{section.id.rpartition('/')[0]}] {section.title}"
 
 
-def _answered(section: Section, branch: Branch | None) -> Answered:
+def _answered(section: Section, branch: Branch | None, known: dict[tuple[str, int], Part]) -> Answered:
+    """Return the question of a section with its ballots; the aspects of a file share its parts in `known`."""
     question = question_in(section)
+    for place, part in enumerate(question.parts):
+        if (earlier := known.setdefault((part.path, part.first), part)) == part:
+            question.parts[place] = earlier
     if branch is None:
         return Answered(question, [])
     ballots = branch.value.get("ballots") if isinstance(branch.value, dict) else None

@@ -121,7 +121,11 @@ def parts_under_review(files: Mapping[str, str], diff: str | None) -> tuple[list
 
 def readable(text: str) -> str:
     """Replace what UTF-8 cannot encode: lone surrogates, which undecodable file names contain."""
-    return text.encode(errors="replace").decode()
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return text.encode(errors="replace").decode()
+    return text  # itself: a review holds all of its code, and need not hold it twice
 
 
 def ranges(numbers: Iterable[int]) -> list[Lines]:

@@ -96,7 +96,7 @@ def near_misses(findings: Sequence[Finding], most: int = 40) -> list[tuple[Findi
 
 def _with_canonical_rule(claim: Claim) -> Claim:
     rule = canonical_rule(claim.rule) if claim.rule else claim.rule
-    return claim if rule == claim.rule else claim.model_copy(update={"rule": rule})
+    return claim if rule == claim.rule else claim.changed(rule=rule)
 
 
 def _build_finding(
