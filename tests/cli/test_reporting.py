@@ -42,6 +42,29 @@ def test_filters_apply_to_every_format(capsys: pytest.CaptureFixture[str]) -> No
     assert "1 finding: 1 low; 1 left out." in capsys.readouterr().out
 
 
+@pytest.mark.parametrize(
+    ("mark", "code"), [("# noqa", 1), ("# noqa: S602", 1), ("# nosec", 0), ("# nosec # noqa", 0)]
+)
+def test_a_gate_knows_the_marks_that_bandit_knows(
+    mark: str, code: int, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Bandit alone would stop at a line that is marked for others; the report has it in doubt."""
+    write({"a.py": UNSAFE.replace("shell=True)", f"shell=True)  {mark}")})
+    assert run(["review", "a.py", *SECURITY, "--ignore", "B404", "--fail-on", "low"]) == code
+    said = capsys.readouterr()
+    assert "the code marks this line as accepted" in " ".join(said.out.split())
+    assert ("1 finding marked by noqa, which bandit does not read" in said.err) is bool(code)
+
+
+def test_a_gate_goes_by_the_severity_of_the_engine(capsys: pytest.CaptureFixture[str]) -> None:
+    """Bandit calls every weak hash high; the report says medium unless it hashes a secret."""
+    write({"a.py": "import hashlib\n\nprint(hashlib.md5(b'cache key').hexdigest())\n"})
+    assert run(["review", "a.py", *SECURITY, "--fail-on", "high"]) == 1
+    said = capsys.readouterr()
+    assert said.out.startswith("1 finding: 1 medium.")
+    assert "1 finding of lower severity in the report than by the engine also fail --fail-on" in said.err
+
+
 def test_all_shows_each_finding(capsys: pytest.CaptureFixture[str]) -> None:
     """By default repeats are one line."""
     write({"a.py": "".join(f"x{number} = eval(input())\n" for number in range(30))})

@@ -3,10 +3,19 @@
 from langgraph_parallel.offline.families import (
     BLIND_SPOTS,
     FAMILIES,
+    UNREAD_MARK,
     UPHELD,
     families_for,
     installed_engines,
 )
 from langgraph_parallel.offline.voter import StaticVoter
 
-__all__ = ["BLIND_SPOTS", "FAMILIES", "UPHELD", "StaticVoter", "families_for", "installed_engines"]
+__all__ = [
+    "BLIND_SPOTS",
+    "FAMILIES",
+    "UNREAD_MARK",
+    "UPHELD",
+    "StaticVoter",
+    "families_for",
+    "installed_engines",
+]

@@ -10,7 +10,7 @@ from pydantic import JsonValue
 
 from langgraph_parallel.offline.cleared import find_cleared
 from langgraph_parallel.offline.engines import Hit
-from langgraph_parallel.offline.families import Family
+from langgraph_parallel.offline.families import ACCEPTED, UNREAD_MARK, Family
 from langgraph_parallel.offline.file_kinds import is_test_file
 from langgraph_parallel.offline.file_set import file_set, tasks_for
 from langgraph_parallel.offline.rules import RULES, severity_for
@@ -135,7 +135,7 @@ class StaticVoter:
         rule = _rule_of(hit)
         explained = RULES.get(rule)
         message = hit.message
-        doubt = "the code marks this line as accepted" if _is_accepted(quotes.line(hit), rule) else None
+        doubt = _doubt_of_marks(quotes.line(hit), rule, engine)
         quote = quotes.masked(hit)
         if rule in _SECRET_RULES and (literal := _LITERAL.search(message)) and literal[2]:
             quote, message = quote.replace(literal[2], "***"), message.replace(literal[2], "***")
@@ -194,13 +194,16 @@ def _applies(hit: Hit) -> bool:
     return not (_rule_of(hit).startswith(_NOT_IN_TESTS) and is_test_file(hit.path))
 
 
-def _is_accepted(line: str, rule: str) -> bool:
-    """Return whether a comment on the line accepts the rule.
+def _doubt_of_marks(line: str, rule: str, engine: str) -> str | None:
+    """Return why a claim is in doubt if a comment on the line accepts the rule; None if none does.
 
     With codes, a comment accepts only these; without codes, `nosec` accepts security rules, and `noqa` all.
     """
+    accepting = set()
     for kind, listed in _SUPPRESSION.findall(line):
         codes = tuple(canonical_rule(code) for code in re.split(r"[,\s]+", listed) if code)
         if rule.startswith(codes or ("S", "DUO")) or (kind.lower() == "noqa" and not codes):
-            return True
-    return False
+            accepting.add(kind.lower())
+    if not accepting:
+        return None
+    return UNREAD_MARK if engine == "bandit" and "nosec" not in accepting else ACCEPTED

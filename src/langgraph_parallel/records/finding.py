@@ -135,5 +135,5 @@ class Finding(Record):
     @property
     def gate_severity(self) -> Severity:
         """The severity that a gate goes by: the highest, or the higher one that a source itself gives."""
-        graded = [claim.graded for claim in self.provenance if claim.graded and claim.doubt is None]
+        graded = [claim.graded for claim in self.provenance if claim.graded]
         return min([self.severity, *graded], key=SEVERITIES.index)

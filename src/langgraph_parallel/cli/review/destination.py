@@ -19,7 +19,8 @@ from langgraph_parallel.cli.writing import (
     width_for,
     write_text,
 )
-from langgraph_parallel.records import SEVERITIES, Review, RunReport, Severity
+from langgraph_parallel.offline import UNREAD_MARK
+from langgraph_parallel.records import SEVERITIES, Finding, Review, RunReport, Severity
 from langgraph_parallel.report.review.json import json_report
 from langgraph_parallel.report.review.markdown import markdown_report
 from langgraph_parallel.report.review.sarif import paths_in, sarif_report
@@ -27,6 +28,8 @@ from langgraph_parallel.report.review.text import text_report
 from langgraph_parallel.report.run import run_summary
 from langgraph_parallel.report.wording import count
 
+_OUTVOTING = 2
+"""Voters whose silence on the very construct outvotes bandit."""
 Renderer = Callable[[Review, RunReport | None], str]
 
 
@@ -94,12 +97,23 @@ class Destination:
             print("langgraph-parallel: nothing was judged, so --fail-on fails", file=sys.stderr)
             return FOUND
         severities = SEVERITIES[: SEVERITIES.index(cast("Severity", fail_on)) + 1]
-        gated = self.reporting.gate_filters.apply(review)
-        failing = [finding for finding in gated.confirmed if finding.gate_severity in severities]
-        if hidden := len(failing) - sum(finding.gate_severity in severities for finding in shown.confirmed):
-            findings = count(hidden, "finding")
-            print(f"langgraph-parallel: {findings} below --min-severity also fail --fail-on", file=sys.stderr)
-        if graded := sum(finding.severity not in severities for finding in failing):
-            why = f"{count(graded, 'finding')} fail --fail-on by the severity that the engine itself gives"
-            print(f"langgraph-parallel: {why}", file=sys.stderr)
+        gated, seen = self.reporting.gate_filters.apply(review), {finding.id for finding in shown.findings}
+        failing = [f for f in gated.findings if _fails_gate(f) and f.gate_severity in severities]
+        reasons = {
+            "below --min-severity": sum(finding.id not in seen for finding in failing),
+            "of lower severity in the report than by the engine": sum(
+                finding.severity not in severities for finding in failing
+            ),
+            "marked by noqa, which bandit does not read (nosec is)": sum(not f.confirmed for f in failing),
+        }
+        for reason, number in reasons.items():
+            if number:
+                also = f"{count(number, 'finding')} {reason} also fail --fail-on"
+                print(f"langgraph-parallel: {also}", file=sys.stderr)
         return FOUND if failing else OK
+
+
+def _fails_gate(finding: Finding) -> bool:
+    """Return whether a gate stops at a finding: it is confirmed, or only not so by a mark for others."""
+    by_mark = any(claim.doubt == UNREAD_MARK for claim in finding.provenance)
+    return finding.confirmed or (by_mark and len(finding.dissent) < _OUTVOTING)
