@@ -87,7 +87,7 @@ NO_EMAILS = """
     rsync -a me@server.example.com:~/data .
     ssh me@server.example.com
     deploy@web1.example.com:/srv/www
-    https://token:secret@registry.example.com/simple
+    https://token:secret@packages.example.com/files
     postgresql://app:pw@db.example.com:5432/app
     npm i left-pad@1.3.0
     pip install tool@2.0.1.dev
