@@ -123,8 +123,8 @@ class Count:
     def reserve(self, wave: Sequence[str], later: Sequence[str]) -> list[str]:
         """Return the voters that are sent with a wave, and wait for their turn.
 
-        Only lossless waves have some: in a wave of another size a voter that starts early may be asked in vain.
-        In a wave of one or two, the first ballot alone cannot tell that a further one is needed.
+        Only lossless waves have some: in a wave of another size, a voter that starts early may be asked in
+        vain. In a wave of one or two, the first ballot alone cannot tell that a further one is needed.
 
         Args:
             wave: the voters that are asked now.
