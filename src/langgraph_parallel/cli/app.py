@@ -8,18 +8,20 @@ import typer
 
 from langgraph_parallel.cli.commands import COMMANDS
 from langgraph_parallel.cli.exit_codes import FOUND, INTERRUPTED, OK, USAGE
+from langgraph_parallel.cli.help import HELP_OPTIONS, HelpfulCommand, HelpfulGroup
 from langgraph_parallel.errors import CompletionError, UsageError
 
 app = typer.Typer(
     name="langgraph-parallel",
+    cls=HelpfulGroup,
     epilog="'langgraph-parallel COMMAND --help' lists the options of a command.",
-    add_completion=False,
+    invoke_without_command=True,
     add_help_option=False,  # typer's own option imports pydantic when it is absent; see `main`
     rich_markup_mode=None,  # with markup, help texts import rich
     pretty_exceptions_enable=False,
 )
 for _command in COMMANDS:
-    app.command()(_command)
+    app.command(cls=HelpfulCommand, context_settings=HELP_OPTIONS)(_command)
 
 
 def run(arguments: list[str] | None = None) -> int:
@@ -62,11 +64,17 @@ def _print_help(context: typer.Context, is_requested: bool) -> None:
 
 @app.callback()
 def main(
+    context: typer.Context,
     version: Annotated[
-        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version.")
+        bool,
+        typer.Option("--version", "-V", callback=_print_version, is_eager=True, help="Print the version."),
     ] = False,
     help: Annotated[
-        bool, typer.Option("--help", callback=_print_help, is_eager=True, help="Show this message and exit.")
+        bool,
+        typer.Option("--help", "-h", callback=_print_help, is_eager=True, help="Show this message and exit."),
     ] = False,
 ) -> None:
     """Run LLM agents in parallel: code review, voting, briefings, moderation and research."""
+    if context.invoked_subcommand is None:
+        typer.echo(context.get_help(), err=True)
+        raise typer.Exit(USAGE)

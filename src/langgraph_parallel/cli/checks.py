@@ -89,19 +89,36 @@ def make_limits(fields: Mapping[str, Any]) -> Limits:
         raise UsageError(f"{_option_for(field)} is {fields[field]}; expected {expected}") from None
 
 
-def check_model_options(model: str | None, *, offline: bool = False, limits: Limits | None = None) -> None:
-    """Check the model, and that it has a price if the budget is in dollars. Needs no key.
+def check_model_options(
+    models: Sequence[str],
+    *,
+    offline: bool = False,
+    base_url: str | None = None,
+    limits: Limits | None = None,
+) -> None:
+    """Check the models, and that each has a price if the budget is in dollars. Needs no key.
+
+    Args:
+        models: those that `--model` names; empty for the one of the environment.
+        offline: whether no model may be asked.
+        base_url: the endpoint of models of openai.
+        limits: that options set.
 
     Raises:
-        UsageError: `model` and `offline` are given, the model is not usable, or its price is not known.
+        UsageError: options exclude each other, a model is not usable, or its price is not known.
     """
-    if offline and model is not None:
-        raise exclude_each_other("--offline", "--model")
     if offline:
+        for option, value in {"--model": models, "--base-url": base_url}.items():
+            if value:
+                raise exclude_each_other("--offline", option)
         return
-    if model is not None:
+    for model in models:
         _check_provider(model)
-    _check_price(model, limits or Limits())
+        if base_url is not None and not model.startswith("openai:"):
+            raise UsageError(f"--base-url is for models of openai; write --model openai:NAME, not {model}")
+    prices: Sequence[str | None] = models or [None]
+    for asked in prices:
+        _check_price(asked, limits or Limits())
 
 
 def check_tracing(level: TraceLevel | None = None) -> None:
@@ -117,9 +134,9 @@ def check_tracing(level: TraceLevel | None = None) -> None:
     shows_contents()
 
 
-def has_model(model: str | None) -> bool:
+def has_model(*models: str | None) -> bool:
     """Return whether an option or the environment names a model."""
-    return model is not None or default_model() is not None
+    return any(models) or default_model() is not None
 
 
 def _option_for(field: str) -> str:

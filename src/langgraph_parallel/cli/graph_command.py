@@ -1,13 +1,16 @@
 """What commands that run one graph of the catalogue share."""
 
 import asyncio
+import json
 import sys
 from collections.abc import Mapping
 from typing import Any
 
+from pydantic import BaseModel
+
 from langgraph_parallel.cli.checks import check_model_options, check_tracing, limit_fields, make_limits
 from langgraph_parallel.cli.exit_codes import OK
-from langgraph_parallel.cli.options import Format, OfflineRunOptions, RunOptions
+from langgraph_parallel.cli.options import CallOptions, Format, Summary
 from langgraph_parallel.cli.signals import stoppable
 from langgraph_parallel.cli.writing import (
     check_output,
@@ -17,8 +20,8 @@ from langgraph_parallel.cli.writing import (
     write_text,
 )
 from langgraph_parallel.graphs.options import GraphOptions
-from langgraph_parallel.records import Branch
-from langgraph_parallel.report.run import run_summary
+from langgraph_parallel.records import Branch, RunReport
+from langgraph_parallel.report.run import run_markdown, run_summary
 from langgraph_parallel.report.wording import visible
 from langgraph_parallel.runtime.trace_options import check_level
 
@@ -30,9 +33,8 @@ class GraphCommand:
         options: as given on the command line.
     """
 
-    def __init__(self, options: RunOptions) -> None:
+    def __init__(self, options: CallOptions) -> None:
         self._options = options
-        self._offline = isinstance(options, OfflineRunOptions) and options.offline
 
     def check(self) -> GraphOptions:
         """Check the options before any work, and return those of the graph that they set.
@@ -51,7 +53,9 @@ class GraphCommand:
             budget_usd=options.budget_usd,
         )
         limits = make_limits(fields)
-        check_model_options(options.model, offline=self._offline, limits=limits)
+        check_model_options(
+            options.named_models, offline=options.is_offline, base_url=options.base_url, limits=limits
+        )
         level = check_level(options.trace and options.trace.value)
         check_tracing(level)
         return {"limits": limits, "trace": level, "trace_contents": options.trace_contents}
@@ -76,7 +80,8 @@ class GraphCommand:
             return await stoppable(follow())
 
         output = asyncio.run(run())
-        if not self._options.quiet and output["run_report"].status != "failed":
+        shows_summary = self._options.summary is Summary.stderr and not self._options.quiet
+        if shows_summary and output["run_report"].status != "failed":
             sys.stderr.write("\n" + run_summary(output["run_report"]))
         return output
 
@@ -94,14 +99,22 @@ class GraphCommand:
         result, run = output.get(key), output["run_report"]
         if result is None:
             return report_no_result(key, run)
+        shown = run if self._options.summary is Summary.report else None
         if format is Format.json:
-            text = result.model_dump_json(indent=2) + "\n"
-        elif format is Format.markdown:
-            text = output["markdown"]
+            text = _as_json(result, shown)
         else:
-            text = render_markdown(output["markdown"], self._options.output)
+            markdown = output["markdown"] + ("" if shown is None else "\n" + run_markdown(shown))
+            text = markdown if format is Format.markdown else render_markdown(markdown, self._options.output)
         write_text(text, self._options.output)
         return report_failed_run(run) if run.status == "failed" else OK
+
+
+def _as_json(result: BaseModel, run: RunReport | None) -> str:
+    """Render a result as JSON, with the statistics of the run under `run` if they are wanted."""
+    if run is None:
+        return result.model_dump_json(indent=2) + "\n"
+    document = {**result.model_dump(mode="json"), "run": run.model_dump(mode="json")}
+    return json.dumps(document, indent=2, ensure_ascii=False) + "\n"
 
 
 def _print_progress(branch: Branch) -> None:

@@ -4,7 +4,7 @@ Only typer and the standard library are imported here and in `commands`, so that
 """
 
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields, is_dataclass
 from enum import StrEnum
 from functools import wraps
@@ -12,6 +12,11 @@ from pathlib import Path
 from typing import Annotated, Any, get_type_hints
 
 import typer
+
+from langgraph_parallel.cli.endpoint import ask_at, check_url
+
+PANELS = MODEL_PANEL, OUTPUT_PANEL, LIMITS_PANEL, TRACE_PANEL = "Model", "Output", "Limits", "Traces"
+"""Subjects of options, in the order of the help."""
 
 
 class Format(StrEnum):
@@ -38,6 +43,14 @@ class ListFormat(StrEnum):
     json = "json"
 
 
+class Summary(StrEnum):
+    """Where the run statistics go."""
+
+    stderr = "stderr"
+    report = "report"
+    none = "none"
+
+
 class Trace(StrEnum):
     """What a trace holds."""
 
@@ -46,24 +59,79 @@ class Trace(StrEnum):
     graph = "graph"
 
 
+_MODEL_DEFAULT = (
+    "LANGGRAPH_PARALLEL_MODEL, else openai:gpt-5-mini if OPENAI_API_KEY or OPENAI_BASE_URL is set."
+)
 ModelOption = Annotated[
     str | None,
     typer.Option(
         "--model",
+        "-m",
         metavar="PROVIDER:MODEL",
-        help="Model to ask. Default: LANGGRAPH_PARALLEL_MODEL, else openai:gpt-5-mini if OPENAI_API_KEY or "
-        "OPENAI_BASE_URL is set.",
+        help=f"Model to ask. Default: {_MODEL_DEFAULT}",
+        rich_help_panel=MODEL_PANEL,
+    ),
+]
+ModelsOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--model",
+        "-m",
+        metavar="PROVIDER:MODEL",
+        help=f"Model to ask; repeat it for a panel of several. Default: {_MODEL_DEFAULT}",
+        rich_help_panel=MODEL_PANEL,
+    ),
+]
+BaseUrlOption = Annotated[
+    str | None,
+    typer.Option(
+        "--base-url",
+        metavar="URL",
+        callback=check_url,
+        help="Endpoint of an OpenAI-compatible server. Default: OPENAI_BASE_URL.",
+        rich_help_panel=MODEL_PANEL,
     ),
 ]
 OfflineOption = Annotated[
-    bool, typer.Option("--offline", help="Use no model, even if the environment names one.")
+    bool,
+    typer.Option(
+        "--offline",
+        help="Use no model, even if the environment names one.",
+        rich_help_panel=MODEL_PANEL,
+    ),
 ]
-FormatOption = Annotated[Format, typer.Option("--format", help="Format of the result.")]
-ListFormatOption = Annotated[ListFormat, typer.Option("--format", help="Output format.")]
+FormatOption = Annotated[
+    Format, typer.Option("--format", "-f", help="Format of the result.", rich_help_panel=OUTPUT_PANEL)
+]
+ListFormatOption = Annotated[
+    ListFormat, typer.Option("--format", "-f", help="Output format.", rich_help_panel=OUTPUT_PANEL)
+]
 OutputOption = Annotated[
     Path | None,
     typer.Option(
-        "--output", metavar="FILE", help="Write the result to this file instead of standard output."
+        "--output",
+        "-o",
+        metavar="FILE",
+        help="Write the result to this file instead of standard output.",
+        rich_help_panel=OUTPUT_PANEL,
+    ),
+]
+SummaryOption = Annotated[
+    Summary,
+    typer.Option(
+        "--summary",
+        help="Where to write the run statistics: standard error, the result, or nowhere. In the result, they "
+        "make it differ from run to run.",
+        rich_help_panel=OUTPUT_PANEL,
+    ),
+]
+QuietOption = Annotated[
+    bool,
+    typer.Option(
+        "--quiet",
+        "-q",
+        help="Print no progress and no run statistics on standard error; warnings and errors stay.",
+        rich_help_panel=OUTPUT_PANEL,
     ),
 ]
 ExcludeOption = Annotated[
@@ -81,23 +149,45 @@ DeadlineOption = Annotated[
         min=0.001,
         metavar="SECONDS",
         help="Maximum time for the whole run. The result holds what has finished by then.",
+        rich_help_panel=LIMITS_PANEL,
     ),
 ]
 TimeoutOption = Annotated[
     float | None,
     typer.Option(
-        "--timeout", min=0.001, metavar="SECONDS", help="Maximum time for one request.  [default: 120]"
+        "--timeout",
+        min=0.001,
+        metavar="SECONDS",
+        help="Maximum time for one request.  [default: 120]",
+        rich_help_panel=LIMITS_PANEL,
     ),
 ]
 ConcurrencyOption = Annotated[
     int | None,
-    typer.Option("--concurrency", min=1, metavar="N", help="Maximum requests in flight.  [default: 64]"),
+    typer.Option(
+        "--concurrency",
+        "-j",
+        min=1,
+        metavar="N",
+        help="Maximum requests in flight.  [default: 64]",
+        rich_help_panel=LIMITS_PANEL,
+    ),
 ]
 BudgetCallsOption = Annotated[
-    int | None, typer.Option("--budget-calls", min=0, metavar="N", help="Maximum requests to models.")
+    int | None,
+    typer.Option(
+        "--budget-calls", min=0, metavar="N", help="Maximum requests to models.", rich_help_panel=LIMITS_PANEL
+    ),
 ]
 BudgetUsdOption = Annotated[
-    float | None, typer.Option("--budget-usd", min=0, metavar="USD", help="Maximum cost in US dollars.")
+    float | None,
+    typer.Option(
+        "--budget-usd",
+        min=0,
+        metavar="USD",
+        help="Maximum cost in US dollars.",
+        rich_help_panel=LIMITS_PANEL,
+    ),
 ]
 TraceOption = Annotated[
     Trace | None,
@@ -105,6 +195,7 @@ TraceOption = Annotated[
         "--trace",
         help="What a trace in LangSmith holds: every branch and call, one run for each branch, or the graph "
         "and its own steps. Default: LANGGRAPH_PARALLEL_TRACE, else full.",
+        rich_help_panel=TRACE_PANEL,
     ),
 ]
 TraceContentsOption = Annotated[
@@ -113,10 +204,8 @@ TraceContentsOption = Annotated[
         "--trace-contents/--no-trace-contents",
         help="Whether prompts, documents and answers may be in traces. "
         "LANGGRAPH_PARALLEL_TRACE_CONTENTS=false keeps them out in any case.  [default: trace-contents]",
+        rich_help_panel=TRACE_PANEL,
     ),
-]
-QuietOption = Annotated[
-    bool, typer.Option("--quiet", help="Print no progress and no run statistics on standard error.")
 ]
 RuleOption = Annotated[
     str,
@@ -133,19 +222,58 @@ class TraceOptions:
 
 
 @dataclass(frozen=True, kw_only=True)
-class RunOptions:
-    """The options of every command that runs a graph of the catalogue."""
+class OutputOptions:
+    """The options that say where a result and the statistics of its run go."""
 
-    model: ModelOption = None
     output: OutputOption = None
+    summary: SummaryOption = Summary.stderr
+    quiet: QuietOption = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class CallOptions(OutputOptions, TraceOptions):
+    """The options of every command that runs a graph, but for the model."""
+
+    base_url: BaseUrlOption = None
     deadline: DeadlineOption = None
     timeout: TimeoutOption = None
     concurrency: ConcurrencyOption = None
     budget_calls: BudgetCallsOption = None
     budget_usd: BudgetUsdOption = None
-    trace: TraceOption = None
-    trace_contents: TraceContentsOption = None
-    quiet: QuietOption = False
+
+    @property
+    def named_models(self) -> Sequence[str]:
+        """The models that the command line names; empty for the one of the environment."""
+        return ()
+
+    @property
+    def is_offline(self) -> bool:
+        """Whether no model may be asked."""
+        return False
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunOptions(CallOptions):
+    """The options of a command whose graph asks one model."""
+
+    model: ModelOption = None
+
+    @property
+    def named_models(self) -> Sequence[str]:
+        """The model, if one is named."""
+        return () if self.model is None else (self.model,)
+
+
+@dataclass(frozen=True, kw_only=True)
+class PanelOptions(CallOptions):
+    """The same for several models."""
+
+    models: ModelsOption = None
+
+    @property
+    def named_models(self) -> Sequence[str]:
+        """The models, in their order."""
+        return self.models or ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -154,11 +282,17 @@ class OfflineRunOptions(RunOptions):
 
     offline: OfflineOption = False
 
+    @property
+    def is_offline(self) -> bool:
+        """Whether no model may be asked."""
+        return self.offline
+
 
 def spell_out(command: Callable[..., int]) -> Callable[..., int]:
     """Replace a command's parameter that is a record of options by the options.
 
-    typer reads the options of a command from its signature, so it has to list them all.
+    typer reads the options of a command from its signature, so it has to list them all. The command runs with
+    the endpoint that `--base-url` names.
     """
     parameters: dict[str, inspect.Parameter] = {}
     records: dict[str, Any] = {}
@@ -178,11 +312,13 @@ def spell_out(command: Callable[..., int]) -> Callable[..., int]:
 
     @wraps(command)
     def run(**values: Any) -> int:
+        base_url = values.get("base_url")
         made = {
             name: kind(**{field.name: values.pop(field.name) for field in fields(kind)})
             for name, kind in records.items()
         }
-        return command(**values, **made)
+        with ask_at(base_url):
+            return command(**values, **made)
 
     run.__signature__ = inspect.Signature([*parameters.values()])  # type: ignore[attr-defined]
     run.__annotations__ = {name: parameter.annotation for name, parameter in parameters.items()}

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from langgraph_parallel.records import RunReport
+from langgraph_parallel.report.markdown import bullets, escape_text, join_blocks
 from langgraph_parallel.report.wording import count
 
 if TYPE_CHECKING:
@@ -43,6 +44,11 @@ def _cause_line(cause: str, names: Sequence[str]) -> str:
         return f"{names[0]}: {cause}"
     more = f", and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
     return f"{len(names)} x {cause}: {', '.join(names[:_NAMED])}{more}"
+
+
+def run_markdown(report: RunReport) -> str:
+    """Return the measurements as a section in Markdown."""
+    return join_blocks(["## Run", bullets(map(escape_text, run_lines(report)))])
 
 
 def print_run(console: "Console", report: RunReport) -> None:

@@ -8,6 +8,10 @@ from typing import Annotated
 import typer
 
 from langgraph_parallel.cli.options import (
+    LIMITS_PANEL,
+    MODEL_PANEL,
+    OUTPUT_PANEL,
+    BaseUrlOption,
     BudgetCallsOption,
     BudgetUsdOption,
     ConcurrencyOption,
@@ -15,7 +19,7 @@ from langgraph_parallel.cli.options import (
     ExcludeOption,
     ModelOption,
     OfflineOption,
-    OutputOption,
+    OutputOptions,
     TimeoutOption,
     TraceOptions,
     spell_out,
@@ -30,14 +34,6 @@ class ReviewFormat(StrEnum):
     markdown = "markdown"
     json = "json"
     sarif = "sarif"
-
-
-class Summary(StrEnum):
-    """Where the run statistics go."""
-
-    stderr = "stderr"
-    report = "report"
-    none = "none"
 
 
 class Severity(StrEnum):
@@ -67,32 +63,47 @@ AspectsOption = Annotated[
     ),
 ]
 VotersOption = Annotated[
-    int, typer.Option("--voters", min=1, max=100, metavar="N", help="Model voters per aspect.")
+    int,
+    typer.Option(
+        "--voters",
+        "-n",
+        min=1,
+        max=100,
+        metavar="N",
+        help="Model voters per aspect.",
+        rich_help_panel=MODEL_PANEL,
+    ),
 ]
 EnginesOption = Annotated[
-    bool, typer.Option("--engines/--no-engines", help="Let static engines vote beside the models.")
+    bool,
+    typer.Option(
+        "--engines/--no-engines",
+        help="Let static engines vote beside the models.",
+        rich_help_panel=MODEL_PANEL,
+    ),
 ]
 ReconcileOption = Annotated[
-    bool, typer.Option("--reconcile", help="Ask the model to merge findings that nearly match.")
-]
-ReviewFormatOption = Annotated[ReviewFormat, typer.Option("--format", help="Format of the report.")]
-SummaryOption = Annotated[
-    Summary,
+    bool,
     typer.Option(
-        "--summary",
-        help="Where to write the run statistics. In the report, they make it differ from run to run.",
+        "--reconcile", help="Ask the model to merge findings that nearly match.", rich_help_panel=MODEL_PANEL
     ),
+]
+ReviewFormatOption = Annotated[
+    ReviewFormat, typer.Option("--format", "-f", help="Format of the report.", rich_help_panel=OUTPUT_PANEL)
 ]
 FailOnOption = Annotated[
     Severity | None,
     typer.Option(
         "--fail-on",
         help="Exit with code 1 if a confirmed finding has at least this severity, or if nothing was judged.",
+        rich_help_panel=OUTPUT_PANEL,
     ),
 ]
 MinSeverityOption = Annotated[
     Severity | None,
-    typer.Option("--min-severity", help="Report only findings of at least this severity."),
+    typer.Option(
+        "--min-severity", help="Report only findings of at least this severity.", rich_help_panel=OUTPUT_PANEL
+    ),
 ]
 SelectOption = Annotated[
     str | None,
@@ -100,6 +111,7 @@ SelectOption = Annotated[
         "--select",
         metavar="A,B",
         help="Report only these: aspects, rules, and prefixes of rules (security,F8,S602).",
+        rich_help_panel=OUTPUT_PANEL,
     ),
 ]
 IgnoreOption = Annotated[
@@ -109,11 +121,16 @@ IgnoreOption = Annotated[
         metavar="A,B",
         help="Leave these out: aspects, rules, and prefixes of rules. The more specific one of --select and "
         "--ignore wins.",
+        rich_help_panel=OUTPUT_PANEL,
     ),
 ]
 AllOption = Annotated[
     bool,
-    typer.Option("--all", help="Show each finding, and all of it; else the report has at most 200 lines."),
+    typer.Option(
+        "--all",
+        help="Show each finding, and all of it; else the report has at most 200 lines.",
+        rich_help_panel=OUTPUT_PANEL,
+    ),
 ]
 IncludeOption = Annotated[
     list[str] | None,
@@ -124,10 +141,16 @@ IncludeOption = Annotated[
     ),
 ]
 RpmOption = Annotated[
-    float | None, typer.Option("--rpm", min=0.001, metavar="N", help="Maximum requests per minute.")
+    float | None,
+    typer.Option(
+        "--rpm", min=0.001, metavar="N", help="Maximum requests per minute.", rich_help_panel=LIMITS_PANEL
+    ),
 ]
 TpmOption = Annotated[
-    float | None, typer.Option("--tpm", min=1, metavar="N", help="Maximum tokens per minute.")
+    float | None,
+    typer.Option(
+        "--tpm", min=1, metavar="N", help="Maximum tokens per minute.", rich_help_panel=LIMITS_PANEL
+    ),
 ]
 HedgeOption = Annotated[
     str | None,
@@ -136,10 +159,18 @@ HedgeOption = Annotated[
         metavar="off|p95|SECONDS",
         help="Send a second request for a slow one: after this time, or after the 95th percentile of "
         "response times.  [default: off]",
+        rich_help_panel=LIMITS_PANEL,
     ),
 ]
 BudgetTokensOption = Annotated[
-    int | None, typer.Option("--budget-tokens", min=0, metavar="N", help="Maximum tokens, in and out.")
+    int | None,
+    typer.Option(
+        "--budget-tokens",
+        min=0,
+        metavar="N",
+        help="Maximum tokens, in and out.",
+        rich_help_panel=LIMITS_PANEL,
+    ),
 ]
 GraceOption = Annotated[
     float | None,
@@ -148,6 +179,7 @@ GraceOption = Annotated[
         min=0,
         metavar="SECONDS",
         help="Time that running votes get to finish after the first Ctrl-C.  [default: 10]",
+        rich_help_panel=LIMITS_PANEL,
     ),
 ]
 CompletionOption = Annotated[
@@ -157,6 +189,7 @@ CompletionOption = Annotated[
         metavar="POLICY",
         help="When enough votes have succeeded, such as 'min_success(0.8)'; exit with code 1 if it is not "
         "met. Default: wait for all, and report failures.",
+        rich_help_panel=LIMITS_PANEL,
     ),
 ]
 MaxTokensOption = Annotated[
@@ -166,6 +199,7 @@ MaxTokensOption = Annotated[
         min=200,
         metavar="N",
         help="Maximum code per prompt, in estimated tokens.  [default: 6000]",
+        rich_help_panel=LIMITS_PANEL,
     ),
 ]
 EstimateOption = Annotated[
@@ -186,6 +220,7 @@ KeepOption = Annotated[
         "--keep/--no-keep",
         help="Keep the report on disk too, for 'runs --show RUN', or nothing at all. Default: keep the run "
         "until it is done, for --resume.",
+        rich_help_panel=OUTPUT_PANEL,
     ),
 ]
 
@@ -213,13 +248,12 @@ def review(
     diff: DiffOption = None,
     aspects: AspectsOption = None,
     model: ModelOption = None,
+    base_url: BaseUrlOption = None,
     voters: VotersOption = 3,
     offline: OfflineOption = False,
     engines: EnginesOption = True,
     reconcile: ReconcileOption = False,
     format: ReviewFormatOption = ReviewFormat.text,
-    output: OutputOption = None,
-    summary: SummaryOption = Summary.stderr,
     fail_on: FailOnOption = None,
     min_severity: MinSeverityOption = None,
     select: SelectOption = None,
@@ -232,6 +266,7 @@ def review(
     resume: ResumeOption = None,
     keep: KeepOption = None,
     *,
+    outputs: OutputOptions,
     limits: LimitOptions,
     traces: TraceOptions,
 ) -> int:
@@ -266,6 +301,7 @@ def review(
     options = settings.ReviewOptions(
         aspects=names,
         model=model,
+        base_url=base_url,
         voters=voters,
         engines=engines,
         offline=offline,
@@ -275,7 +311,9 @@ def review(
         trace=traces.trace and traces.trace.value,
         trace_contents=traces.trace_contents,
     )
-    report = destination.Destination(format, output, summary, reported, full=all)
+    report = destination.Destination(
+        format, outputs.output, outputs.summary, reported, full=all, quiet=outputs.quiet
+    )
     if resume is not None:
         return reviewing.resume(resume, options, code, report, estimate=estimate)
     if estimate:

@@ -1,5 +1,6 @@
 """The command `vote`."""
 
+from collections.abc import Sequence
 from typing import Annotated
 
 import typer
@@ -7,8 +8,8 @@ import typer
 from langgraph_parallel.cli.options import (
     Format,
     FormatOption,
+    PanelOptions,
     RuleOption,
-    RunOptions,
     spell_out,
     split_names,
 )
@@ -21,7 +22,15 @@ ChoicesOption = Annotated[
     typer.Option("--choices", metavar="A,B", help="Valid answers; any other answer is an abstention."),
 ]
 VotersOption = Annotated[
-    int, typer.Option("--voters", min=1, max=100, metavar="N", help="Maximum voters to ask.")
+    int | None,
+    typer.Option(
+        "--voters",
+        "-n",
+        min=1,
+        max=100,
+        metavar="N",
+        help="Maximum voters to ask. Default: 3, or one for each --model; the models take turns.",
+    ),
 ]
 StopOption = Annotated[
     str,
@@ -38,33 +47,42 @@ StopOption = Annotated[
 def vote(
     question: QuestionArgument,
     choices: ChoicesOption = None,
-    voters: VotersOption = 3,
+    voters: VotersOption = None,
     rule: RuleOption = "majority",
     stop: StopOption = "decided",
     format: FormatOption = Format.text,
     *,
-    options: RunOptions,
+    options: PanelOptions,
 ) -> int:
     """Ask several model voters one question; a rule decides.
 
-    Exits with code 1 if the vote is undecided. Needs a model.
+    With --model again and again, the voters are a panel of several models. Exits with code 1 if the vote is
+    undecided. Needs a model.
     """
+    from langgraph_parallel.cli.checks import naming
     from langgraph_parallel.cli.exit_codes import FOUND, OK
     from langgraph_parallel.cli.graph_command import GraphCommand
     from langgraph_parallel.graphs.voting import create_voting
+    from langgraph_parallel.nodes.work.roster import SIZE, Roster
     from langgraph_parallel.report.voting import verdict_markdown
 
     command = GraphCommand(options)
     shared = command.check()
     names = split_names(choices)
-    _check_vote(question, options.model, names, rule, stop)
-    graph = create_voting(model=options.model, voters=voters, choices=names, rule=rule, stop=stop, **shared)
+    _check_vote(question, options.named_models, names, rule, stop)
+    with naming("--voters"):
+        models = options.named_models
+        panel = Roster(voters or (len(models) if len(models) > 1 else SIZE), models=models)
+        panel.count()
+    graph = create_voting(voters=panel, choices=names, rule=rule, stop=stop, **shared)
     result = command.run(graph, {"question": question})
     code = command.write({**result, "markdown": verdict_markdown(result["verdict"])}, "verdict", format)
     return code if code != OK or result["verdict"].decided else FOUND
 
 
-def _check_vote(question: str, model: str | None, choices: list[str] | None, rule: str, stop: str) -> None:
+def _check_vote(
+    question: str, models: Sequence[str], choices: list[str] | None, rule: str, stop: str
+) -> None:
     from langgraph_parallel.cli.checks import MODEL_HINT, check_names, check_not_empty, has_model, naming
     from langgraph_parallel.errors import UsageError
     from langgraph_parallel.reducers.votes.rules import as_rule, ballot_form
@@ -79,5 +97,5 @@ def _check_vote(question: str, model: str | None, choices: list[str] | None, rul
         raise UsageError(f"--rule {rule} decides among numbers; leave out --choices")
     with naming("--stop"):
         as_stop(stop).check(decision)
-    if not has_model(model):
+    if not has_model(*models):
         raise UsageError(f"no model: {MODEL_HINT}")

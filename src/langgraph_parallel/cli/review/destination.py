@@ -7,9 +7,10 @@ from functools import partial
 from pathlib import Path
 from typing import cast
 
-from langgraph_parallel.cli.commands.review import ReviewFormat, Summary
+from langgraph_parallel.cli.commands.review import ReviewFormat
 from langgraph_parallel.cli.exit_codes import FOUND, INTERRUPTED, OK
 from langgraph_parallel.cli.input.repository import root_of
+from langgraph_parallel.cli.options import Summary
 from langgraph_parallel.cli.review.reporting import Reporting
 from langgraph_parallel.cli.writing import (
     check_output,
@@ -42,6 +43,7 @@ class Destination:
     summary: Summary
     reporting: Reporting = field(default_factory=Reporting)
     full: bool = False
+    quiet: bool = False
 
     def check(self) -> None:
         """Check before any call that the report can be written.
@@ -69,7 +71,7 @@ class Destination:
         write_text(text, self.output)
         if run.status == "failed" and not review.interrupted:
             return report_failed_run(run)
-        if self.summary is Summary.stderr:
+        if self.summary is Summary.stderr and not self.quiet:
             sys.stderr.write("\n" + run_summary(run, width=width_for(self.output)))
         return self._exit_code(review, shown)
 

@@ -12,12 +12,17 @@ from langgraph_parallel.report.wording import count, visible
 
 
 class ProgressDisplay:
-    """Shows how many voters have finished, and each vote as it closes."""
+    """Shows how many voters have finished, and each vote as it closes.
 
-    def __init__(self) -> None:
+    Args:
+        quiet: whether to show nothing.
+    """
+
+    def __init__(self, *, quiet: bool = False) -> None:
+        self._quiet = quiet
         self._bar: Progress | None = None
         self._task: TaskID | None = None
-        if sys.stderr.isatty():
+        if sys.stderr.isatty() and not quiet:
             self._bar = Progress(
                 TextColumn("{task.description}", markup=False),
                 BarColumn(),
@@ -60,4 +65,5 @@ class ProgressDisplay:
             self._print_line(f"{vote.name}: {voters}, {seconds:.1f} s")  # the causes follow, each once
 
     def _print_line(self, text: str) -> None:
-        print(visible(text), file=sys.stderr, flush=True)
+        if not self._quiet:
+            print(visible(text), file=sys.stderr, flush=True)

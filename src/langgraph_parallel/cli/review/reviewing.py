@@ -10,6 +10,7 @@ from typing import Any
 from langchain_core.runnables import RunnableConfig
 
 from langgraph_parallel.cli.checks import exclude_each_other
+from langgraph_parallel.cli.endpoint import ask_at
 from langgraph_parallel.cli.exit_codes import OK
 from langgraph_parallel.cli.review.destination import Destination
 from langgraph_parallel.cli.review.following import Result, resume_review, run_review
@@ -49,7 +50,9 @@ def review(options: ReviewOptions, source: Source, destination: Destination, *, 
     options = dataclasses.replace(options, reporting=dataclasses.asdict(destination.reporting))
     code = source.read()
     if keep is False:
-        return destination.write(*asyncio.run(_run_unkept(options, code)), code.folder)
+        return destination.write(
+            *asyncio.run(_run_unkept(options, code, quiet=destination.quiet)), code.folder
+        )
     store = RunStore()
     settings = dataclasses.asdict(options)
     kept = store.begin(source.command, settings, base=str(code.folder), keep=keep is True)
@@ -57,7 +60,7 @@ def review(options: ReviewOptions, source: Source, destination: Destination, *, 
     async def run() -> Result:
         async with store.checkpointer(kept.id) as checkpointer:
             config: RunnableConfig = {"configurable": {"thread_id": kept.id}}
-            with ProgressDisplay() as progress:
+            with ProgressDisplay(quiet=destination.quiet) as progress:
                 return await run_review(options.build(checkpointer), code.inputs, config, progress)
 
     try:
@@ -73,7 +76,7 @@ def review(options: ReviewOptions, source: Source, destination: Destination, *, 
 def resume(
     id: str, options: ReviewOptions, source: Source, destination: Destination, *, estimate: bool
 ) -> int:
-    """Resume an earlier run by its own options; a model, a policy, limits and traces given now win.
+    """Resume an earlier run by its own options; a model, endpoint, policy, limits and traces given now win.
 
     Args:
         id: of the run, or its beginning.
@@ -103,13 +106,15 @@ def resume(
     async def run() -> Result:
         async with store.checkpointer(kept.id) as checkpointer:
             graph = merged.build(checkpointer)
-            with ProgressDisplay() as progress:
+            with ProgressDisplay(quiet=destination.quiet) as progress:
                 config: RunnableConfig = {"configurable": {"thread_id": kept.id}}
                 if not (await graph.aget_state(config)).values:
                     raise UsageError(f"run {kept.id} ended before anything was stored; start it again")
                 return await resume_review(graph, config, progress)
 
-    return destination.write(*_run_kept(store, kept, run), Path(kept.base or kept.folder))
+    with ask_at(merged.base_url):
+        result = _run_kept(store, kept, run)
+    return destination.write(*result, Path(kept.base or kept.folder))
 
 
 def print_estimate(options: ReviewOptions, source: Source, destination: Destination) -> int:
@@ -140,6 +145,7 @@ def _merge(kept: KeptRun, options: ReviewOptions) -> ReviewOptions:
     return dataclasses.replace(
         stored,
         model=options.model or stored.model,
+        base_url=options.base_url or stored.base_url,
         completion=options.completion or stored.completion,
         limits={**stored.limits, **options.limits},
         trace=options.trace or stored.trace,
@@ -147,8 +153,8 @@ def _merge(kept: KeptRun, options: ReviewOptions) -> ReviewOptions:
     )
 
 
-async def _run_unkept(options: ReviewOptions, code: Code) -> Result:
-    with ProgressDisplay() as progress:
+async def _run_unkept(options: ReviewOptions, code: Code, *, quiet: bool) -> Result:
+    with ProgressDisplay(quiet=quiet) as progress:
         return await run_review(options.build(), code.inputs, {}, progress)
 
 

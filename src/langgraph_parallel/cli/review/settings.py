@@ -37,6 +37,7 @@ class ReviewOptions:
 
     aspects: list[str] | None = None
     model: str | None = None
+    base_url: str | None = None
     voters: int = 3
     engines: bool = True
     offline: bool = False
@@ -78,7 +79,9 @@ class ReviewOptions:
         )
 
     def _check_voters(self, limits: Limits) -> None:
-        check_model_options(self.model, offline=self.offline, limits=limits)
+        check_model_options(
+            [self.model] if self.model else [], offline=self.offline, base_url=self.base_url, limits=limits
+        )
         if self.offline and not self.engines:
             raise exclude_each_other("--offline", "--no-engines", "together they leave no voter")
         if self.offline and self.reconcile:
