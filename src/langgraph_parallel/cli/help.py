@@ -39,6 +39,14 @@ class HelpfulCommand(TyperCommand):
 class HelpfulGroup(TyperGroup):
     """The commands, each with its whole first sentence, wrapped where the terminal is narrow."""
 
+    def get_params(self, ctx: Any) -> list[Any]:
+        """Return the options of all commands."""
+        options = super().get_params(ctx)
+        for flag in options:
+            if flag.default is None:  # typer's options of completion; to convert None, it imports pydantic
+                flag.default = False
+        return options
+
     def format_commands(self, ctx: Any, formatter: Any) -> None:
         """Write one entry for each command."""
         commands = [(name, self.get_command(ctx, name)) for name in self.list_commands(ctx)]
