@@ -1,8 +1,11 @@
 """Start-up: `--version` and `--help` are quick, complete and readable."""
 
+import os
+import shutil
 import subprocess
 import sys
 from importlib.metadata import version
+from pathlib import Path
 
 import pytest
 
@@ -26,6 +29,67 @@ def test_help_lists_every_command_in_a_whole_sentence(capsys: pytest.CaptureFixt
     out = capsys.readouterr().out
     assert [line.split()[0] for line in out.partition("Commands:\n")[2].splitlines()[: len(NAMES)]] == NAMES
     assert "..." not in out.partition("Commands:\n")[2]
+
+
+def test_without_a_command_the_help_is_shown(capsys: pytest.CaptureFixture[str]) -> None:
+    """It goes to standard error, and the exit code is that of bad usage."""
+    assert run([]) == 2
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert err.startswith("Usage: langgraph-parallel ")
+    assert "Commands:" in err
+
+
+@pytest.mark.parametrize("name", ["", *NAMES])
+def test_help_has_a_short_form(name: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """`-h` is `--help`, of the whole and of each command."""
+    shown = []
+    for option in ("-h", "--help"):
+        assert run([*name.split(), option]) == 0
+        shown.append(capsys.readouterr().out)
+    assert shown[0] == shown[1]
+
+
+@pytest.mark.parametrize("columns", [40, 60, 80, 200])
+@pytest.mark.parametrize("name", ["", *NAMES])
+def test_help_is_never_cut(
+    name: str, columns: int, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """In a terminal of any width, each sentence is there to its end."""
+    monkeypatch.setenv("COLUMNS", str(columns))
+    assert run([*name.split(), "--help"]) == 0
+    _, _, below_usage = capsys.readouterr().out.partition("\n\n")
+    words = " ".join(below_usage.split())
+    assert "..." not in words
+    for command in COMMANDS if not name else ():
+        assert " ".join((command.__doc__ or "").partition("\n\n")[0].split()) in words
+
+
+@pytest.mark.skipif(shutil.which("bash") is None, reason="bash is not installed")
+def test_completion_is_installed_and_completes(tmp_path: Path) -> None:
+    """What `--install-completion` writes makes bash complete commands, options and values."""
+    command = tmp_path / "bin" / "langgraph-parallel"
+    command.parent.mkdir()
+    command.write_text(f"#!{sys.executable}\n{MAIN}\n")
+    command.chmod(0o755)
+    script = (
+        "langgraph-parallel --install-completion >/dev/null && source ~/.bashrc\n"
+        'complete_words() { COMP_WORDS=("$@"); COMP_CWORD=$(($# - 1)); '
+        "_langgraph_parallel_completion langgraph-parallel; echo ${COMPREPLY[@]}; }\n"
+        "complete_words langgraph-parallel mod\n"
+        "complete_words langgraph-parallel review --fail-on ''\n"
+        "complete_words langgraph-parallel vote --no-trace\n"
+    )
+    environment = {
+        **os.environ,
+        "HOME": str(tmp_path),
+        "PATH": f"{command.parent}{os.pathsep}{os.environ['PATH']}",
+    }
+    environment["PYTHONPATH"] = os.pathsep.join(sys.path)
+    done = subprocess.run(
+        ["bash", "-c", script], capture_output=True, text=True, timeout=PATIENCE, env=environment, check=False
+    )
+    assert done.stdout.splitlines() == ["moderate", "high medium low", "--no-trace-contents"], done.stderr
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -60,8 +60,15 @@ class GraphCommand:
         check_tracing(level)
         return {"limits": limits, "trace": level, "trace_contents": options.trace_contents}
 
-    def run(self, graph: Any, inputs: Mapping[str, Any]) -> dict[str, Any]:
+    def run(
+        self, graph: Any, inputs: Mapping[str, Any], context: Mapping[str, Any] | None = None
+    ) -> dict[str, Any]:
         """Run a graph with progress and statistics on standard error; a signal stops it gracefully.
+
+        Args:
+            graph: of the catalogue.
+            inputs: its input.
+            context: its runtime context, for what it was not built with.
 
         Raises:
             KeyboardInterrupt: a second signal cancelled the run.
@@ -69,7 +76,7 @@ class GraphCommand:
 
         async def follow() -> dict[str, Any]:
             output: dict[str, Any] = {}
-            async for mode, data in graph.astream(inputs, stream_mode=["custom", "values"]):
+            async for mode, data in graph.astream(inputs, context=context, stream_mode=["custom", "values"]):
                 if mode == "values":
                     output = data
                 elif not self._options.quiet and data.get("event") == "finished":

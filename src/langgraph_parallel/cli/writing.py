@@ -3,13 +3,16 @@
 import os
 import shutil
 import sys
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from langgraph_parallel.cli.exit_codes import FOUND, USAGE
+from langgraph_parallel.control import estimate
 from langgraph_parallel.errors import UsageError
 from langgraph_parallel.records import RunReport
 from langgraph_parallel.report.run import cause_lines
-from langgraph_parallel.report.wording import visible
+from langgraph_parallel.report.wording import count, visible
 
 WIDTH = 100
 """Columns of text that does not go to a terminal."""
@@ -45,6 +48,21 @@ def write_text(text: str, output: Path | None = None) -> None:
         # The reader has closed the pipe (`| head`), which is not a failure of the command. Python flushes
         # standard output once more at exit; that must not fail either.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def write_estimate(graph: Any, inputs: Mapping[str, Any], context: Mapping[str, Any] | None = None) -> None:
+    """Write what a run would take at most, without any call.
+
+    Raises:
+        UsageError: the input or the context is not valid.
+    """
+    bounds = estimate(graph, inputs, context=context)
+    calls = count(bounds.calls, "call")
+    requests = count(bounds.most_calls, "request")
+    tokens = f"{bounds.input_tokens:,} tokens in and {bounds.output_tokens:,} out at most"
+    cost = "at an unknown price" if bounds.usd is None else f"${bounds.usd:.2f} at most"
+    notes = "".join(f"{note}\n" for note in bounds.notes)
+    write_text(f"{calls} to models, {requests} if all are repeated; {tokens}, {cost}.\n{notes}")
 
 
 def report_no_result(name: str, run: RunReport) -> int:

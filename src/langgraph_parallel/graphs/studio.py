@@ -8,6 +8,7 @@ from langgraph_parallel.graphs.best_of import create_best_of
 from langgraph_parallel.graphs.brainstorm import create_brainstorm
 from langgraph_parallel.graphs.briefing import create_briefing
 from langgraph_parallel.graphs.debate import create_debate
+from langgraph_parallel.graphs.defaults import DEFAULTS
 from langgraph_parallel.graphs.feedback import create_feedback
 from langgraph_parallel.graphs.guarded import create_guarded
 from langgraph_parallel.graphs.labeling import create_labeling
@@ -19,9 +20,6 @@ from langgraph_parallel.graphs.review import create_review
 from langgraph_parallel.graphs.scatter_gather import create_scatter_gather
 from langgraph_parallel.graphs.sectioning import create_sectioning
 from langgraph_parallel.graphs.voting import create_voting
-from langgraph_parallel.nodes.flow import split
-from langgraph_parallel.nodes.flow.synthesizer import by_model
-from langgraph_parallel.nodes.work.ask import Ask
 
 best_of = create_best_of()
 brainstorm = create_brainstorm(vote=True)
@@ -30,21 +28,11 @@ debate = create_debate()
 feedback = create_feedback()
 guarded = create_guarded(stream=True)
 labeling = create_labeling(labels=["praise", "complaint", "question", "other"])
-map_reduce = create_map_reduce(
-    worker=Ask.shipped("sectioning/summarise"), synthesizer=Ask.shipped("map_reduce/reduce"), max_tokens=6000
-)
+map_reduce = create_map_reduce(**DEFAULTS["map_reduce"]())
 market_study = create_market_study()
 moderation = create_moderation()
 research = create_research()
 review = create_review()
-scatter_gather = create_scatter_gather(
-    sources={
-        name: Ask.shipped("voting/question", temperature=temperature, role=f"You are the {name} source.")
-        for name, temperature in (("cool", 0.0), ("warm", 0.7), ("hot", 1.0))
-    },
-    synthesizer=by_model(),
-)
-sectioning = create_sectioning(
-    planner=split.by_heading(), worker=Ask.shipped("sectioning/summarise"), synthesizer=by_model()
-)
+scatter_gather = create_scatter_gather(**DEFAULTS["scatter_gather"]())
+sectioning = create_sectioning(**DEFAULTS["sectioning"]())
 voting = create_voting()

@@ -4,12 +4,25 @@ from collections.abc import Callable, Sequence
 
 from langgraph_parallel.cli.commands.brief import brief
 from langgraph_parallel.cli.commands.feedback import feedback
+from langgraph_parallel.cli.commands.graphs import graphs
 from langgraph_parallel.cli.commands.moderate import moderate
 from langgraph_parallel.cli.commands.replay import replay
 from langgraph_parallel.cli.commands.research import research
 from langgraph_parallel.cli.commands.review import review
+from langgraph_parallel.cli.commands.run import run
 from langgraph_parallel.cli.commands.runs import runs
 from langgraph_parallel.cli.commands.vote import vote
 
-COMMANDS: Sequence[Callable[..., int]] = (review, runs, replay, brief, moderate, feedback, vote, research)
+COMMANDS: Sequence[Callable[..., int]] = (
+    review,
+    vote,
+    brief,
+    research,
+    moderate,
+    feedback,
+    run,
+    graphs,
+    runs,
+    replay,
+)
 """All commands, in the order in which `--help` lists them."""

@@ -6,6 +6,7 @@ import typer
 
 from langgraph_parallel.cli.options import (
     OfflineRunOptions,
+    Summary,
     TableFormat,
     spell_out,
     split_names,
@@ -52,7 +53,7 @@ def feedback(
 
     Without a model, a lexicon, patterns and term counts do the work.
     """
-    from langgraph_parallel.cli.checks import check_names
+    from langgraph_parallel.cli.checks import check_names, exclude_each_other
     from langgraph_parallel.cli.exit_codes import OK
     from langgraph_parallel.cli.graph_command import GraphCommand
     from langgraph_parallel.cli.input.tables import read_table
@@ -61,6 +62,8 @@ def feedback(
     from langgraph_parallel.graphs.feedback import create_feedback
     from langgraph_parallel.nodes.catalogue.feedback import DIMENSIONS
 
+    if format is TableFormat.csv and options.summary is Summary.report:
+        raise exclude_each_other("--format csv", "--summary report")
     command = GraphCommand(options)
     shared = command.check()
     names = split_names(dimensions)

@@ -19,13 +19,10 @@ from langgraph_parallel.cli.review.settings import ReviewOptions
 from langgraph_parallel.cli.review.source import Code, Source
 from langgraph_parallel.cli.run_files import RunStoreError
 from langgraph_parallel.cli.run_store import KeptRun, RunStore
-from langgraph_parallel.cli.writing import write_text
-from langgraph_parallel.control import aestimate
+from langgraph_parallel.cli.writing import write_estimate
 from langgraph_parallel.errors import CompletionError, UsageError
-from langgraph_parallel.records import Estimate
 from langgraph_parallel.report.review.json import json_report
 from langgraph_parallel.report.review.wording import headline
-from langgraph_parallel.report.wording import count
 
 
 def review(options: ReviewOptions, source: Source, destination: Destination, *, keep: bool | None) -> int:
@@ -128,13 +125,7 @@ def print_estimate(options: ReviewOptions, source: Source, destination: Destinat
     """
     destination.check()
     graph = options.build()
-    estimate: Estimate = asyncio.run(aestimate(graph, source.read().inputs))
-    calls = count(estimate.calls, "call")
-    requests = count(estimate.most_calls, "request")
-    tokens = f"{estimate.input_tokens:,} tokens in and {estimate.output_tokens:,} out at most"
-    cost = "at an unknown price" if estimate.usd is None else f"${estimate.usd:.2f} at most"
-    notes = "".join(f"{note}\n" for note in estimate.notes)
-    write_text(f"{calls} to models, {requests} if all are repeated; {tokens}, {cost}.\n{notes}")
+    write_estimate(graph, source.read().inputs)
     return OK
 
 

@@ -1,0 +1,1 @@
+"""Any graph from the command line: which one, how it is built, and what goes in and comes out."""

@@ -1,0 +1,146 @@
+"""Graphs by name: those of the catalogue, and those of the user's own modules."""
+
+import importlib
+import inspect
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import langgraph_parallel
+from langgraph_parallel.cli.catalogue.settings import parse_settings
+from langgraph_parallel.cli.checks import MODEL_HINT, has_model, naming
+from langgraph_parallel.errors import UsageError
+from langgraph_parallel.graphs.defaults import DEFAULTS
+from langgraph_parallel.runtime.graph import ParallelGraph
+
+_PREFIX = "create_"
+CATALOGUE = tuple(name.removeprefix(_PREFIX) for name in dir(langgraph_parallel) if name.startswith(_PREFIX))
+"""Names of all patterns."""
+OF_OPTIONS = frozenset(
+    (
+        "model",
+        "offline",
+        "limits",
+        "completion",
+        "checkpointer",
+        "store",
+        "trace",
+        "trace_contents",
+        "options",
+    )
+)
+"""Arguments of factories that are options of the command, or have no form as text."""
+
+
+def factory(name: str) -> Callable[..., Any]:
+    """Return the factory of a pattern.
+
+    Raises:
+        UsageError: there is no such pattern.
+    """
+    if name not in CATALOGUE:
+        raise UsageError(
+            f"{name!r} is not a graph; choose one of {', '.join(CATALOGUE)}, or name one of your own as "
+            "module:graph"
+        )
+    create: Callable[..., Any] = getattr(langgraph_parallel, _PREFIX + name)
+    return create
+
+
+def build(name: str, settings: Sequence[str], *, offline: bool = False) -> ParallelGraph:
+    """Build a graph of the catalogue, or import one.
+
+    Args:
+        name: of a pattern, or `module:attribute`: a compiled graph, or a function that returns one. The
+            current folder is searched too.
+        settings: `NAME=VALUE` for each argument of the factory.
+        offline: whether the graph may ask no model.
+
+    Raises:
+        UsageError: there is no such graph, or a setting is not valid.
+    """
+    if ":" in name:
+        return _import(name, settings, offline=offline)
+    create = factory(name)
+    arguments = parse_settings(settings, settable(create))
+    if offline:
+        if not _works_offline(create):
+            raise UsageError(f"{name} needs a model; leave out --offline")
+        arguments["offline"] = True
+    defaults = DEFAULTS.get(name, dict)()
+    _check_required(name, create, {**defaults, **arguments})
+    with naming("--set"):
+        graph: ParallelGraph = create(**{**defaults, **arguments})
+    return graph
+
+
+def check_model(name: str, model: str | None) -> None:
+    """Check that there is a model for a graph of the catalogue that does nothing without one.
+
+    Args:
+        name: of the graph.
+        model: that the command line names.
+
+    Raises:
+        UsageError: neither an option nor the environment names one.
+    """
+    needs_one = ":" not in name and not _works_offline(factory(name))
+    if needs_one and not has_model(model):
+        raise UsageError(f"no model: {MODEL_HINT}")
+
+
+def settable(create: Callable[..., Any]) -> list[str]:
+    """Return the arguments of a factory that `--set` takes."""
+    return [name for name in inspect.signature(create).parameters if name not in OF_OPTIONS]
+
+
+def _works_offline(create: Callable[..., Any]) -> bool:
+    return "offline" in inspect.signature(create).parameters
+
+
+def _check_required(name: str, create: Callable[..., Any], arguments: Mapping[str, Any]) -> None:
+    for argument, parameter in inspect.signature(create).parameters.items():
+        is_required = parameter.default is inspect.Parameter.empty and argument != "options"
+        if is_required and argument not in arguments:
+            raise UsageError(
+                f"{name} needs --set {argument}=VALUE; 'langgraph-parallel graphs {name}' says what it is"
+            )
+
+
+def _import(name: str, settings: Sequence[str], *, offline: bool) -> ParallelGraph:
+    found = _find(name)
+    if offline:
+        raise UsageError(f"--offline is for graphs of the catalogue; build {name} without a model instead")
+    if not isinstance(found, ParallelGraph) and callable(found):
+        arguments = parse_settings(settings, list(inspect.signature(found).parameters))
+        try:
+            found = found(**arguments)
+        except TypeError as error:
+            raise UsageError(f"{name} cannot be called: {error}; set its arguments with --set") from None
+    elif settings:
+        raise UsageError(f"{name} is a graph, not a function that builds one; leave out --set")
+    if not isinstance(found, ParallelGraph):
+        raise UsageError(f"{name} is not a langgraph_parallel graph, nor a function that returns one")
+    return found
+
+
+def _find(name: str) -> Any:
+    """Import what `module:attribute` names."""
+    module_name, _, path = name.partition(":")
+    here = str(Path.cwd())
+    if here not in sys.path:
+        sys.path.insert(0, here)
+    try:
+        found: Any = importlib.import_module(module_name)
+    except ModuleNotFoundError as error:
+        if not (error.name and (module_name == error.name or module_name.startswith(f"{error.name}."))):
+            raise UsageError(f"{module_name} needs {error.name}, which is not installed") from None
+        raise UsageError(f"there is no module {module_name!r} here or among the installed packages") from None
+    except ValueError:
+        raise UsageError(f"{name!r} is not a graph; write module:graph") from None
+    for attribute in path.split("."):
+        if not hasattr(found, attribute):
+            raise UsageError(f"module {module_name} has no {path!r}; write module:graph")
+        found = getattr(found, attribute)
+    return found

@@ -1,0 +1,154 @@
+"""Options that several commands share: where statistics go, which server is asked, panels, short forms."""
+
+import json
+import os
+from collections.abc import Sequence
+
+import pytest
+
+from langgraph_parallel.cli.app import run
+from langgraph_parallel.cli.run_store import RunStore
+from langgraph_parallel.runtime.limiter_registry import reset_limits
+from tests.cli.support import CLEAN, write
+from tests.support.server import ModelServer, Reply
+
+COMMANDS: dict[str, list[str]] = {
+    "brief": ["brief", "a.md", "--offline"],
+    "feedback": ["feedback", "f.csv", "--offline"],
+    "moderate": ["moderate", "a.md", "--offline"],
+    "research": ["research", "Who wrote it?", "a.md", "--offline"],
+    "review": ["review", "a.py", "--offline", "--aspects", "security"],
+    "run": ["run", "moderation", "text=@a.md", "--offline"],
+}
+"""A command line of each command that runs a graph, without a model."""
+STATISTICS = "engine run"
+"""What only the statistics of these runs say."""
+
+
+@pytest.fixture(autouse=True)
+def files() -> None:
+    """A document, a table and a module."""
+    write({"a.md": "Ann wrote it in May.\n", "f.csv": "id,text\n1,Great bike!\n", "a.py": CLEAN})
+
+
+@pytest.mark.parametrize("command", COMMANDS.values(), ids=COMMANDS)
+@pytest.mark.parametrize(
+    ("options", "in_result", "in_stderr"),
+    [
+        ([], False, True),
+        (["--summary", "stderr"], False, True),
+        (["--summary", "none"], False, False),
+        (["--summary", "report"], True, False),
+        (["--quiet"], False, False),
+        (["-q", "--summary", "report"], True, False),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, list) else "",
+)
+def test_statistics_go_where_the_options_say(
+    command: Sequence[str],
+    options: Sequence[str],
+    in_result: bool,
+    in_stderr: bool,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """`--summary` and `--quiet` mean the same in all commands that run a graph, in every format."""
+    for format in ("text", "markdown"):
+        assert run([*command, *options, "--format", format]) == 0
+        out, err = capsys.readouterr()
+        assert (STATISTICS in out) is in_result
+        assert (STATISTICS in err) is in_stderr
+    assert run([*command, *options, "--format", "json"]) == 0
+    assert (json.loads(capsys.readouterr().out).get("run") is not None) is in_result
+
+
+@pytest.mark.parametrize("command", COMMANDS.values(), ids=COMMANDS)
+def test_quiet_prints_nothing_but_the_result(
+    command: Sequence[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Neither progress nor statistics are on standard error."""
+    assert run([*command, "-q"]) == 0
+    out, err = capsys.readouterr()
+    assert out.strip()
+    assert err == ""
+
+
+def test_a_table_has_no_place_for_statistics(capsys: pytest.CaptureFixture[str]) -> None:
+    """Two options that contradict each other are refused before any work."""
+    assert run(["feedback", "f.csv", "--offline", "--format", "csv", "--summary", "report"]) == 2
+    assert "--format csv and --summary report exclude each other" in capsys.readouterr().err
+
+
+def test_an_endpoint_is_asked(
+    server: ModelServer, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """`--base-url` wins over the environment, for that command alone, and needs no key."""
+    monkeypatch.setenv("OPENAI_BASE_URL", "http://127.0.0.1:9/v1")
+    assert run(["vote", "Is it?", "--model", "openai:small", "--base-url", server.url]) == 0
+    assert os.environ["OPENAI_BASE_URL"] == "http://127.0.0.1:9/v1"
+    monkeypatch.delenv("OPENAI_BASE_URL")
+    assert run(["vote", "Is it?", "-m", "openai:small", "--base-url", server.url]) == 0
+    assert "OPENAI_BASE_URL" not in os.environ
+    assert {request.body["model"] for request in server.requests} == {"small"}
+
+
+def test_an_endpoint_is_for_models_of_openai(capsys: pytest.CaptureFixture[str]) -> None:
+    """Another provider would not ask it, so the combination is refused."""
+    assert run(["vote", "x", "--base-url", "http://127.0.0.1:9/v1", "-m", "anthropic:claude-haiku-4-5"]) == 2
+    assert "--base-url is for models of openai" in capsys.readouterr().err
+
+
+def test_a_resumed_review_asks_the_endpoint_of_the_run(
+    server: ModelServer, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The endpoint is kept with the run; one that is given now wins."""
+    server.on("", Reply(status=401), times=100)
+    run(
+        [
+            "review",
+            "a.py",
+            "--no-engines",
+            "-m",
+            "openai:small",
+            "--base-url",
+            server.url,
+            "--aspects",
+            "style",
+        ]
+    )
+    (kept,) = RunStore().all()
+    reset_limits()  # the failures would let the server rest
+    before = len(server.requests)
+    run(["review", "--resume", kept.id])
+    assert len(server.requests) > before
+    with ModelServer() as other:
+        reset_limits()
+        run(["review", "--resume", kept.id, "--base-url", other.url])
+        assert other.requests
+
+
+def test_a_panel_of_several_models_votes(
+    model: str, server: ModelServer, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Each `--model` has a voter; with more voters, the models take turns."""
+    command = ["vote", "Is it?", "-m", "openai:first", "-m", "openai:second", "--stop", "all_votes", "-q"]
+    assert run(command) == 0
+    assert sorted(request.body["model"] for request in server.requests) == ["first", "second"]
+    server.requests.clear()
+    assert run([*command, "-n", "4"]) == 0
+    assert sorted(request.body["model"] for request in server.requests) == [
+        "first",
+        "first",
+        "second",
+        "second",
+    ]
+    server.requests.clear()
+    assert run(["vote", "Is it?", "-m", "openai:one", "--stop", "all_votes", "-q"]) == 0
+    assert len(server.requests) == 3
+
+
+def test_short_forms_are_the_long_ones(capsys: pytest.CaptureFixture[str]) -> None:
+    """`-f`, `-o`, `-q` and `-j` do what `--format`, `--output`, `--quiet` and `--concurrency` do."""
+    assert run(["moderate", "a.md", "--offline", "-f", "json", "-o", "out.json", "-q", "-j", "2"]) == 0
+    assert capsys.readouterr() == ("", "")
+    with open("out.json", encoding="utf-8") as file:
+        assert json.load(file)["status"]

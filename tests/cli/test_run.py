@@ -1,0 +1,177 @@
+"""`run` and `graphs`: every graph of the catalogue, and graphs of the user's own."""
+
+import json
+from typing import Any
+
+import pytest
+
+from langgraph_parallel.cli.app import run
+from langgraph_parallel.cli.catalogue.graphs import CATALOGUE
+from tests.cli.support import write
+from tests.support.server import ModelServer, Reply
+
+INPUTS: dict[str, list[str]] = {
+    "best_of": ["Write a headline."],
+    "brainstorm": ["Uses of a brick"],
+    "briefing": ["documents=@a.md", "--offline"],
+    "debate": ["Is it?", "--set", 'choices=["yes", "no"]'],
+    "feedback": ["texts=@posts.csv", "--offline"],
+    "guarded": ["message=How do I mend a tube?"],
+    "labeling": ["items=@posts.csv", "--set", 'labels=["praise", "complaint"]'],
+    "map_reduce": ["items=one", "items=two"],
+    "market_study": ["subject=Bicycles", 'regions:=["Norway"]'],
+    "moderation": ["text=Write to ann@example.org", "--offline"],
+    "research": ["Who wrote it?", "files=@a.md", "--offline"],
+    "review": ['files:={"a.py": "assert True\\n"}', "--offline"],
+    "scatter_gather": ["request=a bell"],
+    "sectioning": ["content=@a.md"],
+    "voting": ["Is it?", "--set", "voters=5"],
+}
+"""For each graph, what runs it."""
+
+
+@pytest.fixture(autouse=True)
+def files() -> None:
+    """A document and a table."""
+    write({"a.md": "# One\n\nAnn wrote it in May.\n\n# Two\n\nBen read it.\n"})
+    write({"posts.csv": "id,text\n1,Great bike!\n2,It came late.\n"})
+
+
+@pytest.mark.parametrize("name", CATALOGUE)
+@pytest.mark.parametrize("format", ["text", "json"])
+def test_every_graph_runs(
+    name: str, format: str, model: str, server: ModelServer, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Each graph of the catalogue has a result as text and as JSON, whatever its input is."""
+    offline = "--offline" in INPUTS[name]
+    arguments = [] if offline else ["--model", model]
+    code = run(["run", name, *INPUTS[name], *arguments, "--format", format, "--quiet"])
+    out, err = capsys.readouterr()
+    assert code in (0, 1), err  # a vote on the smallest answers may be undecided
+    assert out.strip()
+    assert "Traceback" not in err
+    assert bool(server.requests) is not offline
+    if format == "json":
+        assert not json.loads(out).keys() & {"branches", "sections", "run_report", "run", "stamp", "asking"}
+
+
+@pytest.mark.parametrize("name", CATALOGUE)
+def test_every_graph_is_described(name: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """Each key of the input, setting and key of the output is explained."""
+    assert run(["graphs", name, "--format", "json"]) == 0
+    described: dict[str, Any] = json.loads(capsys.readouterr().out)
+    assert described["input"]
+    assert described["settings"]
+    for part in ("input", "settings", "output"):
+        for key, form in described[part].items():
+            assert form["description"], (part, key)
+
+
+def test_all_graphs_are_listed(capsys: pytest.CaptureFixture[str]) -> None:
+    """The list has a sentence for each."""
+    assert run(["graphs", "--format", "json"]) == 0
+    listed = json.loads(capsys.readouterr().out)
+    assert [graph["name"] for graph in listed] == [*CATALOGUE]
+    assert all(graph["description"][0].isupper() for graph in listed)
+    assert run(["graphs"]) == 0
+    assert "labeling: Labels many items at once" in capsys.readouterr().out
+
+
+def test_settings_reach_the_graph(
+    model: str, server: ModelServer, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """JSON is read as JSON, text is a prompt where a worker is expected, and limits hold."""
+    server.on("Shout: one", Reply(text="ONE"))
+    server.on("Join", Reply(text="joined"))
+    settings = [
+        "--set",
+        "worker=Shout: {content}",
+        "--set",
+        "synthesizer=Join {results}",
+        "--set",
+        "fan-in=2",
+    ]
+    assert run(["run", "map_reduce", "items=one", "items=two", *settings, "--model", model]) == 0
+    assert "joined" in capsys.readouterr().out
+    limited = ["--budget-calls", "1", "--set", "voters=5", "--format", "json", "--summary", "report"]
+    run(["run", "voting", "Is it?", *limited, "--model", model])
+    assert len(json.loads(capsys.readouterr().out)["run"]["calls"]) <= 1
+
+
+def test_an_input_from_a_file_is_the_same(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """`--input FILE` reads the whole input as JSON; `key=@FILE` reads one text or JSON."""
+    write({"in.json": '{"text": "Write to ann@example.org"}', "t.txt": "Write to ann@example.org"})
+    shown = []
+    for arguments in (["--input", "in.json"], ["text=@t.txt"], ['text:="Write to ann@example.org"']):
+        assert run(["run", "moderation", *arguments, "--offline", "-q"]) == 0
+        shown.append(capsys.readouterr().out.strip())
+    assert len(set(shown)) == 1
+
+
+def test_a_graph_of_the_user_runs(
+    model: str, server: ModelServer, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A compiled graph, or a function that builds one, is imported from the current folder."""
+    source = (
+        "from langgraph_parallel import create_voting\n"
+        "graph = create_voting(voters=5)\n"
+        "def build(voters=1):\n    return create_voting(voters=voters)\n"
+        "other = 3\n"
+    )
+    write({"mine_for_run.py": source})
+    command = ["Is it?", "--model", model, "--format", "json"]
+    assert run(["run", "mine_for_run:graph", *command]) == 0
+    assert json.loads(capsys.readouterr().out)["verdict"]["asked"] == 3
+    assert run(["run", "mine_for_run:build", *command, "--set", "voters=1"]) == 0
+    assert json.loads(capsys.readouterr().out)["verdict"]["asked"] == 1
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["vote", "x"], "'vote' is not a graph; choose one of best_of"),
+        (["voting"], "the input needs question; give question=TEXT"),
+        (["voting", "qustion=x"], "the input has no 'qustion'; choose from question"),
+        (["voting", "x", "--set", "voter=3"], "--set 'voter' is not a setting of this graph"),
+        (["voting", "x", "--set", "voters"], "--set 'voters' has no value"),
+        (["voting", "x", "--set", "voters=3", "--set", "voters=4"], "--set has 'voters' twice"),
+        (["voting", "x", "--set", "rule=most"], "--set: 'most' is not a rule"),
+        (["voting", "question:=[1"], "question:= is not JSON"),
+        (["debate", "a", "b"], "question is given 2 times"),
+        (["review", "a", "--offline"], "'a' has no key; write KEY=TEXT, with one of"),
+        (["voting", "x", "--offline"], "voting needs a model; leave out --offline"),
+        (["labeling", "items=a"], "labeling needs --set labels=VALUE"),
+        (["sectioning", "x", "--set", "planner=by_line"], "--set planner: 'by_line' is not a planner"),
+        (["moderation", "text=@nowhere.txt"], "nowhere.txt"),
+        (["moderation", "text=@."], "is a folder"),
+        (["moderation", "text=x", "--input", "a.json"], "--input and KEY=VALUE exclude each other"),
+        (["moderation", "--input", "list.json"], "is not a JSON object"),
+        (["nowhere_at_all:graph", "x"], "there is no module 'nowhere_at_all'"),
+        (["json:loads2", "x"], "module json has no 'loads2'"),
+        (["json:JSONDecodeError", "x"], "cannot be called"),
+        (["string:digits", "x"], "string:digits is not a langgraph_parallel graph"),
+        ([":graph", "x"], "is not a graph; write module:graph"),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, list) else "",
+)
+def test_bad_usage_is_one_line(
+    arguments: list[str], message: str, model: str, server: ModelServer, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The line says what is wrong in terms of the command line, and no model is called."""
+    write({"list.json": "[1]"})
+    asks = [] if "--offline" in arguments else ["--model", model]
+    assert run(["run", *arguments, *asks]) == 2
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert err.count("\n") == 1
+    assert message in err
+    assert server.requests == []
+
+
+def test_an_estimate_asks_nobody(model: str, server: ModelServer, capsys: pytest.CaptureFixture[str]) -> None:
+    """The bounds of any graph are printed without a call."""
+    assert run(["run", "voting", "Is it?", "--estimate", "--model", model]) == 0
+    assert "calls to models" in capsys.readouterr().out
+    assert server.requests == []
