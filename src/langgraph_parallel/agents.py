@@ -1,8 +1,10 @@
 """Agents and graphs of others: as workers and voters, with checked tools, with models that obey limits.
 
-agents.adapt(graph, input=..., output=...)
-agents.checked_tool(tool, input_checks=..., output_checks=...)
-create_agent(model, tools, middleware=[agents.GovernedMiddleware()])
+    agents.adapt(graph, input=..., output=...)
+    agents.checked_tool(tool, input_checks=..., output_checks=...)
+    create_agent(model, tools, middleware=[agents.GovernedMiddleware()])
+
+The middleware needs langchain, from the extra `agents`.
 """
 
 from typing import TYPE_CHECKING, Any

@@ -1,0 +1,92 @@
+"""Drawings of the graphs, as SVG for pages and notebooks. Needs Graphviz's `dot`.
+
+    uv run python -m docsite.drawings    # writes docs/drawings/
+
+A page shows a drawing without any script. The colours are legible on light and on dark pages.
+"""
+
+import re
+import subprocess
+from itertools import groupby
+from pathlib import Path
+from typing import Any
+
+FOLDER = Path(__file__).parents[1] / "docs" / "drawings"
+_STYLE = """
+    rankdir=LR; bgcolor=transparent; nodesep=0.25; ranksep=0.45; pad=0.1;
+    node [shape=box, style="rounded,filled", fillcolor="#e3ecfa", color="#5b7db1", fontcolor="#16243a",
+          fontname="Helvetica,Arial,sans-serif", fontsize=12, height=0.4, margin="0.16,0.06"];
+    edge [color="#7f8ea3", fontname="Helvetica,Arial,sans-serif", fontsize=10, fontcolor="#7f8ea3", arrowsize=0.7];
+"""
+_PARALLEL = {"worker", "voter", "source", "checks"}
+"""Nodes of which many run at the same time; they are drawn with a second frame."""
+
+
+def graphs() -> dict[str, Any]:
+    """Return the graphs that are drawn, by name."""
+    from langgraph.pregel import Pregel
+
+    from langgraph_parallel.graphs import studio
+
+    return {name: found for name, found in vars(studio).items() if isinstance(found, Pregel)}
+
+
+def as_dot(graph: Any) -> str:
+    """Return a graph in Graphviz's language: nested graphs in frames, fans of `Send`s dashed."""
+    drawn = graph.get_graph(xray=True)
+    lines = [_STYLE]
+    names = sorted(drawn.nodes, key=_nest)
+    for nest, members in groupby(names, _nest):
+        nodes = [_node(name) for name in members]
+        lines += [f'subgraph "cluster_{nest}" {{ label="{nest}"; style=rounded; color="#7f8ea3";'
+                  ' fontname="Helvetica,Arial,sans-serif"; fontsize=11; fontcolor="#7f8ea3";',
+                  *nodes, "}"] if nest else nodes  # fmt: skip
+    for edge in drawn.edges:
+        enters = _nest(edge.target) in _PARALLEL and _nest(edge.source) != _nest(edge.target)
+        is_fan = enters or _short(edge.target) in _PARALLEL
+        style = ' [style=dashed, label="Send"]' if is_fan else " [style=dashed]" if edge.conditional else ""
+        lines.append(f'"{edge.source}" -> "{edge.target}"{style};')
+    return "digraph {" + "\n".join(lines) + "}"
+
+
+def draw(graph: Any) -> str:
+    """Return a graph as SVG.
+
+    Raises:
+        FileNotFoundError: `dot` is not installed.
+    """
+    dot = subprocess.run(["dot", "-Tsvg"], input=as_dot(graph), capture_output=True, text=True, check=True)
+    svg = dot.stdout[dot.stdout.index("<svg") :]
+    return re.sub(r"<!--.*?-->\n?", "", svg, flags=re.DOTALL)
+
+
+def nodes_in(svg: str) -> set[str]:
+    """Return the names of the nodes of a drawing."""
+    return {name.replace("&#45;", "-") for name in re.findall(r'class="node">\s*<title>([^<]+)</title>', svg)}
+
+
+def main() -> None:
+    """Write all drawings."""
+    FOLDER.mkdir(parents=True, exist_ok=True)
+    for name, graph in graphs().items():
+        (FOLDER / f"{name}.svg").write_text(draw(graph), encoding="utf-8")
+
+
+def _nest(name: str) -> str:
+    return name.rpartition(":")[0]
+
+
+def _short(name: str) -> str:
+    return name.rpartition(":")[2]
+
+
+def _node(name: str) -> str:
+    short = _short(name)
+    if short in ("__start__", "__end__"):
+        return f'"{name}" [label="", shape=circle, width=0.16, height=0.16, fillcolor="#7f8ea3"];'
+    frames = ", peripheries=2" if short in _PARALLEL else ""
+    return f'"{name}" [label="{short}"{frames}];'
+
+
+if __name__ == "__main__":
+    main()
