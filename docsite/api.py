@@ -59,8 +59,8 @@ def _records() -> str:
     blocks = [
         f"`from {PACKAGE} import records`. Records are values: they cannot be changed, and compare by their "
         "fields.",
-        f"The records of checkpoints have version {RECORDS_VERSION}. A checkpoint of another version is refused by "
-        "name, before any call. Within a minor series of the package fields are only added, with defaults.",
+        f"The records of checkpoints have version {RECORDS_VERSION}. A checkpoint of another version is refused "
+        "by name, before any call. Within a minor series of the package fields are only added, with defaults.",
     ]
     for name in _exports(found):
         blocks += entry(f"records.{name}", _member(found, name))
@@ -73,7 +73,8 @@ def _errors() -> str:
     tree, _, rest = doc.partition("\n\n")[2].partition("\n\n")
     drawn = "\n".join(line.removeprefix("    ") for line in tree.splitlines())
     blocks = [
-        f"`from {PACKAGE} import errors`. What they say, and the ways out: [troubleshooting](../troubleshooting.md)."
+        f"`from {PACKAGE} import errors`. What they say, and the ways out: "
+        "[troubleshooting](../troubleshooting.md)."
     ]
     blocks += [f"```text\n{drawn}\n```", rest]
     for name in _exports(found):

@@ -1,6 +1,6 @@
 """Build the documentation strictly: each page as a web page, and as the Markdown that agents read.
 
-uv run --group docs python -m docsite.build    # into site/
+uv run python -m docsite.build    # into site/
 """
 
 import shutil

@@ -16,7 +16,8 @@ _STYLE = """
     rankdir=LR; bgcolor=transparent; nodesep=0.25; ranksep=0.45; pad=0.1;
     node [shape=box, style="rounded,filled", fillcolor="#e3ecfa", color="#5b7db1", fontcolor="#16243a",
           fontname="Helvetica,Arial,sans-serif", fontsize=12, height=0.4, margin="0.16,0.06"];
-    edge [color="#7f8ea3", fontname="Helvetica,Arial,sans-serif", fontsize=10, fontcolor="#7f8ea3", arrowsize=0.7];
+    edge [color="#7f8ea3", fontname="Helvetica,Arial,sans-serif", fontsize=10, fontcolor="#7f8ea3",
+          arrowsize=0.7];
 """
 _PARALLEL = {"worker", "voter", "source", "checks"}
 """Nodes of which many run at the same time; they are drawn with a second frame."""

@@ -131,7 +131,7 @@ def _docstring(thing: Any) -> Iterator[str]:
 
 def text(doc: str) -> str:
     """Return text of a docstring; indented examples become fenced, and addresses stay plain."""
-    blocks = []
+    blocks: list[str] = []
     for block in re.split(r"\n\s*\n", doc.strip("\n")):
         lines = block.splitlines()
         if lines and all(line.startswith("    ") for line in lines):
@@ -145,7 +145,7 @@ def text(doc: str) -> str:
     return "\n\n".join(blocks)
 
 
-def _signature(function: griffe.Function) -> str:
+def _signature(function: Any) -> str:
     returns = f" -> {function.returns}" if function.returns not in _EMPTY else ""
     return _format_parameters(function.parameters) + returns
 
@@ -169,7 +169,7 @@ def _format_parameter(one: Any) -> str:
     stars = {griffe.ParameterKind.var_positional: "*", griffe.ParameterKind.var_keyword: "**"}.get(
         one.kind, ""
     )
-    annotation = f": {str(one.annotation)}" if one.annotation is not None else ""
+    annotation = f": {one.annotation!s}" if one.annotation is not None else ""
     is_optional = one.default is not None and not stars
     return f"{stars}{one.name}{annotation}" + (f" = {one.default}" if is_optional else "")
 

@@ -9,14 +9,14 @@ from langgraph_parallel.runtime.limits import PREFIX, Limits
 
 VARIABLES = {
     "LANGGRAPH_PARALLEL_MODEL": "Model of graphs that name none: `provider:model`.",
-    "LANGGRAPH_PARALLEL_COMPLETION": "Completion policy of graphs that have none, such as `min_success(0.8)`.",
-    "LANGGRAPH_PARALLEL_REDIS_URL": "Redis through which processes share their limits; needs the extra `redis`.",
+    "LANGGRAPH_PARALLEL_COMPLETION": "Completion policy where none is given, such as `min_success(0.8)`.",
+    "LANGGRAPH_PARALLEL_REDIS_URL": "Redis through which processes share limits (the extra `redis`).",
     "LANGGRAPH_PARALLEL_TRACE": "What a trace holds: `full`, `branches` or `graph`.",
     "LANGGRAPH_PARALLEL_TRACE_CONTENTS": "`false` keeps prompts, documents and answers out of traces.",
     "OPENAI_API_KEY": "Key of OpenAI. With it, `openai:gpt-5-mini` is the model where none is named.",
     "OPENAI_BASE_URL": "Address of another OpenAI-compatible server, which may need no key.",
     "LANGSMITH_TRACING": "`true` sends traces to LangSmith; its other variables hold as well.",
-    "LANGGRAPH_STRICT_MSGPACK": "LangGraph's: only known types are read from checkpoints; see `records.record_types`.",
+    "LANGGRAPH_STRICT_MSGPACK": "LangGraph's: only known types are read; see `records.record_types`.",
     "NO_COLOR": "Set to anything: the command line prints no colours.",
     "XDG_STATE_HOME": "Folder below which the command line keeps runs.",
 }
@@ -42,7 +42,7 @@ def _blocks() -> Iterator[str]:
         for name, field in Limits.model_fields.items()
     )
     yield "## Runtime context"
-    yield "Settings of one run: `ainvoke(..., context=...)`, a form in LangGraph Studio. Empty: as the graph was built."
+    yield "Settings of one run: `ainvoke(..., context=...)`, a form in Studio. Empty: as the graph was built."
     for context in (Context, VotingContext, ReviewContext):
         inherited = Context.model_fields if context is not Context else {}
         fields = {name: one for name, one in context.model_fields.items() if name not in inherited}
@@ -52,8 +52,8 @@ def _blocks() -> Iterator[str]:
     yield bullets(f"`{name}`: {text}" for name, text in VARIABLES.items())
     yield "## `[tool.langgraph-parallel]` in `pyproject.toml`"
     yield (
-        "Of the command `review`: `aspects`, `select`, `ignore` (lists), `min-severity` and `fail-on` (`high`, "
-        "`medium` or `low`). Options of the command line win."
+        "Of the command `review`: `aspects`, `select`, `ignore` (lists), `min-severity` and `fail-on` "
+        "(`high`, `medium` or `low`). Options of the command line win."
     )
 
 
