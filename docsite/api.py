@@ -59,8 +59,8 @@ def _records() -> str:
     blocks = [
         f"`from {PACKAGE} import records`. Records are values: they cannot be changed, and compare by their "
         "fields.",
-        f"The records of checkpoints have version {RECORDS_VERSION}. A checkpoint of another version is refused "
-        "by name, before any call. Within a minor series of the package fields are only added, with defaults.",
+        f"The records of checkpoints have version {RECORDS_VERSION}. Another version is refused by name, "
+        "before any call. Within a minor series of the package fields are only added, with defaults.",
     ]
     for name in _exports(found):
         blocks += entry(f"records.{name}", _member(found, name))
