@@ -4,9 +4,9 @@ import json
 from collections.abc import Callable, Collection, Sequence
 from typing import Any
 
-from langgraph_parallel import split
 from langgraph_parallel.cli.checks import naming
 from langgraph_parallel.errors import UsageError
+from langgraph_parallel.nodes.flow import split
 from langgraph_parallel.nodes.flow.synthesizer import by_model
 from langgraph_parallel.nodes.work.ask import Ask
 
@@ -64,12 +64,17 @@ def _as_synthesizer(value: Any) -> Any:
 
 
 def _as_planner(value: Any) -> Any:
-    planners = [name for name in split.__all__ if name != "by_criterion"]
-    if value not in planners:
-        raise UsageError(f"{value!r} is not a planner; choose from {', '.join(planners)}")
-    return getattr(split, value)()
+    if value not in _PLANNERS:
+        raise UsageError(f"{value!r} is not a planner; choose from {', '.join(_PLANNERS)}")
+    return _PLANNERS[value]()
 
 
+_PLANNERS: dict[str, Callable[[], Any]] = {
+    "by_file": split.by_file,
+    "by_heading": split.by_heading,
+    "by_pages": split.by_pages,
+    "in_batches": split.in_batches,
+}
 _CONVERTERS: dict[str, Callable[[Any], Any]] = {
     "worker": _as_worker,
     "sources": _as_worker,
