@@ -15,7 +15,8 @@ def pages() -> Iterator[tuple[str, str]]:
     group: Any = typer.main.get_command(app)
     blocks = [
         "Exit codes: 0 for success; 1 if a gate (`--fail-on`) fails, a vote is undecided, a completion "
-        "policy is not met, or there is no result; 2 for bad usage, or if no model answered; 130 if interrupted.",
+        "policy is not met, or there is no result; 2 for bad usage, or if no model answered; 130 if "
+        "interrupted.",
     ]
     for name, command in group.commands.items():
         context = typer.Context(command, info_name=f"langgraph-parallel {name}")

@@ -222,13 +222,29 @@ def test_attributes_hide_nothing() -> None:
     assert diff_since("HEAD", [])[0].count("+X = 2") == 3
 
 
+@pytest.mark.parametrize("form", ["sha1", "sha256"])
+def test_before_the_first_commit_all_is_new(form: str) -> None:
+    """A hook reviews the first commit, too: what is staged, and with paths only below these."""
+    git("init", "-q", f"--object-format={form}")
+    write({"a.py": OLD, "sub/b.py": NEW, "untracked.py": OLD})
+    assert diff_since("HEAD", [])[0] == ""
+    git("add", "a.py", "sub")
+    diff, untracked = diff_since("HEAD", [])
+    assert (diff.count("+X = 1"), diff.count("+X = 2"), [one.path for one in untracked]) == (
+        1,
+        1,
+        ["untracked.py"],
+    )
+    assert "a.py" not in diff_since("HEAD", ["sub"])[0]
+
+
 def test_what_cannot_be_compared_is_one_line() -> None:
-    """There is no commit, no repository, or the refs are in a form that is not read."""
+    """There is no such commit, no repository, or the refs are in a form that is not read."""
     with pytest.raises(UsageError, match="there is no git repository in"):
         diff_since("HEAD", [])
     git("init", "-q")
-    with pytest.raises(UsageError, match="cannot compare with 'HEAD': fatal: bad revision 'HEAD'; check"):
-        diff_since("HEAD", [])
+    with pytest.raises(UsageError, match="cannot compare with 'HEAD~1': fatal: bad revision 'HEAD~1'; check"):
+        diff_since("HEAD~1", [])
     git("config", "core.repositoryFormatVersion", "1")
     git("config", "extensions.refStorage", "reftable")
     with pytest.raises(UsageError, match="of this repository are a reftable; pass the changes instead:"):

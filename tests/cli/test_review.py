@@ -110,6 +110,25 @@ def test_output_goes_to_a_file_in_every_format(capsys: pytest.CaptureFixture[str
     assert "sequentially" not in "".join(capsys.readouterr())
 
 
+def test_one_run_writes_reports_in_several_formats(
+    model: str, server: ModelServer, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Each file has what a run of its own would print in its format, and no voter is asked again for it."""
+    server.always(Reply(json={"findings": []}))
+    write({"unsafe.py": UNSAFE})
+    command = ["review", "unsafe.py", "--model", model, "--aspects", "security", "--voters", "2"]
+    alone = {}
+    for name, form in {"a.txt": "text", "a.md": "markdown", "a.json": "json", "a.sarif": "sarif"}.items():
+        assert run([*command, "--format", form]) == 0
+        alone[name] = capsys.readouterr().out
+    requests = len(server.requests) // len(alone)
+    server.requests.clear()
+    assert run([*command, *(option for name in alone for option in ("--also", name))]) == 0
+    assert len(server.requests) == requests == 2
+    assert capsys.readouterr().out == alone["a.txt"]
+    assert {name: Path(name).read_text() for name in alone} == alone
+
+
 def test_diff_reviews_what_has_changed(capsys: pytest.CaptureFixture[str]) -> None:
     """Only findings on changed lines are shown; the others are counted."""
     write({"a.py": UNSAFE, "b.py": UNSAFE, "c.txt": "hello\n"})

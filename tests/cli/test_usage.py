@@ -41,6 +41,8 @@ PYTHON = re.compile(r"\w=|\w\(.*\w=|pass \{|True|False|None|--(call-timeout|sect
         (["review", "--fail-on", "grave", "a.py"], "--fail-on"),
         (["review", "--output", "no/such/folder.txt", "a.py"], "there is no folder no/such"),
         (["review", "--output", ".", "a.py"], "is a folder"),
+        (["review", "--also", "a.pdf", "a.py"], "--also a.pdf: expected a name that ends with .txt, "),
+        (["review", "--also", "no/a.md", "a.py"], "--also no/a.md: there is no folder no"),
         (["review", "--timeout", "inf", "a.py"], "--timeout is inf; expected a finite number"),
         (["review", "--rpm", "inf", "a.py"], "--rpm is inf; expected a finite number"),
         (["review", "--tpm", "inf", "a.py"], "--tpm is inf; expected a finite number"),

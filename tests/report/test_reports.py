@@ -8,6 +8,7 @@ from typing import Any
 
 import jsonschema
 import pytest
+from markdown_it import MarkdownIt
 
 from langgraph_parallel.records import (
     AspectOutcome,
@@ -24,7 +25,7 @@ from langgraph_parallel.records import (
 )
 from langgraph_parallel.reducers.findings.unite import VoterScope, unite
 from langgraph_parallel.report import text_report
-from langgraph_parallel.report.markdown import escape
+from langgraph_parallel.report.markdown import escape, escape_text
 from langgraph_parallel.report.review.json import ReviewDocument, json_report, json_schema
 from langgraph_parallel.report.review.markdown import markdown_report
 from langgraph_parallel.report.review.sarif import sarif_report
@@ -164,12 +165,40 @@ def test_content_is_not_active_in_markdown() -> None:
     assert "````\n" in text
 
 
-@pytest.mark.parametrize("start", ["# head", "- item", "+ item", "1. item", "=== line", "> quote"])
+ACTIVE = re.compile(r"@\w|[#!]\d|GH-\d|https?://|ftp://|www\.|^\s*/\w", re.IGNORECASE)
+"""What code hosts act on in the text of a page, which they search when entities and escapes are decoded."""
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "ask @octo-cat, (@org/team) or me@example.org",
+        "\\@team and &#64;team and @@team",
+        "see #12, other/place#3, GH-4 and gh-5, or !6",
+        "at https://example.org/x.png, HTTP://EXAMPLE.ORG, _www.example.org and ftp://example.org",
+        "<https://example.org> and [a](https://example.org) and ![a](https://example.org/x.png)",
+        "/approve this",
+        "<img src=https://example.org/x.png> &lt;b&gt; <!-- x -->",
+    ],
+)
+def test_text_notifies_nobody_and_refers_to_nothing(text: str) -> None:
+    """As a page shows it, it reads as it was, but for spaces of no width where something would begin."""
+    tokens = MarkdownIt("commonmark").parse(escape_text(text))
+    shown = [child for token in tokens for child in token.children or []]
+    assert {child.type for child in shown} <= {"text", "text_special"}
+    page = "".join(child.content for child in shown)
+    assert not ACTIVE.search(page)
+    assert page.replace("\u200b", "") == text
+
+
+@pytest.mark.parametrize(
+    "start", ["# head", "- item", "+ item", "1. item", "=== line", "> quote", "/command"]
+)
 def test_markdown_text_never_starts_a_block(start: str) -> None:
     """Text from a voter stays a paragraph, and underscores inside words are not escaped."""
     text = markdown_report(review(finding(explanation=f"{start} with a_name_in_it")))
     line = next(line for line in text.splitlines() if line.endswith("with a_name_in_it"))
-    assert not re.match(r"\s*([#>+=-]|\d+[.)])", line)
+    assert not re.match(r"\s*([#>+=/-]|\d+[.)])", line)
 
 
 def test_escaped_text_controls_no_terminal() -> None:

@@ -18,8 +18,12 @@ WIDTH = 100
 """Columns of text that does not go to a terminal."""
 
 
-def check_output(output: Path | None) -> None:
+def check_output(output: Path | None, option: str = "--output") -> None:
     """Check before any call that the result can be written.
+
+    Args:
+        output: file; None for standard output.
+        option: that names the file.
 
     Raises:
         UsageError: it cannot.
@@ -27,11 +31,11 @@ def check_output(output: Path | None) -> None:
     if output is None:
         return
     if output.is_dir():
-        raise UsageError(f"--output {output} is a folder; name a file")
+        raise UsageError(f"{option} {output} is a folder; name a file")
     if not output.absolute().parent.is_dir():
-        raise UsageError(f"--output {output}: there is no folder {output.parent}; create it first")
+        raise UsageError(f"{option} {output}: there is no folder {output.parent}; create it first")
     if not os.access(output if output.exists() else output.absolute().parent, os.W_OK):
-        raise UsageError(f"--output {output} is not writable; choose another file")
+        raise UsageError(f"{option} {output} is not writable; choose another file")
 
 
 def write_text(text: str, output: Path | None = None) -> None:

@@ -9,9 +9,13 @@ from langgraph_parallel.report.wording import show, visible
 
 _ESCAPES = str.maketrans({**{mark: f"\\{mark}" for mark in "\\`*_[]|~#"}, "<": "&lt;", ">": "&gt;"})
 _SPECIAL = re.compile(r"([\\`*\[\]|~$]|(?<!\w)_|_(?!\w))")
-_BLOCK_START = re.compile(r"^(\s*)(#|[-+=]|\d+(?=[.)]))")
-_LINK = re.compile(r"(https?|ftp)://|www\.")
-_HTML = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;", "@": "&#64;"})
+_START = re.compile(r"^(\s*)(#|[-+=/]|\d+(?=[.)]))")
+"""What begins a heading, a list or, for bots, a command."""
+_REFERENCE = re.compile(r"@(?=\w)|[#!](?=\d)|gh-(?=\d)|(?:https?|ftp):(?=//)|www(?=\.)", re.IGNORECASE)
+"""What code hosts make links of, and notify people for: the first part of each."""
+_GAP = "&#8203;"
+"""A space of no width. Hosts look for references after they have decoded entities, so nothing less helps."""
+_HTML = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;"})
 
 
 def join_blocks(blocks: Iterable[str]) -> str:
@@ -52,11 +56,11 @@ def escape(value: JsonValue) -> str:
 def escape_text(text: str) -> str:
     """Return text without active Markdown or HTML, wherever it is posted.
 
-    Links, mentions, block markers at the start and control characters are disabled as well.
+    Links, mentions, references such as `#1`, commands and block markers at the start, and control characters
+    are disabled as well.
     """
-    plain = visible(text).translate(_HTML)
-    unlinked = _LINK.sub(lambda match: match[0].replace(":", "&#58;").replace("w.", "w&#46;"), plain)
-    return _BLOCK_START.sub(r"\1&#8203;\2", _SPECIAL.sub(r"\\\1", unlinked))
+    plain = _START.sub(r"\1\0\2", visible(text).translate(_HTML))
+    return _SPECIAL.sub(r"\\\1", _REFERENCE.sub("\\g<0>\0", plain)).replace("\0", _GAP)
 
 
 def code_span(text: str) -> str:

@@ -1,26 +1,22 @@
 """The command `review`."""
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from langgraph_parallel.cli.limit_options import LimitOptions
 from langgraph_parallel.cli.options import (
     LIMITS_PANEL,
     MODEL_PANEL,
     OUTPUT_PANEL,
     BaseUrlOption,
-    BudgetCallsOption,
-    BudgetUsdOption,
-    ConcurrencyOption,
-    DeadlineOption,
     ExcludeOption,
     ModelOption,
     OfflineOption,
     OutputOptions,
-    TimeoutOption,
     TraceOptions,
     spell_out,
     split_names,
@@ -91,6 +87,16 @@ ReconcileOption = Annotated[
 ReviewFormatOption = Annotated[
     ReviewFormat, typer.Option("--format", "-f", help="Format of the report.", rich_help_panel=OUTPUT_PANEL)
 ]
+AlsoOption = Annotated[
+    list[Path] | None,
+    typer.Option(
+        "--also",
+        metavar="FILE",
+        help="Write the report of the same run to this file, too, in the format that its name says: .txt, "
+        ".md, .json or .sarif; repeatable.",
+        rich_help_panel=OUTPUT_PANEL,
+    ),
+]
 FailOnOption = Annotated[
     Severity | None,
     typer.Option(
@@ -140,48 +146,6 @@ IncludeOption = Annotated[
         help="Below folders, read matching files instead of source code, in .gitignore syntax; repeatable.",
     ),
 ]
-RpmOption = Annotated[
-    float | None,
-    typer.Option(
-        "--rpm", min=0.001, metavar="N", help="Maximum requests per minute.", rich_help_panel=LIMITS_PANEL
-    ),
-]
-TpmOption = Annotated[
-    float | None,
-    typer.Option(
-        "--tpm", min=1, metavar="N", help="Maximum tokens per minute.", rich_help_panel=LIMITS_PANEL
-    ),
-]
-HedgeOption = Annotated[
-    str | None,
-    typer.Option(
-        "--hedge",
-        metavar="off|p95|SECONDS",
-        help="Send a second request for a slow one: after this time, or after the 95th percentile of "
-        "response times.  [default: off]",
-        rich_help_panel=LIMITS_PANEL,
-    ),
-]
-BudgetTokensOption = Annotated[
-    int | None,
-    typer.Option(
-        "--budget-tokens",
-        min=0,
-        metavar="N",
-        help="Maximum tokens, in and out.",
-        rich_help_panel=LIMITS_PANEL,
-    ),
-]
-GraceOption = Annotated[
-    float | None,
-    typer.Option(
-        "--grace",
-        min=0,
-        metavar="SECONDS",
-        help="Time that running votes get to finish after the first Ctrl-C.  [default: 10]",
-        rich_help_panel=LIMITS_PANEL,
-    ),
-]
 CompletionOption = Annotated[
     str | None,
     typer.Option(
@@ -189,16 +153,6 @@ CompletionOption = Annotated[
         metavar="POLICY",
         help="When enough votes have succeeded, such as 'min_success(0.8)'; exit with code 1 if it is not "
         "met. Default: wait for all, and report failures.",
-        rich_help_panel=LIMITS_PANEL,
-    ),
-]
-MaxTokensOption = Annotated[
-    int | None,
-    typer.Option(
-        "--max-tokens",
-        min=200,
-        metavar="N",
-        help="Maximum code per prompt, in estimated tokens.  [default: 6000]",
         rich_help_panel=LIMITS_PANEL,
     ),
 ]
@@ -225,23 +179,6 @@ KeepOption = Annotated[
 ]
 
 
-@dataclass(frozen=True, kw_only=True)
-class LimitOptions:
-    """The limits that options set; None sets nothing."""
-
-    timeout: TimeoutOption = None
-    deadline: DeadlineOption = None
-    concurrency: ConcurrencyOption = None
-    rpm: RpmOption = None
-    tpm: TpmOption = None
-    hedge: HedgeOption = None
-    budget_calls: BudgetCallsOption = None
-    budget_tokens: BudgetTokensOption = None
-    budget_usd: BudgetUsdOption = None
-    grace: GraceOption = None
-    max_tokens: MaxTokensOption = None
-
-
 @spell_out
 def review(
     paths: PathsArgument = None,
@@ -254,6 +191,7 @@ def review(
     engines: EnginesOption = True,
     reconcile: ReconcileOption = False,
     format: ReviewFormatOption = ReviewFormat.text,
+    also: AlsoOption = None,
     fail_on: FailOnOption = None,
     min_severity: MinSeverityOption = None,
     select: SelectOption = None,
@@ -312,7 +250,7 @@ def review(
         trace_contents=traces.trace_contents,
     )
     report = destination.Destination(
-        format, outputs.output, outputs.summary, reported, full=all, quiet=outputs.quiet
+        format, outputs.output, outputs.summary, reported, full=all, quiet=outputs.quiet, also=also or []
     )
     if resume is not None:
         return reviewing.resume(resume, options, code, report, estimate=estimate)

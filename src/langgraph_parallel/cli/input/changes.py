@@ -1,5 +1,6 @@
 """Changes to review: a diff from git or standard input, and the current text of the files in it."""
 
+import os
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -57,6 +58,10 @@ def diff_since(revision: str, paths: Sequence[str]) -> tuple[str, list[Skipped]]
 
 def _diff(git: Git, revision: str, paths: Sequence[str]) -> str:
     done = git.run(*_UNQUOTED, *_DIFF, revision, "--", *paths)
+    if done.returncode and revision == "HEAD" and git.run("rev-parse", "--verify", "HEAD").returncode:
+        # Before the first commit all is new: that is the difference from the tree without files.
+        nothing = git.run("hash-object", "-t", "tree", os.devnull).stdout.decode().strip()
+        done = git.run(*_UNQUOTED, *_DIFF, nothing, "--", *paths)
     if done.returncode == 0:
         return done.stdout.decode(errors="replace")
     way_out = "check the revision"

@@ -1,7 +1,7 @@
 """Where the report of a review goes, and the exit code that it stands for."""
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -20,6 +20,7 @@ from langgraph_parallel.cli.writing import (
     width_for,
     write_text,
 )
+from langgraph_parallel.errors import UsageError
 from langgraph_parallel.offline import UNREAD_MARK
 from langgraph_parallel.records import SEVERITIES, Finding, Review, RunReport, Severity
 from langgraph_parallel.report.review.json import json_report
@@ -31,27 +32,45 @@ from langgraph_parallel.report.wording import count
 
 _OUTVOTING = 2
 """Voters whose silence on the very construct outvotes bandit."""
+_FORMATS = {
+    ".txt": ReviewFormat.text,
+    ".md": ReviewFormat.markdown,
+    ".json": ReviewFormat.json,
+    ".sarif": ReviewFormat.sarif,
+}
+"""Formats by the end of a file's name."""
 Renderer = Callable[[Review, RunReport | None], str]
 
 
 @dataclass(frozen=True)
 class Destination:
-    """The options that say how a review is reported."""
+    """The options that say how a review is reported.
+
+    Attributes:
+        format: of the report in `output`.
+        output: file; None for standard output.
+        also: further files, each in the format that its name says.
+    """
 
     format: ReviewFormat
     output: Path | None
     summary: Summary
     reporting: Reporting = field(default_factory=Reporting)
     full: bool = False
+    also: Sequence[Path] = ()
     quiet: bool = False
 
     def check(self) -> None:
         """Check before any call that the report can be written.
 
         Raises:
-            UsageError: it cannot.
+            UsageError: it cannot, or the name of a file says no format.
         """
         check_output(self.output)
+        for file in self.also:
+            if file.suffix not in _FORMATS:
+                raise UsageError(f"--also {file}: expected a name that ends with {', '.join(_FORMATS)}")
+            check_output(file, "--also")
 
     def write(self, review: Review | None, run: RunReport, folder: Path) -> int:
         """Write the report and the run statistics; without a review, why there is none.
@@ -67,16 +86,18 @@ class Destination:
         if review is None:
             return report_no_result("review", run)
         shown = self.reporting.filters.apply(review)
-        text = self._renderer(folder)(shown, run if self.summary is Summary.report else None)
-        write_text(text, self.output)
+        also = [(file, _FORMATS[file.suffix]) for file in self.also]
+        for file, form in [(self.output, self.format), *also]:
+            render = self._renderer(form, file, folder)
+            write_text(render(shown, run if self.summary is Summary.report else None), file)
         if run.status == "failed" and not review.interrupted:
             return report_failed_run(run)
         if self.summary is Summary.stderr and not self.quiet:
             sys.stderr.write("\n" + run_summary(run, width=width_for(self.output)))
         return self._exit_code(review, shown)
 
-    def _renderer(self, folder: Path) -> Renderer:
-        width, color = width_for(self.output), color_for(self.output)
+    def _renderer(self, form: ReviewFormat, output: Path | None, folder: Path) -> Renderer:
+        width, color = width_for(output), color_for(output)
         text = partial(text_report, width=width, color=color)
         below = self.reporting.below
         renderers: dict[ReviewFormat, Renderer] = {
@@ -87,7 +108,7 @@ class Destination:
                 review, run, root=root_of(paths_in(review), folder), folder=folder
             ),
         }
-        return renderers[self.format]
+        return renderers[form]
 
     def _exit_code(self, review: Review, shown: Review) -> int:
         fail_on = self.reporting.fail_on

@@ -1,0 +1,85 @@
+"""Options of `review` that limit its calls."""
+
+from dataclasses import dataclass
+from typing import Annotated
+
+import typer
+
+from langgraph_parallel.cli.options import (
+    LIMITS_PANEL,
+    BudgetCallsOption,
+    BudgetUsdOption,
+    ConcurrencyOption,
+    DeadlineOption,
+    TimeoutOption,
+)
+
+RpmOption = Annotated[
+    float | None,
+    typer.Option(
+        "--rpm", min=0.001, metavar="N", help="Maximum requests per minute.", rich_help_panel=LIMITS_PANEL
+    ),
+]
+TpmOption = Annotated[
+    float | None,
+    typer.Option(
+        "--tpm", min=1, metavar="N", help="Maximum tokens per minute.", rich_help_panel=LIMITS_PANEL
+    ),
+]
+HedgeOption = Annotated[
+    str | None,
+    typer.Option(
+        "--hedge",
+        metavar="off|p95|SECONDS",
+        help="Send a second request for a slow one: after this time, or after the 95th percentile of "
+        "response times.  [default: off]",
+        rich_help_panel=LIMITS_PANEL,
+    ),
+]
+BudgetTokensOption = Annotated[
+    int | None,
+    typer.Option(
+        "--budget-tokens",
+        min=0,
+        metavar="N",
+        help="Maximum tokens, in and out.",
+        rich_help_panel=LIMITS_PANEL,
+    ),
+]
+GraceOption = Annotated[
+    float | None,
+    typer.Option(
+        "--grace",
+        min=0,
+        metavar="SECONDS",
+        help="Time that running votes get to finish after the first Ctrl-C.  [default: 10]",
+        rich_help_panel=LIMITS_PANEL,
+    ),
+]
+MaxTokensOption = Annotated[
+    int | None,
+    typer.Option(
+        "--max-tokens",
+        min=200,
+        metavar="N",
+        help="Maximum code per prompt, in estimated tokens.  [default: 6000]",
+        rich_help_panel=LIMITS_PANEL,
+    ),
+]
+
+
+@dataclass(frozen=True, kw_only=True)
+class LimitOptions:
+    """The limits that options set; None sets nothing."""
+
+    timeout: TimeoutOption = None
+    deadline: DeadlineOption = None
+    concurrency: ConcurrencyOption = None
+    rpm: RpmOption = None
+    tpm: TpmOption = None
+    hedge: HedgeOption = None
+    budget_calls: BudgetCallsOption = None
+    budget_tokens: BudgetTokensOption = None
+    budget_usd: BudgetUsdOption = None
+    grace: GraceOption = None
+    max_tokens: MaxTokensOption = None
