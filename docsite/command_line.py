@@ -7,7 +7,7 @@ import typer
 
 from docsite.markup import bullets, page
 from langgraph_parallel.cli.app import app
-from langgraph_parallel.cli.options import PANELS
+from langgraph_parallel.cli.panels import PANELS
 
 
 def pages() -> Iterator[tuple[str, str]]:

@@ -52,9 +52,10 @@ def test_the_code_in_the_readme_runs(
     compiled = compile(block.code, block.document, "exec", flags=ast.PyCF_ALLOW_TOP_LEVEL_AWAIT)
     running = eval(compiled, names)
     asyncio.run(running)
-    if "limiter" not in names:  # a block that calls no model
+    is_by_hand = "langgraph_parallel" not in block.code
+    if "limiter" not in names and "langgraph_parallel.testing" not in block.code:  # else no model is called
         assert server.requests
-        assert (
+        assert is_by_hand or (
             names["out"]["run_report"].failures == {}
             if "run_report" in names["out"]
             else names["out"]["findings"]

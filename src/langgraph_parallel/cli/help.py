@@ -4,7 +4,7 @@ from typing import Any
 
 from typer.core import TyperCommand, TyperGroup
 
-from langgraph_parallel.cli.options import PANELS
+from langgraph_parallel.cli.panels import PANELS
 
 HELP_OPTIONS: dict[str, Any] = {"help_option_names": ["-h", "--help"]}
 """Settings of every command."""

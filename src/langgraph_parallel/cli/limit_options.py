@@ -1,19 +1,59 @@
-"""Options of `review` that limit its calls."""
+"""Options that limit calls and runs."""
 
 from dataclasses import dataclass
 from typing import Annotated
 
 import typer
 
-from langgraph_parallel.cli.options import (
-    LIMITS_PANEL,
-    BudgetCallsOption,
-    BudgetUsdOption,
-    ConcurrencyOption,
-    DeadlineOption,
-    TimeoutOption,
-)
+from langgraph_parallel.cli.panels import LIMITS_PANEL
 
+DeadlineOption = Annotated[
+    float | None,
+    typer.Option(
+        "--deadline",
+        min=0.001,
+        metavar="SECONDS",
+        help="Maximum time for the whole run. The result holds what has finished by then.",
+        rich_help_panel=LIMITS_PANEL,
+    ),
+]
+TimeoutOption = Annotated[
+    float | None,
+    typer.Option(
+        "--timeout",
+        min=0.001,
+        metavar="SECONDS",
+        help="Maximum time for one request.  [default: 120]",
+        rich_help_panel=LIMITS_PANEL,
+    ),
+]
+ConcurrencyOption = Annotated[
+    int | None,
+    typer.Option(
+        "--concurrency",
+        "-j",
+        min=1,
+        metavar="N",
+        help="Maximum requests in flight.  [default: 64]",
+        rich_help_panel=LIMITS_PANEL,
+    ),
+]
+BudgetCallsOption = Annotated[
+    int | None,
+    typer.Option(
+        "--budget-calls", min=0, metavar="N", help="Maximum requests to models.", rich_help_panel=LIMITS_PANEL
+    ),
+]
+BudgetUsdOption = Annotated[
+    float | None,
+    typer.Option(
+        "--budget-usd",
+        min=0,
+        metavar="USD",
+        help="Maximum cost in US dollars.",
+        rich_help_panel=LIMITS_PANEL,
+    ),
+]
 RpmOption = Annotated[
     float | None,
     typer.Option(

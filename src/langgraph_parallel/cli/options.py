@@ -14,9 +14,14 @@ from typing import Annotated, Any, get_type_hints
 import typer
 
 from langgraph_parallel.cli.endpoint import ask_at, check_url
-
-PANELS = MODEL_PANEL, OUTPUT_PANEL, LIMITS_PANEL, TRACE_PANEL = "Model", "Output", "Limits", "Traces"
-"""Subjects of options, in the order of the help."""
+from langgraph_parallel.cli.limit_options import (
+    BudgetCallsOption,
+    BudgetUsdOption,
+    ConcurrencyOption,
+    DeadlineOption,
+    TimeoutOption,
+)
+from langgraph_parallel.cli.panels import MODEL_PANEL, OUTPUT_PANEL, TRACE_PANEL
 
 
 class Format(StrEnum):
@@ -140,53 +145,6 @@ ExcludeOption = Annotated[
         "--exclude",
         metavar="GLOB",
         help="Skip matching files and folders, in .gitignore syntax; repeatable.",
-    ),
-]
-DeadlineOption = Annotated[
-    float | None,
-    typer.Option(
-        "--deadline",
-        min=0.001,
-        metavar="SECONDS",
-        help="Maximum time for the whole run. The result holds what has finished by then.",
-        rich_help_panel=LIMITS_PANEL,
-    ),
-]
-TimeoutOption = Annotated[
-    float | None,
-    typer.Option(
-        "--timeout",
-        min=0.001,
-        metavar="SECONDS",
-        help="Maximum time for one request.  [default: 120]",
-        rich_help_panel=LIMITS_PANEL,
-    ),
-]
-ConcurrencyOption = Annotated[
-    int | None,
-    typer.Option(
-        "--concurrency",
-        "-j",
-        min=1,
-        metavar="N",
-        help="Maximum requests in flight.  [default: 64]",
-        rich_help_panel=LIMITS_PANEL,
-    ),
-]
-BudgetCallsOption = Annotated[
-    int | None,
-    typer.Option(
-        "--budget-calls", min=0, metavar="N", help="Maximum requests to models.", rich_help_panel=LIMITS_PANEL
-    ),
-]
-BudgetUsdOption = Annotated[
-    float | None,
-    typer.Option(
-        "--budget-usd",
-        min=0,
-        metavar="USD",
-        help="Maximum cost in US dollars.",
-        rich_help_panel=LIMITS_PANEL,
     ),
 ]
 TraceOption = Annotated[

@@ -9,9 +9,6 @@ import typer
 
 from langgraph_parallel.cli.limit_options import LimitOptions
 from langgraph_parallel.cli.options import (
-    LIMITS_PANEL,
-    MODEL_PANEL,
-    OUTPUT_PANEL,
     BaseUrlOption,
     ExcludeOption,
     ModelOption,
@@ -21,6 +18,7 @@ from langgraph_parallel.cli.options import (
     spell_out,
     split_names,
 )
+from langgraph_parallel.cli.panels import LIMITS_PANEL, MODEL_PANEL, OUTPUT_PANEL
 
 
 class ReviewFormat(StrEnum):
