@@ -51,7 +51,8 @@ def test_the_code_in_the_readme_runs(
     names: dict[str, Any] = {"__name__": "__main__"}
     compiled = compile(block.code, block.document, "exec", flags=ast.PyCF_ALLOW_TOP_LEVEL_AWAIT)
     running = eval(compiled, names)
-    asyncio.run(running)
+    if running is not None:  # else nothing is awaited in it
+        asyncio.run(running)
     is_by_hand = "langgraph_parallel" not in block.code
     if "limiter" not in names and "langgraph_parallel.testing" not in block.code:  # else no model is called
         assert server.requests
