@@ -10,6 +10,8 @@ from pathlib import Path
 import pytest
 
 from langgraph_parallel import Ask, Limits, create_voting
+from langgraph_parallel.cli.app import run
+from langgraph_parallel.cli.doctor.record import Diagnosis
 from langgraph_parallel.runtime.limiter_registry import reset_limits
 
 pytestmark = pytest.mark.needs_aimock
@@ -67,3 +69,14 @@ async def test_a_mock_server_by_others_is_understood(mock: None) -> None:
     assert await Ask("{text}", model="openai:m", limits=limits).ainvoke("throttled") == "fine"
     with pytest.raises(Exception, match="cut off at its token limit"):
         await Ask("{text}", model="openai:m", limits=limits).ainvoke("cut")
+
+
+def test_the_doctor_understands_it(mock: None, capsys: pytest.CaptureFixture[str]) -> None:
+    """It answers and streams, lists models of its own, and ignores what it does not know."""
+    assert run(["doctor", "--model", "openai:m", "--format", "json"]) in (
+        0,
+        1,
+    )  # its fixtures give no records
+    checks = {check.name: check for check in Diagnosis.model_validate_json(capsys.readouterr().out).checks}
+    assert {checks[name].status for name in ("answers", "models", "streaming", "usage")} == {"ok"}
+    assert checks["n"].value == "ignored"

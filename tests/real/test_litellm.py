@@ -11,8 +11,11 @@ import aiohttp
 import pytest
 
 from langgraph_parallel import Ask, Limits, create_voting
+from langgraph_parallel.cli.app import run
+from langgraph_parallel.cli.doctor.record import Diagnosis
 from langgraph_parallel.runtime.explain import kind_of
 from langgraph_parallel.runtime.limiter_registry import reset_limits
+from tests.cli.doctor import make_able
 from tests.support.server import ModelServer, Reply
 
 pytestmark = pytest.mark.needs_litellm
@@ -77,3 +80,17 @@ async def test_a_proxy_by_others_is_understood(proxy: str, server: ModelServer) 
     with pytest.raises(Exception) as raised:  # noqa: PT011 - of the provider
         await Ask("{text}", model=model, limits=limits).ainvoke("upstream key")
     assert kind_of(raised.value) == "key"
+
+
+async def test_the_doctor_looks_through_the_proxy(
+    proxy: str, server: ModelServer, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """It lists the proxy's models, and finds what the server behind it takes; a wrong key is named."""
+    await started(proxy)
+    make_able(server)
+    code = await asyncio.to_thread(run, ["doctor", "--model", "openai:test-model", "--format", "json"])
+    checks = {check.name: check for check in Diagnosis.model_validate_json(capsys.readouterr().out).checks}
+    assert code == 0
+    assert checks["models"].value == {"listed": 1, "context_window": None}
+    assert checks["structured_output"].status == "ok"
+    assert checks["streaming"].status == "ok"

@@ -18,6 +18,8 @@ from langgraph_parallel import (
     create_voting,
     split,
 )
+from langgraph_parallel.cli.app import run
+from langgraph_parallel.cli.doctor.record import Diagnosis
 from langgraph_parallel.runtime.limiter_registry import reset_limits
 from tests.support.real_model import KEY, MODEL, real_model
 
@@ -113,3 +115,15 @@ async def test_a_context_that_overflows_is_a_cause_of_its_own() -> None:
     assert branch.cause == "context"
     assert "lower section_tokens" in branch.error
     assert f"({CONTEXT} tokens)" in branch.error
+
+
+def test_the_doctor_says_what_it_takes(capsys: pytest.CaptureFixture[str]) -> None:
+    """llama.cpp answers, obeys a ceiling, gives records and one answer at a time."""
+    assert run(["doctor", "--model", NAME, "--format", "json"]) == 0
+    checks = {check.name: check for check in Diagnosis.model_validate_json(capsys.readouterr().out).checks}
+    assert checks["answers"].status == "ok"
+    assert checks["models"].value == {"listed": 1, "context_window": CONTEXT}
+    assert checks["structured_output"].value["format"] == "json_schema"  # type: ignore[index, call-overload]
+    assert checks["answer_ceiling"].value == {"max_completion_tokens": "yes", "max_tokens": "yes"}
+    assert checks["n"].value in ("refused", "ignored")
+    assert checks["streaming"].status == "ok"

@@ -2,7 +2,15 @@
 
 import sys
 
-_EXTRA = {"aiosqlite", "langgraph.checkpoint.sqlite", "pathspec", "platformdirs", "rich", "typer"}
+_EXTRA = {
+    "aiosqlite",
+    "langgraph.checkpoint.sqlite",
+    "packaging",
+    "pathspec",
+    "platformdirs",
+    "rich",
+    "typer",
+}
 """Modules that the extra `cli` installs."""
 
 

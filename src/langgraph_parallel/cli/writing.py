@@ -120,5 +120,11 @@ def color_for(output: Path | None) -> bool:
     return _is_terminal(output) and "NO_COLOR" not in os.environ
 
 
+def shows_signs() -> bool:
+    """Return whether standard output is a terminal that shows characters beyond ASCII."""
+    encoding = (getattr(sys.stdout, "encoding", None) or "").lower()
+    return _is_terminal(None) and encoding.replace("-", "").startswith("utf")
+
+
 def _is_terminal(output: Path | None) -> bool:
     return output is None and sys.stdout.isatty()

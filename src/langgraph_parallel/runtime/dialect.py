@@ -27,7 +27,7 @@ _NAMES: Mapping[str, "re.Pattern[str]"] = {
     ),
 }
 """How errors name the parameters that have several names."""
-_REFUSALS = frozenset({400, 404, 415, 422, 500, 501})
+REFUSALS = frozenset({400, 404, 415, 422, 500, 501})
 """Statuses under which a parameter is refused."""
 
 
@@ -62,7 +62,7 @@ class Dialect:
             sent: parameters of the request that it may have refused.
             version: of the dialect that the request was made in.
         """
-        if failure.kind not in {"option", "request", "address", "server"} or failure.status not in _REFUSALS:
+        if failure.kind not in {"option", "request", "address", "server"} or failure.status not in REFUSALS:
             return False
         named = self._named(failure, sent)
         if not named and failure.status not in {400, 422}:

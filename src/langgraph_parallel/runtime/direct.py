@@ -118,6 +118,14 @@ class Direct:
         await report.end(body, response)
         return answer
 
+    async def complete(self, messages: Sequence[BaseMessage], more: Mapping[str, Any]) -> Any:
+        """Make one request with further parameters, and return the body of its answer.
+
+        Raises:
+            Exception: the SDK's error.
+        """
+        return await self.post({**self._parameters, **more, "messages": _as_sent(messages)})
+
     async def post(self, body: Mapping[str, Any]) -> Any:
         """Make one request, and return the body of its answer.
 

@@ -1,5 +1,9 @@
 """Failures in words: what an endpoint refused, why, and the way out. The same cause has the same words."""
 
+import socket
+import ssl
+from collections.abc import Sequence
+
 from langgraph_parallel.errors import ParallelError
 from langgraph_parallel.runtime.failure import LASTING, TRANSIENT, Failure, classify
 from langgraph_parallel.runtime.kinds import Kind
@@ -64,7 +68,7 @@ def _explained(failure: Failure, error: BaseException, url: str, model: str, way
     said = _said(failure)
     if failure.status is None and failure.kind in ("connection", "address"):
         root = root_cause(error)
-        advice = "is the server running?" if failure.kind == "connection" else _ADDRESS
+        advice = _unreachable(root) if failure.kind == "connection" else _ADDRESS
         reason = " ".join(str(root).split()) or type(root).__name__
         return redact(f"cannot reach {url}: {advice} ({reason})")
     if failure.kind in ("other", "timeout") or failure.status is None:
@@ -76,6 +80,16 @@ def _explained(failure: Failure, error: BaseException, url: str, model: str, way
     return redact(f"{failure.status} from {url}: {way_out} ({reason})")
 
 
+def _unreachable(root: BaseException) -> str:
+    """Say why a server cannot be reached, by the error of the operating system or of TLS."""
+    return next((advice for kind, advice in _BY_ROOT if isinstance(root, kind)), "is the server running?")
+
+
+_BY_ROOT: Sequence[tuple[type[BaseException], str]] = (
+    (socket.gaierror, "its name is not known; check the address and the network"),
+    (ssl.SSLCertVerificationError, "its certificate is not trusted; SSL_CERT_FILE can name those that are"),
+    (ssl.SSLError, "it does not speak TLS; check whether its address begins with http: or https:"),
+)
 _ADDRESS = "nothing answers at this address; a base URL usually ends in /v1"
 
 

@@ -20,7 +20,7 @@ from typing_extensions import TypeAliasType
 from langgraph_parallel.errors import ModelError, NoModelError
 from langgraph_parallel.runtime.limits import Limits
 from langgraph_parallel.runtime.loops import loop_local_async
-from langgraph_parallel.runtime.redact import describe, redact
+from langgraph_parallel.runtime.redact import in_words, redact
 from langgraph_parallel.runtime.transport import adopted_fields, http_client, is_instance, is_openai
 
 if TYPE_CHECKING:
@@ -66,14 +66,24 @@ def check_model(model: object) -> None:
         return
     if not isinstance(model, str):
         raise ModelError(f"{model!r} is not a model; expected 'provider:model' or a LangChain chat model")
-    provider, colon, name = model.partition(":")
-    if not (colon and provider.strip() and name.strip()) or model != model.strip():
-        raise ModelError(f"{model!r} is not a model; expected provider:model, such as {DEFAULT_MODEL}")
+    provider = check_form(model)
     if provider != "openai" and not find_spec("langchain"):
         raise ModelError(
             f"the provider of {model!r} needs langchain: "
             f"pip install langchain langchain-{provider}, or pass a chat model"
         )
+
+
+def check_form(model: str) -> str:
+    """Return the provider of `provider:model`.
+
+    Raises:
+        ModelError: `model` has another form.
+    """
+    provider, colon, name = model.partition(":")
+    if not (colon and provider.strip() and name.strip()) or model != model.strip():
+        raise ModelError(f"{model!r} is not a model; expected provider:model, such as {DEFAULT_MODEL}")
+    return provider
 
 
 def nameable_model(model: ModelLike | None) -> ModelLike:
@@ -221,7 +231,7 @@ def _build_other(model: str) -> BaseChatModel:
     try:
         return cast("BaseChatModel", init_chat_model(model))
     except Exception as error:  # each provider has errors of its own for a missing key or package
-        raise ModelError(f"cannot use the model {model!r}: {describe(error)}") from error
+        raise ModelError(f"cannot use the model {model!r}: {in_words(error)}") from error
 
 
 async def _adopt(model: BaseChatModel) -> tuple[BaseChatModel, BaseChatModel]:

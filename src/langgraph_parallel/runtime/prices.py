@@ -67,6 +67,12 @@ class Priced:
         return (input_tokens * self.input + output_tokens * self.output) / _MILLION
 
     @property
+    def context_window(self) -> int | None:
+        """Most tokens of a prompt and its answer, by the table; None if it does not say."""
+        entry = _find_entry(self.provider, self.model)
+        return None if entry is None else entry[0].context_window
+
+    @property
     def known(self) -> bool:
         """Whether the price is known."""
         return self.usd(Usage(input_tokens=1)) is not None

@@ -98,3 +98,9 @@ def describe(error: BaseException) -> str:
     message = redact(" ".join(words.split()))  # masked before it is cut, or a part of a key could remain
     text = f"{type(error).__name__}: {message}" if message else type(error).__name__
     return text if len(text) <= _LONGEST else f"{text[: _LONGEST - 1]}…"
+
+
+def in_words(error: BaseException) -> str:
+    """Return what an error says, masked and on one line, without the name of its class."""
+    text = describe(error)
+    return text.removeprefix(f"{type(error).__name__}: ")

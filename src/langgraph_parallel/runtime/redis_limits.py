@@ -82,7 +82,7 @@ def share_limits(url: str | None) -> None:
     """
     global _url
     if url is not None:
-        _check_url(url)
+        check_url(url)
     _url = url
 
 
@@ -246,7 +246,7 @@ async def get_shared(endpoint: str, model: str) -> Shared | None:
     url = shared_url()
     if url is None:
         return None
-    _check_url(url)
+    check_url(url)
     return await loop_local_async(
         ("shared", url, endpoint, model), lambda: _connect(url, f"{endpoint}|{model}")
     )
@@ -269,7 +269,12 @@ async def _connect(url: str, key: str) -> Shared:
     )
 
 
-def _check_url(url: str) -> None:
+def check_url(url: str) -> None:
+    """Check that a URL is one of Redis, and that its client is installed.
+
+    Raises:
+        UsageError: it is not.
+    """
     try:
         from redis.asyncio.connection import parse_url
     except ImportError:

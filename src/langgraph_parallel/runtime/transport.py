@@ -14,6 +14,7 @@ from langchain_core.language_models import BaseChatModel
 
 from langgraph_parallel.runtime.limiter_registry import current_limiter
 from langgraph_parallel.runtime.loops import close_with_loop, loop_local_async
+from langgraph_parallel.runtime.rate_headers import hear
 from langgraph_parallel.runtime.response import correct_status, is_readable
 from langgraph_parallel.runtime.waits import reset_after
 
@@ -64,6 +65,7 @@ def pause_if_exhausted(headers: Mapping[str, str]) -> None:
     Args:
         headers: whose names are found in any case.
     """
+    hear(headers)
     if "retry-after" in headers or "retry-after-ms" in headers:
         return  # said on purpose; the reset of a rate may be that of another one
     # A context variable, because the client is shared by all models of the endpoint, each with its own

@@ -17,7 +17,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Self
+from typing import Any, Self
 
 from aiohttp import web
 
@@ -52,6 +52,8 @@ class ModelServer:
         self._ready = threading.Event()
         self._thread = threading.Thread(target=self._serve, daemon=True)
         self.port = 0
+        self.models: Any = None
+        """Body of `GET /models`, as JSON; None answers 404."""
 
     @property
     def url(self) -> str:
@@ -112,6 +114,7 @@ class ModelServer:
         asyncio.set_event_loop(self._loop)
         app = web.Application(client_max_size=2**26)
         app.router.add_post("/v1/chat/completions", self._answer)
+        app.router.add_get("/v1/models", self._list)
         runner = web.AppRunner(app, handler_cancellation=True, shutdown_timeout=0.1)
         self._loop.run_until_complete(runner.setup())
         site = web.TCPSite(runner, "127.0.0.1", 0, backlog=2048)
@@ -121,6 +124,11 @@ class ModelServer:
         self._loop.run_forever()
         self._loop.run_until_complete(runner.cleanup())
         self._loop.close()
+
+    async def _list(self, raw: web.Request) -> web.Response:
+        if self.models is None:
+            raise web.HTTPNotFound
+        return web.json_response(self.models)
 
     async def _answer(self, raw: web.Request) -> web.StreamResponse:
         request = Request(await raw.json(), dict(raw.headers), time.time())

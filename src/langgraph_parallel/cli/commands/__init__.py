@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 
 from langgraph_parallel.cli.commands.brief import brief
+from langgraph_parallel.cli.commands.doctor import doctor
 from langgraph_parallel.cli.commands.feedback import feedback
 from langgraph_parallel.cli.commands.graphs import graphs
 from langgraph_parallel.cli.commands.moderate import moderate
@@ -24,5 +25,6 @@ COMMANDS: Sequence[Callable[..., int]] = (
     graphs,
     runs,
     replay,
+    doctor,
 )
 """All commands, in the order in which `--help` lists them."""

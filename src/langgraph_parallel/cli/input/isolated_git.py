@@ -191,6 +191,17 @@ def _link(repository: Repository, folder: Path) -> None:
     (folder / "info/attributes").write_bytes(own + _ATTRIBUTES.encode())
 
 
+def find_git() -> str | None:
+    """Return the path of git; None if it is not installed."""
+    return shutil.which("git", path=_search_path())
+
+
+def _search_path() -> str:
+    """Return the folders of programs, without those that depend on the current folder."""
+    places = os.environ.get("PATH", os.defpath).split(os.pathsep)
+    return os.pathsep.join(filter(os.path.isabs, places))
+
+
 def _run(
     git_dir: Path, arguments: Sequence[str], folder: Path, environment: Mapping[str, str]
 ) -> "subprocess.CompletedProcess[bytes]":
@@ -199,9 +210,7 @@ def _run(
     Raises:
         UsageError: git is missing, or takes too long.
     """
-    places = os.environ.get("PATH", os.defpath).split(os.pathsep)
-    path = os.pathsep.join(filter(os.path.isabs, places))  # not the git of the current folder
-    git = shutil.which("git", path=path)
+    git = find_git()
     if git is None:
         raise UsageError("--diff needs git, which is not installed")
     passed_on = {name: os.environ[name] for name in _PASSED_ON if name in os.environ}
@@ -209,7 +218,7 @@ def _run(
         return subprocess.run(  # noqa: S603 - arguments are a list
             [git, "--no-pager", *arguments],
             cwd=folder,
-            env={**passed_on, "PATH": path, "GIT_DIR": str(git_dir), **_CAREFUL, **environment},
+            env={**passed_on, "PATH": _search_path(), "GIT_DIR": str(git_dir), **_CAREFUL, **environment},
             stdin=subprocess.DEVNULL,
             capture_output=True,
             check=False,
