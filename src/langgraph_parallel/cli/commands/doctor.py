@@ -5,14 +5,13 @@ from typing import Annotated
 import typer
 
 from langgraph_parallel.cli.options import (
-    LIMITS_PANEL,
-    MODEL_PANEL,
     BaseUrlOption,
     ListFormat,
     ListFormatOption,
     ModelOption,
     spell_out,
 )
+from langgraph_parallel.cli.panels import LIMITS_PANEL, MODEL_PANEL
 
 NoEndpointOption = Annotated[
     bool, typer.Option("--offline", help="Ask no endpoint.", rich_help_panel=MODEL_PANEL)
