@@ -48,9 +48,29 @@ def test_text_html_and_pdf_become_text() -> None:
     )
     texts = read_documents(["."]).texts
     assert list(texts) == ["a.md", "b.html", "c.pdf", "d.txt"]
-    assert texts["b.html"].split() == ["##", "News", "It", "rained", "."]
+    assert texts["b.html"].split() == ["##", "News", "It", "rained."]
     assert texts["c.pdf"].strip() == "The bridge was closed in May."
     assert texts["d.txt"] == "bom"
+
+
+PAGE = """<!doctype html><html><head><title>Mill</title></head><body>
+<nav><a href="/">Home</a></nav><ul><li><a href="#a">Part of it</a></li><li><a href="#b">Another</a></li></ul>
+<h1 id="a">The <b>mill</b> <a href="#a">\u00b6</a></h1><!-- secret --><p>It <b>gr</b>inds
+barley.<br>Always.</p><ul><li><p>one</p></li><li>two <a href="https://a.org">three</a></li></ul>
+<pre>if x:
+    grind()</pre><table><tr><th>a</th><th>b</th></tr><tr><td>1 | 2</td><td><i>3</i></td></tr></table>
+<table><tr><td><p>laid out</p></td></tr></table><blockquote>old &lt;mill&gt;</blockquote></body></html>"""
+
+
+def test_a_page_of_html_becomes_blocks() -> None:
+    """Paragraphs, lists, code and tables stay apart; menus, comments and links of headings are left out."""
+    write({"a.html": PAGE.encode(), "index.html": "<p><a href='a.html'>The page</a></p>"})
+    texts = read_documents(["."]).texts
+    assert texts["a.html"] == (
+        "# The mill\n\nIt grinds barley.\nAlways.\n\n- one\n- two three\n\n```\nif x:\n    grind()\n```\n\n"
+        "| a | b |\n| --- | --- |\n| 1 2 | 3 |\n\nlaid out\n\nold <mill>\n"
+    )
+    assert texts["index.html"] == "The page\n"
 
 
 def test_what_cannot_be_read_is_skipped_with_a_reason() -> None:
@@ -68,6 +88,7 @@ def test_what_cannot_be_read_is_skipped_with_a_reason() -> None:
     assert set(reasons) == {"bad.pdf", "bin.txt", "other.doc", "latin.txt"}
     assert reasons["other.doc"] == "not included"
     assert (reasons["bin.txt"], reasons["latin.txt"]) == ("binary", "not UTF-8 text")
+    assert reasons["bad.pdf"].startswith("cannot be read as PDF: ")
     with pytest.raises(UsageError, match=r"cannot read bad\.pdf"):
         read_documents(["bad.pdf"])
     assert not isinstance(read_document(Path("missing.md")), str)
@@ -107,6 +128,34 @@ def test_brief_writes_one_briefing(capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["brief", ".", "--format", "json", "--output", "b.json", "--quiet"]) == 0
     assert json.loads(Path("b.json").read_text())["documents"] == ["north.md", "south.md"]
     assert capsys.readouterr() == ("", "")
+
+
+def test_brief_bounds_the_text_of_a_prompt(
+    model: str, server: ModelServer, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """`--max-tokens` says how much of a document one prompt holds."""
+    server.always(Reply(json={"points": [], "summary": "", "themes": []}))
+    write({"a.md": "# Part\n\nsome words of it\n\n" * 100})
+    assert run(["brief", "a.md", "--model", model, "--max-tokens", "300"]) == 0
+    assert "a.md (4/4)" in capsys.readouterr().err
+    assert run(["brief", "a.md", "--max-tokens", "1"]) == 2
+    assert "--max-tokens" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("command", [["brief"], ["research", "Where is the bridge?"]], ids=" ".join)
+def test_files_that_were_not_read_are_named(command: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    """Many files of other kinds are counted; with --quiet nothing is said."""
+    write({"a.md": "The old bridge is in the north of the town.", "bad.txt": b"a\0b", "b.png": "x"})
+    assert run([*command, "."]) == 0
+    err = capsys.readouterr().err
+    assert "not read: b.png (not included)\nnot read: bad.txt (binary)\n" in err
+    write({f"c{i}.py": "x" for i in range(12)})
+    assert run([*command, "."]) == 0
+    err = capsys.readouterr().err
+    assert "not read: 13 files of other kinds (12 .py, 1 .png)" in err
+    assert "not read: bad.txt (binary)" in err
+    assert run([*command, ".", "--quiet"]) == 0
+    assert capsys.readouterr().err == ""
 
 
 def test_moderate_reads_a_file_or_standard_input(

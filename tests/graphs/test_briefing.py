@@ -6,7 +6,7 @@ import pytest
 
 from langgraph_parallel import Limits, aestimate, create_briefing, errors
 from langgraph_parallel.records import Briefing
-from langgraph_parallel.reducers.text.extract import central, common_terms, same_words
+from langgraph_parallel.reducers.text.extract import same_words
 from tests.support.ids import readable
 from tests.support.server import ModelServer, Reply, Request
 
@@ -199,24 +199,118 @@ async def test_without_a_model_sentences_are_selected_and_nothing_is_rewritten()
     assert (await aestimate(create_briefing(), {"documents": documents})).calls == 0
 
 
-async def test_five_hundred_documents() -> None:
-    """All are read in one fan-out."""
-    documents = {f"d{i}": f"The pump of station {i} was replaced in March by the town." for i in range(500)}
+MILL = """\
+---
+title: Mill
+---
+
+[![build](https://mill.org/badge.svg)](https://mill.org) <!-- The mill is a secret mill. -->
+
+# Mill
+
+The [water mill](https://mill.org/wheel) grinds **barley** for nine bakeries. See [the docs][docs] for more.
+You can start it like this:
+
+```python
+import mill  # The mill is code of a mill.
+```
+
+| The mill of the west is a cell. | The mill of the east is a cell. |
+|---|---|
+| The mill of the north is a cell. | 1 |
+
+[docs]: https://mill.org/docs
+"""
+BAKERY = """\
+Bakery
+======
+
+A bakery buys :term:`barley` from the water mill. It has ``nine`` ovens,
+two mixers, a counter and a shop.
+"""
+
+
+async def test_without_a_model_only_prose_is_selected_from_markup() -> None:
+    """Code, cells, comments, badges, settings and definitions are no sentences; links are shown as text."""
+    documents = {"mill.md": MILL, "bakery.rst": BAKERY, "code.md": "```\nimport mill\n```\n"}
     out = await create_briefing(offline=True).ainvoke({"documents": documents})
-    assert len(out["briefing"].documents) == 500
-
-
-def test_central_sentences_are_most_similar_to_the_others() -> None:
-    """They are in text order, without repetition; an empty text has none."""
-    text = (
-        "Cats purr when cats sleep. Dogs bark. Most cats purr and sleep all day. Cats purr when cats sleep."
+    briefing = out["briefing"]
+    points = {digest.document: digest.points for digest in briefing.digests}
+    assert points == {
+        "mill.md": ["The water mill grinds barley for nine bakeries."],
+        "bakery.rst": [
+            "A bakery buys barley from the water mill.",
+            "It has `nine` ovens, two mixers, a counter and a shop.",
+        ],
+    }
+    assert [theme.title for theme in briefing.themes] == ["water mill"]
+    cited = [c for theme in briefing.themes for c in theme.citations]
+    assert all(documents[c.document][c.start : c.end] == c.quote for c in cited)
+    assert ("mill.md", 9) in {(c.document, c.line) for c in cited}
+    assert (briefing.documents, briefing.missing) == (
+        ["mill.md", "bakery.rst"],
+        ["code.md (no sentences)"],
     )
-    chosen = [sentence.text for sentence in central(text, 2)]
-    assert chosen == sorted(chosen, key=text.index)
-    assert len(set(chosen)) == len(chosen)
-    assert central("", 3) == []
-    assert same_words("cats bark", text) is None
-    assert common_terms([("a", "one two"), ("a", "one two")], 5) == []
+    assert out["missing"] == briefing.missing
+    assert "The water mill grinds barley" in out["markdown"]
+    assert "mill.org" not in out["markdown"]
+
+
+async def test_without_a_model_a_long_document_has_more_points_up_to_the_maximum() -> None:
+    """It is one section, however long it is."""
+    words = [f"{a}{b}{c}" for a in "klmnprst" for b in "aeiou" for c in "dfgmnrst"]
+    text = " ".join(
+        f"The {words[i % 320]} of {words[(i * 7 + 1) % 320]} is a {words[(i * 11 + 3) % 320]} here."
+        for i in range(450)
+    )
+    for most, expected in ((8, 7), (2, 2)):
+        out = await create_briefing(offline=True, max_points=most).ainvoke({"documents": {"long": text}})
+        assert len(out["briefing"].digests[0].points) == expected
+        assert len(out["sections"]) == 1
+
+
+async def test_documents_without_prose_have_an_empty_briefing() -> None:
+    """It says so, and names them."""
+    out = await create_briefing(offline=True).ainvoke({"documents": {"a.md": "# Title\n", "b": " "}})
+    briefing = out["briefing"]
+    assert briefing.summary == "The documents contain no sentences."
+    assert (briefing.documents, briefing.missing) == ([], ["b (empty)", "a.md (no sentences)"])
+
+
+async def test_parts_of_a_document_start_at_its_headings(model: str, server: ModelServer) -> None:
+    """Code that fits into a prompt is not cut, and the model gets documents as they are."""
+    part = "## Step {0}\n\n" + "word " * 60 + "\n\n```sh\n" + "run\n\n" * 20 + "```\n\n"
+    text = "".join(part.format(i) for i in range(6))
+    server.on("Read a part", Reply(json={"points": []}))
+    graph = create_briefing(model=model, limits=Limits(section_tokens=300))
+    out = await graph.ainvoke({"documents": {"a.md": text}})
+    contents = [section.content for section in out["sections"]]
+    assert "".join(contents) == text
+    assert len(contents) > 2
+    assert all(content.startswith("## Step") and content.count("```") % 2 == 0 for content in contents)
+
+
+async def test_a_quote_with_markup_is_shown_without_it(model: str, server: ModelServer) -> None:
+    """The citation has the quote as it is in the document, too."""
+    digests(server, "mill.md", ("It grinds.", "The [water mill](https://mill.org/wheel) grinds **barley**"))
+    server.on("Write a briefing", written(themes=[{"title": "Mill", "text": "It grinds.", "points": [1]}]))
+    briefing = await briefed(model, **{"mill.md": MILL})
+    (citation,) = briefing.themes[0].citations
+    assert citation.quote == "The [water mill](https://mill.org/wheel) grinds **barley**"
+    assert citation.shown == "The water mill grinds barley"
+
+
+async def test_five_hundred_documents() -> None:
+    """All are read in one fan-out, and none is left out."""
+    documents = {f"d{i}": f"The pump of station {i} was replaced in March by the town." for i in range(500)}
+    briefing = (await create_briefing(offline=True).ainvoke({"documents": documents}))["briefing"]
+    assert (len(briefing.documents), len(briefing.digests), briefing.missing) == (500, 500, [])
+
+
+def test_the_words_of_a_quote_must_be_in_one_sentence() -> None:
+    """Words of two sentences do not make a statement."""
+    assert same_words("cats bark", "Cats purr when cats sleep. Dogs bark.") is None
+    assert same_words("dogs are barking", "Cats purr. Dogs bark.") is not None
 
 
 @pytest.mark.parametrize(

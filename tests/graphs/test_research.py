@@ -253,6 +253,23 @@ async def test_without_a_model_it_searches_the_files() -> None:
     assert (empty.text, empty.references) == ("Nothing was found.", [])
 
 
+async def test_without_a_model_passages_are_shown_once_and_without_markup() -> None:
+    """Each comes after its source; code and lists keep their lines, and the reference has the words."""
+    text = (
+        "[![mill](a.svg)](https://a.org)\n\n# Mill\n\nThe mill [grinds](https://b.org).\n\n"
+        "## Start\n\nStart it so:\n\n```sh\n$ mill <start>\n$ mill stop\n```\n\n- by *hand*\n- by water\n"
+    )
+    graph = create_research(offline=True)
+    out = await graph.ainvoke({"question": "How do I start it?", "files": {"a.md": text}})
+    (reference,) = out["research"].references
+    assert (reference.source, reference.quote) == ("a.md, line 7", text[text.index("## Start") :].strip())
+    assert out["markdown"].endswith(
+        "\\[1\\] a.md, line 7\n\nStart\n\nStart it so:\n\n"
+        "```\n$ mill <start>\n$ mill stop\n```\n\n- by hand\n- by water\n"
+    )
+    assert (await graph.ainvoke({"question": "svg", "files": {"a.md": text}}))["research"].references == []
+
+
 async def test_without_files_and_tools_there_is_nothing_to_search(model: str, server: ModelServer) -> None:
     """The error is raised before any call."""
     with pytest.raises(errors.InputError, match="pass files with the question"):

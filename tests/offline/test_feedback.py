@@ -4,7 +4,7 @@ import pytest
 
 from langgraph_parallel import create_feedback
 from langgraph_parallel.offline.feedback import sentiments, topics
-from langgraph_parallel.offline.languages import detect_languages, stop_words, words_of
+from langgraph_parallel.reducers.text.languages import detect_languages, stop_words, words_of
 
 SENTENCES = {
     "en": "Where is the order that I paid for two weeks ago?",

@@ -177,6 +177,7 @@ DISTRIBUTIONS = {
     "langgraph.checkpoint": "langgraph-checkpoint",
     "langgraph.checkpoint.sqlite": "langgraph-checkpoint-sqlite",
     "langgraph.prebuilt": "langgraph-prebuilt",
+    "markdown_it": "markdown-it-py",
 }
 """The distribution of a module, where its name is not that of the module's first part."""
 PROGRAMS = {"bandit", "dlint", "ruff", "vulture"}

@@ -23,6 +23,19 @@ def test_sentences_of_several_scripts() -> None:
     assert sentences("") == []
 
 
+def test_a_number_at_the_start_of_a_line_is_part_of_its_sentence() -> None:
+    """A line that starts with the mark of an item, and with a space after it, starts a sentence."""
+    text = "Sales rose by\n4% in\n2024 and -\nas planned - fell.\n1. One\n- Two\n-x\n# Three"
+    assert [s.text for s in sentences(text)] == [
+        "Sales rose by\n4% in\n2024 and -\nas planned - fell.",
+        "1. One",
+        "- Two\n-x",
+        "# Three",
+    ]
+    german = "Er kam z. B. heute, ca. um drei, bzw. später. Sie nicht."
+    assert len(sentences(german)) == 2
+
+
 def test_sentences_are_found_in_linear_time() -> None:
     """On such texts a careless pattern would backtrack for minutes."""
     assert len(sentences("A. " * 20_000)) >= 1

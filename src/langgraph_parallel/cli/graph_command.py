@@ -36,8 +36,11 @@ class GraphCommand:
     def __init__(self, options: CallOptions) -> None:
         self._options = options
 
-    def check(self) -> GraphOptions:
+    def check(self, *, max_tokens: int | None = None) -> GraphOptions:
         """Check the options before any work, and return those of the graph that they set.
+
+        Args:
+            max_tokens: maximum text per prompt, in estimated tokens; None for the default.
 
         Raises:
             UsageError: an option or a variable of the environment is not valid, or two options contradict
@@ -51,6 +54,7 @@ class GraphCommand:
             concurrency=options.concurrency,
             budget_calls=options.budget_calls,
             budget_usd=options.budget_usd,
+            max_tokens=max_tokens,
         )
         limits = make_limits(fields)
         check_model_options(

@@ -102,7 +102,7 @@ MaxTokensOption = Annotated[
         "--max-tokens",
         min=200,
         metavar="N",
-        help="Maximum code per prompt, in estimated tokens.  [default: 6000]",
+        help="Maximum text per prompt, in estimated tokens.  [default: 6000]",
         rich_help_panel=LIMITS_PANEL,
     ),
 ]

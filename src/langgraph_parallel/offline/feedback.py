@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 from functools import cache
 from typing import Any
 
-from langgraph_parallel.offline.languages import detect_languages, stop_words, words_of
 from langgraph_parallel.offline.personal_data import personal_data
+from langgraph_parallel.reducers.text.languages import detect_languages, stop_words, words_of
 from langgraph_parallel.reducers.text.similarity import terms
 
 NOTICE = (

@@ -16,6 +16,8 @@ class Citation(Record):
     """Line number of the first character, from 1."""
     quote: str
     """The quoted text, exactly as in the document."""
+    shown: str = ""
+    """The quoted text as a reader sees it, on one line: link texts without addresses, no other markup."""
 
 
 class Theme(Record):

@@ -14,6 +14,8 @@ class Reference(Record):
     """The tool, and its name for the source: for files, the document and the line."""
     quote: str
     """The quoted words of the source."""
+    shown: str = ""
+    """The quoted words as a reader sees them, without markup; empty for quotes of a model."""
 
 
 class Research(Record):

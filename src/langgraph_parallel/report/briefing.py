@@ -42,4 +42,5 @@ def _digest_blocks(digest: Digest) -> list[str]:
 
 
 def _cite(citation: Citation) -> str:
-    return f"{escape(citation.document)}, line {citation.line}: \u201c{escape(citation.quote)}\u201d"
+    quote = escape(citation.shown or citation.quote)
+    return f"{escape(citation.document)}, line {citation.line}: \u201c{quote}\u201d"

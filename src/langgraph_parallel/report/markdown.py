@@ -16,6 +16,8 @@ _REFERENCE = re.compile(r"@(?=\w)|[#!](?=\d)|gh-(?=\d)|(?:https?|ftp):(?=//)|www
 _GAP = "&#8203;"
 """A space of no width. Hosts look for references after they have decoded entities, so nothing less helps."""
 _HTML = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;"})
+_BLANK_LINES = re.compile(r"\n(?:[ \t]*\n)+")
+_CODE_INDENT = "    "
 
 
 def join_blocks(blocks: Iterable[str]) -> str:
@@ -40,8 +42,19 @@ def names_line(title: str, names: Iterable[str]) -> str:
 
 
 def paragraphs(text: str) -> list[str]:
-    """Split text at empty lines and escape each paragraph."""
-    return [escape(part) for part in re.split(r"\n\s*\n", text)]
+    """Split text at empty lines and escape each paragraph; keep lists, and lines indented by four as code."""
+    parts = (part.strip("\n") for part in _BLANK_LINES.split(text))
+    return [_escape_part(part) for part in parts if part.strip()]
+
+
+def _escape_part(part: str) -> str:
+    lines = part.split("\n")
+    if all(line.startswith(_CODE_INDENT) for line in lines):
+        fence = _fence_for(part)
+        return "\n".join([fence, *(visible(line.removeprefix(_CODE_INDENT)) for line in lines), fence])
+    if all(line.startswith("- ") for line in lines):
+        return bullets(escape(line[2:]) for line in lines)
+    return escape(part)
 
 
 def escape(value: JsonValue) -> str:
@@ -72,8 +85,12 @@ def code_span(text: str) -> str:
 
 def code_block(text: str) -> str:
     """Return text as a fenced block of one line that the text cannot close."""
-    fence = "`" * max(3, _longest_run(text, "`") + 1)
+    fence = _fence_for(text)
     return f"{fence}\n{visible(text)}\n{fence}"
+
+
+def _fence_for(text: str) -> str:
+    return "`" * max(3, _longest_run(text, "`") + 1)
 
 
 def _longest_run(text: str, char: str) -> int:

@@ -12,14 +12,15 @@ from langgraph_parallel.report.markdown import (
 
 
 def research_markdown(research: Research) -> str:
-    """Render the report, its references, and what is missing."""
+    """Render the report, its references, and what is missing; passages are shown once, with their source."""
+    quoted = [reference for reference in research.references if not reference.shown]
     return join_blocks(
         [
             f"# {escape(research.question)}",
             notice_block(research.notice),
             *paragraphs(research.text),
-            "## References" if research.references else "",
-            bullets(map(_show_reference, research.references)),
+            "## References" if quoted else "",
+            bullets(map(_show_reference, quoted)),
             names_line("Missing", research.missing),
             names_line("Found, but not cited", research.uncited),
         ]

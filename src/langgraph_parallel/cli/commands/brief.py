@@ -4,6 +4,7 @@ from typing import Annotated, Any
 
 import typer
 
+from langgraph_parallel.cli.limit_options import MaxTokensOption
 from langgraph_parallel.cli.options import (
     ExcludeOption,
     Format,
@@ -40,6 +41,7 @@ def brief(
     include: IncludeOption = None,
     exclude: ExcludeOption = None,
     language: LanguageOption = None,
+    max_tokens: MaxTokensOption = None,
     format: FormatOption = Format.text,
     *,
     options: OfflineRunOptions,
@@ -49,19 +51,16 @@ def brief(
     The briefing names themes, and contradictions between documents. Without a model, it selects the most
     central sentences.
     """
-    import sys
-
     from langgraph_parallel.cli.graph_command import GraphCommand
-    from langgraph_parallel.cli.input.documents import read_documents
+    from langgraph_parallel.cli.input.documents import print_skipped, read_documents
     from langgraph_parallel.graphs.briefing import create_briefing
-    from langgraph_parallel.report.wording import visible
 
     command = GraphCommand(options)
-    shared = command.check()
+    shared = command.check(max_tokens=max_tokens)
     arguments: Any = {} if language is None else {"language": language}
     graph = create_briefing(model=options.model, offline=options.offline, **shared, **arguments)
     documents = read_documents(paths, include=include or [], exclude=exclude or [], use="brief on")
     result = command.run(graph, {"documents": documents.texts})
-    for skipped in documents.skipped if not options.quiet else []:
-        print(visible(f"not read: {skipped.path} ({skipped.reason})"), file=sys.stderr)
+    if not options.quiet:
+        print_skipped(documents.skipped)
     return command.write(result, "briefing", format)

@@ -47,7 +47,7 @@ def research(
     """
     from langgraph_parallel.cli.checks import check_not_empty
     from langgraph_parallel.cli.graph_command import GraphCommand
-    from langgraph_parallel.cli.input.documents import read_documents
+    from langgraph_parallel.cli.input.documents import print_skipped, read_documents
     from langgraph_parallel.errors import UsageError
     from langgraph_parallel.graphs.research import create_research
 
@@ -64,4 +64,7 @@ def research(
         **shared,
     )
     files = read_documents(paths, use="search")
-    return command.write(command.run(graph, {"question": question, "files": files.texts}), "research", format)
+    result = command.run(graph, {"question": question, "files": files.texts})
+    if not options.quiet:
+        print_skipped(files.skipped)
+    return command.write(result, "research", format)

@@ -21,6 +21,8 @@ SOURCE_SUFFIXES = frozenset(
     .zig .nim .sh .bash .zsh .ps1 .sql .proto .graphql .tf .html .css .scss .md .rst
     """.split()  # noqa: SIM905 - a list that people read and extend
 )
+NOT_INCLUDED = "not included"
+"""The reason to skip files that no pattern includes."""
 _SOURCE_NAMES = frozenset(
     ("Dockerfile", "Makefile", "Rakefile", "Gemfile", "Jenkinsfile", "CMakeLists.txt"),
 )
@@ -185,6 +187,6 @@ def _reason_to_skip_file(path: Path, root: Path, globs: Globs, ignores: Ignores)
     if ignores.is_ignored(path):
         return "ignored by .gitignore"
     if globs.include is not None:
-        return None if globs.include.match_file(relative) else "not included"
+        return None if globs.include.match_file(relative) else NOT_INCLUDED
     is_source = path.suffix.lower() in SOURCE_SUFFIXES or path.name in _SOURCE_NAMES
     return None if is_source else "not source code"

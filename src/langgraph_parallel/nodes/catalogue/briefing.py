@@ -18,8 +18,10 @@ from langgraph_parallel.nodes.catalogue.citations import (
     list_points,
     plan_condensing,
 )
+from langgraph_parallel.nodes.catalogue.extracted import extract, extracted_briefing
 from langgraph_parallel.nodes.fan_out.gathered import Gathered
-from langgraph_parallel.nodes.text.chunks import NumberedPiece, cut_numbered
+from langgraph_parallel.nodes.text.chunks import NumberedPiece
+from langgraph_parallel.nodes.text.document import cut_document
 from langgraph_parallel.nodes.work.ask import Ask
 from langgraph_parallel.nodes.work.inputs import require_texts
 from langgraph_parallel.nodes.work.offline import OfflineCapable
@@ -27,7 +29,6 @@ from langgraph_parallel.nodes.work.parts import DividingAsk, section_tokens
 from langgraph_parallel.nodes.work.workers import WorkerLike
 from langgraph_parallel.prompts import Prompt
 from langgraph_parallel.records import Briefing, Section
-from langgraph_parallel.reducers.text.extract import central
 from langgraph_parallel.report.briefing import briefing_markdown
 from langgraph_parallel.runtime.context import Context
 from langgraph_parallel.runtime.models import ModelLike
@@ -36,8 +37,6 @@ from langgraph_parallel.runtime.run import current_run
 DIGEST, EXTRACT = "digest", "extract"
 _POINT_TOKENS = 60
 """Tokens of a point, assumed by estimates."""
-_EXTRACTED = 3
-"""Maximum sentences that represent a part of a document, without a model."""
 
 
 class BriefingSteps(OfflineCapable):
@@ -76,18 +75,26 @@ class BriefingSteps(OfflineCapable):
         self.workers: dict[str, WorkerLike] = {
             DIGEST: DividingAsk(ask("digest", PartDigest, "language", "most"), "content", _join_digests),
             CONDENSE: ask("condense", CondensedPoints, "language"),
-            EXTRACT: self.extract,
+            EXTRACT: extract,
         }
         self.inputs = {DIGEST: self.digest_input, CONDENSE: self.condense_input}
 
     def plan(self, given: Mapping[str, Any], context: Context) -> Sequence[Section]:
-        """Return a section for each part of each document; blank parts are left out."""
+        """Return a section for each part of each document; blank parts are left out.
+
+        Without a model each document is one part.
+        """
+        documents = _read_documents(given)
+        if not self.uses_model(context):
+            pieces = {name: [NumberedPiece(1, 1, 1, 0, text)] for name, text in documents.items()}
+        else:
+            ceiling = section_tokens(context.model or self._model)
+            pieces = {name: cut_document(text, name, ceiling) for name, text in documents.items()}
         worker = DIGEST if self.uses_model(context) else EXTRACT
-        ceiling = section_tokens(context.model or self._model)
         return [
             self._reading_section(document, piece, worker)
-            for document, text in _read_documents(given).items()
-            for piece in cut_numbered(text, ceiling)
+            for document in documents
+            for piece in pieces[document]
             if piece.text.strip()
         ]
 
@@ -113,11 +120,6 @@ class BriefingSteps(OfflineCapable):
         """Return the variables of the prompt that condenses points."""
         return {"points": section.content, "most": str(section.data["most"])}
 
-    def extract(self, section: Section) -> dict[str, Any]:
-        """Return the most central sentences of a part as its points, without a model."""
-        sentences = central(section.content, _EXTRACTED)
-        return {"points": [{"point": sentence.text, "quote": sentence.text} for sentence in sentences]}
-
     def next_round(self, gathered: Gathered) -> Sequence[Section]:
         """Return the sections that condense the points; none once they fit into one prompt."""
         if _is_extracted(gathered.sections):
@@ -142,17 +144,21 @@ class BriefingSteps(OfflineCapable):
 
     async def close(self, gathered: Gathered) -> Mapping[str, Any]:
         """Write the briefing, and keep only what the documents support."""
+        if _is_extracted(gathered.sections):
+            missing = [*gathered.missing, *_list_empty(gathered)]
+            return _output(extracted_briefing(gathered, _read_documents(gathered.given), missing))
         all_points = collect_points(gathered)
         points = fit_points(all_points, current_run().limits.section_tokens)
         missing = [*gathered.missing, *_list_unused(gathered, all_points, points)]
         briefing = await self._write(gathered, _gather_material(gathered, points, missing))
-        markdown = None if briefing is None else briefing_markdown(briefing)
-        return {"briefing": briefing, "markdown": markdown, "missing": missing}
+        return (
+            {"briefing": None, "markdown": None, "missing": missing}
+            if briefing is None
+            else _output(briefing)
+        )
 
     async def _write(self, gathered: Gathered, material: Material) -> Briefing | None:
         """Return the briefing; None if writing it failed."""
-        if _is_extracted(gathered.sections):
-            return material.extract()
         if not material.points:
             return material.build("The documents contain nothing to report.", [])
         values = {
@@ -161,6 +167,10 @@ class BriefingSteps(OfflineCapable):
         }
         answer = await gathered.attempt("write", lambda _: self.writer.ainvoke(values))
         return None if answer is None else material.check(answer)
+
+
+def _output(briefing: Briefing) -> dict[str, Any]:
+    return {"briefing": briefing, "markdown": briefing_markdown(briefing), "missing": briefing.missing}
 
 
 def _join_digests(digests: Sequence[PartDigest]) -> PartDigest:
@@ -188,13 +198,20 @@ def _gather_material(gathered: Gathered, points: Sequence[Point], missing: list[
 
 def _list_unused(gathered: Gathered, all_points: Sequence[Point], points: Sequence[Point]) -> list[str]:
     """Name the documents that are empty, and those none of whose points fit into the prompt."""
-    documents = _read_documents(gathered.given)
-    planned = {str(section.data["document"]) for section in gathered.sections if section.round == 0}
     left_out = _documents_of(all_points) - _documents_of(points)
     return [
-        *(f"{document} (empty)" for document in documents if document not in planned),
-        *(f"{document} (left out: no room in the prompt)" for document in documents if document in left_out),
+        *_list_empty(gathered),
+        *(
+            f"{document} (left out: no room in the prompt)"
+            for document in _read_documents(gathered.given)
+            if document in left_out
+        ),
     ]
+
+
+def _list_empty(gathered: Gathered) -> list[str]:
+    planned = {str(section.data["document"]) for section in gathered.sections if section.round == 0}
+    return [f"{name} (empty)" for name in _read_documents(gathered.given) if name not in planned]
 
 
 def _documents_of(points: Sequence[Point]) -> set[str]:

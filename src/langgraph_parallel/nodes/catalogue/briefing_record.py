@@ -1,4 +1,4 @@
-"""The record of a briefing, built from what a model wrote or from selected sentences."""
+"""The record of a briefing, built from what a model wrote."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -7,17 +7,9 @@ from pydantic import BaseModel, Field
 
 from langgraph_parallel.nodes.catalogue.citations import Point, pick_points
 from langgraph_parallel.records import Briefing, Citation, Conflict, Digest, Theme
-from langgraph_parallel.reducers.text.extract import common_terms
 
 _MAX_CITATIONS = 5
 """Maximum citations of a theme."""
-_MAX_THEMES = 8
-"""Maximum themes of a briefing without a model."""
-_NOTICE = (
-    "Sentences were selected by how central they are in their document, and grouped by the words that "
-    "documents share; nothing was rewritten, and no language model took part. Contradictions were not looked "
-    "for."
-)
 
 
 class WrittenTheme(BaseModel):
@@ -70,7 +62,7 @@ class Material:
         """
         themes, contradictions, unsupported = [], [], []
         for theme in written.themes:
-            if citations := _choose_citations(pick_points(self.points, theme.points)):
+            if citations := choose_citations(pick_points(self.points, theme.points)):
                 themes.append(Theme(title=theme.title, text=theme.text, citations=citations))
             else:
                 unsupported.append(theme.title)
@@ -86,20 +78,6 @@ class Material:
                     )
                 )
         return self.build(written.summary, themes, contradictions, unsupported)
-
-    def extract(self) -> Briefing:
-        """Build a briefing of selected sentences, without a model."""
-        texts = [(point.documents[0], point.text) for point in self.points]
-        first_texts = {
-            document: point.text for point in reversed(self.points) for document in point.documents
-        }
-        shown = [document for document in self.documents[:_MAX_CITATIONS] if document in first_texts]
-        themes = [
-            Theme(title=term, text="", citations=_choose_citations([self.points[place] for place in places]))
-            for term, places in common_terms(texts, _MAX_THEMES)
-        ]
-        summary = " ".join(first_texts[document] for document in shown)
-        return self.build(summary, themes).model_copy(update={"notice": _NOTICE})
 
     def build(
         self,
@@ -152,7 +130,7 @@ def _build_digests(points: Sequence[Point]) -> list[Digest]:
     ]
 
 
-def _choose_citations(points: Sequence[Point]) -> list[Citation]:
+def choose_citations(points: Sequence[Point]) -> list[Citation]:
     """Return citations of points: the first of each document, then the second, up to the maximum."""
     counts: dict[str, int] = {}
     ranked = []

@@ -1,18 +1,25 @@
 """Points with citations: read from the parts of documents, then condensed level by level."""
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 from pydantic import BaseModel, Field, JsonValue
 
 from langgraph_parallel.nodes.fan_out.gathered import Gathered
+from langgraph_parallel.nodes.text.document import show_place
 from langgraph_parallel.nodes.text.quotes import find_statement
 from langgraph_parallel.records import Citation, Section
 from langgraph_parallel.reducers.joins.tree import groups
+from langgraph_parallel.reducers.text.block import Block
+from langgraph_parallel.reducers.text.blocks import read_blocks
 from langgraph_parallel.runtime.tokens import estimate_tokens
 
 CONDENSE = "condense"
+_MARKUP = re.compile(r"[\[\]<>*_`\\&|]|\n\s*>")
+"""What may be markup in a quote."""
 _MAX_CHARACTERS = 1000
 """Maximum characters of a point."""
 
@@ -73,7 +80,20 @@ def check_citation(quote: str, section: Section) -> Citation | None:
         end=offset + end,
         line=_read_number(section, "line") + text.count("\n", 0, start),
         quote=text[start:end],
+        shown=_show(text, start, end, str(section.data["document"])),
     )
+
+
+def _show(text: str, start: int, end: int, name: str) -> str:
+    """Return a place of a text as a reader sees it; empty if there is no markup in it."""
+    if not _MARKUP.search(text, start, end):
+        return ""
+    return show_place(_blocks(text, name), start, end)
+
+
+@lru_cache(maxsize=4)  # the quotes of a part follow each other
+def _blocks(text: str, name: str) -> list[Block]:
+    return read_blocks(text, name)
 
 
 def read_points(gathered: Gathered) -> list[Point]:

@@ -13,7 +13,7 @@ _MAX_RANGE = 50
 """Maximum distance of the ends of a cited range."""
 
 Finding = dict[str, str]
-"""`claim`, `source` and `quote`."""
+"""`claim`, `source` and `quote`; without a model also `shown`."""
 
 
 def group_findings(gathered: Gathered) -> dict[str, list[Finding]]:
@@ -27,13 +27,13 @@ def group_findings(gathered: Gathered) -> dict[str, list[Finding]]:
 def collect_references(gathered: Gathered) -> list[Reference]:
     """Return all findings, each once, numbered from 1 in the order of the topics."""
     findings = {
-        (finding["claim"], finding["source"], finding["quote"]): None
+        (finding["claim"], finding["source"], finding["quote"], finding.get("shown", "")): None
         for _, value in gathered.results
         for finding in _read_findings(value)
     }
     return [
-        Reference(number=number, claim=claim, source=source, quote=quote)
-        for number, (claim, source, quote) in enumerate(findings, 1)
+        Reference(number=number, claim=claim, source=source, quote=quote, shown=shown)
+        for number, (claim, source, quote, shown) in enumerate(findings, 1)
     ]
 
 

@@ -139,7 +139,10 @@ class ResearchSteps(OfflineCapable):
         """Return the passages most similar to the question as findings, without a model."""
         files: Any = section.data["files"]
         passages = Passages(files).search(section.content, _MAX_PASSAGES)
-        findings = [{"claim": "", "source": passage.label, "quote": passage.text} for passage in passages]
+        findings = [
+            {"claim": "", "source": passage.label, "quote": passage.text, "shown": passage.shown}
+            for passage in passages
+        ]
         return {"findings": findings, "unsupported": 0}
 
     async def next_round(self, gathered: Gathered) -> Sequence[Section]:
@@ -221,5 +224,5 @@ def _read_input(given: Mapping[str, Any]) -> tuple[str, dict[str, str]]:
 
 
 def _list_passages(references: Sequence[Reference]) -> str:
-    passages = [f"[{reference.number}] {reference.quote}" for reference in references]
+    passages = [f"[{reference.number}] {reference.source}\n\n{reference.shown}" for reference in references]
     return "\n\n".join(passages) or "Nothing was found."

@@ -7,11 +7,23 @@ from typing import NamedTuple
 from langgraph_parallel.reducers.text.similarity import Corpus
 
 _END = re.compile(
-    r"(?<=[.!?\u2026])[\"'\u201d\u2019\u00bb)\]]*\s+|(?<=[\u3002\uff01\uff1f])\s*|\n\s*\n|\n(?=\s*[-*#|\d])"
+    r"(?<=[.!?\u2026])\0*[\"'\u201d\u2019\u00bb)\]\0]*\s+|(?<=[\u3002\uff01\uff1f])\s*|\n\s*\n"
+    r"|\n(?=[ \t]*(?:[-*+][ \t]|\#{1,6}[ \t]|\||\d{1,9}[.)][ \t]))"
 )
+"""The end of a sentence, a blank line, or the start of an item, a heading or a row of a table.
+
+A zero character stands for markup that is not shown.
+"""
 _ABBREVIATION = re.compile(
-    r"\b(?:[A-Z]|Mr|Mrs|Ms|Dr|Prof|St|vs|etc|approx|ca|cf|Fig|No|Inc|Ltd|e\.g|i\.e|z\.B|bzw)\.$"
+    r"""
+    \b(?: [A-Z] | Mr | Mrs | Ms | Dr | Prof | St | vs | etc | approx | resp | incl | ca | cf | [Ff]ig | No
+        | Inc | Ltd | Corp | Co | al | [Vv]ol | chap | pp | [Ee]\.?g | [Ii]\.?e
+        | [zdu] | [zdu]\.[BhaT\u00c4] | bzw | ggf | evtl | inkl | vgl | usw | [Nn]r | [Ss]td | Abs | Art | Bd
+        | p | p\.\s?ex | env )\.$
+    """,
+    re.VERBOSE,
 )
+"""In English, German and French."""
 _STOP_CONTEXT = 12
 """Characters before a full stop that decide what it ends; unbounded, long lists take quadratic time."""
 _MARK = re.compile(r"^\s*(?:[-*>]+|#{1,6}|\d+[.)])\s+")
@@ -30,8 +42,8 @@ class Sentence(NamedTuple):
 def sentences(text: str) -> list[Sentence]:
     """Split a text at the ends of sentences, at blank lines, and at list items.
 
-    Supports all scripts that end sentences with `.`, `!`, `?` or their full-width forms. Common English
-    abbreviations do not end a sentence.
+    Supports all scripts that end sentences with `.`, `!`, `?` or their full-width forms. Common abbreviations
+    do not end a sentence.
 
     >>> [s.text for s in sentences("Dr. Low came. It rained! Few minded")]
     ['Dr. Low came.', 'It rained!', 'Few minded']

@@ -69,6 +69,18 @@ class Corpus:
         vector = self._vector(Counter(terms(query)))
         return [_dot(vector, other) for other in self._vectors]
 
+    def centralities(self) -> list[float]:
+        """Return the sum of the similarities of each text to all other texts."""
+        parts: dict[str, list[float]] = {}
+        for vector in self._vectors:
+            for term, weight in vector.items():
+                parts.setdefault(term, []).append(weight)
+        sums = {term: math.fsum(weights) for term, weights in parts.items()}
+        return [
+            math.fsum(weight * (sums[term] - weight) for term, weight in vector.items())
+            for vector in self._vectors
+        ]
+
     def cosine(self, one: int, other: int) -> float:
         """Return the similarity of two texts, from 0 (no common term) to 1 (the same terms); symmetric."""
         a, b = self._vectors[one], self._vectors[other]

@@ -24,7 +24,17 @@ def words_of(text: str) -> list[str]:
 @cache
 def stop_words() -> Mapping[str, frozenset[str]]:
     """Return the words without a topic, by ISO 639-1 code of each language with a list."""
-    lines = (files(__package__) / "stop_words.txt").read_text("utf-8").splitlines()
+    return _read_words("stop_words.txt")
+
+
+@cache
+def general_words() -> Mapping[str, frozenset[str]]:
+    """Return words of texts about anything, such as "use" and "example", by code of the language."""
+    return _read_words("general_words.txt")
+
+
+def _read_words(name: str) -> Mapping[str, frozenset[str]]:
+    lines = (files(__package__) / name).read_text("utf-8").splitlines()
     pairs = (line.partition(": ") for line in lines if not line.startswith("#"))
     return {language: frozenset(words.split()) for language, _, words in pairs}
 
