@@ -1,8 +1,8 @@
-"""Drawings of the graphs, as SVG for pages and notebooks. Needs Graphviz's `dot`.
+"""Drawings of the graphs and of concepts, as SVG for pages and notebooks. Needs Graphviz's `dot`.
 
     uv run python -m docsite.drawings    # writes docs/drawings/
 
-A page shows a drawing without any script. The colours are legible on light and on dark pages.
+Graphs are drawn as they are compiled; concepts have sources of their own in `docsite/concepts/`. A page shows a drawing without any script. The colours are legible on light and on dark pages.
 """
 
 import re
@@ -12,6 +12,8 @@ from pathlib import Path
 from typing import Any
 
 FOLDER = Path(__file__).parents[1] / "docs" / "drawings"
+CONCEPTS = Path(__file__).parent / "concepts"
+"""Sources of drawings that are of no graph, in Graphviz's language."""
 _STYLE = """
     rankdir=LR; bgcolor=transparent; nodesep=0.25; ranksep=0.45; pad=0.1;
     node [shape=box, style="rounded,filled", fillcolor="#e3ecfa", color="#5b7db1", fontcolor="#16243a",
@@ -56,7 +58,16 @@ def draw(graph: Any) -> str:
     Raises:
         FileNotFoundError: `dot` is not installed.
     """
-    dot = subprocess.run(["dot", "-Tsvg"], input=as_dot(graph), capture_output=True, text=True, check=True)
+    return as_svg(as_dot(graph))
+
+
+def as_svg(source: str) -> str:
+    """Return what is written in Graphviz's language as SVG.
+
+    Raises:
+        FileNotFoundError: `dot` is not installed.
+    """
+    dot = subprocess.run(["dot", "-Tsvg"], input=source, capture_output=True, text=True, check=True)
     svg = dot.stdout[dot.stdout.index("<svg") :]
     return re.sub(r"<!--.*?-->\n?", "", svg, flags=re.DOTALL)
 
@@ -71,6 +82,9 @@ def main() -> None:
     FOLDER.mkdir(parents=True, exist_ok=True)
     for name, graph in graphs().items():
         (FOLDER / f"{name}.svg").write_text(draw(graph), encoding="utf-8")
+    for source in sorted(CONCEPTS.glob("*.dot")):
+        svg = as_svg(source.read_text(encoding="utf-8"))
+        (FOLDER / f"{source.stem}.svg").write_text(svg, encoding="utf-8")
 
 
 def _nest(name: str) -> str:
