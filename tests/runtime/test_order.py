@@ -71,9 +71,7 @@ async def test_what_bounds_a_call_is_asked_in_a_fixed_order(
     assert passed == ATTEMPT * 2
 
 
-async def test_a_rest_comes_before_the_budget(
-    passed: list[str], model: str, server: ModelServer
-) -> None:
+async def test_a_rest_comes_before_the_budget(passed: list[str], model: str, server: ModelServer) -> None:
     """A call that waits for an endpoint that fails holds neither budget nor slot."""
     limits = Limits(attempts=1, backoff=0, rest_after=5, hedge=30.0, budget_calls=9)
     graph = create_sectioning(planner=split.by_heading(), worker=Ask("{content}", model=model), limits=limits)
