@@ -45,7 +45,7 @@ class Block(NamedTuple):
 def blocks(language: str | None = None) -> list[Block]:
     """Return the blocks of all documents; those in one language if it is given."""
     found = []
-    for path in (ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))):
+    for path in (ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))):
         for kind, code in re.findall(r"^```(\w*)\n(.*?)^```$", path.read_text(), re.DOTALL | re.MULTILINE):
             found.append(Block(path.name, kind, code))
     return [block for block in found if language in (None, block.language)]
