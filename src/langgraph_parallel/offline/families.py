@@ -75,7 +75,8 @@ ENGINES: tuple[Engine, ...] = (RUFF, BANDIT, DLINT, VULTURE)
 
 ACCEPTED = "the code marks this line as accepted"
 UNREAD_MARK = "the code marks this line as accepted by noqa, which bandit does not read"
-"""Why a claim is in doubt that a comment accepts. A gate stops at what only the second one says."""
+IN_TESTS = "tests use assert; bandit reports it there too"
+"""Why a claim of an engine is in doubt. A gate passes only what the first one says (see `UPHELD`)."""
 UPHELD = ("bandit",)
 """Engines whose claims a single silent voter cannot outvote: people run them as a gate of their own, and ours
 must not pass what theirs would stop."""

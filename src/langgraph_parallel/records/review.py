@@ -20,6 +20,8 @@ class Skipped(Record):
     """The lines that were not read; None for the whole file."""
     by: str | None = None
     """The engine or aspect that did not read it; None if no voter did."""
+    failed: bool = False
+    """Whether the engine itself failed, so that nothing is known of the file."""
 
 
 class Coverage(Record):

@@ -16,8 +16,8 @@ from langgraph_parallel.records import Skipped
 
 SOURCE_SUFFIXES = frozenset(
     """
-    .py .pyi .js .jsx .mjs .cjs .ts .tsx .vue .svelte .go .rs .java .kt .kts .scala .groovy .c .h .cc .cpp
-    .cxx .hpp .hh .m .mm .cs .fs .vb .swift .rb .php .pl .pm .lua .r .jl .ex .exs .erl .hs .ml .clj .dart
+    .py .pyi .pyw .js .jsx .mjs .cjs .ts .tsx .vue .svelte .go .rs .java .kt .kts .scala .groovy .c .h .cc
+    .cpp .cxx .hpp .hh .m .mm .cs .fs .vb .swift .rb .php .pl .pm .lua .r .jl .ex .exs .erl .hs .ml .clj .dart
     .zig .nim .sh .bash .zsh .ps1 .sql .proto .graphql .tf .html .css .scss .md .rst
     """.split()  # noqa: SIM905 - a list that people read and extend
 )

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from langgraph_parallel.nodes.text.chunks import cut
 from langgraph_parallel.offline import StaticVoter, families_for
+from langgraph_parallel.offline.file_kinds import is_python
 from langgraph_parallel.records import Aspect, Part, ReviewQuestion, Skipped
 from langgraph_parallel.records.review import UNREAD_BY_ENGINES
 from langgraph_parallel.records.review_question import STATIC_VOTER, model_voter
@@ -163,7 +164,7 @@ def _title(batch: Sequence[Part]) -> str:
 
 
 def _readable(part: Part) -> bool:
-    return part.whole and part.path.endswith((".py", ".pyi"))
+    return part.whole and is_python(part.path, part.text)
 
 
 def _unreadable(part: Part) -> str:

@@ -1,11 +1,16 @@
 """Unified diffs: the files that they change, and the lines that they add."""
 
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from langgraph_parallel.errors import InputError
 from langgraph_parallel.records import Lines, Part, Skipped
+
+_NOT_ASCII = re.compile(r"[^\x00-\x7f]+")
+_DECLARED = re.compile(r"(?<=coding[:=])[ \t]*[-\w.]+")
+"""The encoding that a Python file declares (PEP 263)."""
 
 
 @dataclass
@@ -22,7 +27,7 @@ class Change:
         """Return whether a text has all lines of the hunks, each at its number."""
         lines = text.removesuffix("\n").split("\n") if text else []
         return all(
-            number <= len(lines) and lines[number - 1].rstrip("\r") == line
+            number <= len(lines) and _is_alike(lines[number - 1].rstrip("\r"), line)
             for hunk in self.hunks
             for number, line in hunk.items()
         )
@@ -89,6 +94,18 @@ def _reason_to_skip(file: Any) -> str:
     if file.is_removed_file:
         return "deleted"
     return "binary" if file.is_binary_file else "no line is new"
+
+
+def _is_alike(line: str, shown: str) -> bool:
+    """Return whether a line of a file is that of a diff, which has U+FFFD for what is not UTF-8.
+
+    The file is decoded, and so declares to be UTF-8.
+    """
+    if line == shown:
+        return True
+    if "\ufffd" in shown:
+        return _NOT_ASCII.sub("\ufffd", line) == _NOT_ASCII.sub("\ufffd", shown)
+    return _DECLARED.sub("", line) == _DECLARED.sub("", shown)
 
 
 def plain_path(path: str) -> str:
