@@ -82,6 +82,8 @@ _MIN_FIRST_GROUP = 4
 _MIN_SHARE = 0.5
 """Share of the numbers of one length in a text, in one piece, that must have an issuer and a check digit for
 those without a word beside them to be cards. By chance one in forty has."""
+_FIRST_GROUP = re.compile(rf"[0-9]{{{_MIN_FIRST_GROUP}}}")
+"""Tables of short numbers have none: their groups, an object each, would take memory for nothing."""
 
 
 class _Group(NamedTuple):
@@ -101,7 +103,7 @@ def find_cards(text: str) -> Iterator[tuple[int, int]]:
     """
     bare = _BareNumbers(text)
     for match in _ROW.finditer(text):
-        if match.end() - match.start() < _MIN_LENGTH:
+        if match.end() - match.start() < _MIN_LENGTH or not _FIRST_GROUP.search(text, *match.span()):
             continue
         groups = [_Group(*group.span()) for group in _GROUP.finditer(text, *match.span())]
         first = taken = 0
