@@ -1,6 +1,8 @@
 """Contents of a file as text, or the reason why it cannot be read."""
 
+import codecs
 import re
+import sys
 import tokenize
 from io import BytesIO
 from pathlib import Path
@@ -8,6 +10,8 @@ from pathlib import Path
 from langgraph_parallel.records import Skipped
 
 _MAX_SOURCE_BYTES = 1_000_000
+_UTF16 = ((codecs.BOM_UTF16_LE, "utf-16-le"), (codecs.BOM_UTF16_BE, "utf-16-be"))
+"""Byte order marks; PowerShell writes UTF-16 where it redirects output."""
 TOO_LARGE = "larger than "
 """Start of the reason why a file of any kind is left out for its size."""
 PYTHON_SUFFIXES = (".py", ".pyi", ".pyw")
@@ -54,3 +58,15 @@ def _decode_as_declared(data: bytes) -> str | None:
         return _DECLARATION.sub(r"\g<1>utf-8", data.decode(encoding))
     except (SyntaxError, LookupError, ValueError):
         return None
+
+
+def read_standard_input() -> str:
+    """Read standard input as text whose line ends are those of its bytes; bytes not UTF-8 are surrogates."""
+    octets = getattr(sys.stdin, "buffer", None)  # as text it has line feeds for carriage returns
+    if octets is None:  # replaced by a stream of text
+        return sys.stdin.read()
+    data: bytes = octets.read()
+    for mark, encoding in _UTF16:
+        if data.startswith(mark):
+            return data.removeprefix(mark).decode(encoding, "replace")
+    return data.removeprefix(codecs.BOM_UTF8).decode(errors="surrogateescape")

@@ -10,10 +10,15 @@ from typing import NamedTuple
 from langgraph_parallel.cli.input.reading import PYTHON_SUFFIXES, TOO_LARGE
 from langgraph_parallel.offline import ACCEPTED, IN_TESTS, UPHELD
 from langgraph_parallel.records import SEVERITIES, Finding, Review, Severity, Skipped
-from langgraph_parallel.report.wording import count
+from langgraph_parallel.report.review.wording import uncovered_line
+from langgraph_parallel.report.wording import count, visible
 
 _OUTVOTING = 2
 """Voters whose silence on the very construct outvotes an engine of `UPHELD`."""
+
+
+_MOST_NAMED = 3
+"""Places that were not read, as standard error names them; the report names more."""
 
 
 class Gate(NamedTuple):
@@ -83,14 +88,18 @@ def _of_findings(
 
 
 def _unknown(review: Review) -> list[str]:
-    """Say which Python files may hide something: too large to be read, or bandit failed on them."""
+    """Say what may hide something: files that are too large, that bandit failed on, and all else unread."""
     large = [
         item
         for item in review.coverage.skipped
         if item.reason.startswith(TOO_LARGE) and item.path.lower().endswith(PYTHON_SUFFIXES)
     ]
     failed = [item for item in review.coverage.unread if item.failed and item.by in UPHELD]
-    return [_unread(items) for items in (large, failed) if items]
+    notes = [_unread(items) for items in (large, failed) if items]
+    if others := [item for item in review.uncovered if item not in large and item not in failed]:
+        why = uncovered_line(others, _MOST_NAMED)
+        notes.append(visible(f"--fail-on fails: {why}; --exclude leaves files out"))
+    return notes
 
 
 def _unread(items: Sequence[Skipped]) -> str:
