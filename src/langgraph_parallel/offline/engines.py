@@ -13,7 +13,11 @@ from typing import Any, NamedTuple
 from langgraph_parallel.offline.process import EngineError, Output, run_module
 from langgraph_parallel.records import Severity
 
-_TIMEOUT = 120.0
+_CPU_SECONDS = 120.0
+"""CPU time of an engine for any files: many times what it takes to start."""
+_CPU_SECONDS_PER_MB = 300.0
+"""CPU time for each megabyte of code: about forty times what the slowest engine takes, for slow processors
+and for code that an engine is slow at."""
 _LINE = re.compile(r"(?P<path>.+?):(?P<line>\d+):(?:(?P<column>\d+):)? (?P<text>.*)")
 _SYNTAX = "not valid Python for this interpreter"
 
@@ -102,8 +106,10 @@ class Engine:
     async def _run(
         self, arguments: Sequence[str], files: Sequence[str], folder: Path
     ) -> tuple[list[Hit], list[Unread]]:
+        megabytes = sum((folder / file).stat().st_size for file in files) / 1e6
+        cpu_seconds = _CPU_SECONDS + _CPU_SECONDS_PER_MB * megabytes
         output = await run_module(
-            self.module, [*arguments, *files], folder, timeout=_TIMEOUT, codes=self.codes
+            self.module, [*arguments, *files], folder, cpu_seconds=cpu_seconds, codes=self.codes
         )
         parsed = list(self.parse(output))
         hits = [item for item in parsed if isinstance(item, Hit)]

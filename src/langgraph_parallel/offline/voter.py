@@ -17,6 +17,7 @@ from langgraph_parallel.offline.in_tests import fold_in_tests, is_use_in_tests
 from langgraph_parallel.offline.rules import RULES, severity_for
 from langgraph_parallel.records import Claim, Lines, Part, ReviewQuestion, Skipped
 from langgraph_parallel.reducers.findings.aliases import canonical_rule
+from langgraph_parallel.reducers.findings.packed import pack
 from langgraph_parallel.runtime.redact import describe, environment_secrets, mask_secrets
 
 _SUPPRESSION = re.compile(r"#\s*(noqa|nosec)\b:?\s*((?:[a-z]+\d+[,\s]*)*)", re.IGNORECASE)
@@ -49,7 +50,7 @@ class StaticVoter:
         """Judge the whole Python files of a `ReviewQuestion`.
 
         Returns:
-            `choice`: the claims, each as JSON text, or None if there is no file to judge; `notes`: `judges`,
+            `choice`: the claims as texts (`pack`), or None if there is no file to judge; `notes`: `judges`,
             `paths`, `scope`, `cleared`, `unread`.
 
         Raises:
@@ -76,9 +77,7 @@ class StaticVoter:
             "cleared": self._cleared(parts),
             "unread": unread_notes,
         }
-        # As JSON texts: a large tree has tens of thousands of claims, and each passes through many records,
-        # which share a text but copy a mapping.
-        return {"choice": [claim.model_dump_json(exclude_defaults=True) for claim in claims], "notes": notes}
+        return {"choice": [*pack(claims)], "notes": notes}
 
     def _is_unread(self, part: Part, unread: Iterable[Skipped]) -> bool:
         """Return whether no engine could read a part."""
