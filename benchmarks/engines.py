@@ -5,6 +5,7 @@
     uv run python -m benchmarks.engines --securityeval DIR   # SecurityEval's folder of insecure files
     uv run python -m benchmarks.engines --count DIR...       # confirmed findings in any sources
     uv run python -m benchmarks.engines --cost 10000         # CPU and memory on a tree of so many files
+    uv run python -m benchmarks.engines --cost-of DIR        # the same on a tree of your own
 
 A program counts as reported if it has a finding of its own category: recall is the share of the weak programs
 that are reported, the false-positive rate that of the safe ones. SecurityEval has weak programs alone and no
@@ -15,7 +16,6 @@ import argparse
 import asyncio
 import csv
 import random
-import subprocess
 import sys
 import sysconfig
 import tempfile
@@ -25,6 +25,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
+from benchmarks.process_tree import measure_tree
 from langgraph_parallel import create_review
 from langgraph_parallel.offline import FAMILIES, families_for
 from langgraph_parallel.offline.file_set import tasks_for
@@ -130,50 +131,57 @@ def print_count(folder: Path) -> None:
     print(f"{folder}: {len(findings)} findings, {confirmed} confirmed")
 
 
-def print_cost(files: int) -> None:
-    """Print CPU time and peak memory of the review of a tree, and of the same engines run directly on it."""
-    with tempfile.TemporaryDirectory() as folder:
-        _make_tree(Path(folder), files)
+def print_cost(files: int, folder: Path | None = None) -> None:
+    """Print CPU time and peak memory of the review of a tree, and of the same engines run directly on it.
+
+    Args:
+        files: size of a tree made of installed packages.
+        folder: a tree to measure instead; None to make one.
+    """
+    with tempfile.TemporaryDirectory() as name:
+        place = Path(name)
+        tree = folder.absolute() if folder else place / "tree"
+        if folder is None:
+            tree.mkdir()
+            print(f"{files} files, {_make_tree(tree, files) / 1e6:.1f} MB")
         seats = [family for aspect in FAMILIES for family in families_for(aspect)]
-        names = sorted(str(path.relative_to(folder)) for path in Path(folder).rglob("*.py"))
+        names = sorted(str(path.relative_to(tree)) for path in tree.rglob("*.py"))
         alone = 0.0
         for task in tasks_for(seats):
             arguments = task.engine.arguments(task.select, ())
-            seconds, peak = _cpu(["-I", "-m", task.engine.module, *arguments, *names], folder)
-            alone += seconds
-            print(f"{task.engine.name:<10} {seconds:>8.1f} s CPU {peak:>6.0f} MB")
-        seconds, peak = _cpu(["-m", "langgraph_parallel", "review", "--offline", "--no-keep", "."], folder)
-        print(
-            f"{'review':<10} {seconds:>8.1f} s CPU {peak:>6.0f} MB, {seconds / alone:.2f} times the engines"
-        )
+            used = measure_tree([sys.executable, "-I", "-m", task.engine.module, *arguments, *names], tree)
+            alone += used.cpu
+            print(f"{task.engine.name:<10} {used}", flush=True)
+        for keep in ("--no-keep", "--keep"):
+            report = place / "report.txt"
+            command = ["-P", "-m", "langgraph_parallel", "review", "--offline", keep, str(tree)]
+            state = {"XDG_STATE_HOME": str(place / "state")}
+            used = measure_tree([sys.executable, *command, "--output", str(report)], place, state)
+            lines = len(report.read_text(encoding="utf-8").splitlines())
+            print(f"{keep:<10} {used}, {used.cpu / alone:.2f} times the engines, {lines} lines of report")
 
 
-def _make_tree(folder: Path, files: int) -> None:
-    """Copy files of the installed packages, drawn at random; each copy differs in its last line."""
-    chance = random.Random(7)
+def _make_tree(folder: Path, files: int) -> int:
+    """Copy files of the installed packages, drawn at random, each once while there are enough.
+
+    Further copies differ in their last line.
+
+    Returns:
+        The size of all in bytes.
+    """
     packages = Path(sysconfig.get_path("purelib"))
     found = sorted(path for path in packages.rglob("*.py") if 0 < path.stat().st_size < 65_536)
+    random.Random(7).shuffle(found)
+    size = 0
     for number in range(files):
-        source = chance.choice(found)
-        text = source.read_text(encoding="utf-8", errors="replace") + f"\n\n_COPY = {number}\n"
+        source = found[number % len(found)]
+        text = source.read_text(encoding="utf-8", errors="replace")
+        if number >= len(found):
+            text += f"\n\n_COPY = {number}\n"
         path = folder / f"package_{number // 100:03}" / f"m{number:05}_{source.name}"
         path.parent.mkdir(exist_ok=True)
-        path.write_text(text, encoding="utf-8")
-
-
-def _cpu(arguments: list[str], folder: str) -> tuple[float, float]:
-    """Run Python in a process that reports its own CPU seconds, with its children, and its peak in MB."""
-    code = (
-        "import resource, subprocess, sys; subprocess.run([sys.executable, *sys.argv[1:]], "
-        "stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL); "
-        "used = resource.getrusage(resource.RUSAGE_CHILDREN); "
-        "print(used.ru_utime + used.ru_stime, used.ru_maxrss / 1024)"
-    )
-    process = subprocess.run(
-        [sys.executable, "-c", code, *arguments], cwd=folder, capture_output=True, text=True, check=True
-    )
-    seconds, peak = process.stdout.split()
-    return float(seconds), float(peak)
+        size += path.write_text(text, encoding="utf-8")
+    return size
 
 
 def main() -> None:
@@ -185,9 +193,10 @@ def main() -> None:
     parser.add_argument("--securityeval", type=Path, metavar="DIR", help="folder of insecure files")
     parser.add_argument("--count", type=Path, nargs="+", metavar="DIR", help="folders of sources")
     parser.add_argument("--cost", type=int, metavar="N", help="files of a tree made of installed packages")
+    parser.add_argument("--cost-of", type=Path, metavar="DIR", help="tree to measure")
     options = parser.parse_args()
-    if options.cost:
-        print_cost(options.cost)
+    if options.cost or options.cost_of:
+        print_cost(options.cost or 0, options.cost_of)
         return
     for folder in options.count or []:
         print_count(folder)

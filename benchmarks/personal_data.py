@@ -50,6 +50,9 @@ PLAIN = (
     '{{"ts": {ms}, "id": "{uuid}", "trace_id": {nineteen}, "bytes": {ten}}}',
     '127.0.0.1 - - [{stamp}] "GET /items/{ten} HTTP/1.1" 200 {five} "-" "Chrome/120.0.0.0"',
     "apply {date14}_index_{four}.sql applied by git@git.example.com:team/repo.git",
+    "{stamp} WARN queue lag at {card}, next {card}",
+    '{{"level": "info", "time": {ms}, "value": {card}}}',
+    "tools (2.{two}.{two}.{date8}-3) unstable, requires inputproto 1.9.99.{two}",
     "photo@2x.png and cover@3x.webp, tool@1.{two}.{two}.dev",
     "usb {two}: address 00:1a:2b:3c:4d:5e, post {eighteen}, ISBN 978-0-306-40615-7",
 )
@@ -118,6 +121,8 @@ def plain(chance: random.Random) -> str:
     return chance.choice(PLAIN).format(
         date=f"{moment:%Y-%m-%d}",
         stamp=f"{moment:%Y-%m-%d %H:%M:%S}",
+        date8=f"{moment:%Y%m%d}",
+        card="".join(filter(str.isdigit, card(chance))),
         date14=f"{moment:%Y%m%d%H%M%S}",
         ms=int(moment.timestamp()) * 1000 + chance.randrange(1000),
         uuid=f"{chance.getrandbits(32):08x}-{digits(chance, '####-4###-####')}-{digits(chance, '#' * 12)}",

@@ -4,6 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from langgraph_parallel.answers import thinking
 from langgraph_parallel.answers.thinking import ThinkingFilter, divide
 
 DIVIDED = {
@@ -83,3 +84,38 @@ def test_what_turns_out_to_be_thinking_is_taken_back() -> None:
     stream = ThinkingFilter()
     assert list(stream.feed("so it is b")) == ["so it is b"]
     assert list(stream.feed("\n</think>\nb")) == [None, "b"]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "<think>" + "a > b " * 20_000 + "</think>Yes.",
+        "Yes." + "<|im_end|>" * 10_000,
+        " " * 100_000 + "Yes." + " " * 100_000 + "<",
+        "Yes." + " " * 100_000 + "No. <",
+    ],
+    ids=["long thinking", "tokens", "white space around", "white space within"],
+)
+def test_long_answers_are_divided_in_one_pass(text: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Neither a text nor its parts are read again from the beginning, whatever a model repeats."""
+    read = 0
+    skip = thinking._skip_thinking
+
+    def counted(head: str) -> tuple[str, str | None]:
+        nonlocal read
+        read += len(head)
+        return skip(head)
+
+    monkeypatch.setattr(thinking, "_skip_thinking", counted)
+    answer = thinking.divide(text).answer
+    assert answer.startswith("Yes.")
+    parts = thinking.ThinkingFilter()
+    given = [one for at in range(0, len(text), 1000) for one in parts.feed(text[at : at + 1000])]
+    given += parts.end()
+    assert "".join(filter(None, given)).strip() == answer
+    assert read <= 6 * len(text)
+
+
+def test_a_letter_that_lower_case_makes_longer_does_not_shift_the_answer() -> None:
+    """A Turkish capital with a dot in the thinking leaves the answer whole."""
+    assert thinking.divide("<think>\u0130\u0130</think>Yes.") == ("\u0130\u0130", "Yes.")

@@ -77,3 +77,69 @@ def test_folders_are_read_as_git_would() -> None:
     assert list(collect(["sub"]).texts) == ["sub/e.js", "sub/keep.gen.py"]
     with pytest.raises(UsageError, match="no matching file"):
         collect(["build"], include=["*.rs"])
+
+
+IGNORED = {
+    "by-name": ({".gitignore": "build/\n*.gen.py\n"}, "build"),
+    "by-parent": ({".gitignore": "out/\n"}, "out/build/code"),
+    "by-content": ({".gitignore": "build/*\n"}, "build"),
+    "by-depth": ({".gitignore": "**/build/**\n"}, "x/build"),
+    "by-all": ({".gitignore": "*\n"}, "build"),
+    "anchored": ({".gitignore": "/build\n"}, "build"),
+    "hidden": ({".gitignore": ".*\n"}, ".hidden/build"),
+    "nested": ({"x/.gitignore": "build\n"}, "x/build"),
+    "itself": ({"build/.gitignore": "*\n"}, "build"),
+    "venv": ({".venv/.gitignore": "*\n", ".gitignore": ".venv\n"}, ".venv/lib/pkg"),
+    "modules": ({".gitignore": "node_modules/\n"}, "node_modules/pkg"),
+    "tox": ({".gitignore": ".tox/\n"}, ".tox/py/venv"),
+}
+"""Files that leave out a folder, and the folder."""
+
+
+@pytest.mark.parametrize("kind", IGNORED)
+@pytest.mark.parametrize("inside", [False, True], ids=["from-root", "from-inside"])
+def test_what_is_named_is_read_though_it_is_ignored(kind: str, inside: bool) -> None:
+    """A folder, from above and as `.`, or a file in it; what is in it is ignored as its own rules say."""
+    rules, name = IGNORED[kind]
+    git("init", "-q")
+    write({f"{name}/a.py": CLEAN, f"{name}/sub/b.py": CLEAN, "c.py": CLEAN, **rules})
+    own = f"{name}/sub/.gitignore"
+    write({own: "skip.py\n", f"{name}/sub/skip.py": CLEAN, f"{name}/sub/__pycache__/d.py": CLEAN})
+    root = Path.cwd()
+    if kind != "by-all":  # this folder ignores itself
+        assert not any(path.endswith(("/a.py", "/skip.py")) for path in collect([".", "c.py"]).texts)
+    assert list(collect([f"{name}/sub/skip.py"]).texts) == [f"{name}/sub/skip.py"]
+    if inside:
+        os.chdir(name)
+    for given in [".", str(root / name)] if inside else [name, f"./{name}/", f"{name}/../{Path(name).name}"]:
+        files = collect([given])
+        assert sorted(Path(path).name for path in files.texts) == ["a.py", "b.py"]
+        assert {Path(item.path).name: item.reason for item in files.skipped}[
+            "skip.py"
+        ] == "ignored by .gitignore"
+
+
+def test_rules_for_single_files_hold_in_a_folder_that_is_named() -> None:
+    """A parent that lets the folder in, and one that lets in some of all, are obeyed."""
+    git("init", "-q")
+    write(
+        {
+            ".gitignore": "*.gen.py\nbuild/\n",
+            "src/a.gen.py": CLEAN,
+            "src/a.py": CLEAN,
+            "build/b.gen.py": CLEAN,
+        }
+    )
+    write(
+        {
+            "build/b.py": CLEAN,
+            "some/.gitignore": "*\n!keep.py\n",
+            "some/keep.py": CLEAN,
+            "some/other.py": CLEAN,
+        }
+    )
+    assert list(collect(["src"]).texts) == ["src/a.py"]
+    assert list(collect(["build"]).texts) == ["build/b.py"]
+    assert list(collect(["some"]).texts) == ["some/keep.py"]
+    with pytest.raises(UsageError, match="no matching file"):
+        collect(["build"], exclude=["b.py"])

@@ -11,12 +11,12 @@ import threading
 import zlib
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import pytest
 from langgraph.checkpoint.serde.jsonplus import JsonPlusSerializer
 
-from langgraph_parallel.cli import run_files
+from langgraph_parallel.cli import compressed, run_files
 from langgraph_parallel.cli.app import run
 from langgraph_parallel.cli.compressed import CompressedSerializer
 from langgraph_parallel.cli.run_files import RunStoreError
@@ -276,26 +276,55 @@ def test_a_result_outlives_a_store_that_fails(
 
 def test_checkpoints_are_compressed() -> None:
     """Long values take a fraction; short ones, and those of earlier versions, are as LangGraph has them."""
-    plain, compressed = JsonPlusSerializer(), CompressedSerializer()
+    plain, ours = JsonPlusSerializer(), CompressedSerializer()
     value = {"files": {f"{number}.py": UNSAFE for number in range(100)}}
-    kind, data = compressed.dumps_typed(value)
+    kind, data = ours.dumps_typed(value)
     assert len(data) * 10 < len(plain.dumps_typed(value)[1])
-    assert compressed.loads_typed((kind, data)) == value
-    assert compressed.loads_typed(plain.dumps_typed(value)) == value
-    assert compressed.dumps_typed("short") == plain.dumps_typed("short")
+    assert ours.loads_typed((kind, data)) == value
+    assert ours.loads_typed(plain.dumps_typed(value)) == value
+    assert ours.dumps_typed("short") == plain.dumps_typed("short")
 
 
 @pytest.mark.parametrize("number", [0, 1, 500, 501, 1000, 1001])
 def test_findings_are_stored_in_pieces(number: int) -> None:
     """A review and a list of any length come back as they were, also from what LangGraph itself writes."""
     plain = JsonPlusSerializer(allowed_msgpack_modules=record_types())
-    compressed = CompressedSerializer(allowed_msgpack_modules=record_types())
+    ours = CompressedSerializer(allowed_msgpack_modules=record_types())
     coverage = Coverage(files=["a.py"], lines=number, skipped=[], not_reviewed=[], unread=[])
     findings = [_finding(line) for line in range(1, number + 1)]
     review = Review(judged_by=["ruff"], findings=findings, aspects=[], coverage=coverage)
     for value in (findings, review, list(range(number))):
-        assert compressed.loads_typed(compressed.dumps_typed(value)) == value
-        assert compressed.loads_typed(plain.dumps_typed(value)) == value
+        assert ours.loads_typed(ours.dumps_typed(value)) == value
+        assert ours.loads_typed(plain.dumps_typed(value)) == value
+
+
+class Wrapped(NamedTuple):
+    """What a library may wrap a value in."""
+
+    value: Any
+
+
+def test_long_containers_inside_of_a_value_are_stored_in_pieces(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Wherever they are, and also if the texts are long and not many; nothing of a piece is larger."""
+    given: list[int] = []
+    whole = JsonPlusSerializer.dumps_typed
+
+    def dumps_typed(self: JsonPlusSerializer, obj: object) -> tuple[str, bytes]:
+        kind, data = whole(self, obj)
+        given.append(len(data))
+        return kind, data
+
+    monkeypatch.setattr(JsonPlusSerializer, "dumps_typed", dumps_typed)
+    files = {f"{number}.py": f"{number}" * 100_000 for number in range(30)}
+    value = {"a": [0, {"files": files, 1: ["x"] * 1234}], "b": {}, "c": [], "d": [[]] * 501, "e": "f" * 300}
+    serializer = CompressedSerializer()
+    stored = serializer.dumps_typed(value)
+    assert max(given) < 1_500_000 < sum(given)
+    assert serializer.loads_typed(stored) == value
+    taken: list[Any] = []
+    thin = compressed._take_out({"a": Wrapped([files])}, [], taken)
+    assert (thin, taken) == ({"a": Wrapped([{}])}, [(["a", 0, 0], files)])
+    assert compressed._put(thin, ["a", 0, 0], [files]) == {"a": Wrapped([files])}
 
 
 def test_findings_are_never_serialised_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -314,9 +343,9 @@ def test_findings_are_never_serialised_at_once(monkeypatch: pytest.MonkeyPatch) 
     coverage = Coverage(files=["a.py"], lines=1, skipped=[], not_reviewed=[], unread=[])
     serializer = CompressedSerializer(allowed_msgpack_modules=record_types())
     serializer.dumps_typed(Review(judged_by=[], findings=findings, aspects=[], coverage=coverage))
-    assert given == [0, 500, 500, 201]
+    assert given == [2, 500, 500, 201, 0]
     serializer.dumps_typed(findings)
-    assert given[4:] == [500, 500, 201]
+    assert given[5:] == [2, 500, 500, 201, 0]
 
 
 def _finding(line: int) -> Finding:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from langgraph_parallel.cli.signals import run_to_end
 from tests.cli.support import PATIENCE, UNSAFE, read_line, started, write
 from tests.support.server import Gate, ModelServer, Reply
 
@@ -56,3 +57,16 @@ def test_a_closed_pipe_is_not_a_failure() -> None:
         process.stdout.close()  # long before the process can write
         assert process.wait(PATIENCE) == 0
         assert read_line(process) == ""
+
+
+def test_a_large_result_is_not_written_down_at_the_end() -> None:
+    """A run in an event loop of its own returns its result, and never asks for the text of it."""
+
+    class Result:
+        def __repr__(self) -> str:
+            raise AssertionError("the result was written down")
+
+    async def run() -> Result:
+        return Result()
+
+    assert isinstance(run_to_end(run()), Result)

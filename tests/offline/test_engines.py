@@ -182,13 +182,13 @@ async def test_an_engine_gets_no_secret_from_the_environment(
     monkeypatch.setenv("OPENAI_API_KEY", "sk-very-secret")
     folder = tmp_path / "tool"
     folder.mkdir()
-    output = await run_module("sysconfig", [], folder, timeout=30, codes=(0,))
+    output = await run_module("sysconfig", [], folder, cpu_seconds=30, codes=(0,))
     assert "Platform" in output.stdout
     with pytest.raises(EngineError, match="exited with code"):
-        await run_module("no_such_module_at_all", [], folder, timeout=30, codes=(0,))
+        await run_module("no_such_module_at_all", [], folder, cpu_seconds=30, codes=(0,))
     code = "import os; print(sorted(os.environ))"
     (folder / "probe.py").write_text(code)
-    shown = await run_module("timeit", ["-n1", "-r1", code], folder, timeout=30, codes=(0,))
+    shown = await run_module("timeit", ["-n1", "-r1", code], folder, cpu_seconds=30, codes=(0,))
     assert "OPENAI_API_KEY" not in shown.stdout
     assert "PATH" in shown.stdout
 
@@ -197,7 +197,25 @@ async def test_an_engine_that_hangs_is_killed(tmp_path: Path) -> None:
     """The caller gets a TimeoutError."""
     code = "import time; time.sleep(600)"
     with pytest.raises(TimeoutError, match=r"timeit did not finish within 0\.3 s"):
-        await run_module("timeit", ["-n1", "-r1", code], tmp_path, timeout=0.3, codes=(0,))
+        await run_module(
+            "timeit", ["-n1", "-r1", code], tmp_path, cpu_seconds=30, codes=(0,), hangs_after=0.3
+        )
+
+
+async def test_an_engine_that_loops_is_killed(tmp_path: Path) -> None:
+    """Its CPU time is limited, also once the module has replaced itself with another program."""
+    loop = "while True: pass"
+    again = f"import os, sys; os.execv(sys.executable, [sys.executable, '-c', {loop!r}])"
+    for code in (loop, again):
+        with pytest.raises(TimeoutError, match=r"timeit did not finish within 1 s of CPU time"):
+            await run_module("timeit", ["-n1", "-r1", code], tmp_path, cpu_seconds=0.5, codes=(0,))
+
+
+async def test_an_engine_on_a_loaded_machine_is_not_killed(tmp_path: Path) -> None:
+    """Time in which it waits for a processor, as here for a clock, does not count."""
+    code = "import time; time.sleep(1.5)"
+    output = await run_module("timeit", ["-n1", "-r1", code], tmp_path, cpu_seconds=1, codes=(0,))
+    assert "1 loop" in output.stdout
 
 
 async def test_cancelling_a_review_ends_its_engines(tmp_path: Path) -> None:
@@ -205,7 +223,7 @@ async def test_cancelling_a_review_ends_its_engines(tmp_path: Path) -> None:
     marker = tmp_path / "pid"
     code = f"import os, time; open({str(marker)!r}, 'w').write(str(os.getpid())); time.sleep(600)"
     task = asyncio.ensure_future(
-        run_module("timeit", ["-n1", "-r1", code], tmp_path, timeout=600, codes=(0,))
+        run_module("timeit", ["-n1", "-r1", code], tmp_path, cpu_seconds=600, codes=(0,))
     )
     await asyncio.to_thread(_wait_until, lambda: marker.exists() and marker.read_text() != "")
     task.cancel()

@@ -1,8 +1,11 @@
 """Feedback without a model: sentiment by a lexicon, topics by the stop words of each language."""
 
+from typing import Any
+
 import pytest
 
 from langgraph_parallel import create_feedback
+from langgraph_parallel.offline import feedback
 from langgraph_parallel.offline.feedback import sentiments, topics
 from langgraph_parallel.reducers.text.languages import detect_languages, stop_words, words_of
 
@@ -99,3 +102,24 @@ def test_lists_hold_words_as_texts_have_them() -> None:
     """Each word is in lower case and is read as one word."""
     for words in stop_words().values():
         assert all(words_of(word)[0] == word for word in words if word.isalpha())
+
+
+class CountedWords(dict[str, str]):
+    """The words of a text by term, which count how often they are looked at."""
+
+    looked_at = 0
+
+    def keys(self) -> Any:
+        """Return the terms, and count."""
+        CountedWords.looked_at += 1
+        return super().keys()
+
+
+def test_the_words_of_a_text_are_looked_at_once_for_all_topics() -> None:
+    """The labels of 200 topics are chosen in one pass over the texts, the most common word of each."""
+    words = [CountedWords({f"term{n % 200}": f"word{n % 200}"}) for n in range(1000)]
+    words += [CountedWords({"term7": "seven"}) for _ in range(6)]
+    CountedWords.looked_at = 0
+    labels = feedback._most_common_words({f"term{n}" for n in range(200)}, words)
+    assert CountedWords.looked_at == len(words)
+    assert (labels["term7"], labels["term8"], len(labels)) == ("seven", "word8", 200)

@@ -58,6 +58,56 @@ async def test_what_a_package_exports_is_not_unused() -> None:
     assert [(one.rule, one.doubt) for one in starred] == [("F403", MEANT)]
 
 
+LOOPED = [
+    ("for line in lines:", "if line:\n            made = line"),
+    ("while lines:", "made, other = lines.pop(), 1"),
+    ("while lines:", "other, made = lines.pop(), 1"),
+    ("for line in lines:", "made: int = 1"),
+    ("for line in lines:", "with line as made:\n            pass"),
+    ("for line in lines:", "if (made := line):\n            pass"),
+    ("for line in lines:", "for made in line:\n            pass"),
+    ("for line in lines:", "import made"),
+    ("for line in lines:", "def g():\n            return 1\n        made = g()"),
+]
+UNBOUND = [
+    ("if lines:", "made = 1"),
+    ("for line in lines:", "pass\n    made = 1"),
+    ("for line in lines:", "def g():\n            made = 1"),
+    ("for line in lines:", "lines.go(made=1)"),
+    ("for line in lines:", "lines.go(\n            made=1,\n        )"),
+    ("for line in lines:", "lines.go(\n            made=1)"),
+    ("for line in lines:", "assert lines == made == 1"),
+]
+
+
+@pytest.mark.parametrize(
+    ("header", "body", "looped"),
+    [(*case, True) for case in LOOPED] + [(*case, False) for case in UNBOUND],
+)
+def test_a_loop_defines_a_name_for_its_next_round(header: str, body: str, looped: bool) -> None:
+    """Not one that is bound after the loop, in another function, or only named in a call."""
+    text = f"def f(lines):\n    {header}\n        print(made)\n        {body}\n"
+    assert ModuleText(text).binds_in_loop(3, "made") is looped
+    assert not ModuleText(text).binds_in_loop(99, "made")
+    assert not ModuleText(text).binds_in_loop(1, "made")
+
+
+async def test_what_a_loop_defines_later_is_in_doubt() -> None:
+    """An engine reads a function from top to bottom; without a loop it is right about the name."""
+    loop = (
+        "def f(lines):\n    seen = None\n    for line in lines:\n        if seen:\n            print(made)\n"
+    )
+    files = {
+        "loop.py": f"{loop}        seen = made = line\n",
+        "once.py": "def f(lines):\n    print(made)\n    made = lines\n",
+    }
+    found = {one.path: one.doubt for one in await review(files, "correctness") if one.rule == "F821"}
+    assert found == {
+        "loop.py": "the loop around it defines it further down, for its next round",
+        "once.py": None,
+    }
+
+
 @pytest.mark.parametrize(
     ("text", "others", "expected"),
     [

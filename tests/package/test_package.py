@@ -94,7 +94,6 @@ def test_building_a_vote_loads_no_provider_no_engine_and_no_terminal() -> None:
         "pathspec",
         "bandit",
         "flake8",
-        "unidiff",
     }
     base = "import sys, langgraph.graph, langchain_core.language_models; before = set(sys.modules)"
     ours = "from langgraph_parallel import create_voting; create_voting(voters=[len])"

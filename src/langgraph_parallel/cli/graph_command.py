@@ -1,6 +1,5 @@
 """What commands that run one graph of the catalogue share."""
 
-import asyncio
 import json
 import sys
 from collections.abc import Mapping
@@ -11,7 +10,7 @@ from pydantic import BaseModel
 from langgraph_parallel.cli.checks import check_model_options, check_tracing, limit_fields, make_limits
 from langgraph_parallel.cli.exit_codes import OK
 from langgraph_parallel.cli.options import CallOptions, Format, Summary
-from langgraph_parallel.cli.signals import stoppable
+from langgraph_parallel.cli.signals import run_to_end, stoppable
 from langgraph_parallel.cli.writing import (
     check_output,
     render_markdown,
@@ -90,7 +89,7 @@ class GraphCommand:
         async def run() -> dict[str, Any]:
             return await stoppable(follow())
 
-        output = asyncio.run(run())
+        output = run_to_end(run())
         shows_summary = self._options.summary is Summary.stderr and not self._options.quiet
         if shows_summary and output["run_report"].status != "failed":
             sys.stderr.write("\n" + run_summary(output["run_report"]))

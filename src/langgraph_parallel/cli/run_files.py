@@ -77,6 +77,9 @@ class RunFiles:
         try:
             async with AsyncSqliteSaver.from_conn_string(str(file)) as saver:
                 saver.serde = CompressedSerializer(allowed_msgpack_modules=record_types())
+                # What is committed outlives a process that is killed. To wait for the disk each time, for
+                # power failures too, takes so long that results queue up, and are lost with the process.
+                await saver.conn.execute("PRAGMA synchronous = NORMAL")
                 try:
                     yield saver
                 finally:

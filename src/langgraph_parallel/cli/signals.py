@@ -4,12 +4,27 @@ import asyncio
 import contextlib
 import signal
 import sys
-from collections.abc import Awaitable, Iterator
+from collections.abc import Awaitable, Coroutine, Iterator
 from typing import Any, TypeVar
 
 from langgraph_parallel.runtime.run import drain
 
 T = TypeVar("T")
+
+
+def run_to_end(running: Coroutine[Any, Any, T]) -> T:
+    """Run a coroutine in an event loop of its own, as `asyncio.run` does, also if its result is large.
+
+    At its end `asyncio.run` asks for the handler of SIGINT, and Python writes down the handler, the task and
+    its result for an error that it then ignores. So the task has no result.
+    """
+    results: list[T] = []
+
+    async def keep() -> None:
+        results.append(await running)
+
+    asyncio.run(keep())
+    return results[0]
 
 
 async def stoppable(running: Awaitable[T]) -> T:

@@ -50,7 +50,11 @@ class ReviewInput(TypedDict, total=False):
     ]
     skipped: Annotated[
         list[Skipped],
-        Field(title="Skipped", description="Files that were not read, and why; the report lists them."),
+        Field(
+            title="Skipped",
+            description="Files that were not read, and why; the report lists them. `uncovered` marks those "
+            "that had to be read.",
+        ),
     ]
 
 

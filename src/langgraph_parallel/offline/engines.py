@@ -1,8 +1,10 @@
 """The static engines, behind one interface that returns their hits."""
 
+import asyncio
 import json
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections import Counter
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
@@ -11,7 +13,11 @@ from typing import Any, NamedTuple
 from langgraph_parallel.offline.process import EngineError, Output, run_module
 from langgraph_parallel.records import Severity
 
-_TIMEOUT = 120.0
+_CPU_SECONDS = 120.0
+"""CPU time of an engine for any files: many times what it takes to start."""
+_CPU_SECONDS_PER_MB = 300.0
+"""CPU time for each megabyte of code: about forty times what the slowest engine takes, for slow processors
+and for code that an engine is slow at."""
 _LINE = re.compile(r"(?P<path>.+?):(?P<line>\d+):(?:(?P<column>\d+):)? (?P<text>.*)")
 _SYNTAX = "not valid Python for this interpreter"
 
@@ -32,6 +38,8 @@ class Hit(NamedTuple):
     """The engine's severity; None if it has none."""
     fix: str = ""
     """The engine's suggestion."""
+    accepted: bool = False
+    """Whether the engine itself, told to obey the marks in the code, would not report it."""
 
 
 class Unread(NamedTuple):
@@ -58,6 +66,10 @@ class Engine:
     """Exit codes that mean success."""
     needs: str = ""
     """A plug-in module that the engine requires; empty for none."""
+    mark: str = ""
+    """A word that is in every comment that the engine obeys; empty if its hits are not compared."""
+    deaf: str = ""
+    """The argument that makes the engine ignore these comments."""
 
     @property
     def installed(self) -> bool:
@@ -67,7 +79,7 @@ class Engine:
     async def run(
         self, files: Sequence[str], folder: Path, *, select: Sequence[str] = (), ignore: Sequence[str] = ()
     ) -> tuple[list[Hit], list[Unread]]:
-        """Run the engine.
+        """Run the engine; of one with a `mark`, say which hits the comments in the code accept.
 
         Args:
             files: paths relative to `folder`.
@@ -78,11 +90,45 @@ class Engine:
         Raises:
             EngineError, TimeoutError: as `run_module`.
         """
-        arguments = [*self.arguments(select, ignore), *files]
-        output = await run_module(self.module, arguments, folder, timeout=_TIMEOUT, codes=self.codes)
+        arguments = self.arguments(select, ignore)
+        hits, unread = await self._run(arguments, files, folder)
+        if not self.mark:
+            return hits, unread
+        marked = await asyncio.to_thread(self._marked, {hit.path for hit in hits}, folder)
+        if not marked:
+            return hits, unread
+        # Which comment accepts what is the engine's own affair: names of rules, comments on other lines of a
+        # statement, text that only looks like a comment. So it is asked, not imitated.
+        obeying = [argument for argument in arguments if argument != self.deaf]
+        standing, _ = await self._run(obeying, marked, folder)
+        return _note_accepted(hits, standing, set(marked)), unread
+
+    async def _run(
+        self, arguments: Sequence[str], files: Sequence[str], folder: Path
+    ) -> tuple[list[Hit], list[Unread]]:
+        megabytes = sum((folder / file).stat().st_size for file in files) / 1e6
+        cpu_seconds = _CPU_SECONDS + _CPU_SECONDS_PER_MB * megabytes
+        output = await run_module(
+            self.module, [*arguments, *files], folder, cpu_seconds=cpu_seconds, codes=self.codes
+        )
         parsed = list(self.parse(output))
         hits = [item for item in parsed if isinstance(item, Hit)]
         return hits, [item for item in parsed if isinstance(item, Unread)]
+
+    def _marked(self, files: Iterable[str], folder: Path) -> list[str]:
+        """Return the files with a word that may be a mark."""
+        return sorted(file for file in files if self.mark.encode() in (folder / file).read_bytes())
+
+
+def _note_accepted(hits: Sequence[Hit], standing: Iterable[Hit], marked: Collection[str]) -> list[Hit]:
+    """Return the hits; those in marked files that are not among the standing ones are accepted."""
+    left = Counter(standing)
+    noted = []
+    for hit in hits:
+        stands = hit.path not in marked or left[hit] > 0
+        left[hit] -= 1
+        noted.append(hit if stands else hit._replace(accepted=True))
+    return noted
 
 
 def _ruff_arguments(select: Sequence[str], ignore: Sequence[str]) -> list[str]:
@@ -115,10 +161,12 @@ def _parse_bandit(output: Output) -> Parsed:
         reason = _SYNTAX if "syntax error" in error["reason"] else error["reason"]
         yield Unread(_relative(error["filename"]), reason)
     for item in report["results"]:
+        line = item["line_number"]
+        lines = [line, *(item["line_range"] if item["test_id"] in _AT_AN_ARGUMENT else ())]
         yield Hit(
             _relative(item["filename"]),
-            item["line_number"],
-            item["line_number"],
+            min(lines),
+            max(lines),
             item["test_id"],
             item["issue_text"],
             _SEVERITIES.get(item["issue_severity"]),
@@ -135,6 +183,8 @@ def _parse_flake8(output: Output) -> Parsed:
                 yield Hit(_relative(match["path"]), int(match["line"]), int(match["line"]), code, message)
 
 
+_AT_AN_ARGUMENT = frozenset(("B201", "B501", "B502", "B504", "B507", "B602", "B603", "B604", "B609"))
+"""Tests of bandit that name the line of an argument, where other engines name the call."""
 _SEVERITIES: dict[str, Severity] = {"HIGH": "high", "MEDIUM": "medium", "LOW": "low"}
 _VULTURE_CODES = {
     "unused import": "unused-import",
@@ -163,12 +213,16 @@ def _relative(path: str) -> str:
     return path.removeprefix("./")
 
 
+_DEAF = "--ignore-nosec"
+
 RUFF = Engine("ruff", "ruff", _ruff_arguments, _parse_ruff)
 BANDIT = Engine(
     "bandit",
     "bandit",
-    lambda *_: ["--format=json", "--quiet", "--ignore-nosec", "--exit-zero"],
+    lambda *_: ["--format=json", "--quiet", _DEAF, "--exit-zero"],
     _parse_bandit,
+    mark="nosec",
+    deaf=_DEAF,
 )
 DLINT = Engine(
     "dlint",

@@ -5,6 +5,7 @@ the same line. Separate votes would count one opinion twice, so a family has one
 """
 
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import NamedTuple
 
 from langgraph_parallel.offline.engines import BANDIT, DLINT, RUFF, VULTURE, Engine
@@ -28,7 +29,8 @@ class Seat(NamedTuple):
         return _selects(self.select, code) and not (self.ignore and _selects(self.ignore, code))
 
 
-def _selects(prefixes: Sequence[str], code: str) -> bool:
+@lru_cache(maxsize=4096)  # asked for each hit of an engine, by each aspect
+def _selects(prefixes: tuple[str, ...], code: str) -> bool:
     """Return whether a code has one of these prefixes, and their letters; no prefix stands for all codes."""
     letters = code.rstrip("0123456789")
     return not prefixes or any(code.startswith(p) and p.rstrip("0123456789") == letters for p in prefixes)
@@ -75,7 +77,8 @@ ENGINES: tuple[Engine, ...] = (RUFF, BANDIT, DLINT, VULTURE)
 
 ACCEPTED = "the code marks this line as accepted"
 UNREAD_MARK = "the code marks this line as accepted by noqa, which bandit does not read"
-"""Why a claim is in doubt that a comment accepts. A gate stops at what only the second one says."""
+IN_TESTS = "tests use assert; bandit reports it there too"
+"""Why a claim of an engine is in doubt. A gate passes only what the first one says (see `UPHELD`)."""
 UPHELD = ("bandit",)
 """Engines whose claims a single silent voter cannot outvote: people run them as a gate of their own, and ours
 must not pass what theirs would stop."""

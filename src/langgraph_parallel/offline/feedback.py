@@ -2,7 +2,7 @@
 
 import re
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence, Set
 from functools import cache
 from typing import Any
 
@@ -108,7 +108,7 @@ def topics(texts: Sequence[str], most: int = 4) -> list[dict[str, Any]]:
     counts = Counter(term for words in words_by_text for term in words)
     ceiling = max(2, len(texts) // 2)
     shared = {term for term, count in counts.items() if 2 <= count <= ceiling and not term.isdigit()}
-    labels = {term: _most_common_word(term, words_by_text) for term in shared}
+    labels = _most_common_words(shared, words_by_text)
     rows: list[dict[str, Any]] = []
     for text, language, words in zip(texts, languages, words_by_text, strict=True):
         if language is None and text.strip():
@@ -119,8 +119,13 @@ def topics(texts: Sequence[str], most: int = 4) -> list[dict[str, Any]]:
     return rows
 
 
-def _most_common_word(term: str, words_by_text: Sequence[Mapping[str, str]]) -> str:
-    return Counter(words[term] for words in words_by_text if term in words).most_common(1)[0][0]
+def _most_common_words(chosen: Set[str], words_by_text: Iterable[Mapping[str, str]]) -> dict[str, str]:
+    """Return the word that stands for each of the chosen terms in most texts, the first one of several."""
+    spellings: dict[str, Counter[str]] = {term: Counter() for term in chosen}
+    for words in words_by_text:
+        for term in words.keys() & chosen:
+            spellings[term][words[term]] += 1
+    return {term: counts.most_common(1)[0][0] for term, counts in spellings.items()}
 
 
 def entities(texts: Sequence[str]) -> list[dict[str, Any]]:

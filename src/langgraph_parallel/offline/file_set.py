@@ -211,6 +211,7 @@ def _write_files(folder: Path, parts: Iterable[Part]) -> dict[str, str]:
     paths = {}
     for number, part in enumerate(parts):
         base = re.sub(r"[^\w.-]", "_", Path(part.path).name, flags=re.ASCII)
+        base += "" if base.endswith((".py", ".pyi")) else ".py"  # engines know no other names
         name = f"{number:05d}/{base}"
         (folder / name).parent.mkdir()
         (folder / name).write_text(part.text, encoding="utf-8", errors="replace", newline="")

@@ -6,6 +6,7 @@ tell they answer with "no": a claim is then judged as if nothing was known.
 
 import re
 from bisect import bisect_right
+from collections.abc import Iterator
 from functools import cached_property
 from typing import NamedTuple
 
@@ -30,6 +31,13 @@ _OF_A_FACADE = re.compile(
     re.M,
 )
 _CATCHES_IMPORT_ERRORS = re.compile(r"except\s*(?::|.*\b(?:ImportError|ModuleNotFoundError|Exception)\b)")
+
+
+_DEFINITION = re.compile(r"\s*(?:async\s+def|def|class)\b")
+_LOOP = re.compile(r"\s*(?:async\s+for|for|while)\b")
+_MOST_LOOPS = 5
+"""Loops around a line that are searched."""
+_ASSIGNS = re.compile(r"(?<![=!<>:])=(?!=)")
 
 
 class ImportStatement(NamedTuple):
@@ -121,6 +129,40 @@ class ModuleText:
                     return self._catches_import_errors(number + 1, inner)
         return False
 
+    def binds_in_loop(self, line: int, name: str) -> bool:
+        """Return whether a loop around a line binds a name further down, and so has it in its next round."""
+        lines = self._lines
+        inner, loops = (_indent(lines[line - 1]) if line <= len(lines) else 0), 0
+        for number in range(line - 2, -1, -1) if inner else ():
+            header = lines[number]
+            if not header.strip() or header.lstrip().startswith("#") or _indent(header) >= inner:
+                continue
+            inner = _indent(header)
+            if _DEFINITION.match(header):
+                return False
+            if not _LOOP.match(header):
+                continue
+            if loops == _MOST_LOOPS:
+                return False
+            loops += 1
+            if any(_binds(one, name) for one in self._block(line, inner)):
+                return True
+        return False
+
+    def _block(self, start: int, indent: int) -> Iterator[str]:
+        """Iterate over the lines of a block from a line on, without the functions in it."""
+        function: int | None = None
+        for line in self._lines[start:]:
+            if not line.strip() or line.lstrip().startswith("#"):
+                continue
+            if _indent(line) <= indent:
+                return
+            if function is not None and _indent(line) > function:
+                continue
+            function = _indent(line) if _DEFINITION.match(line) else None
+            if function is None:
+                yield line
+
     def defines(self, name: str) -> bool:
         """Return whether a name is bound somewhere in the text."""
         name = re.escape(name)
@@ -148,3 +190,22 @@ class ModuleText:
 
 def _indent(line: str) -> int:
     return len(line) - len(line.lstrip())
+
+
+def _binds(line: str, name: str) -> bool:
+    """Return whether a statement of one line binds a name; a line with arguments of a call is none."""
+    code = line.partition("#")[0].strip().removeprefix("async ")
+    if name not in code or code.endswith(",") or code.count(")") > code.count("("):
+        return False
+    if re.search(rf"\b{name}\s*:=|\bas\s+{name}\b", code):
+        return True
+    if code.startswith("for "):
+        return name in _names(code[4:].partition(" in ")[0])
+    if code.startswith(("import ", "from ")):
+        return name in _names(code.partition("import ")[2])
+    return any(name in _names(target.partition(":")[0]) for target in _ASSIGNS.split(code)[:-1])
+
+
+def _names(target: str) -> list[str]:
+    """Return the names that are assigned to, which attributes, items and arguments of calls are not."""
+    return [part.strip("()* \t") for part in target.split(",")]

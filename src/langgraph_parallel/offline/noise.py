@@ -114,6 +114,8 @@ class Noise:
             return f"{_INJECTED[match[1]]} defines it"
         if match and match[1] in _OF_PYTHON_2 and self._module(claim.path).asks_version:
             return "Python 2 defines it, and the module asks for the version"
+        if match and self._module(claim.path).binds_in_loop(claim.lines.first, match[1]):
+            return "the loop around it defines it further down, for its next round"
         if self._module(claim.path).fills_globals:
             return "the module makes names at run time"
         return None

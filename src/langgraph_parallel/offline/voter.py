@@ -2,7 +2,7 @@
 
 import asyncio
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from langchain_core.runnables import RunnableConfig
@@ -10,21 +10,20 @@ from pydantic import JsonValue
 
 from langgraph_parallel.offline.cleared import find_cleared
 from langgraph_parallel.offline.engines import Hit
-from langgraph_parallel.offline.families import ACCEPTED, UNREAD_MARK, Family
-from langgraph_parallel.offline.file_kinds import is_test_file
+from langgraph_parallel.offline.families import ACCEPTED, IN_TESTS, UNREAD_MARK, UPHELD, Family
+from langgraph_parallel.offline.file_kinds import is_python, is_test_file
 from langgraph_parallel.offline.file_set import file_set, tasks_for
+from langgraph_parallel.offline.in_tests import fold_in_tests, is_use_in_tests
 from langgraph_parallel.offline.rules import RULES, severity_for
-from langgraph_parallel.records import Claim, Lines, Part, ReviewQuestion
+from langgraph_parallel.records import Claim, Lines, Part, ReviewQuestion, Skipped
 from langgraph_parallel.reducers.findings.aliases import canonical_rule
+from langgraph_parallel.reducers.findings.packed import pack
 from langgraph_parallel.runtime.redact import describe, environment_secrets, mask_secrets
 
-_SUFFIXES = (".py", ".pyi")
 _SUPPRESSION = re.compile(r"#\s*(noqa|nosec)\b:?\s*((?:[a-z]+\d+[,\s]*)*)", re.IGNORECASE)
 _LITERAL = re.compile(r"""(['"])(.*)\1""")
 _SECRET_RULES = frozenset({"S105", "S106", "S107"})
 """Rules about secrets in the source, which the report must not repeat."""
-_NOT_IN_TESTS = ("S101", "D1")
-"""Prefixes of rules that do not apply to tests: tests use assert, and their names document them."""
 
 
 class StaticVoter:
@@ -51,7 +50,7 @@ class StaticVoter:
         """Judge the whole Python files of a `ReviewQuestion`.
 
         Returns:
-            `choice`: the claims, each as JSON text, or None if there is no file to judge; `notes`: `judges`,
+            `choice`: the claims as texts (`pack`), or None if there is no file to judge; `notes`: `judges`,
             `paths`, `scope`, `cleared`, `unread`.
 
         Raises:
@@ -62,7 +61,9 @@ class StaticVoter:
         if not parts:
             return {"choice": None, "rationale": "no file here can be judged by an engine"}
         claims, unread = await self._judge(question, parts)
-        unread_notes: list[JsonValue] = [{**item} for item in unread]
+        unread_notes: list[JsonValue] = [
+            item.model_dump(mode="json", exclude_defaults=True) for item in unread
+        ]
         if all(self._is_unread(part, unread) for part in parts):
             return {
                 "choice": None,
@@ -76,13 +77,11 @@ class StaticVoter:
             "cleared": self._cleared(parts),
             "unread": unread_notes,
         }
-        # As JSON texts: a large tree has tens of thousands of claims, and each passes through many records,
-        # which share a text but copy a mapping.
-        return {"choice": [claim.model_dump_json(exclude_defaults=True) for claim in claims], "notes": notes}
+        return {"choice": [*pack(claims)], "notes": notes}
 
-    def _is_unread(self, part: Part, unread: Iterable[Mapping[str, str]]) -> bool:
+    def _is_unread(self, part: Part, unread: Iterable[Skipped]) -> bool:
         """Return whether no engine could read a part."""
-        return self._judges <= {item["by"] for item in unread if item["path"] == part.path}
+        return self._judges <= {item.by for item in unread if item.path == part.path}
 
     def _cleared(self, parts: Iterable[Part]) -> list[JsonValue]:
         """Return the constructs that the families clear, as JSON data."""
@@ -101,7 +100,7 @@ class StaticVoter:
 
     async def _judge(
         self, question: ReviewQuestion, parts: Sequence[Part]
-    ) -> tuple[list[Claim], list[dict[str, str]]]:
+    ) -> tuple[list[Claim], list[Skipped]]:
         """Take the results of all engines; return the claims, and the unread files with reason and engine."""
         files = file_set(_python_files(question.parts), self._tasks, self._judges)
         results = await asyncio.gather(
@@ -111,23 +110,24 @@ class StaticVoter:
         if len(failures) == len(self._seats):
             raise failures[0]
         claims: list[Claim] = []
-        unread: list[dict[str, str]] = []
-        paths, quotes = {part.path for part in parts}, _Quotes(parts)
+        unread: list[Skipped] = []
+        by_path, quotes = {part.path: part for part in parts}, _Quotes(parts)
         for seat, result in zip(self._seats, results, strict=True):
             by = seat.engine.name
             if isinstance(result, BaseException):
-                unread += [{"path": part.path, "reason": describe(result), "by": by} for part in parts]
+                reason = describe(result)
+                unread += [Skipped(path=part.path, reason=reason, by=by, failed=True) for part in parts]
                 continue
             hits, unread_files = result
             unread += [
-                {"path": file.path, "reason": file.reason, "by": by}
+                Skipped(path=file.path, reason=file.reason, by=by)
                 for file in unread_files
-                if file.path in paths
+                if file.path in by_path
             ]
+            mine = (hit for hit in hits if hit.path in by_path and seat.applies(hit.code))
             claims += [
                 self._claim(question.aspect.name, by, hit, quotes)
-                for hit in hits
-                if hit.path in paths and seat.applies(hit.code) and _applies(hit)
+                for hit in fold_in_tests(mine, by, by_path, _rule_of)
             ]
         return claims, unread
 
@@ -135,7 +135,7 @@ class StaticVoter:
         rule = _rule_of(hit)
         explained = RULES.get(rule)
         message = hit.message
-        doubt = _doubt_of_marks(quotes.line(hit), rule, engine)
+        doubt = _doubt(hit, quotes.line(hit), rule, engine)
         quote = quotes.masked(hit)
         if rule in _SECRET_RULES and (literal := _LITERAL.search(message)) and literal[2]:
             quote, message = quote.replace(literal[2], "***"), message.replace(literal[2], "***")
@@ -179,7 +179,7 @@ class _Quotes:
 
 def _python_files(parts: Iterable[Part]) -> list[Part]:
     """Return the parts that engines can read: whole Python files."""
-    return [part for part in parts if part.whole and part.path.endswith(_SUFFIXES)]
+    return [part for part in parts if part.whole and is_python(part.path, part.text)]
 
 
 def _rule_of(hit: Hit) -> str:
@@ -189,13 +189,22 @@ def _rule_of(hit: Hit) -> str:
     return {"unused-import": "F401", "unused-argument": "ARG001"}.get(hit.code, hit.code)
 
 
-def _applies(hit: Hit) -> bool:
-    """Return whether the rule of a hit applies to the file."""
-    return not (_rule_of(hit).startswith(_NOT_IN_TESTS) and is_test_file(hit.path))
+def _doubt(hit: Hit, line: str, rule: str, engine: str) -> str | None:
+    """Return why a hit is in doubt; None if it is not.
+
+    An engine of `UPHELD` says itself which comments it obeys; others are marked by all.
+    """
+    if engine not in UPHELD:
+        return ACCEPTED if _marks(line, rule) else None
+    if hit.accepted:
+        return ACCEPTED
+    if is_use_in_tests(rule, hit.path):
+        return IN_TESTS
+    return UNREAD_MARK if "noqa" in _marks(line, rule) else None
 
 
-def _doubt_of_marks(line: str, rule: str, engine: str) -> str | None:
-    """Return why a claim is in doubt if a comment on the line accepts the rule; None if none does.
+def _marks(line: str, rule: str) -> set[str]:
+    """Return the marks on a line, `noqa` and `nosec`, that accept a rule.
 
     With codes, a comment accepts only these; without codes, `nosec` accepts security rules, and `noqa` all.
     """
@@ -204,6 +213,4 @@ def _doubt_of_marks(line: str, rule: str, engine: str) -> str | None:
         codes = tuple(canonical_rule(code) for code in re.split(r"[,\s]+", listed) if code)
         if rule.startswith(codes or ("S", "DUO")) or (kind.lower() == "noqa" and not codes):
             accepting.add(kind.lower())
-    if not accepting:
-        return None
-    return UNREAD_MARK if engine == "bandit" and "nosec" not in accepting else ACCEPTED
+    return accepting

@@ -191,8 +191,10 @@ def as_prompt(prompt: PromptLike, name: str = "") -> Prompt:
     if isinstance(prompt, Path):
         try:
             prompt = Prompt(prompt.stem, prompt.read_text(encoding="utf-8").strip())
-        except (OSError, UnicodeDecodeError) as error:
-            raise PromptError(f"cannot read the prompt {prompt}: {error}; pass a UTF-8 text file") from error
+        except (OSError, ValueError) as error:  # a ValueError, too, for a path with a null character
+            reason = (error.strerror if isinstance(error, OSError) else None) or str(error)
+            shown = " ".join(str(prompt).split())
+            raise PromptError(f"cannot read the prompt {shown}: {reason}; pass a UTF-8 text file") from error
     elif isinstance(prompt, str):
         if prompt.endswith(".md") and len(prompt.split()) == 1:
             raise PromptError(f"prompt is the text {prompt!r}; pass Path({prompt!r}) to read the file")

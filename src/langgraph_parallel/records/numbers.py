@@ -6,6 +6,7 @@ and such a text is read as the number again: nothing is rounded into somebody el
 """
 
 import math
+import operator
 import re
 from decimal import MAX_EMAX, MAX_PREC, MIN_EMIN, Context, Decimal
 from fractions import Fraction
@@ -143,13 +144,18 @@ def to_store(value: JsonValue) -> Any:
 
 
 def from_store(value: Any) -> Any:
-    """Return data with its decimals as JSON data; others are left to be validated."""
+    """Return data with its decimals as JSON data; others are left to be validated.
+
+    Data without a decimal is returned itself: results of workers may be large.
+    """
     if type(value) in _ATOMS or isinstance(value, int):
         return value
     if isinstance(value, Decimal):
         return from_decimal(value)
     if isinstance(value, list):
-        return [item if type(item) in _ATOMS else from_store(item) for item in value]
+        items = [item if type(item) in _ATOMS else from_store(item) for item in value]
+        return items if any(map(operator.is_not, items, value)) else value
     if isinstance(value, dict):
-        return {key: item if type(item) in _ATOMS else from_store(item) for key, item in value.items()}
+        read = {key: item if type(item) in _ATOMS else from_store(item) for key, item in value.items()}
+        return read if any(map(operator.is_not, read.values(), value.values())) else value
     return value

@@ -8,18 +8,25 @@ from langgraph_parallel.records.finding import Finding, Lines
 UNREAD_BY_ENGINES = "no static engine reads such files"
 """Start of the reason of a `Skipped` that only a model could have read; `Review.unjudged` looks for it."""
 
+DIFF = "<diff>"
+"""Stands for the path of lines of a diff that belong to no file."""
+
 
 class Skipped(Record):
     """A file, or lines of it, that was not read."""
 
     path: str
-    """Path of the file."""
+    """Path of the file; `<diff>` for lines of the diff itself."""
     reason: str
     """Why it was not read."""
     lines: Lines | None = None
     """The lines that were not read; None for the whole file."""
     by: str | None = None
     """The engine or aspect that did not read it; None if no voter did."""
+    uncovered: bool = False
+    """Whether it is text under review that no voter read, though it has to be: a gate fails for it."""
+    failed: bool = False
+    """Whether the engine itself failed, so that nothing is known of the file."""
 
 
 class Coverage(Record):
@@ -37,6 +44,11 @@ class Coverage(Record):
     """Files that one engine could not read; other voters may have read them."""
     outside_diff: int = 0
     """Number of findings left out because they are not on changed lines."""
+
+    @property
+    def uncovered(self) -> list[Skipped]:
+        """What had to be read and was read by no voter: code, and text of a diff that is not understood."""
+        return [item for item in (*self.skipped, *self.not_reviewed, *self.unread) if item.uncovered]
 
 
 class AspectOutcome(Record):
@@ -97,6 +109,11 @@ class Review(Record):
         asked = any(aspect.asked for aspect in self.aspects)
         unreadable = any(item.reason.startswith(UNREAD_BY_ENGINES) for item in self.coverage.skipped)
         return (asked or unreadable) and not any(aspect.cast for aspect in self.aspects)
+
+    @property
+    def uncovered(self) -> list[Skipped]:
+        """What was under review, had to be read, and was read by no voter: a gate has to fail for it."""
+        return self.coverage.uncovered
 
     @property
     def confirmed(self) -> list[Finding]:

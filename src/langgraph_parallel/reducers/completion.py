@@ -8,6 +8,7 @@ joined by `&` also closes the fan-out for the other side: branches that have not
 """
 
 import math
+import sys
 from abc import ABC, abstractmethod
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import replace
@@ -160,7 +161,8 @@ class deadline(Completion):  # noqa: N801
     """
 
     def __init__(self, seconds: float) -> None:
-        if isinstance(seconds, bool) or not isinstance(seconds, int | float) or not 0 < seconds < math.inf:
+        is_number = isinstance(seconds, int | float) and not isinstance(seconds, bool)
+        if not is_number or not 0 < seconds <= sys.float_info.max:  # an int may be beyond all floats
             raise UsageError(f"deadline({seconds!r}) is not valid; expected a finite number of seconds > 0")
         self.seconds = seconds
 

@@ -11,6 +11,8 @@ from typing import Any, TypeVar
 from langgraph_parallel.errors import UsageError
 
 PolicyT = TypeVar("PolicyT")
+_MAX_LENGTH = 10_000
+"""Characters of a policy: a person wrote it."""
 
 
 def read_policy(text: str, known: Mapping[str, Callable[..., PolicyT]]) -> PolicyT:
@@ -24,11 +26,14 @@ def read_policy(text: str, known: Mapping[str, Callable[..., PolicyT]]) -> Polic
         UsageError: a factory rejects its arguments.
         Unreadable: the text is not a policy.
     """
+    if len(text) > _MAX_LENGTH:
+        raise Unreadable(text[:_MAX_LENGTH])
     try:
         return _build(ast.parse(text.strip(), mode="eval").body, known)
     except UsageError:  # a ValueError too, but its message is for the caller
         raise
-    except (SyntaxError, ValueError, TypeError, KeyError, AttributeError, RecursionError):
+    except (SyntaxError, ValueError, TypeError, KeyError, AttributeError, RecursionError, MemoryError):
+        # Python's parser has no memory left for what is nested too deeply.
         raise Unreadable(text) from None
 
 

@@ -16,12 +16,18 @@ _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 """Characters that make a spreadsheet read a cell as a formula."""
 
 
-def as_csv(rows: Sequence[Row]) -> str:
+def as_csv(rows: Iterable[Row], columns: Sequence[str] | None = None) -> str:
     """Return rows as CSV with a header; list items are joined with `; `.
 
     Text that a spreadsheet would read as a formula gets a leading apostrophe.
+
+    Args:
+        rows: any number.
+        columns: by default those of the rows, which are all held to collect them.
     """
-    columns = _columns(rows)
+    if columns is None:
+        rows = list(rows)
+        columns = _columns(rows)
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\n")
     writer.writerow(columns)

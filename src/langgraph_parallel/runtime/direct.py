@@ -19,6 +19,7 @@ from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, System
 from langchain_core.messages.ai import UsageMetadata
 from langchain_core.runnables import RunnableConfig
 from langchain_core.runnables.config import ensure_config
+from pydantic import ValidationError
 
 from langgraph_parallel.errors import EndpointError
 from langgraph_parallel.runtime.reported import Reporter, is_streamed_to
@@ -238,22 +239,32 @@ def parse_completion(body: Any) -> AIMessage:
         EndpointError: the body is none.
     """
     try:
-        choice, counted = body["choices"][0], body.get("usage") or {}
+        choice = body["choices"][0]
         message = choice["message"]
-        extra = {key: message[key] for key in _APART if message.get(key)}
-    except (KeyError, IndexError, TypeError, AttributeError):
+        return AIMessage(
+            content=message.get("content") or "",
+            additional_kwargs={key: message[key] for key in _APART if message.get(key)},
+            response_metadata={"finish_reason": choice.get("finish_reason")},
+            usage_metadata=_read_usage(body.get("usage")),
+        )
+    except (KeyError, IndexError, TypeError, AttributeError, ValidationError):
         raise EndpointError(NO_COMPLETION, body=body) from None
-    details = counted.get("completion_tokens_details") or {}
+
+
+def _read_usage(counted: Any) -> UsageMetadata | None:
+    """Return the tokens that a server counted; None if it says nothing. What is no count is 0."""
+    if not counted or not isinstance(counted, dict):
+        return None
     usage = UsageMetadata(
-        input_tokens=counted.get("prompt_tokens") or 0,
-        output_tokens=counted.get("completion_tokens") or 0,
-        total_tokens=counted.get("total_tokens") or 0,
+        input_tokens=_as_count(counted.get("prompt_tokens")),
+        output_tokens=_as_count(counted.get("completion_tokens")),
+        total_tokens=_as_count(counted.get("total_tokens")),
     )
-    if reasoning := details.get("reasoning_tokens"):
+    details = counted.get("completion_tokens_details")
+    if isinstance(details, dict) and (reasoning := _as_count(details.get("reasoning_tokens"))):
         usage["output_token_details"] = {"reasoning": reasoning}
-    return AIMessage(
-        content=message.get("content") or "",
-        additional_kwargs=extra,
-        response_metadata={"finish_reason": choice.get("finish_reason")},
-        usage_metadata=usage if counted else None,
-    )
+    return usage
+
+
+def _as_count(value: Any) -> int:
+    return value if type(value) is int and value > 0 else 0

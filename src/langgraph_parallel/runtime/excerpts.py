@@ -45,14 +45,17 @@ class Source:
 
 _sources: WeakValueDictionary[str, Source] = WeakValueDictionary()
 """The texts of the inputs of all runs that are loaded, by digest; the channels of the inputs hold them."""
+_by_text: WeakValueDictionary[str, Source] = WeakValueDictionary()
+"""The same by text: each step of a run asks for the digests of all of them."""
 
 
 def hold_sources(value: object) -> list[Source]:
     """Return the long texts in an input, found by their digests as long as they are held."""
     held = []
     for text in dict.fromkeys(_texts(value)):
-        source = Source(text)
-        held.append(_sources.setdefault(source.digest, source))
+        source = _by_text.get(text) or Source(text)
+        source = _by_text[text] = _sources.setdefault(source.digest, source)
+        held.append(source)
     return held
 
 
@@ -177,7 +180,8 @@ class _Finder:
             return None
         self._place, self._start = place, start
         if place not in self._digests:
-            self._digests[place] = Source(self._texts[place]).digest
+            whole = self._texts[place]
+            self._digests[place] = (_by_text.get(whole) or Source(whole)).digest
         return self._digests[place], start, start + len(text)
 
     def _candidates(self) -> Iterable[int]:

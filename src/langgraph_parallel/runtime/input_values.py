@@ -18,7 +18,9 @@ from langgraph_parallel.errors import UsageError
 _SHORTEST = 256
 """Characters from which a value is referred to."""
 _MOST_PARTS = 50_000
-"""Parts up to which a value is referred to: of more, the digest would take longer than what it saves."""
+"""Parts up to which a value is referred to, however short they are."""
+_LENGTH_OF_MORE = 64
+"""Mean characters of more parts: of shorter ones, the digest would take longer than what it saves."""
 _SCALARS = frozenset({int, float, bool, type(None)})
 _KEY = "__langgraph_parallel_input"
 """The only key of a reference."""
@@ -141,31 +143,47 @@ def _is_stored_reference(written: Any) -> bool:
 def _digest(value: Any) -> str | None:
     """Return the digest of a value, the same before and after it was stored; None if it is not referred to.
 
-    That is so if it is short or has very many parts, or if something in it may change when it is stored: what
-    is no plain data, and half of a surrogate pair, which LangGraph stores as a question mark.
+    That is so if it is short or has very many short parts, or if something in it may change when it is
+    stored: what is no plain data, and half of a surrogate pair, which LangGraph stores as a question mark.
     """
-    parts: list[str] = []
-    if not _spell(value, parts) or sum(map(len, parts)) < _SHORTEST:
-        return None
+    parts = length = 0
+    digest = sha256()
     try:
-        return sha256("".join(parts).encode()).hexdigest()[:32]
-    except UnicodeEncodeError:
+        # Part by part: joined, all texts of an input would be copied, at the width of their widest character.
+        for part in _spell(value):
+            parts, length = parts + 1, length + len(part)
+            if parts > _MOST_PARTS and length < _LENGTH_OF_MORE * parts:
+                return None
+            digest.update(part.encode())
+    except (_NotPlain, UnicodeEncodeError):
         return None
+    return digest.hexdigest()[:32] if length >= _SHORTEST else None
 
 
-def _spell(value: Any, parts: list[str]) -> bool:
-    """Write plain data so that no other value is written the same; return whether it is plain, and done."""
+class _NotPlain(Exception):
+    """A value has something in it that is no plain data."""
+
+
+def _spell(value: Any) -> Iterator[str]:
+    """Yield the parts of plain data, so that no other value is written the same.
+
+    Raises:
+        _NotPlain: the value is something else.
+    """
     kind = type(value)
     if kind is str:
-        parts += (f"s{len(value)}:", value)
+        yield f"s{len(value)}:"
+        yield value
     elif kind is list or kind is tuple:  # which is a list after it was stored
-        parts.append(f"l{len(value)}:")
-        return all(_spell(one, parts) for one in value)
+        yield f"l{len(value)}:"
+        for one in value:
+            yield from _spell(one)
     elif kind is dict:
-        parts.append(f"d{len(value)}:")
-        return all(_spell(key, parts) and _spell(one, parts) for key, one in value.items())
+        yield f"d{len(value)}:"
+        for key, one in value.items():
+            yield from _spell(key)
+            yield from _spell(one)
     elif kind in _SCALARS:
-        parts.append(f"{value!r};")
+        yield f"{value!r};"
     else:
-        return False
-    return len(parts) <= _MOST_PARTS
+        raise _NotPlain

@@ -99,7 +99,8 @@ FailOnOption = Annotated[
     Severity | None,
     typer.Option(
         "--fail-on",
-        help="Exit with code 1 if a confirmed finding has at least this severity, or if nothing was judged.",
+        help="Exit with code 1 if a confirmed finding has at least this severity, or if code was read by no "
+        "voter.",
         rich_help_panel=OUTPUT_PANEL,
     ),
 ]

@@ -117,7 +117,12 @@ async def _look_at_engine(engine: Engine) -> list[Check]:
     try:
         with tempfile.TemporaryDirectory() as folder:
             output = await run_module(
-                engine.module, ["--version"], Path(folder), timeout=_SECONDS, codes=(0,)
+                engine.module,
+                ["--version"],
+                Path(folder),
+                cpu_seconds=_SECONDS,
+                hangs_after=_SECONDS,
+                codes=(0,),
             )
     except (EngineError, TimeoutError, OSError) as error:
         again = f"pip install --force-reinstall {engine.name}"

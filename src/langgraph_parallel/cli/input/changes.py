@@ -1,15 +1,17 @@
 """Changes to review: a diff from git or standard input, and the current text of the files in it."""
 
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
-from langgraph_parallel.cli.input.files import filter_paths, read_inside
+from langgraph_parallel.cli.input.files import Globs, read_inside
 from langgraph_parallel.cli.input.isolated_git import Git, first_error, isolated_git
 from langgraph_parallel.cli.input.repository import find_repository, named_repository
 from langgraph_parallel.errors import UsageError
-from langgraph_parallel.nodes.text.diff import Change, plain_path, read_diff
+from langgraph_parallel.nodes.text.diff import NOT_UTF8_TEXT, Change, Texts, read_diff, readable, without
+from langgraph_parallel.nodes.text.diffs.hunks import NOT_UTF8
 from langgraph_parallel.records import Skipped
 
 _DIFF = ("diff", "--no-color", "--no-ext-diff", "--no-textconv", "--src-prefix=a/", "--dst-prefix=b/",
@@ -23,13 +25,15 @@ class Changes(NamedTuple):
 
     Attributes:
         diff: unified.
-        texts: the current text of its files by path, where it can be read.
+        texts: the current text of its files by path, where it has the lines of the diff.
         folder: that its paths are relative to.
+        skipped: what is not in the diff, or cannot be read there, with the reasons.
     """
 
     diff: str
     texts: dict[str, str]
     folder: Path
+    skipped: list[Skipped]
 
 
 def diff_since(revision: str, paths: Sequence[str]) -> tuple[str, list[Skipped]]:
@@ -63,7 +67,7 @@ def _diff(git: Git, revision: str, paths: Sequence[str]) -> str:
         nothing = git.run("hash-object", "-t", "tree", os.devnull).stdout.decode().strip()
         done = git.run(*_UNQUOTED, *_DIFF, nothing, "--", *paths)
     if done.returncode == 0:
-        return done.stdout.decode(errors="replace")
+        return done.stdout.decode(errors="surrogateescape")
     way_out = "check the revision"
     if b"unable to read" in done.stderr or b"missing" in done.stderr:
         way_out = "nothing is fetched during a review: fetch the missing objects first"
@@ -82,7 +86,7 @@ def select_changes(
     """Filter a unified diff by globs, and read the files that it changes where they exist.
 
     Args:
-        diff: unified.
+        diff: unified; bytes that are not UTF-8 as surrogates.
         include: globs in .gitignore syntax; empty for all files.
         exclude: globs of files to leave out.
         folder: that the paths are relative to; None to see it from the files: the root of the repository, or
@@ -91,26 +95,43 @@ def select_changes(
     Raises:
         InputError: the text is not a unified diff.
     """
-    from unidiff.patch import PatchSet
-
-    changes, _ = read_diff(diff)
-    kept = set(filter_paths([change.path for change in changes], include=include, exclude=exclude))
+    changes, skipped = read_diff(diff)
+    candidates = [_located(changes, one) for one in ([folder] if folder else _possible_folders())]
+    best = max(candidates, key=lambda one: one.fitting)
+    left_out: list[Skipped] = []
     if include or exclude:
-        diff = "".join(str(file) for file in PatchSet(diff) if plain_path(file.path) in kept)
-    changes = [change for change in changes if change.path in kept]
-    folders = [folder] if folder else _possible_folders()
-    texts = [_texts_below(one, changes) for one in folders]
-    fitting = [sum(change.lies_in(found.get(change.path, "")) for change in changes) for found in texts]
-    best = fitting.index(max(fitting))
-    return Changes(diff, texts[best], folders[best])
+        globs = Globs.parse(include, exclude)
+        diff, left_out = _filtered(diff, lambda path: globs.reason_to_leave_out(best.paths.get(path, path)))
+        _, skipped = read_diff(diff)
+    not_utf8 = [  # in the diff no longer, and in files that declare another encoding it is text
+        item for item in skipped if item.reason == NOT_UTF8_TEXT and item.path not in best.paths
+    ]
+    return Changes(readable(NOT_UTF8.sub("\ufffd", diff)), best.texts, best.folder, [*left_out, *not_utf8])
+
+
+def _filtered(diff: str, reason: Callable[[str], str | None]) -> tuple[str, list[Skipped]]:
+    """Take files out of a diff, and name them."""
+    rest, names = without(diff, lambda paths: reason(paths[0]) is not None)
+    return rest, [Skipped(path=readable(name), reason=reason(name) or "") for name in names]
+
+
+class _Located(NamedTuple):
+    """The files of a diff in a folder: paths by what their names most likely stand for, and texts."""
+
+    folder: Path
+    paths: dict[str, str]
+    texts: dict[str, str]
+    fitting: int
+
+
+def _located(changes: Iterable[Change], folder: Path) -> _Located:
+    files = Texts(partial(read_inside, folder))
+    fitting = [(change.path, path) for change in changes for path, fits in [files.locate(change)] if fits]
+    texts = {path: files.text(path) or "" for _, path in fitting}
+    return _Located(folder, dict(fitting), texts, len(fitting))
 
 
 def _possible_folders() -> list[Path]:
     here = Path.cwd()
     repository = find_repository(here)
     return [here] if repository is None or repository.root == here else [repository.root, here]
-
-
-def _texts_below(folder: Path, changes: Iterable[Change]) -> dict[str, str]:
-    texts = {change.path: read_inside(folder, change.path) for change in changes}
-    return {path: text for path, text in texts.items() if text is not None}

@@ -13,22 +13,14 @@ from langgraph_parallel.cli.input.reading import read_source
 from langgraph_parallel.errors import UsageError
 from langgraph_parallel.nodes.text.diff import readable
 from langgraph_parallel.records import Skipped
+from langgraph_parallel.reducers.findings.source_code import is_code, is_source
 
-SOURCE_SUFFIXES = frozenset(
-    """
-    .py .pyi .js .jsx .mjs .cjs .ts .tsx .vue .svelte .go .rs .java .kt .kts .scala .groovy .c .h .cc .cpp
-    .cxx .hpp .hh .m .mm .cs .fs .vb .swift .rb .php .pl .pm .lua .r .jl .ex .exs .erl .hs .ml .clj .dart
-    .zig .nim .sh .bash .zsh .ps1 .sql .proto .graphql .tf .html .css .scss .md .rst
-    """.split()  # noqa: SIM905 - a list that people read and extend
-)
 NOT_INCLUDED = "not included"
 """The reason to skip files that no pattern includes."""
-_SOURCE_NAMES = frozenset(
-    ("Dockerfile", "Makefile", "Rakefile", "Gemfile", "Jenkinsfile", "CMakeLists.txt"),
-)
 _FOREIGN_FOLDERS = frozenset(
     {".git", ".hg", ".svn", "__pycache__", "node_modules", ".venv", "venv", ".tox", ".mypy_cache"}
 )
+_NAME_NOT_UTF8 = "its name is not UTF-8"
 
 Reader = Callable[[Path], str | Skipped]
 
@@ -56,6 +48,12 @@ class Globs:
     def parse(cls, include: Sequence[str], exclude: Sequence[str]) -> "Globs":
         """Parse patterns; an empty `include` stands for the built-in choice."""
         return cls(GitIgnoreSpec.from_lines(include) if include else None, GitIgnoreSpec.from_lines(exclude))
+
+    def reason_to_leave_out(self, path: str) -> str | None:
+        """Return why a file is left out, None if it is not; without `include` all others are in."""
+        if self.exclude.match_file(path):
+            return "excluded"
+        return None if self.include is None or self.include.match_file(path) else NOT_INCLUDED
 
 
 def collect(
@@ -100,22 +98,13 @@ def collect(
     return Files(texts, skipped)
 
 
-def filter_paths(
-    paths: Sequence[str], *, include: Sequence[str] = (), exclude: Sequence[str] = ()
-) -> list[str]:
-    """Keep the paths that match `include`, if given, and do not match `exclude`."""
-    globs = Globs.parse(include, exclude)
-    return [
-        path
-        for path in paths
-        if (globs.include is None or globs.include.match_file(path)) and not globs.exclude.match_file(path)
-    ]
-
-
 def read_inside(folder: Path, path: str) -> str | None:
     """Read a file that a diff names; None if it lies outside the folder or is not readable text."""
-    target = (folder / path).resolve()
-    if not target.is_relative_to(folder.resolve()) or not target.is_file():
+    try:
+        target = (folder / path).resolve()
+        if not target.is_relative_to(folder.resolve()) or not target.is_file():
+            return None
+    except (OSError, RuntimeError, ValueError):  # a name that the system refuses, links that lead in circles
         return None
     content = read_source(target)
     return content if isinstance(content, str) else None
@@ -144,7 +133,9 @@ def _read_folder(
         if isinstance(content, str):
             texts[display_path(file)] = content
         else:
-            skipped.append(Skipped(path=readable(display_path(file)), reason=content.reason))
+            is_unread = (not skip_reason or skip_reason == _NAME_NOT_UTF8) and is_code(file.name)
+            path = readable(display_path(file))
+            skipped.append(Skipped(path=path, reason=content.reason, uncovered=is_unread))
 
 
 def _walk(root: Path, globs: Globs) -> Iterator[tuple[Path, str | None]]:
@@ -177,7 +168,7 @@ def _reason_to_skip_folder(path: Path, root: Path, globs: Globs, ignores: Ignore
 def _reason_to_skip_file(path: Path, root: Path, globs: Globs, ignores: Ignores) -> str | None:
     relative = path.relative_to(root).as_posix()
     if readable(path.name) != path.name:
-        return "its name is not UTF-8"
+        return _NAME_NOT_UTF8
     if path.is_symlink():
         return "symbolic link"
     if not path.is_file():
@@ -188,5 +179,4 @@ def _reason_to_skip_file(path: Path, root: Path, globs: Globs, ignores: Ignores)
         return "ignored by .gitignore"
     if globs.include is not None:
         return None if globs.include.match_file(relative) else NOT_INCLUDED
-    is_source = path.suffix.lower() in SOURCE_SUFFIXES or path.name in _SOURCE_NAMES
-    return None if is_source else "not source code"
+    return None if is_source(path.name) else "not source code"

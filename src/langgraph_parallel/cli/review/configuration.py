@@ -74,6 +74,13 @@ def _read_table(file: Path) -> Any:
         raise UsageError(f"{file} is not TOML: {error}") from None
     except (OSError, UnicodeDecodeError, AttributeError):
         return None
+    except (ValueError, RecursionError):
+        # Not a fault of syntax for Python: a number of thousands of digits, or brackets nested as deeply.
+        if f"tool.{_TABLE}" not in text:
+            return None
+        raise UsageError(
+            f"{file} cannot be read: it has a number with too many digits, or brackets nested too deeply"
+        ) from None
 
 
 def _check(table: Any) -> dict[str, Any]:

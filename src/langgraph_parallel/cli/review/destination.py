@@ -11,6 +11,7 @@ from langgraph_parallel.cli.commands.review import ReviewFormat
 from langgraph_parallel.cli.exit_codes import FOUND, INTERRUPTED, OK
 from langgraph_parallel.cli.input.repository import root_of
 from langgraph_parallel.cli.options import Summary
+from langgraph_parallel.cli.review.gate import judge_gate
 from langgraph_parallel.cli.review.reporting import Reporting
 from langgraph_parallel.cli.writing import (
     check_output,
@@ -21,17 +22,13 @@ from langgraph_parallel.cli.writing import (
     write_text,
 )
 from langgraph_parallel.errors import UsageError
-from langgraph_parallel.offline import UNREAD_MARK
-from langgraph_parallel.records import SEVERITIES, Finding, Review, RunReport, Severity
+from langgraph_parallel.records import Review, RunReport, Severity
 from langgraph_parallel.report.review.json import json_report
 from langgraph_parallel.report.review.markdown import markdown_report
 from langgraph_parallel.report.review.sarif import paths_in, sarif_report
 from langgraph_parallel.report.review.text import text_report
 from langgraph_parallel.report.run import run_summary
-from langgraph_parallel.report.wording import count
 
-_OUTVOTING = 2
-"""Voters whose silence on the very construct outvotes bandit."""
 _FORMATS = {
     ".txt": ReviewFormat.text,
     ".md": ReviewFormat.markdown,
@@ -116,27 +113,8 @@ class Destination:
             return INTERRUPTED
         if fail_on is None:
             return OK
-        if review.unjudged:
-            print("langgraph-parallel: nothing was judged, so --fail-on fails", file=sys.stderr)
-            return FOUND
-        severities = SEVERITIES[: SEVERITIES.index(cast("Severity", fail_on)) + 1]
-        gated, seen = self.reporting.gate_filters.apply(review), {finding.id for finding in shown.findings}
-        failing = [f for f in gated.findings if _fails_gate(f) and f.gate_severity in severities]
-        reasons = {
-            "below --min-severity": sum(finding.id not in seen for finding in failing),
-            "of lower severity in the report than by the engine": sum(
-                finding.severity not in severities for finding in failing
-            ),
-            "marked by noqa, which bandit does not read (nosec is)": sum(not f.confirmed for f in failing),
-        }
-        for reason, number in reasons.items():
-            if number:
-                also = f"{count(number, 'finding')} {reason} also fail --fail-on"
-                print(f"langgraph-parallel: {also}", file=sys.stderr)
-        return FOUND if failing else OK
-
-
-def _fails_gate(finding: Finding) -> bool:
-    """Return whether a gate stops at a finding: it is confirmed, or only not so by a mark for others."""
-    by_mark = any(claim.doubt == UNREAD_MARK for claim in finding.provenance)
-    return finding.confirmed or (by_mark and len(finding.dissent) < _OUTVOTING)
+        gated = self.reporting.gate_filters.apply(review)
+        gate = judge_gate(review, gated, shown, cast("Severity", fail_on))
+        for note in gate.notes:
+            print(f"langgraph-parallel: {note}", file=sys.stderr)
+        return FOUND if gate.fails else OK

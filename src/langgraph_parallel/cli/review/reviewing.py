@@ -1,6 +1,5 @@
 """A review from its options to its exit code. The run is kept on disk until it is done."""
 
-import asyncio
 import dataclasses
 import sys
 from collections.abc import Callable, Coroutine
@@ -19,6 +18,7 @@ from langgraph_parallel.cli.review.settings import ReviewOptions
 from langgraph_parallel.cli.review.source import Code, Source
 from langgraph_parallel.cli.run_files import RunStoreError
 from langgraph_parallel.cli.run_store import KeptRun, RunStore
+from langgraph_parallel.cli.signals import run_to_end
 from langgraph_parallel.cli.writing import write_estimate
 from langgraph_parallel.errors import CompletionError, UsageError
 from langgraph_parallel.report.review.json import json_report
@@ -48,7 +48,7 @@ def review(options: ReviewOptions, source: Source, destination: Destination, *, 
     code = source.read()
     if keep is False:
         return destination.write(
-            *asyncio.run(_run_unkept(options, code, quiet=destination.quiet)), code.folder
+            *run_to_end(_run_unkept(options, code, quiet=destination.quiet)), code.folder
         )
     store = RunStore()
     settings = dataclasses.asdict(options)
@@ -152,7 +152,7 @@ async def _run_unkept(options: ReviewOptions, code: Code, *, quiet: bool) -> Res
 def _run_kept(store: RunStore, kept: KeptRun, run: Callable[[], Coroutine[Any, Any, Result]]) -> Result:
     """Run, record how it ended, and print how to resume it."""
     try:
-        result: Result = asyncio.run(run())
+        result = run_to_end(run())
     except CompletionError as error:
         _record_end(store, kept, "partial", str(error))
         raise

@@ -2,7 +2,6 @@
 
 import os
 import shlex
-import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,6 +9,7 @@ from typing import Any, NamedTuple
 
 from langgraph_parallel.cli.input.changes import Changes, diff_since, select_changes
 from langgraph_parallel.cli.input.files import collect, display_path, path_exists
+from langgraph_parallel.cli.input.reading import read_standard_input
 from langgraph_parallel.errors import UsageError
 from langgraph_parallel.records import Skipped
 
@@ -95,7 +95,7 @@ class Source:
     def _read_standard_input(self) -> Code:
         if len(self.paths) > 1 or self.revision is not None:
             raise UsageError("- reads a diff from standard input; leave out other paths and --diff")
-        changes = select_changes(sys.stdin.read(), include=self.include, exclude=self.exclude)
+        changes = select_changes(read_standard_input(), include=self.include, exclude=self.exclude)
         return self._code(changes, [])
 
     def _read_changes(self, revision: str) -> Code:
@@ -107,7 +107,8 @@ class Source:
         return self._code(changes, untracked)
 
     def _code(self, changes: Changes, skipped: Sequence[Skipped]) -> Code:
-        return Code({"files": changes.texts, "diff": changes.diff, "skipped": [*skipped]}, changes.folder)
+        left_out = [*changes.skipped, *skipped]
+        return Code({"files": changes.texts, "diff": changes.diff, "skipped": left_out}, changes.folder)
 
 
 def _is_folder(path: Path) -> bool:

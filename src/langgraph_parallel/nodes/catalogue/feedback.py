@@ -8,7 +8,7 @@ from pydantic import BaseModel, Field
 
 from langgraph_parallel.arguments import at_least
 from langgraph_parallel.errors import UsageError
-from langgraph_parallel.nodes.catalogue.feedback_rows import as_table, build_row, group_judgements, sum_up
+from langgraph_parallel.nodes.catalogue.feedback_rows import as_csv_table, build_row, group_judgements, sum_up
 from langgraph_parallel.nodes.fan_out.gathered import Gathered
 from langgraph_parallel.nodes.text.chunks import cut, number_title
 from langgraph_parallel.nodes.work.ask import Ask
@@ -20,7 +20,6 @@ from langgraph_parallel.offline import feedback as engines
 from langgraph_parallel.prompts import Prompt
 from langgraph_parallel.records import Section
 from langgraph_parallel.report.feedback import feedback_markdown
-from langgraph_parallel.report.tables import as_csv
 from langgraph_parallel.runtime.context import Context
 from langgraph_parallel.runtime.models import ModelLike
 from langgraph_parallel.runtime.tokens import estimate_tokens
@@ -185,7 +184,7 @@ class FeedbackSteps(OfflineCapable):
         judgements = group_judgements(gathered.results, len(texts))
         rows = [build_row(item, text, judgements[place]) for place, (item, text) in enumerate(texts.items())]
         feedback = sum_up(rows, judgements, self._dimensions, _notice(gathered))
-        return {"feedback": feedback, "csv": as_csv(as_table(rows)), "markdown": feedback_markdown(feedback)}
+        return {"feedback": feedback, "csv": as_csv_table(rows), "markdown": feedback_markdown(feedback)}
 
 
 def _texts_input(section: Section) -> object:

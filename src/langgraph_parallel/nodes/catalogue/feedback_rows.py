@@ -6,10 +6,12 @@ from typing import Any
 
 from langgraph_parallel.nodes.text.quotes import locate
 from langgraph_parallel.records import Entity, Feedback, FeedbackRow, Quote, Section
+from langgraph_parallel.report.tables import as_csv
 
 _MAX_QUOTES = 2
 """Maximum quotes of a topic."""
 _URGENCIES = ("high", "medium", "low")
+_COLUMNS = ("item", "text", "sentiment", "urgency", "topics", "entities", "quotes", "notes")
 
 Judgements = dict[str, list[dict[str, Any]]]
 """The judgements of one text, by dimension; a text that was cut has one of each part."""
@@ -79,21 +81,13 @@ def sum_up(
     )
 
 
-def as_table(rows: Sequence[FeedbackRow]) -> list[dict[str, Any]]:
-    """Return rows with plain values, for export."""
-    return [
-        {
-            "item": row.item,
-            "text": row.text,
-            "sentiment": row.sentiment,
-            "urgency": row.urgency,
-            "topics": list(row.topics or []),
-            "entities": _name_entities(row),
-            "quotes": list(row.quotes),
-            "notes": list(row.notes),
-        }
-        for row in rows
-    ]
+def as_csv_table(rows: Iterable[FeedbackRow]) -> str:
+    """Return the rows as CSV; they may be many, so that each is made plain when it is written."""
+    return as_csv(map(_as_plain, rows), _COLUMNS)
+
+
+def _as_plain(row: FeedbackRow) -> dict[str, Any]:
+    return {**{name: getattr(row, name) for name in _COLUMNS}, "entities": _name_entities(row)}
 
 
 def _unite_sentiments(judgements: Sequence[Mapping[str, Any]]) -> Any:

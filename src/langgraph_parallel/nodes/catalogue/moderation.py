@@ -109,6 +109,8 @@ class ModerationSteps(OfflineCapable):
     def plan(self, given: Mapping[str, Any], context: Context) -> Sequence[Section]:
         """Return a section for each check of each part; patterns search the whole text, beside models too."""
         text, uses_model = require_text(given, "text"), self.uses_model(context)
+        by_worker = [name for name, check in self._checks.items() if check.worker is not None or uses_model]
+        pieces = cut_numbered(text, section_tokens(context.model or self._model)) if by_worker else []
         by_part = [
             Section(
                 id=f"{name}/{piece.number}",
@@ -117,9 +119,8 @@ class ModerationSteps(OfflineCapable):
                 worker=check_worker_name(name),
                 data={"check": name, "offset": piece.offset},
             )
-            for piece in cut_numbered(text, section_tokens(context.model or self._model))
-            for name, check in self._checks.items()
-            if check.worker is not None or uses_model
+            for piece in pieces
+            for name in by_worker
         ]
         by_patterns = [
             Section(

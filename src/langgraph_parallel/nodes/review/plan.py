@@ -5,9 +5,11 @@ from dataclasses import dataclass
 
 from langgraph_parallel.nodes.text.chunks import cut
 from langgraph_parallel.offline import StaticVoter, families_for
+from langgraph_parallel.offline.file_kinds import is_python
 from langgraph_parallel.records import Aspect, Part, ReviewQuestion, Skipped
 from langgraph_parallel.records.review import UNREAD_BY_ENGINES
 from langgraph_parallel.records.review_question import STATIC_VOTER, model_voter
+from langgraph_parallel.reducers.findings.source_code import is_code
 from langgraph_parallel.runtime.tokens import estimate_tokens
 
 _ENGINE_TOKENS = 300_000
@@ -49,7 +51,9 @@ def plan_review(
     parts = [part for part in parts if part.text.strip()]
     if not readers:
         skipped += [
-            Skipped(path=part.path, reason=_unreadable(part)) for part in parts if not _readable(part)
+            Skipped(path=part.path, reason=_unreadable(part), uncovered=is_code(part.path))
+            for part in parts
+            if not _readable(part)
         ]
     batches, whole_files = _batch_parts(parts, readers, max_tokens)
     questions, idle = [], {}
@@ -61,8 +65,23 @@ def plan_review(
         questions += questions_of_aspect
         if not questions_of_aspect:
             idle[aspect.name] = _why_idle(aspect, readers, parts)
+    skipped += _unasked(parts, questions, skipped)
     questions.sort(key=lambda question: int(question.id.rpartition("/")[2]))
     return ReviewPlan(questions, _once(skipped), idle)
+
+
+def _unasked(
+    parts: Sequence[Part], questions: Iterable[ReviewQuestion], skipped: Iterable[Skipped]
+) -> list[Skipped]:
+    """Return the parts that no voter is asked about, such as code if only tests are judged."""
+    known = {part.path for question in questions for part in question.parts}
+    known |= {item.path for item in skipped}
+    reason = "no voter judges such a file under these aspects"
+    return [
+        Skipped(path=part.path, reason=reason, uncovered=is_code(part.path))
+        for part in parts
+        if part.path not in known
+    ]
 
 
 def numbered(part: Part) -> str:
@@ -163,7 +182,7 @@ def _title(batch: Sequence[Part]) -> str:
 
 
 def _readable(part: Part) -> bool:
-    return part.whole and part.path.endswith((".py", ".pyi"))
+    return part.whole and is_python(part.path, part.text)
 
 
 def _unreadable(part: Part) -> str:

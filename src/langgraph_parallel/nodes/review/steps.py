@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from typing import Any
+from weakref import WeakValueDictionary
 
 from pydantic import JsonValue, ValidationError
 
@@ -105,10 +106,7 @@ class ReviewSteps:
 
     def _report(self, gathered: Gathered, same: Sequence[tuple[str, str]] = ()) -> Review:
         notes: Mapping[str, Any] = gathered.notes
-        parts: dict[tuple[str, int], Part] = {}
-        answered = [
-            _answered(section, gathered.branches.get(section.id), parts) for section in gathered.sections
-        ]
+        answered = [_answered(section, gathered.branches.get(section.id)) for section in gathered.sections]
         texts = {part.path: part.text for answer in answered for part in answer.question.parts if part.whole}
         return close_review(
             answered,
@@ -132,9 +130,17 @@ def _section(question: ReviewQuestion) -> Section:
     return Section(id=question.id, title=question.title, data={"question": question.model_dump(mode="json")})
 
 
+_parts: WeakValueDictionary[tuple[str, int], Part] = WeakValueDictionary()
+"""The parts of questions that are in use, by path and first line: all aspects of a file share them."""
+
+
 def question_in(section: Section) -> ReviewQuestion:
     """Return the question that a section of a review holds."""
-    return ReviewQuestion.model_validate(section.data["question"])
+    question = ReviewQuestion.model_validate(section.data["question"])
+    for place, part in enumerate(question.parts):
+        if (earlier := _parts.setdefault((part.path, part.first), part)) == part:
+            question.parts[place] = earlier
+    return question
 
 
 def name_branch(section: Section) -> str:
@@ -142,12 +148,9 @@ def name_branch(section: Section) -> str:
     return f"review[{section.id.rpartition('/')[0]}] {section.title}"
 
 
-def _answered(section: Section, branch: Branch | None, known: dict[tuple[str, int], Part]) -> Answered:
-    """Return the question of a section with its ballots; the aspects of a file share its parts in `known`."""
+def _answered(section: Section, branch: Branch | None) -> Answered:
+    """Return the question of a section with its ballots."""
     question = question_in(section)
-    for place, part in enumerate(question.parts):
-        if (earlier := known.setdefault((part.path, part.first), part)) == part:
-            question.parts[place] = earlier
     if branch is None:
         return Answered(question, [])
     ballots = branch.value.get("ballots") if isinstance(branch.value, dict) else None

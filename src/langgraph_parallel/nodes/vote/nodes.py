@@ -207,7 +207,7 @@ async def _decide(poll: Poll, state: Mapping[str, Any]) -> dict[str, Any]:
     ballots = count.tally(branches)
     verdict: Verdict | None = None
     with closing_step(settings.rule.name, state, makes_up=settings.on_undecided != "return") as step:
-        verdict = await _apply(settings.rule, text_of(state["question"]), ballots)
+        verdict = await _apply(settings.rule, state["question"], ballots)
     verdict = verdict or undecided_verdict(ballots, settings.rule.name)
     remarks = _remarks(count, branches, ballots, verdict)
     step.saved, step.trials = remarks["not_asked"], count.trials(ballots)
@@ -226,9 +226,9 @@ def _is_lost(branch: Branch) -> bool:
     return not branch.ok and branch.ended_by != "stop"
 
 
-async def _apply(rule: Any, question: str, ballots: Tally) -> Verdict:
+async def _apply(rule: Any, question: object, ballots: Tally) -> Verdict:
     if isinstance(rule, Judge):
-        return await rule.decide(question, ballots)
+        return await rule.decide(text_of(question), ballots)
     verdict = rule(ballots)
     if not isinstance(verdict, Verdict):
         raise TypeError(f"rule {rule.name} returned {type(verdict).__name__}; expected Verdict")

@@ -30,6 +30,8 @@ def as_json(value: object, notes: list[str] | None = None) -> JsonValue:
     if type(value) is str:
         return value
     data: JsonValue = _JSON.dump_python(value, mode="json", fallback=_as_number_or_text)
+    if _is_plain(value):  # asked after the dump, which refuses what holds itself
+        return data
     # JSON has decimals as texts; dumped as Python data they can be told from texts that look like numbers.
     said = _JSON.dump_python(value)
     if _is_plain(said) and _is_plain(data):

@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 from functools import cache
 from typing import NamedTuple
 
+from langgraph_parallel.offline.personal_data.program_lines import is_by_program
 from langgraph_parallel.offline.personal_data.surroundings import (
     FIRST_DIGIT,
     SPACE,
@@ -36,6 +37,7 @@ _ROW = re.compile(
     rf"{FIRST_DIGIT}(?<![\w/][-.][0-9])(?<!/[0-9])[0-9]*+(?:[{SPACE}.-][0-9]++)*+(?!\w|-\w|\.[a-z])"
 )
 _GROUP = re.compile("[0-9]+")
+_BARE = re.compile(rf"{FIRST_DIGIT}(?<![.-][0-9])[0-9]{{11,18}}(?![\w-]|\.\w)")
 _DOUBLED = {str(value): sum(divmod(2 * value, 10)) for value in range(10)}
 _GROUPINGS = frozenset({(16,), (15,), (4, 4, 4, 4), (4, 6, 5), (4, 6, 4), (4, 4, 4, 4, 3)})
 """Groupings that need no word beside them: many identifiers have other ones, or other lengths."""
@@ -62,9 +64,26 @@ _RECORD = re.compile(
     re.I,
 )
 """Words directly before digits in one piece that number the records of a program."""
+_PAYMENT_WORD = re.compile(
+    any_word(
+        r"""
+        pay payments? paying paid billing billed purchas\w* refund\w* declined cvv2? cvc2? checkout
+        zahlung\w* zahl\w{1,4} bezahl\w* pago pagar pagamento paiement pay[ée]\w? betaling betaal\w*
+        p[łl]atno\w* оплат\w*
+        """
+    )
+    + r"(?![^\W_])",
+    re.I,
+)
+"""Words beside cards that are beside other numbers too."""
 _WORDS_LENGTH, _WORDS_LENGTH_AFTER = 60, 24
 _MIN_LENGTH, _MAX_LENGTH = 12, 19
 _MIN_FIRST_GROUP = 4
+_MIN_SHARE = 0.5
+"""Share of the numbers of one length in a text, in one piece, that must have an issuer and a check digit for
+those without a word beside them to be cards. By chance one in forty has."""
+_FIRST_GROUP = re.compile(rf"[0-9]{{{_MIN_FIRST_GROUP}}}")
+"""Tables of short numbers have none: their groups, an object each, would take memory for nothing."""
 
 
 class _Group(NamedTuple):
@@ -77,18 +96,46 @@ class _Group(NamedTuple):
 
 
 def find_cards(text: str) -> Iterator[tuple[int, int]]:
-    """Iterate over the places of card numbers, in groups or not, but never inside a longer identifier."""
+    """Iterate over the places of card numbers, in groups or not, but never inside a longer identifier.
+
+    In one piece and without a word beside it, a number is a card if it stands in a line that a person wrote,
+    and most such numbers of the text could be cards.
+    """
+    bare = _BareNumbers(text)
     for match in _ROW.finditer(text):
-        if match.end() - match.start() < _MIN_LENGTH:
+        if match.end() - match.start() < _MIN_LENGTH or not _FIRST_GROUP.search(text, *match.span()):
             continue
         groups = [_Group(*group.span()) for group in _GROUP.finditer(text, *match.span())]
         first = taken = 0
         while first < len(groups):
             size = _card_at(text, groups, first, taken)
-            if size:
-                yield groups[first].start, groups[first + size - 1].end
+            place = groups[first].start, groups[first + max(size, 1) - 1].end
+            if size > 1 or (size and bare.is_card(*place)):
+                yield place
                 taken = first + size
             first += size or 1
+
+
+class _BareNumbers:
+    """Tells cards in one piece from other numbers of the text that has them."""
+
+    def __init__(self, text: str) -> None:
+        self._text = text
+        self._shares: dict[int, float] = {}
+
+    def is_card(self, start: int, end: int) -> bool:
+        """Return whether a number in one piece, of an issuer and with a valid check digit, is a card."""
+        text = self._text
+        if _has_card_word(text, start, end) or _has_word(_PAYMENT_WORD, text, start, end):
+            return True
+        return not is_by_program(text, start, end) and self._share(end - start) >= _MIN_SHARE
+
+    def _share(self, size: int) -> float:
+        """Return which share of the text's numbers of a length could be cards."""
+        if size not in self._shares:
+            numbers = [match[0] for match in _BARE.finditer(self._text) if len(match[0]) == size]
+            self._shares[size] = sum(map(is_card, numbers)) / len(numbers) if numbers else 1.0
+        return self._shares[size]
 
 
 def is_card(number: str) -> bool:
@@ -181,5 +228,9 @@ def _is_written_as_card(text: str, groups: Sequence[_Group]) -> bool:
 
 
 def _has_card_word(text: str, start: int, end: int) -> bool:
-    words = f"{before(text, start, _WORDS_LENGTH)} {after(text, end, _WORDS_LENGTH_AFTER)}"
-    return _CARD_WORD.search(words) is not None
+    return _has_word(_CARD_WORD, text, start, end)
+
+
+def _has_word(words: "re.Pattern[str]", text: str, start: int, end: int) -> bool:
+    line = f"{before(text, start, _WORDS_LENGTH)} {after(text, end, _WORDS_LENGTH_AFTER)}"
+    return words.search(line) is not None

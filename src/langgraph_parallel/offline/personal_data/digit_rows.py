@@ -28,6 +28,7 @@ _DATE = re.compile(
     rf"{_MONTH}(?P<c>[-./]){_DAY}(?P=c)(?:{_YEAR}|\d\d)|{_YEAR}\s?[-/\u2013]\s?{_YEAR}|"
     r"(?:19|20)\d\d(?:0[1-9]|1[0-2])(?:0[1-9]|[12]\d|3[01]))(?![-./]?\d)"
 )
+_VERSION = r"\d{1,3}(?:\.\d{1,3}){2,3}"
 _OTHER = re.compile(
     "|".join(
         [
@@ -37,6 +38,10 @@ _OTHER = re.compile(
             r"(?!\d{4}\.\d{4}$)\d+\.\d+",  # decimal numbers
             r"\d+[-/\u2013]\d{1,2}|\d{1,3}[-/\u2013]\d{3}|\d{1,4} [-/\u2013] \d{1,4}",  # ranges
             r"97[89][- ][\d -]{10,14}",  # ISBNs
+            rf"\d{{1,3}}(?:\.\d{{1,3}}){{1,3}}\s{{0,3}}[-\u2013]?\s?{_YEAR}[-./]{_MONTH}[-./]{_DAY}",
+            r"(?:\d{1,2}(?:\.\d{1,8}){2,6}|20\d{6}\.\d+)-\d{1,3}(?:\.\d+)*",  # versions of packages
+            r"\d+ {1,3}\d{1,2}\.\d\.\d{3,4}",  # and what is before a version
+            rf"{_VERSION}\s?[-\u2013]\s?(?:{_VERSION}.*|{_YEAR}(?:[-./]{_MONTH}[-./]{_DAY})?)",
             r"\d{1,2}(?:[./]\d{1,2}){1,3}",  # sections and fractions
             "0+",
         ]
@@ -52,7 +57,9 @@ _MONEY = re.compile(rf"(?:[$€£¥]|{any_word('eur usd gbp chf')})\s?$", re.I)
 _THOUSANDS = re.compile(rf"\d{{1,3}}(?:[{SPACE}.]\d{{3}})+")
 _SINGLE = re.compile(r"(?:\d\D){4}")
 """The start of a table of digits."""
-_UNIT_LENGTH = 12
+_COMMIT = re.compile(r"[`'\"]?\]\(https?://[^)\s]*/(?:commit|commits|changeset|rev|tree)/")
+"""What follows the hash of a commit, which may have no letters, in a list of changes."""
+_UNIT_LENGTH, _LINK_LENGTH = 12, 160
 _MIN_LENGTH = 6
 
 
@@ -96,7 +103,9 @@ def end_of_extension(text: str, end: int) -> int:
 
 def is_other_number(text: str, start: int, end: int) -> bool:
     """Return whether a number is a date, an address, a measure or the like."""
-    number = text[start:end]
+    number = text[start:end].strip("()")
+    if _COMMIT.match(after(text, end, _LINK_LENGTH)):
+        return True
     if _OTHER.fullmatch(number) or _DATE.fullmatch(number):
         return True
     return _MONEY.search(before(text, start, 5)) is not None

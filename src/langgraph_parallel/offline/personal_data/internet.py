@@ -42,6 +42,9 @@ _ASSIGNED_6 = (
 _MAX_LENGTH_6 = 45
 _MAX_VERSION_PART = 31
 """Parts of version numbers are rarely larger; an address has four such parts once in 4,000."""
+_DEVELOPMENT = range(90, 100)
+_MAX_CHANGED_PART = 99
+"""After a word such as "upgrade" the part of a version is rarely larger."""
 _VERSION_WORD = re.compile(
     any_word(
         r"""
@@ -54,7 +57,10 @@ _VERSION_WORD = re.compile(
     re.I,
 )
 _CHANGE_WORD = re.compile(
-    any_word("updat upgrad downgrad bump releas requir patch install packag import"), re.I
+    any_word(
+        "updat upgrad downgrad bump releas requir patch install packag import revert backport rebas restor"
+    ),
+    re.I,
 )
 _VERSION_BEFORE = re.compile(r"[A-Za-z]/$|[A-Za-z][\w+.]*-$|^\s*#+ \[?$")
 _VERSION_AFTER = re.compile(
@@ -159,9 +165,15 @@ def _is_version(text: str, match: "re.Match[str]") -> bool:
     if _VERSION_BEFORE.search(line) and not has_port:
         return True
     parts = [int(part) for part in match[0].split(".")]
-    is_small = max(parts) <= _MAX_VERSION_PART and parts[0] != 10
-    is_called_address = _ADDRESS_WORD.search(line) and not _CHANGE_WORD.search(line)
-    return is_small and not has_port and not is_called_address
+    if has_port or parts[0] == 10:
+        return False
+    called_address, changed = _ADDRESS_WORD.search(line), _CHANGE_WORD.search(line)
+    # The development towards a release is often numbered 99: 1.5.99.2.
+    small = [part for place, part in enumerate(parts) if place not in (1, 2) or part not in _DEVELOPMENT]
+    if max(small) <= _MAX_VERSION_PART:
+        return bool(changed) or not called_address
+    is_changed_version = parts[0] <= _MAX_VERSION_PART and max(parts) <= _MAX_CHANGED_PART
+    return bool(changed) and not called_address and is_changed_version
 
 
 def _is_range(rest: str) -> bool:

@@ -8,6 +8,7 @@ from typing import Any
 
 from langgraph_parallel.errors import UsageError
 from langgraph_parallel.offline.personal_data import digit_rows
+from langgraph_parallel.offline.personal_data.program_lines import is_by_program
 from langgraph_parallel.offline.personal_data.surroundings import any_word, before, is_identifier
 from langgraph_parallel.offline.personal_data.telephone_words import Clue, WordPlaces, clue
 
@@ -127,7 +128,8 @@ class _Judge:
         """
         if "+" in written[:3] or written.startswith("00"):
             return True
-        return self._region is not None and (written[0] == "0" or not written.isdigit())
+        bare = written.lstrip("(")
+        return self._region is not None and (bare[0] == "0" or not bare.isdigit())
 
     def _is_telephone(self, start: int, number: str, word: Clue) -> bool:
         international = _as_international(number, self._region)
@@ -154,6 +156,9 @@ class _Judge:
         """Return whether a number without a word beside it has the form of the region's numbers."""
         library, region = self._library, self._region
         if not self._tells_by_form(number) or _DOOR.search(before(self._text, start, 12)):
+            return False
+        is_fraction = "/" in number and number.lstrip("(")[0] != "0"
+        if is_fraction or is_by_program(self._text, start, start + len(number)):
             return False
         is_north_american = library.country_code_for_region(region) == 1
         if is_north_american and not _NORTH_AMERICAN.fullmatch(number):

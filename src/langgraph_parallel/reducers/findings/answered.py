@@ -1,17 +1,12 @@
 """The ballots on one question of a review, and what they contain."""
 
-import json
-import sys
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from pydantic import JsonValue
-
 from langgraph_parallel.records import Ballot, Claim, Lines, ReviewQuestion, Skipped
+from langgraph_parallel.reducers.findings.packed import unpack
 from langgraph_parallel.reducers.findings.support import VoterScope
-
-_FIELDS_OF_CLAIM, _FIELDS_OF_LINES = set(Claim.model_fields), set(Lines.model_fields)
 
 
 @dataclass(frozen=True)
@@ -48,7 +43,11 @@ class Answered:
         """Iterate over the claims of all cast ballots."""
         for ballot in self.cast:
             if isinstance(ballot.choice, list):
-                yield from map(_claim, ballot.choice)
+                for item in ballot.choice:  # models give mappings, engines texts
+                    if isinstance(item, str):
+                        yield from unpack(item)
+                    else:
+                        yield Claim.model_validate(item)
 
     def scopes(self) -> Iterator[VoterScope]:
         """Iterate over the scopes of all cast ballots, without the files that a voter could not read."""
@@ -76,18 +75,6 @@ class Answered:
 def _texts(ballot: Ballot, note: str) -> list[str]:
     value = ballot.notes.get(note)
     return [str(item) for item in value] if isinstance(value, list) else []
-
-
-def _claim(item: JsonValue) -> Claim:
-    """Return a claim, which models give as a mapping, and engines as JSON text."""
-    if not isinstance(item, str):
-        return Claim.model_validate(item)
-    fields = json.loads(item)
-    # Engines say the same of thousands of places: their texts, and the sets of field names, are held once.
-    held_once = {key: sys.intern(value) for key, value in fields.items() if isinstance(value, str)}
-    claim = Claim.model_validate({**fields, **held_once})
-    lines = Lines.model_construct(_FIELDS_OF_LINES, first=claim.lines.first, last=claim.lines.last)
-    return Claim.model_construct(_FIELDS_OF_CLAIM, **{**dict(claim), "lines": lines})
 
 
 def _cleared(ballot: Ballot) -> Mapping[str, list[tuple[str, Lines]]]:

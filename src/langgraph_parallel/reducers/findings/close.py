@@ -78,8 +78,9 @@ def _group_parts(answered: Iterable[Answered]) -> dict[str, list[Part]]:
 
 
 def _is_under_review(finding: Finding, parts: Sequence[Part] | None) -> bool:
-    """Return whether a finding is on lines under review. In an unknown file it is kept, in doubt."""
-    return not parts or any(part.under_review(finding.lines) for part in parts)
+    """Return whether a finding is on lines under review, by any claim; in an unknown file it is kept."""
+    places = [finding.lines, *(claim.lines for claim in finding.provenance)]
+    return not parts or any(part.under_review(lines) for part in parts for lines in places)
 
 
 def _model_notice(answered: Sequence[Answered], no_models: str) -> str:

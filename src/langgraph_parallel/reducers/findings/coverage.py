@@ -4,6 +4,11 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 
 from langgraph_parallel.records import Coverage, Lines, Part, Skipped
 from langgraph_parallel.reducers.findings.answered import Answered
+from langgraph_parallel.reducers.findings.source_code import is_code
+
+_Seen = Mapping[str, Set[Lines | None]]
+"""The lines that a voter judged, by path; None is the whole file."""
+_Place = tuple[str, Lines | None]
 
 
 def measure_coverage(
@@ -25,14 +30,43 @@ def measure_coverage(
     for answer in answered:
         for scope in answer.scopes():
             seen.setdefault(scope.path, set()).add(scope.lines)
+    unjudged, unread = list(_unjudged_parts(answered)), [i for answer in answered for i in answer.unread]
+    uncovered = set(_uncovered(parts_by_path, seen))
+    if any(answer.cast for answer in answered):  # else the review says that nothing was judged
+        named = {(item.path, item.lines) for item in unjudged} | {(item.path, None) for item in unread}
+        unjudged += [
+            Skipped(path=path, lines=lines, reason="no voter judged it")
+            for path, lines in uncovered
+            if (path, lines) not in named
+        ]
     return Coverage(
         files=sorted(seen),
         lines=sum(_count_lines(spans, parts_by_path[path]) for path, spans in seen.items()),
         skipped=_distinct(skipped),
-        not_reviewed=_distinct(_unjudged_parts(answered)),
-        unread=_distinct(item for answer in answered for item in answer.unread),
+        not_reviewed=_distinct(_marked(unjudged, uncovered)),
+        unread=_distinct(_marked(unread, uncovered)),
         outside_diff=outside_diff,
     )
+
+
+def _uncovered(parts_by_path: Mapping[str, Sequence[Part]], seen: _Seen) -> Iterator[_Place]:
+    """Iterate over the code that was under review, and that no voter judged."""
+    for path, parts in parts_by_path.items():
+        spans = seen.get(path, set())
+        if None in spans or not is_code(path):
+            continue
+        pieces = {part.span for part in parts if not part.whole}
+        if not pieces:
+            yield path, None
+        for lines in pieces - spans:
+            yield path, lines
+
+
+def _marked(items: Iterable[Skipped], uncovered: Set[_Place]) -> Iterator[Skipped]:
+    """Mark the items that no other voter judged either."""
+    for item in items:
+        is_uncovered = not uncovered.isdisjoint({(item.path, item.lines), (item.path, None)})
+        yield item.model_copy(update={"uncovered": True}) if is_uncovered else item
 
 
 def _unjudged_parts(answered: Sequence[Answered]) -> Iterator[Skipped]:

@@ -54,7 +54,7 @@ def unite(
         min_support: minimum share of support of a confirmed finding, in (0, 1].
         joined: pairs of finding ids from an earlier pass that describe the same defect.
         upheld: names of sources whose claims stand, whatever the share, unless two other voters judged the
-            very construct and did not claim it.
+            very construct and did not claim it. What they have in doubt, no other engine confirms.
 
     Returns:
         Findings by file, then severity, then line. Findings with less support, or in doubt, are not
@@ -112,7 +112,7 @@ def _build_finding(
     head = all_claims[_most_typical(all_claims, group, corpus)]
     head_first = [head, *claims]
     aspect, support, silent = best_support(claims, scopes_by_path[head.path])
-    doubt = _shared_doubt(claims)
+    doubt = _shared_doubt(claims, upheld)
     return Finding.model_construct(  # of values that are valid, with one set of names for all findings
         _FIELDS,
         id=name,
@@ -154,9 +154,16 @@ def _most_typical(claims: Sequence[Claim], group: Sequence[int], corpus: Corpus)
     return min(group, key=rank)
 
 
-def _shared_doubt(claims: Sequence[Claim]) -> str | None:
-    """Return a doubt if every claim is in doubt; one claim without doubt settles the others."""
-    doubts = [claim.doubt for claim in claims]
+def _shared_doubt(claims: Sequence[Claim], upheld: Collection[str]) -> str | None:
+    """Return a doubt if every claim is in doubt; one claim without doubt settles the others.
+
+    Among engines alone, those of `upheld` decide: they know best which comment accepts a statement of several
+    lines, and the others see only one of the lines.
+    """
+    decisive = [claim for claim in claims if claim.source in upheld]
+    if not decisive or any(claim.code is None for claim in claims):
+        decisive = [*claims]
+    doubts = [claim.doubt for claim in decisive]
     return None if None in doubts else min(doubt for doubt in doubts if doubt is not None)
 
 

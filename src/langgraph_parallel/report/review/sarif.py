@@ -9,6 +9,7 @@ from typing import Any
 from urllib.parse import quote
 
 from langgraph_parallel.records import Finding, Review, RunReport, Skipped
+from langgraph_parallel.records.review import DIFF
 from langgraph_parallel.report.review.wording import aspect_line, reported_by
 
 _SCHEMA = "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json"
@@ -16,6 +17,7 @@ _LEVELS = {"high": "error", "medium": "warning", "low": "note"}
 """SARIF levels by severity."""
 
 
+_NO_VOTER = "read by no voter"
 _ROOT = "%SRCROOT%"
 """The name that code hosts know for the root of a repository."""
 
@@ -55,7 +57,7 @@ def paths_in(review: Review) -> list[str]:
     coverage = review.coverage
     unread = (*coverage.not_reviewed, *coverage.unread, *coverage.skipped)
     named = [*(finding.path for finding in review.findings), *coverage.files, *(item.path for item in unread)]
-    return list(dict.fromkeys(named))
+    return [path for path in dict.fromkeys(named) if path != DIFF]
 
 
 def sarif_report(
@@ -162,9 +164,11 @@ def _unread_files(
     problem: str, items: Iterable[Skipped], level: str, places: _Places
 ) -> Iterable[dict[str, Any]]:
     for item in items:
-        by = f" by {item.by}" if item.by else ""
+        said = f"{problem} by {item.by}" if item.by else problem
+        where = f"{item.path}:{item.lines}: " if item.lines else ""
+        place = {"locations": [{"physicalLocation": {"artifactLocation": places.of(item.path)}}]}
         yield {
-            "level": level,
-            "message": {"text": f"{problem}{by}: {item.reason}"},
-            "locations": [{"physicalLocation": {"artifactLocation": places.of(item.path)}}],
+            "level": "error" if item.uncovered else level,
+            "message": {"text": f"{where}{_NO_VOTER if item.uncovered else said}: {item.reason}"},
+            **(place if item.path != DIFF else {}),
         }

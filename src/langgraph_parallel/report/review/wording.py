@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Sequence
 
-from langgraph_parallel.records import SEVERITIES, AspectOutcome, Coverage, Finding, Review, Skipped
+from langgraph_parallel.records import SEVERITIES, AspectOutcome, Coverage, Finding, Lines, Review, Skipped
 from langgraph_parallel.report.review.fold import Fold
 from langgraph_parallel.report.wording import count
 
@@ -22,7 +22,8 @@ def headline(review: Review) -> str:
     if review.unjudged:
         return "Nothing was judged."
     confirmed, unconfirmed = review.confirmed, review.unconfirmed
-    text = f"{count(len(confirmed), 'finding')}: {_by_severity(confirmed)}" if confirmed else "No findings"
+    none = "No findings in what was read" if review.uncovered else "No findings"
+    text = f"{count(len(confirmed), 'finding')}: {_by_severity(confirmed)}" if confirmed else none
     if unconfirmed:
         text += f"; {len(unconfirmed):,} unconfirmed: {_by_severity(unconfirmed)}"
     if left_out := sum(item.findings for item in review.left_out):
@@ -114,20 +115,35 @@ def coverage_lines(coverage: Coverage, *, full: bool = False) -> list[str]:
     if coverage.unread:
         unread = _list_skipped(_group_by_file(coverage.unread), most)
         lines.append(f"Could not be read by every engine: {unread}.")
+    if coverage.uncovered:
+        places = dict.fromkeys(map(_place, coverage.uncovered))
+        listed = _shorten([*places], most)
+        lines.append(f"Of these, no voter read {listed}; --fail-on fails for it.")
     if coverage.outside_diff:
         verb = "is" if coverage.outside_diff == 1 else "are"
         lines.append(f"{count(coverage.outside_diff, 'finding')} on unchanged lines {verb} not shown.")
     return lines
 
 
+def uncovered_line(uncovered: Sequence[Skipped], most: int | None = None) -> str:
+    """Say what no voter read, though it had to be read, and why.
+
+    Args:
+        uncovered: of the review; at least one.
+        most: number of places to name; None for all.
+    """
+    items = _group_by_file(uncovered)
+    return f"{count(len(items), 'place')} read by no voter: {_list_skipped(items, most)}"
+
+
 def _group_by_file(skipped: Sequence[Skipped]) -> list[Skipped]:
-    """Merge entries with the same file and reason into one that names all engines."""
-    engines: dict[tuple[str, str], list[str]] = {}
+    """Merge entries with the same place and reason into one that names all engines."""
+    engines: dict[tuple[str, Lines | None, str], list[str]] = {}
     for item in skipped:
-        engines.setdefault((item.path, item.reason), []).append(item.by or "")
+        engines.setdefault((item.path, item.lines, item.reason), []).append(item.by or "")
     return [
-        Skipped(path=path, reason=reason, by=", ".join(dict.fromkeys(filter(None, by))))
-        for (path, reason), by in engines.items()
+        Skipped(path=path, lines=lines, reason=reason, by=", ".join(dict.fromkeys(filter(None, by))))
+        for (path, lines, reason), by in engines.items()
     ]
 
 
@@ -137,12 +153,19 @@ def _by_severity(findings: Sequence[Finding]) -> str:
 
 
 def _list_skipped(skipped: Sequence[Skipped], most: int | None) -> str:
-    shown = [_show_skipped(item) for item in skipped[:most]]
-    if more := len(skipped) - len(shown):
+    return _shorten([_show_skipped(item) for item in skipped], most)
+
+
+def _shorten(texts: Sequence[str], most: int | None) -> str:
+    shown = [*texts[:most]]
+    if more := len(texts) - len(shown):
         shown.append(f"and {more:,} more (--all and JSON have them all)")
     return ", ".join(shown)
 
 
+def _place(item: Skipped) -> str:
+    return f"{item.path}:{item.lines}" if item.lines else item.path
+
+
 def _show_skipped(item: Skipped) -> str:
-    place = f"{item.path}:{item.lines}" if item.lines else item.path
-    return f"{place} ({f'{item.by}: ' if item.by else ''}{item.reason})"
+    return f"{_place(item)} ({f'{item.by}: ' if item.by else ''}{item.reason})"
