@@ -2,7 +2,9 @@
 
     uv run python -m docsite.drawings    # writes docs/drawings/
 
-Graphs are drawn as they are compiled; concepts have sources of their own in `docsite/concepts/`. A page shows a drawing without any script. The colours are legible on light and on dark pages.
+Graphs are drawn as they are compiled; concepts have sources of their own in `docsite/concepts/`.
+
+A page shows a drawing without any script. The colours are legible on light and on dark pages.
 """
 
 import re

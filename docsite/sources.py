@@ -1,8 +1,8 @@
 """Files of the repository that pages link to, as pages of the site.
 
-On a code host a link such as `../tests/graphs/test_voting.py` works as it is. The site has no such files, so the
-build adds each one that is linked to, and points the links at it. The title of a link may name a function: then
-the link leads to its line.
+On a code host a link such as `../tests/graphs/test_voting.py` works as it is. The site has no such files, so
+the build adds each one that is linked to, and points the links at it. The title of a link may name a
+function: then the link leads to its line.
 """
 
 import html

@@ -28,7 +28,7 @@ graph = create_sectioning(
 
 @asynccontextmanager
 async def drained_on_sigterm(app: Any) -> AsyncIterator[None]:
-    """Drain all runs as soon as the server is told to stop: it then waits for the requests that they answer."""
+    """Drain all runs as soon as the server is told to stop: it then waits for their answers."""
     loop, before = asyncio.get_running_loop(), signal.getsignal(signal.SIGTERM)
 
     def stop(number: int, frame: Any) -> None:

@@ -54,13 +54,14 @@ def texts_of(is_foreign: bool) -> str:
     folders = [ROOT / "src"]
     if is_foreign:
         spec = find_spec("langgraph")
-        assert spec is not None and spec.submodule_search_locations is not None
+        assert spec is not None
+        assert spec.submodule_search_locations is not None
         folders = [*map(Path, spec.submodule_search_locations), Path(asyncio.__file__).parent]
     return "\n".join(" ".join(text.split()) for folder in folders for text in texts(folder))
 
 
 def is_said(quoted: str, *, is_foreign: bool = False) -> bool:
-    """Return whether a text of the sources has the parts of a quoted one that are always the same, in order."""
+    """Return whether a text of the sources has the fixed parts of a quoted one, in order."""
     parts = [re.escape(part.strip()) for part in quoted.split("…")]
     return re.search(".*".join(parts), texts_of(is_foreign)) is not None
 
