@@ -1,6 +1,7 @@
 """The documentation as a whole: its menu, its links, the pages that programs write, and the site."""
 
 import ast
+import html
 import re
 import tomllib
 import unicodedata
@@ -14,7 +15,7 @@ import pytest
 import typer
 
 import langgraph_parallel
-from docsite import build, sources
+from docsite import build, drawings, sources
 from docsite.__main__ import DOCS, stale
 from langgraph_parallel import Limits, errors
 from langgraph_parallel.cli.app import app
@@ -115,6 +116,17 @@ def test_pages_that_programs_write_are_up_to_date() -> None:
 def test_no_page_needs_a_script() -> None:
     """A drawing in Mermaid would have the site load one from the network."""
     assert [page.name for page in PAGES if "```mermaid" in page.read_text(encoding="utf-8")] == []
+
+
+@pytest.mark.parametrize("source", sorted(drawings.CONCEPTS.glob("*.dot")), ids=lambda source: source.stem)
+def test_drawings_of_concepts_are_up_to_date(source: Path) -> None:
+    """Their labels are those of the source; `python -m docsite.drawings` draws them."""
+    labels = re.findall(r'label="([^"]+)"', source.read_text(encoding="utf-8"))
+    svg = (drawings.FOLDER / f"{source.stem}.svg").read_text(encoding="utf-8")
+    drawn = re.findall(r"<text[^>]*>([^<]+)</text>", svg)
+    plain = [" ".join(html.unescape(text).replace("\N{NO-BREAK SPACE}", " ").split()) for text in drawn]
+    assert sorted(plain) == sorted(" ".join(label.split()) for label in labels)
+    assert "<script" not in svg
 
 
 def test_the_excerpts_of_the_examples_are_in_them() -> None:
