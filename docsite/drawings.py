@@ -1,6 +1,8 @@
-"""Drawings of the graphs, as SVG for pages and notebooks. Needs Graphviz's `dot`.
+"""Drawings of the graphs and of ideas behind them, as SVG for pages and notebooks. Needs Graphviz's `dot`.
 
     uv run python -m docsite.drawings    # writes docs/drawings/
+
+A graph NAME becomes `NAME.svg`, `docsite/concepts/NAME.dot` becomes `NAME_idea.svg`.
 
 A page shows a drawing without any script. The colours are legible on light and on dark pages.
 """
@@ -12,6 +14,8 @@ from pathlib import Path
 from typing import Any
 
 FOLDER = Path(__file__).parents[1] / "docs" / "drawings"
+CONCEPTS = Path(__file__).parent / "concepts"
+"""Conceptual drawings in Graphviz's language, without a style of their own."""
 _STYLE = """
     rankdir=LR; bgcolor=transparent; nodesep=0.25; ranksep=0.45; pad=0.1;
     node [shape=box, style="rounded,filled", fillcolor="#e3ecfa", color="#5b7db1", fontcolor="#16243a",
@@ -56,9 +60,16 @@ def draw(graph: Any) -> str:
     Raises:
         FileNotFoundError: `dot` is not installed.
     """
-    dot = subprocess.run(["dot", "-Tsvg"], input=as_dot(graph), capture_output=True, text=True, check=True)
-    svg = dot.stdout[dot.stdout.index("<svg") :]
-    return re.sub(r"<!--.*?-->\n?", "", svg, flags=re.DOTALL)
+    return _svg(as_dot(graph))
+
+
+def draw_concept(source: Path) -> str:
+    """Return a conceptual drawing as SVG, in the style of the graphs.
+
+    Raises:
+        FileNotFoundError: `dot` is not installed, or there is no such source.
+    """
+    return _svg(source.read_text(encoding="utf-8").replace("{", "{" + _STYLE, 1))
 
 
 def nodes_in(svg: str) -> set[str]:
@@ -71,6 +82,13 @@ def main() -> None:
     FOLDER.mkdir(parents=True, exist_ok=True)
     for name, graph in graphs().items():
         (FOLDER / f"{name}.svg").write_text(draw(graph), encoding="utf-8")
+    for source in sorted(CONCEPTS.glob("*.dot")):
+        (FOLDER / f"{source.stem}_idea.svg").write_text(draw_concept(source), encoding="utf-8")
+
+
+def _svg(dot: str) -> str:
+    drawn = subprocess.run(["dot", "-Tsvg"], input=dot, capture_output=True, text=True, check=True).stdout
+    return re.sub(r"<!--.*?-->\n?", "", drawn[drawn.index("<svg") :], flags=re.DOTALL)
 
 
 def _nest(name: str) -> str:
