@@ -1,8 +1,9 @@
-"""Drawings of the graphs and of concepts, as SVG for pages and notebooks. Needs Graphviz's `dot`.
+"""Drawings of the graphs and of ideas behind them, as SVG for pages and notebooks. Needs Graphviz's `dot`.
 
     uv run python -m docsite.drawings    # writes docs/drawings/
 
-Graphs are drawn as they are compiled; concepts have sources of their own in `docsite/concepts/`.
+A graph NAME becomes `NAME.svg`, `docsite/concepts/NAME.dot` the idea of a pattern, `NAME_idea.svg`, and
+`docsite/NAME.dot` a drawing of other pages, `NAME.svg`.
 
 A page shows a drawing without any script. The colours are legible on light and on dark pages.
 """
@@ -15,7 +16,9 @@ from typing import Any
 
 FOLDER = Path(__file__).parents[1] / "docs" / "drawings"
 CONCEPTS = Path(__file__).parent / "concepts"
-"""Sources of drawings that are of no graph, in Graphviz's language."""
+"""Conceptual drawings in Graphviz's language, without a style of their own."""
+OTHERS = Path(__file__).parent
+"""Folder of those that are not of a pattern."""
 _STYLE = """
     rankdir=LR; bgcolor=transparent; nodesep=0.25; ranksep=0.45; pad=0.1;
     node [shape=box, style="rounded,filled", fillcolor="#e3ecfa", color="#5b7db1", fontcolor="#16243a",
@@ -60,18 +63,16 @@ def draw(graph: Any) -> str:
     Raises:
         FileNotFoundError: `dot` is not installed.
     """
-    return as_svg(as_dot(graph))
+    return _svg(as_dot(graph))
 
 
-def as_svg(source: str) -> str:
-    """Return what is written in Graphviz's language as SVG.
+def draw_concept(source: Path) -> str:
+    """Return a conceptual drawing as SVG, in the style of the graphs.
 
     Raises:
-        FileNotFoundError: `dot` is not installed.
+        FileNotFoundError: `dot` is not installed, or there is no such source.
     """
-    dot = subprocess.run(["dot", "-Tsvg"], input=source, capture_output=True, text=True, check=True)
-    svg = dot.stdout[dot.stdout.index("<svg") :]
-    return re.sub(r"<!--.*?-->\n?", "", svg, flags=re.DOTALL)
+    return _svg(source.read_text(encoding="utf-8").replace("{", "{" + _STYLE, 1))
 
 
 def nodes_in(svg: str) -> set[str]:
@@ -85,8 +86,14 @@ def main() -> None:
     for name, graph in graphs().items():
         (FOLDER / f"{name}.svg").write_text(draw(graph), encoding="utf-8")
     for source in sorted(CONCEPTS.glob("*.dot")):
-        svg = as_svg(source.read_text(encoding="utf-8"))
-        (FOLDER / f"{source.stem}.svg").write_text(svg, encoding="utf-8")
+        (FOLDER / f"{source.stem}_idea.svg").write_text(draw_concept(source), encoding="utf-8")
+    for source in sorted(OTHERS.glob("*.dot")):
+        (FOLDER / f"{source.stem}.svg").write_text(draw_concept(source), encoding="utf-8")
+
+
+def _svg(dot: str) -> str:
+    drawn = subprocess.run(["dot", "-Tsvg"], input=dot, capture_output=True, text=True, check=True).stdout
+    return re.sub(r"<!--.*?-->\n?", "", drawn[drawn.index("<svg") :], flags=re.DOTALL)
 
 
 def _nest(name: str) -> str:

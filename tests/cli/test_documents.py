@@ -10,29 +10,10 @@ import pytest
 
 from langgraph_parallel.cli.app import run
 from langgraph_parallel.cli.input.documents import read_document, read_documents
-from langgraph_parallel.cli.input.tables import read_table
 from langgraph_parallel.errors import UsageError
+from tests.cli.office import pdf
 from tests.cli.support import write
 from tests.support.server import ModelServer, Reply
-
-
-def pdf(text: str) -> bytes:
-    """Build a PDF of one page with one line."""
-    drawing = f"BT /F1 12 Tf 20 200 Td ({text}) Tj ET".encode()
-    font = b"<</F1<</Type/Font/Subtype/Type1/BaseFont/Helvetica>>>>"
-    parts = [
-        b"<</Type/Catalog/Pages 2 0 R>>",
-        b"<</Type/Pages/Kids[3 0 R]/Count 1>>",
-        b"<</Type/Page/Parent 2 0 R/MediaBox[0 0 300 300]/Contents 4 0 R/Resources<</Font" + font + b">>>>",
-        b"<</Length %d>>stream\n%s\nendstream" % (len(drawing), drawing),
-    ]
-    document, offsets = b"%PDF-1.4\n", []
-    for number, part in enumerate(parts, 1):
-        offsets.append(len(document))
-        document += b"%d 0 obj%s endobj\n" % (number, part)
-    table = b"".join(b"%010d 00000 n \n" % offset for offset in offsets)
-    end = b"xref\n0 5\n0000000000 65535 f \n" + table + b"trailer<</Root 1 0 R/Size 5>>\n"
-    return document + end + b"startxref\n%d\n%%%%EOF\n" % len(document)
 
 
 def test_text_html_and_pdf_become_text() -> None:
@@ -81,35 +62,17 @@ def test_what_cannot_be_read_is_skipped_with_a_reason() -> None:
             "bad.pdf": b"%PDF-1.4 nothing",
             "bin.txt": b"a\0b",
             "other.doc": "x",
-            "latin.txt": b"\xff\xfe",
+            "mark.txt": b"\xff\xfe",
         }
     )
     reasons = {item.path: item.reason for item in read_documents(["."]).skipped}
-    assert set(reasons) == {"bad.pdf", "bin.txt", "other.doc", "latin.txt"}
+    assert set(reasons) == {"bad.pdf", "bin.txt", "other.doc", "mark.txt"}
     assert reasons["other.doc"] == "not included"
-    assert (reasons["bin.txt"], reasons["latin.txt"]) == ("binary", "not UTF-8 text")
-    assert reasons["bad.pdf"].startswith("cannot be read as PDF: ")
+    assert (reasons["bin.txt"], reasons["mark.txt"]) == ("it is not text (binary)", "it has no text")
+    assert reasons["bad.pdf"] == "it is damaged, and cannot be opened"
     with pytest.raises(UsageError, match=r"cannot read bad\.pdf"):
         read_documents(["bad.pdf"])
     assert not isinstance(read_document(Path("missing.md")), str)
-
-
-def test_a_table_has_its_texts_by_name() -> None:
-    """Columns are found by their usual names or --column; any other file has one text per line."""
-    write(
-        {
-            "a.csv": "id,Comment\nx,good\nx,bad\n,fine\n",
-            "b.csv": "one,two\n1,2\n",
-            "c.txt": "first\n\nsecond\n",
-        }
-    )
-    assert read_table("a.csv", None) == {"x": "good", "row 2": "bad", "row 3": "fine"}
-    assert read_table("b.csv", "two") == {"row 1": "2"}
-    assert read_table("c.txt", None) == {"line 1": "first", "line 2": "second"}
-    with pytest.raises(UsageError, match="name one of one, two with --column"):
-        read_table("b.csv", None)
-    write({"d.csv": "text\n"})
-    assert read_table("d.csv", None) == {}
 
 
 def test_brief_writes_one_briefing(capsys: pytest.CaptureFixture[str]) -> None:
@@ -144,18 +107,18 @@ def test_brief_bounds_the_text_of_a_prompt(
 
 @pytest.mark.parametrize("command", [["brief"], ["research", "Where is the bridge?"]], ids=" ".join)
 def test_files_that_were_not_read_are_named(command: list[str], capsys: pytest.CaptureFixture[str]) -> None:
-    """Many files of other kinds are counted; with --quiet nothing is said."""
+    """Many files of other kinds are counted; with --quiet only those are named that should have been read."""
     write({"a.md": "The old bridge is in the north of the town.", "bad.txt": b"a\0b", "b.png": "x"})
     assert run([*command, "."]) == 0
     err = capsys.readouterr().err
-    assert "not read: b.png (not included)\nnot read: bad.txt (binary)\n" in err
+    assert "not read: b.png (not included)\nnot read: bad.txt (it is not text (binary))\n" in err
     write({f"c{i}.py": "x" for i in range(12)})
     assert run([*command, "."]) == 0
     err = capsys.readouterr().err
     assert "not read: 13 files of other kinds (12 .py, 1 .png)" in err
-    assert "not read: bad.txt (binary)" in err
+    assert "not read: bad.txt (it is not text (binary))" in err
     assert run([*command, ".", "--quiet"]) == 0
-    assert capsys.readouterr().err == ""
+    assert capsys.readouterr().err == "not read: bad.txt (it is not text (binary))\n"
 
 
 def test_moderate_reads_a_file_or_standard_input(

@@ -57,14 +57,13 @@ async def test_without_a_model_it_runs_or_says_why_not(name: str, capsys: pytest
 
 @pytest.mark.parametrize("name", NAMES)
 def test_it_is_exported_listed_and_documented(name: str) -> None:
-    """It has a factory, an entry for Studio, a README section with a diagram, and a changelog entry."""
+    """It has a factory, an entry for Studio, a page with a drawing and an example, and a changelog entry."""
     factory = f"create_{name}"
     assert factory in langgraph_parallel.__all__
     assert name in json.loads((ROOT / "langgraph.json").read_text())["graphs"]
-    readme = (ROOT / "README.md").read_text()
-    (section,) = [part for part in re.split(r"\n### ", readme) if f" = {factory}(" in part]
-    assert "```mermaid" in section
-    assert "```python" in section
+    page = (ROOT / "docs" / "patterns" / f"{name}.md").read_text()
+    assert f"![The graph: {page.splitlines()[0].removeprefix('# ')}](../drawings/{name}.svg)" in page
+    assert re.search(rf"```python\n[^`]* = {factory}\(", page)
     assert f"`{factory}`" in (ROOT / "CHANGELOG.md").read_text()
 
 

@@ -327,6 +327,14 @@ async def test_the_reason_is_the_check_that_tripped() -> None:
     assert (out["answer"], out["reason"]) == (None, "not about bombs")
 
 
+async def test_the_report_says_what_ended_a_withheld_answer() -> None:
+    """It has no completion policy that could have been reached."""
+    out = await create_guarded(worker=lambda message: SECRET, checks={"down": fails, "own": never}).ainvoke(
+        MESSAGE
+    )
+    assert out["run_report"].completion_reason == "withheld: check/down could not be decided"
+
+
 async def never(text: str) -> bool:
     """Hang."""
     await asyncio.Event().wait()

@@ -118,8 +118,8 @@ def test_no_page_needs_a_script() -> None:
     assert [page.name for page in PAGES if "```mermaid" in page.read_text(encoding="utf-8")] == []
 
 
-@pytest.mark.parametrize("source", sorted(drawings.CONCEPTS.glob("*.dot")), ids=lambda source: source.stem)
-def test_drawings_of_concepts_are_up_to_date(source: Path) -> None:
+@pytest.mark.parametrize("source", sorted(drawings.OTHERS.glob("*.dot")), ids=lambda source: source.stem)
+def test_drawings_of_other_pages_are_up_to_date(source: Path) -> None:
     """Their labels are those of the source; `python -m docsite.drawings` draws them."""
     labels = re.findall(r'label="([^"]+)"', source.read_text(encoding="utf-8"))
     svg = (drawings.FOLDER / f"{source.stem}.svg").read_text(encoding="utf-8")

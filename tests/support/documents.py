@@ -43,11 +43,16 @@ class Block(NamedTuple):
 
 
 def blocks(language: str | None = None) -> list[Block]:
-    """Return the blocks of all documents; those in one language if it is given."""
+    """Return the blocks of all documents but the generated reference; those in one language if it is given.
+
+    A block's `document` is its path below `docs/`, or `README.md`.
+    """
     found = []
-    for path in (ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))):
+    pages = [path for path in (ROOT / "docs").rglob("*.md") if "reference" not in path.parts]
+    for path in (ROOT / "README.md", *sorted(pages)):
+        name = path.relative_to(ROOT / "docs" if path in pages else ROOT).as_posix()
         for kind, code in re.findall(r"^```(\w*)\n(.*?)^```$", path.read_text(), re.DOTALL | re.MULTILINE):
-            found.append(Block(path.name, kind, code))
+            found.append(Block(name, kind, code))
     return [block for block in found if language in (None, block.language)]
 
 

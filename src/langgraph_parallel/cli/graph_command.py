@@ -2,13 +2,14 @@
 
 import json
 import sys
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from pydantic import BaseModel
 
 from langgraph_parallel.cli.checks import check_model_options, check_tracing, limit_fields, make_limits
 from langgraph_parallel.cli.exit_codes import OK
+from langgraph_parallel.cli.input.remarks import Remark, print_remarks, print_skipped
 from langgraph_parallel.cli.options import CallOptions, Format, Summary
 from langgraph_parallel.cli.signals import run_to_end, stoppable
 from langgraph_parallel.cli.writing import (
@@ -19,7 +20,7 @@ from langgraph_parallel.cli.writing import (
     write_text,
 )
 from langgraph_parallel.graphs.options import GraphOptions
-from langgraph_parallel.records import Branch, RunReport
+from langgraph_parallel.records import Branch, RunReport, Skipped
 from langgraph_parallel.report.run import run_markdown, run_summary
 from langgraph_parallel.report.wording import visible
 from langgraph_parallel.runtime.trace_options import check_level
@@ -62,6 +63,19 @@ class GraphCommand:
         level = check_level(options.trace and options.trace.value)
         check_tracing(level)
         return {"limits": limits, "trace": level, "trace_contents": options.trace_contents}
+
+    def report_reading(
+        self, remarks: Sequence[Remark], skipped: Sequence[Skipped] = (), unread: Collection[str] = ()
+    ) -> None:
+        """Print to standard error what was guessed, and what was not read.
+
+        Args:
+            remarks: on texts that were read; printed even with `--quiet`, as the result does not show them.
+            skipped: files that were left out; `--quiet` hides those that were left out on purpose.
+            unread: paths of the files in `skipped` that were to be read.
+        """
+        print_skipped([file for file in skipped if file.path in unread or not self._options.quiet])
+        print_remarks(remarks)
 
     def run(
         self, graph: Any, inputs: Mapping[str, Any], context: Mapping[str, Any] | None = None

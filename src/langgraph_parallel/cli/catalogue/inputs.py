@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from langgraph_parallel.cli.input.documents import read_documents, read_text
+from langgraph_parallel.cli.input.remarks import print_remarks, print_skipped
 from langgraph_parallel.cli.input.tables import read_table
 from langgraph_parallel.errors import UsageError
 from langgraph_parallel.runtime.graph import ParallelGraph
@@ -85,15 +86,20 @@ class InputForm:
     def _read_file(self, key: str, path: str) -> Any:
         """Read a file in the form that a key takes: texts by name where it takes several, else one text."""
         if path.lower().endswith(".json"):
-            return _parse_json(read_text(path, use="read"), path)
+            return _parse_json(_read_text(path), path)
         takes_several = self.takes(key, "object") or self.takes(key, "array")
         if takes_several and path.lower().endswith(_TABLES):
-            return read_table(path, None)
+            table = read_table(path, None)
+            print_remarks(table.remarks)
+            return table.texts
         if takes_several and path != "-":
-            return read_documents([path], use="read").texts
+            documents = read_documents([path], use="read")
+            print_remarks(documents.remarks)
+            print_skipped(documents.skipped)
+            return documents.texts
         if path != "-" and Path(path).is_dir():
             raise UsageError(f"{key}=@{path} is a folder, and {key} is one text; name a file")
-        return read_text(path, use="read")
+        return _read_text(path)
 
     def _joined(self, key: str, values: Sequence[Any]) -> Any:
         if len(values) == 1:
@@ -113,11 +119,17 @@ def read_input(path: Path) -> dict[str, Any]:
     Raises:
         UsageError: it cannot be read, or is not a JSON object.
     """
-    text = sys.stdin.read() if str(path) == "-" else read_text(str(path), use="read")
+    text = sys.stdin.read() if str(path) == "-" else _read_text(str(path))
     value = _parse_json(text, f"--input {path}")
     if not isinstance(value, dict):
         raise UsageError(f"--input {path} is not a JSON object; expected the keys of the input")
     return value
+
+
+def _read_text(path: str) -> str:
+    text, remarks = read_text(path, use="read")
+    print_remarks(remarks)
+    return text
 
 
 def _parse_json(text: str, where: str) -> Any:

@@ -15,7 +15,9 @@ from langgraph_parallel.cli.options import (
 
 PathsArgument = Annotated[
     list[str],
-    typer.Argument(metavar="DOCUMENT", help="Text, Markdown, HTML and PDF files, and folders of them."),
+    typer.Argument(
+        metavar="DOCUMENT", help="Text, Markdown, HTML, PDF and .docx files, and folders of them."
+    ),
 ]
 IncludeOption = Annotated[
     list[str] | None,
@@ -52,7 +54,7 @@ def brief(
     central sentences.
     """
     from langgraph_parallel.cli.graph_command import GraphCommand
-    from langgraph_parallel.cli.input.documents import print_skipped, read_documents
+    from langgraph_parallel.cli.input.documents import read_documents
     from langgraph_parallel.graphs.briefing import create_briefing
 
     command = GraphCommand(options)
@@ -60,7 +62,5 @@ def brief(
     arguments: Any = {} if language is None else {"language": language}
     graph = create_briefing(model=options.model, offline=options.offline, **shared, **arguments)
     documents = read_documents(paths, include=include or [], exclude=exclude or [], use="brief on")
-    result = command.run(graph, {"documents": documents.texts})
-    if not options.quiet:
-        print_skipped(documents.skipped)
-    return command.write(result, "briefing", format)
+    command.report_reading(documents.remarks, documents.skipped, documents.unread)
+    return command.write(command.run(graph, {"documents": documents.texts}), "briefing", format)

@@ -15,7 +15,9 @@ from langgraph_parallel.cli.options import (
 TableArgument = Annotated[
     str,
     typer.Argument(
-        metavar="FILE.csv", help="CSV or TSV file with a column of texts, or plain text with one per line."
+        metavar="FILE",
+        help="CSV file or spreadsheet with a column of texts, or text with one per line; - reads standard "
+        "input.",
     ),
 ]
 ColumnOption = Annotated[
@@ -23,8 +25,14 @@ ColumnOption = Annotated[
     typer.Option(
         "--column",
         metavar="NAME",
-        help="Column of the texts. Default: text, feedback, comment, message, review or body, or the only "
-        "column.",
+        help="Column of the texts. Default: one called text, feedback, comment, message, review, body or the "
+        "like, or the only one that can hold texts.",
+    ),
+]
+SheetOption = Annotated[
+    str | None,
+    typer.Option(
+        "--sheet", metavar="NAME", help="Sheet of a spreadsheet. Default: the first with a column of texts."
     ),
 ]
 DimensionsOption = Annotated[
@@ -44,6 +52,7 @@ TableFormatOption = Annotated[
 def feedback(
     path: TableArgument,
     column: ColumnOption = None,
+    sheet: SheetOption = None,
     dimensions: DimensionsOption = None,
     format: TableFormatOption = TableFormat.text,
     *,
@@ -71,7 +80,9 @@ def feedback(
         check_names(names, "--dimensions", known=DIMENSIONS)
     arguments: Any = {} if names is None else {"dimensions": names}
     graph = create_feedback(model=options.model, offline=options.offline, **shared, **arguments)
-    result = command.run(graph, {"texts": read_table(path, column)})
+    table = read_table(path, column, sheet)
+    command.report_reading(table.remarks)
+    result = command.run(graph, {"texts": table.texts})
     if format is TableFormat.csv and result["csv"] is not None:
         write_text(result["csv"], options.output)
         return report_failed_run(result["run_report"]) if result["run_report"].status == "failed" else OK

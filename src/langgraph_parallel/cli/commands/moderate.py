@@ -42,7 +42,8 @@ FailOnOption = Annotated[
     Gate | None,
     typer.Option(
         "--fail-on",
-        help="Exit with code 1 if the text is flagged; with needs_review, also if it needs review.",
+        help="Exit with code 1 if the text is flagged; with needs_review, also if it needs review, or "
+        "a part of it cannot be read.",
     ),
 ]
 
@@ -81,8 +82,10 @@ def moderate(
     graph = create_moderation(
         model=options.model, offline=options.offline, checks=chosen, region=region, **shared
     )
-    result = command.run(graph, {"text": read_text(path, use="moderate")})
+    text, remarks = read_text(path, use="moderate")
+    command.report_reading(remarks)
+    result = command.run(graph, {"text": text})
     code = command.write(result, "moderation", format)
-    status = result["status"]
-    is_failure = status == "flagged" or (status == "needs_review" and fail_on is Gate.needs_review)
+    needs_review = result["status"] == "needs_review" or any(remark.is_unread for remark in remarks)
+    is_failure = result["status"] == "flagged" or (needs_review and fail_on is Gate.needs_review)
     return FOUND if code == OK and fail_on is not None and is_failure else code

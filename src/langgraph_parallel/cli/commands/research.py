@@ -14,7 +14,9 @@ from langgraph_parallel.cli.options import (
 QuestionArgument = Annotated[str, typer.Argument(metavar="QUESTION", help="Question to answer.")]
 PathsArgument = Annotated[
     list[str] | None,
-    typer.Argument(metavar="FILE", help="Text, Markdown, HTML and PDF files to search, and folders of them."),
+    typer.Argument(
+        metavar="FILE", help="Text, Markdown, HTML, PDF and .docx files to search, and folders of them."
+    ),
 ]
 TopicsOption = Annotated[
     int, typer.Option("--max-topics", min=1, metavar="N", help="Maximum topics in one round.")
@@ -47,7 +49,7 @@ def research(
     """
     from langgraph_parallel.cli.checks import check_not_empty
     from langgraph_parallel.cli.graph_command import GraphCommand
-    from langgraph_parallel.cli.input.documents import print_skipped, read_documents
+    from langgraph_parallel.cli.input.documents import read_documents
     from langgraph_parallel.errors import UsageError
     from langgraph_parallel.graphs.research import create_research
 
@@ -64,7 +66,5 @@ def research(
         **shared,
     )
     files = read_documents(paths, use="search")
-    result = command.run(graph, {"question": question, "files": files.texts})
-    if not options.quiet:
-        print_skipped(files.skipped)
-    return command.write(result, "research", format)
+    command.report_reading(files.remarks, files.skipped, files.unread)
+    return command.write(command.run(graph, {"question": question, "files": files.texts}), "research", format)

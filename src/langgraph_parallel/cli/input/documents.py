@@ -1,35 +1,123 @@
-"""Documents as text: plain text, Markdown, HTML and PDF."""
+"""Documents as text: plain text, Markdown, HTML, PDF, .docx and spreadsheets."""
 
-import io
-import logging
 import sys
-from collections import Counter
 from collections.abc import Sequence
-from pathlib import Path, PurePath
+from pathlib import Path
+from types import TracebackType
+from typing import NamedTuple, Self
 
-from langgraph_parallel.cli.input.files import NOT_INCLUDED, Files, collect
-from langgraph_parallel.cli.input.html_text import html_text
-from langgraph_parallel.cli.input.reading import decode, read_bytes
+from langgraph_parallel.cli.input.confined import Confined
+from langgraph_parallel.cli.input.decoding import decode_text
+from langgraph_parallel.cli.input.files import collect, display_path, path_exists
+from langgraph_parallel.cli.input.formats import find_format
+from langgraph_parallel.cli.input.notes import Parsed, Sheet, Unreadable
+from langgraph_parallel.cli.input.reading import read_bytes
+from langgraph_parallel.cli.input.remarks import Remark
 from langgraph_parallel.errors import UsageError
+from langgraph_parallel.nodes.text.diff import readable
 from langgraph_parallel.records import Skipped
-from langgraph_parallel.report.wording import visible
 
-SUFFIXES = (".txt", ".text", ".md", ".markdown", ".rst", ".html", ".htm", ".pdf")
-_HTML_SUFFIXES = (".html", ".htm")
+SUFFIXES = (".txt", ".text", ".md", ".markdown", ".rst", ".html", ".htm", ".xhtml", ".pdf", ".docx")
+"""Names of the documents that are read below folders."""
+STANDARD_INPUT = "standard input"
 _MAX_BYTES = 50_000_000
-_MAX_LISTED = 10
-"""Maximum files of other kinds that are listed one by one, and maximum kinds."""
-_MAX_PAGES = 5_000
-_MISSING_EXTRA = "its format needs the extra: pip install 'langgraph-parallel[documents]'"
+_NO_TEXT = "it has no text"
 
 
-class _Unsuitable(Exception):
-    """A document without usable text; the message is the reason."""
+class Documents(NamedTuple):
+    """Texts by path as a person would write it.
+
+    Attributes:
+        texts: by path.
+        skipped: files that were left out, in the order in which they were found.
+        remarks: on texts that were read.
+        unread: paths of the files in `skipped` that were to be read, and could not be.
+    """
+
+    texts: dict[str, str]
+    skipped: list[Skipped]
+    remarks: list[Remark]
+    unread: frozenset[str] = frozenset()
+
+
+class DocumentReader:
+    """Reads documents, and keeps remarks on them."""
+
+    def __init__(self) -> None:
+        self.remarks: list[Remark] = []
+        self.unread: set[str] = set()
+        self._confined = Confined()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._confined.__exit__(kind, error, trace)
+
+    def read(self, path: Path) -> str | Skipped:
+        """Read the text of a file, or return why it has none."""
+        name = readable(display_path(path))
+        data = read_bytes(path, _MAX_BYTES)
+        if isinstance(data, Skipped):
+            self.unread.add(name)
+            return data
+        try:
+            return self.text_of(name, self.parse(data, path.suffix.lower()))
+        except Unreadable as error:
+            self.unread.add(name)
+            return Skipped(path=str(path), reason=str(error))
+
+    def read_input(self, name: str) -> Parsed:
+        """Read and parse a file, or standard input if the name is `-`.
+
+        Raises:
+            Unreadable: it has no text that can be read.
+        """
+        if name == "-":
+            return self.parse(read_standard_input(), "")
+        if not path_exists(Path(name)):
+            raise Unreadable("there is no such file; check the path")
+        data = read_bytes(Path(name), _MAX_BYTES)
+        if isinstance(data, Skipped):
+            raise Unreadable(data.reason)
+        return self.parse(data, Path(name).suffix.lower())
+
+    def parse(self, data: bytes, suffix: str) -> Parsed:
+        """Parse a document of any format.
+
+        Args:
+            data: the document.
+            suffix: of its name, in lower case; empty if it has none.
+
+        Raises:
+            Unreadable: it has no text that can be read.
+        """
+        if not data.strip():
+            raise Unreadable(_NO_TEXT)
+        kind = find_format(data, suffix)
+        parsed = decode_text(data) if kind == "text" else self._confined.parse(kind, data)
+        if not parsed.text.strip() and not parsed.sheets:
+            raise Unreadable(_NO_TEXT)
+        return parsed
+
+    def text_of(self, name: str, parsed: Parsed) -> str:
+        """Return the text of a document, and keep the remarks on it.
+
+        Raises:
+            Unreadable: there is no text in it.
+        """
+        text = _sheets_text(parsed.sheets) if parsed.sheets else parsed.text
+        if not text.strip():
+            raise Unreadable(_NO_TEXT)
+        self.remarks += [Remark(name, note.text, note.lost) for note in parsed.notes]
+        return text
 
 
 def read_documents(
     paths: Sequence[str], *, include: Sequence[str] = (), exclude: Sequence[str] = (), use: str = "read"
-) -> Files:
+) -> Documents:
     """Read documents, and those below folders.
 
     Args:
@@ -42,68 +130,49 @@ def read_documents(
         UsageError: a path does not exist or cannot be read, or no document was found.
     """
     included = list(include) or [f"*{suffix}" for suffix in SUFFIXES]
-    return collect(paths, include=included, exclude=exclude, read=read_document, use=use)
-
-
-def print_skipped(skipped: Sequence[Skipped]) -> None:
-    """Print to standard error which files were not read, and why.
-
-    Many files of other kinds, of which a folder may have thousands, are counted by suffix.
-    """
-    others = [item for item in skipped if item.reason == NOT_INCLUDED]
-    listed = skipped if len(others) <= _MAX_LISTED else [item for item in skipped if item not in others]
-    for item in listed:
-        print(visible(f"not read: {item.path} ({item.reason})"), file=sys.stderr)
-    if len(others) > _MAX_LISTED:
-        suffixes = Counter(PurePath(item.path).suffix or PurePath(item.path).name for item in others)
-        kinds = ", ".join(f"{number:,} {suffix}" for suffix, number in suffixes.most_common(_MAX_LISTED))
-        more = ", ..." if len(suffixes) > _MAX_LISTED else ""
-        print(visible(f"not read: {len(others):,} files of other kinds ({kinds}{more})"), file=sys.stderr)
+    with DocumentReader() as reader:
+        files = collect(paths, include=included, exclude=exclude, read=reader.read, use=use)
+        return Documents(files.texts, files.skipped, reader.remarks, frozenset(reader.unread))
 
 
 def read_document(path: Path) -> str | Skipped:
-    """Read the text of a document; the pages of a PDF are separated by form feeds."""
-    data = read_bytes(path, _MAX_BYTES)
-    if isinstance(data, Skipped):
-        return data
-    suffix = path.suffix.lower()
-    is_pdf = suffix == ".pdf" or data.startswith(b"%PDF-")
-    try:
-        if is_pdf:
-            return _pdf_text(data)
-        return html_text(data) if suffix in _HTML_SUFFIXES else decode(path, data)
-    except ModuleNotFoundError:
-        return Skipped(path=str(path), reason=_MISSING_EXTRA)
-    except _Unsuitable as error:
-        return Skipped(path=str(path), reason=str(error))
-    except Exception as error:  # parsers raise errors of all kinds on broken files
-        cause = f": {str(error).splitlines()[0]}" if str(error).strip() else ""
-        return Skipped(path=str(path), reason=f"cannot be read as {'PDF' if is_pdf else 'HTML'}{cause}")
+    """Read the text of one document; the pages of a PDF are separated by form feeds."""
+    with DocumentReader() as reader:
+        return reader.read(path)
 
 
-def read_text(path: str, *, use: str) -> str:
-    """Read one document, or standard input if the path is `-`.
+def read_text(path: str, *, use: str) -> tuple[str, list[Remark]]:
+    """Read one document, or standard input if the path is `-`, with remarks on it.
 
     Raises:
         UsageError: it cannot be read, or has no text.
     """
-    name = "standard input" if path == "-" else path
-    content = sys.stdin.read() if path == "-" else read_document(Path(path))
-    if isinstance(content, Skipped):
-        raise UsageError(f"cannot {use} {name}: {content.reason}")
-    if not content.strip():
-        raise UsageError(f"cannot {use} {name}: it has no text")
-    return content
+    name = STANDARD_INPUT if path == "-" else path
+    with DocumentReader() as reader:
+        try:
+            return reader.text_of(name, reader.read_input(path)), reader.remarks
+        except Unreadable as error:
+            raise UsageError(f"cannot {use} {name}: {error}") from None
 
 
-def _pdf_text(data: bytes) -> str:
-    from pypdf import PdfReader
+def read_standard_input() -> bytes:
+    """Read standard input.
 
-    logging.getLogger("pypdf").setLevel(logging.CRITICAL)  # the reason already reports broken files
-    pages = PdfReader(io.BytesIO(data)).pages
-    if len(pages) > _MAX_PAGES:
-        raise _Unsuitable(f"more than {_MAX_PAGES:,} pages")
-    text = "\f".join(page.extract_text() for page in pages)
-    if not text.strip():
-        raise _Unsuitable("no text in the PDF")
-    return text
+    Raises:
+        Unreadable: it is too large.
+    """
+    stream = getattr(sys.stdin, "buffer", None)  # not in all replacements of it
+    data: bytes = stream.read(_MAX_BYTES + 1) if stream else sys.stdin.read().encode(errors="replace")
+    if len(data) > _MAX_BYTES:
+        raise Unreadable(f"it is larger than {_MAX_BYTES:,} bytes")
+    return data
+
+
+def _sheets_text(sheets: Sequence[Sheet]) -> str:
+    """Return the cells of a workbook as text: a heading for each sheet, a line for each row."""
+    lines: list[str] = []
+    for sheet in sheets:
+        rows = [" | ".join(" ".join(cell.split()) for cell in row).strip(" |") for row in sheet.rows]
+        rows = [row for row in rows if row]
+        lines += [f"# {sheet.name}", *rows] if len(sheets) > 1 and rows else rows
+    return "".join(f"{line}\n" for line in lines)

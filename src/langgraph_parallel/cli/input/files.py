@@ -10,13 +10,12 @@ from pathspec import GitIgnoreSpec
 
 from langgraph_parallel.cli.input.ignores import Ignores
 from langgraph_parallel.cli.input.reading import read_source
+from langgraph_parallel.cli.input.remarks import NOT_INCLUDED
 from langgraph_parallel.errors import UsageError
 from langgraph_parallel.nodes.text.diff import readable
 from langgraph_parallel.records import Skipped
 from langgraph_parallel.reducers.findings.source_code import is_code, is_source
 
-NOT_INCLUDED = "not included"
-"""The reason to skip files that no pattern includes."""
 _FOREIGN_FOLDERS = frozenset(
     {".git", ".hg", ".svn", "__pycache__", "node_modules", ".venv", "venv", ".tox", ".mypy_cache"}
 )

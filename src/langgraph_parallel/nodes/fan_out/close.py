@@ -156,8 +156,9 @@ def why_ended(branches: list[Branch], policy: Completion | None, stopped: str = 
     """Return why a fan-out ended: all branches finished, or what ended some of them at any level."""
     if stopped:
         return stopped
-    if any(branch.ended_by == "completion" for branch in branches):
-        return f"{policy} was reached"
+    early = [branch for branch in branches if branch.ended_by == "completion"]
+    if early:  # without a policy it was a graph that ends its own branches, such as a guarded answer
+        return early[0].error or "" if policy is None else f"{policy} was reached"
     causes = {branch.ended_by: branch.error or "" for branch in _at_all_levels(branches)}
     for cause in ("drain", "budget", "deadline"):
         if cause in causes:

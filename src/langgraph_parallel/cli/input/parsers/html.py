@@ -2,7 +2,11 @@
 
 import re
 from collections import Counter
+from html.parser import HTMLParser
 from typing import TYPE_CHECKING
+
+from langgraph_parallel.cli.input.decoding import decode_text
+from langgraph_parallel.cli.input.notes import Parsed, Unreadable
 
 if TYPE_CHECKING:
     from bs4 import BeautifulSoup, Tag
@@ -25,22 +29,62 @@ _WITHIN_SITE = re.compile(r"^(?!\w+://|mailto:)")
 _SPACE = re.compile(r"[ \t\r\n\f]+")
 _ITEM, _BREAK, _MARGIN = "\x1d", "\x1e", "\x1f"
 """Stand for a list item, a line break, and the end of a block; HTML cannot have these characters."""
-_CONTROLS = b"\x1d\x1e\x1f"
+_CONTROLS = dict.fromkeys(map(ord, (_ITEM, _BREAK, _MARGIN)))
 _MARGINS = re.compile(rf"[ {_BREAK}]*{_MARGIN}[ {_BREAK}{_MARGIN}]*")
 _ITEM_MARK = re.compile(rf"\s*{_ITEM}[\s{_ITEM}]*")
 _BETWEEN_ITEMS = re.compile(r"(?m)^(- [^\n]*)\n\n(?=- )")
 _CELL_SPACE = re.compile(rf"[\s|{_ITEM}{_BREAK}{_MARGIN}]+")
+_DECLARED = re.compile(
+    rb"""<\?xml[^>]{0,100}?encoding\s*=\s*["']([\w.:-]{1,40})|<meta[^>]{0,300}?charset\s*=\s*["']?\s*([\w.:-]{1,40})""",
+    re.IGNORECASE,
+)
+_MAX_DEPTH = 5_000
+_VOID = frozenset("area base br col embed hr img input link meta param source track wbr".split())  # noqa: SIM905
 _NOT_DATA = ("table", "pre", "p", "ul", "ol", "h1", "h2", "h3")
 
 
-def html_text(data: bytes) -> str:
-    """Return the text of a page: what it shows, block by block, without menus, scripts and images."""
+def html_text(data: bytes) -> Parsed:
+    """Return the text of a page: what it shows, block by block, without menus, scripts and images.
+
+    Raises:
+        Unreadable: its encoding cannot be told.
+    """
     from bs4 import BeautifulSoup
 
-    data = data.translate(None, _CONTROLS)
-    return _text(BeautifulSoup(data, "html.parser"), menus=False) or _text(
-        BeautifulSoup(data, "html.parser"), menus=True
+    declared = _DECLARED.search(data[:4096])
+    decoded = decode_text(data, (declared[1] or declared[2]).decode("ascii") if declared else None)
+    markup = decoded.text.translate(_CONTROLS)
+    _check_depth(markup)
+    text = _text(BeautifulSoup(markup, "html.parser"), menus=False) or _text(
+        BeautifulSoup(markup, "html.parser"), menus=True
     )
+    return Parsed(text, decoded.notes)
+
+
+class _Depth(HTMLParser):
+    """Counts elements in each other, without a tree."""
+
+    depth = deepest = 0
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        """Go into an element."""
+        if tag not in _VOID:
+            self.depth += 1
+            self.deepest = max(self.deepest, self.depth)
+
+    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        """Pass an empty element."""
+
+    def handle_endtag(self, tag: str) -> None:
+        """Go out of an element."""
+        self.depth -= tag not in _VOID and self.depth > 0
+
+
+def _check_depth(markup: str) -> None:
+    counter = _Depth()
+    counter.feed(markup)
+    if counter.deepest > _MAX_DEPTH:  # each mark at the end of an element takes a walk to its depth
+        raise Unreadable(f"its tags are nested more than {_MAX_DEPTH:,} deep")
 
 
 def _text(soup: "BeautifulSoup", *, menus: bool) -> str:

@@ -1,0 +1,52 @@
+"""What commands say of the documents that they read."""
+
+import sys
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import PurePath
+from typing import NamedTuple
+
+from langgraph_parallel.records import Skipped
+from langgraph_parallel.report.wording import visible
+
+NOT_INCLUDED = "not included"
+"""The reason to skip files that no pattern includes."""
+_MAX_LISTED = 10
+"""Maximum files of other kinds that are listed one by one, and maximum kinds."""
+
+
+class Remark(NamedTuple):
+    """What a person has to know about a document that was read, or why it was not.
+
+    Attributes:
+        name: path of the document, or `standard input`.
+        text: of the remark.
+        is_unread: whether the document, or a part of it, was not read.
+    """
+
+    name: str
+    text: str
+    is_unread: bool = False
+
+
+def print_skipped(skipped: Sequence[Skipped]) -> None:
+    """Print to standard error which files were not read, and why.
+
+    Many files of other kinds, of which a folder may have thousands, are counted by suffix.
+    """
+    others = [item for item in skipped if item.reason == NOT_INCLUDED]
+    listed = skipped if len(others) <= _MAX_LISTED else [item for item in skipped if item not in others]
+    for item in listed:
+        print(visible(f"not read: {item.path} ({item.reason})"), file=sys.stderr)
+    if len(others) > _MAX_LISTED:
+        suffixes = Counter(PurePath(item.path).suffix or PurePath(item.path).name for item in others)
+        kinds = ", ".join(f"{number:,} {suffix}" for suffix, number in suffixes.most_common(_MAX_LISTED))
+        more = ", ..." if len(suffixes) > _MAX_LISTED else ""
+        print(visible(f"not read: {len(others):,} files of other kinds ({kinds}{more})"), file=sys.stderr)
+
+
+def print_remarks(remarks: Sequence[Remark]) -> None:
+    """Print to standard error what was guessed, and what of a document was not read."""
+    for remark in remarks:
+        kind = "not all is read" if remark.is_unread else "note"
+        print(visible(f"{kind}: {remark.name}: {remark.text}"), file=sys.stderr)
