@@ -213,10 +213,10 @@ def test_a_report_shows_paths_below_the_argument_and_json_those_of_the_record(
     }
 
 
-def test_the_settings_are_in_the_readme() -> None:
+def test_the_settings_are_in_the_guide() -> None:
     """Each key of the table is documented."""
-    readme = (Path(__file__).parents[2] / "README.md").read_text()
-    assert all(f"`{key}`" in readme for key in KEYS)
+    guide = (Path(__file__).parents[2] / "docs" / "guides" / "command-line.md").read_text()
+    assert all(f"`{key}`" in guide for key in KEYS)
 
 
 def test_a_resumed_run_reports_as_it_began() -> None:

@@ -50,6 +50,21 @@ def test_help_has_a_short_form(name: str, capsys: pytest.CaptureFixture[str]) ->
     assert shown[0] == shown[1]
 
 
+@pytest.mark.parametrize("name", NAMES)
+def test_options_that_commands_share_have_the_same_short_forms(
+    name: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Wherever an option with a short form occurs, it has that form."""
+    short = {"--format": "-f", "--output": "-o", "--quiet": "-q", "--model": "-m", "--concurrency": "-j"}
+    assert run([name, "--help"]) == 0
+    words = capsys.readouterr().out.replace(",", "").split()
+    for option, form in short.items():
+        assert all(
+            words[i - 1] == form for i, word in enumerate(words) if word == option and words[i - 1][0] == "-"
+        )
+        assert (option in words) <= (form in words), option
+
+
 @pytest.mark.parametrize("columns", [40, 60, 80, 200])
 @pytest.mark.parametrize("name", ["", *NAMES])
 def test_help_is_never_cut(

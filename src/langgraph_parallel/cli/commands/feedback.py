@@ -11,6 +11,7 @@ from langgraph_parallel.cli.options import (
     spell_out,
     split_names,
 )
+from langgraph_parallel.cli.panels import OUTPUT_PANEL
 
 TableArgument = Annotated[
     str,
@@ -44,7 +45,13 @@ DimensionsOption = Annotated[
     ),
 ]
 TableFormatOption = Annotated[
-    TableFormat, typer.Option("--format", help="Format of the result; csv has one row per text.")
+    TableFormat,
+    typer.Option(
+        "--format",
+        "-f",
+        help="Format of the result; csv has one row per text.",
+        rich_help_panel=OUTPUT_PANEL,
+    ),
 ]
 
 
