@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 ROOT = Path(__file__).parents[2]
-LANGUAGES = {"python", "shell", "text", "mermaid", "yaml"}
-"""What blocks are in: `text` is output of a command, `mermaid` a drawing, `yaml` for pre-commit."""
+LANGUAGES = {"python", "shell", "text", "yaml"}
+"""What blocks are in: `text` is output of a command, `yaml` for pre-commit."""
 _INSTALLED = """
 import sys
 from importlib.metadata import metadata, requires, version
