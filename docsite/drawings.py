@@ -39,6 +39,13 @@ def graphs() -> dict[str, Any]:
     return {name: found for name, found in vars(studio).items() if isinstance(found, Pregel)}
 
 
+def embedded() -> dict[str, Any]:
+    """Return the graphs of users, with one of ours inside, that are drawn."""
+    from examples import embedding
+
+    return {"embedding": embedding.agent().compile()}
+
+
 def as_dot(graph: Any) -> str:
     """Return a graph in Graphviz's language: nested graphs in frames, fans of `Send`s dashed."""
     drawn = graph.get_graph(xray=True)
@@ -83,7 +90,7 @@ def nodes_in(svg: str) -> set[str]:
 def main() -> None:
     """Write all drawings."""
     FOLDER.mkdir(parents=True, exist_ok=True)
-    for name, graph in graphs().items():
+    for name, graph in (graphs() | embedded()).items():
         (FOLDER / f"{name}.svg").write_text(draw(graph), encoding="utf-8")
     for source in sorted(CONCEPTS.glob("*.dot")):
         (FOLDER / f"{source.stem}_idea.svg").write_text(draw_concept(source), encoding="utf-8")
