@@ -8,7 +8,6 @@ of its thread repeats only what had not finished.
 
 import asyncio
 from pathlib import Path
-from typing import Any
 
 from langchain_core.runnables import RunnableConfig
 from langgraph.checkpoint.sqlite.aio import AsyncSqliteSaver
@@ -62,7 +61,6 @@ async def main(database: str = ":memory:") -> str:
     async with AsyncSqliteSaver.from_conn_string(database) as checkpointer:
         graph = agent().compile(checkpointer=checkpointer)
         inputs: Change = {"author": "ada"}
-        update: dict[str, Any]
         async for place, update in graph.astream(inputs, config, stream_mode="updates", subgraphs=True):
             print("  " * len(place) + ", ".join(update))
             if "decide" in update:
