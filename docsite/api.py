@@ -20,6 +20,7 @@ _NAMESPACES = {
     "synthesize": "Synthesizers",
     "media": "Pictures and PDFs in prompts",
     "report": "Reports",
+    "testing": "Test your own graph",
 }
 """Public modules, with the titles of their pages."""
 

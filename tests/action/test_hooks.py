@@ -69,15 +69,15 @@ def test_nothing_is_kept_of_a_hook(capsys: pytest.CaptureFixture[str]) -> None:
     assert "[]" in capsys.readouterr().out
 
 
-def test_the_readme_says_how_to_use_the_hooks() -> None:
+def test_the_guide_says_how_to_use_the_hooks() -> None:
     """It names both, and its other arguments are taken, too."""
     (block,) = blocks("yaml")
     (repository,) = yaml.safe_load(block.code)["repos"]
     assert [configured["id"] for configured in repository["hooks"]] == [FILES]
     assert LINES in block.code
-    readme = (ROOT / "README.md").read_text()
-    (args,) = re.findall(r"`args: (\[.*?\])`", readme)
-    (packages,) = re.findall(r"`additional_dependencies: (\[.*?\])`", readme)
+    guide = (ROOT / "docs" / "guides" / "command-line.md").read_text()
+    (args,) = re.findall(r"`args: (\[.*?\])`", guide)
+    (packages,) = re.findall(r"`additional_dependencies: (\[.*?\])`", guide)
     assert set(HOOKS[FILES]["additional_dependencies"]) < set(yaml.safe_load(packages))
     write({"a.py": "import hashlib\n\nprint(hashlib.md5(input().encode()))\n", "b.py": CLEAN})
     assert hook(FILES, "b.py", args=yaml.safe_load(args)) == 0

@@ -2,7 +2,7 @@
 
     with ModelServer() as server:
         server.on("Is it safe?", Reply(json={"choice": "yes"}))
-        server.on("#2", Reply(status=500))
+        server.on("voter 2", Reply(status=500))
         ...
         assert server.most_in_flight == 3
 
