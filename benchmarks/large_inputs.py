@@ -129,8 +129,24 @@ def run(case: Case, text: str) -> tuple[float, float, int]:
     return cpu, after.ru_maxrss / 1024, process.stdout.count(b"\n")
 
 
+def measure(name: str, megabytes: float) -> None:
+    """Run a case in this process's only child, and print what it took as cells of a table.
+
+    Raises:
+        SystemExit: the command failed.
+    """
+    case, size = CASES[name], int(megabytes * 1e6)
+    text = generate(case, min(size, MAX_SOURCE) if case.ending == "py" else size)
+    cpu, memory, lines = run(case, text)
+    print(f"{len(text) / 1e6:>6.1f} {cpu:>7.1f} {memory:>7.0f} {lines:>9,}")
+
+
 def main() -> None:
-    """Print CPU, peak memory and the length of the report of each case, at half the size and the whole."""
+    """Print CPU, peak memory and the length of the report of each case, at half the size and the whole.
+
+    Raises:
+        SystemExit: a command failed; the others are measured first.
+    """
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
@@ -139,19 +155,19 @@ def main() -> None:
     parser.add_argument("names", metavar="NAME", nargs="*", help=f"of {', '.join(CASES)}; by default all")
     arguments = parser.parse_args()
     if arguments.one:
-        case = CASES[arguments.one]
-        size = int(arguments.megabytes * 1e6)
-        text = generate(case, min(size, MAX_SOURCE) if case.ending == "py" else size)
-        cpu, memory, lines = run(case, text)
-        print(f"{len(text) / 1e6:.1f} MB {cpu:.1f} s {memory:.0f} MB {lines} lines", end="; ")
+        measure(arguments.one, arguments.megabytes)
         return
+    print(f"{'command':<26} {'MB':>6} {'CPU s':>7} {'peak MB':>7} {'lines':>9}")
+    failed = []
     for name in arguments.names or CASES:
-        print(f"{name}:", end=" ", flush=True)
         for megabytes in (arguments.megabytes / 2, arguments.megabytes):
             # In a process of its own: the peak of all children is one number.
             module = [sys.executable, "-m", "benchmarks.large_inputs", "--one", name]
-            subprocess.run([*module, "--megabytes", str(megabytes)], check=True)
-        print(flush=True)
+            print(f"{name:<26}", end=" ", flush=True)
+            if subprocess.run([*module, "--megabytes", str(megabytes)], check=False).returncode:
+                failed.append(f"{name} of {megabytes} MB")
+    if failed:
+        raise SystemExit(f"failed: {', '.join(failed)}")
 
 
 if __name__ == "__main__":

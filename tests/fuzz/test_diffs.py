@@ -4,16 +4,18 @@ import difflib
 import time
 from collections import Counter
 from collections.abc import Callable, Sequence
+from functools import partial
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from langgraph_parallel.errors import InputError
 from langgraph_parallel.nodes.text.diff import parts_under_review, read_diff, without
 from langgraph_parallel.records import Skipped
+from tests.support.fuzzing import fuzz
 
-FUZZED = settings(max_examples=400, deadline=None)
+fuzzed = partial(fuzz, examples=400)
 CODE = st.lists(
     st.sampled_from(["", "x = 1", "    y", "-- a", "++ b", "@@ -1 +1 @@", "\tz\r", "é"]), max_size=9
 )
@@ -61,12 +63,12 @@ def read(text: str) -> tuple[Counter[str], list[Skipped]]:
     return new, skipped
 
 
-@FUZZED
 @given(
     st.lists(LINES, max_size=40),
     st.sampled_from(["\n", "\r\n"]),
     st.dictionaries(NAMES, st.text(max_size=30)),
 )
+@fuzzed
 def test_any_text_gives_a_result_or_one_clear_error(
     lines: list[str], end: str, files: dict[str, str]
 ) -> None:
@@ -80,18 +82,18 @@ def test_any_text_gives_a_result_or_one_clear_error(
     assert read(rest)[0] == read(text)[0]
 
 
-@FUZZED
 @given(
     st.text(max_size=200)
     | st.binary(max_size=200).map(lambda octets: octets.decode(errors="surrogateescape"))
 )
+@fuzzed
 def test_text_that_is_no_diff_is_no_surprise(text: str) -> None:
     """Bytes that are not UTF-8, controls and separators included."""
     read(text)
 
 
-@FUZZED
 @given(NAMES, CODE, CODE, st.integers(0, 3), st.data())
+@fuzzed
 def test_a_damaged_diff_loses_no_new_line_in_silence(
     name: str, old: list[str], new: list[str], context: int, data: st.DataObject
 ) -> None:
@@ -120,11 +122,11 @@ def test_a_damaged_diff_loses_no_new_line_in_silence(
         assert written - reviewed == Counter()
 
 
-@FUZZED
 @given(
     st.lists(st.tuples(NAMES, CODE, CODE), min_size=1, max_size=4, unique_by=lambda item: item[0]),
     st.integers(0, 3),
 )
+@fuzzed
 def test_a_whole_diff_is_read_whole(files: list[tuple[str, list[str], list[str]]], context: int) -> None:
     """The numbers of new lines are those of the file after the change, and nothing is left over."""
     text = "".join(f"{line}\n" for item in files for line in diff_of(*item, context))

@@ -1,8 +1,9 @@
 """Documents of any content: a text or one clear reason, in bounded time and memory."""
 
 from collections.abc import Callable
+from functools import partial
 
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from langgraph_parallel.cli.input.confined_worker import parse
@@ -11,8 +12,9 @@ from langgraph_parallel.cli.input.documents import DocumentReader
 from langgraph_parallel.cli.input.formats import find_format
 from langgraph_parallel.cli.input.notes import Parsed, Unreadable
 from tests.cli.office import docx, paragraph, pdf, xlsx
+from tests.support.fuzzing import fuzz
 
-SETTINGS = settings(max_examples=200, deadline=10_000, suppress_health_check=[HealthCheck.too_slow])
+fuzzed = partial(fuzz, examples=200, deadline=10_000)
 SAMPLES = {
     "pdf": pdf("One line", None, "Another"),
     "docx": docx(paragraph("Report", "Heading1") + paragraph("text")),
@@ -84,38 +86,38 @@ def damaged(draw: st.DrawFn, sample: bytes) -> bytes:
     return bytes(data)
 
 
-@SETTINGS
 @given(
     st.binary(max_size=600), st.sampled_from([None, "utf-8", "shift_jis", "iso-2022-jp", "utf-16", "no such"])
 )
+@fuzzed
 def test_any_bytes_are_decoded_or_refused(data: bytes, declared: str | None) -> None:
     """There is no other exception than the one that has a reason."""
     check(decode_text, data, declared)
 
 
-@SETTINGS
 @given(
     st.binary(max_size=60),
     suffixes,
     st.sampled_from([b"", b"PK\x03\x04", b"%PDF-1.4", b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"]),
 )
+@fuzzed
 def test_any_format_is_told(data: bytes, suffix: str, start: bytes) -> None:
     """Whatever follows the mark of a format."""
     check(lambda: Parsed(find_format(start + data, suffix)))
 
 
-@SETTINGS
 @given(st.lists(st.sampled_from(_TAGS), max_size=80).map("".join))
+@fuzzed
 def test_any_html_is_read(markup: str) -> None:
     """HTML has no faults that readers mind."""
     for data in (markup.encode(), markup.encode("utf-16")):
         assert check(parse, "html", data) in ("", "it is not text (binary)")
 
 
-@SETTINGS
 @given(
     st.sampled_from(sorted(SAMPLES)).flatmap(lambda kind: st.tuples(st.just(kind), damaged(SAMPLES[kind])))
 )
+@fuzzed
 def test_damaged_documents_are_read_or_refused(sample: tuple[str, bytes]) -> None:
     """Parsers raise errors of all kinds; a person gets a reason."""
     check(parse, *sample)

@@ -1,15 +1,17 @@
 """Tables of any content: texts or one clear error, in bounded time."""
 
 import tempfile
+from functools import partial
 from pathlib import Path
 
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from langgraph_parallel.cli.input.tables import read_table
 from langgraph_parallel.errors import UsageError
+from tests.support.fuzzing import fuzz
 
-SETTINGS = settings(max_examples=400, deadline=5000, suppress_health_check=[HealthCheck.too_slow])
+fuzzed = partial(fuzz, examples=400, deadline=5_000)
 _PIECES = [
     *",;\t|\"'\n\r\\ #^\0\ufeff\u2028\x0c\x01",
     "id",
@@ -52,8 +54,8 @@ def check_read(name: str, data: bytes, column: str | None = None) -> dict[str, s
     return table.texts
 
 
-@SETTINGS
 @given(names, tables, st.sampled_from([None, "comment", "no such"]))
+@fuzzed
 def test_any_table_is_read_or_refused(name: str, data: bytes, column: str | None) -> None:
     """There is no other exception than the one that a person reads."""
     check_read(name, data, column)
@@ -64,13 +66,13 @@ fields = st.text(st.characters(exclude_categories=["Cs", "Cc", "Zl", "Zp"]), min
 )
 
 
-@SETTINGS
 @given(
     st.lists(fields, min_size=1, max_size=6),
     st.sampled_from(",;\t|"),
     st.sampled_from(["\n", "\r\n", "\r"]),
     st.sampled_from(["utf-8", "utf-8-sig", "utf-16", "utf-32"]),
 )
+@fuzzed
 def test_no_text_is_lost(rows: list[str], delimiter: str, end: str, encoding: str) -> None:
     """A table that is written by the rules is read as it was written, in every dialect."""
     quoted = ['"{}"'.format(text.replace('"', '""')) for text in rows]
@@ -79,8 +81,8 @@ def test_no_text_is_lost(rows: list[str], delimiter: str, end: str, encoding: st
     assert texts == {f"n{number}": text for number, text in enumerate(rows)}
 
 
-@SETTINGS
 @given(st.lists(texts, min_size=1, max_size=8))
+@fuzzed
 def test_no_row_without_quotes_is_cut(rows: list[str]) -> None:
     """Whatever delimiters are in a row, all of its text is kept."""
     rows = ["".join(c for c in row if c not in "\"'\r\n\0\ufeff\\") for row in rows]

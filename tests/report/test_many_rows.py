@@ -1,6 +1,16 @@
 """Reports of many hits and of many texts: short for people, complete as data."""
 
-from langgraph_parallel.records import CheckOutcome, Feedback, FeedbackRow, Moderation, Span
+from langgraph_parallel.records import (
+    Briefing,
+    CheckOutcome,
+    Citation,
+    Digest,
+    Feedback,
+    FeedbackRow,
+    Moderation,
+    Span,
+)
+from langgraph_parallel.report.briefing import briefing_markdown
 from langgraph_parallel.report.feedback import feedback_markdown
 from langgraph_parallel.report.moderation import moderation_markdown
 
@@ -45,3 +55,38 @@ def test_many_texts_are_counted() -> None:
     assert "# Feedback: 10,000 texts" in report
     assert "9,975 more texts; the CSV and JSON reports have all." in report
     assert "9,800 more texts; the CSV and JSON reports have all." in report
+
+
+def briefing(documents: int) -> Briefing:
+    """Return a briefing on documents of three points each."""
+    names = [f"notes-{number}.md" for number in range(documents)]
+    digests = []
+    for name in names:
+        place = Citation(document=name, start=0, end=6, line=1, quote="A fact")
+        digests.append(Digest(document=name, points=["A fact."] * 3, citations=[place] * 3))
+    return Briefing(
+        summary="Facts.",
+        themes=[],
+        contradictions=[],
+        digests=digests,
+        documents=names,
+        missing=[],
+        uncited=[],
+        unsupported=[],
+    )
+
+
+def test_few_documents_are_all_shown() -> None:
+    """A briefing on 25 documents has the points of each of them."""
+    report = briefing_markdown(briefing(25))
+    assert report.count("A fact.") == 75
+    assert "the JSON report" not in report
+
+
+def test_points_of_many_documents_are_counted() -> None:
+    """A briefing on 1,000 documents shows the first ones, counts the rest, and names all."""
+    report = briefing_markdown(briefing(1000))
+    assert len(report.splitlines()) < 200
+    assert report.count("A fact.") == 75
+    assert "2,925 points of 975 more documents; the JSON report has all." in report
+    assert all(f"notes-{number}.md" in report for number in range(1000))

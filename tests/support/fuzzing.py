@@ -25,10 +25,17 @@ P = ParamSpec("P")
 T = TypeVar("T")
 
 
-def fuzz(target: Callable[P, None]) -> Callable[P, None]:
+def fuzz(
+    target: Callable[P, None], *, examples: int = _EXAMPLES, deadline: int | None = None
+) -> Callable[P, None]:
     """Bound a fuzz target: a fixed number of inputs, or `FUZZ_SECONDS` of random ones.
 
     Applied below `@given`.
+
+    Args:
+        target: the test.
+        examples: number of inputs without `FUZZ_SECONDS`.
+        deadline: milliseconds for each input; None for no limit.
     """
     ends: list[float] = []
 
@@ -41,9 +48,9 @@ def fuzz(target: Callable[P, None]) -> Callable[P, None]:
         target(*args, **kwargs)
 
     return settings(
-        max_examples=int(SECONDS * _EXAMPLES_A_SECOND) if SECONDS else _EXAMPLES,
+        max_examples=int(SECONDS * _EXAMPLES_A_SECOND) if SECONDS else examples,
         derandomize=not SECONDS,
-        deadline=None,
+        deadline=deadline,
         suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
     )(bounded)
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence, Set
 from functools import cache
 from typing import Any
 
-from langgraph_parallel.offline.personal_data import personal_data
+from langgraph_parallel.offline.personal_data import find_places
 from langgraph_parallel.reducers.text.languages import detect_languages, stop_words, words_of
 from langgraph_parallel.reducers.text.similarity import terms
 
@@ -140,7 +140,7 @@ def entities(texts: Sequence[str]) -> list[dict[str, Any]]:
             for kind, pattern in _ENTITIES.items()
             for match in pattern.finditer(text)
         ]
-        found += [{"kind": span.kind, "name": span.text} for span in personal_data(text)]
+        found += [{"kind": kind, "name": text[start:end]} for start, end, kind in find_places(text)]
         rows.append({"entities": found})
     return rows
 

@@ -129,10 +129,9 @@ def with_texts(value: Any) -> Any:
         UsageError: no enclosing run is loaded that holds the texts.
     """
     if isinstance(value, dict) and value.keys() == {_THIN, "excerpts"}:
-        restored = {"": value[_THIN]}
-        for path, digest, start, end in value["excerpts"]:
-            restored = _put(restored, path, _text(digest, start, end))
-        return restored[""]
+        excerpts = value["excerpts"]
+        texts = [(path, _text(digest, start, end)) for path, digest, start, end in excerpts]
+        return _put({"": value[_THIN]}, texts)[""]
     return value
 
 
@@ -215,9 +214,9 @@ def _cut(value: Any, path: Path, find: Find, found: list[Excerpt]) -> Any:
 
 def _restored(section: Section, excerpts: Iterable[Sequence[Any]]) -> Section:
     """Return a section with its texts put back."""
-    for path, digest, start, end in excerpts:
-        section = _put(section, path, _text(digest, start, end))
-    return section
+    texts = [(path, _text(digest, start, end)) for path, digest, start, end in excerpts]
+    restored: Section = _put(section, texts) if texts else section
+    return restored
 
 
 def _text(digest: str, start: int, end: int) -> str:
@@ -231,13 +230,21 @@ def _text(digest: str, start: int, end: int) -> str:
     return source.text[start:end]
 
 
-def _put(value: Any, path: Path, text: str) -> Any:
-    """Return a copy of a value with a text at a path in it."""
-    key, *rest = path
-    if isinstance(value, BaseModel):
-        return value.model_copy(
-            update={str(key): _put(getattr(value, str(key)), rest, text) if rest else text}
-        )
+def _put(value: Any, texts: Iterable[tuple[Path, str]]) -> Any:
+    """Return a copy of a value with texts at paths in it; a list of very many texts is copied once."""
+    within: dict[str | int, list[tuple[Path, str]]] = {}
+    changed: dict[Any, Any] = {}
+    for (key, *rest), text in texts:
+        if rest:
+            within.setdefault(key, []).append((rest, text))
+        else:
+            changed[key] = text
+    is_record = isinstance(value, BaseModel)
+    for key, deeper in within.items():
+        changed[key] = _put(getattr(value, str(key)) if is_record else value[key], deeper)
+    if is_record:
+        return value.model_copy(update=changed)
     copied: Any = dict(value) if isinstance(value, dict) else list(value)
-    copied[key] = _put(copied[key], rest, text) if rest else text
+    for key, one in changed.items():
+        copied[key] = one
     return copied

@@ -1,6 +1,8 @@
 """Outcomes of checks: read from branches, merged over the parts of a text, and summed up."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from heapq import merge
+from itertools import repeat
 from typing import Any, Literal
 
 from pydantic import ValidationError
@@ -13,6 +15,8 @@ _BY_SEVERITY: Sequence[CheckStatus] = ("flagged", "not_run", "undecided", "not_a
 _FILTERED = "the provider's content filter refused the text"
 _UNREADABLE = "its answer is not a judgement"
 
+_SPAN_FIELDS = set(Span.model_fields)
+"""One set for all spans: each takes as much memory as the span."""
 _Place = tuple[int, int]
 
 
@@ -38,6 +42,29 @@ def read_check(name: str, branch: Branch | None, text: str, offset: int = 0) -> 
         return _read_value(name, branch.value, text, offset).model_copy(update={"by": by})
     except (ValidationError, TypeError, ValueError, KeyError, AttributeError):
         return _unreadable(name, branch.value).model_copy(update={"by": by})
+
+
+def read_patterns(name: str, branch: Branch | None, text: str) -> CheckOutcome:
+    """Return the outcome of a check whose patterns searched a text.
+
+    Args:
+        name: of the check.
+        branch: of the check; its value has `places`: start and end of each span in turn, by kind.
+        text: the whole text.
+    """
+    outcome = read_check(name, branch, text)
+    value = branch.value if branch is not None and branch.ok else None
+    if not isinstance(value, dict) or not isinstance(value.get("places"), dict):
+        return outcome
+    by_kind: Any = value["places"]
+    places = merge(*(zip(p[::2], p[1::2], repeat(kind), strict=False) for kind, p in by_kind.items()))
+    # What of one place is last in the order of the kinds stands for it.
+    kinds = {(start, end): kind for start, end, kind in places}
+    spans = [
+        Span.model_construct(_SPAN_FIELDS, start=start, end=end, text=text[start:end], kind=kind)
+        for (start, end), kind in kinds.items()
+    ]
+    return outcome.model_copy(update={"spans": spans})
 
 
 def merge_outcomes(outcomes: Sequence[CheckOutcome]) -> CheckOutcome:

@@ -114,7 +114,8 @@ def _collect_notes(judgements: Judgements) -> list[str]:
 
 def _find_quote(judgement: Mapping[str, Any], text: str) -> str:
     """Return the quote of a judgement as the text has it; empty if it is not in the text."""
-    places = locate(judgement.get("quote") or "", text)
+    quote = judgement.get("quote")
+    places = locate(quote, text) if quote else None
     return text[places[0][0] : places[0][1]] if places else ""
 
 

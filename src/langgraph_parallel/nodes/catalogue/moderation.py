@@ -5,7 +5,12 @@ from typing import Any
 
 from langgraph_parallel.arguments import check_named
 from langgraph_parallel.errors import UnknownCheck, UsageError
-from langgraph_parallel.nodes.catalogue.check_outcomes import build_moderation, merge_outcomes, read_check
+from langgraph_parallel.nodes.catalogue.check_outcomes import (
+    build_moderation,
+    merge_outcomes,
+    read_check,
+    read_patterns,
+)
 from langgraph_parallel.nodes.catalogue.checks import (
     Check,
     CheckLike,
@@ -18,7 +23,7 @@ from langgraph_parallel.nodes.text.chunks import cut_numbered
 from langgraph_parallel.nodes.work.inputs import require_text
 from langgraph_parallel.nodes.work.offline import OfflineCapable
 from langgraph_parallel.nodes.work.parts import section_tokens
-from langgraph_parallel.offline.personal_data import check_region, finds_telephones, personal_data
+from langgraph_parallel.offline.personal_data import check_region, find_places, finds_telephones
 from langgraph_parallel.offline.spam import spam_signs
 from langgraph_parallel.prompts import list_prompts, load_prompt
 from langgraph_parallel.records import CheckOutcome, Section
@@ -30,7 +35,7 @@ ENGINES = "patterns"
 """Name of the worker that searches patterns."""
 _VOTERS = {"hate": 3}
 """Number of models that vote on a shipped check; 1 for all others."""
-_SEARCHES = {"personal_data": personal_data, "spam": spam_signs}
+_SEARCHED = ("personal_data", "spam")
 _NOTICE = (
     "Patterns did this work, not a language model. They find e-mail addresses, telephone numbers, card "
     "numbers, IBANs, social security numbers, IP addresses, and common signs of spam; they miss names, "
@@ -131,19 +136,24 @@ class ModerationSteps(OfflineCapable):
                 data={"check": name, "offset": 0},
             )
             for name, check in self._checks.items()
-            if name in _SEARCHES and check.worker is None
+            if name in _SEARCHED and check.worker is None
         ]
         return [*by_part, *by_patterns]
 
     def find_patterns(self, section: Section) -> dict[str, Any]:
-        """Return a judgement by the patterns of a check."""
-        check, text = str(section.data["check"]), section.content
-        spans = personal_data(text, self._region) if check == "personal_data" else _SEARCHES[check](text)
-        kinds = sorted({span.kind for span in spans})
+        """Return a judgement by the patterns of a check, with start and end of each span in turn, by kind."""
+        if section.data["check"] == "personal_data":
+            found = find_places(section.content, self._region)
+        else:
+            found = [(span.start, span.end, span.kind) for span in spam_signs(section.content)]
+        # There may be a hundred thousand of them, so that a dict for each takes far more than the text.
+        places: dict[str, list[int]] = {kind: [] for kind in sorted({kind for _, _, kind in found})}
+        for start, end, kind in found:
+            places[kind] += (start, end)
         return {
-            "flagged": bool(spans),
-            "reason": f"contains {', '.join(kinds)}" if spans else "",
-            "spans": [{"start": span.start, "end": span.end, "kind": span.kind} for span in spans],
+            "flagged": bool(places),
+            "reason": f"contains {', '.join(places)}" if places else "",
+            "places": places,
         }
 
     def close(self, gathered: Gathered) -> Mapping[str, Any]:
@@ -181,8 +191,10 @@ def _read_part(gathered: Gathered, section: Section) -> CheckOutcome:
     offset = section.data["offset"]
     assert isinstance(offset, int)
     branch = gathered.branches.get(section.id)
-    outcome = read_check(str(section.data["check"]), branch, section.content, offset)
-    return outcome.model_copy(update={"by": [ENGINES]}) if section.worker == ENGINES else outcome
+    check = str(section.data["check"])
+    if section.worker == ENGINES:
+        return read_patterns(check, branch, section.content).model_copy(update={"by": [ENGINES]})
+    return read_check(check, branch, section.content, offset)
 
 
 def _checks_beyond_limit(gathered: Gathered) -> set[str]:
@@ -197,7 +209,8 @@ def _unite_parts(name: str, parts: Sequence[CheckOutcome], *, complete: bool) ->
     if complete and not parts:
         error = "there is no model, and no pattern for it"
         return CheckOutcome(check=name, status="not_assessed", error=error)
-    outcome = merge_outcomes(parts) if parts else CheckOutcome(check=name, status="clean")
+    is_whole = len(parts) == 1 and parts[0].by == [ENGINES]
+    outcome = parts[0] if is_whole else merge_outcomes(parts or [CheckOutcome(check=name, status="clean")])
     if complete or outcome.status != "clean":
         return outcome
     return outcome.model_copy(update={"status": "not_run", "error": "not all of the text was checked"})

@@ -1,7 +1,8 @@
 """Rows of digits with the separators of telephone numbers, and what else such rows are."""
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
+from itertools import islice
 from typing import NamedTuple
 
 from langgraph_parallel.offline.personal_data.surroundings import FIRST_DIGIT, SPACE, after, any_word, before
@@ -82,17 +83,26 @@ def find_rows(text: str) -> Iterator[Row]:
         yield Row(start, end)
 
 
-def possible_ends(text: str, row: Row) -> Sequence[int]:
-    """Return where a number could end that starts a row, the longest first."""
+def possible_ends(text: str, row: Row) -> Iterator[int]:
+    """Iterate over the places where a number could end that starts a row, the longest first."""
     start, end = row
-    ends = [end]
-    while (last := _LAST_GROUP.search(text, start, ends[-1])) and last.start() > start:
-        ends.append(last.start())
+    skipped = 0
     if _GLUED.match(text, end) and not is_named_after(text, end) and end_of_extension(text, end) == end:
-        ends = ends[1:]
+        skipped = 1
     if _UNIT.match(after(text, end, _UNIT_LENGTH)):
-        return [] if _THOUSANDS.fullmatch(text, start, end) else ends[1:]
-    return ends
+        if _THOUSANDS.fullmatch(text, start, end):
+            return
+        skipped += 1
+    yield from islice(_ends(text, row), skipped, None)
+
+
+def _ends(text: str, row: Row) -> Iterator[int]:
+    """Iterate over the ends of the groups of a row, the last one first."""
+    start, end = row
+    yield end
+    while (last := _LAST_GROUP.search(text, start, end)) and last.start() > start:
+        end = last.start()
+        yield end
 
 
 def end_of_extension(text: str, end: int) -> int:
@@ -104,7 +114,7 @@ def end_of_extension(text: str, end: int) -> int:
 def is_other_number(text: str, start: int, end: int) -> bool:
     """Return whether a number is a date, an address, a measure or the like."""
     number = text[start:end].strip("()")
-    if _COMMIT.match(after(text, end, _LINK_LENGTH)):
+    if "](" in text[end : end + 3] and _COMMIT.match(after(text, end, _LINK_LENGTH)):
         return True
     if _OTHER.fullmatch(number) or _DATE.fullmatch(number):
         return True

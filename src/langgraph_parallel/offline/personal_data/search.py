@@ -17,6 +17,10 @@ _FINDERS: dict[str, Callable[[str], Iterator[tuple[int, int]]]] = {
     "social security number": find_social_security,
     "IP address": find_addresses,
 }
+Place = tuple[int, int, str]
+"""Start, end and kind."""
+_Ranked = tuple[int, int, int]
+"""Start, index of the kind, and end."""
 PERSONAL = (*_FINDERS, "telephone number")
 """The kinds of spans that `personal_data` returns. Where two overlap, the first kind wins: those with check
 digits are told apart most reliably, telephone numbers least."""
@@ -37,28 +41,33 @@ def personal_data(text: str, region: str | None = None) -> list[Span]:
         region: two-letter code, such as `US`, of the country whose telephone numbers are found without a `+`
             and without a word beside them; None for no country.
     """
-    found: list[Span] = []
-    for kind, find in _FINDERS.items():
-        found.extend(_span(text, start, end, kind) for start, end in find(text))
+    places = find_places(text, region)
+    return [Span(start=start, end=end, text=text[start:end], kind=kind) for start, end, kind in places]
+
+
+def find_places(text: str, region: str | None = None) -> list[Place]:
+    """Return start, end and kind of all that `personal_data` finds, in text order; for very many of them."""
+    found: list[_Ranked] = []
+    for rank, find in enumerate(_FINDERS.values()):
+        found += [(start, rank, end) for start, end in find(text)]
     found = _without_overlaps(found)
-    taken = [(span.start, span.end) for span in found]
-    telephones = [
-        _span(text, start, end, PERSONAL[-1]) for start, end in find_telephones(text, region, taken)
-    ]
-    return _without_overlaps([*found, *telephones])
+    taken = [(start, end) for start, _, end in found]
+    telephones = find_telephones(text, region, taken)
+    found += [(start, len(_FINDERS), end) for start, end in telephones]
+    return [(start, end, PERSONAL[rank]) for start, rank, end in _without_overlaps(found)]
 
 
-def _span(text: str, start: int, end: int, kind: str) -> Span:
-    return Span(start=start, end=end, text=text[start:end], kind=kind)
-
-
-def _without_overlaps(spans: list[Span]) -> list[Span]:
-    """Return spans in text order, without those that overlap one of an earlier kind."""
-    by_place = sorted(spans, key=lambda span: (span.start, PERSONAL.index(span.kind)))
-    kept: list[Span] = []
-    for span in by_place:
-        if not kept or span.start >= kept[-1].end:
-            kept.append(span)
-        elif PERSONAL.index(span.kind) < PERSONAL.index(kept[-1].kind):
-            kept[-1] = span
+def _without_overlaps(places: list[_Ranked]) -> list[_Ranked]:
+    """Return places in text order, without those that overlap one of an earlier kind."""
+    places.sort()
+    kept: list[_Ranked] = []
+    behind = -1
+    for place in places:
+        start, rank, end = place
+        if start >= behind:
+            kept.append(place)
+            behind = end
+        elif rank < kept[-1][1]:
+            kept[-1] = place
+            behind = end
     return kept

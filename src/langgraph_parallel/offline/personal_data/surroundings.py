@@ -18,22 +18,31 @@ def any_word(words: str) -> str:
     return rf"(?<![^\W_])(?:{'|'.join(words.split())})"
 
 
+_KEYS = r"""
+    ids? uid pid tid uuid guid ref reference orders? bestellung bestellnummer commande pedido ordine
+    invoice rechnung facture factura ticket tracking trace span session request req transaction txn
+    serial sku isbn issn ean imei imsi iccid gtin upc vin lot batch ts time timestamp epoch hash offset
+    seq sequence block ptr pointer size bytes length len nonce key token build commit inode parcel
+    shipment case job run sector port count total sum amount ssn social\ssecurity version licen[cs]e
+    passport doi arxiv pmid rfc cve bug issue pr
+"""
+_CAPITALIZED = "Id ID Ref Key Hash Time Seq Token"
+_NUMBER, _IS = "no nr num number nummer code", "is was ist are"
+_MARKS = "\"'`:=#.>[("
+_WHITE_SPACE = "".join(filter(str.isspace, map(chr, range(128))))
 _IDENTIFIER = re.compile(
-    "(?:"
-    + any_word(
-        r"""
-        ids? uid pid tid uuid guid ref reference orders? bestellung bestellnummer commande pedido ordine
-        invoice rechnung facture factura ticket tracking trace span session request req transaction txn
-        serial sku isbn issn ean imei imsi iccid gtin upc vin lot batch ts time timestamp epoch hash offset
-        seq sequence block ptr pointer size bytes length len nonce key token build commit inode parcel
-        shipment case job run sector port count total sum amount ssn social\ssecurity version licen[cs]e
-        passport doi arxiv pmid rfc cve bug issue pr
-        """
-    )
-    + r"|(?-i:(?<=[a-z])(?:Id|ID|Ref|Key|Hash|Time|Seq|Token)))"
-    r"(?:[\s_]*(?:no|nr|num|number|nummer|code))?(?:\s+(?:is|was|ist|are))?[\s\"'`:=#.>\[(]*$",
+    rf"(?:{any_word(_KEYS)}|(?-i:(?<=[a-z])(?:{_CAPITALIZED.replace(' ', '|')})))"
+    rf"(?:[\s_]*(?:{_NUMBER.replace(' ', '|')}))?(?:\s+(?:{_IS.replace(' ', '|')}))?"
+    rf"[\s{re.escape(_MARKS)}]*$",
     re.I,
 )
+_ENDS = frozenset(
+    word[-3:]
+    for word in re.findall(
+        "[a-z]+", f"{_KEYS} id order {_CAPITALIZED} {_NUMBER} {_IS} licence license".lower()
+    )
+)
+"""The last letters of what `_IDENTIFIER` finds, at most three: most words are told apart without a search."""
 
 
 def before(text: str, start: int, length: int) -> str:
@@ -63,4 +72,10 @@ def starts_word(text: str, start: int) -> bool:
 
 def is_identifier(text: str, start: int) -> bool:
     """Return whether the word before a number says that it is the key of something, a size or a time."""
-    return _IDENTIFIER.search(before(text, start, _DIRECT_LENGTH)) is not None
+    line = before(text, start, _DIRECT_LENGTH)
+    # Beyond ASCII, other letters than these match if case is ignored.
+    if line.isascii():
+        end = line.rstrip(_MARKS + _WHITE_SPACE)[-3:].lower()
+        if end not in _ENDS and end[-2:] not in _ENDS:
+            return False
+    return _IDENTIFIER.search(line) is not None

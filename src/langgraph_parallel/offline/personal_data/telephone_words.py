@@ -89,6 +89,10 @@ class WordPlaces:
             lowered = "".join(min(character.lower(), character, key=len) for character in text)
         self._places = sorted(place for stem in _STEMS for place in _places_of(stem, lowered))
 
+    def between(self, start: int, end: int) -> list[int]:
+        """Return those from one place on to another."""
+        return self._places[bisect_left(self._places, start) : bisect_left(self._places, end)]
+
     def near(self, start: int, end: int) -> bool:
         """Return whether there is one near a number."""
         first = bisect_left(self._places, start - _LENGTH)
@@ -102,15 +106,21 @@ def _places_of(part: str, text: str) -> Iterator[int]:
         place = text.find(part, place + 1)
 
 
-def clue(text: str, start: int, end: int) -> Clue:
+def clue(text: str, start: int, end: int, words: WordPlaces) -> Clue:
     """Return how the words beside a number call it a telephone number.
+
+    Args:
+        text: the whole text.
+        start: of the number.
+        end: of the number.
+        words: of the text.
 
     Returns:
         `noun` for a name such as "fax:" before or after it, `verb` for "call us on", `line` for a verb
         further away, else empty.
     """
     line = before(text, start, _LENGTH)
-    if _NOUN_BEFORE.search(line) or is_named_after(text, end):
+    if _has_noun(line, start, words) or is_named_after(text, end):
         return "noun"
     if _NOUN_LINE_BEFORE.search(show_line_ends(text[max(0, start - _LENGTH) : start])):
         return "noun"
@@ -119,6 +129,14 @@ def clue(text: str, start: int, end: int) -> Clue:
     if _VERB_BEFORE.search(line) or _CONTACT_BEFORE.search(line):
         return "verb"
     return "line" if _VERB_FURTHER_BEFORE.search(line) else ""
+
+
+def _has_noun(line: str, end: int, words: WordPlaces) -> bool:
+    """Return whether a line has a name for a telephone before a number, which starts at a place."""
+    if not line.isascii():  # where case is ignored, further letters match those of ASCII
+        return _NOUN_BEFORE.search(line) is not None
+    start = end - len(line)
+    return any(_NOUN_BEFORE.match(line, place - start) for place in reversed(words.between(start, end)))
 
 
 def is_named_after(text: str, end: int) -> bool:

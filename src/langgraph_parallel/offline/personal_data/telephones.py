@@ -109,14 +109,15 @@ class _Judge:
             return 0
         for end in digit_rows.possible_ends(self._text, row):
             number = self._text[row.start : end]
-            if len(number) > _MAX_LENGTH or _count_digits(number) > _MAX_DIGITS:
+            digits = _count_digits(number)
+            if len(number) > _MAX_LENGTH or digits > _MAX_DIGITS:
                 continue
-            if _count_digits(number) < _MIN_DIGITS:
+            if digits < _MIN_DIGITS:
                 return 0
             if digit_rows.is_other_number(self._text, row.start, end):
                 continue
             extended = digit_rows.end_of_extension(self._text, end)
-            word = clue(self._text, row.start, extended) if named else ""
+            word = clue(self._text, row.start, extended, self._words) if named else ""
             if self._is_telephone(row.start, number, word or ("line" if listed else "")):
                 return extended
         return 0
@@ -195,4 +196,4 @@ def _as_international(number: str, region: str | None) -> str | None:
 
 
 def _count_digits(number: str) -> int:
-    return sum(map(str.isdigit, number))
+    return len(number) if number.isdigit() else sum(map(str.isdigit, number))
