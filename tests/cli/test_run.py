@@ -1,6 +1,7 @@
 """`run` and `graphs`: every graph of the catalogue, and graphs of the user's own."""
 
 import json
+import sys
 from typing import Any
 
 import pytest
@@ -138,12 +139,18 @@ def test_a_graph_of_the_user_runs(
         (["voting", "x", "--set", "voters"], "--set 'voters' has no value"),
         (["voting", "x", "--set", "voters=3", "--set", "voters=4"], "--set has 'voters' twice"),
         (["voting", "x", "--set", "rule=most"], "--set: 'most' is not a rule"),
+        (["review", "--set", "min_support=1e999"], "--set: min_support is inf; expected a number above 0"),
+        (["review", "--set", "min_support=NaN"], "--set: min_support is nan; expected a number"),
         (["voting", "question:=[1"], "question:= is not JSON"),
         (["debate", "a", "b"], "question is given 2 times"),
         (["review", "a", "--offline"], "'a' has no key; write KEY=TEXT, with one of"),
         (["voting", "x", "--offline"], "voting needs a model; leave out --offline"),
         (["labeling", "items=a"], "labeling needs --set labels=VALUE"),
         (["sectioning", "x", "--set", "planner=by_line"], "--set planner: 'by_line' is not a planner"),
+        (["sectioning", "x", "--set", "planner=[1]"], "--set planner: [1] is not a planner"),
+        (["sectioning", "x", "--set", 'planner={"by_file": 1}'], "is not a planner; choose from by_file"),
+        (["moderation", "text=@"], "text=@ names no file; write text=@FILE"),
+        (["voting", "question=@"], "question=@ names no file; write question=@FILE"),
         (["moderation", "text=@nowhere.txt"], "nowhere.txt"),
         (["moderation", "text=@."], "is a folder"),
         (["moderation", "text=x", "--input", "a.json"], "--input and KEY=VALUE exclude each other"),
@@ -175,3 +182,108 @@ def test_an_estimate_asks_nobody(model: str, server: ModelServer, capsys: pytest
     assert run(["run", "voting", "Is it?", "--estimate", "--model", model]) == 0
     assert "calls to models" in capsys.readouterr().out
     assert server.requests == []
+
+
+MODULES = {
+    "no_syntax": "def (",
+    "nul": "x = 1\0",
+    "raising": "\nraise RuntimeError('no\\n  database')\n",
+    "ending": "import sys\nsys.exit(3)\n",
+    "half": "from os import nothing_there\n",
+    "needing": "import not_installed_here\n",
+    "built": """
+from langgraph_parallel import create_briefing
+print("loading")
+graph = create_briefing(offline=True)
+def silent(): raise ValueError
+def wrong(): return len(5)
+def needs(path): return graph
+def ends(): raise SystemExit("bye")
+async def later(): return graph
+class Lazy:
+    @property
+    def graph(self): raise LookupError("no settings")
+lazy = Lazy()
+""",
+}
+"""Modules of the user's own."""
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("no_syntax:graph", "no_syntax fails when it is imported, at no_syntax.py line 1: "),
+        ("nul:graph", "nul fails when it is imported: source code string cannot contain null bytes"),
+        ("raising:graph", "raising fails when it is imported, at raising.py line 2: no database"),
+        ("ending:graph", "ending ends the program when it is imported"),
+        (
+            "half:graph",
+            "half fails when it is imported, at half.py line 1: cannot import name 'nothing_there'",
+        ),
+        ("needing:graph", "needing needs not_installed_here, which is not installed"),
+        ("built:silent", "built:silent fails when it is called, at built.py line 5: an error without a text"),
+        ("built:wrong", "built:wrong fails when it is called, at built.py line 6: object of type 'int'"),
+        (
+            "built:needs",
+            "built:needs cannot be called: missing a required argument: 'path'; set its arguments",
+        ),
+        ("built:ends", "built:ends ends the program when it is called"),
+        ("built:later", "built:later is an async function"),
+        ("built:lazy.graph", "built:lazy.graph fails when it is looked up, at built.py line 12: no settings"),
+        ("built:", "'built:' is not a graph; write module:graph"),
+        ("..:graph", "'..:graph' is not a graph; write module:graph"),
+        (".built:graph", "'.built:graph' is not a graph; write module:graph"),
+        ("./built.py:graph", "'./built.py:graph' is not a graph; write module:graph"),
+    ],
+)
+def test_a_module_that_fails_is_one_line(
+    name: str, message: str, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The line says where the user's code fails, and why, without a traceback."""
+    write({f"{module}.py": text for module, text in MODULES.items()})
+    monkeypatch.setattr(sys, "path", [*sys.path])
+    for module in MODULES:
+        monkeypatch.delitem(sys.modules, module, raising=False)
+    assert run(["run", name, "documents={}"]) == 2
+    out, err = capfd.readouterr()
+    assert out == ""
+    assert f"langgraph-parallel: error: {message}" in err
+    assert err.removeprefix("loading\n").count("\n") == 1
+
+
+def test_what_a_module_prints_is_not_the_result(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Prints of an imported module go to standard error, so that the result stays JSON."""
+    write({"built.py": MODULES["built"]})
+    monkeypatch.setattr(sys, "path", [*sys.path])
+    monkeypatch.delitem(sys.modules, "built", raising=False)
+    assert run(["run", "built:graph", "documents=@a.md", "-f", "json", "-q"]) == 0
+    out, err = capsys.readouterr()
+    assert json.loads(out)
+    assert err == "loading\n"
+
+
+def test_records_in_a_text_keep_their_lines(
+    model: str, server: ModelServer, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A list of records is indented JSON, as text and as Markdown, and not one paragraph."""
+    for format in ("text", "markdown"):
+        run(["run", "labeling", *INPUTS["labeling"], "--model", model, "-q", "-f", format])
+        lines = [line.strip() for line in capsys.readouterr().out.splitlines()]
+        assert {"[", "{", "]"} <= {*lines}
+        assert '"item": "text 1",' in lines or any(line.startswith('"item": ') for line in lines)
+
+
+@pytest.mark.parametrize("url", ["http://ann:hunter22@127.0.0.1:1/v1", "http://[::1/v1", "http://h:99999/v1"])
+def test_an_address_of_the_environment_that_is_none_is_a_usable_error(
+    url: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The variable is named, without the class of an error and without what the address holds."""
+    monkeypatch.setenv("OPENAI_API_KEY", "test")
+    monkeypatch.setenv("OPENAI_BASE_URL", url)
+    assert run(["run", "voting", "x", "--model", "openai:test", "--quiet"]) == 2
+    err = capsys.readouterr().err
+    assert "OPENAI_BASE_URL" in err
+    assert "hunter22" not in err
+    assert "Error" not in err

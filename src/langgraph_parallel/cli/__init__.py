@@ -18,7 +18,9 @@ def main() -> None:
     """Run the command line and exit with its code."""
     try:
         from langgraph_parallel.cli.app import run
+        from langgraph_parallel.cli.streams import guard_streams
 
+        guard_streams()
         code = run()
     except ModuleNotFoundError as error:
         if error.name not in _EXTRA:
@@ -26,4 +28,6 @@ def main() -> None:
         install = "pip install 'langgraph-parallel[cli,offline]'"
         print(f"langgraph-parallel: error: {error.name} is not installed; run {install}", file=sys.stderr)
         code = 2
+    except KeyboardInterrupt:  # while modules are imported
+        code = 130
     sys.exit(code)

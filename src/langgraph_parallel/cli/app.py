@@ -1,6 +1,7 @@
 """The typer app: its commands, and how errors become exit codes."""
 
 import gc
+import os
 import sys
 from importlib.metadata import version as installed_version
 from typing import Annotated
@@ -10,6 +11,7 @@ import typer
 from langgraph_parallel.cli.commands import COMMANDS
 from langgraph_parallel.cli.exit_codes import FOUND, INTERRUPTED, OK, USAGE
 from langgraph_parallel.cli.help import HELP_OPTIONS, HelpfulCommand, HelpfulGroup
+from langgraph_parallel.cli.streams import silence_output, write_out
 from langgraph_parallel.errors import CompletionError, UsageError
 
 app = typer.Typer(
@@ -24,8 +26,9 @@ app = typer.Typer(
 _COLLECTED_AFTER = (50_000, 20, 50)
 """Objects, and collections of younger ones, after which those in cycles are looked for.
 
-Python's 700, 10 and 10 are for processes that live long. A command keeps nearly all of what it makes, hundreds
-of thousands of values of a large input, so that to look through them again and again takes a quarter of it all.
+Python's 700, 10 and 10 are for processes that live long. A command keeps nearly all of what it makes,
+hundreds of thousands of values of a large input, so that to look through them again and again takes a quarter
+of its time.
 """
 
 for _command in COMMANDS:
@@ -51,6 +54,12 @@ def run(arguments: list[str] | None = None) -> int:
         message = error.format_message() if isinstance(error, typer.TyperException) else str(error)
         print(f"langgraph-parallel: error: {' '.join(message.split())}", file=sys.stderr)
         return USAGE
+    except OSError as error:
+        silence_output()
+        place = "" if error.filename is None else f" {os.fsdecode(error.filename)}"
+        reason = error.strerror or "the system gives no reason"
+        print(f"langgraph-parallel: error: cannot read or write{place}: {reason}", file=sys.stderr)
+        return USAGE
     except CompletionError as error:
         print(f"langgraph-parallel: {error}", file=sys.stderr)
         return FOUND
@@ -61,13 +70,13 @@ def run(arguments: list[str] | None = None) -> int:
 
 def _print_version(is_requested: bool) -> None:
     if is_requested:
-        typer.echo(installed_version("langgraph-parallel"))
+        write_out(installed_version("langgraph-parallel") + "\n")
         raise typer.Exit
 
 
 def _print_help(context: typer.Context, is_requested: bool) -> None:
     if is_requested:
-        typer.echo(context.get_help())
+        write_out(context.get_help() + "\n")
         raise typer.Exit
 
 

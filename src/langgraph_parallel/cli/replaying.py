@@ -48,7 +48,8 @@ def read_votes(path: Path) -> Iterator[RecordedVote]:
                 if line.strip():
                     yield _parse_vote(line, f"{path}, line {number}")
     except (OSError, EOFError, UnicodeDecodeError, zlib.error) as error:
-        raise UsageError(f"{path} cannot be read: {error}") from None
+        reason = (error.strerror if isinstance(error, OSError) else None) or error
+        raise UsageError(f"{path} cannot be read: {reason}") from None
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from langgraph_parallel.cli.exit_codes import FOUND, USAGE
+from langgraph_parallel.cli.streams import write_file, write_out
 from langgraph_parallel.control import estimate
 from langgraph_parallel.errors import UsageError
 from langgraph_parallel.records import RunReport
@@ -39,19 +40,15 @@ def check_output(output: Path | None, option: str = "--output") -> None:
 
 
 def write_text(text: str, output: Path | None = None) -> None:
-    """Write text to a file, or to standard output."""
-    if output is not None:
-        output.write_text(text, encoding="utf-8")
-        return
-    if hasattr(sys.stdout, "reconfigure"):
-        sys.stdout.reconfigure(errors="replace")
-    try:
-        sys.stdout.write(text)
-        sys.stdout.flush()
-    except BrokenPipeError:
-        # The reader has closed the pipe (`| head`), which is not a failure of the command. Python flushes
-        # standard output once more at exit; that must not fail either.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    """Write text to a file, or to standard output.
+
+    Raises:
+        UsageError: it cannot be written.
+    """
+    if output is None:
+        write_out(text)
+    else:
+        write_file(text, output)
 
 
 def write_estimate(graph: Any, inputs: Mapping[str, Any], context: Mapping[str, Any] | None = None) -> None:
@@ -93,12 +90,15 @@ def report_failed_run(run: RunReport) -> int:
 
 def render_markdown(markdown: str, output: Path | None) -> str:
     """Render Markdown as plain text, in colour for a terminal, with control characters made visible."""
+    from io import StringIO
+
     from rich.console import Console
     from rich.markdown import Markdown
 
     safe = "\n".join(visible(line) for line in markdown.split("\n"))
     color = color_for(output)
     console = Console(
+        file=StringIO(),  # it would also write to standard output, if only nothing, which may fail
         width=min(width_for(output), WIDTH),
         force_terminal=color,
         color_system="standard" if color else None,
@@ -127,4 +127,4 @@ def shows_signs() -> bool:
 
 
 def _is_terminal(output: Path | None) -> bool:
-    return output is None and sys.stdout.isatty()
+    return output is None and sys.stdout is not None and sys.stdout.isatty()

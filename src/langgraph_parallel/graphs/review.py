@@ -9,7 +9,7 @@ from langgraph.graph.state import CompiledStateGraph
 from pydantic import Field
 from typing_extensions import TypedDict
 
-from langgraph_parallel.arguments import checked
+from langgraph_parallel.arguments import above_zero, checked
 from langgraph_parallel.graphs.flow import flow_graph
 from langgraph_parallel.graphs.options import GraphOptions
 from langgraph_parallel.graphs.voting import voting_graph
@@ -117,6 +117,7 @@ def create_review(
         PromptError: a prompt has other variables than the one that it replaces.
         UnknownPrice: the budget is in dollars, and a model has no known price.
     """
+    above_zero(min_support, "min_support", 1)  # a fraction can be neither infinite nor not a number
     settings = ReviewSettings(
         aspects=as_aspects(aspects),
         model=model,

@@ -89,6 +89,12 @@ def code_block(text: str) -> str:
     return f"{fence}\n{visible(text)}\n{fence}"
 
 
+def code_lines(text: str) -> str:
+    """Return text of several lines as a fenced block that the text cannot close."""
+    fence = _fence_for(text)
+    return "\n".join([fence, *map(visible, text.split("\n")), fence])
+
+
 def _fence_for(text: str) -> str:
     return "`" * max(3, _longest_run(text, "`") + 1)
 

@@ -1,5 +1,6 @@
 """The measurements of a run, as text."""
 
+import re
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -12,6 +13,8 @@ if TYPE_CHECKING:
 
 _NAMED = 3
 """Failed branches that are named for one cause."""
+_CLASS = re.compile(r"(^|: )(?:[A-Z][a-z0-9]*){2,}: (?=\S+ )")
+"""The class of an error before a sentence; before one word, such as a missing key, it is all that helps."""
 
 
 def run_lines(report: RunReport) -> list[str]:
@@ -35,7 +38,7 @@ def cause_lines(report: RunReport) -> list[str]:
     names_by_cause: dict[str, list[str]] = {}
     for name, cause in report.failures.items():
         if not (cause.startswith("none of ") and any(n.endswith(f" in {name}") for n in report.failures)):
-            names_by_cause.setdefault(cause, []).append(name)
+            names_by_cause.setdefault(_CLASS.sub(r"\1", cause), []).append(name)
     return [_cause_line(cause, names) for cause, names in names_by_cause.items()]
 
 

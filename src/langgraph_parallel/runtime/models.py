@@ -191,12 +191,20 @@ def _check_base_url() -> None:
     """Check the address that the environment names.
 
     Raises:
-        ModelError: it is not one of HTTP.
+        ModelError: it is not one of HTTP, or holds a user, which no request can have besides its key.
     """
     url = os.environ.get("OPENAI_BASE_URL", "").strip()
-    parts = urlsplit(url)
-    if url and not (parts.scheme in ("http", "https") and parts.hostname):
+    if not url:
+        return
+    try:
+        parts = urlsplit(url)
+        is_address = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+    except ValueError:  # brackets that do not close, or a port out of range
+        is_address = False
+    if not is_address:
         raise ModelError(f"OPENAI_BASE_URL is {redact(url)!r}; expected http://host/v1 or https://host/v1")
+    if parts.username or parts.password:
+        raise ModelError("OPENAI_BASE_URL has a user before its host; a key goes into OPENAI_API_KEY")
 
 
 def _openai_configured() -> bool:

@@ -22,7 +22,7 @@ Answer = str | Mapping[str, Any] | BaseException
 class FakeModel(BaseChatModel):
     """A chat model that needs no server, for tests of graphs that use it.
 
-        model = FakeModel({"Is it safe?": {"choice": "yes"}, "voter 2": TimeoutError()}, default="I do not know.")
+        model = FakeModel({"Is it safe?": {"choice": "yes"}, "voter 2": TimeoutError()}, default="ok")
         out = await create_voting(model=model, choices=["yes", "no"]).ainvoke({"question": "Is it safe?"})
         assert len(model.prompts) == 2
 

@@ -1,13 +1,11 @@
 """Graphs by name: those of the catalogue, and those of the user's own modules."""
 
-import importlib
 import inspect
-import sys
 from collections.abc import Callable, Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 import langgraph_parallel
+from langgraph_parallel.cli.catalogue.imported import import_graph
 from langgraph_parallel.cli.catalogue.settings import parse_settings
 from langgraph_parallel.cli.checks import MODEL_HINT, has_model, naming
 from langgraph_parallel.errors import UsageError
@@ -61,7 +59,7 @@ def build(name: str, settings: Sequence[str], *, offline: bool = False) -> Paral
         UsageError: there is no such graph, or a setting is not valid.
     """
     if ":" in name:
-        return _import(name, settings, offline=offline)
+        return import_graph(name, settings, offline=offline)
     create = factory(name)
     arguments = parse_settings(settings, settable(create))
     if offline:
@@ -106,41 +104,3 @@ def _check_required(name: str, create: Callable[..., Any], arguments: Mapping[st
             raise UsageError(
                 f"{name} needs --set {argument}=VALUE; 'langgraph-parallel graphs {name}' says what it is"
             )
-
-
-def _import(name: str, settings: Sequence[str], *, offline: bool) -> ParallelGraph:
-    found = _find(name)
-    if offline:
-        raise UsageError(f"--offline is for graphs of the catalogue; build {name} without a model instead")
-    if not isinstance(found, ParallelGraph) and callable(found):
-        arguments = parse_settings(settings, list(inspect.signature(found).parameters))
-        try:
-            found = found(**arguments)
-        except TypeError as error:
-            raise UsageError(f"{name} cannot be called: {error}; set its arguments with --set") from None
-    elif settings:
-        raise UsageError(f"{name} is a graph, not a function that builds one; leave out --set")
-    if not isinstance(found, ParallelGraph):
-        raise UsageError(f"{name} is not a langgraph_parallel graph, nor a function that returns one")
-    return found
-
-
-def _find(name: str) -> Any:
-    """Import what `module:attribute` names."""
-    module_name, _, path = name.partition(":")
-    here = str(Path.cwd())
-    if here not in sys.path:
-        sys.path.insert(0, here)
-    try:
-        found: Any = importlib.import_module(module_name)
-    except ModuleNotFoundError as error:
-        if not (error.name and (module_name == error.name or module_name.startswith(f"{error.name}."))):
-            raise UsageError(f"{module_name} needs {error.name}, which is not installed") from None
-        raise UsageError(f"there is no module {module_name!r} here or among the installed packages") from None
-    except ValueError:
-        raise UsageError(f"{name!r} is not a graph; write module:graph") from None
-    for attribute in path.split("."):
-        if not hasattr(found, attribute):
-            raise UsageError(f"module {module_name} has no {path!r}; write module:graph")
-        found = getattr(found, attribute)
-    return found

@@ -85,6 +85,8 @@ class InputForm:
 
     def _read_file(self, key: str, path: str) -> Any:
         """Read a file in the form that a key takes: texts by name where it takes several, else one text."""
+        if not path:  # which would be the current folder
+            raise UsageError(f"{key}=@ names no file; write {key}=@FILE")
         if path.lower().endswith(".json"):
             return _parse_json(_read_text(path), path)
         takes_several = self.takes(key, "object") or self.takes(key, "array")

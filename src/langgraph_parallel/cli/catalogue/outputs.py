@@ -9,7 +9,7 @@ from pydantic import TypeAdapter
 from langgraph_parallel.nodes.work.render import as_text
 from langgraph_parallel.records import RunReport, Verdict
 from langgraph_parallel.report.markdown import (
-    code_block,
+    code_lines,
     escape,
     escape_text,
     join_blocks,
@@ -62,4 +62,4 @@ def _value(value: Any) -> list[str]:
         return [f"- {escape_text(item)}" for item in plain]
     if not isinstance(plain, list | dict):
         return [escape(as_text(plain))]
-    return [code_block(json.dumps(plain, indent=2, ensure_ascii=False))]
+    return [code_lines(json.dumps(plain, indent=2, ensure_ascii=False))]

@@ -64,7 +64,7 @@ def _as_synthesizer(value: Any) -> Any:
 
 
 def _as_planner(value: Any) -> Any:
-    if value not in _PLANNERS:
+    if not isinstance(value, str) or value not in _PLANNERS:
         raise UsageError(f"{value!r} is not a planner; choose from {', '.join(_PLANNERS)}")
     return _PLANNERS[value]()
 

@@ -174,7 +174,7 @@ def _size(size: float) -> str:
 
 def _look_at_terminal() -> Iterable[Check]:
     encoding = (getattr(sys.stdout, "encoding", None) or locale.getpreferredencoding(False)).lower()
-    is_terminal = sys.stdout.isatty()
+    is_terminal = sys.stdout is not None and sys.stdout.isatty()
     color = is_terminal and "NO_COLOR" not in os.environ
     kind = "a terminal" if is_terminal else "no terminal"
     text = f"output: {kind}, {encoding}, {'in colour' if color else 'without colour'}"

@@ -148,6 +148,8 @@ def read_text(path: str, *, use: str) -> tuple[str, list[Remark]]:
         UsageError: it cannot be read, or has no text.
     """
     name = STANDARD_INPUT if path == "-" else path
+    if not path:
+        raise UsageError(f"the path to {use} is empty; name a file, or - for standard input")
     with DocumentReader() as reader:
         try:
             return reader.text_of(name, reader.read_input(path)), reader.remarks

@@ -1,7 +1,7 @@
 """Files and folders as texts by path, and a reason for every file that is left out."""
 
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
@@ -19,6 +19,8 @@ from langgraph_parallel.reducers.findings.source_code import is_code, is_source
 _FOREIGN_FOLDERS = frozenset(
     {".git", ".hg", ".svn", "__pycache__", "node_modules", ".venv", "venv", ".tox", ".mypy_cache"}
 )
+_MAX_NAMED = 3
+"""Maximum files that the error for a folder without any text names."""
 _NAME_NOT_UTF8 = "its name is not UTF-8"
 
 Reader = Callable[[Path], str | Skipped]
@@ -83,6 +85,8 @@ def collect(
     skipped: list[Skipped] = []
     for name in paths:
         path = Path(name)
+        if not name:  # as of a variable of a shell that is not set; it would be the current folder
+            raise UsageError(f"a path to {use} is empty; write . for the current folder")
         if not path_exists(path):
             raise UsageError(f"there is no file or folder {name}; check the path")
         if path.is_dir():
@@ -93,7 +97,10 @@ def collect(
             raise UsageError(f"cannot {use} {name}: {content.reason}")
         texts[display_path(path)] = content
     if not texts:
-        raise UsageError(f"nothing to {use} in {', '.join(paths)}: no matching file (--include adds others)")
+        reasons = _listed(item for item in skipped if item.uncovered)
+        raise UsageError(
+            f"nothing to {use} in {', '.join(paths)}: no matching file (--include adds others){reasons}"
+        )
     return Files(texts, skipped)
 
 
@@ -115,6 +122,13 @@ def path_exists(path: Path) -> bool:
         return path.exists()
     except (OSError, ValueError):
         return False
+
+
+def _listed(unread: Iterable[Skipped]) -> str:
+    """Return which files were to be read, and why they were not, as the end of an error; empty for none."""
+    listed = [f"{item.path} ({item.reason})" for item in unread]
+    more = f", and {len(listed) - _MAX_NAMED} more" if len(listed) > _MAX_NAMED else ""
+    return f"; cannot read {', '.join(listed[:_MAX_NAMED])}{more}" if listed else ""
 
 
 def display_path(path: Path) -> str:

@@ -58,6 +58,8 @@ def read_table(path: str, column: str | None, sheet: str | None = None) -> Table
         UsageError: the file cannot be read, is not a table that can be understood, or has no such column.
     """
     name = STANDARD_INPUT if path == "-" else path
+    if not path:
+        raise UsageError("the path to read is empty; name a file, or - for standard input")
     suffix = Path(path).suffix.lower()
     with DocumentReader() as reader:
         try:

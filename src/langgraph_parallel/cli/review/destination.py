@@ -1,5 +1,6 @@
 """Where the report of a review goes, and the exit code that it stands for."""
 
+import os
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -68,6 +69,10 @@ class Destination:
             if file.suffix not in _FORMATS:
                 raise UsageError(f"--also {file}: expected a name that ends with {', '.join(_FORMATS)}")
             check_output(file, "--also")
+        places = [os.path.realpath(file) for file in (self.output, *self.also) if file is not None]
+        for number, place in enumerate(places):
+            if place in places[:number]:
+                raise UsageError(f"--also {place} is named before; each report needs a file of its own")
 
     def write(self, review: Review | None, run: RunReport, folder: Path) -> int:
         """Write the report and the run statistics; without a review, why there is none.
