@@ -136,41 +136,45 @@ def test_documents_that_unpack_to_too_much_are_refused(monkeypatch: pytest.Monke
     assert "more than 5,000 pages" in refusal(pages, "c.pdf")
 
 
+UNREAD: list[tuple[str, bytes, str]] = [
+    ("a.docx", OLE + "EncryptedPackage".encode("utf-16-le"), "it is protected by a password"),
+    (
+        "a.doc",
+        OLE + "WordDocument".encode("utf-16-le"),
+        "Word files of before 2007 are not read; save it as PDF",
+    ),
+    ("a.ppt", OLE + "PowerPoint Document".encode("utf-16-le"), "PowerPoint files are not read"),
+    ("a.msg", OLE + "__nameid_version1.0".encode("utf-16-le"), "Outlook messages are not read"),
+    (
+        "a.odt",
+        archive({"mimetype": "application/vnd.oasis.opendocument.text"}),
+        "OpenDocument texts are not read",
+    ),
+    ("a.epub", archive({"mimetype": "application/epub+zip"}), "e-books (EPUB) are not read"),
+    ("a.pptx", archive({"ppt/presentation.xml": "x"}), "PowerPoint files are not read"),
+    ("a.pages", archive({"Index/Document.iwa": "x"}), "Pages, Numbers and Keynote files are not read"),
+    ("a.zip", archive({"a.txt": "x"}), "ZIP archives are not read; unpack it"),
+    ("a.docx", archive({"word/document.xml": "x"})[:-30], "it is damaged: it begins like a .docx"),
+    ("a.txt", b"\x89PNG\r\n\x1a\n\0\0", "it is a picture"),
+    ("a.pdf", b"\xff\xd8\xff\xe0\0\x10JFIF", "it is a picture"),
+    ("a.txt", b"RIFF\0\0\0\0WAVE", "sound and video are not read"),
+    ("a.csv.gz", gzip.compress(b"a,b", mtime=0), "gzip archives are not read; unpack it"),
+    ("a.txt", b"SQLite format 3\0", "SQLite databases are not read; export the table as CSV"),
+    ("a.rtf", b"{\\rtf1 text}", "Rich Text files are not read; save it as PDF"),
+    ("a.ps", b"%!PS-Adobe-3.0\n", "PostScript files are not read"),
+    ("a.xls", b"<html><table></table></html>", "it is a web page, although its name ends with .xls"),
+    ("a.pdf", b"<html>Sign in</html>", "it is not a PDF, although its name ends with .pdf"),
+    ("a.pdf", b"%PDF-1.4 cut", "it is damaged, and cannot be opened"),
+    ("a.txt", random.Random(7).randbytes(2000) + b"\0" * 9, "it is not text (binary)"),
+    ("a.txt", bytes(range(1, 9)) * 99 + b"\xff", "it is not text (binary)"),
+]
+"""A name, contents that are not read, and what is said of them."""
+
+
 @pytest.mark.parametrize(
     ("name", "content", "reason"),
-    [
-        ("a.docx", OLE + "EncryptedPackage".encode("utf-16-le"), "it is protected by a password"),
-        (
-            "a.doc",
-            OLE + "WordDocument".encode("utf-16-le"),
-            "Word files of before 2007 are not read; save it as PDF",
-        ),
-        ("a.ppt", OLE + "PowerPoint Document".encode("utf-16-le"), "PowerPoint files are not read"),
-        ("a.msg", OLE + "__nameid_version1.0".encode("utf-16-le"), "Outlook messages are not read"),
-        (
-            "a.odt",
-            archive({"mimetype": "application/vnd.oasis.opendocument.text"}),
-            "OpenDocument texts are not read",
-        ),
-        ("a.epub", archive({"mimetype": "application/epub+zip"}), "e-books (EPUB) are not read"),
-        ("a.pptx", archive({"ppt/presentation.xml": "x"}), "PowerPoint files are not read"),
-        ("a.pages", archive({"Index/Document.iwa": "x"}), "Pages, Numbers and Keynote files are not read"),
-        ("a.zip", archive({"a.txt": "x"}), "ZIP archives are not read; unpack it"),
-        ("a.docx", archive({"word/document.xml": "x"})[:-30], "it is damaged: it begins like a .docx"),
-        ("a.txt", b"\x89PNG\r\n\x1a\n\0\0", "it is a picture"),
-        ("a.pdf", b"\xff\xd8\xff\xe0\0\x10JFIF", "it is a picture"),
-        ("a.txt", b"RIFF\0\0\0\0WAVE", "sound and video are not read"),
-        ("a.csv.gz", gzip.compress(b"a,b", mtime=0), "gzip archives are not read; unpack it"),
-        ("a.txt", b"SQLite format 3\0", "SQLite databases are not read; export the table as CSV"),
-        ("a.rtf", b"{\\rtf1 text}", "Rich Text files are not read; save it as PDF"),
-        ("a.ps", b"%!PS-Adobe-3.0\n", "PostScript files are not read"),
-        ("a.xls", b"<html><table></table></html>", "it is a web page, although its name ends with .xls"),
-        ("a.pdf", b"<html>Sign in</html>", "it is not a PDF, although its name ends with .pdf"),
-        ("a.pdf", b"%PDF-1.4 cut", "it is damaged, and cannot be opened"),
-        ("a.txt", random.Random(7).randbytes(2000) + b"\0" * 9, "it is not text (binary)"),
-        ("a.txt", bytes(range(1, 9)) * 99 + b"\xff", "it is not text (binary)"),
-    ],
-    ids=lambda value: value if isinstance(value, str) else "",
+    UNREAD,
+    ids=[f"{number} {name}" for number, (name, _, _) in enumerate(UNREAD)],
 )
 def test_what_is_not_read_is_called_by_its_name(name: str, content: bytes, reason: str) -> None:
     """By its content, whatever its name is, and with the way out."""

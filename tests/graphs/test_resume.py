@@ -134,7 +134,7 @@ async def test_records_of_another_version_are_refused_by_name(monkeypatch: pytes
     await graph.ainvoke(QUESTION, CONFIG)
     monkeypatch.undo()
     asked.clear()
-    message = r"thread '1' hold records of version 0 \(of langgraph-parallel \S+\), and this is version 3 "
+    message = r"thread '1' hold records of version 0 \(of langgraph-parallel \S+\), and this is version 4 "
     with pytest.raises(UsageError, match=message):
         await aredrive(graph, CONFIG)
     with pytest.raises(UsageError, match=message):
@@ -187,4 +187,4 @@ def test_a_change_of_the_records_changes_their_version() -> None:
                 (field, str(info.annotation)) for field, info in record.model_fields.items()
             )
     digest = hashlib.sha256(json.dumps(fields, sort_keys=True).encode()).hexdigest()[:12]
-    assert (stamp.RECORDS_VERSION, digest) == (3, "3ae124a9ab84")
+    assert (stamp.RECORDS_VERSION, digest) == (4, "4d46a475c3d9")

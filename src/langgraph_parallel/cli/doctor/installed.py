@@ -29,9 +29,10 @@ from langgraph_parallel.runtime.providers import PROVIDERS
 _EXTRAS: Mapping[str, str] = {
     "agents": "LangChain's agents, and providers other than OpenAI",
     "cli": "the command line",
-    "documents": "reading HTML and PDF",
+    "documents": "reading HTML, PDF, .docx and spreadsheets",
     "offline": "engines that need no model",
     "redis": "limits shared by processes",
+    "testing": "fixtures for pytest",
 }
 """What each extra is for."""
 _SHOWN = ("langgraph", "langchain-core", "openai")
