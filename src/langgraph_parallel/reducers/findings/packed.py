@@ -7,12 +7,13 @@ rule they say of thousands of places, so that a text has the claims of one rule,
 import json
 import sys
 from collections.abc import Iterable, Iterator
+from functools import lru_cache
 from typing import Any
 
 from langgraph_parallel.records import Claim, Lines
 
 _SAME, _EACH = "same", "each"
-_FIELDS_OF_CLAIM, _FIELDS_OF_LINES = set(Claim.model_fields), set(Lines.model_fields)
+_FIELDS_OF_CLAIM = set(Claim.model_fields)
 
 
 def pack(claims: Iterable[Claim]) -> list[str]:
@@ -48,5 +49,11 @@ def unpack(text: str) -> Iterator[Claim]:
             for key, value in (packed[_SAME] | fields).items()
         }
         claim = Claim.model_validate(held_once)
-        lines = Lines.model_construct(_FIELDS_OF_LINES, first=claim.lines.first, last=claim.lines.last)
+        lines = _share_lines(claim.lines.first, claim.lines.last)
         yield Claim.model_construct(_FIELDS_OF_CLAIM, **{**dict(claim), "lines": lines})
+
+
+@lru_cache(maxsize=100_000)
+def _share_lines(first: int, last: int) -> Lines:
+    """Return one record for all claims on lines of these numbers, in whatever file."""
+    return Lines(first=first, last=last)

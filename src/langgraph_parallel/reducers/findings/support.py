@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 from langgraph_parallel.records import Claim, Lines, Support
 
@@ -50,6 +51,12 @@ def best_support(claims: Sequence[Claim], scopes: Sequence[VoterScope]) -> tuple
         eligible = claimants | {
             scope.voter for scope in scopes if scope.aspect == aspect and any(map(scope.judges, in_aspect))
         }
-        support = Support(k=len(claimants), n=len(eligible))
+        support = _share_support(len(claimants), len(eligible))
         options.append((aspect, support, sorted(eligible - claimants)))
     return min(options, key=lambda option: (-option[1].share, -option[1].n, option[0]))
+
+
+@lru_cache(maxsize=1000)
+def _share_support(k: int, n: int) -> Support:
+    """Return one record for all findings with this support, of which a large tree has a hundred thousand."""
+    return Support(k=k, n=n)
