@@ -170,6 +170,8 @@ def test_star_imports_in_a_circle_end() -> None:
     ("text", "is_known"),
     [
         ("globals()['made'] = 1", True),
+        ("other.function.__code__ = own.__code__", True),
+        ("code = own.__code__", False),
         ("globals().update(names)", True),
         ("exec(code)", True),
         ("setattr(sys.modules[__name__], name, 1)", True),

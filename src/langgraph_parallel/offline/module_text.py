@@ -19,7 +19,8 @@ _FILLS = re.compile(
     r"|^[ \t]*\w+[ \t]*=[ \t]*(?:globals|vars)\(\)[ \t]*$"
     r"|(?<![\w.])exec(?:file)?\s*\("
     r"|\bsetattr\(\s*(?:sys\.modules\[__name__\]|(?:__)?builtins(?:__)?)\s*,"
-    r"|^[ \t]*(?:__)?builtins(?:__)?\.\w+\s*=(?!=)",
+    r"|^[ \t]*(?:__)?builtins(?:__)?\.\w+\s*=(?!=)"
+    r"|\.__code__\s*=(?!=)",
     re.M,
 )
 _ASKS_VERSION = re.compile(r"\bPY_?[23]\b|\bversion_info\b|\bhexversion\b|\bexcept\s*\(?.{0,40}\bNameError\b")
@@ -96,7 +97,10 @@ class ModuleText:
 
     @cached_property
     def fills_globals(self) -> bool:
-        """Whether names are made at run time: `globals()[...] = ...`, `exec`, attributes of builtins."""
+        """Whether names are made at run time: `globals()[...] = ...`, `exec`, attributes of builtins.
+
+        Code that is given to a function of another module (`f.__code__ = ...`) runs with the names of that.
+        """
         return bool(_FILLS.search(self.text))
 
     @cached_property
