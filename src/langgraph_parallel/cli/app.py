@@ -1,6 +1,5 @@
 """The typer app: its commands, and how errors become exit codes."""
 
-import gc
 import os
 import sys
 from importlib.metadata import version as installed_version
@@ -23,14 +22,6 @@ app = typer.Typer(
     rich_markup_mode=None,  # with markup, help texts import rich
     pretty_exceptions_enable=False,
 )
-_COLLECTED_AFTER = (50_000, 20, 50)
-"""Objects, and collections of younger ones, after which those in cycles are looked for.
-
-Python's 700, 10 and 10 are for processes that live long. A command keeps nearly all of what it makes,
-hundreds of thousands of values of a large input, so that to look through them again and again takes a quarter
-of its time.
-"""
-
 for _command in COMMANDS:
     app.command(cls=HelpfulCommand, context_settings=HELP_OPTIONS)(_command)
 
@@ -46,7 +37,6 @@ def run(arguments: list[str] | None = None) -> int:
         met, or there is no result; 2 for bad usage or if no model answered, after one paragraph on standard
         error; 130 if interrupted.
     """
-    gc.set_threshold(*_COLLECTED_AFTER)
     command = typer.main.get_command(app)
     try:
         code = command.main(args=arguments, prog_name="langgraph-parallel", standalone_mode=False)
