@@ -101,11 +101,6 @@ class FileDiff:
         """Whether the file is a symbolic link."""
         return "120000" in self.modes[-1:]
 
-    @property
-    def is_submodule(self) -> bool:
-        """Whether the file stands for another repository."""
-        return "160000" in self.modes[-1:]
-
     def take_names(self, old: str, new: str) -> None:
         """Take the names of the lines `---` and `+++`; one of them may say that there is no file."""
         self.expects_hunks = True
