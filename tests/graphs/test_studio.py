@@ -15,6 +15,8 @@ import httpx
 import pytest
 from langgraph_sdk import get_sync_client
 from langgraph_sdk.client import SyncLangGraphClient
+from mcp import Client as MCPClient
+from mcp.types import TextContent
 
 ROOT = Path(__file__).parents[2]
 UNSAFE = {"app.py": "import os\nos.system('ls ' + input())\n"}
@@ -80,6 +82,43 @@ def test_the_review_runs_through_the_server(client: SyncLangGraphClient) -> None
     assert "not a language model" in out["review"]["notice"]
     assert out["run_report"]["branches"] == {"ok": 7}
     assert set(out) >= {"findings", "review", "markdown", "run_report"}
+
+
+async def test_each_graph_is_a_tool_of_the_servers_own_mcp(client: SyncLangGraphClient) -> None:
+    """Names and descriptions are those of `langgraph.json`, arguments those of the input; output is text."""
+    address = f"{str(client.http.client.base_url).rstrip('/')}/mcp"
+    listed = json.loads((ROOT / "langgraph.json").read_text())["graphs"]
+    async with MCPClient(address) as tools:
+        found = {tool.name: tool for tool in (await tools.list_tools()).tools}
+        result = await tools.call_tool("moderation", {"text": "Write to ann@example.org."})
+        failed = await tools.call_tool("voting", {"question": "?"})
+    assert {name: tool.description for name, tool in found.items()} == {
+        name: graph["description"] for name, graph in listed.items()
+    }
+    assert found["moderation"].input_schema["required"] == ["text"]
+    (text,) = result.content
+    assert isinstance(text, TextContent)
+    assert "'status': 'flagged'" in text.text
+    assert result.structured_content is None
+    assert (failed.is_error, [one.text for one in failed.content]) == (True, ["NoModelError"])  # type: ignore[union-attr]
+
+
+async def test_an_assistant_is_a_tool_with_settings_of_its_own(client: SyncLangGraphClient) -> None:
+    """Its context says with which model, limits and aspects the graph runs; the client of the tool cannot."""
+    context: Any = {"aspects": ["security"]}
+    assistant = client.assistants.create(
+        "review", name="security review", description="Reviews code for security.", context=context
+    )
+    try:
+        async with MCPClient(f"{str(client.http.client.base_url).rstrip('/')}/mcp") as tools:
+            found = {tool.name: tool.description for tool in (await tools.list_tools()).tools}
+            result = await tools.call_tool("security_review", {"files": UNSAFE})
+    finally:
+        client.assistants.delete(assistant["assistant_id"])
+    assert found["security_review"] == "Reviews code for security."
+    text = result.content[0].text  # type: ignore[union-attr]
+    assert "'rule': 'S605'" in text
+    assert "D100" not in text
 
 
 @pytest.mark.parametrize(

@@ -6,6 +6,7 @@ from langgraph_parallel.cli.commands.brief import brief
 from langgraph_parallel.cli.commands.doctor import doctor
 from langgraph_parallel.cli.commands.feedback import feedback
 from langgraph_parallel.cli.commands.graphs import graphs
+from langgraph_parallel.cli.commands.mcp import mcp
 from langgraph_parallel.cli.commands.moderate import moderate
 from langgraph_parallel.cli.commands.replay import replay
 from langgraph_parallel.cli.commands.research import research
@@ -25,6 +26,7 @@ COMMANDS: Sequence[Callable[..., int]] = (
     graphs,
     runs,
     replay,
+    mcp,
     doctor,
 )
 """All commands, in the order in which `--help` lists them."""

@@ -30,6 +30,7 @@ _EXTRAS: Mapping[str, str] = {
     "agents": "LangChain's agents, and providers other than OpenAI",
     "cli": "the command line",
     "documents": "reading HTML, PDF, .docx and spreadsheets",
+    "mcp": "the server of tools for editors and agents",
     "offline": "engines that need no model",
     "redis": "limits shared by processes",
     "testing": "fixtures for pytest",

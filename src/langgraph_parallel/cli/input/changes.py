@@ -36,27 +36,33 @@ class Changes(NamedTuple):
     skipped: list[Skipped]
 
 
-def diff_since(revision: str, paths: Sequence[str]) -> tuple[str, list[Skipped]]:
-    """Compare the working tree with a revision, below the current folder. Nothing of the repository runs.
+def diff_since(revision: str, paths: Sequence[str], folder: Path | None = None) -> tuple[str, list[Skipped]]:
+    """Compare the working tree with a revision, below a folder. Nothing of the repository runs.
+
+    Args:
+        revision: of git.
+        paths: files and folders to compare; empty for all.
+        folder: resolved; None for the current one, in the repository that git names to its hooks, if it does.
 
     Returns:
         The changes, and the new files that git does not track yet, which a diff does not show.
 
     Raises:
         UsageError: git is missing, this is not a repository, the revision does not exist, or a path lies
-            outside the current folder.
+            outside the folder.
     """
+    here = folder or Path.cwd()
     if revision.startswith("-"):
         raise UsageError(f"{revision!r} is not a revision; expected a commit, a branch or a tag")
     for path in paths:
-        if not Path(path).resolve().is_relative_to(Path.cwd()):
+        if not Path(path).resolve().is_relative_to(here):
             raise UsageError(
                 f"--diff looks below the current folder; {path} lies outside it; run it from a folder above"
             )
-    repository = named_repository() or find_repository(Path.cwd())
+    repository = (None if folder else named_repository()) or find_repository(here)
     if repository is None:
-        raise UsageError(f"cannot compare with {revision!r}: there is no git repository in {Path.cwd()}")
-    with isolated_git(repository) as git:
+        raise UsageError(f"cannot compare with {revision!r}: there is no git repository in {here}")
+    with isolated_git(repository, here) as git:
         return _diff(git, revision, paths), _untracked(git, paths)
 
 

@@ -56,15 +56,17 @@ _ATTRIBUTES = "\n* !diff !filter\n"
 
 @dataclass(frozen=True)
 class Git:
-    """Runs git on a repository, from the current folder.
+    """Runs git on a repository.
 
     Attributes:
         repository: whose objects and files are read.
         folder: the git folder that stands in for its own.
+        here: folder of the working tree that it runs in; None for the current one.
     """
 
     repository: Repository
     folder: Path
+    here: Path | None = None
 
     def run(self, *arguments: str) -> "subprocess.CompletedProcess[bytes]":
         """Run a command that only reads. Paths among the arguments stand for themselves, not for patterns.
@@ -79,12 +81,17 @@ class Git:
             "GIT_INDEX_FILE": str(Path(index).absolute() if index else self.repository.git_dir / "index"),
             "GIT_LITERAL_PATHSPECS": "1",
         }
-        return _run(self.folder, arguments, Path.cwd(), _no_configuration(self.folder) | environment)
+        here = self.here or Path.cwd()
+        return _run(self.folder, arguments, here, _no_configuration(self.folder) | environment)
 
 
 @contextlib.contextmanager
-def isolated_git(repository: Repository) -> Iterator[Git]:
+def isolated_git(repository: Repository, here: Path | None = None) -> Iterator[Git]:
     """Open a repository for git; nothing is written to it.
+
+    Args:
+        repository: to open.
+        here: folder of its working tree that git runs in; None for the current one.
 
     Raises:
         UsageError: git is missing, a configuration cannot be read, or the refs are a reftable.
@@ -97,7 +104,7 @@ def isolated_git(repository: Repository) -> Iterator[Git]:
         _write_config(folder, _OURS)
         _write_config(folder, [*_users_settings(folder), *_settings_of(repository, folder), *_OURS])
         _link(repository, folder)
-        yield Git(repository, folder)
+        yield Git(repository, folder, here)
 
 
 def _settings_of(repository: Repository, folder: Path) -> list[tuple[str, str]]:

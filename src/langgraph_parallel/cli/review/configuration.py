@@ -47,8 +47,12 @@ class Configuration:
         return value
 
 
-def read_configuration(folder: Path) -> Configuration:
+def read_configuration(folder: Path, top: Path | None = None) -> Configuration:
     """Read the settings for a folder: of the nearest pyproject.toml, upward from it, that has the table.
+
+    Args:
+        folder: to start from.
+        top: the last folder to look in; None for the root of the file system.
 
     Raises:
         UsageError: a key is unknown, a value is not valid, or the file with the table is not TOML.
@@ -60,6 +64,8 @@ def read_configuration(folder: Path) -> Configuration:
         if table is not None:
             with naming(f"[tool.{_TABLE}] in {file}"):
                 return Configuration(_check(table), file)
+        if parent == top:
+            break
     return Configuration({})
 
 

@@ -17,7 +17,12 @@ _QUOTE = 200
 
 
 def markdown_report(
-    review: Review, run: RunReport | None = None, *, full: bool = False, below: str = ""
+    review: Review,
+    run: RunReport | None = None,
+    *,
+    full: bool = False,
+    below: str = "",
+    most: int = MOST_LINES,
 ) -> str:
     """Render a review as Markdown, in at most 200 lines unless `full`; content from outside is escaped.
 
@@ -27,10 +32,11 @@ def markdown_report(
         full: whether to show each finding, and all of it; else repeats are folded, and what is less grave is
             counted by rule.
         below: folder that paths are shown relative to; empty to show them as they are.
+        most: lines of the report, unless `full`.
     """
     title = ["# Code review", ""]
-    most = MOST_LINES - len(title)
-    lines = compose(relative_to(review, below), run, MarkdownWriter(), full=full, below=below, most=most)
+    room = most - len(title)
+    lines = compose(relative_to(review, below), run, MarkdownWriter(), full=full, below=below, most=room)
     blocks = "\n".join([*title, *lines])
     return _BLANK_LINES.sub("\n\n", blocks).rstrip("\n") + "\n"
 
