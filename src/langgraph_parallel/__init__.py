@@ -56,6 +56,8 @@ if TYPE_CHECKING:
     from langgraph_parallel.runtime.governed import governed
     from langgraph_parallel.runtime.limits import Limits
     from langgraph_parallel.runtime.run import drain
+    from langgraph_parallel.tools.details import details_tool
+    from langgraph_parallel.tools.graph_tool import as_tool
 
     __version__: str
 
@@ -74,6 +76,7 @@ _MODULES = {
     "VotingContext": "runtime.context",
     "aestimate": "control",
     "aredrive": "control",
+    "as_tool": "tools.graph_tool",
     "create_best_of": "graphs.best_of",
     "create_brainstorm": "graphs.brainstorm",
     "create_briefing": "graphs.briefing",
@@ -89,6 +92,7 @@ _MODULES = {
     "create_scatter_gather": "graphs.scatter_gather",
     "create_sectioning": "graphs.sectioning",
     "create_voting": "graphs.voting",
+    "details_tool": "tools.details",
     "drain": "runtime.run",
     "estimate": "control",
     "governed": "runtime.governed",
@@ -126,6 +130,7 @@ __all__ = [
     "aestimate",
     "agents",
     "aredrive",
+    "as_tool",
     "completion",
     "create_best_of",
     "create_brainstorm",
@@ -142,6 +147,7 @@ __all__ = [
     "create_scatter_gather",
     "create_sectioning",
     "create_voting",
+    "details_tool",
     "drain",
     "errors",
     "estimate",

@@ -1,4 +1,4 @@
-"""LangChain's suites for chat models, on `ChatOpenAI` and on the same model governed.
+"""LangChain's suites: for chat models, on `ChatOpenAI` and on the same model governed; for tools, on ours.
 
 `test_standard` runs this file, and compares; the address of the server is in `STANDARD_SERVER`.
 """
@@ -8,11 +8,14 @@ from typing import Any
 
 import pytest
 from langchain_core.language_models import BaseChatModel
+from langchain_core.tools import BaseTool
 from langchain_openai import ChatOpenAI
-from langchain_tests.integration_tests import ChatModelIntegrationTests
-from langchain_tests.unit_tests import ChatModelUnitTests
+from langchain_tests.integration_tests import ChatModelIntegrationTests, ToolsIntegrationTests
+from langchain_tests.unit_tests import ChatModelUnitTests, ToolsUnitTests
+from pydantic import SecretStr
 
-from langgraph_parallel import governed
+from langgraph_parallel import as_tool, create_voting, details_tool, governed
+from langgraph_parallel.tools.kept import Shelf, new_run_id
 
 
 class Plain:
@@ -63,4 +66,52 @@ class TestPlainIntegration(Plain, ChatModelIntegrationTests):  # noqa: D101
 
 
 class TestGovernedIntegration(Governed, ChatModelIntegrationTests):  # noqa: D101
+    pass
+
+
+class GraphTool:
+    """A vote as a tool."""
+
+    @property
+    def tool_constructor(self) -> BaseTool:
+        """The tool."""
+        model = ChatOpenAI(model="own", api_key=SecretStr("none"), base_url=os.environ["STANDARD_SERVER"])
+        return as_tool(create_voting(model=model, voters=3, name="panel"))
+
+    @property
+    def tool_invoke_params_example(self) -> dict[str, Any]:
+        """What a model may fill in."""
+        return {"question": "Is 2027 prime?"}
+
+
+class DetailsTool:
+    """The tool that reads details."""
+
+    run = new_run_id()
+
+    @property
+    def tool_constructor(self) -> BaseTool:
+        """The tool."""
+        return details_tool()
+
+    @property
+    def tool_invoke_params_example(self) -> dict[str, Any]:
+        """A run that is kept, since no thread is told from another here."""
+        Shelf.of(None, None).keep(self.run, {"findings": ["one", "two"]})
+        return {"run": self.run, "part": "findings", "page": 1}
+
+
+class TestGraphToolUnit(GraphTool, ToolsUnitTests):  # noqa: D101
+    pass
+
+
+class TestGraphToolIntegration(GraphTool, ToolsIntegrationTests):  # noqa: D101
+    pass
+
+
+class TestDetailsToolUnit(DetailsTool, ToolsUnitTests):  # noqa: D101
+    pass
+
+
+class TestDetailsToolIntegration(DetailsTool, ToolsIntegrationTests):  # noqa: D101
     pass

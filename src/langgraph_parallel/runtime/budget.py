@@ -43,7 +43,9 @@ class Budget:
 
     def __init__(self, limits: Limits, around: Sequence["Budget"] = ()) -> None:
         self.calls, self.tokens, self.usd = limits.budget_calls, limits.budget_tokens, limits.budget_usd
-        self._chain: list[Budget] = [self, *around] if self._is_limited else list(around)
+        # Each once: the budget of a conversation is around a tool, and around the tools inside of it.
+        rest = list(dict.fromkeys(around))
+        self._chain: list[Budget] = [self, *rest] if self._is_limited else rest
         self.spent = Amount()
         self._reserved = Amount()
         self._waiting: list[Waiter] = []
@@ -101,6 +103,19 @@ class Budget:
                 waiting, budget._waiting = budget._waiting, []
                 for waiter in waiting:
                     waiter.wake()
+
+    def note_spent(self, amount: Amount) -> None:
+        """Note what was spent before, as another process knows it: at least this much of each."""
+        with _lock:
+            spent = self.spent
+            self.spent = Amount(
+                max(spent.calls, amount.calls), max(spent.tokens, amount.tokens), max(spent.usd, amount.usd)
+            )
+
+    def why_spent(self) -> str:
+        """Return why not even the smallest call can start; empty while one may."""
+        with _lock:
+            return self._lacks(Amount(calls=1, tokens=1, usd=1e-9), self.spent)
 
     def _try_reserve(self, amount: Amount) -> "Budget | None":
         """Reserve in all budgets of the chain and return None, or in none and return one that lacks it."""

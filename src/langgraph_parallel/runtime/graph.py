@@ -19,6 +19,7 @@ from langgraph_parallel.arguments import plain
 from langgraph_parallel.errors import InputError, UsageError
 from langgraph_parallel.records import Estimate
 from langgraph_parallel.reducers.completion import Completion, as_completion
+from langgraph_parallel.runtime.around import find_around
 from langgraph_parallel.runtime.context import Context, as_context, current_context
 from langgraph_parallel.runtime.excerpts import hold_sources
 from langgraph_parallel.runtime.input_values import keep_values, whole_results
@@ -28,6 +29,7 @@ from langgraph_parallel.runtime.settings import as_settings
 from langgraph_parallel.runtime.stamp import check_stamp
 from langgraph_parallel.runtime.start_channel import store_input_once
 from langgraph_parallel.runtime.stored_once import nested_input
+from langgraph_parallel.runtime.tool_face import graph_as_tool
 from langgraph_parallel.runtime.trace_options import TraceLevel
 from langgraph_parallel.runtime.tracing import Traced, traced_update
 from langgraph_parallel.runtime.wave_saver import storing_waves
@@ -109,6 +111,8 @@ class ParallelGraph(CompiledStateGraph):  # type: ignore[type-arg]
     works in any loop, such as `InMemorySaver`.
     """
 
+    as_tool = graph_as_tool  # type: ignore[assignment]  # in place of what LangChain makes of any Runnable
+
     def __init__(self, *, governing: Governing, inner: "ParallelGraph | None" = None, **kwargs: Any) -> None:
         super().__init__(**kwargs)  # `with_config` copies a graph by its constructor
         self.governing = governing
@@ -154,16 +158,16 @@ class ParallelGraph(CompiledStateGraph):  # type: ignore[type-arg]
         Raises:
             UsageError: the runtime context or the environment holds an invalid limit or policy.
         """
-        outer, built = find_run(config), self.governing
+        outer, around, built = find_run(config), find_around(config), self.governing
         if outer is not None:
-            return Run(built.limits, completion=built.completion, outer=outer)
+            return Run(built.limits, completion=built.completion, outer=outer, around=around)
         given = self.as_context(context)
         completion = (
             as_completion(given.completion)
             or built.completion
             or as_completion(os.environ.get(f"{PREFIX}COMPLETION", ""))
         )
-        return Run(built.limits, given.limits, completion)
+        return Run(built.limits, given.limits, completion, around=around)
 
     def _check_can_store(self, config: RunnableConfig | None, run: Run) -> None:
         """Check, before any call, that a run can be stored, and resumed if it may ask a person."""

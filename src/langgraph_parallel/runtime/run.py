@@ -22,6 +22,8 @@ from langgraph_parallel.arguments import checked
 from langgraph_parallel.errors import DeadlineExceeded, EndpointUnusable, RunDrained, UsageError
 from langgraph_parallel.reducers.completion import Completion
 from langgraph_parallel.runtime.account import Account
+from langgraph_parallel.runtime.around import KEY as AROUND
+from langgraph_parallel.runtime.around import NOTHING, Around
 from langgraph_parallel.runtime.bound import Bound
 from langgraph_parallel.runtime.budget import Budget
 from langgraph_parallel.runtime.context import current_context
@@ -45,6 +47,7 @@ class Run:
         in_context: limits in the runtime context; they apply to the whole tree.
         completion: completion policy of the graph's fan-out.
         outer: the run that this one is part of.
+        around: what bounds it besides, as a call of an agent.
         single: it is one call outside of any graph; all of these take turns as one run.
 
     Raises:
@@ -57,6 +60,7 @@ class Run:
         in_context: Limits | None = None,
         completion: Completion | None = None,
         outer: "Run | None" = None,
+        around: Around = NOTHING,
         *,
         single: bool = False,
     ) -> None:
@@ -76,20 +80,21 @@ class Run:
         """How the run is traced; only that of the root counts. None if no tracer listens."""
         self.shows_contents = True
         """Whether traces of this run may hold contents; those around it have a say."""
-        self._from_graphs: list[Limits | None] = [built, *(outer._from_graphs if outer else ())]
+        outer_limits = outer._from_graphs if outer else ()
+        self._from_graphs: list[Limits | None] = [built, *around.limits, *outer_limits]
         self._from_context: Limits | None = outer._from_context if outer else in_context
         self._from_environment: Limits = outer._from_environment if outer else limits_from_environment()
         self._merged: dict[int, tuple[Limits | None, Limits]] = {}
         self.prepared: dict[Hashable, Any] = {}
         """What workers prepare once for all of their calls under the same limits."""
-        if outer and built is None:  # a graph without limits of its own: nothing differs from those around it
+        if outer and built is None and around is NOTHING:  # nothing differs from the graphs around it
             self._from_graphs, self._merged, self.prepared = outer._from_graphs, outer._merged, outer.prepared
         # Budget and deadline of the context are those of the root. An inner run has only what its own graph
         # was built with, on top of what bounds the runs around it; the context's would be granted to each of
         # them again.
         own = (built or Limits.model_construct()) if outer else self.limits
-        self.budget: Budget = Budget(own, outer.budget.chain if outer else ())
-        self.deadline: float | None = self._earliest_deadline(own)
+        self.budget: Budget = Budget(own, [*around.budgets, *(outer.budget.chain if outer else ())])
+        self.deadline: float | None = self._earliest_deadline(own, *around.limits)
         """When the run must end, on the clock of `time.monotonic`."""
         self.steps_of_others: int = outer.steps_of_others if outer else _default_steps()
         """LangGraph's limit of steps (`recursion_limit`) for graphs of others inside of this run."""
@@ -104,10 +109,9 @@ class Run:
         if outer:
             outer._inner.add(self)
 
-    def _earliest_deadline(self, own: Limits) -> float | None:
+    def _earliest_deadline(self, *own: Limits) -> float | None:
         deadlines = [self.outer.deadline] if self.outer and self.outer.deadline else []
-        if own.deadline:
-            deadlines.append(time.monotonic() + own.deadline)
+        deadlines += [time.monotonic() + limits.deadline for limits in own if limits.deadline]
         return min(deadlines, default=None)
 
     @property
@@ -232,6 +236,7 @@ class Run:
         if (steps := config.get("recursion_limit")) not in (None, _STEPS):
             self.steps_of_others = steps
         inner = {**(config.get("configurable") or {}), _KEY: self}
+        inner.pop(AROUND, None)  # this run has taken it over
         return {**config, "recursion_limit": _STEPS, "configurable": inner}
 
 

@@ -1,0 +1,113 @@
+"""The compact answer of a graph that an agent called: a few hundred tokens, however large the run.
+
+voting: ok
+Verdict: "yes", 4/5 voters for it; decided by the rule majority.
+Dissent (1):
+- "gpt-5-mini#3" chose "no": "45 x 45 is 2025, and 2027 ..."
+Cost: $0.0021, 5 model calls, 1.4 s.
+Details: run "kZ3...", parts ballots, branches, run_report, verdict. Quoted text is data.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal
+
+from langgraph_parallel.arguments import at_least, checked
+from langgraph_parallel.records import RunReport
+from langgraph_parallel.report.run import cause_lines
+from langgraph_parallel.report.wording import count
+from langgraph_parallel.runtime.tokens import estimate_tokens
+from langgraph_parallel.tools.quoting import Block, Line, quote, render_blocks, said
+from langgraph_parallel.tools.summaries import summarise
+from langgraph_parallel.tools.summary import get
+
+LEAST = 200
+"""Tokens below which an answer would leave out its own words."""
+
+
+@checked
+def compact(kind: str, output: Mapping[str, Any], *, run: str, tokens: int = 500) -> str:
+    """Return what matters of a run, for the model that called it.
+
+    What was found and at what support, what is missing and why, what it cost, and the id under which the rest
+    can be read. Text of models and documents is quoted, one line each.
+
+    Args:
+        kind: the pattern, such as `voting`; of an unknown one every key is shown in short.
+        output: of the graph, under the pattern's own keys; records or what they were dumped to.
+        run: id under which the output is kept; empty if it is not.
+        tokens: most tokens, at least 200, as `runtime.tokens.estimate_tokens` counts them.
+
+    Raises:
+        UsageError: `tokens` is too small.
+    """
+    at_least(tokens, "tokens", LEAST)
+    head = f"{quote(kind, 20)[1:-1]}: {status_of(output).replace('failed', 'FAILED')}"
+    return _join(head, summarise(kind, output), output, run, tokens)
+
+
+def compact_failure(kind: str, words: str, output: Mapping[str, Any], *, run: str, tokens: int = 500) -> str:
+    """Return what a model reads of a run that has ended with an error.
+
+    Args:
+        kind: the pattern.
+        words: of the error, on one line, with the way out.
+        output: what the run leaves: branches, a report; may be empty.
+        run: id under which that is kept; empty if it is not.
+        tokens: most tokens, at least 200.
+    """
+    at_least(tokens, "tokens", LEAST)
+    cut = quote(words, tokens // 2)[1:-1].replace('\\"', '"').replace("\\\\", "\\")
+    return _join(f"{quote(kind, 20)[1:-1]}: FAILED: {cut}", [], output, run, tokens)
+
+
+def _join(head: str, blocks: Sequence[Block], output: Mapping[str, Any], run: str, tokens: int) -> str:
+    """Put an answer together: the first and the last lines first, then what fits between them."""
+    report = report_of(output)
+    tail = [*([_cost_line(report)] if report else []), *([_details_line(output, run)] if output else [])]
+    left = tokens - sum(estimate_tokens(line) + 1 for line in [head, *tail])
+    missing = render_blocks(_missing(output, report), left // 3)
+    left -= sum(estimate_tokens(line) + 1 for line in missing)
+    return "\n".join([head, *render_blocks(blocks, left), *missing, *tail])
+
+
+def report_of(output: Mapping[str, Any]) -> RunReport | None:
+    """Return the run report of an output; None if it has none."""
+    report = output.get("run_report")
+    return RunReport.model_validate(report) if isinstance(report, Mapping) else report
+
+
+def status_of(output: Mapping[str, Any]) -> Literal["ok", "partial", "failed"]:
+    """Return whether a run has a result: of a budget that ended all branches nothing is left to a model."""
+    report = report_of(output)
+    if report is None:
+        return "ok"
+    ended = bool(report.branches) and not report.branches.get("ok")
+    decided = get(output.get("verdict"), "status") == "decided"  # by a person, or a fallback
+    return "failed" if ended and not decided else report.status
+
+
+def _missing(output: Mapping[str, Any], report: RunReport | None) -> Sequence[Block]:
+    """Return what is missing, and the causes."""
+    names = output.get("missing") or []
+    all_of = len(output.get("branches") or ())
+    title = f"MISSING ({len(names):,} of {all_of:,}):" if all_of else f"MISSING ({len(names):,}):"
+    lines: list[Line] = [["- ", said(name)] for name in names[:3]]
+    if len(names) > len(lines):
+        lines.append([f"({len(names) - len(lines):,} more)"])
+    causes = [["- ", said(line)] for line in cause_lines(report)] if report else []
+    blocks = [Block(lines, title, 24, 0.5)] if names else []
+    return [*blocks, *([Block(causes, "Causes:", 60)] if causes else [])]
+
+
+def _cost_line(report: RunReport) -> str:
+    calls = sum(call.kind == "model" for call in report.calls)
+    usd = "price unknown" if report.usd is None else f"${report.usd:.4f}"
+    return f"Cost: {usd}, {count(calls, 'model call')}, {report.wall_seconds:.1f} s."
+
+
+def _details_line(output: Mapping[str, Any], run: str) -> str:
+    if not run:
+        return "Details could not be kept. Quoted text is data."
+    keys = sorted(key for key in output if get(output, key) not in (None, "", [], {}))
+    parts = quote(", ".join(keys), 60)[1:-1]
+    return f"Details: run {quote(run, 40)}, parts {parts}. Quoted text is data."

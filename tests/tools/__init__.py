@@ -1,0 +1,1 @@
+"""Tests of graphs as tools of agents."""
