@@ -21,22 +21,22 @@ STOREFRONT = Path(__file__).parent / "storefront" / "storefront"
 
 
 class Change(TypedDict, total=False):
-    """The agent's state; it shares `files` and `findings` with the review."""
+    """The agent's state, in its own words."""
 
     author: str
-    files: dict[str, str]
-    findings: list[Finding]
+    sources: dict[str, str]
+    problems: list[Finding]
     decision: str
 
 
 def check_out(state: Change) -> Change:
     """Fetch the change: here, read a folder."""
-    return {"files": {path.name: path.read_text() for path in sorted(STOREFRONT.glob("*.py"))}}
+    return {"sources": {path.name: path.read_text() for path in sorted(STOREFRONT.glob("*.py"))}}
 
 
 def decide(state: Change) -> Change:
     """Decide on the findings."""
-    severe = [finding for finding in state["findings"] if finding.confirmed and finding.severity == "high"]
+    severe = [finding for finding in state["problems"] if finding.confirmed and finding.severity == "high"]
     rejection = f"sent back to {state['author']}: {len(severe)} severe findings"
     return {"decision": rejection if severe else "merged"}
 
@@ -45,7 +45,10 @@ def agent() -> StateGraph[Change]:
     """Build the agent: a review between two nodes of its own."""
     builder = StateGraph(Change)
     builder.add_node("check_out", check_out)
-    builder.add_node("review", create_review(aspects=["security", "correctness"]))
+    review = create_review(
+        aspects=["security", "correctness"], inputs={"files": "sources"}, outputs={"findings": "problems"}
+    )
+    builder.add_node("review", review)
     builder.add_node("decide", decide)
     builder.add_edge(START, "check_out")
     builder.add_edge("check_out", "review")

@@ -14,6 +14,8 @@ from numbers import Integral, Real
 from types import NoneType, UnionType
 from typing import Any, Literal, ParamSpec, TypeVar, Union, get_args, get_origin, get_type_hints
 
+from pydantic import BaseModel
+
 from langgraph_parallel.errors import UsageError
 
 P = ParamSpec("P")
@@ -239,3 +241,9 @@ def plain(value: Any) -> Any:
     if not isinstance(value, type) and hasattr(value, "tolist"):  # an array, a column of a table
         return value.tolist()
     return value
+
+
+def fields_of(record: Any) -> dict[str, Any]:
+    """Return the fields of a pydantic model or a dataclass, as they are."""
+    names = type(record).model_fields if isinstance(record, BaseModel) else [f.name for f in fields(record)]
+    return {name: getattr(record, name) for name in names if hasattr(record, name)}

@@ -5,12 +5,15 @@ from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
 from langchain_core.runnables import RunnableConfig
+from langgraph.graph.state import CompiledStateGraph
+from langgraph.types import StateSnapshot
 
 from langgraph_parallel.errors import CompletionError, UsageError
-from langgraph_parallel.records import Branch, Estimate, Verdict
+from langgraph_parallel.nodes.fan_out.around import go_back, has_failed, holds_graphs
+from langgraph_parallel.records import Estimate
 from langgraph_parallel.runtime.graph import ParallelGraph
+from langgraph_parallel.runtime.named_graph import NamedGraph, with_own_keys
 from langgraph_parallel.runtime.run import pretend_run
-from langgraph_parallel.runtime.run_report import collect_failures
 from langgraph_parallel.runtime.stamp import check_stamp
 
 
@@ -31,6 +34,8 @@ async def aestimate(graph: object, input: Any, *, context: Any = None) -> Estima
         UsageError: the graph is not a langgraph_parallel graph, or the input or the context is not valid.
     """
     parallel = _require_parallel(graph)
+    if isinstance(parallel, NamedGraph) and isinstance(input, Mapping):
+        input = parallel.names.entering(input)
     run = parallel.run(None, context)
     return await parallel.governing.estimate(input, run, parallel.as_context(context))
 
@@ -50,8 +55,12 @@ async def aredrive(graph: object, config: RunnableConfig, *, context: Any = None
     (a tree of reductions, compared drafts) the rounds after the first one with a failure are planned again;
     work that is the same on the same results is not repeated.
 
+    In a graph of yours, the nodes that are graphs of this package, at any level, run again. It goes back to
+    the first of them that did not end ok in the last run of the thread. What comes after it runs again, and
+    so do other nodes of its step. Graphs of this package keep what ended ok on the same input.
+
     Args:
-        graph: from one of the factories, with a checkpointer.
+        graph: from one of the factories, or with nodes that are; with a checkpointer.
         config: names the thread: `{"configurable": {"thread_id": ...}}`.
         context: the runtime context. It is not part of a checkpoint, so pass it again.
 
@@ -59,10 +68,17 @@ async def aredrive(graph: object, config: RunnableConfig, *, context: Any = None
         The graph's output.
 
     Raises:
-        UsageError: the graph is not a langgraph_parallel graph, it has no checkpointer, the thread has no
-            run, or the run waits for a person.
+        UsageError: the graph is not a langgraph_parallel graph and has none as a node, it has no
+            checkpointer, the thread has no run, or the run waits for a person.
         CompletionError: too few branches succeeded, as before.
     """
+    if isinstance(graph, CompiledStateGraph) and not isinstance(graph, ParallelGraph) and holds_graphs(graph):
+        return await _redrive_nodes(graph, config, context)
+    if isinstance(graph, CompiledStateGraph) and not isinstance(graph, ParallelGraph):
+        raise UsageError(
+            f"graph {graph.name!r} is not a langgraph_parallel graph, and has none as a node; pass the "
+            "result of a factory, or a graph with such a node"
+        )
     parallel = _require_parallel(graph)
     if await is_unfinished(graph, config):
         with contextlib.suppress(CompletionError):
@@ -70,8 +86,45 @@ async def aredrive(graph: object, config: RunnableConfig, *, context: Any = None
     if await rewind(graph, config, context):
         output: dict[str, Any] = await parallel.ainvoke(None, config, context=context)
         return output
-    values = (await parallel.aget_state(config)).values
-    return {key: values[key] for key in parallel.output_channels if key in values}
+    values = (await with_own_keys(parallel).aget_state(config)).values
+    kept = {key: values[key] for key in parallel.output_channels if key in values}
+    return parallel.names.leaving(kept) if isinstance(parallel, NamedGraph) else kept
+
+
+async def _redrive_nodes(
+    graph: CompiledStateGraph[Any, Any, Any, Any], config: RunnableConfig, context: Any
+) -> dict[str, Any]:
+    """Redrive the graphs of this package that are nodes of another one."""
+    state = await _find_run(graph, config)
+    if state.next or state.tasks:
+        with contextlib.suppress(CompletionError):
+            await graph.ainvoke(None, config, context=context)
+    if (back := await go_back(graph, config)) is not None:
+        output: dict[str, Any] = await graph.ainvoke(None, back, context=context)
+        return output
+    values = (await graph.aget_state(config)).values
+    return {key: values[key] for key in graph.output_channels if key in values}
+
+
+async def _find_run(graph: CompiledStateGraph[Any, Any, Any, Any], config: RunnableConfig) -> StateSnapshot:
+    """Return the state of the run that a config names.
+
+    Raises:
+        UsageError: there is none, or it waits for a person.
+    """
+    if not graph.checkpointer:
+        raise UsageError("redrive needs the checkpoints of the run; build the graph with checkpointer=")
+    configurable = (config.get("configurable") or {}) if isinstance(config, Mapping) else {}
+    if (thread := configurable.get("thread_id")) is None:
+        raise UsageError("redrive needs the run's thread; pass config={'configurable': {'thread_id': '...'}}")
+    state = await graph.aget_state(config)
+    if not state.values:
+        raise UsageError(f"thread {thread!r} has no run; run the graph first")
+    if isinstance(graph, ParallelGraph):
+        check_stamp(state.values, graph.governing.built, thread)
+    if state.interrupts:
+        raise UsageError("the run waits for a person; resume it with ainvoke(Command(resume=...), config)")
+    return state
 
 
 async def is_unfinished(graph: object, config: RunnableConfig) -> bool:
@@ -80,18 +133,7 @@ async def is_unfinished(graph: object, config: RunnableConfig) -> bool:
     Raises:
         UsageError: as `aredrive`.
     """
-    parallel = _require_parallel(graph)
-    if not parallel.checkpointer:
-        raise UsageError("redrive needs the checkpoints of the run; build the graph with checkpointer=")
-    configurable = (config.get("configurable") or {}) if isinstance(config, Mapping) else {}
-    if (thread := configurable.get("thread_id")) is None:
-        raise UsageError("redrive needs the run's thread; pass config={'configurable': {'thread_id': '...'}}")
-    state = await parallel.aget_state(config)
-    if not state.values:
-        raise UsageError(f"thread {thread!r} has no run; run the graph first")
-    check_stamp(state.values, parallel.governing.built, thread)
-    if state.interrupts:
-        raise UsageError("the run waits for a person; resume it with ainvoke(Command(resume=...), config)")
+    state = await _find_run(with_own_keys(_require_parallel(graph)), config)
     # Without a next node there may be tasks: the process died after a step had stored its results, and before
     # the checkpoint that holds them.
     return bool(state.next or state.tasks)
@@ -106,24 +148,14 @@ async def rewind(graph: object, config: RunnableConfig, context: Any = None) -> 
     Raises:
         UsageError: the graph is not a langgraph_parallel graph.
     """
-    parallel = _require_parallel(graph)
+    parallel = with_own_keys(_require_parallel(graph))
     state = await parallel.aget_state(config)
-    if not state.next and not _has_failed(state.values):
+    if not state.next and not has_failed(state.values):
         return False
     update = parallel.governing.redrive(state.values, parallel.as_context(context))
     with pretend_run(parallel.run(None, context)):  # whose limits say how many sections are sent at once
         await parallel.aupdate_state(config, update, as_node=parallel.governing.fan_out_node)
     return True
-
-
-def _has_failed(values: Mapping[str, Any]) -> bool:
-    """Return whether a redrive has something to do: a branch at some level, or a step of the close."""
-    if isinstance(verdict := values.get("verdict"), Verdict) and verdict.decided_by == "person":
-        return False
-    branches: Mapping[str, Branch] = values.get("branches") or {}
-    unfinished = [branch for branch in branches.values() if not branch.whole]
-    failed_steps = values["run_report"].failures.keys() - collect_failures(branches.values()).keys()
-    return bool(unfinished or failed_steps)
 
 
 def redrive(graph: object, config: RunnableConfig, *, context: Any = None) -> dict[str, Any]:

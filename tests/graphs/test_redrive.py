@@ -259,11 +259,17 @@ class Around(TypedDict):
 
 
 async def test_what_cannot_be_redriven_is_said(model: str, server: ModelServer) -> None:
-    """A graph that is not ours, one without a checkpointer, a thread without a run."""
+    """A graph that is not ours and has none of ours, one without a checkpointer, a thread without a run."""
     foreign: StateGraph[Any, Any, Any, Any] = StateGraph(Around)
+    foreign.add_node("theirs", lambda state: {})
+    foreign.add_edge(START, "theirs")
+    with pytest.raises(UsageError, match="is not a langgraph_parallel graph, and has none as a node"):
+        await aredrive(foreign.compile(checkpointer=InMemorySaver()), CONFIG)
     foreign.add_node("ours", flat(1, model))
-    foreign.add_edge(START, "ours")
-    with pytest.raises(UsageError, match="is not a langgraph_parallel graph"):
+    foreign.add_edge("theirs", "ours")
+    with pytest.raises(UsageError, match="build the graph with checkpointer="):
+        await aredrive(foreign.compile(), CONFIG)
+    with pytest.raises(UsageError, match="thread '1' has no run; run the graph first"):
         await aredrive(foreign.compile(checkpointer=InMemorySaver()), CONFIG)
     with pytest.raises(UsageError, match="build the graph with checkpointer="):
         await aredrive(flat(1, model), CONFIG)

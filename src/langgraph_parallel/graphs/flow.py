@@ -31,6 +31,7 @@ from langgraph_parallel.nodes.flow.sending import assignments, first_round_ids, 
 from langgraph_parallel.nodes.flow.spec import Flow
 from langgraph_parallel.records import Answer, Branch, Call, Section
 from langgraph_parallel.runtime.graph import Governing, parallel_graph
+from langgraph_parallel.runtime.named_graph import name_keys
 from langgraph_parallel.runtime.stamp import STAMP
 
 
@@ -88,7 +89,8 @@ def flow_graph(flow: Flow, **options: Unpack[GraphOptions]) -> CompiledStateGrap
         asks=flow.asks if flow.uses_model is None else (),  # a graph that can work offline checks its own
         from_text=flow.from_text,
     )
-    return parallel_graph(_wire(flow).compile(name=flow.name, **resolved.compile), governing)
+    graph = parallel_graph(_wire(flow).compile(name=flow.name, **resolved.compile), governing)
+    return name_keys(graph, **resolved.names)
 
 
 def _wire(flow: Flow) -> StateGraph[Any, Any, Any, Any]:

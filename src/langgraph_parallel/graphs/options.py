@@ -37,6 +37,12 @@ class GraphOptions(TypedDict, total=False):
     trace_contents: bool | None
     """False keeps prompts, documents, answers and the words of errors out of traces, at every level below
     this graph; names, numbers and sizes stay. None for LANGGRAPH_PARALLEL_TRACE_CONTENTS, else True."""
+    inputs: Mapping[str, str] | None
+    """Your names for keys of the input, by the graph's names: `{"files": "sources"}`. Only named keys enter.
+    None for all keys, under the graph's names."""
+    outputs: Mapping[str, str] | None
+    """Your names for keys of the output, by the graph's names: `{"findings": "problems"}`. Only named keys
+    leave. None for all keys, under the graph's names."""
 
 
 class Resolved(NamedTuple):
@@ -48,6 +54,8 @@ class Resolved(NamedTuple):
     """The options of `StateGraph.compile`."""
     governing: dict[str, Any]
     """The options of `Governing`."""
+    names: dict[str, Any]
+    """The caller's names: the arguments of `name_keys`."""
 
 
 def resolve(options: GraphOptions, models: Sequence[ModelLike | None]) -> Resolved:
@@ -75,4 +83,5 @@ def resolve(options: GraphOptions, models: Sequence[ModelLike | None]) -> Resolv
         as_completion(options.get("completion")),
         {"checkpointer": options.get("checkpointer"), "store": options.get("store")},
         {"trace": level, "trace_contents": contents},
+        {"inputs": options.get("inputs"), "outputs": options.get("outputs")},
     )

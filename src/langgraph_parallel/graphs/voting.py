@@ -61,6 +61,7 @@ from langgraph_parallel.reducers.votes.waves import Wave, as_wave
 from langgraph_parallel.runtime.context import VotingContext
 from langgraph_parallel.runtime.graph import Governing, parallel_graph
 from langgraph_parallel.runtime.models import ModelLike
+from langgraph_parallel.runtime.named_graph import name_keys
 from langgraph_parallel.runtime.settings import as_settings
 from langgraph_parallel.runtime.stamp import STAMP
 
@@ -250,7 +251,8 @@ def voting_graph(
     if settings.counts_alone:
         inner = _wire(settings, question, inner=True).compile(name=name, store=resolved.compile["store"])
         inner = parallel_graph(inner, replace(governing, stores_waves=True))
-    return parallel_graph(_wire(settings, question).compile(name=name, **resolved.compile), governing, inner)
+    graph = _wire(settings, question).compile(name=name, **resolved.compile)
+    return name_keys(parallel_graph(graph, governing, inner), **resolved.names)
 
 
 def _wire(settings: VoteSettings, question: Any, *, inner: bool = False) -> StateGraph[Any, Any, Any, Any]:

@@ -4,7 +4,7 @@ import contextlib
 import os
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import aclosing
-from dataclasses import dataclass, field, fields, is_dataclass
+from dataclasses import dataclass, field, is_dataclass
 from queue import SimpleQueue
 from typing import Any, TypeVar, cast
 
@@ -15,7 +15,7 @@ from langgraph.graph.state import CompiledStateGraph
 from langgraph.types import Command, StateSnapshot
 from pydantic import BaseModel
 
-from langgraph_parallel.arguments import plain
+from langgraph_parallel.arguments import fields_of, plain
 from langgraph_parallel.errors import InputError, UsageError
 from langgraph_parallel.records import Estimate
 from langgraph_parallel.reducers.completion import Completion, as_completion
@@ -24,6 +24,8 @@ from langgraph_parallel.runtime.context import Context, as_context, current_cont
 from langgraph_parallel.runtime.excerpts import hold_sources
 from langgraph_parallel.runtime.input_values import keep_values, whole_results
 from langgraph_parallel.runtime.limits import PREFIX, Limits
+from langgraph_parallel.runtime.parent_keys import check_parent
+from langgraph_parallel.runtime.redriven import take_over
 from langgraph_parallel.runtime.run import Run, find_run
 from langgraph_parallel.runtime.settings import as_settings
 from langgraph_parallel.runtime.stamp import check_stamp
@@ -78,12 +80,6 @@ class Governing:
     """Builds the input from a title and a text, for a graph used as a worker or voter; None if it cannot."""
 
 
-def _fields_of(record: Any) -> dict[str, Any]:
-    """Return the fields of a pydantic model or a dataclass, as they are."""
-    names = type(record).model_fields if isinstance(record, BaseModel) else [f.name for f in fields(record)]
-    return {name: getattr(record, name) for name in names if hasattr(record, name)}
-
-
 def is_resuming(config: RunnableConfig | None) -> bool:
     """Return whether a graph with this config, or this code, is part of a run that is resumed."""
     if config is None:
@@ -131,12 +127,14 @@ class ParallelGraph(CompiledStateGraph):  # type: ignore[type-arg]
         """Stream as LangGraph does, within a new run. `ainvoke` is built on this."""
         run = self.run(config, context)
         self._check_can_store(config, run)
+        check_parent(self, config)
         await self._check_stored(input, config, run)
         if isinstance(input, BaseModel) or (is_dataclass(input) and not isinstance(input, Command)):
-            input = _fields_of(input)  # the state of a graph around this one may be a record
+            input = fields_of(input)  # the state of a graph around this one may be a record
         if isinstance(input, Mapping):
             # A key left out would keep the value of an earlier run on the thread.
             given = {key: plain(value) for key, value in input.items()}
+            config = take_over(config, given)
             stored = given if run.outer is None else nested_input(given, run.outer.texts)
             input = {**dict.fromkeys(self.governing.input_keys), **stored}
         elif input is not None and not isinstance(input, Command):

@@ -12,6 +12,7 @@ from typing import Any
 from langgraph_parallel.cli.catalogue.settings import parse_settings
 from langgraph_parallel.errors import UsageError
 from langgraph_parallel.runtime.graph import ParallelGraph
+from langgraph_parallel.runtime.named_graph import with_own_keys
 from langgraph_parallel.runtime.redact import redact
 
 
@@ -39,7 +40,7 @@ def import_graph(name: str, settings: Sequence[str], *, offline: bool) -> Parall
         raise UsageError(f"{name} is an async function; name one that returns the graph without await")
     if not isinstance(found, ParallelGraph):
         raise _not_a_graph(name)
-    return found
+    return with_own_keys(found)  # which the reports know
 
 
 def _call(name: str, build: Callable[..., Any], settings: Sequence[str]) -> Any:

@@ -53,12 +53,14 @@ def plan_node(flow: Flow) -> Callable[..., Any]:
         """Divide the work into sections, and reset what an earlier run on this thread left."""
         handover, run = get_handover(config), current_run()
         context, given = as_context(runtime.context, flow.context), flow.read_input(state)
+        stamp = {} if run.outer else {KEY: make_stamp(flow.built)}
         if handover and handover.below is not None:
             resumed = resume_update(
                 flow, given, handover.below.sections or [], handover.below.branches, handover
             )
             notes = (await make_plan(flow, given, context)).notes if flow.keeps_notes else {}
-            return {"problems": {}, "notes": notes, **resumed, "calls": Overwrite(resumed["calls"])}
+            calls_before = {**handover.calls, **resumed["calls"]}
+            return {**stamp, "problems": {}, "notes": notes, **resumed, "calls": Overwrite(calls_before)}
         _check_models(flow, run, context)
         problems: dict[str, str] = {}
         sections: Sections = []
@@ -76,7 +78,7 @@ def plan_node(flow: Flow) -> Callable[..., Any]:
         if flow.watch is not None:
             run.fan_out.race(flow.watch(run, sections))
         return {
-            **({} if run.outer else {KEY: make_stamp(flow.built)}),
+            **stamp,
             "sections": plan_update(sections, given),
             "notes": made,
             "branches": Overwrite({}),

@@ -10,7 +10,7 @@ from pydantic import BaseModel, Field, JsonValue, create_model, model_validator
 from langgraph_parallel.errors import UsageError
 from langgraph_parallel.nodes.fan_out.close import ClosingStep
 from langgraph_parallel.nodes.fan_out.gathered import in_order
-from langgraph_parallel.nodes.fan_out.handover import Handover, get_handover
+from langgraph_parallel.nodes.fan_out.handover import Handover, get_handover, is_worker
 from langgraph_parallel.nodes.vote.fallback import updated_report
 from langgraph_parallel.nodes.vote.judge import render_choice
 from langgraph_parallel.nodes.vote.poll import VoteSettings
@@ -42,7 +42,7 @@ def escalate_node(settings: VoteSettings) -> Callable[..., Any]:
             choices=None if choices is None else list(choices),
             form=chooses(settings.rule),
         )
-        answer = _answered(get_handover(config), escalation)
+        answer = _answered(get_handover(config) if is_worker(config) else None, escalation)
         step = ClosingStep()
         if answer is None:
             step.escalations.append(escalation)
@@ -65,7 +65,7 @@ def _answered(handover: Handover | None, escalation: Escalation) -> Answer | Non
 async def escalate_all(state: Any, config: RunnableConfig) -> dict[str, Any]:
     """Put all undecided votes of a fan-out before a person, or leave it to the enclosing graph."""
     escalation = escalated(in_order(state["branches"]))
-    if not escalation or get_handover(config) is not None:
+    if not escalation or is_worker(config):
         return {"answers": []}
     return {"answers": ask_person(escalation)}
 

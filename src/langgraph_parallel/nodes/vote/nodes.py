@@ -60,15 +60,15 @@ def open_node(settings: VoteSettings) -> Callable[..., Any]:
             check_prices(run.limits_for(ask.limits), [ask.chosen(context)])
         voters = list(settings.electorate.voters(state["question"], context.voters))
         check_completion(run.completion, voters)
-        earlier = get_earlier(config)
+        earlier, handover = get_earlier(config), get_handover(config)
         branches = earlier.branches if earlier else {}
         poll = Poll.of(settings, voters, context)
         return {
             **({} if run.outer else {KEY: make_stamp(settings.built)}),
             "voters": voters,
             "branches": Overwrite(branches),
-            "calls": Overwrite({}),
-            "asking": _first_wave(poll, branches, get_handover(config)),
+            "calls": Overwrite(dict(handover.calls) if handover else {}),
+            "asking": _first_wave(poll, branches, handover),
         }
 
     return open_vote

@@ -19,6 +19,7 @@ from langgraph_parallel.nodes.work.render import section_text
 from langgraph_parallel.records import Estimate, Section
 from langgraph_parallel.runtime.context import Context
 from langgraph_parallel.runtime.graph import ParallelGraph
+from langgraph_parallel.runtime.named_graph import with_own_keys
 from langgraph_parallel.runtime.run import Run
 
 
@@ -75,7 +76,9 @@ def as_worker(worker: WorkerLike, prompt: str, offers: Collection[str] | None = 
     check_called(worker)
     if isinstance(worker, BaseChatModel):
         return Ask.shipped(prompt, model=worker)
-    if isinstance(worker, CompiledStateGraph) and not isinstance(worker, ParallelGraph):
+    if isinstance(worker, ParallelGraph):
+        return with_own_keys(worker)  # as a worker it is asked and read by code that knows them
+    if isinstance(worker, CompiledStateGraph):
         return adapt_graph(worker, offers)
     if isinstance(worker, Runnable | Ask | Composed | Adapter):
         return worker

@@ -1,0 +1,195 @@
+"""The keys that a graph shares, as a node, with the state of the graph around it.
+
+LangGraph passes the keys of a node's output to the state by their names alone, whatever they hold. Whether a
+graph is a node, and of what, shows in the config of its run, and in nothing before it.
+"""
+
+import inspect
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, get_type_hints
+from weakref import ReferenceType, WeakKeyDictionary
+
+from langchain_core.runnables import RunnableConfig
+from langgraph.channels import BinaryOperatorAggregate
+from langgraph.channels.base import BaseChannel
+from langgraph.graph.state import CompiledStateGraph
+
+from langgraph_parallel.errors import UsageError
+from langgraph_parallel.runtime.names import Names
+from langgraph_parallel.runtime.type_overlap import may_overlap, type_text
+
+_CALL = "__pregel_call"
+"""The config key of a function that holds the task of the node that runs."""
+_READ = "__pregel_read"
+"""The config key of a function that holds the channels of the graph around a node."""
+_checked: WeakKeyDictionary[object, set[frozenset[str]]] = WeakKeyDictionary()
+"""The nodes that were checked, each with the sets of keys that it got."""
+
+
+@dataclass(frozen=True)
+class _Place:
+    """Where a graph is a node.
+
+    Args:
+        node: its name.
+        step: what runs it, the same in all runs.
+        channels: of the graph around it.
+        given: its input.
+    """
+
+    node: str
+    step: object
+    channels: Mapping[str, BaseChannel[Any, Any, Any]]
+    given: Any
+
+
+@dataclass(frozen=True)
+class _Key:
+    """A key that a graph shares with the state around it."""
+
+    name: str
+    own: Any
+    """The type that it has in the graph."""
+    around: Any
+    """The type that it has around the graph."""
+
+    @property
+    def collides(self) -> bool:
+        """Whether no value is of both types."""
+        return not may_overlap(self.own, self.around)
+
+
+def check_parent(graph: CompiledStateGraph[Any, Any, Any, Any], config: RunnableConfig | None) -> None:
+    """Check that a graph, if it is a node, shares keys of its own names only where the types agree.
+
+    Nothing is checked where LangGraph does not show of what the graph is a node, or if it is called in a
+    function, which passes on what it wants.
+
+    Raises:
+        UsageError: a key that the caller has not named has another type in the state around the graph, or a
+            name that the caller gave is no key of the state.
+    """
+    place = _find_place(graph, config)
+    if place is None:
+        return
+    keys, names = frozenset(_keys_given(place.given)), getattr(graph, "names", None)
+    if keys in (seen := _checked.setdefault(place.step, set())):
+        return
+    if names is not None:
+        _check_names(names, place)
+    found = []
+    for argument, shared in (("inputs", _entering(graph, names, place, keys)), ("outputs", None)):
+        shared = _leaving(graph, names, place) if shared is None else shared
+        if collisions := [key for key in shared if key.collides]:
+            found.append(_say(argument, shared, collisions, place))
+    if found:
+        raise UsageError(f"node {place.node!r} (graph {graph.name!r}) {'; it '.join(found)}")
+    seen.add(keys)
+
+
+def _find_place(
+    graph: CompiledStateGraph[Any, Any, Any, Any], config: RunnableConfig | None
+) -> _Place | None:
+    given = (config or {}).get("configurable") or {}
+    call, read = given.get(_CALL), given.get(_READ)
+    if not isinstance(call, partial) or not isinstance(read, partial):
+        return None
+    task = next((arg() for arg in call.args if isinstance(arg, ReferenceType)), None)
+    step = getattr(task, "proc", None)
+    steps = getattr(step, "steps", None) or [None]
+    is_node = steps[0] is graph and all(hasattr(writer, "writes") for writer in steps[1:])
+    channels = next((arg for arg in read.args if _are_channels(arg)), None)
+    if not is_node or channels is None:
+        return None
+    return _Place(str(getattr(task, "name", "")), step, channels, getattr(task, "input", None))
+
+
+def _are_channels(value: object) -> bool:
+    return (
+        isinstance(value, Mapping)
+        and bool(value)
+        and all(isinstance(one, BaseChannel) for one in value.values())
+    )
+
+
+def _keys_given(given: Any) -> list[str]:
+    """Return the keys of a node's input that have a value."""
+    fields = given if isinstance(given, Mapping) else getattr(given, "__dict__", {})
+    return [key for key, value in fields.items() if value is not None]
+
+
+def _check_names(names: Names, place: _Place) -> None:
+    named = {"inputs": names.inputs or {}, "outputs": names.outputs}
+    for argument, keys in named.items():
+        for key, name in keys.items():
+            if name != key and name not in place.channels:
+                own = ", ".join(key for key in place.channels if ":" not in key and not key.startswith("__"))
+                raise UsageError(
+                    f"{argument} of node {place.node!r} names {name!r} for {key!r}, but the state around it "
+                    f"has no such key; its keys are {own}"
+                )
+
+
+def _entering(
+    graph: CompiledStateGraph[Any, Any, Any, Any], names: Names | None, place: _Place, keys: frozenset[str]
+) -> list[_Key]:
+    """Return the input keys that enter because the state has their names."""
+    if names is not None and names.inputs is not None:
+        return []
+    hints = get_type_hints(graph.builder.input_schema, include_extras=True)
+    return [
+        _Key(key, own, place.channels[key].ValueType)
+        for key, own in hints.items()
+        if key in keys and key in place.channels
+    ]
+
+
+def _leaving(graph: CompiledStateGraph[Any, Any, Any, Any], names: Names | None, place: _Place) -> list[_Key]:
+    """Return the output keys that leave because the state has their names."""
+    hints = get_type_hints(graph.builder.output_schema, include_extras=True)
+    own = set(hints) if names is None else {key for key, name in names.outputs.items() if key == name}
+    return [
+        _Key(key, hints[key], _taken(place.channels[key]))
+        for key in hints
+        if key in own and key in place.channels
+    ]
+
+
+def _taken(channel: BaseChannel[Any, Any, Any]) -> Any:
+    """Return the type of the updates that a channel takes: a reducer of the caller's may take any."""
+    if not isinstance(channel, BinaryOperatorAggregate):
+        return channel.UpdateType
+    reducer: Any = channel.operator
+    if getattr(reducer, "__module__", None) == "_operator":
+        return channel.UpdateType
+    try:
+        parameters = list(inspect.signature(reducer, eval_str=True).parameters.values())
+    except (TypeError, ValueError, NameError):
+        return Any
+    taken = parameters[1].annotation if len(parameters) > 1 else inspect.Parameter.empty
+    return Any if taken is inspect.Parameter.empty else taken
+
+
+def _say(argument: str, shared: list[_Key], collisions: list[_Key], place: _Place) -> str:
+    what = {"inputs": "would read its input", "outputs": "would write its output"}[argument]
+    said = [
+        f"{what} {key.name!r} ({type_text(key.own)}) as {key.name!r} of the state around it, which is "
+        f"{type_text(key.around)}"
+        for key in collisions
+    ]
+    mended = {key.name: _free(key.name, place) if key.collides else key.name for key in shared}
+    return f"{' and '.join(said)}; build it with {argument}={mended}"
+
+
+def _free(key: str, place: _Place) -> str:
+    """Return a name that the state does not have."""
+    return next(_names_like(f"{place.node}_{key}", place))
+
+
+def _names_like(name: str, place: _Place) -> Iterator[str]:
+    while True:
+        if name not in place.channels:
+            yield name
+        name += "_"
