@@ -58,6 +58,7 @@ if TYPE_CHECKING:
     from langgraph_parallel.runtime.run import drain
     from langgraph_parallel.tools.details import details_tool
     from langgraph_parallel.tools.graph_tool import as_tool
+    from langgraph_parallel.tools.parallel import parallel_tool
 
     __version__: str
 
@@ -96,6 +97,7 @@ _MODULES = {
     "drain": "runtime.run",
     "estimate": "control",
     "governed": "runtime.governed",
+    "parallel_tool": "tools.parallel",
     "redrive": "control",
 }
 """For each public name, the module that defines it."""
@@ -153,6 +155,7 @@ __all__ = [
     "estimate",
     "governed",
     "limiting",
+    "parallel_tool",
     "plan",
     "records",
     "redrive",

@@ -23,6 +23,8 @@ VARIABLES = {
     "continue": set(),
     "attached": set(),
     "voting/judge": {"question", "answers"},
+    "parallel_tool/join": {"instructions", "missing", "results"},
+    "parallel_tool/section": {"title", "content", "earlier"},
     "sectioning/plan": {"most", "content"},
     "voting/question": {"question"},
     "review/reconcile": {"pairs"},

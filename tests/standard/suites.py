@@ -14,7 +14,7 @@ from langchain_tests.integration_tests import ChatModelIntegrationTests, ToolsIn
 from langchain_tests.unit_tests import ChatModelUnitTests, ToolsUnitTests
 from pydantic import SecretStr
 
-from langgraph_parallel import as_tool, create_voting, details_tool, governed
+from langgraph_parallel import as_tool, create_voting, details_tool, governed, parallel_tool
 from langgraph_parallel.tools.kept import Shelf, new_run_id
 
 
@@ -101,6 +101,21 @@ class DetailsTool:
         return {"run": self.run, "part": "findings", "page": 1}
 
 
+class PlanTool:
+    """A tool for plans of a worker that answers with its text."""
+
+    @property
+    def tool_constructor(self) -> BaseTool:
+        """The tool."""
+        return parallel_tool({"writer": ("Writes.", lambda section: section.content)})
+
+    @property
+    def tool_invoke_params_example(self) -> dict[str, Any]:
+        """A plan."""
+        first = {"id": "a", "instructions": "Say {it}."}
+        return {"sections": [first, {"id": "b", "instructions": "And so?", "needs": ["a"]}]}
+
+
 class TestGraphToolUnit(GraphTool, ToolsUnitTests):  # noqa: D101
     pass
 
@@ -114,4 +129,12 @@ class TestDetailsToolUnit(DetailsTool, ToolsUnitTests):  # noqa: D101
 
 
 class TestDetailsToolIntegration(DetailsTool, ToolsIntegrationTests):  # noqa: D101
+    pass
+
+
+class TestPlanToolUnit(PlanTool, ToolsUnitTests):  # noqa: D101
+    pass
+
+
+class TestPlanToolIntegration(PlanTool, ToolsIntegrationTests):  # noqa: D101
     pass

@@ -42,9 +42,9 @@ def test_a_governed_model_passes_what_the_model_passes(server: ModelServer, tmp_
 
 @pytest.mark.needs_langchain_tests
 def test_the_tools_pass_all_tests_for_tools(server: ModelServer, tmp_path: Path) -> None:
-    """A graph as a tool, and the tool for details: sync and async, with and without a tool call."""
-    passed, said = run_suites(server, tmp_path, "GraphTool or DetailsTool")
-    for tool in ("GraphTool", "DetailsTool"):
+    """Those for a graph, for details and for plans: sync and async, with and without a tool call."""
+    passed, said = run_suites(server, tmp_path, "GraphTool or DetailsTool or PlanTool")
+    for tool in ("GraphTool", "DetailsTool", "PlanTool"):
         assert len(passed[f"{tool}Unit"]) >= 5, said
         assert len(passed[f"{tool}Integration"]) >= 4, said
     assert " failed" not in said

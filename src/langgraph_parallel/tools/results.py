@@ -1,8 +1,11 @@
 """Summaries of the patterns that make something: results, drafts, ideas, reports."""
 
-from langgraph_parallel.nodes.work.render import nested_answer
+from langgraph_parallel.nodes.work.render import as_text, nested_answer
 from langgraph_parallel.tools.quoting import Block, Line, said
 from langgraph_parallel.tools.summary import Output, counted, get, notice, support_of, text
+
+_ALL_SECTIONS, _LEAST_OF_A_SECTION = 320, 24
+"""Tokens of the results of a plan together, and of one of them at least."""
 
 
 def summarise_result(output: Output) -> list[Block]:
@@ -17,6 +20,16 @@ def summarise_result(output: Output) -> list[Block]:
     ok = [one for one in (output.get("branches") or {}).values() if get(one, "status") == "ok"]
     lines = [["- ", said(get(one, "name")), ": ", said(nested_answer(get(one, "value")))] for one in ok]
     return [Block(lines, "No joined result; the sections:" if lines else "No result.", 80)]
+
+
+def summarise_plan(output: Output) -> list[Block]:
+    """Return the joined result of an agent's plan; without a join, that of each section in equal shares."""
+    results = output.get("results")
+    if results is None:
+        return summarise_result(output)
+    lines = [["- ", said(name), ": ", said(as_text(value))] for name, value in results.items()]
+    most = max(_LEAST_OF_A_SECTION, _ALL_SECTIONS // max(1, len(lines)))
+    return [Block(lines, f"Results ({len(lines):,}):" if lines else "No result.", most)]
 
 
 def summarise_scatter_gather(output: Output) -> list[Block]:
