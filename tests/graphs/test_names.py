@@ -350,7 +350,7 @@ def _untyped(old, new):  # type: ignore[no-untyped-def]
         Annotated[int, _count],
         Annotated[str, _untyped],
     ],
-    ids=repr,
+    ids=["bare", "same", "optional", "any", "object", "mappings", "adding", "counting", "untyped"],
 )
 async def test_a_parent_whose_types_agree_runs_as_before(kind: Any) -> None:
     """Nothing is said of a key that may hold what ours holds, or whose reducer takes it."""
@@ -396,6 +396,16 @@ def test_a_key_of_another_type_is_told_before_any_call(kinds: dict[str, Any], sa
     assert "node 'review' (graph 'review')" in str(error.value)
     assert said in str(error.value)
     assert not model.prompts
+
+
+async def test_messages_of_another_type_are_left_alone_by_a_graph_that_has_its_own_input() -> None:
+    """It neither reads nor answers them; where they are its input, their type is told."""
+    vote = create_voting(voters={"ann": lambda question: "yes"})
+    state = _state({"question": str, "messages": list[str]})
+    out = await parent({"vote": vote}, state=state).ainvoke({"question": "?", "messages": ["a"]})
+    assert out["messages"] == ["a"]
+    with pytest.raises(UsageError, match="would read its input 'messages'"):
+        await parent({"vote": vote}, state=state).ainvoke({"messages": ["a"]})
 
 
 async def test_a_name_that_the_state_does_not_have_is_told() -> None:

@@ -365,12 +365,13 @@ def test_input_and_output_are_narrow() -> None:
     """Only what a caller gives and gets is in the schemas, with titles and examples."""
     graph = create_review()
     given = graph.get_input_jsonschema()
-    assert set(given["properties"]) == {"files", "diff", "skipped"}
+    assert set(given["properties"]) == {"files", "diff", "skipped", "messages"}
     assert given["properties"]["files"]["examples"]
     assert set(graph.get_output_jsonschema()["properties"]) == {
         "findings",
         "review",
         "markdown",
+        "messages",
         "branches",
         "sections",
         "missing",

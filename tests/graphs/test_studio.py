@@ -172,7 +172,8 @@ def test_the_schemas_are_narrow_and_titled(client: SyncLangGraphClient) -> None:
     files = schemas["input_schema"]["properties"]["files"]
     assert (files["title"], bool(files["examples"])) == ("Files", True)
     output = schemas["output_schema"]["properties"]
-    assert set(output) == {"findings", "review", "markdown", "branches", "sections", "missing", "run_report"}
+    own = {"findings", "review", "markdown", "branches", "sections", "missing", "run_report"}
+    assert set(output) == own | {"messages"}
     assert output["findings"]["title"] == "Findings"
     assert set(schemas["context_schema"]["properties"]) == {
         "model",
@@ -187,10 +188,28 @@ def test_the_schemas_are_narrow_and_titled(client: SyncLangGraphClient) -> None:
     for name, fields in {"voting": {"question"}, "sectioning": {"content"}}.items():
         other = client.assistants.search(graph_id=name)[0]["assistant_id"]
         shown: Any = client.assistants.get_schemas(other)
-        assert set(shown["input_schema"]["properties"]) == fields
+        assert set(shown["input_schema"]["properties"]) - {"messages"} == fields
 
 
 def test_a_graph_that_needs_a_model_says_so(client: SyncLangGraphClient) -> None:
     """Without a key the vote ends with the error that names the ways out."""
     with pytest.raises(Exception, match="OPENAI_API_KEY"):
         client.runs.wait(None, "voting", input={"question": "?"})
+
+
+def test_a_chat_with_a_graph(client: SyncLangGraphClient) -> None:
+    """Studio and chat UIs find `messages` in the schemas, send what the user says, and show the thread."""
+    assistant = client.assistants.search(graph_id="moderation")[0]["assistant_id"]
+    schemas: Any = client.assistants.get_schemas(assistant)
+    assert all("messages" in schemas[which]["properties"] for which in ("input_schema", "output_schema"))
+    thread = client.threads.create()["thread_id"]
+    shown: list[Any] = []
+    for text in ("Mail me at ann@example.com", "Good morning"):
+        said: Any = {"messages": [{"type": "human", "content": [{"type": "text", "text": text}]}]}
+        parts = client.runs.stream(thread, assistant, input=said, stream_mode="messages-tuple")
+        shown += [part.data[0] for part in parts if part.event == "messages"]
+    kept: Any = client.threads.get(thread)
+    messages = kept["values"]["messages"]
+    assert [message["type"] for message in messages] == ["human", "ai"] * 2
+    assert [one["id"] for one in shown] == [one["id"] for one in messages if one["type"] == "ai"]
+    assert ["example.com" in message["content"] for message in messages[1::2]] == [True, False]

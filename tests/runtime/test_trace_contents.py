@@ -296,6 +296,24 @@ async def test_streamed_tokens_stay_out(model: str, server: ModelServer, sink: T
     assert CANARY not in json.dumps(list(sink.runs.values()))
 
 
+@pytest.mark.parametrize("kind", ["voting", "guarded"])
+async def test_a_conversation_and_the_answer_in_it_stay_out(kind: str, sink: Traces) -> None:
+    """Neither the messages, nor what a graph reads from them, nor what it answers."""
+    passed = {"choice": "clean", "confidence": 1.0, "rationale": "", "notes": {}}
+    graph = {
+        "voting": lambda: create_voting(voters={"a": lambda q: "canary-choice"}, trace_contents=False),
+        "guarded": lambda: create_guarded(
+            worker=lambda m: "canary-answer", checks={"polite": lambda m: passed}, trace_contents=False
+        ),
+    }[kind]()
+    said = {"messages": [("user", "canary one?"), ("ai", "canary two"), ("user", "canary three?")]}
+    out = await graph.ainvoke(said, {"callbacks": [sink.tracer]})
+    await asyncio.to_thread(sink.arrived)
+    assert CANARY in out["messages"][-1].content
+    assert sink.runs
+    assert CANARY not in json.dumps(list(sink.runs.values()))
+
+
 def _found(text: str) -> list[int]:
     """Return where canaries are."""
     places, at = [], text.find(CANARY)

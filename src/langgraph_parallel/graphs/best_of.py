@@ -14,6 +14,7 @@ from langgraph_parallel.nodes.catalogue.best_of import Contest, Judging, Method
 from langgraph_parallel.nodes.catalogue.drafting import Drafting
 from langgraph_parallel.nodes.flow.spec import Flow
 from langgraph_parallel.nodes.work.agent_ask import JudgeLike, ask_model_or_agent
+from langgraph_parallel.nodes.work.conversation import text_from_messages
 from langgraph_parallel.nodes.work.roster import RosterLike, as_roster
 from langgraph_parallel.nodes.work.workers import WorkerLike, Workers
 from langgraph_parallel.prompts import PromptLike, load_prompts
@@ -63,10 +64,11 @@ def create_best_of(
 ) -> CompiledStateGraph[Any, Any, Any, Any]:
     """Build a graph that does a task several times, each time in another way, and has the results judged.
 
-    Input: `task`. Output: `best` (the winning draft, or with `merge` a text made of the best parts),
-    `reasons`, `drafts` (list of `Draft`, the best first; of equals the earliest), `missing`, `sections`,
-    `branches`, `run_report`. Identical drafts are judged once. A single draft is not judged, unless more may
-    follow. If no judgement succeeds, `best` is None and all drafts are returned.
+    Input: `task`; or a conversation as `messages`, which gets the answer. Output: `best` (the winning draft,
+    or with `merge` a text made of the best parts), `reasons`, `drafts` (list of `Draft`, the best first; of
+    equals the earliest), `missing`, `sections`, `branches`, `run_report`. Identical drafts are judged once. A
+    single draft is not judged, unless more may follow. If no judgement succeeds, `best` is None and all
+    drafts are returned.
 
         create_best_of(model="openai:gpt-5-mini", drafters=5)                # a model compares every two
         create_best_of(drafters=8, judge=tests_passed, threshold=1, wave=2)  # ends when all tests pass
@@ -146,5 +148,6 @@ def create_best_of(
         needs_results=False,  # the close names the drafters of the waves that were never asked
         close_name="judge",
         from_text=lambda title, text: {"task": text},
+        from_messages=text_from_messages("task", "task"),
     )
     return flow_graph(flow, **options)

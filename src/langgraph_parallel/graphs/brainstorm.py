@@ -12,6 +12,7 @@ from langgraph_parallel.graphs.flow import flow_graph
 from langgraph_parallel.graphs.options import GraphOptions
 from langgraph_parallel.nodes.catalogue.brainstorm import BrainstormSteps
 from langgraph_parallel.nodes.flow.spec import Flow
+from langgraph_parallel.nodes.work.conversation import text_from_messages
 from langgraph_parallel.nodes.work.roster import Roster, as_roster
 from langgraph_parallel.nodes.work.workers import Workers
 from langgraph_parallel.prompts import PromptLike, load_prompts
@@ -51,8 +52,9 @@ def create_brainstorm(
 ) -> CompiledStateGraph[Any, Any, Any, Any]:
     """Build a graph in which several personas propose ideas at once, without seeing each other's.
 
-    Input: `topic`. Output: `ideas` (list of `Idea`; similar proposals are one idea, with everyone who had
-    it), `missing` (proposers without a proposal), `sections`, `branches`, `run_report`.
+    Input: `topic`; or a conversation as `messages`, which gets the answer. Output: `ideas` (list of `Idea`;
+    similar proposals are one idea, with everyone who had it), `missing` (proposers without a proposal),
+    `sections`, `branches`, `run_report`.
 
     Args:
         model: of all proposers; by default the one that the environment names.
@@ -94,5 +96,6 @@ def create_brainstorm(
         close=storm.close,
         close_name="rank",
         from_text=lambda title, text: {"topic": text},
+        from_messages=text_from_messages("topic", "topic"),
     )
     return flow_graph(flow, **options)

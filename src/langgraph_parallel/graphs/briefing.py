@@ -12,6 +12,7 @@ from langgraph_parallel.graphs.flow import flow_graph
 from langgraph_parallel.graphs.options import GraphOptions
 from langgraph_parallel.nodes.catalogue.briefing import BriefingSteps
 from langgraph_parallel.nodes.flow.spec import Flow
+from langgraph_parallel.nodes.work.conversation import documents_from_messages
 from langgraph_parallel.nodes.work.workers import Workers
 from langgraph_parallel.prompts import PromptLike, load_prompts
 from langgraph_parallel.records import Briefing
@@ -56,10 +57,10 @@ def create_briefing(
 ) -> CompiledStateGraph[Any, Any, Any, Any]:
     """Build a graph that reads many documents at once, and writes one briefing with verified citations.
 
-    Input: `documents`, text by name, or a list. Output: `briefing` (`Briefing`: a digest of each document, a
-    summary, themes, contradictions with both quotes, and a citation for each: document, line, characters,
-    quote), `markdown`, `missing` (documents that were not read, or are empty), `sections`, `branches`,
-    `run_report`.
+    Input: `documents`, text by name, or a list; or a conversation as `messages`, which gets the answer.
+    Output: `briefing` (`Briefing`: a digest of each document, a summary, themes, contradictions with both
+    quotes, and a citation for each: document, line, characters, quote), `markdown`, `missing` (documents that
+    were not read, or are empty), `sections`, `branches`, `run_report`.
 
     Long documents are read in parts, all at once (`Limits.section_tokens` bounds a prompt). Their points are
     condensed, level by level, until they fit into one prompt, and keep their citations. How many points there
@@ -102,5 +103,6 @@ def create_briefing(
         close_asks=[briefer.writer],
         close_name="write",
         from_text=lambda title, text: {"documents": {title: text}},
+        from_messages=documents_from_messages("documents"),
     )
     return flow_graph(flow, **options)

@@ -13,6 +13,7 @@ from langgraph_parallel.graphs.options import GraphOptions
 from langgraph_parallel.nodes.catalogue.debate import DebateSteps
 from langgraph_parallel.nodes.flow.spec import Flow
 from langgraph_parallel.nodes.vote.ballots import BallotFormat
+from langgraph_parallel.nodes.work.conversation import text_from_messages
 from langgraph_parallel.nodes.work.roster import RosterLike, as_roster
 from langgraph_parallel.nodes.work.workers import Workers
 from langgraph_parallel.prompts import PromptLike, load_prompts
@@ -58,10 +59,10 @@ def create_debate(
 ) -> CompiledStateGraph[Any, Any, Any, Any]:
     """Build a graph whose voters argue: each sees the arguments of the others, without their names.
 
-    Input: `question`. Output: `verdict` (`Verdict`, of the last ballots), `ballots`, `transcript` (list of
-    `Turn`), `missing`, `sections`, `branches`, `run_report`. All debaters of a round are asked at once. The
-    debate ends when no debater has changed its choice, when all agree, or after the last round. A debater
-    that fails in a round keeps its last ballot.
+    Input: `question`; or a conversation as `messages`, which gets the answer. Output: `verdict` (`Verdict`,
+    of the last ballots), `ballots`, `transcript` (list of `Turn`), `missing`, `sections`, `branches`,
+    `run_report`. All debaters of a round are asked at once. The debate ends when no debater has changed its
+    choice, when all agree, or after the last round. A debater that fails in a round keeps its last ballot.
 
     Args:
         model: of all debaters; by default the one that the environment names.
@@ -104,5 +105,6 @@ def create_debate(
         needs_results=False,
         close_name=debate.rule.name,
         from_text=lambda title, text: {"question": text},
+        from_messages=text_from_messages("question", "question"),
     )
     return flow_graph(flow, **options)

@@ -1,5 +1,6 @@
 """Wire a flow: plan -> worker -> gather -> (worker ...) -> close."""
 
+from functools import partial
 from typing import Annotated, Any, Unpack
 
 from langgraph.graph import END, START, StateGraph
@@ -15,6 +16,9 @@ from langgraph_parallel.nodes.fan_out.state import (
     MISSING,
     PUT_OFF_IDS,
     RUN_REPORT,
+    input_type,
+    messages_fields,
+    output_messages,
     state_type,
     typed_dict,
 )
@@ -30,7 +34,9 @@ from langgraph_parallel.nodes.flow.redrive import redrive_update, watch_again
 from langgraph_parallel.nodes.flow.sending import assignments, first_round_ids, section_tasks
 from langgraph_parallel.nodes.flow.spec import Flow
 from langgraph_parallel.records import Answer, Branch, Call, Section
+from langgraph_parallel.report.reply import reply_markdown
 from langgraph_parallel.runtime.graph import Governing, parallel_graph
+from langgraph_parallel.runtime.messages import Replying, replying
 from langgraph_parallel.runtime.named_graph import name_keys
 from langgraph_parallel.runtime.stamp import STAMP
 
@@ -88,9 +94,16 @@ def flow_graph(flow: Flow, **options: Unpack[GraphOptions]) -> CompiledStateGrap
         input_keys=flow.input_keys,
         asks=flow.asks if flow.uses_model is None else (),  # a graph that can work offline checks its own
         from_text=flow.from_text,
+        from_messages=flow.from_messages,
     )
     graph = parallel_graph(_wire(flow).compile(name=flow.name, **resolved.compile), governing)
     return name_keys(graph, **resolved.names)
+
+
+def _reply(flow: Flow) -> Replying | None:
+    """Return how a flow answers in a conversation; None if it takes none."""
+    spec = flow.from_messages
+    return None if spec is None else Replying(flow.kind, flow.name, spec, partial(reply_markdown, flow.kind))
 
 
 def _wire(flow: Flow) -> StateGraph[Any, Any, Any, Any]:
@@ -101,11 +114,14 @@ def _wire(flow: Flow) -> StateGraph[Any, Any, Any, Any]:
             _Inner,
             flow.input,
             flow.output,
+            messages_fields(flow.from_messages),
             graphs=flow.workers.has_graphs,
         ),
         context_schema=flow.context,
-        input_schema=flow.input,
-        output_schema=typed_dict(f"{flow.name}Output", flow.output, FlowOutput),
+        input_schema=input_type(flow.input, flow.from_messages),
+        output_schema=typed_dict(
+            f"{flow.name}Output", flow.output, FlowOutput, output_messages(flow.from_messages)
+        ),
     )
     close, only, tasks = flow.close_name, flow.workers.only, section_tasks(flow)
     how: dict[str, Any] = {
@@ -126,7 +142,7 @@ def _wire(flow: Flow) -> StateGraph[Any, Any, Any, Any]:
     builder.add_node("plan", plan_node(flow))
     builder.add_node("worker", branch, input_schema=SentTask)
     builder.add_node("gather", gather_node(flow))
-    builder.add_node(close, close_node(flow))
+    builder.add_node(close, replying(close_node(flow), _reply(flow)))
     builder.add_edge(START, "plan")
     builder.add_edge("worker", "gather")
     builder.add_edge(close, END)

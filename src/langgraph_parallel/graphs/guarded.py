@@ -16,6 +16,7 @@ from langgraph_parallel.nodes.catalogue.answer_checks import AnswerChecks
 from langgraph_parallel.nodes.catalogue.checks import CheckLike, build_check_workers, load_checks
 from langgraph_parallel.nodes.catalogue.guarded import GuardedSteps, Policy, build_answer_workers
 from langgraph_parallel.nodes.flow.spec import Flow
+from langgraph_parallel.nodes.work.conversation import text_from_messages
 from langgraph_parallel.nodes.work.workers import WorkerLike, Workers
 from langgraph_parallel.prompts import PromptLike, load_prompts
 from langgraph_parallel.records import CheckOutcome
@@ -57,12 +58,13 @@ def create_guarded(
 ) -> CompiledStateGraph[Any, Any, Any, Any]:
     """Build a graph that answers a message while it checks it, and releases the answer once all checks pass.
 
-    Input: `message`. Output: `answer` (None if it is withheld), `released`, `reason`, `outcomes` (list of
-    `CheckOutcome`), `missing`, `sections`, `branches`, `run_report`. As soon as a check trips, the answer is
-    cancelled: its connection is closed, and the rest of it is never generated. A withheld answer is in no
-    output, event, trace or checkpoint. Traces show the steps of an answer without their contents, until it is
-    released. (A graph in it that was compiled with a checkpointer of its own, or LangGraph's `@task`, stores
-    what it likes; a graph in it that asks a person stores how far it has come.)
+    Input: `message`; or a conversation as `messages`, which gets the answer. Output: `answer` (None if it is
+    withheld), `released`, `reason`, `outcomes` (list of `CheckOutcome`), `missing`, `sections`, `branches`,
+    `run_report`. As soon as a check trips, the answer is cancelled: its connection is closed, and the rest of
+    it is never generated. A withheld answer is in no output, event, trace or checkpoint. Traces show the
+    steps of an answer without their contents, until it is released. (A graph in it that was compiled with a
+    checkpointer of its own, or LangGraph's `@task`, stores what it likes; a graph in it that asks a person
+    stores how far it has come.)
 
     Args:
         model: of the answer and the checks; by default the one that the environment names.
@@ -129,5 +131,6 @@ def create_guarded(
         needs_results=False,
         close_name="release",
         from_text=lambda title, text: {"message": text},
+        from_messages=text_from_messages("message", "message"),
     )
     return flow_graph(flow, **options)

@@ -14,6 +14,7 @@ from langgraph_parallel.graphs.voting import create_voting
 from langgraph_parallel.nodes.catalogue.checks import CheckLike, build_check_workers
 from langgraph_parallel.nodes.catalogue.moderation import ENGINES, ModerationSteps, moderation_checks
 from langgraph_parallel.nodes.flow.spec import Flow
+from langgraph_parallel.nodes.work.conversation import last_text_from_messages
 from langgraph_parallel.nodes.work.workers import Workers
 from langgraph_parallel.prompts import PromptLike, load_prompts
 from langgraph_parallel.records import Moderation
@@ -54,10 +55,10 @@ def create_moderation(
 ) -> CompiledStateGraph[Any, Any, Any, Any]:
     """Build a graph that runs all checks of a text at once.
 
-    Input: `text`. Output: `moderation` (`Moderation`: the outcome of each check, with spans of characters,
-    its confidence, and who judged), `status` (`flagged` if any check flags; `clean` only if every check ran
-    and found nothing; otherwise `needs_review`), `markdown`, `missing`, `sections`, `branches`, `run_report`.
-    A long text is checked in parts.
+    Input: `text`; or a conversation as `messages`, which gets the answer. Output: `moderation` (`Moderation`:
+    the outcome of each check, with spans of characters, its confidence, and who judged), `status` (`flagged`
+    if any check flags; `clean` only if every check ran and found nothing; otherwise `needs_review`),
+    `markdown`, `missing`, `sections`, `branches`, `run_report`. A long text is checked in parts.
 
     Without a model only patterns are searched: personal data and signs of spam. Hate speech and copyright are
     not assessed then, and the text is never called clean.
@@ -103,5 +104,6 @@ def create_moderation(
         needs_results=False,
         close_name="close",
         from_text=lambda title, text: {"text": text},
+        from_messages=last_text_from_messages("text"),
     )
     return flow_graph(flow, **options)

@@ -12,6 +12,7 @@ from langgraph_parallel.graphs.flow import flow_graph
 from langgraph_parallel.graphs.options import GraphOptions
 from langgraph_parallel.nodes.catalogue.research import ResearchSteps
 from langgraph_parallel.nodes.flow.spec import Flow
+from langgraph_parallel.nodes.work.conversation import text_from_messages
 from langgraph_parallel.nodes.work.workers import Workers
 from langgraph_parallel.prompts import PromptLike, load_prompts
 from langgraph_parallel.records import Research
@@ -62,11 +63,12 @@ def create_research(
 ) -> CompiledStateGraph[Any, Any, Any, Any]:
     """Build a graph that looks into a question from several sides at once, and reports with references.
 
-    Input: `question`, and `files` (texts, or text by name) to search. Output: `research` (`Research`: a text
-    with numbered references, each with its source and a quote from it), `markdown`, `missing` (topics without
-    a finding), `sections`, `branches`, `run_report`. A planner names topics; one worker each looks into them
-    with tools, all at once; then gaps are looked into in a further round, unless a budget is spent. A finding
-    whose quote is in no source is dropped, and so is a reference to a finding that does not exist.
+    Input: `question`, and `files` (texts, or text by name) to search; or a conversation as `messages`, which
+    gets the answer. Output: `research` (`Research`: a text with numbered references, each with its source and
+    a quote from it), `markdown`, `missing` (topics without a finding), `sections`, `branches`, `run_report`.
+    A planner names topics; one worker each looks into them with tools, all at once; then gaps are looked into
+    in a further round, unless a budget is spent. A finding whose quote is in no source is dropped, and so is
+    a reference to a finding that does not exist.
 
     Without a model it only searches the given files: it returns passages, and concludes nothing.
 
@@ -113,5 +115,6 @@ def create_research(
         close_asks=[inquiry.writer],
         close_name="write",
         from_text=lambda title, text: {"question": text},
+        from_messages=text_from_messages("question", "question"),
     )
     return flow_graph(flow, **options)

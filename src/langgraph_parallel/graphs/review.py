@@ -15,6 +15,7 @@ from langgraph_parallel.graphs.options import GraphOptions
 from langgraph_parallel.graphs.voting import voting_graph
 from langgraph_parallel.nodes.flow.spec import Flow
 from langgraph_parallel.nodes.review.aspects import AspectLike, as_aspects
+from langgraph_parallel.nodes.review.pasted import CODE_FROM_MESSAGES
 from langgraph_parallel.nodes.review.settings import ReviewSettings
 from langgraph_parallel.nodes.review.steps import ReviewSteps, name_branch, question_in
 from langgraph_parallel.nodes.review.voters import ReviewVoters
@@ -90,11 +91,11 @@ def create_review(
 ) -> CompiledStateGraph[Any, Any, Any, Any]:
     """Build a graph that reviews code: one vote for each aspect of each part, all at once, and one report.
 
-    Input: `files` (text by path), `diff` (a unified diff: only new lines are reviewed), or both. Output:
-    `findings` (list of `Finding`), `review` (`Review`), `markdown`, `missing` (votes that failed),
-    `sections`, `branches` (a `Branch` for each vote), `run_report` (`RunReport`).
-    Voters are models; static engines vote too on aspects that they can judge. Without a model the engines
-    vote alone, and every output says so. A voter or a vote that fails is named in the report.
+    Input: `files` (text by path), `diff` (a unified diff: only new lines are reviewed); or a conversation as
+    `messages`, which gets the answer. Output: `findings` (list of `Finding`), `review` (`Review`),
+    `markdown`, `missing` (votes that failed), `sections`, `branches` (a `Branch` for each vote), `run_report`
+    (`RunReport`). Voters are models; static engines vote too on aspects that they can judge. Without a model
+    the engines vote alone, and every output says so. A voter or a vote that fails is named in the report.
 
     Args:
         model: of all model voters; by default the one that the environment names when the graph runs.
@@ -154,5 +155,6 @@ def create_review(
         context=ReviewContext,
         branch_name=name_branch,
         from_text=lambda title, text: {"files": {title: text}},
+        from_messages=CODE_FROM_MESSAGES,
     )
     return flow_graph(flow, **options)

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Annotated, Any, Required, Unpack
 
 from langchain_core.runnables import RunnableConfig
@@ -16,10 +17,18 @@ from langgraph_parallel.errors import UsageError
 from langgraph_parallel.graphs.options import GraphOptions, resolve
 from langgraph_parallel.nodes.fan_out.branch import branch_node
 from langgraph_parallel.nodes.fan_out.scatter import scatter_to
-from langgraph_parallel.nodes.fan_out.state import BRANCHES, MISSING, RUN_REPORT, state_type, typed_dict
+from langgraph_parallel.nodes.fan_out.state import (
+    BRANCHES,
+    MISSING,
+    RUN_REPORT,
+    input_type,
+    messages_fields,
+    output_messages,
+    state_type,
+    typed_dict,
+)
 from langgraph_parallel.nodes.fan_out.task import SentTask
 from langgraph_parallel.nodes.vote.ballots import BallotFormat, BallotParser
-from langgraph_parallel.nodes.vote.electorate import Electorate, WorkerVoters
 from langgraph_parallel.nodes.vote.escalate import check_no_waiting, escalate_node
 from langgraph_parallel.nodes.vote.estimate import voting_estimator
 from langgraph_parallel.nodes.vote.fallback import (
@@ -40,16 +49,16 @@ from langgraph_parallel.nodes.vote.nodes import (
     voter_tasks,
     watch_again,
 )
-from langgraph_parallel.nodes.vote.panel import ModelVoters, answer_schema
+from langgraph_parallel.nodes.vote.panel import build_electorate
 from langgraph_parallel.nodes.vote.poll import VoteSettings, as_shadow_stops
-from langgraph_parallel.nodes.work.roster import Roster, RosterLike, as_roster
+from langgraph_parallel.nodes.work.conversation import question_from_messages
+from langgraph_parallel.nodes.work.roster import RosterLike, as_roster
 from langgraph_parallel.nodes.work.workers import WorkerLike
 from langgraph_parallel.prompts import PromptLike
 from langgraph_parallel.records import Ballot, Call, Verdict
 from langgraph_parallel.reducers.canonical import check_choices
 from langgraph_parallel.reducers.votes.normalise import as_normaliser
 from langgraph_parallel.reducers.votes.rules import (
-    Form,
     Rule,
     RuleLike,
     as_rule,
@@ -58,8 +67,10 @@ from langgraph_parallel.reducers.votes.rules import (
 )
 from langgraph_parallel.reducers.votes.stops import Stop, as_stop
 from langgraph_parallel.reducers.votes.waves import Wave, as_wave
+from langgraph_parallel.report.reply import reply_markdown
 from langgraph_parallel.runtime.context import VotingContext
 from langgraph_parallel.runtime.graph import Governing, parallel_graph
+from langgraph_parallel.runtime.messages import Replying, replying
 from langgraph_parallel.runtime.models import ModelLike
 from langgraph_parallel.runtime.named_graph import name_keys
 from langgraph_parallel.runtime.settings import as_settings
@@ -123,11 +134,11 @@ def create_voting(
 ) -> CompiledStateGraph[Any, Any, Any, Any]:
     """Build a graph that puts one question to several voters, decides by a rule, and knows when to stop.
 
-    Input: `question`, a text, or a list of texts and content blocks (see `media`). Output: `verdict`
-    (`Verdict`), `ballots` (list of `Ballot`, in the voters' order), `missing` (voters that were asked and
-    gave no answer), `branches` (a `Branch` for each voter that was asked), `run_report` (`RunReport`). A
-    voter that fails, times out or gives no valid choice supports nothing; the verdict counts it under
-    `failed`, `timed_out` or `abstained`.
+    Input: `question`, a text, or a list of texts and content blocks (see `media`); or a conversation as
+    `messages`, which gets the answer. Output: `verdict` (`Verdict`), `ballots` (list of `Ballot`, in the
+    voters' order), `missing` (voters that were asked and gave no answer), `branches` (a `Branch` for each
+    voter that was asked), `run_report` (`RunReport`). A voter that fails, times out or gives no valid choice
+    supports nothing; the verdict counts it under `failed`, `timed_out` or `abstained`.
 
     Voters are asked in waves. By default no voter is asked whose ballot cannot change the choice: of three
     voters two are asked, and the third only if they disagree; of five three, and the fourth as soon as the
@@ -178,7 +189,7 @@ def create_voting(
             f"rule {decider.name} decides among numbers, but choices are texts; leave out choices"
         )
     settings = VoteSettings(
-        _electorate(as_roster(voters, "voters", model), model, prompt, choices, layout, form),
+        build_electorate(as_roster(voters, "voters", model), model, prompt, choices, layout, form),
         decider,
         lambda _: name,
         BallotParser(choices, layout.field, as_normaliser(layout.normalise), form),
@@ -187,6 +198,7 @@ def create_voting(
         race=race,
         on_undecided=with_candidates(as_on_undecided(on_undecided), choices),
         shadow=as_shadow_stops(shadow, as_stop(stop), decider),
+        from_messages=question_from_messages(),
     )
     settings.stop.check(settings.rule)
     check_fallback(settings.rule, settings.on_undecided)
@@ -194,33 +206,12 @@ def create_voting(
     return voting_graph(settings, name, **options)
 
 
-def _electorate(
-    roster: Roster,
-    model: ModelLike | None,
-    prompt: PromptLike | None,
-    choices: Sequence[JsonValue] | None,
-    layout: BallotFormat,
-    form: Form,
-) -> Electorate:
-    """Return the voters: workers of the caller's, or a panel of models."""
-    if roster.is_workers:
-        if prompt is not None or layout.schema is not None:
-            raise UsageError(
-                "voters are workers with prompts of their own; leave out prompt and ballot.schema"
-            )
-        workers = roster.workers("voting/question")
-        check_no_waiting({f"voter {name!r}": worker for name, worker in workers.items()})
-        return WorkerVoters(workers)
-    if prompt is not None and roster.wordings:
-        raise UsageError("pass prompt= or Roster(wordings=...), not both")
-    if layout.schema is None and layout.field != "choice":
-        raise UsageError(f"ballot.field is {layout.field!r}; pass ballot.schema, which has this field")
-    schema = layout.schema or answer_schema(choices, form)
-    return ModelVoters(roster, model=model, prompt=prompt, schema=schema)
-
-
 def voting_graph(
-    settings: VoteSettings, name: str, *, question: Any = str, **options: Unpack[GraphOptions]
+    settings: VoteSettings,
+    name: str,
+    *,
+    question: Any = str,
+    **options: Unpack[GraphOptions],
 ) -> CompiledStateGraph[Any, Any, Any, Any]:
     """Compile a vote.
 
@@ -246,30 +237,36 @@ def voting_graph(
         escalates=settings.on_undecided == "escalate",
         asks=[*settings.electorate.asks, *asks],
         from_text=lambda title, text: {"question": text},
+        from_messages=settings.from_messages,
     )
     inner = None
     if settings.counts_alone:
-        inner = _wire(settings, question, inner=True).compile(name=name, store=resolved.compile["store"])
-        inner = parallel_graph(inner, replace(governing, stores_waves=True))
-    graph = _wire(settings, question).compile(name=name, **resolved.compile)
-    return name_keys(parallel_graph(graph, governing, inner), **resolved.names)
+        alone = replace(settings, from_messages=None)  # what a branch gets is a question
+        inner = _wire(alone, name, question, inner=True).compile(name=name, store=resolved.compile["store"])
+        inner = parallel_graph(inner, replace(governing, stores_waves=True, from_messages=None))
+    wired = _wire(settings, name, question)
+    graph = parallel_graph(wired.compile(name=name, **resolved.compile), governing, inner)
+    return name_keys(graph, **resolved.names)
 
 
-def _wire(settings: VoteSettings, question: Any, *, inner: bool = False) -> StateGraph[Any, Any, Any, Any]:
+def _wire(
+    settings: VoteSettings, name: str, question: Any, *, inner: bool = False
+) -> StateGraph[Any, Any, Any, Any]:
     """Wire open -> voters -> tally -> (voters -> tally ...) -> (fallback or escalate)."""
-    asked = {"question": question}
+    asked, spec = {"question": question}, settings.from_messages
     builder: StateGraph[Any, Any, Any, Any] = StateGraph(
-        state_type("VotingState", ["question"], _Inner, asked, inner=inner),
+        state_type("VotingState", ["question"], _Inner, asked, messages_fields(spec), inner=inner),
         context_schema=VotingContext,
-        input_schema=VotingInput if question is str else typed_dict("VotingInput", asked),
-        output_schema=VotingOutput,
+        input_schema=input_type(VotingInput, spec) if question is str else typed_dict("VotingInput", asked),
+        output_schema=typed_dict("VotingOutput", VotingOutput, output_messages(spec)),
     )
-    tasks, undecided = voter_tasks(settings), _wire_undecided(builder, settings)
-    builder.add_node("open", open_node(settings))
+    reply = None if spec is None else Replying("voting", name, spec, partial(reply_markdown, "voting"))
+    tasks, undecided = voter_tasks(settings), _wire_undecided(builder, settings, reply)
+    builder.add_node("open", open_node(settings, name))
     again = watch_again(settings)
     voter = branch_node(settings.electorate, "voter", assignments=ASSIGNMENTS, on_resume=again)
     builder.add_node("voter", voter, input_schema=SentTask)
-    builder.add_node("tally", tally_node(settings))
+    builder.add_node("tally", replying(tally_node(settings), reply, settings.is_final))
     builder.add_edge(START, "open")
     builder.add_conditional_edges("open", *scatter_to("voter", tasks, join="tally", planned=planned_voters))
     builder.add_edge("voter", "tally")
@@ -282,13 +279,15 @@ def _wire(settings: VoteSettings, question: Any, *, inner: bool = False) -> Stat
     return builder
 
 
-def _wire_undecided(builder: StateGraph[Any, Any, Any, Any], settings: VoteSettings) -> str:
+def _wire_undecided(
+    builder: StateGraph[Any, Any, Any, Any], settings: VoteSettings, reply: Replying | None
+) -> str:
     """Add what handles an undecided verdict, and return its name."""
     if settings.on_undecided == "return":
         return END
     name, node = "fallback", fallback_node
     if settings.on_undecided == "escalate":
         name, node = "escalate", escalate_node
-    builder.add_node(name, node(settings))
+    builder.add_node(name, replying(node(settings), reply))
     builder.add_edge(name, END)
     return name

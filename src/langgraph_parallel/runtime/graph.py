@@ -15,7 +15,7 @@ from langgraph.graph.state import CompiledStateGraph
 from langgraph.types import Command, StateSnapshot
 from pydantic import BaseModel
 
-from langgraph_parallel.arguments import fields_of, plain
+from langgraph_parallel.arguments import fields_of
 from langgraph_parallel.errors import InputError, UsageError
 from langgraph_parallel.records import Estimate
 from langgraph_parallel.reducers.completion import Completion, as_completion
@@ -24,6 +24,7 @@ from langgraph_parallel.runtime.context import Context, as_context, current_cont
 from langgraph_parallel.runtime.excerpts import hold_sources
 from langgraph_parallel.runtime.input_values import keep_values, whole_results
 from langgraph_parallel.runtime.limits import PREFIX, Limits
+from langgraph_parallel.runtime.messages import FromMessages, take_messages
 from langgraph_parallel.runtime.parent_keys import check_parent
 from langgraph_parallel.runtime.redriven import take_over
 from langgraph_parallel.runtime.run import Run, find_run
@@ -78,6 +79,8 @@ class Governing:
     """Whether only the checkpoints of its waves are stored (`runtime.wave_saver`)."""
     from_text: Callable[[str, str], Any] | None = None
     """Builds the input from a title and a text, for a graph used as a worker or voter; None if it cannot."""
+    from_messages: FromMessages | None = None
+    """How the input is read from a conversation, which gets the answer; None if the graph takes none."""
 
 
 def is_resuming(config: RunnableConfig | None) -> bool:
@@ -133,10 +136,10 @@ class ParallelGraph(CompiledStateGraph):  # type: ignore[type-arg]
             input = fields_of(input)  # the state of a graph around this one may be a record
         if isinstance(input, Mapping):
             # A key left out would keep the value of an earlier run on the thread.
-            given = {key: plain(value) for key, value in input.items()}
+            given, messages = take_messages(input, self.governing.from_messages, is_resuming(config))
             config = take_over(config, given)
             stored = given if run.outer is None else nested_input(given, run.outer.texts)
-            input = {**dict.fromkeys(self.governing.input_keys), **stored}
+            input = {**dict.fromkeys(self.governing.input_keys), **stored, **messages}
         elif input is not None and not isinstance(input, Command):
             keys = ", ".join(f"{key!r}: ..." for key in self.governing.input_keys or ("question",))
             raise InputError(f"the input is {type(input).__name__}; expected a mapping: {{{keys}}}")

@@ -5,7 +5,7 @@ graph is a node, and of what, shows in the config of its run, and in nothing bef
 """
 
 import inspect
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, get_type_hints
@@ -17,6 +17,7 @@ from langgraph.channels.base import BaseChannel
 from langgraph.graph.state import CompiledStateGraph
 
 from langgraph_parallel.errors import UsageError
+from langgraph_parallel.runtime import messages
 from langgraph_parallel.runtime.names import Names
 from langgraph_parallel.runtime.type_overlap import may_overlap, type_text
 
@@ -79,9 +80,12 @@ def check_parent(graph: CompiledStateGraph[Any, Any, Any, Any], config: Runnable
         return
     if names is not None:
         _check_names(names, place)
-    found = []
-    for argument, shared in (("inputs", _entering(graph, names, place, keys)), ("outputs", None)):
-        shared = _leaving(graph, names, place) if shared is None else shared
+    found, untouched = [], _untouched(graph, names, keys)
+    for argument, crossing in (
+        ("inputs", _entering(graph, names, place, keys)),
+        ("outputs", _leaving(graph, names, place)),
+    ):
+        shared = [key for key in crossing if key.name not in untouched]
         if collisions := [key for key in shared if key.collides]:
             found.append(_say(argument, shared, collisions, place))
     if found:
@@ -130,6 +134,16 @@ def _check_names(names: Names, place: _Place) -> None:
                     f"{argument} of node {place.node!r} names {name!r} for {key!r}, but the state around it "
                     f"has no such key; its keys are {own}"
                 )
+
+
+def _untouched(
+    graph: CompiledStateGraph[Any, Any, Any, Any], names: Names | None, keys: frozenset[str]
+) -> set[str]:
+    """Return the shared keys that the graph neither reads nor writes: messages, if it has its own input."""
+    spec = getattr(getattr(graph, "governing", None), "from_messages", None)
+    own: Collection[str] = () if spec is None else spec.keys
+    entering = {key: key for key in own} if names is None else names.entering_keys
+    return {messages.KEY} if any(entering.get(key) in keys for key in own) else set()
 
 
 def _entering(

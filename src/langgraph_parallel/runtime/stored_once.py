@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Annotated, Any
 
 from langgraph.channels import BinaryOperatorAggregate, LastValue
+from langgraph.graph.message import add_messages
 
 from langgraph_parallel.records import Section
 from langgraph_parallel.reducers.channels import merge_all_branches, merge_all_calls
@@ -22,6 +23,7 @@ from langgraph_parallel.runtime.excerpts import (
     without_texts,
 )
 from langgraph_parallel.runtime.input_values import find_value, resolve
+from langgraph_parallel.runtime.messages import with_ids
 
 if TYPE_CHECKING:
     from langgraph.channels.delta import DeltaChannel
@@ -50,6 +52,16 @@ def merged_calls(before: Any, updates: Sequence[Any]) -> Any:
     return merge_all_calls([before or {}, *updates])
 
 
+def merged_messages(before: Any, updates: Sequence[Any]) -> Any:
+    """Add messages, as `add_messages` does: one with an id that is there replaces the earlier one.
+
+    What comes without an id, by an update of the state, gets the same one each time that it is loaded.
+    """
+    for update in updates:
+        before = add_messages(before or [], with_ids(update, len(before or [])))
+    return before
+
+
 def given(before: Any, updates: Sequence[Any]) -> Any:
     """Return the last update, which is a part of the graph's input."""
     return with_texts(resolve(updates[-1]))
@@ -60,7 +72,7 @@ def planned_for_graphs(before: Any, updates: Sequence[Any]) -> Any:
     return planned(before, updates)
 
 
-_WITHOUT_VALUE = (latest, given, planned, planned_for_graphs)
+_WITHOUT_VALUE = (latest, given, planned, planned_for_graphs, merged_messages)
 """Merges of channels that have no value before the first update; the others start with an empty dict."""
 
 
@@ -187,7 +199,7 @@ def stored_each_time(kind: Any, merge: Merge = latest) -> Any:
         return kind
     if merge is given:
         return Annotated[kind, _Excerpted(kind)] if DeltaChannel is not None else kind
-    empty = list if merge in (planned, planned_for_graphs) else dict
+    empty = list if merge in (planned, planned_for_graphs, merged_messages) else dict
     return Annotated[kind, BinaryOperatorAggregate(empty, lambda left, right: merge(left, [right]))]
 
 

@@ -2,10 +2,11 @@
 
 import inspect
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 from langgraph_parallel.cli.catalogue.graphs import CATALOGUE, factory, settable
+from langgraph_parallel.cli.catalogue.inputs import required_keys
 from langgraph_parallel.graphs.defaults import DEFAULTS
 
 _BUILDS = re.compile(r"Build a graph (?:that|in which|whose) ")
@@ -17,6 +18,7 @@ def describe(name: str) -> dict[str, Any]:
     """Return what a graph does, takes and gives, as JSON data.
 
     Each key of `input`, `settings` and `output` has a `description`; those that must be given are `required`.
+    `messages`, where a graph takes them, may be given in place of such a key.
 
     Raises:
         UsageError: there is no such graph.
@@ -27,11 +29,11 @@ def describe(name: str) -> dict[str, Any]:
     return {
         "name": name,
         "description": _first_line(doc),
-        "input": _keys(graph.get_input_jsonschema()),
+        "input": _keys(given := graph.get_input_jsonschema(), required_keys(graph, given)),
         "settings": _settings(name, doc.partition("\nArgs:\n")[2].partition("\nRaises:")[0]),
         "output": {
             key: {"description": form["description"]}
-            for key, form in _keys(graph.get_output_jsonschema()).items()
+            for key, form in _keys(graph.get_output_jsonschema(), []).items()
         },
     }
 
@@ -70,8 +72,7 @@ def _entry(key: str, form: Mapping[str, Any]) -> str:
     return f"- **{key}**{' (required)' if form.get('required') else ''}: {form['description']}"
 
 
-def _keys(schema: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
-    required = schema.get("required", [])
+def _keys(schema: Mapping[str, Any], required: Collection[str]) -> dict[str, dict[str, Any]]:
     return {
         key: {"description": form.get("description", ""), "required": key in required}
         for key, form in schema.get("properties", {}).items()

@@ -12,6 +12,7 @@ from langgraph_parallel.cli.input.remarks import print_remarks, print_skipped
 from langgraph_parallel.cli.input.tables import read_table
 from langgraph_parallel.errors import UsageError
 from langgraph_parallel.runtime.graph import ParallelGraph
+from langgraph_parallel.runtime.messages import KEY
 
 _ARGUMENT = re.compile(r"([A-Za-z_]\w*)(:?=)(.*)", re.DOTALL)
 _TABLES = (".csv", ".tsv")
@@ -27,7 +28,7 @@ class InputForm:
     def __init__(self, graph: ParallelGraph) -> None:
         schema = graph.get_input_jsonschema()
         self.keys: dict[str, dict[str, Any]] = schema.get("properties", {})
-        self.required: list[str] = schema.get("required", [])
+        self.required = required_keys(graph, schema)
         self.outputs = [*graph.get_output_jsonschema().get("properties", {})]
 
     def parse(self, arguments: Sequence[str]) -> dict[str, Any]:
@@ -52,7 +53,7 @@ class InputForm:
         """
         for key in given:
             self._check_key(key)
-        missing = [key for key in self.required if key not in given]
+        missing = [] if KEY in given else [key for key in self.required if key not in given]
         if missing:
             raise UsageError(
                 f"the input needs {', '.join(missing)}; give {missing[0]}=TEXT or {missing[0]}=@FILE"
@@ -113,6 +114,17 @@ class InputForm:
         if all(isinstance(value, str) for value in values) and self.takes(key, "array"):
             return [*values]
         raise UsageError(f"{key} is given {len(values)} times; give it once, as {key}:=JSON if it has parts")
+
+
+def required_keys(graph: ParallelGraph, schema: Mapping[str, Any]) -> list[str]:
+    """Return the keys that an input needs if it has no messages.
+
+    Args:
+        graph: whose input it is.
+        schema: of the input.
+    """
+    spec = graph.governing.from_messages
+    return [*schema.get("required", []), *(spec.keys if spec is not None and len(spec.keys) == 1 else [])]
 
 
 def read_input(path: Path) -> dict[str, Any]:

@@ -47,7 +47,7 @@ def _values(output: Mapping[str, Any]) -> list[str]:
             blocks.append(verdict_markdown(value))
         elif key == "missing":
             blocks.append(names_line("Missing", value))
-        elif key not in _OF_THE_RUN and key != "ballots" and value is not None:
+        elif key not in _OF_THE_RUN and key not in ("ballots", "messages") and value is not None:
             blocks += [f"## {escape(key.replace('_', ' '))}", *_value(value)]
     return blocks
 

@@ -8,13 +8,14 @@ from pydantic import Field
 from typing_extensions import TypedDict
 
 from langgraph_parallel.records import Branch, RunReport
-from langgraph_parallel.runtime import stamp
+from langgraph_parallel.runtime import messages, stamp
 from langgraph_parallel.runtime.excerpts import planned
 from langgraph_parallel.runtime.stored_once import (
     given,
     latest,
     merged_branches,
     merged_calls,
+    merged_messages,
     planned_for_graphs,
     stored_each_time,
     stored_once,
@@ -35,10 +36,28 @@ PUT_OFF = "put_off"
 """The channel of the ids of branches that ended without a record, since one that they need has none."""
 PUT_OFF_IDS = Annotated[str, EphemeralValue(str, guard=False)]
 """Its type; nothing reads the value itself, only what was written to it (`fan_out.taken_up`)."""
-_MERGES = {"branches": merged_branches, "calls": merged_calls}
+_MERGES = {"branches": merged_branches, "calls": merged_calls, messages.KEY: merged_messages}
 """How the updates of channels are merged, by name; of all others, the latest counts."""
 _IN_EACH_CHECKPOINT = frozenset({stamp.KEY, PUT_OFF})
 """Channels that are read from a checkpoint itself."""
+
+
+def messages_fields(spec: messages.FromMessages | None) -> dict[str, Any]:
+    """Return the channels of a graph that takes messages; none for one that does not."""
+    return {} if spec is None else {messages.KEY: messages.MESSAGES, messages.REPLY: messages.REPLY_ID}
+
+
+def output_messages(spec: messages.FromMessages | None) -> dict[str, Any]:
+    """Return the fields of the output of a graph that takes messages; none for one that does not."""
+    return {} if spec is None else {messages.KEY: messages.MESSAGES}
+
+
+def input_type(kind: type, spec: messages.FromMessages | None) -> Any:
+    """Return the type of a graph's input; one that takes messages does not need the keys they stand for."""
+    if spec is None:
+        return kind
+    hints, required = get_type_hints(kind, include_extras=True), getattr(kind, "__required_keys__", ())
+    return typed_dict(kind.__name__, messages.optional_keys(hints, required, spec))
 
 
 def typed_dict(name: str, *parts: type | Mapping[str, Any]) -> Any:

@@ -7,6 +7,7 @@ from langgraph_parallel.nodes.flow.spec import Flow
 from langgraph_parallel.nodes.work.estimate import Estimator, estimate_worker
 from langgraph_parallel.records import Estimate
 from langgraph_parallel.runtime.context import Context, as_context
+from langgraph_parallel.runtime.messages import derived_input
 from langgraph_parallel.runtime.run import Run, pretend_run
 
 
@@ -18,7 +19,8 @@ def flow_estimator(flow: Flow) -> Estimator:
     """
 
     async def estimate(input: Any, run: Run, context: Context) -> Estimate:
-        own_context, given, total = as_context(context, flow.context), flow.read_input(input), Estimate()
+        own_context, total = as_context(context, flow.context), Estimate()
+        given = flow.read_input(derived_input(flow.from_messages, input))
         if flow.estimate_plan is None:
             with pretend_run(run):
                 sections, _ = await make_plan(flow, given, own_context)

@@ -37,6 +37,7 @@ from langgraph_parallel.reducers.staging import check_plan, start_order, unmet_s
 from langgraph_parallel.runtime.context import Context, as_context
 from langgraph_parallel.runtime.explain import is_bug
 from langgraph_parallel.runtime.governor import governed_recording
+from langgraph_parallel.runtime.messages import derived
 from langgraph_parallel.runtime.models import require_model
 from langgraph_parallel.runtime.prices import check_prices
 from langgraph_parallel.runtime.redact import describe
@@ -52,7 +53,9 @@ def plan_node(flow: Flow) -> Callable[..., Any]:
     async def plan(state: Any, runtime: Runtime[Context], config: RunnableConfig) -> dict[str, Any]:
         """Divide the work into sections, and reset what an earlier run on this thread left."""
         handover, run = get_handover(config), current_run()
-        context, given = as_context(runtime.context, flow.context), flow.read_input(state)
+        context = as_context(runtime.context, flow.context)
+        read = derived(flow.from_messages, state, flow.name)
+        given = flow.read_input({**state, **read})
         stamp = {} if run.outer else {KEY: make_stamp(flow.built)}
         if handover and handover.below is not None:
             resumed = resume_update(
@@ -78,6 +81,7 @@ def plan_node(flow: Flow) -> Callable[..., Any]:
         if flow.watch is not None:
             run.fan_out.race(flow.watch(run, sections))
         return {
+            **read,  # before the sections, which refer to its texts
             **stamp,
             "sections": plan_update(sections, given),
             "notes": made,

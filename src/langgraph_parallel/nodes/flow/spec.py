@@ -13,6 +13,7 @@ from langgraph_parallel.nodes.work.workers import Workers
 from langgraph_parallel.records import Estimate, Section
 from langgraph_parallel.runtime.context import Context
 from langgraph_parallel.runtime.early_end import Watch
+from langgraph_parallel.runtime.messages import FromMessages
 from langgraph_parallel.runtime.run import Run
 
 Sections = Sequence[Section]
@@ -68,6 +69,8 @@ class Flow:
     """Type of the runtime context, which `plan` gets."""
     from_text: Callable[[str, str], Any] | None = None
     """Builds the input from a title and a text, for a graph that is a worker or a voter."""
+    from_messages: FromMessages | None = None
+    """Reads the input from a conversation, which then gets the answer; None if the graph takes none."""
 
     plan_asks: Sequence[Ask] = ()
     """The `Ask`s of the plan and of `next_round`."""

@@ -9,6 +9,7 @@ from langgraph_parallel.nodes.work.estimate import Estimator, estimate_worker
 from langgraph_parallel.nodes.work.workers import Worker
 from langgraph_parallel.records import Estimate
 from langgraph_parallel.runtime.context import Context, VotingContext, as_context
+from langgraph_parallel.runtime.messages import derived_input
 from langgraph_parallel.runtime.run import Run
 
 
@@ -16,6 +17,7 @@ def voting_estimator(settings: VoteSettings) -> Estimator:
     """Build the estimator of a vote: all its voters, its judge, and its fallback."""
 
     async def estimate(input: Any, run: Run, context: Context) -> Estimate:
+        input = derived_input(settings.from_messages, input)
         require_question(input)
         question, total = input["question"], Estimate()
         voters = settings.electorate.voters(question, as_context(context, VotingContext).voters)

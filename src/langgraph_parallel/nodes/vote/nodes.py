@@ -22,6 +22,7 @@ from langgraph_parallel.records import Branch, Tally, Verdict
 from langgraph_parallel.reducers.completion import check_completion
 from langgraph_parallel.reducers.votes.agreement import too_perfect
 from langgraph_parallel.runtime.context import Context, VotingContext, as_context, current_context
+from langgraph_parallel.runtime.messages import derived
 from langgraph_parallel.runtime.models import require_model
 from langgraph_parallel.runtime.prices import check_prices
 from langgraph_parallel.runtime.run import Run, current_run
@@ -47,23 +48,31 @@ def _nobody(pending: Sequence[str] = ()) -> Asking:
     return Asking(wave=[], queued=[], reserve=[], pending=list(pending), kept=0)
 
 
-def open_node(settings: VoteSettings) -> Callable[..., Any]:
-    """Build the node that opens a vote, after it has checked that every voter can be asked."""
+def open_node(settings: VoteSettings, name: str) -> Callable[..., Any]:
+    """Build the node that opens a vote, after it has checked that every voter can be asked.
+
+    Args:
+        settings: of the vote.
+        name: of the graph.
+    """
 
     async def open_vote(state: Any, runtime: Runtime[Context], config: RunnableConfig) -> dict[str, Any]:
         """List the voters, choose the first wave, and reset what an earlier run on this thread left."""
-        require_question(state)
+        read = derived(settings.from_messages, state, name)
+        question = {"question": state.get("question"), **read}["question"]
+        require_question({"question": question})
         run, context = current_run(), as_context(runtime.context, VotingContext)
         settings.electorate.check(context.model, run)
         for ask in deciding_asks(settings):
             require_model(ask.chosen(context))
             check_prices(run.limits_for(ask.limits), [ask.chosen(context)])
-        voters = list(settings.electorate.voters(state["question"], context.voters))
+        voters = list(settings.electorate.voters(question, context.voters))
         check_completion(run.completion, voters)
         earlier, handover = get_earlier(config), get_handover(config)
         branches = earlier.branches if earlier else {}
         poll = Poll.of(settings, voters, context)
         return {
+            **read,
             **({} if run.outer else {KEY: make_stamp(settings.built)}),
             "voters": voters,
             "branches": Overwrite(branches),

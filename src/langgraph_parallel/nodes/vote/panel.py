@@ -7,7 +7,9 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, Field, JsonValue, WithJsonSchema, create_model
 
 from langgraph_parallel.errors import UsageError
-from langgraph_parallel.nodes.vote.electorate import Vote, question_input
+from langgraph_parallel.nodes.vote.ballots import BallotFormat
+from langgraph_parallel.nodes.vote.electorate import Electorate, Vote, WorkerVoters, question_input
+from langgraph_parallel.nodes.vote.escalate import check_no_waiting
 from langgraph_parallel.nodes.work.ask import Ask
 from langgraph_parallel.nodes.work.roster import Roster
 from langgraph_parallel.nodes.work.workers import Worker
@@ -166,3 +168,28 @@ def _answer_schema(choices: tuple[Any, ...] | None, form: Form) -> type[BaseMode
             Field(None, ge=0, le=1, description="How sure you are; null if you cannot say."),
         ),
     )
+
+
+def build_electorate(
+    roster: Roster,
+    model: ModelLike | None,
+    prompt: PromptLike | None,
+    choices: Sequence[JsonValue] | None,
+    layout: BallotFormat,
+    form: Form,
+) -> Electorate:
+    """Return the voters: workers of the caller's, or a panel of models."""
+    if roster.is_workers:
+        if prompt is not None or layout.schema is not None:
+            raise UsageError(
+                "voters are workers with prompts of their own; leave out prompt and ballot.schema"
+            )
+        workers = roster.workers("voting/question")
+        check_no_waiting({f"voter {name!r}": worker for name, worker in workers.items()})
+        return WorkerVoters(workers)
+    if prompt is not None and roster.wordings:
+        raise UsageError("pass prompt= or Roster(wordings=...), not both")
+    if layout.schema is None and layout.field != "choice":
+        raise UsageError(f"ballot.field is {layout.field!r}; pass ballot.schema, which has this field")
+    schema = layout.schema or answer_schema(choices, form)
+    return ModelVoters(roster, model=model, prompt=prompt, schema=schema)

@@ -18,6 +18,7 @@ from langgraph_parallel.reducers.votes.rules.base import BaseRule
 from langgraph_parallel.reducers.votes.stops import Stop, all_votes, as_stop, default_stops
 from langgraph_parallel.reducers.votes.waves import Wave, as_wave
 from langgraph_parallel.runtime.context import VotingContext
+from langgraph_parallel.runtime.messages import FromMessages
 
 Undecided = Literal["return", "escalate"] | Rule | Judge | Worker
 """Handling of undecided votes: return them, ask a person, or let a rule, a judge or a worker decide."""
@@ -39,6 +40,8 @@ class VoteSettings:
     on_undecided: Undecided = "return"
     shadow: Sequence[Stop] | None = None
     """Stops to try on all ballots in shadow mode; None outside of it."""
+    from_messages: FromMessages | None = None
+    """How the question is read from a conversation; None if the vote takes none."""
 
     @property
     def choices(self) -> Sequence[JsonValue] | None:
@@ -49,6 +52,11 @@ class VoteSettings:
     def built(self) -> dict[str, Any]:
         """What a resumed run must have in common with the one that began it."""
         return {"graph": "voting", "voters": self.electorate.names, "choices": self.choices}
+
+    def is_final(self, update: Mapping[str, Any]) -> bool:
+        """Return whether a count has ended the vote, and nobody else decides."""
+        verdict = update.get("verdict")
+        return verdict is not None and (verdict.decided or self.on_undecided == "return")
 
     @property
     def counts_alone(self) -> bool:
