@@ -10,6 +10,7 @@ A page shows a drawing without any script. The colours are legible on light and 
 
 import re
 import subprocess
+from collections.abc import Iterable
 from itertools import groupby
 from pathlib import Path
 from typing import Any
@@ -26,17 +27,18 @@ _STYLE = """
     edge [color="#7f8ea3", fontname="Helvetica,Arial,sans-serif", fontsize=10, fontcolor="#7f8ea3",
           arrowsize=0.7];
 """
-_PARALLEL = {"worker", "voter", "source", "checks"}
-"""Nodes of which many run at the same time; they are drawn with a second frame."""
+_JOINS = {"gather", "tally"}
+"""Nodes that wait for those of which many run at the same time, and which are drawn with a second frame."""
+_ONE_BY_ONE = {"plan", "open", "ask_person", *_JOINS}
 
 
 def graphs() -> dict[str, Any]:
-    """Return the graphs that are drawn, by name."""
-    from langgraph.pregel import Pregel
-
+    """Return the graphs that are drawn, one for each pattern, by name."""
+    import langgraph_parallel
     from langgraph_parallel.graphs import studio
 
-    return {name: found for name, found in vars(studio).items() if isinstance(found, Pregel)}
+    factories = (name.partition("create_")[2] for name in langgraph_parallel.__all__ if "create_" in name)
+    return {name: vars(studio)[name] for name in factories if name in vars(studio)}
 
 
 def embedded() -> dict[str, Any]:
@@ -50,15 +52,15 @@ def as_dot(graph: Any) -> str:
     """Return a graph in Graphviz's language: nested graphs in frames, fans of `Send`s dashed."""
     drawn = graph.get_graph(xray=True)
     lines = [_STYLE]
-    names = sorted(drawn.nodes, key=_nest)
+    names, parallel = sorted(drawn.nodes, key=_nest), _parallel(drawn.edges)
     for nest, members in groupby(names, _nest):
-        nodes = [_node(name) for name in members]
+        nodes = [_node(name, is_parallel=name in parallel) for name in members]
         lines += [f'subgraph "cluster_{nest}" {{ label="{nest}"; style=rounded; color="#7f8ea3";'
                   ' fontname="Helvetica,Arial,sans-serif"; fontsize=11; fontcolor="#7f8ea3";',
                   *nodes, "}"] if nest else nodes  # fmt: skip
     for edge in drawn.edges:
-        enters = _nest(edge.target) in _PARALLEL and _nest(edge.source) != _nest(edge.target)
-        is_fan = enters or _short(edge.target) in _PARALLEL
+        enters = _nest(edge.target) in parallel and _nest(edge.source) != _nest(edge.target)
+        is_fan = enters or edge.target in parallel
         style = ' [style=dashed, label="Send"]' if is_fan else " [style=dashed]" if edge.conditional else ""
         lines.append(f'"{edge.source}" -> "{edge.target}"{style};')
     return "digraph {" + "\n".join(lines) + "}"
@@ -111,11 +113,21 @@ def _short(name: str) -> str:
     return name.rpartition(":")[2]
 
 
-def _node(name: str) -> str:
+def _parallel(edges: Iterable[Any]) -> set[str]:
+    """Return the nodes, and the graphs inside, of which many run at the same time."""
+    joined = [edge.source for edge in edges if _short(edge.target) in _JOINS]
+    return {
+        _nest(name) if _short(name) == "__end__" else name
+        for name in joined
+        if _short(name) not in _ONE_BY_ONE
+    }
+
+
+def _node(name: str, *, is_parallel: bool) -> str:
     short = _short(name)
     if short in ("__start__", "__end__"):
         return f'"{name}" [label="", shape=circle, width=0.16, height=0.16, fillcolor="#7f8ea3"];'
-    frames = ", peripheries=2" if short in _PARALLEL else ""
+    frames = ", peripheries=2" if is_parallel else ""
     return f'"{name}" [label="{short}"{frames}];'
 
 

@@ -6,15 +6,15 @@ from typing import Any, get_args, get_type_hints
 
 from pydantic.fields import FieldInfo
 
+from docsite import drawings
 from docsite.markup import page
-from langgraph_parallel.graphs import studio
 from langgraph_parallel.runtime.graph import ParallelGraph
 from langgraph_parallel.runtime.type_overlap import type_text
 
 
 def graphs() -> dict[str, ParallelGraph]:
     """Return a graph of each pattern, by the name of the pattern."""
-    return {name: graph for name, graph in vars(studio).items() if isinstance(graph, ParallelGraph)}
+    return drawings.graphs()
 
 
 def pages() -> Iterator[tuple[str, str]]:

@@ -14,6 +14,7 @@ from langgraph_parallel.records import Estimate
 from langgraph_parallel.runtime.graph import ParallelGraph
 from langgraph_parallel.runtime.named_graph import NamedGraph, with_own_keys
 from langgraph_parallel.runtime.run import pretend_run
+from langgraph_parallel.runtime.shown import read_all
 from langgraph_parallel.runtime.stamp import check_stamp
 
 
@@ -117,7 +118,7 @@ async def _find_run(graph: CompiledStateGraph[Any, Any, Any, Any], config: Runna
     configurable = (config.get("configurable") or {}) if isinstance(config, Mapping) else {}
     if (thread := configurable.get("thread_id")) is None:
         raise UsageError("redrive needs the run's thread; pass config={'configurable': {'thread_id': '...'}}")
-    state = await graph.aget_state(config)
+    state = await read_all(graph, config)
     if not state.values:
         raise UsageError(f"thread {thread!r} has no run; run the graph first")
     if isinstance(graph, ParallelGraph):
@@ -149,7 +150,7 @@ async def rewind(graph: object, config: RunnableConfig, context: Any = None) -> 
         UsageError: the graph is not a langgraph_parallel graph.
     """
     parallel = with_own_keys(_require_parallel(graph))
-    state = await parallel.aget_state(config)
+    state = await read_all(parallel, config)
     if not state.next and not has_failed(state.values):
         return False
     update = parallel.governing.redrive(state.values, parallel.as_context(context))

@@ -63,7 +63,7 @@ def _finished_voters(database: Path) -> int:
     """Voters' branches whose result the checkpointer has put on disk; `open` writes there too, to reset."""
     query = """
         SELECT COUNT(DISTINCT task_id) FROM writes
-        WHERE channel = 'branches' AND checkpoint_ns LIKE '%|worker:%'
+        WHERE channel = 'branches' AND checkpoint_ns LIKE '%|vote:%'
         AND task_id NOT IN (SELECT task_id FROM writes WHERE channel = 'voters')
     """
     with closing(sqlite3.connect(database)) as connection:
@@ -133,7 +133,7 @@ async def test_it_streams_through_every_level(
         ]
     updates = Counter((len(place), node) for place, mode, data in seen if mode == "updates" for node in data)
     assert updates[(0, "review")] == updates[(1, "plan")] == updates[(1, "unite")] == 1
-    assert (updates[(1, "worker")], updates[(2, "voter")]) == (4, 12)
+    assert (updates[(1, "vote")], updates[(2, "voter")]) == (4, 12)
     events = [data for _, mode, data in seen if mode == "custom"]
     assert Counter((event["kind"], event["event"]) for event in events) == {
         ("section", "started"): 4,

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from langgraph.checkpoint.memory import InMemorySaver
 from langgraph.graph import START, StateGraph
+from langgraph.graph.state import CompiledStateGraph
 from langgraph.types import Command
 from pydantic import BaseModel
 from typing_extensions import TypedDict
@@ -22,6 +23,8 @@ from langgraph_parallel import (
     redrive,
 )
 from langgraph_parallel.errors import UsageError
+from langgraph_parallel.graphs import studio
+from langgraph_parallel.records import Verdict
 from langgraph_parallel.runtime import stamp
 from tests.support.fans import GIVEN, numbered
 
@@ -134,7 +137,7 @@ async def test_records_of_another_version_are_refused_by_name(monkeypatch: pytes
     await graph.ainvoke(QUESTION, CONFIG)
     monkeypatch.undo()
     asked.clear()
-    message = r"thread '1' hold records of version 0 \(of langgraph-parallel \S+\), and this is version 4 "
+    message = r"thread '1' hold records of version 0 \(of langgraph-parallel \S+\), and this is version 5 "
     with pytest.raises(UsageError, match=message):
         await aredrive(graph, CONFIG)
     with pytest.raises(UsageError, match=message):
@@ -157,7 +160,7 @@ class Around(TypedDict):
     """The state of an app's graph."""
 
     question: str
-    verdict: Any
+    verdict: Verdict
 
 
 async def test_inside_of_a_graph_of_others_it_is_said_too(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -176,8 +179,8 @@ async def test_inside_of_a_graph_of_others_it_is_said_too(monkeypatch: pytest.Mo
         await around({"ann": yes}).ainvoke(Command(resume={"choice": "yes"}), CONFIG)
 
 
-def test_a_change_of_the_records_changes_their_version() -> None:
-    """Whoever changes what checkpoints hold has to count the version up, and note the new digest here."""
+def test_a_change_of_the_records_or_of_nodes_changes_their_version() -> None:
+    """Whoever changes what checkpoints hold or name counts the version up, and notes the new digest here."""
     fields: dict[str, list[tuple[str, str]]] = {}
     for name in langgraph_parallel.records.__all__:
         record = getattr(langgraph_parallel.records, name)
@@ -186,5 +189,7 @@ def test_a_change_of_the_records_changes_their_version() -> None:
             fields[name] = sorted(
                 (field, str(info.annotation)) for field, info in record.model_fields.items()
             )
-    digest = hashlib.sha256(json.dumps(fields, sort_keys=True).encode()).hexdigest()[:12]
-    assert (stamp.RECORDS_VERSION, digest) == (4, "4d46a475c3d9")
+    graphs = {name: graph for name, graph in vars(studio).items() if isinstance(graph, CompiledStateGraph)}
+    nodes = {name: sorted(graph.nodes) for name, graph in graphs.items()}
+    digest = hashlib.sha256(json.dumps([fields, nodes], sort_keys=True).encode()).hexdigest()[:12]
+    assert (stamp.RECORDS_VERSION, digest) == (5, "cab8fedca4fa")

@@ -357,7 +357,7 @@ async def test_findings_are_records_in_a_fixed_order(model: str, server: ModelSe
 def test_the_graph_shows_its_nested_voters() -> None:
     """Studio and Mermaid see the vote inside the review."""
     drawn = create_review().get_graph(xray=True).draw_mermaid()
-    for node in ("plan", r"worker\3aopen", r"worker\3avoter", r"worker\3atally", "unite"):
+    for node in ("plan", r"vote\3aopen", r"vote\3avoter", r"vote\3atally", "unite"):
         assert f"\t{node}(" in drawn or f"\t{node}[" in drawn
 
 

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,8 @@ from langgraph_sdk import get_sync_client
 from langgraph_sdk.client import SyncLangGraphClient
 from mcp import Client as MCPClient
 from mcp.types import TextContent
+
+from tests.support.server import ModelServer, Reply
 
 ROOT = Path(__file__).parents[2]
 UNSAFE = {"app.py": "import os\nos.system('ls ' + input())\n"}
@@ -34,15 +37,16 @@ def _wait_for(client: SyncLangGraphClient, process: "subprocess.Popen[bytes]", l
     raise AssertionError(log.read_text())
 
 
-@pytest.fixture(scope="module")
-def client(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SyncLangGraphClient]:
-    """A client of `langgraph dev --no-browser`, started without a key on a free port."""
+@contextmanager
+def serving(folder: Path, **settings: str) -> Iterator[SyncLangGraphClient]:
+    """Run `langgraph dev` on a free port, without a key of this machine, and yield a client of it."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
-    log = tmp_path_factory.mktemp("studio") / "log.txt"
+    log = folder / "log.txt"
     hidden = ("OPENAI", "LANGSMITH", "LANGCHAIN", "LANGGRAPH_PARALLEL")
     environment = {name: value for name, value in os.environ.items() if not name.startswith(hidden)}
+    quiet = {"LANGSMITH_TRACING": "false", "LANGGRAPH_CLI_NO_ANALYTICS": "1"}
     with log.open("w") as output:
         process = subprocess.Popen(
             [
@@ -54,7 +58,7 @@ def client(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SyncLangGraphCl
                 f"--port={port}",
             ],
             cwd=ROOT,
-            env=environment | {"LANGSMITH_TRACING": "false", "LANGGRAPH_CLI_NO_ANALYTICS": "1"},
+            env=environment | quiet | settings,
             stdout=output,
             stderr=subprocess.STDOUT,
             start_new_session=True,
@@ -66,6 +70,24 @@ def client(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SyncLangGraphCl
     finally:
         os.killpg(process.pid, signal.SIGTERM)
         process.wait(timeout=30)
+    assert "langgraph_parallel.records" not in log.read_text()  # no record was unknown to the server
+
+
+@pytest.fixture(scope="module")
+def client(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SyncLangGraphClient]:
+    """A client of a server that has no key."""
+    with serving(tmp_path_factory.mktemp("studio")) as client:
+        yield client
+
+
+@pytest.fixture(scope="module")
+def strict(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[SyncLangGraphClient, ModelServer]]:
+    """A client of a server that has a model, and reads no types but those that it was told of."""
+    with ModelServer() as models:
+        settings = {"OPENAI_BASE_URL": models.url, "OPENAI_API_KEY": "sk-test-not-a-real-key"}
+        folder = tmp_path_factory.mktemp("strict")
+        with serving(folder, LANGGRAPH_STRICT_MSGPACK="true", **settings) as client:
+            yield client, models
 
 
 def test_every_graph_is_listed_with_a_description(client: SyncLangGraphClient) -> None:
@@ -162,7 +184,7 @@ def test_the_graph_shows_its_nested_voters(client: SyncLangGraphClient) -> None:
     assistant = client.assistants.search(graph_id="review")[0]["assistant_id"]
     graph: Any = client.assistants.get_graph(assistant, xray=True)
     nodes = {node["id"] for node in graph["nodes"]}
-    assert {"plan", "worker:open", "worker:voter", "worker:tally", "unite"} <= nodes
+    assert {"plan", "vote:open", "vote:voter", "vote:tally", "unite"} <= nodes
 
 
 def test_the_schemas_are_narrow_and_titled(client: SyncLangGraphClient) -> None:
@@ -189,6 +211,61 @@ def test_the_schemas_are_narrow_and_titled(client: SyncLangGraphClient) -> None:
         other = client.assistants.search(graph_id=name)[0]["assistant_id"]
         shown: Any = client.assistants.get_schemas(other)
         assert set(shown["input_schema"]["properties"]) - {"messages"} == fields
+
+
+def test_no_schema_has_an_internal_channel(client: SyncLangGraphClient) -> None:
+    """A thread's state has the input and the output of its graph, of every graph and of those inside."""
+    for name in json.loads((ROOT / "langgraph.json").read_text())["graphs"]:
+        assistant = client.assistants.search(graph_id=name)[0]["assistant_id"]
+        inside = client.assistants.get_subgraphs(assistant, recurse=True)
+        own: Any = client.assistants.get_schemas(assistant)
+        assert all("examples" in field for field in own["input_schema"]["properties"].values())
+        for schemas in [own, *inside.values()]:
+            state, given, out = (
+                set(schemas[f"{s}_schema"]["properties"]) for s in ("state", "input", "output")
+            )
+            assert state == given | out
+
+
+ENGINES_DISAGREE = {"question": "Write to ann@example.org."}
+PUBLIC = {"question", "verdict", "ballots", "missing", "branches", "run_report"}
+
+
+@pytest.mark.parametrize("restricted", [False, True], ids=["any types", "known types"])
+def test_a_person_decides_on_the_thread(restricted: bool, request: pytest.FixtureRequest) -> None:
+    """The run stops with one interrupt, goes on with the decision, and shows no internal channel."""
+    client = request.getfixturevalue("strict")[0] if restricted else request.getfixturevalue("client")
+    thread = client.threads.create()["thread_id"]
+    client.runs.wait(thread, "approval", input=ENGINES_DISAGREE)
+    waiting: Any = client.threads.get_state(thread)
+    (asked,) = waiting["interrupts"]
+    (action,) = asked["value"]["action_requests"]
+    assert (action["name"], action["args"]["vote"]) == ("decide_vote", "approval")
+    assert client.threads.get(thread)["status"] == "interrupted"
+    assert set(waiting["values"]) <= PUBLIC
+    decision = {"type": "edit", "edited_action": {"name": "decide_vote", "args": {"choice": "publish"}}}
+    out: Any = client.runs.wait(thread, "approval", command={"resume": {"decisions": [decision]}})
+    assert (out["verdict"]["choice"], out["verdict"]["decided_by"]) == ("publish", "person")
+    states = [client.threads.get_state(thread), *client.threads.get_history(thread)]
+    assert set(states[0]["values"]) == PUBLIC
+    assert all(set(state["values"] or {}) <= PUBLIC for state in states)
+    assert set(client.threads.get(thread)["values"]) == PUBLIC
+
+
+def test_rounds_are_seen_as_they_end(strict: tuple[SyncLangGraphClient, ModelServer]) -> None:
+    """A debate whose voters disagree sends a second round; its updates name the nodes, and their keys."""
+    client, models = strict
+    models.always(Reply(json={"choice": "no", "rationale": "r"}))
+    models.on("You are participant 1 ", Reply(json={"choice": "yes", "rationale": "r"}))
+    thread = client.threads.create()["thread_id"]
+    stream = client.runs.stream(thread, "debate", input={"question": "?"}, stream_mode="updates")
+    updates = [update for part in stream if part.event == "updates" for update in part.data.items()]
+    nodes = [node for node, _ in updates]
+    assert nodes == ["plan", *["argue"] * 3, "gather", *["argue"] * 3, "gather", "decide"]
+    rounds = [{section["round"] for section in update.get("sections", ())} for _, update in updates]
+    assert [found for found in rounds if found] == [{0}, {1}]
+    public = set(client.threads.get(thread)["values"] or {})
+    assert set().union(*(update for _, update in updates)) == public - {"question"}
 
 
 def test_a_graph_that_needs_a_model_says_so(client: SyncLangGraphClient) -> None:

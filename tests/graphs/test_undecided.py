@@ -23,6 +23,7 @@ from langgraph_parallel import (
 )
 from langgraph_parallel.errors import JoinError
 from langgraph_parallel.nodes.flow.split import by_heading
+from langgraph_parallel.records import Verdict
 from langgraph_parallel.rules import majority, threshold
 from tests.support.server import ModelServer, Reply
 
@@ -331,7 +332,7 @@ async def test_inside_of_a_foreign_graph_the_vote_asks_itself() -> None:
 
     class State(TypedDict, total=False):
         question: str
-        verdict: Any
+        verdict: Verdict
         done: bool
 
     def finish(state: State) -> State:

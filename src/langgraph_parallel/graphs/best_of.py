@@ -146,6 +146,7 @@ def create_best_of(
         close=contest.close,
         not_asked=contest.spared,
         needs_results=False,  # the close names the drafters of the waves that were never asked
+        work_name="draft_and_compare",
         close_name="judge",
         from_text=lambda title, text: {"task": text},
         from_messages=text_from_messages("task", "task"),

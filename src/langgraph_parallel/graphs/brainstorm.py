@@ -94,6 +94,7 @@ def create_brainstorm(
         next_round=storm.next_round,
         later_sections=storm.later_sections,
         close=storm.close,
+        work_name="propose",
         close_name="rank",
         from_text=lambda title, text: {"topic": text},
         from_messages=text_from_messages("topic", "topic"),

@@ -101,6 +101,7 @@ def create_briefing(
         uses_model=briefer.uses_model,
         close=briefer.close,
         close_asks=[briefer.writer],
+        work_name="read",
         close_name="write",
         from_text=lambda title, text: {"documents": {title: text}},
         from_messages=documents_from_messages("documents"),

@@ -103,7 +103,8 @@ def create_debate(
         later_sections=debate.later_sections,
         close=debate.close,
         needs_results=False,
-        close_name=debate.rule.name,
+        work_name="argue",
+        close_name="decide",
         from_text=lambda title, text: {"question": text},
         from_messages=text_from_messages("question", "question"),
     )

@@ -89,6 +89,7 @@ def create_feedback(
         workers=Workers(analysis.workers, inputs=analysis.inputs),
         uses_model=analysis.uses_model,
         close=analysis.close,
+        work_name="analyse",
         close_name="merge",
         from_text=lambda title, text: {"texts": {title: text}},
     )

@@ -1,4 +1,4 @@
-"""Wire a flow: plan -> worker -> gather -> (worker ...) -> close."""
+"""Wire a flow: plan -> work -> gather -> (work ...) -> close."""
 
 from functools import partial
 from typing import Annotated, Any, Unpack
@@ -123,7 +123,7 @@ def _wire(flow: Flow) -> StateGraph[Any, Any, Any, Any]:
             f"{flow.name}Output", flow.output, FlowOutput, output_messages(flow.from_messages)
         ),
     )
-    close, only, tasks = flow.close_name, flow.workers.only, section_tasks(flow)
+    work, close, only, tasks = flow.work_name, flow.close_name, flow.workers.only, section_tasks(flow)
     how: dict[str, Any] = {
         "assignments": assignments(flow),
         "quiet": flow.quiet,
@@ -140,17 +140,17 @@ def _wire(flow: Flow) -> StateGraph[Any, Any, Any, Any]:
         else branch_node(flow.workers, "section", **how)
     )
     builder.add_node("plan", plan_node(flow))
-    builder.add_node("worker", branch, input_schema=SentTask)
+    builder.add_node(work, branch, input_schema=SentTask)
     builder.add_node("gather", gather_node(flow))
     builder.add_node(close, replying(close_node(flow), _reply(flow)))
     builder.add_edge(START, "plan")
-    builder.add_edge("worker", "gather")
+    builder.add_edge(work, "gather")
     builder.add_edge(close, END)
     edge: dict[str, Any] = {"counted": first_round_ids}
-    builder.add_conditional_edges("plan", *scatter_to("worker", tasks, join="gather", **edge))
-    after = "escalate" if flow.workers.escalates else close
-    builder.add_conditional_edges("gather", *scatter_to("worker", tasks, join=after, **edge))
+    builder.add_conditional_edges("plan", *scatter_to(work, tasks, join="gather", **edge))
+    after = "ask_person" if flow.workers.escalates else close
+    builder.add_conditional_edges("gather", *scatter_to(work, tasks, join=after, **edge))
     if flow.workers.escalates:
-        builder.add_node("escalate", ask_person_node)
-        builder.add_conditional_edges("escalate", *scatter_answers_to("worker", tasks, join=close, **edge))
+        builder.add_node("ask_person", ask_person_node)
+        builder.add_conditional_edges("ask_person", *scatter_answers_to(work, tasks, join=close, **edge))
     return builder

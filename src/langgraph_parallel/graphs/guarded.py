@@ -129,6 +129,7 @@ def create_guarded(
         quiet=True,
         close=guard.close,
         needs_results=False,
+        work_name="answer_and_check",
         close_name="release",
         from_text=lambda title, text: {"message": text},
         from_messages=text_from_messages("message", "message"),

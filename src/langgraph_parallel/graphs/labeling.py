@@ -107,7 +107,8 @@ def create_labeling(
         workers=Workers(vote),
         close=annotation.close,
         needs_results=False,
-        close_name="close",
+        work_name="vote",
+        close_name="label",
         from_text=lambda title, text: {"items": {title: text}},
     )
     return flow_graph(flow, **options)

@@ -98,7 +98,8 @@ def create_map_reduce(
         joins=[REDUCE],
         later_sections=tree.later_sections,
         close=tree.close,
-        close_name="close",
+        work_name="map_and_reduce",
+        close_name="finish",
         from_text=lambda title, text: {"items": {title: text}},
     )
     return flow_graph(flow, **options)

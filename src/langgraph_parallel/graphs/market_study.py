@@ -43,7 +43,11 @@ class MarketStudyInput(TypedDict):
     material: NotRequired[
         Annotated[
             list[str] | dict[str, str],
-            Field(title="Material", description="Texts, or text by name, for all sections."),
+            Field(
+                title="Material",
+                description="Texts, or text by name, for all sections.",
+                examples=[{"sales.md": "Norway bought 4,100 cargo bicycles last year, Spain 2,900."}],
+            ),
         ]
     ]
 
@@ -120,6 +124,7 @@ def create_market_study(
         workers=Workers({**study.workers, FORECAST: forecast}, inputs=study.inputs),
         close=study.close,
         close_asks=[study.writer],
+        work_name="study",
         close_name="write",
         from_text=lambda title, text: {"subject": text},
     )

@@ -102,7 +102,8 @@ def create_moderation(
         uses_model=moderating.uses_model,
         close=moderating.close,
         needs_results=False,
-        close_name="close",
+        work_name="check",
+        close_name="decide",
         from_text=lambda title, text: {"text": text},
         from_messages=last_text_from_messages("text"),
     )

@@ -113,6 +113,7 @@ def create_research(
         uses_model=inquiry.uses_model,
         close=inquiry.close,
         close_asks=[inquiry.writer],
+        work_name="investigate",
         close_name="write",
         from_text=lambda title, text: {"question": text},
         from_messages=text_from_messages("question", "question"),

@@ -47,6 +47,7 @@ class ReviewInput(TypedDict, total=False):
             title="Diff",
             description="A unified diff. Only its new lines are reviewed then; voters see a changed "
             "file whole if `files` has it.",
+            examples=["--- a/app.py\n+++ b/app.py\n@@ -1 +1,2 @@\n import os\n+os.system('ls ' + input())\n"],
         ),
     ]
     skipped: Annotated[
@@ -55,6 +56,7 @@ class ReviewInput(TypedDict, total=False):
             title="Skipped",
             description="Files that were not read, and why; the report lists them. `uncovered` marks those "
             "that had to be read.",
+            examples=[[{"path": "logo.png", "reason": "binary"}]],
         ),
     ]
 
@@ -145,6 +147,7 @@ def create_review(
         ),
         close=reviewer.close,
         close_asks=reviewer.close_asks,
+        work_name="vote",
         close_name="unite",
         settings={
             "aspects": [aspect.name for aspect in settings.aspects],

@@ -23,7 +23,14 @@ class ScatterGatherInput(TypedDict):
         JsonValue, Field(title="Request", description="What every source is asked.", examples=["used bikes"])
     ]
     correlation_id: NotRequired[
-        Annotated[str, Field(title="Correlation id", description="Joins the logs of the sources.")]
+        Annotated[
+            str,
+            Field(
+                title="Correlation id",
+                description="Joins the logs of the sources.",
+                examples=["order-4711"],
+            ),
+        ]
     ]
 
 
@@ -91,6 +98,7 @@ def create_scatter_gather(
         close=scattering.close,
         needs_results=False,
         close_asks=asks_in(join),
+        work_name="ask",
         close_name="synthesize",
         from_text=lambda title, text: {"request": text},
     )

@@ -1,7 +1,7 @@
 """The graphs for LangGraph Studio and `langgraph dev`: with defaults, and without a checkpointer.
 
-None needs an API key to load. Review, briefing, moderation, feedback and research run without a model, on
-engines; the others need one, from the runtime context or the environment.
+None needs an API key to load. Approval, review, briefing, moderation, feedback and research run without a
+model, on engines; the others need one, from the runtime context or the environment.
 """
 
 from langgraph_parallel.graphs.best_of import create_best_of
@@ -20,7 +20,26 @@ from langgraph_parallel.graphs.review import create_review
 from langgraph_parallel.graphs.scatter_gather import create_scatter_gather
 from langgraph_parallel.graphs.sectioning import create_sectioning
 from langgraph_parallel.graphs.voting import create_voting
+from langgraph_parallel.offline.personal_data.search import personal_data
+from langgraph_parallel.offline.spam import spam_signs
 
+
+def _protects_privacy(text: str) -> str:
+    return "hold" if personal_data(text) else "publish"
+
+
+def _looks_serious(text: str) -> str:
+    return "hold" if spam_signs(text) else "publish"
+
+
+approval = create_voting(
+    voters={"privacy": _protects_privacy, "spam": _looks_serious},
+    choices=["publish", "hold"],
+    rule="unanimous",
+    stop="all_votes",
+    on_undecided="escalate",
+    name="approval",
+)
 best_of = create_best_of()
 brainstorm = create_brainstorm(vote=True)
 briefing = create_briefing()

@@ -252,7 +252,7 @@ def voting_graph(
 def _wire(
     settings: VoteSettings, name: str, question: Any, *, inner: bool = False
 ) -> StateGraph[Any, Any, Any, Any]:
-    """Wire open -> voters -> tally -> (voters -> tally ...) -> (fallback or escalate)."""
+    """Wire open -> voters -> tally -> (voters -> tally ...) -> (fallback or ask_person)."""
     asked, spec = {"question": question}, settings.from_messages
     builder: StateGraph[Any, Any, Any, Any] = StateGraph(
         state_type("VotingState", ["question"], _Inner, asked, messages_fields(spec), inner=inner),
@@ -287,7 +287,7 @@ def _wire_undecided(
         return END
     name, node = "fallback", fallback_node
     if settings.on_undecided == "escalate":
-        name, node = "escalate", escalate_node
+        name, node = "ask_person", escalate_node
     builder.add_node(name, replying(node(settings), reply))
     builder.add_edge(name, END)
     return name

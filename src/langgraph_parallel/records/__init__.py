@@ -1,5 +1,8 @@
 """The public data model: frozen values that do not depend on LangGraph."""
 
+from collections.abc import Collection
+from typing import Any, Protocol, TypeVar
+
 from langgraph_parallel.records.ballot import Ballot, BallotStatus, Tally
 from langgraph_parallel.records.base import Record
 from langgraph_parallel.records.best_of import Draft
@@ -48,10 +51,22 @@ from langgraph_parallel.records.verdict import (
 )
 
 
+class _Saver(Protocol):
+    """A checkpointer of LangGraph, which the records know nothing of."""
+
+    def with_allowlist(self, extra_allowlist: Collection[tuple[str, ...]]) -> Any: ...
+
+
+SaverT = TypeVar("SaverT", bound=_Saver)
+
+
 def record_types() -> list[type[Record]]:
-    """Return all record classes defined so far, which a checkpointer must be allowed to load.
+    """Return all record classes defined so far, for code that reads checkpoints itself.
 
     JsonPlusSerializer(allowed_msgpack_modules=record_types())
+
+    A serializer like this one reads no other types. To tell a checkpointer of records, besides what it reads
+    already, use `allow_records`.
     """
     types: list[type[Record]] = []
     pending: list[type[Record]] = [Record]
@@ -60,6 +75,22 @@ def record_types() -> list[type[Record]]:
         types += subclasses
         pending += subclasses
     return types
+
+
+def allow_records(checkpointer: SaverT) -> SaverT:
+    """Return a checkpointer that reads the records of this package back, besides what it read before.
+
+    Only needed for records in keys of your own graph's state that are not annotated with them, if types are
+    restricted (LANGGRAPH_STRICT_MSGPACK, `allowed_msgpack_modules`):
+
+    builder.compile(checkpointer=allow_records(InMemorySaver()))
+
+    Args:
+        checkpointer: any of LangGraph's; it stays as it is, and shares what it stores.
+    """
+    names = [(kind.__module__, kind.__name__) for kind in record_types()]
+    allowing: SaverT = checkpointer.with_allowlist(names)
+    return allowing
 
 
 __all__ = [
@@ -125,6 +156,7 @@ __all__ = [
     "Usage",
     "Verdict",
     "VerdictStatus",
+    "allow_records",
     "is_model_voter",
     "model_voter",
     "model_voter_number",

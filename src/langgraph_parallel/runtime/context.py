@@ -21,7 +21,10 @@ class Context(BaseModel):
         examples=["openai:gpt-5-mini"],
     )
     limits: Limits | None = Field(
-        None, title="Limits", description="Bounds of calls and work, budget and deadline of the run."
+        None,
+        title="Limits",
+        description="Bounds of calls and work, budget and deadline of the run.",
+        examples=[{"budget_usd": 1.0, "deadline": 300, "concurrency": 16}],
     )
     completion: str | None = Field(
         None,
@@ -33,11 +36,13 @@ class Context(BaseModel):
         None,
         title="Trace",
         description="What the trace holds: full, branches or graph. Empty: the graph's own.",
+        examples=["branches"],
     )
     trace_contents: bool | None = Field(
         None,
         title="Contents in traces",
         description="No: no prompt, document or answer is in a trace. Empty: the graph's own.",
+        examples=[False],
     )
 
 
@@ -50,6 +55,7 @@ class PanelContext(Context):
         le=100,
         title="Voters",
         description="How many model voters. Empty: the graph's own.",
+        examples=[3, 5],
     )
 
 
@@ -66,6 +72,7 @@ class VotingContext(PanelContext):
         None,
         title="Wave",
         description="How many are asked together: lossless, all, or a number. Empty: the graph's own.",
+        examples=["lossless", "all", 5],
     )
 
 

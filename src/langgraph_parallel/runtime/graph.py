@@ -12,7 +12,7 @@ from langchain_core.runnables import RunnableConfig
 from langgraph.checkpoint.base import BaseCheckpointSaver
 from langgraph.config import get_config
 from langgraph.graph.state import CompiledStateGraph
-from langgraph.types import Command, StateSnapshot
+from langgraph.types import Command
 from pydantic import BaseModel
 
 from langgraph_parallel.arguments import fields_of
@@ -21,20 +21,20 @@ from langgraph_parallel.records import Estimate
 from langgraph_parallel.reducers.completion import Completion, as_completion
 from langgraph_parallel.runtime.around import find_around
 from langgraph_parallel.runtime.context import Context, as_context, current_context
-from langgraph_parallel.runtime.excerpts import hold_sources
-from langgraph_parallel.runtime.input_values import keep_values, whole_results
 from langgraph_parallel.runtime.limits import PREFIX, Limits
 from langgraph_parallel.runtime.messages import FromMessages, take_messages
 from langgraph_parallel.runtime.parent_keys import check_parent
 from langgraph_parallel.runtime.redriven import take_over
 from langgraph_parallel.runtime.run import Run, find_run
 from langgraph_parallel.runtime.settings import as_settings
+from langgraph_parallel.runtime.shown import show_public_keys
 from langgraph_parallel.runtime.stamp import check_stamp
 from langgraph_parallel.runtime.start_channel import store_input_once
+from langgraph_parallel.runtime.stored_graph import StoredGraph
 from langgraph_parallel.runtime.stored_once import nested_input
 from langgraph_parallel.runtime.tool_face import graph_as_tool
 from langgraph_parallel.runtime.trace_options import TraceLevel
-from langgraph_parallel.runtime.tracing import Traced, traced_update
+from langgraph_parallel.runtime.tracing import Traced
 from langgraph_parallel.runtime.wave_saver import storing_waves
 from langgraph_parallel.runtime.whole_streams import whole_updates, within_stream
 
@@ -91,17 +91,7 @@ def is_resuming(config: RunnableConfig | None) -> bool:
     return bool(((config or {}).get("configurable") or {}).get(_RESUMING))
 
 
-def _around(config: RunnableConfig) -> list[RunnableConfig]:
-    """Return the configs of the states around the one of a config, if it is asked of the outermost graph."""
-    given = config.get("configurable") or {}
-    parts = [] if given.get(_CHECKPOINTER) else str(given.get("checkpoint_ns") or "").split("|")
-    places = ["|".join(parts[:depth]) for depth in range(len(parts)) if parts != [""]]
-    return [
-        {"configurable": {"thread_id": given.get("thread_id"), "checkpoint_ns": place}} for place in places
-    ]
-
-
-class ParallelGraph(CompiledStateGraph):  # type: ignore[type-arg]
+class ParallelGraph(StoredGraph):
     """A compiled graph whose every invocation is a `Run` with a budget and a deadline of its own.
 
     `invoke` and `stream` run the async nodes in one event loop of a thread of their own. LangGraph would run
@@ -191,63 +181,12 @@ class ParallelGraph(CompiledStateGraph):  # type: ignore[type-arg]
         configurable = (config or {}).get("configurable") or {}
         resumes = input is None or isinstance(input, Command) or is_resuming(config)
         own = self.checkpointer if isinstance(self.checkpointer, BaseCheckpointSaver) else None
-        saver = own or configurable.get(_CHECKPOINTER)
+        saver = self._apply_checkpointer_allowlist(own or configurable.get(_CHECKPOINTER))
         if not resumes or config is None or saver is None or run.outer is not None:
             return
         if (stored := await saver.aget_tuple(config)) is not None:
             values = stored.checkpoint["channel_values"]
             check_stamp(values, self.governing.built, configurable.get("thread_id"))
-
-    async def aget_state(self, config: RunnableConfig, *, subgraphs: bool = False) -> StateSnapshot:
-        """Return the state as LangGraph does; that of a graph inside with the texts that others store."""
-        around = [await super(ParallelGraph, self).aget_state(outer) for outer in _around(config)]
-        held = [hold_sources(state.values) for state in around]
-        try:
-            with keep_values():
-                return whole_results(await super().aget_state(config, subgraphs=subgraphs))  # type: ignore[no-any-return]
-        finally:
-            held.clear()
-
-    def get_state(self, config: RunnableConfig, *, subgraphs: bool = False) -> StateSnapshot:
-        """Return the state, as `aget_state`."""
-        held = [hold_sources(super(ParallelGraph, self).get_state(outer).values) for outer in _around(config)]
-        try:
-            with keep_values():
-                return whole_results(super().get_state(config, subgraphs=subgraphs))  # type: ignore[no-any-return]
-        finally:
-            held.clear()
-
-    async def aget_state_history(
-        self, config: RunnableConfig, **selected: Any
-    ) -> AsyncIterator[StateSnapshot]:
-        """Yield the states as LangGraph does, with whole results of their tasks."""
-        async with aclosing(cast("Any", super().aget_state_history(config, **selected))) as states:
-            while True:
-                with keep_values():
-                    if (state := await anext(states, None)) is None:
-                        return
-                    state = whole_results(state)
-                yield state
-
-    def get_state_history(self, config: RunnableConfig, **selected: Any) -> Iterator[StateSnapshot]:
-        """Yield the states, as `aget_state_history`."""
-        states = super().get_state_history(config, **selected)
-        while True:
-            with keep_values():
-                if (state := next(states, None)) is None:
-                    return
-                state = whole_results(state)
-            yield state
-
-    async def abulk_update_state(self, config: RunnableConfig, supersteps: Any) -> RunnableConfig:
-        """Update the state as LangGraph does. `aupdate_state` is built on this."""
-        with traced_update(config, self.config) as traced:
-            return await super().abulk_update_state(traced, supersteps)
-
-    def bulk_update_state(self, config: RunnableConfig, supersteps: Any) -> RunnableConfig:
-        """Update the state, as `abulk_update_state`."""
-        with traced_update(config, self.config) as traced:
-            return super().bulk_update_state(traced, supersteps)
 
     def as_context(self, context: Any) -> Context:
         """Return the runtime context as a record; without one, that of the enclosing run.
@@ -295,6 +234,7 @@ def parallel_graph(graph: GraphT, governing: Governing, inner: GraphT | None = N
         inner: the same graph as a branch of others runs it; None if that makes no difference.
     """
     store_input_once(graph)
+    show_public_keys(graph)
     graph.__class__ = ParallelGraph  # type: ignore[assignment]
     graph.governing, graph.inner = governing, inner  # type: ignore[attr-defined]
     return graph

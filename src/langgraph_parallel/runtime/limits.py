@@ -36,19 +36,25 @@ class Limits(Record):
     model_config = ConfigDict(allow_inf_nan=False)
 
     call_timeout: float = Field(
-        120.0, gt=0, title="Timeout per call", description="Maximum seconds for one request to a model."
+        120.0,
+        gt=0,
+        title="Timeout per call",
+        description="Maximum seconds for one request to a model.",
+        examples=[60],
     )
     deadline: float | None = Field(
         None,
         gt=0,
         title="Deadline",
         description="Maximum seconds for the run, at all levels; what is unfinished then is timed_out.",
+        examples=[300],
     )
     grace: float = Field(
         10.0,
         ge=0,
         title="Grace",
         description="Seconds that running branches have to finish when a run is drained.",
+        examples=[30],
     )
     attempts: int = Field(
         4,
@@ -56,18 +62,21 @@ class Limits(Record):
         le=20,
         title="Attempts",
         description="Maximum requests for one answer, including the first. Answers of 429 do not count.",
+        examples=[2],
     )
     backoff: float = Field(
         0.5,
         ge=0,
         title="Backoff",
         description="Seconds before the first retry; doubled for each further retry.",
+        examples=[1],
     )
     retry_after_ceiling: float = Field(
         60.0,
         ge=0,
         title="Longest Retry-After",
         description="Maximum seconds of a pause; a call fails if the endpoint asks for a longer one.",
+        examples=[30],
     )
     rest_after: int = Field(
         5,
@@ -75,12 +84,14 @@ class Limits(Record):
         title="Rest after",
         description="Calls in a row that failed for good, after which an endpoint rests, for all runs of the "
         "process: 5 to 60 s, then one call is a probe. Three if the reason lasts; 0: it never rests.",
+        examples=[5],
     )
     patience: float = Field(
         300.0,
         ge=0,
         title="Patience",
         description="Maximum seconds to keep retrying on 429.",
+        examples=[60],
     )
     concurrency: int = Field(
         64,
@@ -88,6 +99,7 @@ class Limits(Record):
         title="Concurrency",
         description="Maximum requests in flight for one model of one endpoint, over all runs of the process. "
         "Beside runs with a higher one, it bounds the requests of its own run.",
+        examples=[16],
     )
     priority: float = Field(
         1.0,
@@ -96,17 +108,27 @@ class Limits(Record):
         title="Priority",
         description="Of the outermost run, while calls of several runs of the process wait for slots: "
         "one of 2 gets twice as many as one of 1.",
+        examples=[2],
     )
     requests_per_minute: float | None = Field(
-        None, gt=0, title="Requests per minute", description="For one model of one endpoint, evenly paced."
+        None,
+        gt=0,
+        title="Requests per minute",
+        description="For one model of one endpoint, evenly paced.",
+        examples=[500],
     )
     tokens_per_minute: float | None = Field(
-        None, gt=0, title="Tokens per minute", description="For one model of one endpoint, in and out."
+        None,
+        gt=0,
+        title="Tokens per minute",
+        description="For one model of one endpoint, in and out.",
+        examples=[200_000],
     )
     hedge: Literal["off", "p95"] | Annotated[float, Field(gt=0)] = Field(
         "off",
         title="Hedge",
         description="When to send a second request for a straggler: p95 of this endpoint, or after seconds.",
+        examples=["p95", 5],
     )
     hedge_share: float = Field(
         0.1,
@@ -114,21 +136,31 @@ class Limits(Record):
         le=1,
         title="Share of hedges",
         description="Maximum share of second requests, of all requests.",
+        examples=[0.05],
     )
     budget_calls: int | None = Field(
-        None, ge=0, title="Budget of calls", description="Maximum requests of a run to models."
+        None,
+        ge=0,
+        title="Budget of calls",
+        description="Maximum requests of a run to models.",
+        examples=[200],
     )
     budget_tokens: int | None = Field(
-        None, ge=0, title="Budget of tokens", description="Maximum tokens of a run, in and out."
+        None,
+        ge=0,
+        title="Budget of tokens",
+        description="Maximum tokens of a run, in and out.",
+        examples=[1_000_000],
     )
     budget_usd: float | None = Field(
-        None, ge=0, title="Budget in US dollars", description="Maximum cost of a run."
+        None, ge=0, title="Budget in US dollars", description="Maximum cost of a run.", examples=[1]
     )
     answer_tokens: int = Field(
         4000,
         ge=1,
         title="Tokens of an answer",
         description="Reserved for an answer that is in flight, and assumed as its length in estimates.",
+        examples=[2000],
     )
     max_answer_tokens: int | None = Field(
         None,
@@ -136,27 +168,31 @@ class Limits(Record):
         title="Ceiling of an answer",
         description="Most tokens of an answer, sent with each request; 0 sends none. Default: as many as the "
         "schema asks for, to servers other than OpenAI's, while a model does not think before it answers.",
+        examples=[8000],
     )
     price_input: float | None = Field(
         None,
         ge=0,
         title="Price of input",
         description="US dollars per million tokens, for models whose price is unknown.",
+        examples=[0.25],
     )
     price_output: float | None = Field(
-        None, ge=0, title="Price of output", description="The same for the tokens of answers."
+        None, ge=0, title="Price of output", description="The same for the tokens of answers.", examples=[2]
     )
     section_tokens: int = Field(
         6000,
         ge=200,
         title="Tokens per section",
         description="Maximum tokens of material in one prompt, estimated.",
+        examples=[3000],
     )
     max_sections: int = Field(
         1000,
         ge=1,
         title="Sections at once",
         description="Maximum branches in one step of LangGraph; the others follow when these have ended.",
+        examples=[500],
     )
 
 

@@ -19,8 +19,11 @@ from langgraph.graph.state import CompiledStateGraph
 from langgraph_parallel.errors import UsageError
 from langgraph_parallel.runtime import messages
 from langgraph_parallel.runtime.names import Names
+from langgraph_parallel.runtime.read_records import WAY_OUT, unread_records
 from langgraph_parallel.runtime.type_overlap import may_overlap, type_text
 
+_CHECKPOINTER = "__pregel_checkpointer"
+"""The config key under which LangGraph passes a checkpointer down to nested graphs."""
 _CALL = "__pregel_call"
 """The config key of a function that holds the task of the node that runs."""
 _READ = "__pregel_read"
@@ -70,7 +73,7 @@ def check_parent(graph: CompiledStateGraph[Any, Any, Any, Any], config: Runnable
 
     Raises:
         UsageError: a key that the caller has not named has another type in the state around the graph, or a
-            name that the caller gave is no key of the state.
+            name that the caller gave is no key of the state, or the records in a key would not be read back.
     """
     place = _find_place(graph, config)
     if place is None:
@@ -90,6 +93,7 @@ def check_parent(graph: CompiledStateGraph[Any, Any, Any, Any], config: Runnable
             found.append(_say(argument, shared, collisions, place))
     if found:
         raise UsageError(f"node {place.node!r} (graph {graph.name!r}) {'; it '.join(found)}")
+    _check_read(graph, names, place, config)
     seen.add(keys)
 
 
@@ -144,6 +148,23 @@ def _untouched(
     own: Collection[str] = () if spec is None else spec.keys
     entering = {key: key for key in own} if names is None else names.entering_keys
     return {messages.KEY} if any(entering.get(key) in keys for key in own) else set()
+
+
+def _check_read(
+    graph: CompiledStateGraph[Any, Any, Any, Any],
+    names: Names | None,
+    place: _Place,
+    config: RunnableConfig | None,
+) -> None:
+    checkpointer = ((config or {}).get("configurable") or {}).get(_CHECKPOINTER)
+    hints = get_type_hints(graph.builder.output_schema)
+    for key, name in ({key: key for key in hints} if names is None else names.outputs).items():
+        if name in place.channels and unread_records(checkpointer, hints[key]):
+            kind = type_text(hints[key])
+            raise UsageError(
+                f"node {place.node!r} writes {kind} to the key {name!r} of the state around it, whose "
+                f"checkpointer would read it back as plain data; annotate the key with {kind}, {WAY_OUT}"
+            )
 
 
 def _entering(

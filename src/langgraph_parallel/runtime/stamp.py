@@ -16,8 +16,9 @@ from pydantic import Field, JsonValue
 from langgraph_parallel.errors import UsageError
 from langgraph_parallel.records.numbers import as_state
 
-RECORDS_VERSION = 4
-"""Counts changes of the records that make earlier checkpoints unreadable, or readable as something else."""
+RECORDS_VERSION = 5
+"""Counts changes of the records that make earlier checkpoints unreadable, or readable as something else, and
+of the names of nodes, by which a checkpoint says what runs next."""
 KEY = "stamp"
 STAMP = Annotated[
     dict[str, JsonValue], Field(title="Stamp", description="How the graph was built that began the run.")

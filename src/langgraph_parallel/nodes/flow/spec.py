@@ -100,6 +100,8 @@ class Flow:
     """Seconds for the worker of a section; None for no limit."""
     branch_metadata: Callable[[Section], dict[str, str]] = lambda section: {}
     """Additional trace metadata of a section's branch, which workers find in their config."""
+    work_name: str = "worker"
+    """Name of the node of the branches: a verb, or `worker` for that of the caller."""
     close_name: str = "synthesize"
     """Name of the closing node, and of its failure in the run report."""
 
