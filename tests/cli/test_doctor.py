@@ -16,7 +16,7 @@ from langsmith import utils
 from packaging.requirements import Requirement
 
 from langgraph_parallel.cli.app import run
-from langgraph_parallel.cli.doctor import asked_model, installed, requirements
+from langgraph_parallel.cli.doctor import asked_model, endpoint, installed, requirements
 from langgraph_parallel.cli.doctor.rendering import doctor_schema
 from langgraph_parallel.cli.doctor.requirements import find_faults
 from langgraph_parallel.cli.run_store import RunStore
@@ -465,9 +465,15 @@ ECHOES: Mapping[str, Callable[[str], str]] = {
 
 @pytest.mark.parametrize("echo", ECHOES)
 def test_no_secret_is_ever_shown(
-    doctor: Doctor, canaries: list[str], model: str, server: ModelServer, echo: str
+    doctor: Doctor,
+    canaries: list[str],
+    model: str,
+    server: ModelServer,
+    echo: str,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """An error that repeats the key, whole or in part, is masked, in both formats."""
+    monkeypatch.setattr(endpoint, "_LONGEST_PAUSE", 0.1)  # a 429 is not waited out
     key = os.environ["OPENAI_API_KEY"]
     os.environ["OPENAI_BASE_URL"] = server.url  # without a user, the request has the key
     for status, format in ((400, "json"), (401, "text"), (404, "json"), (429, "json"), (500, "text")):

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from langgraph_parallel.cli.app import run
+from langgraph_parallel.cli.doctor import endpoint
 from langgraph_parallel.runtime.explain import explain
 from langgraph_parallel.runtime.rate_headers import seen_rates
 from langgraph_parallel.runtime.redact import describe
@@ -96,8 +97,11 @@ UNUSABLE: Mapping[str, tuple[Reply, str, str, str]] = {
 
 
 @pytest.mark.parametrize("case", UNUSABLE)
-def test_an_endpoint_that_does_not_answer(doctor: Doctor, server: ModelServer, case: str) -> None:
+def test_an_endpoint_that_does_not_answer(
+    doctor: Doctor, server: ModelServer, case: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """One line says why and one the way out; the exit code is 1, and nothing else is asked."""
+    monkeypatch.setattr(endpoint, "_LONGEST_PAUSE", 0.1)  # a 529 is not waited out
     reply, kind, said, way_out = UNUSABLE[case]
     server.always(reply)
     server.models = LIST

@@ -4,12 +4,13 @@ import asyncio
 import random
 from collections import Counter
 from collections.abc import Callable
-from typing import Any
+from typing import Annotated, Any
 
 import pytest
 from langgraph.checkpoint.memory import InMemorySaver
 from langgraph.graph import START, StateGraph
 from langgraph.types import Command, interrupt
+from pydantic import Field
 from typing_extensions import TypedDict
 
 from langgraph_parallel import (
@@ -25,6 +26,7 @@ from langgraph_parallel import (
     create_scatter_gather,
     create_sectioning,
     create_voting,
+    errors,
 )
 
 NAMES = "abcd"
@@ -54,7 +56,10 @@ class Office:
 
         async def work(given: Any) -> Any:
             await asyncio.sleep(0)
-            replies = [interrupt(f"{name} {number}") for number in range(self.asks[name])]
+            replies = [
+                interrupt(f"{name} {number}", response_schema=Annotated[str, Field(pattern="^reply")])  # type: ignore[call-overload]
+                for number in range(self.asks[name])
+            ]
             assert replies == [f"reply to {name} {number}" for number in range(self.asks[name])]
             if self.victim == name:
                 self.dying.set()
@@ -247,7 +252,17 @@ async def live(seed: int) -> None:
         assert all(office.ended[name] >= before[name] for name in NAMES)
         chosen = waiting if draw.random() < 0.5 else [draw.choice(waiting)]
         answered |= {one.value for one in chosen}
-        given = Command(resume={one.id: f"reply to {one.value}" for one in chosen})
+        replies = {one.id: f"reply to {one.value}" for one in chosen}
+        given = Command(resume=replies)
+        if draw.random() < 0.2:
+            # One answer is bad: it can be given again, and the others have been used.
+            bad: Any = Command(resume={**replies, chosen[0].id: "no"})
+            office.victim = None
+            async with asyncio.timeout(30):
+                with pytest.raises(errors.InputError, match=r"'no', does not fit.*reply"):
+                    await app.ainvoke(bad, CONFIG)
+            answered.discard(chosen[0].value)
+            given = None
         if draw.random() < 0.3:
             app, _ = fresh()
     else:

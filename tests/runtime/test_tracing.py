@@ -12,8 +12,12 @@ from tests.support.trace_sink import TraceSink
 ROOT = Path(__file__).parents[2]
 
 
-def _review(sink: TraceSink, tmp_path: Path, *options: str) -> None:
-    """Run the command line with tracing to the sink."""
+IMPATIENT = "import urllib3; urllib3.Retry.sleep = lambda *_: None; "
+"""Code by which LangSmith's client does not rest between its attempts, at the end of the process."""
+
+
+def _review(sink: TraceSink, tmp_path: Path, *options: str, before: str = "") -> None:
+    """Run the command line with tracing to the sink, in a process that runs some code before."""
     (tmp_path / "app.py").write_text("import os\nos.system('ls ' + input())\n")
     environment = os.environ | {
         "LANGSMITH_TRACING": "true",
@@ -25,7 +29,7 @@ def _review(sink: TraceSink, tmp_path: Path, *options: str) -> None:
     command = [
         sys.executable,
         "-c",
-        "from langgraph_parallel.cli import main; main()",
+        f"{before}from langgraph_parallel.cli import main; main()",
         "review",
         "app.py",
         *options,
@@ -74,4 +78,4 @@ def test_a_dead_endpoint_does_not_fail_the_run(tmp_path: Path) -> None:
     """A review succeeds although no server receives its trace."""
     sink = TraceSink()
     sink._server.server_close()
-    _review(sink, tmp_path, "--offline", "--aspects", "style")
+    _review(sink, tmp_path, "--offline", "--aspects", "style", before=IMPATIENT)

@@ -27,7 +27,7 @@ from pydantic import BaseModel, SecretStr
 import langgraph_parallel as parallel
 from langgraph_parallel import Ask, Limits, Roster, aredrive, governed, redrive, split, synthesize
 from tests.support.fans import GIVEN, nested, numbered
-from tests.support.killed_run import saver_at
+from tests.support.killed_run import import_all, saver_at
 
 MODEL = "openai:test-model"
 REPORTS = {"north.md": "Sales rose by 4% in spring.", "south.md": "In spring, sales fell by 2%."}
@@ -210,8 +210,7 @@ def _plain(value: Any) -> Any:
 
 def main() -> None:
     """Fork a process for every line."""
-    import psycopg  # noqa: F401 - what every process needs
-
+    import_all()
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # nobody waits for them: they just go
     for line in sys.stdin:
         wanted = json.loads(line)

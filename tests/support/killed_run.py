@@ -14,6 +14,7 @@ import signal
 import sys
 import traceback
 from contextlib import AbstractAsyncContextManager
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -56,11 +57,29 @@ async def run(address: str, *, redrive: bool) -> dict[str, Any]:
     }
 
 
+_NEEDED = (
+    "anyio.streams.tls",
+    "genai_prices.update_prices",
+    "httpcore2",
+    "jiter",
+    "langchain_core.tracers.context",
+    "langchain_openai",
+    "openai.resources.chat.completions",
+    "psycopg",
+    "truststore",
+)
+"""What a run imports by itself once it makes calls, and each forked process would import again."""
+
+
+def import_all() -> None:
+    """Import what every process needs, before any is forked."""
+    for name in _NEEDED:
+        import_module(name)
+
+
 def main() -> None:
     """Fork a process for every line."""
-    import langchain_openai  # noqa: F401 - what every process needs
-    import psycopg  # noqa: F401
-
+    import_all()
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # nobody waits for them: they just go
     for line in sys.stdin:
         wanted = json.loads(line)

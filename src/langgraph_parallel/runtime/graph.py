@@ -24,6 +24,7 @@ from langgraph_parallel.runtime.context import Context, as_context, current_cont
 from langgraph_parallel.runtime.limits import PREFIX, Limits
 from langgraph_parallel.runtime.messages import FromMessages, take_messages
 from langgraph_parallel.runtime.parent_keys import check_parent
+from langgraph_parallel.runtime.people import check_answers
 from langgraph_parallel.runtime.redriven import take_over
 from langgraph_parallel.runtime.run import Run, find_run
 from langgraph_parallel.runtime.settings import as_settings
@@ -177,7 +178,7 @@ class ParallelGraph(StoredGraph):
             )
 
     async def _check_stored(self, input: Any, config: RunnableConfig | None, run: Run) -> None:
-        """Check, before a run is resumed, that its records can be read, and belong to this graph."""
+        """Check, before a run is resumed, its records against this graph, and answers against what waits."""
         configurable = (config or {}).get("configurable") or {}
         resumes = input is None or isinstance(input, Command) or is_resuming(config)
         own = self.checkpointer if isinstance(self.checkpointer, BaseCheckpointSaver) else None
@@ -187,6 +188,7 @@ class ParallelGraph(StoredGraph):
         if (stored := await saver.aget_tuple(config)) is not None:
             values = stored.checkpoint["channel_values"]
             check_stamp(values, self.governing.built, configurable.get("thread_id"))
+            check_answers(stored.pending_writes, input, config)
 
     def as_context(self, context: Any) -> Context:
         """Return the runtime context as a record; without one, that of the enclosing run.

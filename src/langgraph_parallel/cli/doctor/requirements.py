@@ -1,8 +1,9 @@
 """What installed packages require of each other, and whether it is there."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from functools import cache
-from importlib.metadata import Distribution, PackageNotFoundError, distribution
+from importlib.metadata import PackageNotFoundError, distribution
 from typing import NamedTuple
 
 from packaging.requirements import InvalidRequirement, Requirement
@@ -22,9 +23,9 @@ class Requirements(NamedTuple):
     def read(cls) -> "Requirements":
         """Read the requirements from the metadata of the installed package."""
         found = distribution(PACKAGE)
-        core = list(_required_by(found, ()))
+        core = list(_required_by(PACKAGE, ()))
         names = found.metadata.get_all("Provides-Extra") or ()
-        own = {name: [one for one in _required_by(found, (name,)) if one not in core] for name in names}
+        own = {name: [one for one in _required_by(PACKAGE, (name,)) if one not in core] for name in names}
         return cls(core, own)
 
 
@@ -70,25 +71,35 @@ def find_faults(requirements: Iterable[Requirement]) -> list[Fault]:
         key = canonicalize_name(requirement.name), frozenset(requirement.extras)
         if found is not None and key not in seen:
             seen.add(key)
-            open_ones += [(one, requirement.name) for one in _required_by(found, sorted(requirement.extras))]
+            extras = sorted(requirement.extras)
+            open_ones += [(one, requirement.name) for one in _required_by(requirement.name, extras)]
     return faults
 
 
+class _Installed(NamedTuple):
+    """What is read of a package once: each property of a distribution parses all of its metadata."""
+
+    version: str
+    requires: Sequence[Requirement]
+
+
 @cache
-def _find(name: str) -> Distribution | None:
+def _find(name: str) -> _Installed | None:
     try:
-        return distribution(name)
+        found = distribution(name)
     except PackageNotFoundError:
         return None
-
-
-def _required_by(found: Distribution, extras: Sequence[str]) -> Iterator[Requirement]:
-    """Yield what a package requires here, with some of its extras."""
+    requires = []
     for text in found.requires or ():
-        try:
-            requirement = Requirement(text)
-        except InvalidRequirement:  # of an old package, with a form of its own
-            continue
+        with suppress(InvalidRequirement):  # of an old package, with a form of its own
+            requires.append(Requirement(text))
+    return _Installed(found.version, requires)
+
+
+def _required_by(name: str, extras: Sequence[str]) -> Iterator[Requirement]:
+    """Yield what a package requires here, with some of its extras."""
+    found = _find(name)
+    for requirement in found.requires if found is not None else ():
         marker = requirement.marker
         if marker is None or any(marker.evaluate({"extra": extra}) for extra in (*extras, "")):
             yield requirement

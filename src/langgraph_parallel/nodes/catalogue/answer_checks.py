@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from langchain_core.runnables import RunnableConfig
-from langgraph.errors import GraphBubbleUp, GraphInterrupt
+from langgraph.errors import GraphInterrupt
 
 from langgraph_parallel.errors import KeptBack, ParallelError
 from langgraph_parallel.nodes.catalogue.check_outcomes import read_check
@@ -20,6 +20,7 @@ from langgraph_parallel.reducers.text.sentences import sentences
 from langgraph_parallel.runtime.explain import is_explained, kind_of, mark
 from langgraph_parallel.runtime.governor import governed_config
 from langgraph_parallel.runtime.graph import ParallelGraph
+from langgraph_parallel.runtime.people import is_for_langgraph
 from langgraph_parallel.runtime.recording import recording
 
 _ENDS = ".!?\u2026\n\u3002\uff01\uff1f"
@@ -85,9 +86,9 @@ class AnswerChecks:
                 # A person would decide about a text that is gone by then: no checkpoint may hold it.
                 why = "a check of the answer cannot ask a person; let a worker decide what it cannot"
                 return CheckOutcome(check=name, status="undecided", error=why)
-            except GraphBubbleUp:
-                raise
             except Exception as error:
+                if is_for_langgraph(error):
+                    raise
                 outcome.failed(error if is_explained(error) else without_text(error, name), begun=bool(calls))
         task = Task(id=key, name=key, order=0, work=None)
         return read_check(name, outcome.record(task, started, calls, worker), text)

@@ -7,12 +7,12 @@ from typing import Any
 
 from langchain_core.runnables import RunnableConfig
 from langchain_core.tools import BaseTool, tool
-from langgraph.errors import GraphBubbleUp
 from pydantic import BaseModel, Field
 
 from langgraph_parallel.errors import UsageError
 from langgraph_parallel.nodes.text.passages import Passages
 from langgraph_parallel.nodes.work.adapter import Adapter
+from langgraph_parallel.runtime.people import is_for_langgraph
 from langgraph_parallel.runtime.redact import describe
 
 SEARCH = "search_files"
@@ -93,9 +93,9 @@ class Toolbox:
         label = f"{call.tool}: {call.input[:100]}"
         try:
             result = await chosen.ainvoke(_as_arguments(call.input), config)
-        except GraphBubbleUp:
-            raise
         except Exception as error:
+            if is_for_langgraph(error):
+                raise
             return [ToolResult(label, f"(the tool failed: {describe(error)})", failed=True)]
         text = result if isinstance(result, str) else json.dumps(result, ensure_ascii=False, default=str)
         return [ToolResult(label, text[:_MAX_CHARACTERS])] if text.strip() else []

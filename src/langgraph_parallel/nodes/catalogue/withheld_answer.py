@@ -24,6 +24,7 @@ from langgraph_parallel.runtime.bound import Bound, current_bound
 from langgraph_parallel.runtime.context import Context
 from langgraph_parallel.runtime.explain import is_explained
 from langgraph_parallel.runtime.graph import ParallelGraph
+from langgraph_parallel.runtime.people import is_for_langgraph
 from langgraph_parallel.runtime.run import Run, current_run
 from langgraph_parallel.runtime.structured import stream_listener
 
@@ -86,8 +87,8 @@ class WithheldAnswer(Composed):
             gate.take_back()
             raise
         except Exception as error:
-            if gate.is_open or is_explained(error):  # by what the endpoint said, which is no answer
-                raise
+            if gate.is_open or is_for_langgraph(error) or is_explained(error):
+                raise  # what a person or the endpoint said, which is not the answer
             raise without_text(error, "the answer") from None
         await _wait(gate, bound)
         gate.answer_passed()

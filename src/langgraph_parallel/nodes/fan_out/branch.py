@@ -8,7 +8,7 @@ from copy import deepcopy
 from typing import Any, Protocol, cast, runtime_checkable
 
 from langchain_core.runnables import RunnableConfig
-from langgraph.errors import GraphBubbleUp, GraphInterrupt, ParentCommand
+from langgraph.errors import GraphInterrupt, ParentCommand
 from langgraph.types import StreamWriter
 from pydantic import BaseModel
 
@@ -25,6 +25,7 @@ from langgraph_parallel.nodes.fan_out.task import (
     SentTask,
     Task,
 )
+from langgraph_parallel.nodes.work.agent_tools import check_edits
 from langgraph_parallel.nodes.work.ask import Ask
 from langgraph_parallel.nodes.work.workers import Worker, invoke, is_of_package, takes_records
 from langgraph_parallel.records import Branch
@@ -32,6 +33,7 @@ from langgraph_parallel.runtime.bound import Bound, BranchEnded
 from langgraph_parallel.runtime.governor import governed_config
 from langgraph_parallel.runtime.graph import ParallelGraph
 from langgraph_parallel.runtime.limits import Limits
+from langgraph_parallel.runtime.people import pass_on
 from langgraph_parallel.runtime.recording import noting, recording
 from langgraph_parallel.runtime.redact import describe
 from langgraph_parallel.runtime.run import Run, current_run, find_run
@@ -163,6 +165,7 @@ async def run_branch(
 
     Raises:
         GraphBubbleUp: the worker asks a person, and no sibling has made the answer superfluous.
+        ValueError: a person's answer is refused; another one may be given.
         asyncio.CancelledError: the run is being cancelled.
     """
     run = find_run(config) or current_run()
@@ -178,6 +181,8 @@ async def _run(hand: Hand, task: Task, config: RunnableConfig, kind: str, run: R
     with recording(config) as calls, noting() as outcome.notes:
         try:
             chosen, work = hand.select(task["work"])
+            if run.fan_out.waiting:
+                check_edits(chosen, run.fan_out.waiting, config)
             bound = run.open_bound(
                 planned=task.get("planned", 0),
                 kept=task.get("kept", 0),
@@ -189,13 +194,12 @@ async def _run(hand: Hand, task: Task, config: RunnableConfig, kind: str, run: R
                 outcome.returned(result, chosen)
             except BranchEnded:
                 outcome.ended(bound, begun=bool(calls) or not bound.was_in_line)
-        except GraphBubbleUp:
-            raise
         except asyncio.CancelledError as failure:
             if _is_being_cancelled():
                 raise
             outcome.status, outcome.error = "cancelled", describe(failure)  # the worker cancelled itself
         except Exception as failure:
+            pass_on(failure, task["name"])
             outcome.failed(failure, begun=bool(calls))
     return outcome.record(task, started, calls, chosen)
 

@@ -6,14 +6,13 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from langgraph.errors import GraphBubbleUp
-
 from langgraph_parallel.errors import CompletionError, JoinError
 from langgraph_parallel.nodes.fan_out.gathered import in_order
 from langgraph_parallel.records import Branch, Call, Escalation, RunReport, Trial
 from langgraph_parallel.reducers.completion import Completion, Progress, State
 from langgraph_parallel.runtime.explain import is_bug
 from langgraph_parallel.runtime.governor import governed_recording
+from langgraph_parallel.runtime.people import is_for_langgraph
 from langgraph_parallel.runtime.redact import describe
 from langgraph_parallel.runtime.run import current_run
 from langgraph_parallel.runtime.run_report import measure_run
@@ -101,9 +100,9 @@ def closing_step(name: str, state: Mapping[str, Any], *, makes_up: bool = False)
     with governed_recording() as step.calls:
         try:
             yield step
-        except GraphBubbleUp:
-            raise
         except Exception as error:
+            if is_for_langgraph(error):
+                raise
             step.problems[name] = describe(error)
             step.lost = not makes_up
             if is_bug(error) and not makes_up:

@@ -5,11 +5,11 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from langgraph.errors import GraphBubbleUp
 from pydantic import JsonValue
 
 from langgraph_parallel.records import Branch, Section
 from langgraph_parallel.runtime.explain import is_bug
+from langgraph_parallel.runtime.people import is_for_langgraph
 from langgraph_parallel.runtime.redact import describe
 
 
@@ -99,9 +99,9 @@ class Gathered:
         try:
             made = make(self)
             return await made if inspect.isawaitable(made) else made
-        except GraphBubbleUp:
-            raise
         except Exception as error:
+            if is_for_langgraph(error):
+                raise
             if is_bug(error):
                 raise
             self.problems[step] = describe(error)

@@ -10,7 +10,6 @@ from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import Any
 
 from langchain_core.runnables import RunnableConfig
-from langgraph.errors import GraphBubbleUp
 from langgraph.runtime import Runtime
 from langgraph.types import Overwrite
 
@@ -39,6 +38,7 @@ from langgraph_parallel.runtime.explain import is_bug
 from langgraph_parallel.runtime.governor import governed_recording
 from langgraph_parallel.runtime.messages import derived
 from langgraph_parallel.runtime.models import require_model
+from langgraph_parallel.runtime.people import is_for_langgraph
 from langgraph_parallel.runtime.prices import check_prices
 from langgraph_parallel.runtime.redact import describe
 from langgraph_parallel.runtime.run import Run, current_run
@@ -71,11 +71,11 @@ def plan_node(flow: Flow) -> Callable[..., Any]:
         with governed_recording() as calls:
             try:
                 sections, made = await make_plan(flow, given, context)
-            except (UsageError, GraphBubbleUp):
+            except UsageError:
                 raise
             except Exception as error:
-                if is_bug(error):  # what models and endpoints do is data, as in a branch
-                    raise
+                if is_for_langgraph(error) or is_bug(error):
+                    raise  # what models and endpoints do is data, as in a branch
                 problems["plan"] = describe(error)
         check_completion(run.completion, [section.id for section in sections if section.round == 0])
         if flow.watch is not None:

@@ -12,14 +12,13 @@ from functools import cached_property
 from typing import Any
 from uuid import uuid4
 
-from langgraph.errors import GraphBubbleUp
-
 from langgraph_parallel.errors import DeadlineExceeded, FanOutError, Handoff, KeptBack, NotStarted, UsageError
 from langgraph_parallel.records import Call
 from langgraph_parallel.runtime.bound import BranchEnded, current_bound
 from langgraph_parallel.runtime.limiter import Limiter
 from langgraph_parallel.runtime.limits import Limits
 from langgraph_parallel.runtime.own_time import own_time
+from langgraph_parallel.runtime.people import is_for_langgraph
 from langgraph_parallel.runtime.recording import current_recording, record
 from langgraph_parallel.runtime.retry import is_throttled, is_transient, is_used_up, retrying
 from langgraph_parallel.runtime.run import Run, current_run
@@ -30,8 +29,8 @@ RetryOn = type[Exception] | tuple[type[Exception], ...] | Callable[[Exception], 
 
 _HELD = frozenset({"call_timeout", "attempts", "concurrency", "requests_per_minute"})
 """Limits that hold for workers of the caller's where somebody sets them; the defaults are for requests."""
-_FINAL = (GraphBubbleUp, NotStarted, KeptBack, Handoff, DeadlineExceeded, FanOutError, BranchEnded)
-"""What no further attempt can change, or must not: a worker that asks a person is not asked again."""
+_FINAL = (NotStarted, KeptBack, Handoff, DeadlineExceeded, FanOutError, BranchEnded)
+"""What no further attempt can change, or must not."""
 _slots: ContextVar[frozenset[int]] = ContextVar("slots", default=frozenset())
 """The workers whose slots this code holds: one that calls itself must not wait for itself."""
 
@@ -118,9 +117,14 @@ class Attempts:
             self._limiter.release(slot, answered=answered)
 
     def _is_retried(self, error: BaseException) -> bool:
-        if not isinstance(error, Exception) or isinstance(error, _FINAL) or is_used_up(error):
+        if not isinstance(error, Exception) or _is_final(error) or is_used_up(error):
             return False
         return is_transient(error) if self._retry_on is None else self._retry_on(error)
+
+
+def _is_final(error: Exception) -> bool:
+    """Return whether no further attempt follows: a worker that asks a person is not asked again, either."""
+    return isinstance(error, _FINAL) or is_for_langgraph(error)
 
 
 @contextmanager
@@ -129,10 +133,8 @@ def _recorded(name: str, number: int) -> Iterator[None]:
     started, before = time.time(), len(current_recording() or ())
     try:
         yield
-    except _FINAL:
-        raise
     except Exception as error:
-        if len(current_recording() or ()) == before:
+        if not _is_final(error) and len(current_recording() or ()) == before:
             record(
                 Call(
                     id=str(uuid4()),
