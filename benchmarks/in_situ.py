@@ -56,6 +56,12 @@ async def run(graph: Any, given: dict[str, Any], setting: str) -> dict[str, Any]
         async for namespace, update in graph.astream(given, config, stream_mode="updates", subgraphs=True):
             last = last if namespace else update
         return last
+    if setting == "events":
+        async for namespace, mode, data in graph.astream(
+            given, config, stream_mode=["custom", "values"], subgraphs=True
+        ):
+            last = data if mode == "values" and not namespace else {}
+        return last
     out: dict[str, Any] = await graph.ainvoke(given, config)
     if setting == "traced":
         from langchain_core.tracers.langchain import wait_for_all_tracers
@@ -76,7 +82,7 @@ async def ours(setting: str, n: int) -> None:
     """Run ours: one section for each call."""
     async with saver_of(setting) as saver:
         out = await run(sectioning(n, checkpointer=saver), {"content": QUESTION}, setting)
-    assert setting == "streaming" or len(out["run_report"].calls) == n
+    assert setting in ("streaming", "events") or len(out["run_report"].calls) == n
 
 
 async def by_hand(setting: str, n: int) -> int:
@@ -126,7 +132,7 @@ WAYS: dict[str, Way] = {
     "raw aiohttp": raw,
     "openai SDK on aiohttp": sdk_on_aiohttp,
     **{f"tutorial, {setting}": partial(tutorial, setting) for setting in SETTINGS},
-    **{f"ours, {setting}": partial(ours, setting) for setting in SETTINGS},
+    **{f"ours, {setting}": partial(ours, setting) for setting in (*SETTINGS, "events")},
     **{f"voting by hand, {setting}": partial(by_hand, setting) for setting in ("plain", "SQLite")},
     **{
         f"labeling, {setting}": partial(labeling, setting, stop="all_votes", wave="all")
@@ -139,6 +145,7 @@ RATIOS = (
     ("SQLite", "ours, SQLite", "tutorial, SQLite", 0.38),
     ("PostgreSQL", "ours, PostgreSQL", "tutorial, PostgreSQL", 0.45),
     ("streaming", "ours, streaming", "tutorial, streaming", 0.33),
+    ("events to plain", "ours, events", "ours, plain", 1.15),
     ("plain", "ours, plain", "tutorial, plain", 0.30),
     ("plain to the bare SDK", "ours, plain", "openai SDK on aiohttp", 1.0),
     ("labeling", "labeling, plain", "voting by hand, plain", 0.4),

@@ -4,7 +4,7 @@ import sys
 from itertools import chain
 from pathlib import Path
 
-from docsite import api, command_line, keys, llms, settings
+from docsite import api, command_line, event_page, keys, llms, settings
 
 DOCS = Path(__file__).parents[1] / "docs"
 
@@ -16,7 +16,10 @@ def stale(*, write: bool) -> list[str]:
         write: whether they are written.
     """
     found = []
-    for pages in (chain(api.pages(), command_line.pages(), keys.pages(), settings.pages()), llms.pages(DOCS)):
+    for pages in (
+        chain(api.pages(), command_line.pages(), keys.pages(), settings.pages(), event_page.pages()),
+        llms.pages(DOCS),
+    ):
         for path, text in pages:  # llms.txt reads the others, so it comes after them
             target = DOCS / path
             if not target.exists() or target.read_text(encoding="utf-8") != text:

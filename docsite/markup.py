@@ -67,7 +67,7 @@ def _class(name: str, thing: griffe.Class, level: int) -> Iterator[str]:
         yield from _docstring(init)
     fields = [one for one in thing.all_members.values() if _is_documented(one) and one.is_attribute]
     if fields:
-        yield bullets(_field(one) for one in fields)
+        yield bullets(field(one) for one in fields)
     for member in thing.members.values():
         if member.is_function and _is_documented(member) and member.docstring:
             yield f"{'#' * (level + 1)} `{name}.{member.name}`"
@@ -83,7 +83,8 @@ def _is_documented(member: Any) -> bool:
     return not member.name.startswith("_") and member.name not in ("model_config",)
 
 
-def _field(member: Any) -> str:
+def field(member: Any) -> str:
+    """Return what documents a field of a record."""
     annotation = str(member.annotation).strip("\"'") if member.annotation is not None else ""
     kind = f" ({code_span(annotation)})" if annotation else ""
     return f"`{member.name}`{kind}: {_field_text(member)}".rstrip(": ")

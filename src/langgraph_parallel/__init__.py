@@ -59,6 +59,7 @@ if TYPE_CHECKING:
     from langgraph_parallel.tools.details import details_tool
     from langgraph_parallel.tools.graph_tool import as_tool
     from langgraph_parallel.tools.parallel import parallel_tool
+    from langgraph_parallel.watching import events
 
     __version__: str
 
@@ -96,6 +97,7 @@ _MODULES = {
     "details_tool": "tools.details",
     "drain": "runtime.run",
     "estimate": "control",
+    "events": "watching",
     "governed": "runtime.governed",
     "parallel_tool": "tools.parallel",
     "redrive": "control",
@@ -153,6 +155,7 @@ __all__ = [
     "drain",
     "errors",
     "estimate",
+    "events",
     "governed",
     "limiting",
     "parallel_tool",

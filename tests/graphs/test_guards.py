@@ -256,7 +256,7 @@ async def test_traces_show_the_steps_of_an_answer_and_its_tokens_without_content
     tracer = Tracer()
     graph = create_guarded(worker=worker, checks={"a": check})
     async for event in graph.astream(MESSAGE, {"callbacks": [tracer]}, stream_mode="custom"):
-        if event.get("event") == "finished" and event["id"] == "check/a":
+        if event.get("event") == "ended" and event["branch"] == ["check/a"]:
             is_open.set()
     assert {"early", "late"} <= set(tracer.names)
     inside = [seen for seen in tracer.seen if "early secret 1" in seen or "late secret 2" in seen]

@@ -130,6 +130,7 @@ ROOMS = [
     "nodes.catalogue",
     "graphs",
     "control",
+    "watching",
     "tools",
     "mcp",
     "testing",

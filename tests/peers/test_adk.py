@@ -92,8 +92,8 @@ async def test_events_come_as_they_happen_and_results_as_they_were_listed() -> N
     async for mode, event in parallel(slow=slow, fast=lambda r: "fast").astream(REQUEST, stream_mode=modes):
         if mode == "values":
             out = event
-        elif event["event"] == "finished":
-            order.append(event["branch"].id)
+        elif event["event"] == "ended":
+            order.append(event["branch"][-1])
             second_is_done.set()
     assert order == ["fast", "slow"]
     assert list(out["results"].items()) == [("slow", "slow"), ("fast", "fast")]
@@ -107,9 +107,9 @@ async def test_each_event_names_its_branch_at_every_level() -> None:
         REQUEST, stream_mode="custom", subgraphs=True
     )
     async for _, event in stream:
-        if event["event"] == "finished":
-            names.append(event["branch"].name)
-    assert names == ["vote[inner#ann]", "outer[vote]"]
+        if event["event"] == "ended":
+            names.append((event["branch"], event["name"]))
+    assert names == [(["vote", "ann"], "vote[inner#ann]"), (["vote"], "outer[vote]")]
 
 
 async def test_an_agent_that_raises_does_not_end_the_others() -> None:

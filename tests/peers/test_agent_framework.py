@@ -136,8 +136,8 @@ async def test_the_aggregator_runs_once_and_after_the_slowest() -> None:
 
     async def watch() -> None:
         async for event in graph.astream(REQUEST, stream_mode="custom"):
-            if event["event"] == "finished":
-                ended.append(event["branch"].id)  # noqa: PERF401 - it is read meanwhile
+            if event["event"] == "ended":
+                ended.append(event["branch"][-1])  # noqa: PERF401 - it is read meanwhile
 
     running = asyncio.ensure_future(watch())
     await until(lambda: sorted(ended) == ["a", "b"])
@@ -301,10 +301,11 @@ async def test_a_failed_executor_has_an_event_of_its_own() -> None:
     events: Any = [
         e async for e in concurrent({"a": says("x"), "b": broken}).astream(REQUEST, stream_mode="custom")
     ]
-    assert Counter(event["event"] for event in events) == {"started": 2, "finished": 2}
-    ended = {event["branch"].id: event["branch"] for event in events if event["event"] == "finished"}
-    assert (ended["a"].status, ended["b"].status) == ("ok", "failed")
-    assert ended["b"].error == "RuntimeError: no engine"
+    told = Counter(event["event"] for event in events)
+    assert (told["started"], told["ended"]) == (2, 2)
+    ended = {event["branch"][-1]: event for event in events if event["event"] == "ended"}
+    assert (ended["a"]["status"], ended["b"]["status"]) == ("ok", "failed")
+    assert ended["b"]["error"] == "RuntimeError: no engine"
 
 
 async def test_the_state_of_a_run_says_whether_all_went_well() -> None:

@@ -540,11 +540,14 @@ async def test_a_failed_example_is_no_zero_unless_one_says_so() -> None:
 
 async def test_status_messages_are_streamed_for_each_example() -> None:
     """DSPy: `streamify` reports when each module starts and ends, before the prediction is there."""
-    told: list[tuple[str, str]] = []
-    async for event in batch(doubled).astream({"items": [1, 3]}, stream_mode="custom"):
-        status = event["branch"].status if event["event"] == "finished" else ""
-        told.append((event["event"], status))
-    assert sorted(told) == [("finished", "failed"), ("finished", "ok"), ("started", ""), ("started", "")]
+    told = [
+        (event["event"], event.get("status", ""))
+        async for event in batch(doubled).astream({"items": [1, 3]}, stream_mode="custom")
+        if event["event"] in ("started", "ended")
+    ]
+    # The join passes on the only result, without any work.
+    started = [("started", "")] * 2
+    assert sorted(told) == [("ended", "failed"), ("ended", "ok"), ("ended", "ok"), *started]
 
 
 async def test_failed_examples_can_be_run_again_alone() -> None:

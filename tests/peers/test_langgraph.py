@@ -349,7 +349,7 @@ async def test_leaving_a_stream_cancels_the_workers() -> None:
 
     stream = fan(work).astream(GIVEN, stream_mode="custom")
     async for event in stream:
-        if event["event"] == "finished":
+        if event["event"] == "ended":
             break
     await stream.aclose()
     await asyncio.wait_for(cancelled.wait(), 10)
@@ -622,7 +622,7 @@ async def test_a_worker_writes_into_the_custom_stream() -> None:
 
     events = [event async for event in fan(work).astream(GIVEN, stream_mode="custom")]
     assert sorted(event["progress"] for event in events if "progress" in event) == ["a", "b", "c"]
-    assert sum(event.get("event") == "finished" for event in events) == 3
+    assert sum(event.get("event") == "ended" for event in events) == 3
 
 
 async def test_tokens_of_a_model_in_a_worker_are_streamed() -> None:

@@ -489,8 +489,8 @@ async def test_each_member_is_reported_as_soon_as_it_has_answered(model: str, se
     council = {"quick": Ask("quick {question}", model=model), "slow": Ask("slow {question}", model=model)}
     finished: list[str] = []
     async for event in create_scatter_gather(sources=council).astream(ASKED, stream_mode="custom"):
-        if event["event"] == "finished":
-            finished.append(event["id"])
+        if event["event"] == "ended":
+            finished.append(event["branch"][-1])
             gate.open()
     assert finished == ["quick", "slow"]
 

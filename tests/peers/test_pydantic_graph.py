@@ -541,7 +541,7 @@ async def test_leaving_the_iteration_stops_the_steps() -> None:
     graph = create_sectioning(planner=steps("quick", "endless"), worker=step)
     stream = graph.astream(GO, stream_mode="custom")
     async for event in stream:
-        if event["event"] == "finished":
+        if event["event"] == "ended":
             break
     await stream.aclose()  # type: ignore[attr-defined]
     await asyncio.wait_for(stopped.wait(), 10)

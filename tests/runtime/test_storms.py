@@ -187,7 +187,7 @@ async def test_a_stream_that_is_abandoned_is_closed(model: str, server: ModelSer
 
     async def leave() -> None:
         async for _, event in graph.astream(GIVEN, stream_mode="custom", subgraphs=True):
-            if event["event"] == "finished":
+            if event["event"] == "ended":
                 break
 
     leaving = asyncio.ensure_future(leave())

@@ -25,6 +25,7 @@ from langgraph_parallel import (
     drain,
     errors,
     estimate,
+    events,
     plan,
     redrive,
     split,
@@ -155,6 +156,12 @@ async def control(graph: CompiledStateGraph[Any, Any, Any, Any], config: Runnabl
     async with Limiter().slot(Rates(concurrency=8), tokens=500):
         share_limits(None)
     ChatOpenAI(rate_limiter=PacedRateLimiter(requests_per_minute=60))
+    async for event in events(graph, {"question": "?"}, config, tokens=True):
+        if event.event == "ended":
+            assert_type(event.branch, list[str])
+            assert_type(event.error, str | None)
+        elif event.event == "called" and event.cost is not None:
+            assert_type(event.cost.usd, float | None)
     try:
         await graph.ainvoke({})
     except errors.CompletionError as error:

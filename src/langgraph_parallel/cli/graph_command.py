@@ -21,7 +21,7 @@ from langgraph_parallel.cli.writing import (
     write_text,
 )
 from langgraph_parallel.graphs.options import GraphOptions
-from langgraph_parallel.records import Branch, RunReport, Skipped
+from langgraph_parallel.records import RunReport, Skipped
 from langgraph_parallel.report.run import run_markdown, run_summary
 from langgraph_parallel.report.wording import visible
 from langgraph_parallel.runtime.trace_options import check_level
@@ -106,8 +106,8 @@ class GraphCommand:
             async for mode, data in graph.astream(inputs, context=context, stream_mode=["custom", "values"]):
                 if mode == "values":
                     output = data
-                elif not self._options.quiet and data.get("event") == "finished":
-                    _print_progress(data["branch"])
+                elif not self._options.quiet and data.get("event") == "ended":
+                    _print_progress(data)
             return output
 
         async def run() -> dict[str, Any]:
@@ -151,7 +151,8 @@ def _as_json(result: BaseModel, run: RunReport | None) -> str:
     return json.dumps(document, indent=2, ensure_ascii=False) + "\n"
 
 
-def _print_progress(branch: Branch) -> None:
-    problem = "" if branch.ok else f": {branch.status.replace('_', ' ')}"  # the causes follow, each once
-    line = f"{branch.name}{problem}, {branch.ended - branch.started:.1f} s"
+def _print_progress(ended: Mapping[str, Any]) -> None:
+    status = ended["status"]
+    problem = "" if status == "ok" else f": {status.replace('_', ' ')}"  # the causes follow, each once
+    line = f"{ended['name']}{problem}, {ended['ended'] - ended['started']:.1f} s"
     print(visible(line), file=sys.stderr, flush=True)

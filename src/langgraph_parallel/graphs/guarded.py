@@ -79,9 +79,9 @@ def create_guarded(
         check_model: the model of the checks, for example a small and fast one; by default `model`.
         policy: handling of a check that fails to run: `closed` withholds the answer, `open` releases it. A
             check that cannot decide withholds it under both.
-        stream: whether the answer is streamed as `{"event": "token", "text": ...}` under
+        stream: whether the answer is streamed as events `token`, each with a `text`, under
             `stream_mode="custom"`: what was generated before the checks passed is sent when they do, the rest
-            as it arrives. If a part was sent when the answer is withheld, `{"event": "withheld"}` follows.
+            as it arrives. If a part was sent when the answer is withheld, an event `withheld` follows.
         prompts: replacements of shipped prompts: `answer`, `check`, `check_answer`.
         name: shown in traces: `guarded[answer]`.
         options: `limits`, `checkpointer`, `store`; `completion` does not apply; see `GraphOptions`.

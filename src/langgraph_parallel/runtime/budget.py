@@ -7,8 +7,9 @@ once none of them can make room, it fails.
 """
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 from langgraph_parallel.errors import BudgetSpent
 from langgraph_parallel.runtime.limits import Limits
@@ -59,8 +60,14 @@ class Budget:
     def _is_limited(self) -> bool:
         return not (self.calls is None and self.tokens is None and self.usd is None)
 
-    async def reserve(self, amount: Amount) -> None:
+    async def reserve(
+        self, amount: Amount, on_wait: Callable[[Literal["budget"]], None] | None = None
+    ) -> None:
         """Reserve an amount, here and in the budgets around; wait if running calls may make room for it.
+
+        Args:
+            amount: to reserve.
+            on_wait: called before a wait.
 
         Raises:
             BudgetSpent: the amount does not fit, and no running call can change that.
@@ -75,6 +82,8 @@ class Budget:
                     raise BudgetSpent(problem)
                 waiter = Waiter()
                 blocking._waiting.append(waiter)
+            if on_wait is not None:
+                on_wait("budget")
             await waiter.wait()
 
     def recheck(self, reserved: Amount) -> None:

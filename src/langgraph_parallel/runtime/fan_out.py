@@ -37,7 +37,8 @@ class FanOut:
         """Set once the branch that starts first has looked what had ended before the run was resumed."""
         self.waiting: Mapping[str, Sequence[Interrupt]] = {}
         """What waited for an answer before the run was resumed, by the ids of LangGraph's tasks."""
-        self._ended_before: Mapping[str, Branch | None] = {}
+        self.ended_before: Mapping[str, Branch | None] = {}
+        """What had ended of the superstep before the run was resumed, until it is entered."""
         self._counted_before: list[Branch] = []
         """What the policy counts of it, for when its clock starts."""
 
@@ -50,8 +51,8 @@ class FanOut:
             size: number of branches of the superstep; None if they may start one after another.
         """
         if self._superstep is None or self._superstep[0] != step:
-            self._superstep = (step, Superstep(size, self._ended_before, self._reserve, self._called))
-            self._ended_before = {}
+            self._superstep = (step, Superstep(size, self.ended_before, self._reserve, self._called))
+            self.ended_before = {}
         return Place(self._superstep[1], id)
 
     def open_policy(self, planned: int, kept: int) -> None:
@@ -73,7 +74,7 @@ class FanOut:
             ended: the records by id; None for a branch that was put off.
             counted: ids of those that the completion policy counts.
         """
-        self._ended_before = ended
+        self.ended_before = ended
         for id, branch in ended.items():
             if branch is not None:
                 self.ended(branch, planned=id in counted)

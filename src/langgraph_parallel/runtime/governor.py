@@ -35,6 +35,7 @@ from langchain_core.runnables.config import var_child_runnable_config
 from langgraph_parallel.records import Call, Usage
 from langgraph_parallel.runtime.calling import count_tokens
 from langgraph_parallel.runtime.foreign_calls import close_with, find_maker, ledger
+from langgraph_parallel.runtime.levels import emitting_outside
 from langgraph_parallel.runtime.limiter_registry import current_limiter, get_limiter
 from langgraph_parallel.runtime.models import GOVERNED_TAG
 from langgraph_parallel.runtime.open_call import OpenCall
@@ -70,7 +71,7 @@ class _SyncGovernor(Unheard, BaseCallbackHandler):
         if caller.f_code.co_flags & inspect.CO_COROUTINE:
             ledger.note_maker(run_id, find_maker(caller))
             return
-        call = _new_call(serialized or {}, kwargs.get("metadata") or {}, messages)
+        call = _new_call(run_id, serialized or {}, kwargs.get("metadata") or {}, messages)
         call.open_blocking()
         ledger.add(run_id, call)
         close_with(run_id, find_maker(caller).manager, None)
@@ -110,7 +111,7 @@ class _AsyncGovernor(Unheard, AsyncCallbackHandler):
         """Wait for budget and a slot."""
         if (maker := ledger.take_maker(run_id)) is None or maker.task is None:
             return  # an `Ask` makes the call, or a thread, which has opened it
-        call = _new_call(serialized or {}, kwargs.get("metadata") or {}, messages)
+        call = _new_call(run_id, serialized or {}, kwargs.get("metadata") or {}, messages)
         with nullcontext() if call.bound is None else call.bound.waiting():
             await call.open()
         try:
@@ -165,13 +166,16 @@ def governed_recording() -> Iterator[dict[str, Call]]:
     """Collect the calls that are made inside, and let those of others obey the run: a planner's, a join's."""
     token = var_child_runnable_config.set(governed_config(var_child_runnable_config.get() or {}))
     try:
-        with recording(var_child_runnable_config.get()) as calls:
+        config = var_child_runnable_config.get() or {}
+        with recording(config) as calls, emitting_outside(find_run(config), config):
             yield calls
     finally:
         var_child_runnable_config.reset(token)
 
 
-def _new_call(serialized: Mapping[str, Any], metadata: Mapping[str, Any], messages: Any) -> OpenCall:
+def _new_call(
+    id: UUID, serialized: Mapping[str, Any], metadata: Mapping[str, Any], messages: Any
+) -> OpenCall:
     """Describe a call by what LangChain tells of it."""
     provider = str(metadata.get("ls_provider") or "")
     model = str(metadata.get("ls_model_name") or serialized.get("name") or "model")
@@ -187,6 +191,7 @@ def _new_call(serialized: Mapping[str, Any], metadata: Mapping[str, Any], messag
         priced=Priced(provider or None, model).at(limits),
         prompt_tokens=sum(map(count_tokens, messages)),
         step=step_of(metadata),
+        id=id,
     )
 
 

@@ -21,6 +21,7 @@ from langgraph_parallel.records import Estimate
 from langgraph_parallel.reducers.completion import Completion, as_completion
 from langgraph_parallel.runtime.around import find_around
 from langgraph_parallel.runtime.context import Context, as_context, current_context
+from langgraph_parallel.runtime.levels import told
 from langgraph_parallel.runtime.limits import PREFIX, Limits
 from langgraph_parallel.runtime.messages import FromMessages, take_messages
 from langgraph_parallel.runtime.parent_keys import check_parent
@@ -139,6 +140,7 @@ class ParallelGraph(StoredGraph):
         traced = Traced.of(run, config, self.config, self.governing, self.as_context(context))
         inner = within_stream(run.within(traced.config), self.config)
         stream = traced.started(super().astream(input, inner, context=context, **kwargs))
+        stream = told(stream, run, self, inner, kwargs)
         with run.active():
             async with aclosing(cast("Any", stream)) as chunks:
                 async for chunk in chunks:

@@ -10,7 +10,8 @@ import contextlib
 import math
 import threading
 import time
-from collections.abc import AsyncIterator, Hashable
+from collections.abc import AsyncIterator, Callable, Hashable
+from typing import Literal
 
 from langgraph_parallel.runtime.in_flight import InFlight
 from langgraph_parallel.runtime.learned import Learned
@@ -91,6 +92,7 @@ class Limiter:
         run: Hashable = None,
         priority: float = 1.0,
         first: bool = False,
+        on_wait: Callable[[Literal["slot", "rate"]], None] | None = None,
     ) -> Slot:
         """Wait for a slot.
 
@@ -100,6 +102,7 @@ class Limiter:
             run: runs with different values take turns.
             priority: of the run: one of 2 has twice as many turns as one of 1.
             first: go to the head of the run's line, as a retry does.
+            on_wait: called before a wait, with what the request waits for: others in flight, or a rate.
 
         Raises:
             EndpointPaused: the endpoint asks for a pause of more than `rates.longest_pause`.
@@ -114,10 +117,13 @@ class Limiter:
             if not self._lines and not self._admit(place, now):
                 return self._launch(place, now)
             waiter = self._lines.join(place, first=first)
+            is_full = not self._in_flight.has_room(run, rates, self._learned.ceiling.value)
             # There may be a slot for this call although calls with tighter bounds come before it.
             self._serve()
         # Outside of the lock, which other threads and `_serve` itself need to end the wait.
         try:
+            if on_wait is not None and place.slot is None:
+                on_wait("slot" if is_full else "rate")
             await waiter.wait()
         except BaseException:  # cancelled, or its event loop is gone
             self._give_up(place)

@@ -13,9 +13,12 @@ from uuid import UUID, uuid4
 
 from langgraph_parallel.errors import BudgetSpent, EndpointResting, NotStarted
 from langgraph_parallel.records import Call, Usage
+from langgraph_parallel.records.events import WaitsOn
 from langgraph_parallel.runtime.account import Account
 from langgraph_parallel.runtime.bound import Bound, current_bound
 from langgraph_parallel.runtime.budget import Amount
+from langgraph_parallel.runtime.call_record import record_end, tell_start
+from langgraph_parallel.runtime.emitting import Emitter, current_emitter
 from langgraph_parallel.runtime.explain import explain, kind_of
 from langgraph_parallel.runtime.failure import LASTING, classify
 from langgraph_parallel.runtime.limiter import Limiter
@@ -51,6 +54,9 @@ class OpenCall:
     id: UUID = field(default_factory=uuid4)
     recorded: dict[str, Call] | None = field(default_factory=current_recording)
     bound: Bound | None = field(default_factory=current_bound)
+    emitter: Emitter | None = field(default_factory=current_emitter)
+    cause: str | None = None
+    """Kind of its failure."""
     amount: Amount = field(default_factory=Amount)
     """Amount to reserve: the most that the request may take, since a budget is never exceeded."""
     slot: Slot | None = None
@@ -93,7 +99,7 @@ class OpenCall:
         try:
             # Budget before slot: waiting for budget can take as long as another call, and a slot that is held
             # meanwhile would be missing for requests that could leave.
-            await self.run.budget.reserve(self.amount)
+            await self.run.budget.reserve(self.amount, self._waits)
         except BaseException:
             self._end_probe()
             raise
@@ -104,6 +110,7 @@ class OpenCall:
                 run=self.run.line,
                 priority=self.run.priority,
                 first=self.number > 1,
+                on_wait=self._waits,
             )
             self.run.check()
             self.run.check_usable(self.endpoint, self.account, self.target)
@@ -179,7 +186,7 @@ class OpenCall:
         if self.is_probe:
             self.is_probe = False
             rests.failed(self.key, error, self.limits.rest_after, probe=True)
-        kind = kind_of(error)
+        self.cause = kind = kind_of(error)
         if kind in LASTING and classify(error).is_lasting:
             refused = self.target if kind == "model" else ""
             self.run.give_up(self.endpoint, self.account, refused, (describe(error), kind))
@@ -213,22 +220,7 @@ class OpenCall:
             self.limiter.release(self.slot, answered=ok)
         usd = self.priced.usd(usage)
         self.run.budget.settle(self.amount, Amount(1, used, usd or 0.0))
-        if self.recorded is not None:
-            id = str(self.id)
-            self.recorded[id] = Call(
-                id=id,
-                kind="model",
-                target=self.target,
-                step=self.step,
-                started=self.started,
-                ended=time.time(),
-                attempt=self.number,
-                ok=ok,
-                throttled=throttled,
-                hedge=self.hedge,
-                usage=usage,
-                usd=usd,
-            )
+        record_end(self, usage, usd, ok=ok, throttled=throttled)
 
     def _prepare(self) -> None:
         self.run.check()
@@ -248,6 +240,11 @@ class OpenCall:
         self.started = time.time()
         if self.bound is not None:  # a drain grants its grace to branches with a call in flight
             self.bound.launched()
+        tell_start(self)
+
+    def _waits(self, on: WaitsOn) -> None:
+        if self.emitter is not None:
+            self.emitter.emit("waiting", on=on, call=str(self.id))
 
     def _end(self) -> None:
         if self.return_lease is not None:
@@ -261,6 +258,7 @@ class OpenCall:
         return self.number == 1 and self.limits.rest_after > 0
 
     async def _wait_for_rest(self) -> None:
+        self._waits("rest")
         try:
             self.is_probe = await rests.admit(self.key)
         except EndpointResting:

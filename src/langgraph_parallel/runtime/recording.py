@@ -8,6 +8,7 @@ from langchain_core.messages import AIMessage, BaseMessage
 from langchain_core.runnables import RunnableConfig
 
 from langgraph_parallel.records import Call, Usage
+from langgraph_parallel.runtime.emitting import current_emitter
 
 _place: ContextVar[str] = ContextVar("place", default="")
 _calls: ContextVar[dict[str, Call] | None] = ContextVar("calls", default=None)
@@ -79,6 +80,8 @@ def record(call: Call) -> None:
     calls = _calls.get()
     if calls is not None:
         calls[call.id] = call
+        if (emitter := current_emitter()) is not None:
+            emitter.called(call)
 
 
 def current_recording() -> dict[str, Call] | None:

@@ -102,4 +102,6 @@ class Request(Generic[AnswerT]):
     def _config(self, call: OpenCall) -> RunnableConfig:
         config = self._calling.config
         name = config.get("run_name") or self._calling.target
-        return {**config, "run_id": call.id, "run_name": f"{name} {self._purpose}".strip()}
+        # So that those who stream messages know whose token a part is.
+        told = {**(config.get("metadata") or {}), "call": str(call.id)}
+        return {**config, "run_id": call.id, "run_name": f"{name} {self._purpose}".strip(), "metadata": told}

@@ -10,6 +10,7 @@ from contextlib import AbstractContextManager, nullcontext
 import tenacity
 
 from langgraph_parallel.records import Usage
+from langgraph_parallel.runtime.emitting import current_emitter
 from langgraph_parallel.runtime.failure import classify
 from langgraph_parallel.runtime.limits import Limits
 from langgraph_parallel.runtime.waits import retry_after
@@ -63,6 +64,8 @@ class Retrying:
             if self._rest is None:
                 raise StopAsyncIteration
             with self._waiting():
+                if self._rest and (emitter := current_emitter()) is not None:
+                    emitter.emit("waiting", on="retry", seconds=self._rest)
                 await asyncio.sleep(self._rest)
         self.number, self._rest = self.number + 1, None
         return self

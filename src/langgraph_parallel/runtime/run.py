@@ -13,7 +13,7 @@ import time
 import weakref
 from collections.abc import Hashable, Iterator, Mapping
 from contextvars import ContextVar
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from langchain_core.runnables import RunnableConfig
 from langgraph.config import get_config
@@ -32,6 +32,9 @@ from langgraph_parallel.runtime.fan_out import FanOut
 from langgraph_parallel.runtime.kinds import Kind
 from langgraph_parallel.runtime.limits import Limits, limits_from_environment, merge_limits
 from langgraph_parallel.runtime.thinning import Tracing
+
+if TYPE_CHECKING:
+    from langgraph_parallel.runtime.levels import Level
 
 _KEY = "__langgraph_parallel_run"
 """Key in the config; LangGraph keeps keys with two underscores out of traces and checkpoints."""
@@ -78,6 +81,8 @@ class Run:
         """What is to be said in the report; only that of the root counts."""
         self.tracing: Tracing | None = None
         """How the run is traced; only that of the root counts. None if no tracer listens."""
+        self.level: Level | None = None
+        """What tells its events; None if nobody listens."""
         self.shows_contents = True
         """Whether traces of this run may hold contents; those around it have a say."""
         outer_limits = outer._from_graphs if outer else ()

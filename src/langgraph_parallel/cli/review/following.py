@@ -10,9 +10,9 @@ from langgraph.graph.state import CompiledStateGraph
 from langgraph_parallel.cli.signals import stoppable
 from langgraph_parallel.control import is_unfinished, rewind
 from langgraph_parallel.errors import CompletionError
-from langgraph_parallel.nodes.fan_out.task import BranchEvent
 from langgraph_parallel.nodes.review.steps import question_in
-from langgraph_parallel.records import Branch, Review, ReviewQuestion, RunReport
+from langgraph_parallel.records import Review, ReviewQuestion, RunReport
+from langgraph_parallel.records.events import Ended
 
 Graph = CompiledStateGraph[Any, Any, Any, Any]
 Result = tuple[Review | None, RunReport]
@@ -26,11 +26,11 @@ class Watcher(Protocol):
         """Handle the plan: one question per vote."""
         ...
 
-    def on_voter(self, voter: Branch) -> None:
+    def on_voter(self, voter: Ended) -> None:
         """Handle a voter that has finished."""
         ...
 
-    def on_vote(self, vote: Branch) -> None:
+    def on_vote(self, vote: Ended) -> None:
         """Handle a vote that has finished."""
         ...
 
@@ -87,11 +87,11 @@ async def _follow(
     return result["review"], result["run_report"]
 
 
-def _report_branch(event: BranchEvent, watcher: Watcher) -> None:
-    branch = event.get("branch")
-    if branch is None:
+def _report_branch(event: Mapping[str, Any], watcher: Watcher) -> None:
+    if event.get("event") != "ended":
         return
-    if event["kind"] == "voter":
-        watcher.on_voter(branch)
+    ended = Ended.model_validate(event)
+    if ended.kind == "voter":
+        watcher.on_voter(ended)
     else:
-        watcher.on_vote(branch)
+        watcher.on_vote(ended)

@@ -7,7 +7,8 @@ from typing import Self
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 
-from langgraph_parallel.records import Branch, ReviewQuestion
+from langgraph_parallel.records import ReviewQuestion
+from langgraph_parallel.records.events import Ended
 from langgraph_parallel.report.wording import count, visible
 
 
@@ -51,13 +52,13 @@ class ProgressDisplay:
         else:
             self._print_line(f"{count(voters, 'voter')} in {count(len(questions), 'vote')}")
 
-    def on_voter(self, voter: Branch) -> None:
+    def on_voter(self, voter: Ended) -> None:
         """Advance the bar."""
         if self._bar and self._task is not None:
             self._bar.advance(self._task)
             self._bar.update(self._task, description=visible(f"heard {voter.name}"))
 
-    def on_vote(self, vote: Branch) -> None:
+    def on_vote(self, vote: Ended) -> None:
         """Print a line for a vote that has closed."""
         if not self._bar:
             voters = f"{vote.leaves.get('ok', 0)} of {count(sum(vote.leaves.values()), 'voter')}"

@@ -7,8 +7,8 @@ from typing import Any
 from langgraph_parallel.errors import KeptBack
 from langgraph_parallel.runtime.bound import Bound
 
-Write = Callable[[dict[str, str]], None]
-"""Sends one event to the caller's stream."""
+Write = Callable[..., None]
+"""Sends one event to the caller's stream: its name, and its fields."""
 
 
 class Gate:
@@ -73,13 +73,13 @@ class Gate:
         if text is None:
             self._withheld = []
             if self._has_streamed and self._write is not None:
-                self._write({"event": "restart"})
+                self._write("restart")
             self._has_streamed = False
         elif not self._settled.is_set():
             self._withheld.append(text)
         elif self._write is not None and text:
             self._has_streamed = True
-            self._write({"event": "token", "text": text})
+            self._write("token", text=text)
 
     def stream_to(self, write: Write) -> None:
         """Set where the answer is streamed to; without this, it is not streamed."""
@@ -88,7 +88,7 @@ class Gate:
     def take_back(self) -> None:
         """Tell those who have seen a part of the answer that the rest does not follow."""
         if self._has_streamed and self._write is not None:
-            self._write({"event": "withheld"})
+            self._write("withheld")
         self._has_streamed = False
 
     def hold(self, write: Callable[[Any], None]) -> Callable[[Any], None]:

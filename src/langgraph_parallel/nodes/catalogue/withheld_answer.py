@@ -7,7 +7,6 @@ from typing import Any, NoReturn
 
 from langchain_core.messages import BaseMessage
 from langchain_core.runnables import RunnableConfig
-from langgraph.config import get_stream_writer
 from langgraph.errors import GraphInterrupt
 
 from langgraph_parallel.answers.message import read_message
@@ -22,6 +21,7 @@ from langgraph_parallel.nodes.work.workers import Composed, Worker, asks_in, inv
 from langgraph_parallel.records import Estimate, Section
 from langgraph_parallel.runtime.bound import Bound, current_bound
 from langgraph_parallel.runtime.context import Context
+from langgraph_parallel.runtime.emitting import current_emitter
 from langgraph_parallel.runtime.explain import is_explained
 from langgraph_parallel.runtime.graph import ParallelGraph
 from langgraph_parallel.runtime.people import is_for_langgraph
@@ -70,8 +70,8 @@ class WithheldAnswer(Composed):
         if gate is None:
             await _end_without_gate()
         gate.answered_in(bound := current_bound())
-        if self._stream:
-            gate.stream_to(get_stream_writer())
+        if self._stream and (emitter := current_emitter()) is not None:
+            gate.stream_to(emitter.emit)
         inner, held = withheld_config(config, gate)
         try:
             with within(inner):

@@ -2,17 +2,17 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from copy import deepcopy
-from typing import Any, Protocol, cast, runtime_checkable
+from typing import Any
 
 from langchain_core.runnables import RunnableConfig
 from langgraph.errors import GraphInterrupt, ParentCommand
-from langgraph.types import StreamWriter
 from pydantic import BaseModel
 
 from langgraph_parallel.nodes.fan_out import handover
+from langgraph_parallel.nodes.fan_out.hand import Dispatcher, Hand
 from langgraph_parallel.nodes.fan_out.handover import Handover
 from langgraph_parallel.nodes.fan_out.outcome import Outcome, handoff_error
 from langgraph_parallel.nodes.fan_out.state import PUT_OFF
@@ -20,16 +20,24 @@ from langgraph_parallel.nodes.fan_out.taken_up import TakeUp, is_stored, read_st
 from langgraph_parallel.nodes.fan_out.task import (
     Assignments,
     AssignmentsIn,
-    BranchEvent,
     BranchUpdate,
     SentTask,
     Task,
+)
+from langgraph_parallel.nodes.fan_out.telling import (
+    tell_end,
+    tell_held,
+    tell_needs,
+    tell_plan,
+    tell_start,
+    telling_of,
 )
 from langgraph_parallel.nodes.work.agent_tools import check_edits
 from langgraph_parallel.nodes.work.ask import Ask
 from langgraph_parallel.nodes.work.workers import Worker, invoke, is_of_package, takes_records
 from langgraph_parallel.records import Branch
 from langgraph_parallel.runtime.bound import Bound, BranchEnded
+from langgraph_parallel.runtime.emitting import tell
 from langgraph_parallel.runtime.governor import governed_config
 from langgraph_parallel.runtime.graph import ParallelGraph
 from langgraph_parallel.runtime.limits import Limits
@@ -38,24 +46,6 @@ from langgraph_parallel.runtime.recording import noting, recording
 from langgraph_parallel.runtime.redact import describe
 from langgraph_parallel.runtime.run import Run, current_run, find_run
 from langgraph_parallel.runtime.superstep import Place
-
-
-@runtime_checkable
-class Dispatcher(Protocol):
-    """Hands each piece of work to one of several workers."""
-
-    def select(self, work: Any) -> tuple[Worker, object]:
-        """Return the worker, and its input."""
-        ...
-
-
-@runtime_checkable
-class Reader(Protocol):
-    """A dispatcher that reads what some of its workers return, so that what it cannot read is a failure."""
-
-    def reader(self, work: Any) -> Callable[[Any], object] | None:
-        """Return the function that reads the result of a piece of work; None to keep it as it is."""
-        ...
 
 
 def branch_node(
@@ -79,35 +69,39 @@ def branch_node(
     """
     hand = Hand(worker)
 
-    async def branch(sent: Any, config: RunnableConfig, writer: StreamWriter) -> Any:
-        run, planned = find_run(config) or current_run(), sent.get("planned", 0) > 0
+    async def branch(sent: Any, config: RunnableConfig) -> Any:
+        run = find_run(config) or current_run()
+        with telling_of(run, config, sent["id"]):
+            # LangGraph finds a graph that is the worker where this very function names it.
+            return await work(worker, sent, config, run)
+
+    async def work(worker: Worker | Dispatcher, sent: Any, config: RunnableConfig, run: Run) -> Any:
+        planned = sent.get("planned", 0) > 0
         if run.fan_out.taken_up is None or not run.fan_out.taken_up.done():
             run.fan_out.open_policy(sent.get("planned", 0), sent.get("kept", 0))
             await take_up(run, config, on_resume, assignments, planned=planned)
+            tell_plan(run, config, assignments)
         step = (config.get("metadata") or {}).get("langgraph_step")
         with run.fan_out.enter(sent["id"], step, _siblings(sent, config)) as place:
             if sent.get("waits") and not await place.turn():
                 return None
             assigned = place.shared(lambda: _read(assignments, run, config))
-            joins = sent.get("joins", False)
-            needs = await place.needs(sent.get("awaits") or (), joins=joins)
+            joins, awaits = sent.get("joins", False), sent.get("awaits") or ()
+            tell_needs(run, awaits)
+            needs = await place.needs(awaits, joins=joins)
             if needs.put_off or (joins and run.fan_out.gave_up()):
                 return {PUT_OFF: sent["id"]}
             failed = needs.failed
             task = assigned.unmet(sent, failed) if failed is not None else assigned.task(sent, needs.ended)
             if isinstance(task, Branch):
                 place.record = task
+                tell_end(run, task, kind, quiet=quiet)
                 run.fan_out.ended(task, planned=planned)
                 return BranchUpdate(branches={sent["id"]: task})
             if input_for:
                 task["work"] = input_for(task["work"])
-            event = BranchEvent(
-                event="started", kind=kind, id=task["id"], name=task["name"], parent=_enclosing(config)
-            )
-            writer(event)
-            place.record = record = await run_branch(worker, task, config, kind, place, hand)
-            shown = record.model_copy(update={"value": None}) if quiet else record
-            writer({**event, "event": "finished", "branch": shown})
+            tell_start(run, task, kind)
+            place.record = record = await run_branch(worker, task, config, kind, place, hand, quiet=quiet)
             return BranchUpdate(branches={task["id"]: record})
 
     return branch
@@ -121,30 +115,6 @@ def _read(assignments: AssignmentsIn, run: Run, config: RunnableConfig) -> Assig
     return assigned
 
 
-class Hand:
-    """Gives work to a worker, or to the one that a dispatcher selects.
-
-    Args:
-        worker: gets the work.
-    """
-
-    __slots__ = ("_read", "_select", "_worker")
-
-    def __init__(self, worker: Worker | Dispatcher) -> None:
-        # Asked here and not for each branch: protocols are compared by all of their members.
-        self._worker = worker
-        self._select = worker.select if isinstance(worker, Dispatcher) else None
-        self._read = worker.reader if isinstance(worker, Reader) else None
-
-    def select(self, work: Any) -> tuple[Worker, object]:
-        """Return the worker of a piece of work, and its input."""
-        return self._select(work) if self._select is not None else (cast("Worker", self._worker), work)
-
-    def reader(self, work: Any) -> Callable[[Any], object] | None:
-        """Return the function that reads the result of a piece of work; None to keep it as it is."""
-        return self._read(work) if self._read is not None else None
-
-
 async def run_branch(
     worker: Worker | Dispatcher,
     task: Task,
@@ -152,6 +122,8 @@ async def run_branch(
     kind: str,
     place: Place | None = None,
     hand: Hand | None = None,
+    *,
+    quiet: bool = False,
 ) -> Branch:
     """Run a worker, and record how it ended.
 
@@ -162,6 +134,7 @@ async def run_branch(
         kind: a tag on every trace run below the branch.
         place: of the branch among its siblings; None if it has none.
         hand: of the worker; None to make one.
+        quiet: whether events leave out the result.
 
     Raises:
         GraphBubbleUp: the worker asks a person, and no sibling has made the answer superfluous.
@@ -170,6 +143,8 @@ async def run_branch(
     """
     run = find_run(config) or current_run()
     branch = await _run(hand or Hand(worker), task, config, kind, run, place or Place())
+    if place is not None:
+        tell_end(run, branch, kind, quiet=quiet)
     # Before the place is left: siblings that wait for a person may not be needed any more.
     run.fan_out.ended(branch, planned=task.get("planned", 0) > 0)
     return branch
@@ -234,8 +209,10 @@ async def _work(
         except GraphInterrupt:
             run.fan_out.held(task["id"])
             bound.hold()
+            tell("waiting", on="person")
             await place.wait()
             await bound.end_if_due()
+            tell_held(run)
             raise
 
 
@@ -256,12 +233,9 @@ def _is_being_cancelled() -> bool:
     return task is None or task.cancelling() > 0
 
 
-def _enclosing(config: RunnableConfig) -> str | None:
-    return (config.get("metadata") or {}).get("branch")
-
-
 def _configure(config: RunnableConfig, task: Task, kind: str, worker: Worker, run: Run) -> RunnableConfig:
     """Return the branch's own config: readable in traces, with a handover; calls of others obey the run."""
+    around: Mapping[str, Any] = config.get("metadata") or {}
     ours, seconds = isinstance(worker, ParallelGraph), task.get("timeout")
     if ours and seconds is not None:  # a deadline of its own, at which it closes on what it has
         config = Run(Limits(deadline=seconds), outer=run).within(config)
@@ -270,9 +244,10 @@ def _configure(config: RunnableConfig, task: Task, kind: str, worker: Worker, ru
         "run_name": task["name"],
         "tags": [*(config.get("tags") or []), f"langgraph-parallel:{kind}"],
         "metadata": {
-            **(config.get("metadata") or {}),
+            **around,
             **task.get("metadata", {}),
             "branch": task["id"],
+            "branch_path": [*around.get("branch_path", ()), task["id"]],
             "branch_kind": kind,
         },
         "configurable": {

@@ -58,7 +58,10 @@ class ClosingStep:
         elif status == "failed" and self.settled:
             status = "partial"
         update = {"failures": failures, "status": status, "remarks": list(run.root.remarks)}
-        return report.model_copy(update=update)
+        report = report.model_copy(update=update)
+        if run.level is not None:
+            run.level.report = report
+        return report
 
 
 def _status(

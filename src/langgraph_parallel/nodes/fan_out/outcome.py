@@ -25,6 +25,7 @@ from langgraph_parallel.nodes.work.render import GRAPH
 from langgraph_parallel.nodes.work.workers import Worker, is_of_package
 from langgraph_parallel.records import Below, Branch, Call, EndedBy, RunReport, Status, Verdict
 from langgraph_parallel.runtime.bound import Bound
+from langgraph_parallel.runtime.emitting import current_emitter
 from langgraph_parallel.runtime.explain import kind_of, mark
 from langgraph_parallel.runtime.graph import ParallelGraph
 from langgraph_parallel.runtime.redact import describe
@@ -166,17 +167,18 @@ class Outcome:
         """Count work in which no model call was seen as one call, after attempts that failed."""
         if self.status == "skipped" or self._is_refused or (failed and self.status != "ok"):
             return []
-        return [
-            Call(
-                id=f"{branch}@{started}",
-                kind="engine" if worker is not None and is_of_package(worker) else "worker",
-                target=name,
-                started=max([started, *(call.ended for call in failed)]),
-                ended=time.time(),
-                attempt=len(failed) + 1,
-                ok=self.status == "ok",
-            )
-        ]
+        call = Call(
+            id=f"{branch}@{started}",
+            kind="engine" if worker is not None and is_of_package(worker) else "worker",
+            target=name,
+            started=max([started, *(call.ended for call in failed)]),
+            ended=time.time(),
+            attempt=len(failed) + 1,
+            ok=self.status == "ok",
+        )
+        if (emitter := current_emitter()) is not None:
+            emitter.called(call, self.cause)
+        return [call]
 
     def _take_nested(self, result: Mapping[str, Any]) -> None:
         """Read what a nested graph's output means for the branch."""

@@ -1,7 +1,7 @@
-"""Tasks: what a `Send` carries to a branch, what the branch does, and the events that it emits."""
+"""Tasks: what a `Send` carries to a branch, and what the branch does."""
 
 from collections.abc import Callable, Collection, Mapping, Sequence
-from typing import Any, Literal, NamedTuple, NotRequired, Protocol
+from typing import Any, NamedTuple, NotRequired, Protocol
 
 from typing_extensions import TypedDict
 
@@ -77,20 +77,28 @@ class AssignmentsIn(NamedTuple):
     """Called with the state."""
     counted: Callable[[Mapping[str, Any]], Collection[str]] | None = None
     """Returns the ids that the completion policy counts, for a state; None where it counts all or none."""
+    plan: "PlanIn | None" = None
+    """How the plan of a run that is resumed is told."""
 
 
-class BranchEvent(TypedDict):
-    """What `stream_mode="custom"` emits when a branch starts and when it finishes."""
+class PlanIn(NamedTuple):
+    """How the plan is found in the state, and told."""
 
-    event: Literal["started", "finished"]
-    kind: str
-    """`section` or `voter`."""
-    id: str
-    name: str
-    parent: str | None
-    """Id of the enclosing branch; None at the outermost level."""
-    branch: NotRequired[Branch]
-    """The record, once the branch has finished."""
+    channels: Sequence[str]
+    """The channels that are read."""
+    read: "Callable[[Mapping[str, Any]], ToldPlan]"
+    """Called with the state."""
+
+
+class ToldPlan(NamedTuple):
+    """What a `planned` event says of a plan."""
+
+    ids: Sequence[str]
+    """Ids of its branches."""
+    kept: Collection[str]
+    """Those that are not worked on again."""
+    fields: Mapping[str, Any]
+    """Further fields of the event."""
 
 
 class BranchUpdate(TypedDict):

@@ -23,13 +23,14 @@ from langgraph_parallel.nodes.fan_out.close import (
 )
 from langgraph_parallel.nodes.fan_out.gathered import Gathered
 from langgraph_parallel.nodes.fan_out.handover import get_handover
+from langgraph_parallel.nodes.fan_out.telling import listening, tell_ended, tell_verdict
 from langgraph_parallel.nodes.flow.redrive import resume_update
 from langgraph_parallel.nodes.flow.rounds import plan_next_round
-from langgraph_parallel.nodes.flow.sending import first_round_ids
+from langgraph_parallel.nodes.flow.sending import first_round_ids, tell_resumed, told_sections
 from langgraph_parallel.nodes.flow.spec import Flow, NotedPlan, Sections
 from langgraph_parallel.nodes.vote.escalate import escalate_all
 from langgraph_parallel.nodes.work.ask import Ask
-from langgraph_parallel.records import Branch, Section
+from langgraph_parallel.records import Branch, Section, Verdict
 from langgraph_parallel.records.numbers import as_state
 from langgraph_parallel.reducers.completion import check_completion
 from langgraph_parallel.reducers.staging import check_plan, start_order, unmet_sections
@@ -62,6 +63,7 @@ def plan_node(flow: Flow) -> Callable[..., Any]:
                 flow, given, handover.below.sections or [], handover.below.branches, handover
             )
             notes = (await make_plan(flow, given, context)).notes if flow.keeps_notes else {}
+            tell_resumed(flow, handover.below, resumed)
             calls_before = {**handover.calls, **resumed["calls"]}
             return {**stamp, "problems": {}, "notes": notes, **resumed, "calls": Overwrite(calls_before)}
         _check_models(flow, run, context)
@@ -80,6 +82,8 @@ def plan_node(flow: Flow) -> Callable[..., Any]:
         check_completion(run.completion, [section.id for section in sections if section.round == 0])
         if flow.watch is not None:
             run.fan_out.race(flow.watch(run, sections))
+        if (level := listening()) is not None:
+            level.planned([section.id for section in sections], (), sections=told_sections(flow, sections))
         return {
             **read,  # before the sections, which refer to its texts
             **stamp,
@@ -150,6 +154,7 @@ def gather_node(flow: Flow) -> Callable[..., Any]:
     async def gather(state: Any) -> dict[str, Any]:
         """Start the next wave, or else the next round."""
         run, sections, counted = current_run(), state["sections"], first_round_ids(state)
+        listening()
         ended = _without_unsent(state, run)
         skipped = unmet_sections(sections, ended, flow.joins)
         for branch in skipped.values():
@@ -164,6 +169,7 @@ def gather_node(flow: Flow) -> Callable[..., Any]:
         ready = start_order(sections, branches, flow.joins)
         if counted <= branches.keys() and not is_complete(branches, counted):
             ready = []  # the close raises, so that joins would be paid for in vain
+        tell_ended(skipped.values(), quiet=flow.quiet)
         update: dict[str, Any] = {"branches": skipped, "answers": [], "wave": ready}
         if ready or flow.next_round is None or _starts_no_round(run, branches):
             return update
@@ -240,6 +246,8 @@ def close_node(flow: Flow) -> Callable[..., Any]:
         if step.lost:
             output["missing"] = gathered.titles  # nothing of it is in the result: there is none
         output |= joined
+        if isinstance(verdict := joined.get("verdict"), Verdict):
+            tell_verdict(verdict)
         step.problems = {**state["problems"], **gathered.problems, **step.problems}
         return {**output, "run_report": step.report(state), "calls": step.calls}
 

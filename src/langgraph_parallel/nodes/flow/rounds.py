@@ -11,6 +11,8 @@ from typing import Any
 
 from langgraph_parallel.nodes.fan_out.close import closing_step
 from langgraph_parallel.nodes.fan_out.gathered import Gathered
+from langgraph_parallel.nodes.fan_out.telling import listening
+from langgraph_parallel.nodes.flow.sending import told_sections
 from langgraph_parallel.nodes.flow.spec import Flow, Sections
 from langgraph_parallel.records import Branch, Call, Section
 from langgraph_parallel.reducers.staging import check_plan, fingerprint, start_order
@@ -43,6 +45,10 @@ async def plan_next_round(flow: Flow, state: Any, branches: Mapping[str, Branch]
         if step.problems or not added:
             break
         records |= _reuse(flow, added, records, spare, first=len(sections))
+        if (level := listening()) is not None:
+            ids = [section.id for section in added]
+            kept = [id for id in ids if id in records]
+            level.planned(ids, kept, sections=told_sections(flow, added), more=True)
         sections = [*sections, *added]
         ready = start_order(sections, records, flow.joins)
     return {

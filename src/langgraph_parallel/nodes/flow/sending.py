@@ -1,13 +1,14 @@
 """What is sent to the workers of a flow, and what their branches make of it."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from langchain_core.runnables import RunnableConfig
 
-from langgraph_parallel.nodes.fan_out.task import AssignmentsIn, SentTask, Task
+from langgraph_parallel.nodes.fan_out.task import AssignmentsIn, PlanIn, SentTask, Task, ToldPlan
+from langgraph_parallel.nodes.fan_out.telling import listening
 from langgraph_parallel.nodes.flow.spec import Flow
-from langgraph_parallel.records import Answer, Branch, Section
+from langgraph_parallel.records import Answer, Below, Branch, Section
 from langgraph_parallel.reducers.needs import inputs, passed_on, unmet_need
 from langgraph_parallel.reducers.staging import Handed, fingerprint
 from langgraph_parallel.runtime.excerpts import texts_of
@@ -97,7 +98,46 @@ class _SectionAssignments:
 def assignments(flow: Flow) -> AssignmentsIn:
     """Return how the branches of a flow find in the state what they do."""
     channels = ["sections", "branches", "answers", *(["spare"] if flow.joins else [])]
-    return AssignmentsIn(channels, lambda state: _SectionAssignments(flow, state), first_round_ids)
+    plan = PlanIn(["sections", "branches", "wave"], lambda state: told_plan(flow, state))
+    return AssignmentsIn(channels, lambda state: _SectionAssignments(flow, state), first_round_ids, plan)
+
+
+def told_plan(flow: Flow, state: Mapping[str, Any]) -> ToldPlan:
+    """Return what events say of the plan in a state."""
+    sections: Sequence[Section] = state["sections"]
+    branches: Mapping[str, Branch] = state.get("branches") or {}
+    wave = set(state["wave"])
+    kept = [id for id, branch in branches.items() if id not in wave or branch.whole]
+    return ToldPlan([s.id for s in sections], kept, {"sections": told_sections(flow, sections)})
+
+
+def tell_resumed(flow: Flow, below: Below, resumed: Mapping[str, Any]) -> None:
+    """Tell the plan of a graph that resumes what an earlier run of its branch has done.
+
+    Args:
+        flow: the graph.
+        below: what it resumes from.
+        resumed: the state that it begins with.
+    """
+    if (level := listening()) is not None:
+        branches = {id: branch for id, branch in below.branches.items() if id in resumed["branches"].value}
+        state = {"sections": below.sections or [], "branches": branches, "wave": resumed["wave"]}
+        plan = told_plan(flow, state)
+        level.planned(plan.ids, plan.kept, **plan.fields)
+
+
+def told_sections(flow: Flow, sections: Sequence[Section]) -> list[dict[str, Any]]:
+    """Return what events say of sections: nothing of what they hold."""
+    return [
+        {
+            "id": section.id,
+            "name": flow.name_branch(section),
+            "needs": list(section.needs),
+            "worker": section.worker,
+            "round": section.round,
+        }
+        for section in sections
+    ]
 
 
 def first_round_ids(state: Any) -> set[str]:

@@ -6,6 +6,9 @@ that is resumed counts again.
 
 from collections.abc import Mapping, Sequence
 from itertools import takewhile
+from typing import Any
+
+from pydantic import JsonValue
 
 from langgraph_parallel.nodes.fan_out.gathered import in_order
 from langgraph_parallel.nodes.vote.judge import Judge
@@ -97,7 +100,7 @@ class Count:
             self._forget(voter)
         fan_out = current_run().fan_out
         fan_out.hold_back(reserve)
-        if not self.may_race and not reserve:
+        if not self.may_race and not reserve and current_run().level is None:
             return
         expected, asked, heard = {*wave, *reserve}, set(wave), set[str]()
 
@@ -144,6 +147,29 @@ class Count:
         self._forget(branch.id)
         self._add(branch)
         self._standing.hear(self._ballot(branch))
+        if (level := current_run().level) is not None:
+            level.emitter.emit("vote", **self._progress(branch.id))
+
+    def _progress(self, voter: str) -> dict[str, Any]:
+        """Return the fields of the event that a ballot has been counted."""
+        standing, stopped = self._standing, self.why_over()
+        leader = standing.leaders.leader
+        return {
+            "voter": voter,
+            "cast": len(standing.heard),
+            "heard": len(self._read),
+            "of": len(self.poll.voters),
+            "leader": None if leader is None else self._choice(leader),
+            "votes": 0 if leader is None else standing.votes[leader],
+            "support": 0.0 if leader is None else float(standing.amounts[leader]),
+            "stop": str(self.poll.stop) if stopped else "",
+        }
+
+    def _choice(self, key: str) -> JsonValue:
+        """Return a choice as its earliest voter gave it, where that chose one; else its key."""
+        order = self._standing.first[key][0]
+        found = next(heard for heard in self._standing.heard if heard.ballot.order == order)
+        return found.ballot.choice if len(found.supported) == 1 else key
 
     def _add(self, branch: Branch) -> None:
         self._read[branch.id] = branch, self.poll.settings.parser.ballot(branch)

@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Literal
 
 from langchain_core.runnables import RunnableConfig
+from langgraph.errors import GraphInterrupt
 from langgraph.types import interrupt
 from pydantic import BaseModel, Field, JsonValue, create_model, model_validator
 
@@ -11,6 +12,7 @@ from langgraph_parallel.errors import UsageError
 from langgraph_parallel.nodes.fan_out.close import ClosingStep
 from langgraph_parallel.nodes.fan_out.gathered import in_order
 from langgraph_parallel.nodes.fan_out.handover import Handover, get_handover, is_worker
+from langgraph_parallel.nodes.fan_out.telling import tell_question, tell_verdict
 from langgraph_parallel.nodes.vote.fallback import updated_report
 from langgraph_parallel.nodes.vote.judge import render_choice
 from langgraph_parallel.nodes.vote.poll import VoteSettings
@@ -51,6 +53,7 @@ def escalate_node(settings: VoteSettings) -> Callable[..., Any]:
         else:
             ballots = Tally.of(state["ballots"])
             verdict = override_verdict(verdict, ballots, answer.choice, decided_by="person", note=answer.note)
+        tell_verdict(verdict)
         return {"verdict": verdict, "run_report": updated_report(step, state)}
 
     return escalate
@@ -112,7 +115,7 @@ def ask_person(escalations: Sequence[Escalation]) -> list[Answer]:
         GraphInterrupt: there is no answer yet.
         pydantic.ValidationError: the answer is not valid; the run can be resumed with another one.
     """
-    given = interrupt(
+    given = _interrupt(
         as_state(
             {
                 "action_requests": [
@@ -139,6 +142,15 @@ def ask_person(escalations: Sequence[Escalation]) -> list[Answer]:
         _answer(escalation, decision)
         for escalation, decision in zip(escalations, given.decisions, strict=True)
     ]
+
+
+def _interrupt(shown: Any, *, response_schema: type[BaseModel]) -> Any:
+    """Interrupt, as LangGraph does, and tell that a person is waited for."""
+    try:
+        return interrupt(shown, response_schema=response_schema)
+    except GraphInterrupt:
+        tell_question()
+        raise
 
 
 def _expected(escalations: Sequence[Escalation]) -> type[Decisions]:

@@ -12,6 +12,7 @@ from langgraph_parallel.errors import UnknownRule, UsageError
 from langgraph_parallel.nodes.fan_out.branch import run_branch
 from langgraph_parallel.nodes.fan_out.close import ClosingStep, closing_step
 from langgraph_parallel.nodes.fan_out.task import Task
+from langgraph_parallel.nodes.fan_out.telling import tell_verdict
 from langgraph_parallel.nodes.vote.electorate import question_input
 from langgraph_parallel.nodes.vote.judge import Judge, render_choice
 from langgraph_parallel.nodes.vote.poll import Undecided, VoteSettings
@@ -23,6 +24,7 @@ from langgraph_parallel.records import RunReport, Tally, Verdict
 from langgraph_parallel.reducers.votes.counting import override_verdict
 from langgraph_parallel.reducers.votes.rules import Rule, as_rule, ballot_form, chooses
 from langgraph_parallel.reducers.votes.rules.base import BaseRule
+from langgraph_parallel.runtime.run import current_run
 
 
 def as_on_undecided(given: "str | Rule | Judge | WorkerLike") -> Undecided:
@@ -97,6 +99,7 @@ def fallback_node(settings: VoteSettings) -> Callable[..., Any]:
         else:
             step.settled = True
             verdict = override_verdict(verdict, ballots, choice, decided_by="fallback", note=note)
+        tell_verdict(verdict)
         return {"verdict": verdict, "run_report": updated_report(step, state), "calls": step.calls}
 
     return fall_back
@@ -138,4 +141,7 @@ def updated_report(step: ClosingStep, state: Mapping[str, Any]) -> RunReport:
         "trials": earlier.trials,
         "completion_reason": earlier.completion_reason,
     }
-    return report.model_copy(update={**kept, "failures": earlier.failures | report.failures})
+    report = report.model_copy(update={**kept, "failures": earlier.failures | report.failures})
+    if (level := current_run().level) is not None:
+        level.report = report
+    return report

@@ -11,7 +11,8 @@ from typing_extensions import TypedDict
 from langgraph_parallel.nodes.fan_out.close import closing_step, require_completion
 from langgraph_parallel.nodes.fan_out.handover import Handover, get_earlier, get_handover
 from langgraph_parallel.nodes.fan_out.taken_up import TakeUp
-from langgraph_parallel.nodes.fan_out.task import AssignmentsIn, SentTask, Task
+from langgraph_parallel.nodes.fan_out.task import AssignmentsIn, PlanIn, SentTask, Task, ToldPlan
+from langgraph_parallel.nodes.fan_out.telling import listening, tell_verdict
 from langgraph_parallel.nodes.vote.count import AT_ONCE, Count
 from langgraph_parallel.nodes.vote.electorate import Vote
 from langgraph_parallel.nodes.vote.fallback import deciding_asks
@@ -71,13 +72,17 @@ def open_node(settings: VoteSettings, name: str) -> Callable[..., Any]:
         earlier, handover = get_earlier(config), get_handover(config)
         branches = earlier.branches if earlier else {}
         poll = Poll.of(settings, voters, context)
+        asking = _first_wave(poll, branches, handover)
+        if (level := listening()) is not None:
+            plan = _told_plan({"voters": voters, "branches": branches, "asking": asking})
+            level.planned(plan.ids, plan.kept, **plan.fields)
         return {
             **read,
             **({} if run.outer else {KEY: make_stamp(settings.built)}),
             "voters": voters,
             "branches": Overwrite(branches),
             "calls": Overwrite(dict(handover.calls) if handover else {}),
-            "asking": _first_wave(poll, branches, handover),
+            "asking": asking,
         }
 
     return open_vote
@@ -170,7 +175,18 @@ class _VoterAssignments:
         )
 
 
-ASSIGNMENTS = AssignmentsIn(["question", "branches"], _VoterAssignments)
+def _told_plan(state: Mapping[str, Any]) -> ToldPlan:
+    """Return what events say of the voters in a state."""
+    asking: Asking = state["asking"]
+    left = {*asking["wave"], *asking["queued"], *asking["reserve"], *asking["pending"]}
+    branches: Mapping[str, Branch] = state.get("branches") or {}
+    kept = [voter for voter, branch in branches.items() if voter not in left or branch.whole]
+    return ToldPlan(state["voters"], kept, {"voters": [*state["voters"]]})
+
+
+ASSIGNMENTS = AssignmentsIn(
+    ["question", "branches"], _VoterAssignments, plan=PlanIn(["voters", "branches", "asking"], _told_plan)
+)
 
 
 def planned_voters(state: Any) -> tuple[int, int]:
@@ -187,6 +203,7 @@ def tally_node(settings: VoteSettings) -> Callable[..., Any]:
         asking: Asking = state["asking"]
         called = [voter for voter in asking["reserve"] if voter in state["branches"]]
         not_called = [voter for voter in asking["reserve"] if voter not in state["branches"]]
+        listening()
         wave, rest, left = [*asking["wave"], *called], asking["queued"], [*not_called, *asking["pending"]]
         count = Count.of(poll, state["branches"], [*rest, *left], wave)
         now, later = count.rest_of_wave(rest, left, wave) if rest else count.first_or_next(left, wave)
@@ -221,8 +238,10 @@ async def _decide(poll: Poll, state: Mapping[str, Any]) -> dict[str, Any]:
     remarks = _remarks(count, branches, ballots, verdict)
     step.saved, step.trials = remarks["not_asked"], count.trials(ballots)
     step.stopped = f"the vote was over: {remarks['stopped']}" if remarks["stopped"] else ""
+    verdict = verdict.model_copy(update=remarks)
+    tell_verdict(verdict)
     return {
-        "verdict": verdict.model_copy(update=remarks),
+        "verdict": verdict,
         "ballots": list(ballots.in_order()),
         "missing": [voter for voter in poll.voters if voter in branches and _is_lost(branches[voter])],
         "run_report": step.report(state),

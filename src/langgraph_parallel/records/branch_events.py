@@ -1,0 +1,117 @@
+"""Events of branches: what each one does, waits for, calls, and how it ends."""
+
+from typing import Literal
+
+from pydantic import JsonValue
+
+from langgraph_parallel.records.branch import EndedBy, Status
+from langgraph_parallel.records.event_base import Cost, EventBase
+
+
+class Started(EventBase):
+    """A branch has begun: what it needs is there, and it works or waits for a slot."""
+
+    event: Literal["started"]
+    kind: Literal["section", "voter"]
+    name: str
+    """As in traces, such as `review[security] app.py` or `vote[security#2]`."""
+    order: int
+    """Position in the plan, from 0."""
+    attempt: int = 1
+    """1 at first; a redrive adds 1."""
+
+
+WaitsOn = Literal["needs", "slot", "rate", "budget", "retry", "rest", "person"]
+"""`needs`: other branches; `slot`: requests in flight; `rate`: a pause or a pace of the endpoint, or a rate
+that is set; `budget`: calls that may turn out cheaper; `retry`: the time before the next attempt; `rest`: an
+endpoint that failed again and again; `person`: an answer, for which the run is interrupted."""
+
+
+class Waiting(EventBase):
+    """A branch, or a call in it, waits. The next event with the same call, or else branch, ends the wait."""
+
+    event: Literal["waiting"]
+    on: WaitsOn
+    call: str | None = None
+    """Id of the call that waits; None if the branch does, or before a retry, which is a call of its own."""
+    needs: list[str] = []
+    """Ids of the branches that are waited for."""
+    seconds: float | None = None
+    """Seconds that the wait takes, where that is known beforehand."""
+
+
+class Calling(EventBase):
+    """A request to a model leaves."""
+
+    event: Literal["calling"]
+    call: str
+    """Its id, which `called` repeats; also LangChain's run id."""
+    target: str
+    """Name of the model."""
+    step: str = ""
+    """The step of an agent that makes it; empty without an agent."""
+    attempt: int = 1
+    """1 for the first request, 2 for its first retry."""
+    hedge: bool = False
+    """Whether it is the second request for a straggler."""
+
+
+class Called(EventBase):
+    """A request has ended, or a call of another kind: a worker's own code, or an engine."""
+
+    event: Literal["called"]
+    call: str
+    kind: Literal["model", "engine", "worker"] = "model"
+    target: str
+    step: str = ""
+    started: float
+    """When the request left, in seconds since the epoch."""
+    ended: float
+    """When it ended, in seconds since the epoch."""
+    attempt: int = 1
+    ok: bool = True
+    """Whether there was an answer."""
+    throttled: bool = False
+    """Whether the endpoint answered 429."""
+    hedge: bool = False
+    input_tokens: int = 0
+    output_tokens: int = 0
+    usd: float | None = None
+    """Cost in US dollars; None if the price is unknown."""
+    cause: str | None = None
+    """Kind of the failure, as in `records.Branch`; None if it was answered or cut off."""
+    cost: Cost | None = None
+    """What the run tree has cost so far."""
+
+
+class Ended(EventBase):
+    """A branch has ended, in whatever way.
+
+    It has not started if there was nothing to do: a section whose needs failed is skipped, and a join passes
+    on what is alone, or takes its earlier result.
+    """
+
+    event: Literal["ended"]
+    kind: Literal["section", "voter"]
+    name: str
+    order: int
+    status: Status
+    error: str | None = None
+    """Why it did not end ok, with secrets masked."""
+    cause: str | None = None
+    """Kind of the failure, as in `records.Branch`."""
+    ended_by: EndedBy | None = None
+    """What ended it early."""
+    attempt: int = 1
+    started: float = 0.0
+    """In seconds since the epoch."""
+    ended: float = 0.0
+    """In seconds since the epoch."""
+    leaves: dict[str, int] = {}
+    """Number of leaf branches below, by status; empty if it is a leaf itself."""
+    saved: int = 0
+    """Voters below that were not asked, because their vote had ended."""
+    asks_person: int = 0
+    """Number of votes below that wait for a person, who is asked once the other branches have ended."""
+    value: JsonValue = None
+    """What the worker returned; left out in a review, whose values are large."""

@@ -1,0 +1,130 @@
+"""Events of graphs: their plans, their votes, and how much is done."""
+
+from typing import Literal
+
+from pydantic import JsonValue
+
+from langgraph_parallel.records.event_base import EventBase, PlannedSection
+from langgraph_parallel.records.verdict import DecidedBy, VerdictStatus
+
+
+class RunStarted(EventBase):
+    """A graph has begun, or goes on after it was interrupted, killed or redriven."""
+
+    event: Literal["run_started"]
+    kind: str
+    """The pattern: `voting`, `sectioning`."""
+    parent: str | None = None
+    """The `graph_run` of the graph around this one; None for the outermost."""
+    thread: str | None = None
+    """Thread of its checkpoints; runs of one thread continue each other. None without a thread."""
+    resumed: bool = False
+    """Whether it goes on with what an earlier run on the thread has stored."""
+    limits: dict[str, JsonValue] = {}
+    """The limits that are set; all others have their defaults."""
+    completion: str | None = None
+    """The completion policy of its branches; None for all of them."""
+    versions: dict[str, str] = {}
+    """Versions of `langgraph_parallel`, `langgraph` and `python`."""
+
+
+class Planned(EventBase):
+    """What is to be done: the sections of a plan or of a further round, or the voters that may be asked."""
+
+    event: Literal["planned"]
+    sections: list[PlannedSection] = []
+    """Sections, in their order; with `more`, only those that are new."""
+    voters: list[str] = []
+    """Voters, in their order. Not all of them may be asked."""
+    kept: list[str] = []
+    """Ids that are not worked on again, since an earlier run did, whose events tell of them."""
+    more: bool = False
+    """Whether the sections are added to those planned before."""
+
+
+class VoteProgress(EventBase):
+    """A ballot has been counted."""
+
+    event: Literal["vote"]
+    voter: str
+    """Whose ballot it is."""
+    cast: int
+    """Ballots that count so far."""
+    heard: int
+    """Voters that have ended so far, those that failed or abstained included."""
+    of: int
+    """Voters that may be asked."""
+    leader: JsonValue = None
+    """The choice that leads; None if there is none, or a judge decides."""
+    votes: int = 0
+    """Ballots for it."""
+    support: float = 0.0
+    """Its support under the rule, which may weigh ballots."""
+    stop: str = ""
+    """The stop that has fired, so that nobody else is asked; empty while none has."""
+
+
+class Decided(EventBase):
+    """A rule, a judge, a fallback or a person has decided a vote, or could not."""
+
+    event: Literal["verdict"]
+    rule: str
+    status: VerdictStatus
+    choice: JsonValue = None
+    k: int
+    """Ballots for the choice."""
+    n: int
+    """Ballots that counted."""
+    decided_by: DecidedBy = "rule"
+    stopped: str = ""
+    """The stop that ended the vote early; empty if none did."""
+    not_asked: int = 0
+    asked: int = 0
+    cast: int = 0
+    abstained: int = 0
+    failed: int = 0
+    timed_out: int = 0
+    cancelled: int = 0
+    skipped: int = 0
+
+
+class Progress(EventBase):
+    """How much is done."""
+
+    event: Literal["progress"]
+    done: int
+    """Branches of the graph that have ended."""
+    total: int
+    """Branches that are planned so far."""
+    share: float
+    """Share of the graph that is done, 0 to 1, with parts of graphs inside of it."""
+    run_share: float
+    """The same for the whole run tree."""
+
+
+class RunEnded(EventBase):
+    """A graph has ended; a run that is cancelled does not tell it. The numbers are those of its report."""
+
+    event: Literal["run_ended"]
+    status: Literal["ok", "partial", "failed", "interrupted"]
+    """`interrupted`: it waits for a person, or for whoever resumes it."""
+    error: str | None = None
+    """What the run raises, with secrets masked; None if it returns."""
+    reason: str = ""
+    """Why the fan-out ended."""
+    wall_seconds: float | None = None
+    sequential_seconds: float | None = None
+    branches: dict[str, int] = {}
+    """Leaf branches at all levels, by status."""
+    failures: dict[str, str] = {}
+    """Causes of what did not end ok, by name."""
+    calls: int = 0
+    input_tokens: int = 0
+    output_tokens: int = 0
+    usd: float | None = None
+    retries: int = 0
+    hedges: int = 0
+    calls_saved: int = 0
+    """Voters and drafters that were not asked."""
+    remarks: list[str] = []
+    """What endpoints do not take of a request."""

@@ -1,0 +1,111 @@
+"""Watch a run: its events as typed records, without knowing LangGraph's stream modes."""
+
+from collections.abc import AsyncIterator, Iterator, Mapping
+from contextlib import aclosing
+from time import time
+from typing import Any, cast
+
+from langchain_core.messages import AIMessage
+from langchain_core.runnables import RunnableConfig
+from pydantic import ValidationError
+
+from langgraph_parallel.errors import UsageError
+from langgraph_parallel.records.events import (
+    RUN_EVENT,
+    VERSION,
+    Custom,
+    Event,
+    Interrupt,
+    Interrupted,
+    Output,
+    Token,
+)
+
+_INTERRUPT = "__interrupt__"
+
+
+async def events(
+    graph: Any,
+    input: Any,
+    config: RunnableConfig | None = None,
+    *,
+    context: Any = None,
+    tokens: bool = False,
+) -> AsyncIterator[Event]:
+    """Run a graph, and yield what happens at all levels of nesting.
+
+        async for event in events(graph, {"content": text}):
+            if event.event == "ended":
+                print(event.name, event.status)
+            elif event.event == "output":
+                out = event.output
+
+    The last event is `output`, or `interrupted` if a person is asked: run it again then with
+    `Command(resume=...)` as the input. Closing the iterator ends the run.
+
+    Args:
+        graph: from one of the factories, or a LangGraph graph of yours with some of these in it.
+        input: as for `ainvoke`; None, or a `Command`, goes on with the run of the thread.
+        config: as for `ainvoke`.
+        context: the runtime context, as for `ainvoke`.
+        tokens: whether to yield the answers of models as they are written. Calls are streamed then, which
+            costs more.
+
+    Yields:
+        records of `records.events`, in the order in which things happened.
+
+    Raises:
+        UsageError: `graph` is not a LangGraph graph.
+        Exception: that of the run, after its last event.
+    """
+    if not hasattr(graph, "astream") or not hasattr(graph, "output_channels"):
+        raise UsageError(f"{graph!r} is not a LangGraph graph; pass a compiled graph")
+    stream: AsyncIterator[Any] = graph.astream(
+        input,
+        config,
+        context=context,
+        stream_mode=["custom", "values", *(["messages"] if tokens else [])],
+        output_keys=graph.output_channels,
+        subgraphs=True,
+    )
+    output: Any = None
+    asked: dict[str, Interrupt] = {}
+    async with aclosing(cast("Any", stream)) as chunks:
+        async for place, mode, data in chunks:
+            if mode == "custom":
+                yield _read(data)
+            elif mode == "messages":
+                for token in _tokens(*data):
+                    yield token
+            elif not place:
+                found = data.get(_INTERRUPT) if isinstance(data, Mapping) else None
+                if found:
+                    asked |= {one.id: Interrupt(id=one.id, value=one.value) for one in found}
+                    continue
+                output = data
+    if asked:
+        yield Interrupted(event="interrupted", at=time(), interrupts=list(asked.values()))
+    else:
+        yield Output(event="output", at=time(), output=output)
+
+
+def _read(data: Any) -> Event:
+    """Return what was written to the stream as a record: an event of ours, or of other code."""
+    if isinstance(data, Mapping) and data.get("v") == VERSION and "graph_run" in data:
+        try:
+            return RUN_EVENT.validate_python(data)
+        except ValidationError:  # it only looks like one
+            pass
+    return Custom(event="custom", at=time(), data=data)
+
+
+def _tokens(message: Any, metadata: Mapping[str, Any]) -> Iterator[Token]:
+    """Yield the part of an answer in a message, if it is one of a model and has text."""
+    if isinstance(message, AIMessage) and message.text:
+        yield Token(
+            event="token",
+            at=time(),
+            branch=list(metadata.get("branch_path") or ()),
+            call=metadata.get("call"),
+            text=message.text,
+        )
