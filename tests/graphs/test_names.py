@@ -20,6 +20,7 @@ from langgraph_parallel import (
     Ask,
     aestimate,
     agents,
+    create_labeling,
     create_map_reduce,
     create_sectioning,
     create_voting,
@@ -189,8 +190,10 @@ def test_schemas_have_the_names() -> None:
     assert list(graph.get_output_jsonschema()["properties"]) == ["problems", "report"]
     assert list(graph.get_output_schema().model_fields) == ["problems", "report"]
     assert "sources" in str(graph.get_input_schema().model_json_schema())
+    labeling = create_labeling(model=_model(), labels=["a", "b"], inputs={"items": "texts"})
+    assert labeling.get_input_jsonschema()["required"] == ["texts"]
     vote = create_voting(model=_model(), inputs={"question": "asked"})
-    assert vote.get_input_jsonschema()["required"] == ["asked"]
+    assert list(vote.get_input_jsonschema()["properties"]) == ["asked"]
     assert {"verdict", "missing"} <= set(vote.get_output_jsonschema()["properties"])
 
 

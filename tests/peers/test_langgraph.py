@@ -725,8 +725,8 @@ async def test_a_compiled_graph_of_the_user_is_a_source() -> None:
 def test_the_schemas_of_input_and_output_are_public() -> None:
     """LangGraph: tools that show forms read the JSON schemas of a compiled graph."""
     graph = panel("yes")
-    assert list(graph.get_input_jsonschema()["properties"]) == ["question"]
-    assert {"verdict", "ballots", "missing", "branches", "run_report"} == set(
+    assert list(graph.get_input_jsonschema()["properties"]) == ["question", "messages"]
+    assert {"verdict", "ballots", "missing", "branches", "run_report", "messages"} == set(
         graph.get_output_jsonschema()["properties"]
     )
 

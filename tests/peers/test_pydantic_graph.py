@@ -521,7 +521,7 @@ async def test_a_run_can_be_followed_node_by_node() -> None:
         for name in update
     ]
     assert nodes[0] == "plan"
-    assert nodes[-1] == "close"
+    assert nodes[-1] == "finish"
     assert nodes.count(nodes[1]) >= 3
 
 

@@ -8,7 +8,7 @@ from langchain_core.runnables import RunnableConfig
 from langgraph_parallel.runtime.budget import Budget
 from langgraph_parallel.runtime.limits import Limits
 
-KEY = "__langgraph_parallel_around"
+AROUND = "__langgraph_parallel_around"
 """Key in the config; LangGraph keeps keys with two underscores out of traces and checkpoints."""
 
 
@@ -27,7 +27,7 @@ class Around:
     def within(self, config: RunnableConfig | None) -> RunnableConfig:
         """Return the config with this in it."""
         config = config or {}
-        return {**config, "configurable": {**(config.get("configurable") or {}), KEY: self}}
+        return {**config, "configurable": {**(config.get("configurable") or {}), AROUND: self}}
 
 
 NOTHING = Around()
@@ -35,5 +35,5 @@ NOTHING = Around()
 
 def find_around(config: RunnableConfig | None) -> Around:
     """Return what is around the run that begins with a config."""
-    around: Around = ((config or {}).get("configurable") or {}).get(KEY, NOTHING)
+    around: Around = ((config or {}).get("configurable") or {}).get(AROUND, NOTHING)
     return around

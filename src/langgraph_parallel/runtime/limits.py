@@ -255,3 +255,8 @@ def merge_limits(sources: Iterable[Limits | None]) -> Limits:
         if limits is not None:
             fields = {name: getattr(limits, name) for name in limits.model_fields_set} | fields
     return Limits.model_construct(**fields)  # type: ignore[arg-type]  # validated where they were set
+
+
+def default_steps() -> int:
+    """Return LangGraph's limit of steps for graphs of others, where no config says another."""
+    return int(os.environ.get("LANGGRAPH_DEFAULT_RECURSION_LIMIT", "10007"))

@@ -27,7 +27,7 @@ MESSAGES = Annotated[
         title="Messages",
         description="A conversation, instead of the graph's own input: the last message of the user is what "
         "the graph works on, and the answer is added. LangChain's messages, or mappings of role and content.",
-        examples=[[{"role": "user", "content": "..."}]],
+        examples=[[{"type": "human", "content": "..."}]],
     ),
 ]
 REPLY_ID = Annotated[str | None, Field(title="Reply", description="The id of the message that is added.")]

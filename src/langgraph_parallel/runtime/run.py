@@ -7,7 +7,6 @@ reaches every level, and two runs in one process share nothing but the limiters.
 
 import contextlib
 import math
-import os
 import threading
 import time
 import weakref
@@ -22,15 +21,14 @@ from langgraph_parallel.arguments import checked
 from langgraph_parallel.errors import DeadlineExceeded, EndpointUnusable, RunDrained, UsageError
 from langgraph_parallel.reducers.completion import Completion
 from langgraph_parallel.runtime.account import Account
-from langgraph_parallel.runtime.around import KEY as AROUND
-from langgraph_parallel.runtime.around import NOTHING, Around
+from langgraph_parallel.runtime.around import AROUND, NOTHING, Around
 from langgraph_parallel.runtime.bound import Bound
 from langgraph_parallel.runtime.budget import Budget
 from langgraph_parallel.runtime.context import current_context
 from langgraph_parallel.runtime.explain import mark
 from langgraph_parallel.runtime.fan_out import FanOut
 from langgraph_parallel.runtime.kinds import Kind
-from langgraph_parallel.runtime.limits import Limits, limits_from_environment, merge_limits
+from langgraph_parallel.runtime.limits import Limits, default_steps, limits_from_environment, merge_limits
 from langgraph_parallel.runtime.thinning import Tracing
 
 if TYPE_CHECKING:
@@ -101,7 +99,7 @@ class Run:
         self.budget: Budget = Budget(own, [*around.budgets, *(outer.budget.chain if outer else ())])
         self.deadline: float | None = self._earliest_deadline(own, *around.limits)
         """When the run must end, on the clock of `time.monotonic`."""
-        self.steps_of_others: int = outer.steps_of_others if outer else _default_steps()
+        self.steps_of_others: int = outer.steps_of_others if outer else default_steps()
         """LangGraph's limit of steps (`recursion_limit`) for graphs of others inside of this run."""
         self.texts: Mapping[str, str] = outer.texts if outer else {}
         """Texts that an enclosing graph stores, so that graphs inside need not, each with its digest."""
@@ -243,10 +241,6 @@ class Run:
         inner = {**(config.get("configurable") or {}), _KEY: self}
         inner.pop(AROUND, None)  # this run has taken it over
         return {**config, "recursion_limit": _STEPS, "configurable": inner}
-
-
-def _default_steps() -> int:
-    return int(os.environ.get("LANGGRAPH_DEFAULT_RECURSION_LIMIT", "10007"))
 
 
 _active: "weakref.WeakSet[Run]" = weakref.WeakSet()
