@@ -7,19 +7,18 @@ from typing import Any, cast
 
 from langchain_core.messages import AIMessage
 from langchain_core.runnables import RunnableConfig
-from pydantic import ValidationError
 
 from langgraph_parallel.errors import UsageError
 from langgraph_parallel.records.events import (
-    RUN_EVENT,
-    VERSION,
     Custom,
     Event,
     Interrupt,
     Interrupted,
     Output,
     Token,
+    read_event,
 )
+from langgraph_parallel.runtime.messages import is_reply
 
 _INTERRUPT = "__interrupt__"
 
@@ -73,7 +72,7 @@ async def events(
     async with aclosing(cast("Any", stream)) as chunks:
         async for place, mode, data in chunks:
             if mode == "custom":
-                yield _read(data)
+                yield read_event(data) or Custom(event="custom", at=time(), data=data)
             elif mode == "messages":
                 for token in _tokens(*data):
                     yield token
@@ -89,19 +88,12 @@ async def events(
         yield Output(event="output", at=time(), output=output)
 
 
-def _read(data: Any) -> Event:
-    """Return what was written to the stream as a record: an event of ours, or of other code."""
-    if isinstance(data, Mapping) and data.get("v") == VERSION and "graph_run" in data:
-        try:
-            return RUN_EVENT.validate_python(data)
-        except ValidationError:  # it only looks like one
-            pass
-    return Custom(event="custom", at=time(), data=data)
-
-
 def _tokens(message: Any, metadata: Mapping[str, Any]) -> Iterator[Token]:
-    """Yield the part of an answer in a message, if it is one of a model and has text."""
-    if isinstance(message, AIMessage) and message.text:
+    """Yield the part of an answer in a message, if it is one of a model and has text.
+
+    The answer of a graph is in its output, and would repeat the parts that models and guards have shown.
+    """
+    if isinstance(message, AIMessage) and message.text and not is_reply(message):
         yield Token(
             event="token",
             at=time(),

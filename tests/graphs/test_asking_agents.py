@@ -15,7 +15,7 @@ from langgraph.checkpoint.sqlite.aio import AsyncSqliteSaver
 from langgraph.errors import is_invalid_resume
 from langgraph.graph import START, StateGraph
 from langgraph.types import Command, interrupt
-from pydantic import Field
+from pydantic import BaseModel, Field, model_validator
 from typing_extensions import TypedDict
 
 from langgraph_parallel import Roster, Section, agents, aredrive, create_sectioning, create_voting, errors
@@ -280,6 +280,34 @@ async def test_a_bad_answer_is_one_error_and_can_be_given_again(case: str, insid
     assert "Missing" not in out["result"]
     if mode != "function":
         assert (sorted(desk.done), desk.asked) == (["drop all", "send ann"], 2)
+
+
+@pytest.mark.parametrize(
+    ("bad", "said"),
+    [
+        ("x", "'x', does not fit what was asked: expected a mapping; it"),
+        ({"size": -1}, "does not fit what was asked: the size is not positive; it"),
+        ({"size": "x"}, "'x' at size, does not fit what was asked: Input should be a valid integer, .*; it"),
+    ],
+)
+async def test_what_is_wrong_with_an_answer_is_said_in_plain_words(bad: Any, said: str) -> None:
+    """It names no class, and no library."""
+
+    class Form(BaseModel):
+        size: int
+
+        @model_validator(mode="after")
+        def is_positive(self) -> "Form":
+            if self.size < 0:
+                raise ValueError("the size is not positive")
+            return self
+
+    workers: Any = {"a": lambda section: str(interrupt("?", response_schema=Form).size)}
+    graph = create_sectioning(planner=plan("a"), worker=workers, checkpointer=InMemorySaver())
+    await graph.ainvoke(GIVEN, CONFIG)
+    with pytest.raises(errors.InputError, match=said):
+        await graph.ainvoke(Command(resume=bad), CONFIG)
+    assert (await graph.ainvoke(Command(resume={"size": 3}), CONFIG))["result"] == "## a\n\n3"
 
 
 async def test_a_bad_answer_without_an_id_can_be_given_again(desk: Desk) -> None:

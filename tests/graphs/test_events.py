@@ -242,6 +242,19 @@ async def test_each_token_says_whose_it_is(model: str, server: ModelServer) -> N
     assert paths == texts.keys()
 
 
+async def test_the_answer_in_a_chat_does_not_repeat_what_was_shown(model: str, server: ModelServer) -> None:
+    """Tokens are those of models: the message that a graph adds is in the output alone."""
+    server.always(Reply(json=YES))
+    vote = create_voting(model=model, choices=["yes", "no"], voters=2, stop="all_votes")
+    app: Any = StateGraph(MessagesState)
+    app.add_node("vote", vote)
+    app.add_edge(START, "vote")
+    seen = [event async for event in events(app.compile(), {"messages": "Is it?"}, tokens=True)]
+    assert {tuple(event.branch) for event in seen if isinstance(event, Token)} == {("#1",), ("#2",)}
+    assert seen[-1].event == "output"
+    assert seen[-1].output["messages"][-1].text.startswith("**yes** (2/2")
+
+
 async def test_without_subgraphs_calls_are_told_by_the_branch_around(model: str, server: ModelServer) -> None:
     """Nothing that was paid is missing from the stream of the outermost graph."""
     server.always(Reply(json=YES))

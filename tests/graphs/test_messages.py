@@ -270,6 +270,28 @@ async def test_it_is_a_node_of_a_graph_of_messages(name: str) -> None:
     assert types((await app.aget_state(config())).values["messages"]) == ["human", "ai"] * 2
 
 
+async def test_two_of_one_name_answer_the_same_message_side_by_side() -> None:
+    """Neither answer replaces the other; a redrive replaces that of the graph which failed, in its place."""
+    broken = [True]
+
+    def work(given: Any) -> str:
+        if broken:
+            raise ConnectionError("no route to the model")
+        return "no"
+
+    builder = StateGraph(MessagesState)
+    for node, voter in {"a": lambda q: "yes", "b": work}.items():
+        builder.add_node(node, create_voting(voters={"ann": voter}))
+        builder.add_edge(START, node)
+    app: Any = builder.compile(checkpointer=InMemorySaver())
+    first = (await app.ainvoke({"messages": [("user", "Is it?")]}, config()))["messages"]
+    assert types(first) == ["human", "ai", "ai"]
+    broken.clear()
+    again = (await aredrive(app, config()))["messages"]
+    assert [m.id for m in again] == [m.id for m in first]
+    assert sorted(m.content[:7] for m in again[1:]) == ["**no** ", "**yes**"]
+
+
 async def test_a_supervisor_may_hand_over_to_it_several_times() -> None:
     """The call of the handover and its result come after the question; each handover gets an answer."""
     vote = CASES["voting"].build()
@@ -411,6 +433,15 @@ async def test_an_undecided_vote_answers_once_a_person_has_decided(decision: dic
     out = await graph.ainvoke(Command(resume={"decisions": [decision]}), config())
     assert types(out["messages"]) == ["human", "ai"]
     assert ("**no**" in out["messages"][-1].content) == (decision["type"] == "edit")
+
+
+async def test_a_run_that_a_limit_left_without_a_result_says_that_it_failed() -> None:
+    """A limit is no failure in the run report; who reads the answer has nothing of it."""
+    voters: Any = {"a": lambda q: "yes", "b": lambda q: "yes"}
+    graph = create_voting(voters=voters, limits={"deadline": 1e-9})
+    out = await graph.ainvoke({"messages": [("user", "Is it?")]})
+    assert out["run_report"].status == "partial"
+    assert out["messages"][-1].content.startswith("**This failed.**\n\n- 2 x the run's deadline has passed")
 
 
 async def test_an_undecided_vote_says_that_it_is() -> None:

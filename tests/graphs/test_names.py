@@ -11,7 +11,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from langchain_core.runnables import RunnableConfig, RunnableLambda
-from langgraph.types import Command
+from langgraph.graph import START, StateGraph
+from langgraph.types import Command, Send
 from pydantic import BaseModel, create_model
 from typing_extensions import TypedDict
 
@@ -27,7 +28,7 @@ from langgraph_parallel import (
     synthesize,
 )
 from langgraph_parallel.errors import InputError, UsageError
-from langgraph_parallel.records import Finding
+from langgraph_parallel.records import Finding, Verdict
 from langgraph_parallel.testing import FakeModel
 from tests.support.fans import YES, numbered
 from tests.support.parents import FOUND, REVIEWED, noting, parent, review, saver
@@ -212,12 +213,46 @@ async def test_the_state_of_a_thread_has_the_names() -> None:
         graph.update_state(CONFIG, {"findings": []}, as_node="unite")
 
 
+@pytest.mark.parametrize("also", [False, True])
+def test_a_key_is_required_if_no_messages_may_take_its_place(also: bool) -> None:
+    """Where only the key enters, there is no other way to say what is asked."""
+    names = {"question": "asked", **({"messages": "chat"} if also else {})}
+    vote = create_voting(model=_model(), inputs=names)
+    assert vote.get_input_jsonschema().get("required", []) == ([] if also else ["asked"])
+    assert "required" not in create_voting(model=_model()).get_input_jsonschema()
+
+
+async def test_it_is_sent_work_under_keys_that_the_state_does_not_have() -> None:
+    """`Send` passes what it likes; only what comes back has to be a key of the state."""
+
+    class Questions(TypedDict, total=False):
+        questions: list[str]
+        decisions: Annotated[list[Any], lambda old, new: [*old, new] if isinstance(new, Verdict) else old]
+
+    def fan_out(state: Questions) -> list[Send]:
+        return [Send("vote", {"asked": question}) for question in state["questions"]]
+
+    vote = create_voting(
+        voters={"ann": lambda question: f"{question}!"},
+        inputs={"question": "asked"},
+        outputs={"verdict": "decisions"},
+    )
+    builder = StateGraph(Questions).add_node("vote", vote)
+    builder.add_conditional_edges(START, fan_out, ["vote"])
+    app = builder.compile(checkpointer=saver())
+    out = await app.ainvoke({"questions": ["one", "two"]}, CONFIG)
+    assert [verdict.choice for verdict in out["decisions"]] == ["one!", "two!"]
+
+
 async def test_errors_and_estimates_know_the_names() -> None:
     """An input that lacks a key is told by the caller's name of it."""
     graph = review(_model())
     with pytest.raises(InputError, match="files is 'sources' here"):
         await graph.ainvoke({"files": {"a.py": "x"}})
     assert (await aestimate(graph, REVIEWED)).calls == 4
+    vote = create_voting(voters={"ann": lambda question: "x"}, inputs={"messages": "chat"})
+    with pytest.raises(InputError, match="messages is 'chat' here, question is not named in inputs"):
+        await vote.ainvoke({"question": "Is it?"})
 
 
 def _vote(**options: Any) -> Any:

@@ -288,6 +288,28 @@ def test_a_failure_is_its_words_and_what_was_paid() -> None:
     assert "Cost: $0.5000" in long
 
 
+def test_what_is_missing_several_times_is_named_once() -> None:
+    """The votes on one file have its name; all of them are counted."""
+    names = ["a.py", "b.py", "b.py", "c.py", "d.py"]
+    lines = compact("review", {"missing": names}, run="r").splitlines()
+    start = lines.index("MISSING (5):")
+    assert lines[start + 1 : start + 5] == ['- "b.py" (2 branches)', '- "a.py"', '- "c.py"', "(1 more)"]
+
+
+def test_a_check_says_why_it_flags_and_what_of_it_failed() -> None:
+    """The failure of a part is not the reason for what the other parts have found."""
+    span = {"text": "555-1234", "start": 0, "end": 8}
+    checks = [
+        {"check": "data", "status": "flagged", "spans": [span], "reasons": [], "error": "401"},
+        {"check": "hate", "status": "flagged", "spans": [], "reasons": ["insult"], "error": "402"},
+        {"check": "spam", "status": "not_run", "spans": [], "reasons": [], "error": "403"},
+    ]
+    answer = compact("moderation", {"moderation": {"status": "flagged", "outcomes": checks}}, run="r")
+    assert '- "data": flagged, in "555-1234", not complete: "401"' in answer
+    assert '- "hate": flagged, because "insult", not complete: "402"' in answer
+    assert '- "spam": not run, because "403"' in answer
+
+
 def test_too_few_tokens_are_refused() -> None:
     """An answer has words of its own, which take some."""
     with pytest.raises(UsageError, match="expected an integer of at least 200"):

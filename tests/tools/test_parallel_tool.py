@@ -24,7 +24,7 @@ from langgraph_parallel import (
     details_tool,
     parallel_tool,
 )
-from langgraph_parallel.errors import ModelError, PromptError, UnknownPrice, UsageError
+from langgraph_parallel.errors import InputError, ModelError, PromptError, UnknownPrice, UsageError
 from langgraph_parallel.runtime.tokens import estimate_tokens
 from tests.support.calling_agent import script
 from tests.support.server import ModelServer, Reply
@@ -539,6 +539,24 @@ async def test_a_worker_that_escalates_asks_a_person_in_a_plan(server: ModelServ
     decision = {"type": "edit", "edited_action": {"name": "decide_vote", "args": {"choice": "yes"}}}
     out = await agent.ainvoke(Command(resume={"decisions": [decision]}), CONFIG)
     assert '- "a": "yes (1/2' in told(out)[0]
+
+
+async def test_an_answer_that_a_worker_cannot_use_can_be_given_again(server: ModelServer) -> None:
+    """It is an error that says what is possible; the plan is not lost, and its sections still wait."""
+    config = {"action_name": "delete", "allowed_decisions": ["approve", "reject"]}
+    request = {"action_requests": [{"name": "delete", "args": {}}], "review_configs": [config]}
+    made = parallel_tool({"writer": lambda work: str(interrupt(request)["decisions"][0]["type"])})
+    agent = agent_of(server, [made], plan_of(section("a"), section("b")), InMemorySaver())
+    asked = (await agent.ainvoke(GO, CONFIG))["__interrupt__"]
+
+    def answers(kind: str) -> Command[Any]:
+        return Command(resume={one.id: {"decisions": [{"type": kind}]} for one in asked})
+
+    with pytest.raises(InputError, match=r"delete.*approve or reject.*can be given again"):
+        await agent.ainvoke(answers("perhaps"), CONFIG)
+    assert (await agent.aget_state(CONFIG)).interrupts == tuple(asked)
+    (answer,) = told(await agent.ainvoke(answers("approve"), CONFIG))
+    assert '- "a": "approve"\n- "b": "approve"' in answer
 
 
 async def test_an_agent_that_is_cancelled_at_random_moments_repeats_nothing(server: ModelServer) -> None:

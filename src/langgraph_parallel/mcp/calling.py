@@ -22,7 +22,7 @@ from langgraph_parallel.mcp.reading import OpenReader
 from langgraph_parallel.mcp.results import shared_fields
 from langgraph_parallel.mcp.runs import SCHEME, KeptRun, Runs
 from langgraph_parallel.mcp.tools import Offered
-from langgraph_parallel.report.run import cause_lines, run_markdown
+from langgraph_parallel.report.run import cause_lines, result_status, run_markdown
 
 T = TypeVar("T")
 _CLEANUP = 5.0
@@ -118,12 +118,14 @@ def answer(
     record, report = output.get(work.key), output["run_report"]
     if record is None:
         raise UsageError(f"there is no {work.key}: {'; '.join(cause_lines(report))}")
-    result = work.result(record, shared_fields(run, report, work.problems))
+    status = result_status(output)
+    result = work.result(record, {**shared_fields(run, report, work.problems), "status": status})
     whole = f"{work.markdown(output, None)}\n{run_markdown(report)}"
     runs.keep(run, KeptRun(offered.name, whole, record.model_dump_json(indent=2)))
     head = ""
-    if report.status == "failed":
-        head = f"no model answered: {'; '.join(cause_lines(report))}\n\n"
+    if status == "failed":
+        why = "no model answered" if report.status == "failed" else "there is no result"
+        head = f"{why}: {'; '.join(cause_lines(report))}\n\n"
     text = bounded_report(
         lambda lines: head + work.markdown(output, lines) + _problems(result.problems), f"{SCHEME}{run}"
     )
@@ -133,7 +135,7 @@ def answer(
     return types.CallToolResult(
         content=content,
         structured_content=bounded(result, whole=offered.whole),
-        is_error=report.status == "failed",
+        is_error=status == "failed",
     )
 
 

@@ -4,9 +4,10 @@
 order, they are the record of a run: they say what each branch did, waited for, called, and paid.
 """
 
+from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, TypeAdapter
+from pydantic import Field, TypeAdapter, ValidationError
 
 from langgraph_parallel.records.branch_events import Called, Calling, Ended, Started, Waiting, WaitsOn
 from langgraph_parallel.records.event_base import VERSION, Cost, EventBase, Interrupt, PlannedSection
@@ -89,6 +90,16 @@ RUN_EVENT: TypeAdapter[RunEvent] = TypeAdapter(RunEvent)
 """Reads an event of `stream_mode="custom"`."""
 
 
+def read_event(data: Any) -> RunEvent | None:
+    """Return what was written to `stream_mode="custom"` as a record; None if it is of other code."""
+    if not isinstance(data, Mapping) or data.get("v") != VERSION or "graph_run" not in data:
+        return None
+    try:
+        return RUN_EVENT.validate_python(data)
+    except ValidationError:  # it only looks like one
+        return None
+
+
 def events_schema() -> dict[str, Any]:
     """Return the JSON schema of an event of `stream_mode="custom"`."""
     schema = RUN_EVENT.json_schema()
@@ -123,4 +134,5 @@ __all__ = [
     "WaitsOn",
     "Withheld",
     "events_schema",
+    "read_event",
 ]

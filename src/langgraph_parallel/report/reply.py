@@ -13,7 +13,7 @@ from langgraph_parallel.report.markdown import (
     join_blocks,
     names_line,
 )
-from langgraph_parallel.report.run import cause_lines
+from langgraph_parallel.report.run import cause_lines, result_status
 from langgraph_parallel.report.voting import verdict_markdown
 from langgraph_parallel.report.wording import count
 
@@ -37,7 +37,7 @@ def reply_markdown(kind: str, output: Mapping[str, Any], unread: Sequence[str]) 
     content = _WRITERS[kind](output).strip("\n")
     return join_blocks(
         [
-            *_failure_blocks(output["run_report"], has_content=bool(content)),
+            *_failure_blocks(output, has_content=bool(content)),
             content,
             names_line("Missing", output["missing"]) if kind in _NAMING_MISSING else "",
             names_line("Not read", unread),
@@ -45,9 +45,10 @@ def reply_markdown(kind: str, output: Mapping[str, Any], unread: Sequence[str]) 
     ).strip("\n")
 
 
-def _failure_blocks(report: RunReport, *, has_content: bool) -> Iterator[str]:
+def _failure_blocks(output: Mapping[str, Any], *, has_content: bool) -> Iterator[str]:
     """Yield that a run has failed, or has no result, and the causes."""
-    if report.status == "failed":
+    report: RunReport = output["run_report"]
+    if result_status(output) == "failed":
         yield "**This failed.**" if has_content else "**This failed: there is no answer.**"
     elif not has_content:
         yield f"**There is no answer.** {escape(report.completion_reason)}".rstrip()

@@ -1,8 +1,8 @@
 """The measurements of a run, as text."""
 
 import re
-from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Literal
 
 from langgraph_parallel.records import RunReport
 from langgraph_parallel.report.markdown import bullets, escape_text, join_blocks
@@ -15,6 +15,21 @@ _NAMED = 3
 """Failed branches that are named for one cause."""
 _CLASS = re.compile(r"(^|: )(?:[A-Z][a-z0-9]*){2,}: (?=\S+ )")
 """The class of an error before a sentence; before one word, such as a missing key, it is all that helps."""
+
+
+def result_status(output: Mapping[str, Any]) -> Literal["ok", "partial", "failed"]:
+    """Return how a run ended for whoever reads its answer: without any result it has failed.
+
+    In the run report a limit of the caller's is no failure, even if it has left nothing; a model or a person
+    who reads an answer would take it for one.
+
+    Args:
+        output: of a graph.
+    """
+    report, verdict = output["run_report"], output.get("verdict")
+    ended = bool(report.branches) and not report.branches.get("ok")
+    decided = verdict is not None and verdict.status == "decided"  # by a person, or a fallback
+    return "failed" if ended and not decided else report.status
 
 
 def run_lines(report: RunReport) -> list[str]:

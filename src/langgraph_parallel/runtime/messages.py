@@ -13,6 +13,7 @@ from typing import Annotated, Any, NotRequired, Required, TypeVar, get_origin
 from uuid import UUID, uuid4, uuid5
 
 from langchain_core.messages import AIMessage, AnyMessage, BaseMessage, HumanMessage, convert_to_messages
+from langchain_core.runnables import RunnableConfig
 from pydantic import Field
 
 from langgraph_parallel.arguments import plain
@@ -35,6 +36,8 @@ _NAMESPACE = UUID("6c1d3a0e-5f0b-4d0a-9c57-3f2f6b6a1c11")
 _NOT_IN_A_NAME = re.compile(r"[^\w-]+", re.ASCII)
 """Providers refuse requests with such names."""
 _LONGEST_NAME = 64
+_GRAPH = "graph"
+"""Key in the metadata of an answer, which says what pattern has given it."""
 _EXPECTED = "expected messages of LangChain, or mappings: {'messages': [{'role': 'user', 'content': '...'}]}"
 
 NodeT = TypeVar("NodeT", bound=Callable[..., Awaitable[dict[str, Any]]])
@@ -80,8 +83,13 @@ class Replying:
             self.write(output, self.spec.unread(asked[-1]) if asked else ()),
             id=state[REPLY],
             name=_NOT_IN_A_NAME.sub("_", self.name)[:_LONGEST_NAME],
-            response_metadata={"graph": self.kind, "status": output["run_report"].status},
+            response_metadata={_GRAPH: self.kind, "status": output["run_report"].status},
         )
+
+
+def is_reply(message: BaseMessage) -> bool:
+    """Return whether a message is the answer of a graph, and not of a model."""
+    return _GRAPH in message.response_metadata
 
 
 def replying(
@@ -139,13 +147,24 @@ def take_messages(
     return kept, {**dict.fromkeys(spec.keys), KEY: read_messages(given[KEY])}
 
 
-def derived(spec: FromMessages | None, state: Mapping[str, Any], name: str = "") -> dict[str, Any]:
+def place_of(name: str, config: RunnableConfig) -> str:
+    """Return where a graph works: two of one name may be nodes side by side, and answer the same message.
+
+    Args:
+        name: of the graph.
+        config: of one of its nodes.
+    """
+    around = str((config.get("configurable") or {}).get("checkpoint_ns") or "").split("|")[:-1]
+    return "/".join([*(part.partition(":")[0] for part in around), name])  # ids of tasks differ in a redrive
+
+
+def derived(spec: FromMessages | None, state: Mapping[str, Any], place: str = "") -> dict[str, Any]:
     """Return the keys that a graph reads from the messages of its state, and the id of its answer.
 
     Args:
         spec: how it reads them; None if it does not.
         state: of the graph, or an input of it.
-        name: of the graph.
+        place: of the graph, for the id of its answer.
 
     Returns:
         Empty if there are no messages. For a run on the graph's own keys only that there is no answer.
@@ -163,7 +182,7 @@ def derived(spec: FromMessages | None, state: Mapping[str, Any], name: str = "")
     asked = [place for place, one in enumerate(messages) if isinstance(one, HumanMessage)]
     if not asked:
         raise InputError("the conversation has no message of the user; " + _EXPECTED)
-    return {**spec.read(messages[: asked[-1] + 1]), REPLY: str(uuid5(_NAMESPACE, f"{name}/{last.id}"))}
+    return {**spec.read(messages[: asked[-1] + 1]), REPLY: str(uuid5(_NAMESPACE, f"{place}/{last.id}"))}
 
 
 def derived_input(spec: FromMessages | None, given: Any) -> Any:

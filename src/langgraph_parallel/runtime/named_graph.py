@@ -21,6 +21,7 @@ from typing_extensions import TypedDict
 from langgraph_parallel.arguments import fields_of
 from langgraph_parallel.errors import InputError
 from langgraph_parallel.runtime.graph import ParallelGraph
+from langgraph_parallel.runtime.messages import KEY
 from langgraph_parallel.runtime.names import Names, check_names
 
 _CHECKPOINTER = "__pregel_checkpointer"
@@ -147,7 +148,15 @@ class NamedGraph(ParallelGraph):
 
     def get_input_jsonschema(self, config: RunnableConfig | None = None) -> dict[str, Any]:
         """Return the JSON schema of the input, by the caller's names."""
-        return _renamed_schema(super().get_input_jsonschema(config), self.names.entering_keys)
+        schema = super().get_input_jsonschema(config)
+        schema = {**schema, "required": [*self._needed, *schema.get("required", ())]}
+        return _renamed_schema(schema, self.names.entering_keys)
+
+    @property
+    def _needed(self) -> Sequence[str]:
+        """The key of which messages could take the place, if none may enter."""
+        spec = self.governing.from_messages
+        return () if spec is None or KEY in self.names.entering_keys or spec.keys[1:] else spec.keys
 
     def get_output_jsonschema(self, config: RunnableConfig | None = None) -> dict[str, Any]:
         """Return the JSON schema of the output, by the caller's names."""

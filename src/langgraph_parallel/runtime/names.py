@@ -92,16 +92,20 @@ class Names:
         return {**renamed, _INTERRUPT: values[_INTERRUPT]} if _INTERRUPT in values else renamed
 
     def explain(self, error: UsageError) -> None:
-        """Add to an error about an input which of the caller's names its keys have."""
+        """Add to an error about an input which of the caller's names its keys have, and which have none."""
         text = str(error)
-        renamed = [
-            (key, name)
+        said = [
+            f"{key} is {name!r} here"
             for key, name in self.entering_keys.items()
             if name != key and re.search(rf"\b{re.escape(key)}\b", text)
         ]
-        if renamed:
-            listed = ", ".join(f"{key} is {name!r} here" for key, name in renamed)
-            error.args = (f"{text} ({listed})", *error.args[1:])
+        said += [
+            f"{key} is not named in inputs"
+            for key in self.own_inputs
+            if key not in self.entering_keys and f"{{{key!r}: " in text
+        ]
+        if said:
+            error.args = (f"{text} ({', '.join(said)})", *error.args[1:])
 
 
 def check_names(

@@ -131,8 +131,9 @@ def _keys_given(given: Any) -> list[str]:
 def _check_names(names: Names, place: _Place) -> None:
     named = {"inputs": names.inputs or {}, "outputs": names.outputs}
     for argument, keys in named.items():
+        sent = _keys_given(place.given) if argument == "inputs" else ()  # by `Send`, whatever the state has
         for key, name in keys.items():
-            if name != key and name not in place.channels:
+            if name != key and name not in place.channels and name not in sent:
                 own = ", ".join(key for key in place.channels if ":" not in key and not key.startswith("__"))
                 raise UsageError(
                     f"{argument} of node {place.node!r} names {name!r} for {key!r}, but the state around it "

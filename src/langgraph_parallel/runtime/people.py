@@ -50,9 +50,10 @@ def pass_on(error: Exception, name: str) -> None:
         first = error.errors(include_url=False)[0]
         place = ".".join(map(str, first["loc"]))
         where = f" at {place}" if place else ""
+        why = "expected a mapping" if first["type"] == "model_type" else first["msg"]
         raise refusal(
             f"an answer to {name}, {show(first['input'])}{where}, does not fit what was asked: "
-            f"{first['msg']}; it was not used, so another one can be given"
+            f"{why.removeprefix('Value error, ')}; it was not used, so another one can be given"
         ) from error
     if is_for_langgraph(error):
         raise error

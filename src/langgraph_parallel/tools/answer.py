@@ -8,12 +8,13 @@ Cost: $0.0021, 5 model calls, 1.4 s.
 Details: run "kZ3...", parts ballots, branches, run_report, verdict. Quoted text is data.
 """
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
 from langgraph_parallel.arguments import at_least, checked
-from langgraph_parallel.records import RunReport
-from langgraph_parallel.report.run import cause_lines
+from langgraph_parallel.records import RunReport, Verdict
+from langgraph_parallel.report.run import cause_lines, result_status
 from langgraph_parallel.report.wording import count
 from langgraph_parallel.runtime.tokens import estimate_tokens
 from langgraph_parallel.tools.quoting import Block, Line, quote, render_blocks, said
@@ -77,13 +78,13 @@ def report_of(output: Mapping[str, Any]) -> RunReport | None:
 
 
 def status_of(output: Mapping[str, Any]) -> Literal["ok", "partial", "failed"]:
-    """Return whether a run has a result: of a budget that ended all branches nothing is left to a model."""
-    report = report_of(output)
+    """Return how a run ended, as `result_status`; records may be dumped."""
+    report, verdict = report_of(output), output.get("verdict")
     if report is None:
         return "ok"
-    ended = bool(report.branches) and not report.branches.get("ok")
-    decided = get(output.get("verdict"), "status") == "decided"  # by a person, or a fallback
-    return "failed" if ended and not decided else report.status
+    if isinstance(verdict, Mapping):
+        verdict = Verdict.model_validate(verdict)
+    return result_status({"run_report": report, "verdict": verdict})
 
 
 def _missing(output: Mapping[str, Any], report: RunReport | None) -> Sequence[Block]:
@@ -91,9 +92,10 @@ def _missing(output: Mapping[str, Any], report: RunReport | None) -> Sequence[Bl
     names = output.get("missing") or []
     all_of = len(output.get("branches") or ())
     title = f"MISSING ({len(names):,} of {all_of:,}):" if all_of else f"MISSING ({len(names):,}):"
-    lines: list[Line] = [["- ", said(name)] for name in names[:3]]
-    if len(names) > len(lines):
-        lines.append([f"({len(names) - len(lines):,} more)"])
+    shown = Counter(map(said, names)).most_common(3)  # the votes on one file have its name
+    lines: list[Line] = [["- ", name, f" ({times:,} branches)" if times > 1 else ""] for name, times in shown]
+    if rest := len(names) - sum(times for _, times in shown):
+        lines.append([f"({rest:,} more)"])
     causes = [["- ", said(line)] for line in cause_lines(report)] if report else []
     blocks = [Block(lines, title, 24, 0.5)] if names else []
     return [*blocks, *([Block(causes, "Causes:", 60)] if causes else [])]

@@ -128,8 +128,10 @@ def _checks(outcomes: Sequence[Any]) -> Block:
         line.append(f": {get(one, 'status').replace('_', ' ')}" + (f", {voters} voters" if voters else ""))
         if spans := get(one, "spans"):
             line += [", in ", said([get(span, "text") for span in spans])]
-        if why := get(one, "error") or get(one, "reasons"):
+        if why := get(one, "reasons"):
             line += [", because ", said(why)]
+        if error := get(one, "error"):  # a part of a check may have failed beside what was found
+            line += [", not complete: " if why or spans else ", because ", said(error)]
         lines.append(line)
     return Block(lines, "Checks:" if lines else "", 80)
 

@@ -4,21 +4,13 @@ import logging
 from collections.abc import Mapping
 from typing import Any
 
+from langgraph.errors import is_invalid_resume
 from pydantic import ValidationError
 
 from langgraph_parallel.errors import FanOutError, ParallelError
 from langgraph_parallel.report.wording import visible
 from langgraph_parallel.runtime.explain import is_bug
 from langgraph_parallel.runtime.redact import in_words, redact
-
-try:
-    from langgraph.errors import is_invalid_resume
-except ImportError:  # LangGraph before 1.2.23
-
-    def is_invalid_resume(error: BaseException) -> bool:
-        """Return False: such errors are not marked yet."""
-        return False
-
 
 __all__ = ["error_words", "is_invalid_resume", "output_of", "say_misfit"]
 

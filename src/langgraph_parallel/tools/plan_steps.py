@@ -22,7 +22,7 @@ from langgraph_parallel.runtime.graph import ParallelGraph
 from langgraph_parallel.runtime.limits import Limits, limits_from_environment
 from langgraph_parallel.runtime.models import ModelLike
 from langgraph_parallel.tools.call import Call
-from langgraph_parallel.tools.failures import error_words
+from langgraph_parallel.tools.failures import error_words, is_invalid_resume
 from langgraph_parallel.tools.plan import Plan
 from langgraph_parallel.tools.plan_approval import ask_person
 from langgraph_parallel.tools.plan_check import check_plan
@@ -153,12 +153,15 @@ class PlanSteps:
         Raises:
             GraphBubbleUp: a person is asked.
             pydantic.ValidationError: the person's answer is not valid.
+            InputError: an answer to a worker is not valid; another one can be given.
         """
         configurable = {**(config.get("configurable") or {}), _CALL: call}
         given = {"plan": plan.model_dump(), "run": call.run}
         try:
             end = await self.graph.ainvoke(given, {**config, "configurable": configurable})
         except ParallelError as error:  # of the estimate: a model has no key, or no price
+            if is_invalid_resume(error):
+                raise
             return {"refused": refused(error_words(error))}
         return cast("PlanState", end)
 

@@ -37,7 +37,7 @@ from langgraph_parallel.reducers.staging import check_plan, start_order, unmet_s
 from langgraph_parallel.runtime.context import Context, as_context
 from langgraph_parallel.runtime.explain import is_bug
 from langgraph_parallel.runtime.governor import governed_recording
-from langgraph_parallel.runtime.messages import derived
+from langgraph_parallel.runtime.messages import derived, place_of
 from langgraph_parallel.runtime.models import require_model
 from langgraph_parallel.runtime.people import is_for_langgraph
 from langgraph_parallel.runtime.prices import check_prices
@@ -55,7 +55,7 @@ def plan_node(flow: Flow) -> Callable[..., Any]:
         """Divide the work into sections, and reset what an earlier run on this thread left."""
         handover, run = get_handover(config), current_run()
         context = as_context(runtime.context, flow.context)
-        read = derived(flow.from_messages, state, flow.name)
+        read = derived(flow.from_messages, state, place_of(flow.name, config))
         given = flow.read_input({**state, **read})
         stamp = {} if run.outer else {KEY: make_stamp(flow.built)}
         if handover and handover.below is not None:

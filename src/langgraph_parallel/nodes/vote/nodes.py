@@ -23,7 +23,7 @@ from langgraph_parallel.records import Branch, Tally, Verdict
 from langgraph_parallel.reducers.completion import check_completion
 from langgraph_parallel.reducers.votes.agreement import too_perfect
 from langgraph_parallel.runtime.context import Context, VotingContext, as_context, current_context
-from langgraph_parallel.runtime.messages import derived
+from langgraph_parallel.runtime.messages import derived, place_of
 from langgraph_parallel.runtime.models import require_model
 from langgraph_parallel.runtime.prices import check_prices
 from langgraph_parallel.runtime.run import Run, current_run
@@ -59,7 +59,7 @@ def open_node(settings: VoteSettings, name: str) -> Callable[..., Any]:
 
     async def open_vote(state: Any, runtime: Runtime[Context], config: RunnableConfig) -> dict[str, Any]:
         """List the voters, choose the first wave, and reset what an earlier run on this thread left."""
-        read = derived(settings.from_messages, state, name)
+        read = derived(settings.from_messages, state, place_of(name, config))
         question = {"question": state.get("question"), **read}["question"]
         require_question({"question": question})
         run, context = current_run(), as_context(runtime.context, VotingContext)
