@@ -1,6 +1,8 @@
 """Ask, at servers that are not OpenAI's: what they refuse, what they put into a 200, and what they cut."""
 
+import asyncio
 import json
+from collections.abc import Callable
 from typing import Any, Literal
 
 import pytest
@@ -19,7 +21,7 @@ from langgraph_parallel.errors import (
 from langgraph_parallel.runtime.explain import kind_of
 from langgraph_parallel.runtime.recording import recording
 from langgraph_parallel.runtime.redact import describe
-from tests.support.server import ModelServer, Reply, Request
+from tests.support.server import Gate, ModelServer, Reply, Request
 
 QUICK = Limits(backoff=0.001, attempts=3, patience=5)
 
@@ -139,6 +141,51 @@ async def test_a_server_that_takes_any_json_object_is_asked_for_one(model: str, 
     assert (out["verdict"].cast, out["verdict"].failed) == (2, 0)
     (remark,) = out["run_report"].remarks
     assert remark.startswith(f"test-model at {server.url}/: answers are asked for as any JSON object")
+
+
+def has_type(name: str) -> Callable[[Request], bool]:
+    """Return a rule for what a second voter is asked in a format."""
+    return lambda r: "voter 2" in r.prompt and r.body.get("response_format", {}).get("type") == name
+
+
+@pytest.mark.parametrize("helps", [True, False])
+async def test_a_guess_is_in_the_report_only_if_it_has_helped(
+    helps: bool, model: str, server: ModelServer
+) -> None:
+    """A voter whose every request is refused says nothing of what others are asked for meanwhile."""
+    server.always(Reply(json={"choice": "yes"}))
+    server.on("voter 2", Reply(json={"choice": "yes"}) if helps else refuses("Bad Request"))
+    guessing, first = Gate(), Gate(opens_at=2)
+    server.on("voter 1", Reply(json={"choice": "yes"}, gate=first))
+    server.on("Meanwhile", CALM)
+    server.on(has_type("json_schema"), refuses("Bad Request"))
+    server.on(has_type("json_object"), Reply(status=400, body={"error": "Bad Request"}, gate=guessing))
+    graph = create_voting(model=model, choices=["yes", "no"], voters=2, stop="all_votes")
+    running = asyncio.create_task(graph.ainvoke({"question": "?"}))
+    await asyncio.to_thread(server.wait, lambda s: any(map(has_type("json_object"), s.requests)))
+    first.open()  # voter 1 is answered while the format is a guess
+    await asyncio.to_thread(server.wait, lambda s: any("voter 1" in r.prompt and r.ended for r in s.requests))
+    another = await mood(model).ainvoke("Meanwhile")
+    assert another.mood
+    guessing.open()
+    out = await running
+    assert (out["verdict"].cast, out["verdict"].failed) == ((2, 0) if helps else (1, 1))
+    remarks = out["run_report"].remarks
+    assert [remark.partition(": ")[2] for remark in remarks] == (
+        ["answers are asked for in JSON by the prompt alone"] if helps else []
+    )
+
+
+async def test_a_guess_that_has_helped_outlives_a_wrong_request(model: str, server: ModelServer) -> None:
+    """What is refused later, without a format, does not take it back."""
+    server.always(CALM)
+    server.on(has_format, refuses("Bad Request"))
+    assert await mood(model).ainvoke("x") == Mood(mood="calm")
+    server.on("broken", refuses("Bad Request"))
+    with pytest.raises(Exception, match="Bad Request"):
+        await mood(model).ainvoke("broken")
+    assert await mood(model).ainvoke("y") == Mood(mood="calm")
+    assert len(server.requests) == 5
 
 
 PARAMETERS = [

@@ -173,3 +173,4 @@ def test_types_are_shown_without_modules() -> None:
         type_text(Annotated[list[Finding] | dict[str, Any] | None, "x"])
         == "list[Finding] | dict[str, Any] | None"
     )
+    assert type_text(Annotated[list[AnyMessage], "x"]) == "list[AnyMessage]"

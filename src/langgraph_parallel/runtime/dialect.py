@@ -51,16 +51,17 @@ class Dialect:
         """Estimated tokens of a prompt that were too many for the model; None if none were."""
         self._may_guess = True
         """Whether a refusal that names no parameter may mean the format of the answer."""
-        self._has_guessed = False
-        """Whether the format was lowered by such a guess, and not yet confirmed."""
+        self._refused_questions: set[int] = set()
+        """Questions whose refusal has lowered the format by such a guess, until one of them is answered."""
 
-    def learn(self, failure: Failure, sent: Collection[str], version: int) -> bool:
+    def learn(self, failure: Failure, sent: Collection[str], version: int, question: int = 0) -> bool:
         """Learn from a refused request; return whether it is worth asking again.
 
         Args:
             failure: what the endpoint said.
             sent: parameters of the request that it may have refused.
             version: of the dialect that the request was made in.
+            question: a hash of what was asked, by which `confirm` knows it again.
         """
         if failure.kind not in {"option", "request", "address", "server"} or failure.status not in REFUSALS:
             return False
@@ -69,16 +70,34 @@ class Dialect:
             return False
         with self._lock:
             if version < self.version:
+                if self._refused_questions and not named:
+                    self._refused_questions.add(question)
                 return True  # a request at the same time has learned it
             if named or (self._may_guess and FORMAT in sent):
-                self._has_guessed = self._has_guessed or not named
+                if not named:
+                    self._refused_questions.add(question)
                 self._drop(named or FORMAT, failure)
                 self.version += 1
                 return True
-            if self._has_guessed:  # it was not the format: take that back, and guess no more
-                self.format, self._has_guessed, self._may_guess = "json_schema", False, False
+            if question in self._refused_questions:  # it was not the format: take that back, guess no more
+                self.format, self._may_guess = "json_schema", False
+                self._refused_questions.clear()
                 self.version += 1
             return False
+
+    @property
+    def is_guessing(self) -> bool:
+        """Whether the format was lowered by a guess that no answer has confirmed yet."""
+        return bool(self._refused_questions)
+
+    def confirm(self, question: int) -> None:
+        """Confirm the guess if a question that was refused has an answer now.
+
+        An answer to another question says nothing: it might have been given to a schema as well.
+        """
+        with self._lock:
+            if question in self._refused_questions:
+                self._refused_questions.clear()
 
     def note_thinking(self) -> None:
         """Note that the model thinks: a ceiling of tokens would cut it off."""
@@ -93,14 +112,15 @@ class Dialect:
             self.context = tokens if self.context is None else min(self.context, tokens)
 
     def remarks(self) -> list[str]:
-        """Return what the endpoint does not take, for the report."""
+        """Return what the endpoint does not take, for the report; guesses only once they are confirmed."""
         asked: Mapping[Format, str] = {
             "json_schema": "",
             "json_object": "answers are asked for as any JSON object, without a schema",
             "text": "answers are asked for in JSON by the prompt alone",
         }
         lines = [f"{name} is not sent" for name in self.dropped if name not in CEILINGS]
-        return [*filter(None, [asked[self.format]]), *lines]
+        formats = [] if self.is_guessing else [asked[self.format]]
+        return [*filter(None, formats), *lines]
 
     def _named(self, failure: Failure, sent: Collection[str]) -> str:
         """Return the parameter that a refusal names; empty if it names none that was sent."""

@@ -41,7 +41,6 @@ _MAY_THINK = ("deepseek", "magistral", "qwq", "r1", "reason", "think")
 _OPTIONAL = ("temperature", "top_p", "seed", "stop", "frequency_penalty", "presence_penalty")
 """Parameters without which an answer is still one to the same question."""
 
-
 _WINDOWS = tuple(2**power for power in range(10, 18))
 """Usual sizes of the context of local servers, in tokens."""
 _NEARLY_FULL = 8
@@ -112,11 +111,13 @@ class BoundModel:
             failure = classify(error)
             if failure.kind == "context":
                 self.dialect.note_overflow(count_tokens(messages))
-            if self.dialect.learn(failure, form.sent, form.version):
+            if self.dialect.learn(failure, form.sent, form.version, _question(messages)):
                 raise AskAgain(str(error)) from error
             if failure.kind == "filter" and failure.status is None:
                 raise FilteredAnswer(f"the provider's content filter withheld the answer: {error}") from error
             raise
+        if self.dialect.is_guessing:
+            self.dialect.confirm(_question(messages))
         self._check_prompt(messages, message)
         return self._noted(message, form)
 
@@ -288,6 +289,10 @@ def _without(model: BaseChatModel, dropped: Mapping[str, str]) -> BaseChatModel:
     """Return a model that does not send some parameters."""
     fields = {name: None for name in dropped if getattr(model, name, None) is not None}
     return model.model_copy(update=fields) if fields else model
+
+
+def _question(messages: Sequence[BaseMessage]) -> int:
+    return hash(tuple(message.text for message in messages))
 
 
 def _counts_reasoning(message: AIMessage) -> bool:

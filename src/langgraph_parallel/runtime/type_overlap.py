@@ -11,6 +11,7 @@ from inspect import formatannotation
 from types import NoneType, UnionType
 from typing import Annotated, Any, Literal, NewType, NotRequired, Required, Union, get_args, get_origin
 
+from langchain_core.messages import AnyMessage
 from pydantic import BaseModel
 from typing_extensions import ReadOnly, is_typeddict
 
@@ -29,7 +30,9 @@ def may_overlap(one: Any, other: Any) -> bool:
 
 def type_text(annotation: Any) -> str:
     """Return a type as a reader writes it, without its modules."""
-    return _MODULES.sub("", formatannotation(_unwrapped(annotation)))
+    # The name of this alias is not in it, but the address of a function is.
+    text = formatannotation(_unwrapped(annotation)).replace(repr(AnyMessage), "AnyMessage")
+    return _MODULES.sub("", text)
 
 
 def _unwrapped(annotation: Any) -> Any:

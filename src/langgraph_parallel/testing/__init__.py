@@ -11,6 +11,7 @@ In a `conftest.py`, `pytest_plugins = ["langgraph_parallel.testing.fixtures"]` g
 
 from langgraph_parallel.testing.fake import FakeModel
 from langgraph_parallel.testing.replies import Gate, Reply, Request
+from langgraph_parallel.testing.scripted import Answer
 from langgraph_parallel.testing.server import ModelServer
 
-__all__ = ["FakeModel", "Gate", "ModelServer", "Reply", "Request"]
+__all__ = ["Answer", "FakeModel", "Gate", "ModelServer", "Reply", "Request"]

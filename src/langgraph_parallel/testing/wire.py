@@ -1,6 +1,8 @@
 """Answers in the wire format of OpenAI's chat completions."""
 
 import json
+from collections.abc import Collection, Iterator
+from itertools import count
 from typing import Any
 
 from langgraph_parallel.testing.replies import Reply
@@ -14,7 +16,7 @@ def completion(body: dict[str, Any], reply: Reply) -> dict[str, Any]:
         function = tools[0]["function"]
         arguments = reply.json if reply.json is not None else smallest(function["parameters"])
         call = {"name": function["name"], "arguments": json.dumps(arguments)}
-        message["tool_calls"] = [{"id": "call_1", "type": "function", "function": call}]
+        message["tool_calls"] = [{"id": _new_id(body), "type": "function", "function": call}]
     elif reply.refusal is None:
         message["content"] = _text(body, reply)
     if reply.reasoning:
@@ -32,6 +34,17 @@ def completion(body: dict[str, Any], reply: Reply) -> dict[str, Any]:
         "choices": [{"index": 0, "message": message, "finish_reason": reply.finish}],
         "usage": usage,
     }
+
+
+def _new_id(body: dict[str, Any]) -> str:
+    """Return an id for a tool call that the conversation in a request does not have yet."""
+    calls = (call for message in body.get("messages") or () for call in message.get("tool_calls") or ())
+    return next(free_ids({call.get("id") for call in calls}))
+
+
+def free_ids(taken: Collection[str | None]) -> Iterator[str]:
+    """Yield ids of tool calls that a conversation does not have yet."""
+    return (id for number in count(1) if (id := f"call_{number}") not in taken)
 
 
 def _text(body: dict[str, Any], reply: Reply) -> str:

@@ -117,7 +117,8 @@ class Shelf(NamedTuple):
         is_id = bool(run) and "." not in run  # a store refuses other labels
         index = (yield [GetOp(place, _INDEX)])[0] if is_id else None
         if index is None:
-            raise InputError(f"there is no run {quote(run, 40)} here; {(yield from self._known(run))}")
+            known = yield from self._known(run)
+            raise InputError(f"there is no run {quote(run, 40)} in this conversation; {known}")
         sizes = index.value["parts"]
         if not part:
             lines = [
@@ -139,7 +140,7 @@ class Shelf(NamedTuple):
     def _known(self, asked: str) -> Steps:
         """Say which runs there are, if all of them are of this conversation."""
         if not self.is_one_conversation:
-            return "the result of a tool says its run id"
+            return "it has no thread_id, and so sees no run of a thread; the result of a tool says its run id"
         condition = MatchCondition("prefix", self.namespace)
         found = (yield [ListNamespacesOp((condition,), len(self.namespace) + 1, _LISTED)])[0]
         # Without the one that was asked for: some stores list a namespace once it was looked into.
