@@ -143,7 +143,7 @@ def test_a_plan_is_run_or_refused_in_one_line(plan: dict[str, Any]) -> None:
     call = {"type": "tool_call", "id": "1", "name": TOOL.name, "args": plan}
     message = asyncio.run(TOOL.ainvoke(call))
     assert estimate_tokens(message.content) <= 500
-    if not message.content.startswith("parallel_plan: "):
+    if not message.content.startswith("run_in_parallel (parallel_plan): "):
         assert message.status == "error"
         assert message.content.startswith("The plan was not run: "), message.content
         check_message(message.content)

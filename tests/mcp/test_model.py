@@ -50,7 +50,7 @@ def call(model_server: ModelServer, root: Path, answers: list[types.ElicitResult
 
 
 def test_a_vote_is_decided_with_progress(call: Caller, model_server: ModelServer) -> None:
-    """The verdict has its counts; progress grows with each voter, and ends below 1."""
+    """The verdict has its counts; progress grows with each voter, and ends at 1."""
     assert call.client.session.protocol_version == "2026-07-28"
     model_server.on("Is it warm?", Reply(json={"choice": "yes"}))
     steps: list[Progress] = []
@@ -61,8 +61,9 @@ def test_a_vote_is_decided_with_progress(call: Caller, model_server: ModelServer
     assert data["calls"] == 3
     done = [step[0] for step in steps]
     assert done == sorted(set(done))
-    assert len(done) == 4
-    assert done[-1] < 1
+    assert len(done) == 5
+    assert done[-2] < 1
+    assert steps[-1] == (1.0, 1.0, "vote: done")
 
 
 def test_a_cancelled_call_closes_its_connections(call: Caller, model_server: ModelServer) -> None:

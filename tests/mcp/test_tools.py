@@ -1,6 +1,7 @@
 """The tools without a model, for a client of the handshake era: six tools, roots, resources, errors."""
 
 import json
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -106,9 +107,18 @@ def test_each_tool_works_without_a_model(
     done = [step[0] for step in steps]
     assert len(done) > 1
     assert done == sorted(set(done))
-    assert all(step[0] < 1 == step[1] for step in steps)
+    assert all(step[0] < 1 == step[1] for step in steps[:-1])
+    assert steps[-1] == (1, 1, f"{tool}: done")
     assert all("done" in str(step[2]) for step in steps[1:])
-    assert call(call.client.read_resource, link.uri).contents[0].text
+    whole, record = (
+        call(call.client.read_resource, uri).contents[0].text for uri in (link.uri, f"{link.uri}/json")
+    )
+    for shown_text in (text.text, json.dumps(data), whole, record):  # a client has no Python, and no shell
+        assert not re.search(
+            r"create_\w+\(|model=|in Python|command line|--offline\b(?!, or set)", shown_text
+        )
+    if tool == "review":
+        assert all("env in the configuration" in one for one in (text.text, data["notice"], whole, record))
 
 
 def test_the_settings_of_the_project_hold(call: Caller) -> None:

@@ -3,9 +3,11 @@
 from typing import Any
 
 import pytest
+from markdown_it import MarkdownIt
 
 from langgraph_parallel.records import Call, Idea, RunReport, Support, Usage
 from langgraph_parallel.report.reply import reply_markdown
+from langgraph_parallel.report.wording import visible
 
 NO_USAGE = Usage()
 
@@ -50,14 +52,14 @@ def test_an_answer_of_a_model_is_whole_and_as_it_is() -> None:
     text = "**Bold**\n\n" + "word " * 10_000
     assert reply_markdown("guarded", {"answer": text, "released": True, "run_report": report()}, []) == text
     said = reply_markdown("best_of", {"best": {"a": "ü"}, "missing": ["b"], "run_report": report()}, ["x"])
-    assert said == '```\n{\n  "a": "ü"\n}\n```\n\nMissing: b.\n\nNot read: x.'
+    assert said == '```\n{\n  "a": "ü"\n}\n```\n\nMissing: `b`.\n\nNot read: x.'
 
 
 def test_ideas_are_numbered_and_escaped() -> None:
     """The first thirty are shown."""
     given = {"ideas": [idea(i) for i in range(40)], "missing": [], "run_report": report()}
     lines = reply_markdown("brainstorm", given, []).split("\n")
-    assert lines[0] == r"1. **\*T0\***: Do it (ann; chosen by 1/2)"
+    assert lines[0] == r"1. **\*T0\***: Do it (`ann`; chosen by 1/2)"
     assert lines[29].startswith("30. ")
     assert lines[-1].startswith("10 more ideas.")
 
@@ -81,3 +83,24 @@ def test_what_failed_comes_first(kind: str, output: dict[str, Any], status: str,
     assert said[1].count("\n- ") == 5
     assert said[1].endswith("- 2 more causes")
     assert "@host" not in said[1]
+
+
+@pytest.mark.parametrize(
+    "name", ["vote[voting#1]", "a`b``@ann", "`", "@ann/#12", "</li>\n<img src=x>", "\x1b[2J"]
+)
+def test_names_of_branches_are_code(name: str) -> None:
+    """They are readable where Markdown is not rendered, and nothing in them is active where it is."""
+    run = RunReport.model_validate({**report("partial").model_dump(), "failures": {name: "*gone*", "x": "y"}})
+    output = {"best": "A", "missing": [name], "run_report": run}
+    said = reply_markdown("best_of", output, [])
+    shown = " ".join(visible(name).split())
+    spans = [
+        child.content
+        for token in MarkdownIt("commonmark").parse(said)
+        for child in token.children or ()
+        if child.type == "code_inline"
+    ]
+    assert spans == [shown, "x", shown]
+    assert {t.type for t in MarkdownIt("commonmark").parse(said)}.isdisjoint({"html_block", "heading_open"})
+    if "`" not in name and name == shown:
+        assert f"- `{name}`: " in said

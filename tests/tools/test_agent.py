@@ -113,7 +113,7 @@ async def _again(agent: Any, sync: bool) -> list[ToolMessage]:
         ({"qestion": "?"}, "there is no argument 'qestion'. Call again with question (required)."),
         ({}, "question: field required. Call again with question (required)."),
         ({"question": 7}, "question: input should be a valid string."),
-        ({"question": ""}, "voting: FAILED: "),
+        ({"question": ""}, "panel (voting): FAILED: "),
         ({"question": "x", "messages": []}, "there is no argument 'messages'"),
     ],
 )
@@ -144,8 +144,12 @@ def _broken(content: Any) -> Any:
             {"question": "?"},
             "the budget of 0 calls is spent",
         ),
-        (lambda model: panel(model, completion="min_success(3)"), {"question": "fail"}, "voting: FAILED: "),
-        (lambda model: panel(model, limits={"attempts": 1}), {"question": "fail"}, "voting: FAILED"),
+        (
+            lambda model: panel(model, completion="min_success(3)"),
+            {"question": "fail"},
+            "panel (voting): FAILED: ",
+        ),
+        (lambda model: panel(model, limits={"attempts": 1}), {"question": "fail"}, "panel (voting): FAILED"),
         (
             lambda model: create_sectioning(planner=_broken, worker=lambda section: 1),
             {"content": "x"},

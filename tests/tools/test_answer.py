@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from langgraph_parallel import (
+    as_tool,
     create_briefing,
     create_feedback,
     create_moderation,
@@ -16,6 +17,7 @@ from langgraph_parallel import (
     create_scatter_gather,
     create_sectioning,
     create_voting,
+    details_tool,
     split,
 )
 from langgraph_parallel.errors import UsageError
@@ -268,7 +270,7 @@ async def test_an_undecided_vote_is_not_a_verdict() -> None:
     graph = create_voting(voters=voters, choices=["red", "blue"], rule="unanimous", stop="all_votes")
     answer = compact("voting", await graph.ainvoke({"question": "Which?"}), run="r")
     assert "NOT DECIDED (" in answer
-    assert '- "red": 1 votes' in answer or '- "blue": 1 votes' in answer
+    assert '- "red": 1 vote\n' in answer
 
 
 def test_a_pattern_of_someone_else_shows_every_key_in_short() -> None:
@@ -333,3 +335,64 @@ def test_blocks_share_the_room_and_count_what_is_left_out() -> None:
     second = shown.index("Second:")
     assert shown[second - 1] == f"({100 - (second - 2)} more)"
     assert shown[-1].endswith("more)")
+
+
+def _one(question: str) -> str:
+    """Answer as the only voter does."""
+    return "red"
+
+
+@pytest.mark.parametrize(
+    ("graph_name", "tool_name", "head"),
+    [
+        ("legal", None, "legal (voting): ok"),
+        (None, "ask_panel", "ask_panel (voting): ok"),
+        ("legal", "ask_panel", "ask_panel (voting): ok"),
+        (None, None, "voting: ok"),
+    ],
+)
+def test_an_answer_begins_with_the_name_of_the_tool(
+    graph_name: str | None, tool_name: str | None, head: str
+) -> None:
+    """The model knows it by this name, and by no other; one voter is no voters."""
+    options: Any = {} if graph_name is None else {"name": graph_name}
+    tool = as_tool(create_voting(voters={"ann": _one}, choices=["red"], **options), name=tool_name)
+    assert tool.invoke({"question": "Which?"}).split("\n")[:2] == [
+        head,
+        'Verdict: "red", 1/1 voter for it; decided by the rule majority.',
+    ]
+
+
+def test_details_have_the_names_of_the_caller() -> None:
+    """As the graph's face has; keys without a name of the caller's keep theirs, if no name is in the way."""
+    outputs = {"verdict": "decision", "ballots": "branches"}
+    tool = as_tool(create_voting(voters={"ann": _one}, choices=["red"], outputs=outputs))
+    answer = tool.invoke({"question": "Which?"})
+    parts = answer.split("parts ")[1].split(".")[0].split(", ")
+    assert {"decision", "branches"} < {*parts}
+    assert {"verdict", "ballots"}.isdisjoint(parts)
+    run = answer.split('run "')[1].split('"')[0]
+    read = details_tool()
+    listed = read.invoke({"run": run})
+    assert all(f'"{part}": ' in listed for part in parts)
+    assert read.invoke({"run": run, "part": "decision/choice"}).endswith("| red")
+    assert '"ann"' in read.invoke({"run": run, "part": "branches"})
+    assert 'there is no part "verdict"; the parts are ' in read.invoke({"run": run, "part": "verdict"})
+
+
+@pytest.mark.parametrize(
+    ("kind", "output", "words"),
+    [
+        ("review", {"findings": [finding(1, "low", 1, "")]}, "1 finding: "),
+        ("review", {"findings": [finding(1, "low", 1, ""), finding(2, "high", 3, "")]}, "2 findings: "),
+        ("feedback", {"feedback": {"rows": [{}]}}, "1 text."),
+        ("brainstorm", {"ideas": [{"title": "t", "text": "x", "by": ["a"]}]}, "1 idea, the best first:"),
+        ("brainstorm", {"ideas": [{"title": "t", "text": "x", "by": ["a"]}]}, "(1 proposer)"),
+        ("best_of", {"best": "x", "drafts": [{"id": "a", "score": 1, "judged": 1}]}, "judged 1 time\n"),
+        ("labeling", {"counts": {"a": 1}, "labels": [{"contested": True}]}, "1 item labelled:"),
+        ("debate", {"verdict": {"support": {"k": 0, "n": 0}}, "transcript": [{"round": 1}]}, "1 round of"),
+    ],
+)
+def test_one_of_a_thing_is_in_the_singular(kind: str, output: dict[str, Any], words: str) -> None:
+    """Of every pattern that counts something."""
+    assert words in compact(kind, output, run="r") + "\n"

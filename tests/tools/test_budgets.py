@@ -99,7 +99,7 @@ async def test_all_calls_of_a_conversation_share_a_budget(server: ModelServer, m
     (spent,) = await caller.call()
     assert spent.status == "error"
     told = "the budget of 5 calls is spent: it is for all calls of this conversation; go on without it"
-    assert spent.text == f"voting: not run, {told}"
+    assert spent.text == f"panel (voting): not run, {told}"
     assert len(server.requests) == 5
     (other,) = await caller.call(config=thread("2"))
     assert other.artifact["calls"] == 3
@@ -244,7 +244,11 @@ async def test_a_tool_inside_of_a_tool_is_charged_once(server: ModelServer, mode
             "conversation_limits has deadline; expected some of budget_calls",
         ),
         ({}, "conversation_limits sets nothing"),
-        ({"budget": 3}, "conversation_limits has the unknown key 'budget'"),
+        (
+            {"budget_call": 3},
+            "conversation_limits has the unknown key 'budget_call'; "
+            "known keys: budget_calls, budget_tokens, budget_usd",
+        ),
         (3, "conversation_limits is 3"),
     ],
 )
@@ -252,7 +256,8 @@ def test_limits_of_a_conversation_are_budgets(model: str, limits: Any, words: st
     """Anything else bounds a call, and is refused where it would do nothing."""
     with pytest.raises(UsageError) as raised:
         as_tool(panel(model), conversation_limits=limits)
-    assert words in str(raised.value)
+    assert str(raised.value).startswith(words)
+    assert ("deadline" in str(raised.value)) is (isinstance(limits, dict) and "deadline" in limits)
 
 
 def test_a_budget_in_dollars_needs_prices(model: str) -> None:

@@ -31,6 +31,15 @@ def data_of(page: str) -> str:
     return "".join(line[2:] for line in lines)
 
 
+def pages_of(lines: list[str], tokens: int) -> list[str]:
+    """Return all pages of lines."""
+    pages = [piece("run r, part x", lines, 1, tokens)]
+    while "go on with page" in pages[-1].split("\n")[0]:
+        pages.append(piece("run r, part x", lines, len(pages) + 1, tokens))
+    assert all(estimate_tokens(page) <= tokens for page in pages)
+    return pages
+
+
 OUTPUT: dict[str, Any] = {
     "findings": [
         {"id": "f1", "message": "one"},
@@ -74,20 +83,47 @@ def test_parts_are_listed_and_read_by_name(store: Any) -> None:
 def test_the_pages_of_a_part_are_the_whole_part(value: Any, tokens: int) -> None:
     """Nothing is lost between pages, no page is too long, and each says how to go on."""
     lines = find_part(value, "", "x")
-    pages, number = list[str](), 1
-    while True:
-        page = piece("run r, part x", lines, number, tokens)
-        assert estimate_tokens(page) <= tokens
-        pages.append(page)
-        if "go on with page" not in page:
-            break
-        number += 1
+    pages = pages_of(lines, tokens)
+    number = len(pages)
     whole = "".join(map(data_of, pages))
     assert whole == "".join(map(visible, lines))
     if isinstance(value, list | dict) and value:
         assert len(lines) == len(value)
     with pytest.raises(InputError, match=f"the last one is {len(pages)}"):
         piece("run r, part x", lines, number + 1, tokens)
+
+
+@given(
+    st.lists(
+        st.one_of(
+            st.text(max_size=30),
+            st.builds(lambda char, size: char * size, st.sampled_from("aé投👩\x1b"), st.integers(100, 2500)),
+        ),
+        min_size=1,
+        max_size=12,
+    ),
+    st.integers(300, 1000),
+)
+def test_every_page_but_the_last_is_at_least_half_full(lines: list[str], tokens: int) -> None:
+    """Short lines before a long one do not have a page to themselves; nothing is lost, the order is kept."""
+    pages = pages_of(lines, tokens)
+    room = tokens - 140  # the head
+    for page in pages:
+        head, data = page.split("\n", 1)
+        used = sum(estimate_tokens(line) + 1 for line in data.split("\n"))
+        assert used <= room
+        assert 2 * used >= room or "go on with page" not in head
+    assert "".join(map(data_of, pages)) == "".join(map(visible, lines))
+
+
+def test_a_line_that_fits_into_a_page_is_not_cut_if_the_page_before_it_is_half_full() -> None:
+    """It goes onto the next page as a whole."""
+    whole = [page.split("\n")[1:] for page in pages_of(["a" * 900, "b" * 1200], 700)]
+    assert whole == [["| " + "a" * 900], ["| " + "b" * 1200]]
+    first, second = (page.split("\n")[1:] for page in pages_of(["a" * 600, "b" * 1200], 700))
+    assert first[0] == "| " + "a" * 600
+    assert first[1].startswith("| bbb")  # the page was less than half full
+    assert second == ["| " + "b" * (1200 - len(first[1]) + 2)]
 
 
 def test_long_lines_go_on_over_pages_at_whole_characters() -> None:

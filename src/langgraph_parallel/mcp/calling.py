@@ -17,12 +17,13 @@ from langgraph_parallel.errors import UsageError
 from langgraph_parallel.mcp.bounds import bounded, bounded_report
 from langgraph_parallel.mcp.daemon import in_thread
 from langgraph_parallel.mcp.events import Progress
-from langgraph_parallel.mcp.patterns import Settings, Work
+from langgraph_parallel.mcp.patterns import MODEL_HINT, Settings, Work
 from langgraph_parallel.mcp.reading import OpenReader
 from langgraph_parallel.mcp.results import shared_fields
 from langgraph_parallel.mcp.runs import SCHEME, KeptRun, Runs
 from langgraph_parallel.mcp.tools import Offered
 from langgraph_parallel.report.run import cause_lines, result_status, run_markdown
+from langgraph_parallel.runtime.models import ADD_MODEL
 
 T = TypeVar("T")
 _CLEANUP = 5.0
@@ -118,6 +119,8 @@ def answer(
     record, report = output.get(work.key), output["run_report"]
     if record is None:
         raise UsageError(f"there is no {work.key}: {'; '.join(cause_lines(report))}")
+    record = advise(record)
+    output = {**output, work.key: record}
     status = result_status(output)
     result = work.result(record, {**shared_fields(run, report, work.problems), "status": status})
     whole = f"{work.markdown(output, None)}\n{run_markdown(report)}"
@@ -137,6 +140,14 @@ def answer(
         structured_content=bounded(result, whole=offered.whole),
         is_error=status == "failed",
     )
+
+
+def advise(record: Any) -> Any:
+    """Return a record whose notice says how to add a model to the server, not to a program."""
+    notice = getattr(record, "notice", "")
+    if ADD_MODEL not in notice:
+        return record
+    return record.model_copy(update={"notice": notice.replace(ADD_MODEL, f"To add a model, {MODEL_HINT}.")})
 
 
 def run_link(run: str, tool: str, size: int) -> types.ResourceLink:

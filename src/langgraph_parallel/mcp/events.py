@@ -16,7 +16,7 @@ _LONGEST_CHOICE = 40
 
 
 class Progress:
-    """The share of a run that is done: it grows with each branch that ends, and stays below 1.
+    """The share of a run that is done: it grows with each branch that ends, and is 1 at the end alone.
 
     How many branches there will be is not known before the last round has begun. So each that ends takes its
     part of what is left, which is shared by those in progress and the closing of the run.
@@ -68,6 +68,10 @@ class Progress:
         done = f"{self._done:,} of {count(self._begun + self._to_come, 'branch')} done"
         said, self._note = f"; {self._note}" if self._note else "", ""
         await self._report(self._share, 1.0, visible(f"{done}: {branch.name}{status}{said}")[:_LONGEST])
+
+    async def end(self, what: str) -> None:
+        """Say that the result is there: nothing is left to do."""
+        await self._report(1.0, 1.0, what)
 
     async def waiting(self, what: str) -> None:
         """Say what the run waits for."""

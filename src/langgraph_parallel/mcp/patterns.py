@@ -30,8 +30,8 @@ from langgraph_parallel.mcp.results import (
 from langgraph_parallel.runtime.models import default_model
 
 MODEL_HINT = (
-    "start the server with --model PROVIDER:MODEL, or set LANGGRAPH_PARALLEL_MODEL or OPENAI_API_KEY in its "
-    "environment"
+    "start the server with --model PROVIDER:MODEL and without --offline, or set LANGGRAPH_PARALLEL_MODEL or "
+    "OPENAI_API_KEY in its environment (env in the configuration of the client)"
 )
 _NO_DOCUMENTS = "{tool} needs documents: pass documents (text by name), paths, or both"
 

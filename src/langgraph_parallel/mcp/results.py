@@ -18,6 +18,7 @@ from langgraph_parallel.records import (
 )
 from langgraph_parallel.report.review.fold import Fold, by_gravity
 from langgraph_parallel.report.run import cause_lines
+from langgraph_parallel.report.wording import count
 
 
 class Result(BaseModel):
@@ -213,14 +214,14 @@ def vote_result(verdict: Verdict, shared: Mapping[str, Any]) -> VoteResult:
         support=str(verdict.support),
         outcome=verdict.status,
         decided_by=verdict.decided_by,
-        counts=[VoteCount(choice=count.choice, votes=count.votes) for count in verdict.counts],
+        counts=[VoteCount(choice=one.choice, votes=one.votes) for one in verdict.counts],
         dissent=[f"{one.voter}: {_text(one.choice)}. {one.rationale}".rstrip() for one in verdict.dissent],
     )
 
 
 def feedback_result(feedback: Feedback, shared: Mapping[str, Any]) -> FeedbackResult:
     """Return the result of an analysis of feedback."""
-    open_ones = [f"{number} texts without {name}" for name, number in feedback.not_judged.items()]
+    open_ones = [f"{count(number, 'text')} without {name}" for name, number in feedback.not_judged.items()]
     return FeedbackResult(
         **_with_problems(shared, feedback.notice, open_ones),
         texts=len(feedback.rows),

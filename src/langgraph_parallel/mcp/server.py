@@ -131,7 +131,9 @@ class ToolServer:
             resume = await self._decide(context, params, output)
             output = await run_graph(work, run, progress, resume)
         done, spoken = output, context.protocol_version
-        return await in_thread(lambda: answer(offered, work, run, done, self._runs, spoken))
+        result = await in_thread(lambda: answer(offered, work, run, done, self._runs, spoken))
+        await progress.end(f"{offered.name}: done")
+        return result
 
     async def _decide(
         self, context: Context, params: types.CallToolRequestParams, asked: Asked

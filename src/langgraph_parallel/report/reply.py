@@ -8,12 +8,13 @@ from langgraph_parallel.records import Idea, RunReport, Verdict
 from langgraph_parallel.report.markdown import (
     bullets,
     code_lines,
+    code_span,
     escape,
     escape_text,
     join_blocks,
     names_line,
 )
-from langgraph_parallel.report.run import cause_lines, result_status
+from langgraph_parallel.report.run import NAMED, causes_of, more_names, result_status
 from langgraph_parallel.report.voting import verdict_markdown
 from langgraph_parallel.report.wording import count
 
@@ -39,7 +40,7 @@ def reply_markdown(kind: str, output: Mapping[str, Any], unread: Sequence[str]) 
         [
             *_failure_blocks(output, has_content=bool(content)),
             content,
-            names_line("Missing", output["missing"]) if kind in _NAMING_MISSING else "",
+            _missing_line(output["missing"]) if kind in _NAMING_MISSING else "",
             names_line("Not read", unread),
         ]
     ).strip("\n")
@@ -54,10 +55,27 @@ def _failure_blocks(output: Mapping[str, Any], *, has_content: bool) -> Iterator
         yield f"**There is no answer.** {escape(report.completion_reason)}".rstrip()
     elif report.status == "partial":
         yield "**Part of this failed.**"
-    causes = cause_lines(report)
+    causes = [_cause(cause, names) for cause, names in causes_of(report).items()]
     rest = len(causes) - _MAX_CAUSES
-    more = [f"{count(rest, 'more cause')}"] if rest > 0 else []
-    yield bullets([*map(escape_text, causes[:_MAX_CAUSES]), *more])
+    more = [count(rest, "more cause")] if rest > 0 else []
+    yield bullets([*causes[:_MAX_CAUSES], *more])
+
+
+def _cause(cause: str, names: Sequence[str]) -> str:
+    if len(names) == 1:
+        return f"{_name(names[0])}: {escape_text(cause)}"
+    return f"{len(names)} x {escape_text(cause)}: {', '.join(map(_name, names[:NAMED]))}{more_names(names)}"
+
+
+def _missing_line(names: Iterable[str]) -> str:
+    listed = ", ".join(map(_name, names))
+    return f"Missing: {listed}." if listed else ""
+
+
+def _name(name: str) -> str:
+    """Return a name as code: brackets and the like stay as they are, also where Markdown is not rendered."""
+    shown = " ".join(name.split())
+    return code_span(shown) if shown else "(no name)"
 
 
 def _write_verdict(output: Mapping[str, Any]) -> str:
@@ -94,7 +112,7 @@ def _write_guarded(output: Mapping[str, Any]) -> str:
 
 def _idea(idea: Idea) -> str:
     votes = "" if idea.votes is None else f"; chosen by {idea.votes}"
-    return f"**{escape(idea.title)}**: {escape(idea.text)} ({escape(', '.join(idea.by))}{votes})"
+    return f"**{escape(idea.title)}**: {escape(idea.text)} ({', '.join(map(_name, idea.by))}{votes})"
 
 
 def _answer(value: Any) -> str:

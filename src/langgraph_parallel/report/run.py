@@ -11,7 +11,7 @@ from langgraph_parallel.report.wording import count
 if TYPE_CHECKING:
     from rich.console import Console
 
-_NAMED = 3
+NAMED = 3
 """Failed branches that are named for one cause."""
 _CLASS = re.compile(r"(^|: )(?:[A-Z][a-z0-9]*){2,}: (?=\S+ )")
 """The class of an error before a sentence; before one word, such as a missing key, it is all that helps."""
@@ -46,7 +46,12 @@ def run_lines(report: RunReport) -> list[str]:
 
 
 def cause_lines(report: RunReport) -> list[str]:
-    """Return one line for each distinct cause of failures: how often, what, and where.
+    """Return one line for each distinct cause of failures: how often, what, and where."""
+    return [_cause_line(cause, names) for cause, names in causes_of(report).items()]
+
+
+def causes_of(report: RunReport) -> dict[str, list[str]]:
+    """Return the names of the branches that failed, by cause.
 
     A branch that failed only because all below it did is not named: the causes below it are.
     """
@@ -54,14 +59,18 @@ def cause_lines(report: RunReport) -> list[str]:
     for name, cause in report.failures.items():
         if not (cause.startswith("none of ") and any(n.endswith(f" in {name}") for n in report.failures)):
             names_by_cause.setdefault(_CLASS.sub(r"\1", cause), []).append(name)
-    return [_cause_line(cause, names) for cause, names in names_by_cause.items()]
+    return names_by_cause
 
 
 def _cause_line(cause: str, names: Sequence[str]) -> str:
     if len(names) == 1:
         return f"{names[0]}: {cause}"
-    more = f", and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
-    return f"{len(names)} x {cause}: {', '.join(names[:_NAMED])}{more}"
+    return f"{len(names)} x {cause}: {', '.join(names[:NAMED])}{more_names(names)}"
+
+
+def more_names(names: Sequence[str]) -> str:
+    """Return how many branches a line on a cause does not name; empty if it names all."""
+    return f", and {len(names) - NAMED:,} more" if len(names) > NAMED else ""
 
 
 def run_markdown(report: RunReport) -> str:

@@ -40,6 +40,11 @@ GOVERNED_TAG = "langgraph-parallel:governed"
 """Tag of the calls of governed models, in traces too: nothing else has to govern them."""
 _ADDRESSES = ("base_url", "anthropic_api_url", "endpoint", "endpoint_url", "api_base", "server_url")
 """Fields in which models of other providers than OpenAI hold the address of their endpoint."""
+ADD_MODEL = (
+    "To add a model, set OPENAI_API_KEY (and OPENAI_BASE_URL for another OpenAI-compatible server), or name "
+    "one: --model provider:model on the command line, create_review(model=...) in Python."
+)
+"""What the notice of a run without a model advises, where a person reads it."""
 _NO_MODEL = (
     "no model: pass model='provider:model' or a chat model, set LANGGRAPH_PARALLEL_MODEL, "
     f"or set OPENAI_API_KEY to use {DEFAULT_MODEL}"

@@ -47,7 +47,7 @@ def explain(error: ValidationError, kind: type[BaseModel], name: str) -> str:
         owner: Any = kind
         for key in problem["loc"][:-1]:
             owner = _model_of(owner, str(key))
-        return _unknown(place[-1], owner.model_fields if owner else (), ".".join(place[:-1]))
+        return unknown_key(place[-1], owner.model_fields if owner else (), ".".join(place[:-1]))
     return f"{'.'.join(place)} is {problem['input']!r}: {problem['msg']}"
 
 
@@ -62,8 +62,9 @@ def _model_of(owner: type[BaseModel] | None, key: str) -> type[BaseModel] | None
 def _check_keys(given: Mapping[Any, Any], known: Iterable[str], name: str) -> None:
     for key in given:
         if key not in known:
-            raise UsageError(_unknown(key, known, name))
+            raise UsageError(unknown_key(key, known, name))
 
 
-def _unknown(key: object, known: Iterable[str], name: str) -> str:
+def unknown_key(key: object, known: Iterable[str], name: str) -> str:
+    """Say that a setting does not exist, and which do."""
     return f"{name} has the unknown key {key!r}; known keys: {', '.join(known)}"

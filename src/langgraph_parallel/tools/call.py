@@ -18,10 +18,11 @@ from langgraph_parallel.runtime.budget import Amount, Budget
 from langgraph_parallel.runtime.graph import is_resuming
 from langgraph_parallel.runtime.limits import Limits
 from langgraph_parallel.runtime.redact import in_words
-from langgraph_parallel.tools.answer import compact, compact_failure, report_of, status_of
+from langgraph_parallel.tools.answer import compact, compact_failure, report_of, status_of, title_of
 from langgraph_parallel.tools.conversation import ARTIFACT, Ledger
 from langgraph_parallel.tools.failures import error_words, is_invalid_resume, output_of
 from langgraph_parallel.tools.kept import Shelf, new_run_id
+from langgraph_parallel.tools.summary import named
 
 _log = logging.getLogger("langgraph_parallel")
 Answer = tuple[Any, Any]
@@ -45,6 +46,8 @@ class Call:
     """Of this call, then of the conversation."""
     budgets: Sequence[Budget]
     """Of this call, which measures it as well, then of the conversation; empty if nothing is bounded."""
+    names: Mapping[str, str] = field(default_factory=dict)
+    """The caller's name of each output key of the graph that has one; details are kept under these."""
     run: str = field(default_factory=new_run_id)
     error: str = ""
     """What ended the run, in words; empty if it has a result."""
@@ -69,7 +72,8 @@ class Call:
         for budget in () if resumes else self.budgets[1:]:
             if why := budget.why_spent():
                 raise ToolException(
-                    f"{self.kind}: not run, {why}: it is for all calls of this conversation; go on without it"
+                    f"{title_of(self.kind, self.tool)}: not run, {why}: it is for all calls of this "
+                    "conversation; go on without it"
                 )
 
     def ended(self, error: Exception) -> dict[str, Any]:
@@ -83,6 +87,10 @@ class Call:
             raise error
         self.error = error_words(error)
         return output_of(error)
+
+    def parts(self, output: Mapping[str, Any]) -> dict[str, Any]:
+        """Return what is kept of an output, under the names that the caller of the graph knows."""
+        return named(output, self.names)
 
     def not_kept(self, error: Exception) -> None:
         """Go on without the details: the result is paid for."""
@@ -98,10 +106,11 @@ class Call:
         report = report_of(output)
         status = "failed" if self.error else status_of(output)
         shown = self.run if self.is_kept else ""
+        asked: Any = {"run": shown, "tool": self.tool, "names": self.names, "tokens": self.tokens}
         if self.error:
-            content = compact_failure(self.kind, self.error, output, run=shown, tokens=self.tokens)
+            content = compact_failure(self.kind, self.error, output, **asked)
         else:
-            content = compact(self.kind, output, run=shown, tokens=self.tokens)
+            content = compact(self.kind, output, **asked)
         artifact = {"by": ARTIFACT, "run": self.run, "kind": self.kind, "status": status}
         artifact |= self._cost(report)
         if status != "failed":
@@ -144,6 +153,8 @@ class Calls:
     store: BaseStore | None
     """Keeps outputs; None for that of the agent, else this process."""
     namespace: tuple[str, ...]
+    names: Mapping[str, str] = field(default_factory=dict)
+    """The caller's name of each output key of the graph that has one."""
 
     def begin(self, config: RunnableConfig, runtime: Any) -> Call:
         """Begin a call.
@@ -163,7 +174,7 @@ class Calls:
             budgets.append(self.ledger.budget(config, _messages(runtime)))
         shelf = Shelf.of(self.store or getattr(runtime, "store", None), config, self.namespace)
         call_id = getattr(runtime, "tool_call_id", None)
-        call = Call(self.tool, self.kind, self.tokens, shelf, call_id, limits, budgets)
+        call = Call(self.tool, self.kind, self.tokens, shelf, call_id, limits, budgets, self.names)
         call.check(resumes=is_resuming(config))
         return call
 

@@ -17,7 +17,7 @@ from langchain_core.runnables import RunnableConfig
 from langgraph_parallel.errors import UsageError
 from langgraph_parallel.runtime.budget import Amount, Budget
 from langgraph_parallel.runtime.limits import Limits
-from langgraph_parallel.runtime.settings import as_settings
+from langgraph_parallel.runtime.settings import as_settings, unknown_key
 
 ARTIFACT = "langgraph_parallel"
 """Key of an artifact that says whose it is."""
@@ -99,6 +99,9 @@ def ledger_of(given: Limits | Mapping[str, Any] | None, tool: str) -> Ledger | N
     """
     if given is None:
         return None
+    for key in given if isinstance(given, Mapping) else ():
+        if key not in Limits.model_fields:
+            raise UsageError(unknown_key(key, sorted(_FIELDS), "conversation_limits"))
     limits = as_settings(given, Limits, "conversation_limits")
     if (others := limits.model_fields_set - _FIELDS) or not limits.model_fields_set:
         found = f"has {sorted(others)[0]}" if others else "sets nothing"

@@ -4,8 +4,9 @@ from collections.abc import Sequence
 from typing import Any
 
 from langgraph_parallel.records.finding import SEVERITIES
+from langgraph_parallel.report.wording import count
 from langgraph_parallel.tools.quoting import Block, Line, said
-from langgraph_parallel.tools.summary import Output, counted, get, notice, support_of, text
+from langgraph_parallel.tools.summary import Output, counted, get, notice, support_of, text, voters_of
 
 
 def summarise_voting(output: Output) -> list[Block]:
@@ -18,7 +19,7 @@ def summarise_voting(output: Output) -> list[Block]:
         lines.append(["Note: ", said(note)])
     lines += [["Warning: ", said(warning)] for warning in get(verdict, "warnings") or []]
     others = [
-        ["- ", said(get(one, "choice")), f": {get(one, 'votes'):,} votes"]
+        ["- ", said(get(one, "choice")), f": {count(get(one, 'votes'), 'vote')}"]
         for one in counts
         if get(one, "choice") != get(verdict, "choice")
     ]
@@ -47,14 +48,14 @@ def _choice(verdict: Any, title: str = "Verdict: ") -> list[str]:
     decided = "decided" if status == "decided" else f"NOT DECIDED ({str(status).replace('_', ' ')})"
     by = get(verdict, "decided_by", "rule")
     who = f"the rule {get(verdict, 'rule')}" if by == "rule" else f"a {by}"
-    return [title, shown, f", {support_of(get(verdict, 'support'))} voters for it; {decided} by {who}."]
+    return [title, shown, f", {voters_of(get(verdict, 'support'))} for it; {decided} by {who}."]
 
 
 def summarise_debate(output: Output) -> list[Block]:
     """Return the verdict, as of a vote."""
     turns = output.get("transcript") or []
     rounds = max((get(turn, "round") for turn in turns), default=0)
-    return [*summarise_voting(output), Block([[f"{rounds} rounds of arguments."]])]
+    return [*summarise_voting(output), Block([[f"{count(rounds, 'round')} of arguments."]])]
 
 
 def summarise_review(output: Output) -> list[Block]:
@@ -66,7 +67,7 @@ def summarise_review(output: Output) -> list[Block]:
     )
     numbers = [sum(get(one, "severity") == each for one in findings) for each in SEVERITIES]
     counts = ", ".join(f"{number:,} {each}" for number, each in zip(numbers, SEVERITIES, strict=True))
-    title = f"{len(findings):,} findings: {counts}." if findings else "No findings."
+    title = f"{count(len(findings), 'finding')}: {counts}." if findings else "No findings."
     uncovered = [
         item
         for key in ("skipped", "not_reviewed", "unread")
@@ -87,7 +88,7 @@ def _finding(one: Any) -> list[str]:
     place = f"{first}" if first == last else f"{first}-{last}"
     doubt = "" if get(one, "confirmed") else " unconfirmed"
     fix: list[str] = [" fix: ", said(get(one, "suggestion"))] if get(one, "suggestion") else []
-    head = f"- {get(one, 'severity')}{doubt}, {support_of(get(one, 'support'))} voters, "
+    head = f"- {get(one, 'severity')}{doubt}, {voters_of(get(one, 'support'))}, "
     return [head, said(get(one, "path")), f" line {place}: ", said(get(one, "message")), *fix]
 
 
@@ -104,7 +105,7 @@ def summarise_labeling(output: Output) -> list[Block]:
         if not get(one, "contested")
     ]
     return [
-        counted(output.get("counts") or {}, f"{len(labels):,} items labelled:"),
+        counted(output.get("counts") or {}, f"{count(len(labels), 'item')} labelled:"),
         Block(contested, f"A person should check {len(queue):,}:" if queue else "", 40, 0.6),
         Block(each, "Clear labels:" if each else "", 40),
     ]
@@ -123,9 +124,11 @@ def _checks(outcomes: Sequence[Any]) -> Block:
     order = ("flagged", "undecided", "not_run", "not_assessed", "clean")
     lines: list[Line] = []
     for one in sorted(outcomes, key=lambda each: order.index(get(each, "status"))):
-        voters = support_of(get(one, "support"))
+        support = get(one, "support")
         line: list[str] = ["- ", said(get(one, "check"))]
-        line.append(f": {get(one, 'status').replace('_', ' ')}" + (f", {voters} voters" if voters else ""))
+        line.append(
+            f": {get(one, 'status').replace('_', ' ')}" + (f", {voters_of(support)}" if support else "")
+        )
         if spans := get(one, "spans"):
             line += [", in ", said([get(span, "text") for span in spans])]
         if why := get(one, "reasons"):

@@ -15,6 +15,7 @@ from langgraph_parallel.arguments import at_least, checked, shown
 from langgraph_parallel.errors import UsageError
 from langgraph_parallel.runtime.graph import ParallelGraph
 from langgraph_parallel.runtime.limits import Limits, merge_limits
+from langgraph_parallel.runtime.named_graph import NamedGraph
 from langgraph_parallel.runtime.prices import check_prices
 from langgraph_parallel.runtime.settings import as_settings
 from langgraph_parallel.tools.answer import LEAST
@@ -52,7 +53,8 @@ def as_tool(
 
     Args:
         graph: of this package, compiled without a checkpointer: it uses that of the agent.
-        name: of the tool, by which the model calls it; by default that of the graph.
+        name: of the tool, by which the model calls it; by default that of the graph. A person who is asked
+            sees that of the graph: give it a `name=`, too.
         description: what it does, for the model; by default that of the pattern.
         args: the input keys that the model fills, or their types by key; by default all simple ones.
         fixed: values by input key that the model does not choose.
@@ -84,7 +86,8 @@ def as_tool(
     bounds = [one for one in (own, ledger.limits if ledger else None) if one is not None]
     check_prices(merge_limits(bounds), [ask.model for ask in graph.governing.asks])
     arguments = Arguments(graph, args, fixed)
-    calls = Calls(named, graph.governing.kind, own, ledger, tokens, store, tuple(namespace))
+    outputs = graph.names.outputs if isinstance(graph, NamedGraph) else {}
+    calls = Calls(named, graph.governing.kind, own, ledger, tokens, store, tuple(namespace), outputs)
     called = _Called(graph, arguments, calls)
     return StructuredTool(
         name=named,
@@ -122,7 +125,7 @@ class _Called:
             output = call.ended(error)
         try:
             if output:
-                call.shelf.keep(call.run, output)
+                call.shelf.keep(call.run, call.parts(output))
         except Exception as error:
             call.not_kept(error)
         return call.answer(output)
@@ -143,7 +146,7 @@ class _Called:
             output = call.ended(error)
         try:
             if output:
-                await call.shelf.akeep(call.run, output)
+                await call.shelf.akeep(call.run, call.parts(output))
         except Exception as error:
             call.not_kept(error)
         return call.answer(output)

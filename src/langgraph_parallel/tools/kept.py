@@ -15,6 +15,7 @@ from langchain_core.runnables import RunnableConfig
 from langgraph.store.base import BaseStore, GetOp, ListNamespacesOp, MatchCondition, Op, PutOp
 
 from langgraph_parallel.errors import InputError
+from langgraph_parallel.report.wording import count
 from langgraph_parallel.runtime.tokens import estimate_tokens
 from langgraph_parallel.tools.bounded_store import BoundedStore
 from langgraph_parallel.tools.pieces import find_part, piece
@@ -122,8 +123,8 @@ class Shelf(NamedTuple):
         sizes = index.value["parts"]
         if not part:
             lines = [
-                f"{json.dumps(name, ensure_ascii=False)}: {size['tokens']:,} tokens, "
-                f"{size['entries']:,} {'entry' if size['entries'] == 1 else 'entries'}"
+                f"{json.dumps(name, ensure_ascii=False)}: "
+                f"{count(size['tokens'], 'token')}, {count(size['entries'], 'entry')}"
                 for name, size in sizes.items()
             ]
             return piece(f"run {run}: its parts", lines, page, tokens)

@@ -16,6 +16,8 @@ _HEAD = 140
 """Most tokens of the head of a page."""
 _NAMES = ("id", "name", "item", "voter", "title", "check", "region", "document")
 """Fields that name an entry of a list, in this order."""
+_SHORTEST = 20
+"""Tokens of a page that are not worth the beginning of a line."""
 _LISTED = 12
 
 
@@ -83,7 +85,7 @@ def piece(title: str, lines: Sequence[str], page: int, tokens: int) -> str:
 
     Args:
         title: what is shown; own words, in at most 120 tokens.
-        lines: data. A line longer than a page goes on, on the next one.
+        lines: data. A line may go on, on the next page.
         page: from 1.
         tokens: most tokens of the page.
 
@@ -98,27 +100,37 @@ def piece(title: str, lines: Sequence[str], page: int, tokens: int) -> str:
 
 
 def _pages(lines: Sequence[str], tokens: int) -> Iterator[list[str]]:
+    """Put lines on pages, each of which but the last is at least half full.
+
+    A line that does not fit goes whole onto the next page; one that would leave half of a page empty, or is
+    longer than a page, begins here and goes on there.
+    """
     page, left = list[str](), tokens
     for line in lines:
-        for part in _cut(visible(line), tokens):
-            size = estimate_tokens(part) + 1
-            if size > left:
-                yield page
-                page, left = [], tokens
-            page.append(part)
-            left -= size
+        data = visible(line).encode(errors="surrogatepass")
+        begins_anew = len(data) <= _room(tokens) or left < _SHORTEST
+        if len(data) > _room(left) and 2 * left < tokens and begins_anew:
+            yield page
+            page, left = [], tokens
+        start = 0
+        while len(data) - start > _room(left):
+            end = _end(data, start + max(0, _room(left)))
+            if end > start:
+                page.append(_MARK + data[start:end].decode())
+            yield page
+            page, left, start = [], tokens, max(start, end)
+        page.append(_MARK + data[start:].decode())
+        left -= estimate_tokens(page[-1]) + 1
     yield page
 
 
-def _cut(line: str, tokens: int) -> Iterator[str]:
-    """Cut a line into marked parts, each of which fits into a page."""
-    room = 3 * (tokens - 1) - len(_MARK)
-    data = line.encode(errors="surrogatepass")
-    start = 0
-    while len(data) - start > room:
-        end = start + room
-        while data[end] & 0xC0 == 0x80:  # inside of a character
-            end -= 1
-        yield _MARK + data[start:end].decode()
-        start = end
-    yield _MARK + data[start:].decode()
+def _room(tokens: int) -> int:
+    """Return the bytes of a line that fits into so many tokens, besides its mark and its end."""
+    return 3 * (tokens - 1) - len(_MARK)
+
+
+def _end(data: bytes, end: int) -> int:
+    """Return the last place at or before another one that is not inside of a character."""
+    while data[end] & 0xC0 == 0x80:
+        end -= 1
+    return end

@@ -1,6 +1,7 @@
 """Summaries of the patterns that make something: results, drafts, ideas, reports."""
 
 from langgraph_parallel.nodes.work.render import as_text, nested_answer
+from langgraph_parallel.report.wording import count
 from langgraph_parallel.tools.quoting import Block, Line, said
 from langgraph_parallel.tools.summary import Output, counted, get, notice, support_of, text
 
@@ -47,7 +48,11 @@ def summarise_best_of(output: Output) -> list[Block]:
     """Return the best draft, and why."""
     drafts, best = output.get("drafts") or [], output.get("best")
     lines = [
-        ["- ", said(get(one, "id")), f": score {get(one, 'score'):.3g}, judged {get(one, 'judged')} times"]
+        [
+            "- ",
+            said(get(one, "id")),
+            f": score {get(one, 'score'):.3g}, judged {count(get(one, 'judged'), 'time')}",
+        ]
         for one in drafts
     ]
     return [
@@ -64,9 +69,11 @@ def summarise_brainstorm(output: Output) -> list[Block]:
     lines: list[Line] = []
     for one in ideas:
         votes = support_of(get(one, "votes"))
-        shown = f" ({votes} votes)" if votes else f" ({len(get(one, 'by') or [])} proposers)"
+        proposers = count(len(get(one, "by") or []), "proposer")
+        unit = "vote" if get(get(one, "votes"), "n") == 1 else "votes"
+        shown = f" ({votes} {unit})" if votes else f" ({proposers})"
         lines.append(["- ", said(get(one, "title")), f"{shown}: ", said(get(one, "text"))])
-    return [Block(lines, f"{len(lines):,} ideas, the best first:" if lines else "No ideas.", 70)]
+    return [Block(lines, f"{count(len(lines), 'idea')}, the best first:" if lines else "No ideas.", 70)]
 
 
 def summarise_briefing(output: Output) -> list[Block]:
@@ -94,7 +101,7 @@ def summarise_feedback(output: Output) -> list[Block]:
     feedback = output.get("feedback")
     return [
         *notice(feedback),
-        Block([[f"{len(get(feedback, 'rows') or []):,} texts."]]),
+        Block([[f"{count(len(get(feedback, 'rows') or []), 'text')}."]]),
         counted(get(feedback, "not_judged") or {}, "NOT JUDGED, number of texts:"),
         counted(get(feedback, "sentiments") or {}, "Sentiments:"),
         counted(get(feedback, "urgencies") or {}, "Urgency:"),
@@ -114,7 +121,7 @@ def summarise_market_study(output: Output) -> list[Block]:
             line.append(said(get(study, "unit")))
         if interval is not None:
             line.append(f", {get(interval, 'low'):g} to {get(interval, 'high'):g}")
-        lines.append([*line, f", {len(get(one, 'forecasts'))} of {get(one, 'asked')} forecasters"])
+        lines.append([*line, f", {len(get(one, 'forecasts'))} of {count(get(one, 'asked'), 'forecaster')}"])
     return [
         Block(lines, "Forecasts:" if lines else "", 50, 0.6),
         text("Report", get(study, "text")),

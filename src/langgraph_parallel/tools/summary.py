@@ -1,12 +1,15 @@
 """What the summaries of all patterns are made of. Records may be dumped, as those of checkpoints."""
 
 from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any
 
 from langgraph_parallel.tools.quoting import Block, said
 
 Output = Mapping[str, Any]
 """The output of a graph, under its own keys."""
+NO_NAMES: Mapping[str, str] = MappingProxyType({})
+"""Of a graph whose keys have no names of the caller's."""
 
 
 def get(value: Any, name: str, default: Any = None) -> Any:
@@ -14,6 +17,22 @@ def get(value: Any, name: str, default: Any = None) -> Any:
     if isinstance(value, Mapping):
         return value.get(name, default)
     return getattr(value, name, default)
+
+
+def named(output: Output, names: Mapping[str, str]) -> dict[str, Any]:
+    """Return an output under the caller's names; keys without one keep theirs, if no name is in the way.
+
+    >>> named({"findings": 1, "review": 2, "missing": 3}, {"findings": "review"})
+    {'review': 1, 'missing': 3}
+    """
+    taken = {name for key, name in names.items() if key in output}
+    kept = (key for key in output if key in names or key not in taken)
+    return {names.get(key, key): output[key] for key in kept}
+
+
+def voters_of(support: Any) -> str:
+    """Return `2/3 voters` for a `Support`, and `1/1 voter`."""
+    return f"{support_of(support)} {'voter' if get(support, 'n') == 1 else 'voters'}"
 
 
 def support_of(value: Any) -> str:

@@ -21,16 +21,10 @@ from langgraph_parallel.records import Aspect, Ballot, Branch, Part, Review, Rev
 from langgraph_parallel.reducers.findings.close import Answered, close_review
 from langgraph_parallel.report.review.markdown import markdown_report
 from langgraph_parallel.runtime.context import ReviewContext
-from langgraph_parallel.runtime.models import ModelLike
+from langgraph_parallel.runtime.models import ADD_MODEL, ModelLike
 from langgraph_parallel.runtime.run import current_run
 
-NOTICE = (
-    f"Static engines did this work, not a language model. {BLIND_SPOTS} To add a model, set "
-    "OPENAI_API_KEY (and "
-    "OPENAI_BASE_URL for another OpenAI-compatible server), or name one: --model provider:model on the "
-    "command line, create_review(model=...) in Python."
-)
-
+NOTICE = f"Static engines did this work, not a language model. {BLIND_SPOTS} {ADD_MODEL}"
 _FILES = "expected a mapping of path to text, such as {'app.py': 'print(1)'}"
 
 
