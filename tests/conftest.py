@@ -1,8 +1,11 @@
 """Fixtures: a clean environment and the model server."""
 
+import gc
 import os
 import time
 from collections.abc import AsyncIterator, Iterator
+from itertools import count
+from pathlib import Path
 
 import pytest
 from hypothesis import settings
@@ -13,10 +16,15 @@ from pydantic import SecretStr
 from langgraph_parallel.runtime.limiter_registry import reset_limits
 from langgraph_parallel.runtime.resting import rests
 from tests.support.clock import Clock
-from tests.support.server import ModelServer
+from tests.support.server import NO_TLS, ModelServer
 
 settings.register_profile("project", deadline=None, max_examples=60, derandomize=True)
 settings.load_profile("project")
+
+# Else each of the many processes that tests start would compile the modules again that it imports.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+# Nearly all objects of the imports stay: the collector would look at them again and again, and in vain.
+gc.disable()
 
 _VARIABLES = (
     "OPENAI_API_KEY",
@@ -29,12 +37,26 @@ _VARIABLES = (
 )
 
 
+def pytest_collection_finish() -> None:
+    """Let the garbage collector look at what tests make, and not at all that was imported before."""
+    gc.collect()
+    gc.freeze()
+    gc.enable()
+
+
+@pytest.fixture(scope="session")
+def state_homes(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """Paths for the states of tests, in one folder: pytest reads a folder to the end to make one in it."""
+    folder = tmp_path_factory.mktemp("states")
+    return (folder / str(number) for number in count())
+
+
 @pytest.fixture(autouse=True)
-def clean_environment(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory) -> None:
+def clean_environment(monkeypatch: pytest.MonkeyPatch, state_homes: Iterator[Path]) -> None:
     """Hide keys, models, limits and tracing that the machine has set; keep runs in a temporary folder."""
     for name in [*_VARIABLES, *(name for name in os.environ if name.startswith("LANGGRAPH_PARALLEL_"))]:
         monkeypatch.delenv(name, raising=False)
-    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path_factory.mktemp("state")))
+    monkeypatch.setenv("XDG_STATE_HOME", str(next(state_homes)))
     monkeypatch.setenv("LANGSMITH_TRACING", "false")
     rests.forget()  # tests without a server may ask the same address
 
@@ -58,8 +80,8 @@ def model(server: ModelServer, monkeypatch: pytest.MonkeyPatch) -> str:
 @pytest.fixture
 async def own(server: ModelServer) -> AsyncIterator[ChatOpenAI]:
     """Make a chat model of the caller's own, which retries nothing; its connections end with the test."""
-    async with DefaultAsyncHttpxClient() as asynchronous:
-        with DefaultHttpxClient() as synchronous:
+    async with DefaultAsyncHttpxClient(verify=NO_TLS) as asynchronous:
+        with DefaultHttpxClient(verify=NO_TLS) as synchronous:
             yield ChatOpenAI(
                 model="own",
                 base_url=server.url,

@@ -33,7 +33,7 @@ from langgraph_parallel import (
 from langgraph_parallel.records import Section
 from langgraph_parallel.runtime.tokens import estimate_tokens
 from tests.support.calling_agent import is_agent, script
-from tests.support.server import Gate, ModelServer, Reply
+from tests.support.server import NO_TLS, Gate, ModelServer, Reply
 
 HELLO: Any = {"messages": "hello"}
 YES = Reply(json={"choice": "yes", "rationale": "it has no divisor"})
@@ -42,8 +42,8 @@ YES = Reply(json={"choice": "yes", "rationale": "it has no divisor"})
 @pytest.fixture
 async def chat(server: ModelServer) -> AsyncIterator[ChatOpenAI]:
     """The model of the agent; its connections end with the test."""
-    async with DefaultAsyncHttpxClient() as asynchronous:
-        with DefaultHttpxClient() as synchronous:
+    async with DefaultAsyncHttpxClient(verify=NO_TLS) as asynchronous:
+        with DefaultHttpxClient(verify=NO_TLS) as synchronous:
             yield ChatOpenAI(
                 model="agent",
                 base_url=server.url,
