@@ -73,38 +73,53 @@ async def aredrive(graph: object, config: RunnableConfig, *, context: Any = None
             checkpointer, the thread has no run, or the run waits for a person.
         CompletionError: too few branches succeeded, as before.
     """
-    if isinstance(graph, CompiledStateGraph) and not isinstance(graph, ParallelGraph) and holds_graphs(graph):
-        return await _redrive_nodes(graph, config, context)
+    redriven = require_redrivable(graph)
+    if await is_unfinished(redriven, config):
+        with contextlib.suppress(CompletionError):
+            await redriven.ainvoke(None, config, context=context)
+    if (back := await go_back_to_failed(redriven, config, context)) is not None:
+        output: dict[str, Any] = await redriven.ainvoke(None, back, context=context)
+        return output
+    return await read_output(redriven, config)
+
+
+def require_redrivable(graph: object) -> CompiledStateGraph[Any, Any, Any, Any]:
+    """Return a graph that is one of this package, or has some as nodes.
+
+    Raises:
+        UsageError: it is neither.
+    """
     if isinstance(graph, CompiledStateGraph) and not isinstance(graph, ParallelGraph):
+        if holds_graphs(graph):
+            return graph
         raise UsageError(
             f"graph {graph.name!r} is not a langgraph_parallel graph, and has none as a node; pass the "
             "result of a factory, or a graph with such a node"
         )
-    parallel = _require_parallel(graph)
-    if await is_unfinished(graph, config):
-        with contextlib.suppress(CompletionError):
-            await parallel.ainvoke(None, config, context=context)
-    if await rewind(graph, config, context):
-        output: dict[str, Any] = await parallel.ainvoke(None, config, context=context)
-        return output
-    values = (await with_own_keys(parallel).aget_state(config)).values
-    kept = {key: values[key] for key in parallel.output_channels if key in values}
-    return parallel.names.leaving(kept) if isinstance(parallel, NamedGraph) else kept
+    return _require_parallel(graph)
 
 
-async def _redrive_nodes(
+async def go_back_to_failed(
     graph: CompiledStateGraph[Any, Any, Any, Any], config: RunnableConfig, context: Any
+) -> RunnableConfig | None:
+    """Take a finished run back to what did not end ok.
+
+    Returns:
+        The config with which `ainvoke(None, config)` runs it again; None if everything ended ok.
+    """
+    if not isinstance(graph, ParallelGraph):
+        return await go_back(graph, config)
+    return config if await rewind(graph, config, context) else None
+
+
+async def read_output(
+    graph: CompiledStateGraph[Any, Any, Any, Any], config: RunnableConfig
 ) -> dict[str, Any]:
-    """Redrive the graphs of this package that are nodes of another one."""
-    state = await _find_run(graph, config)
-    if state.next or state.tasks:
-        with contextlib.suppress(CompletionError):
-            await graph.ainvoke(None, config, context=context)
-    if (back := await go_back(graph, config)) is not None:
-        output: dict[str, Any] = await graph.ainvoke(None, back, context=context)
-        return output
-    values = (await graph.aget_state(config)).values
-    return {key: values[key] for key in graph.output_channels if key in values}
+    """Return the output of the last run of a thread."""
+    own = with_own_keys(graph) if isinstance(graph, ParallelGraph) else graph
+    values = (await own.aget_state(config)).values
+    kept = {key: values[key] for key in own.output_channels if key in values}
+    return graph.names.leaving(kept) if isinstance(graph, NamedGraph) else kept
 
 
 async def _find_run(graph: CompiledStateGraph[Any, Any, Any, Any], config: RunnableConfig) -> StateSnapshot:
@@ -134,7 +149,9 @@ async def is_unfinished(graph: object, config: RunnableConfig) -> bool:
     Raises:
         UsageError: as `aredrive`.
     """
-    state = await _find_run(with_own_keys(_require_parallel(graph)), config)
+    redriven = require_redrivable(graph)
+    own = with_own_keys(redriven) if isinstance(redriven, ParallelGraph) else redriven
+    state = await _find_run(own, config)
     # Without a next node there may be tasks: the process died after a step had stored its results, and before
     # the checkpoint that holds them.
     return bool(state.next or state.tasks)

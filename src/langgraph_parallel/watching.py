@@ -1,14 +1,15 @@
 """Watch a run: its events as typed records, without knowing LangGraph's stream modes."""
 
 from collections.abc import AsyncIterator, Iterator, Mapping
-from contextlib import aclosing
+from contextlib import aclosing, suppress
 from time import time
 from typing import Any, cast
 
 from langchain_core.messages import AIMessage
 from langchain_core.runnables import RunnableConfig
 
-from langgraph_parallel.errors import UsageError
+from langgraph_parallel.control import go_back_to_failed, is_unfinished, read_output, require_redrivable
+from langgraph_parallel.errors import CompletionError, UsageError
 from langgraph_parallel.records.events import (
     Custom,
     Event,
@@ -30,6 +31,7 @@ async def events(
     *,
     context: Any = None,
     tokens: bool = False,
+    redrive: bool = False,
 ) -> AsyncIterator[Event]:
     """Run a graph, and yield what happens at all levels of nesting.
 
@@ -49,16 +51,51 @@ async def events(
         context: the runtime context, as for `ainvoke`.
         tokens: whether to yield the answers of models as they are written. Calls are streamed then, which
             costs more.
+        redrive: whether to run again what did not end ok in the last run of the thread, as `aredrive` does,
+            which returns the output alone. `input` is None then.
 
     Yields:
         records of `records.events`, in the order in which things happened.
 
     Raises:
-        UsageError: `graph` is not a LangGraph graph.
+        UsageError: `graph` is not a LangGraph graph, or cannot be redriven, as for `aredrive`.
         Exception: that of the run, after its last event.
     """
     if not hasattr(graph, "astream") or not hasattr(graph, "output_channels"):
         raise UsageError(f"{graph!r} is not a LangGraph graph; pass a compiled graph")
+    if redrive and input is not None:
+        raise UsageError("a redrive has the input of the run that it repeats; pass None with redrive=True")
+    if redrive:
+        told = _redrive(graph, config or {}, context, tokens=tokens)
+    else:
+        told = _run(graph, input, config, context, tokens=tokens)
+    async with aclosing(cast("Any", told)) as found:
+        async for event in found:
+            yield event
+
+
+async def _redrive(graph: Any, config: RunnableConfig, context: Any, *, tokens: bool) -> AsyncIterator[Event]:
+    """Finish the run of a thread, if it is not finished, and run again what did not end ok."""
+    redriven = require_redrivable(graph)
+    if await is_unfinished(redriven, config):
+        with suppress(CompletionError):
+            async with aclosing(cast("Any", _run(redriven, None, config, context, tokens=tokens))) as told:
+                async for event in told:
+                    if not isinstance(event, Output):  # the last one is told below
+                        yield event
+                    if isinstance(event, Interrupted):
+                        return
+    if (back := await go_back_to_failed(redriven, config, context)) is None:
+        yield Output(event="output", at=time(), output=await read_output(redriven, config))
+        return
+    async with aclosing(cast("Any", _run(redriven, None, back, context, tokens=tokens))) as told:
+        async for event in told:
+            yield event
+
+
+async def _run(
+    graph: Any, input: Any, config: RunnableConfig | None, context: Any, *, tokens: bool
+) -> AsyncIterator[Event]:
     stream: AsyncIterator[Any] = graph.astream(
         input,
         config,

@@ -11,6 +11,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from langchain.chat_models import init_chat_model
+from langchain_core.runnables import RunnableConfig
 from langgraph.checkpoint.memory import InMemorySaver
 from langgraph.config import get_stream_writer
 from langgraph.graph import END, START, MessagesState, StateGraph
@@ -19,12 +20,14 @@ from langgraph.types import Command, interrupt
 from langgraph_parallel import (
     Ask,
     Section,
+    aredrive,
     create_guarded,
     create_map_reduce,
     create_sectioning,
     create_voting,
     errors,
     events,
+    rules,
 )
 from langgraph_parallel.control import rewind
 from langgraph_parallel.records.events import Ended, Interrupted, Output, RunEnded, Token, events_schema
@@ -32,6 +35,7 @@ from langgraph_parallel.runtime.limiter_registry import reset_limits
 from langgraph_parallel.runtime.resting import rests
 from tests.support.fans import GIVEN, YES, flat, nested, numbered
 from tests.support.folded import Folded, check_stream
+from tests.support.parents import parent, saver
 from tests.support.server import Gate, ModelServer, Reply
 
 
@@ -291,6 +295,80 @@ async def test_a_guarded_answer_is_told_once_its_checks_have_passed(model: str, 
     tokens = [event for event in seen if event["event"] == "token"]
     assert "".join(event["text"] for event in tokens) == out["answer"] == "Water boils."
     assert {tuple(event["branch"]) for event in tokens} == {("answer",)}
+
+
+@pytest.mark.parametrize(
+    ("answers", "rule", "expected"),
+    [
+        (["yes", "no", "no"], "majority", [("yes", 1, False), ("yes", 1, True), ("no", 2, False)]),
+        (["no", "?", "yes"], "majority", [("no", 1, False), ("no", 1, False), ("no", 1, True)]),
+        (["?", "?"], "majority", [(None, 0, False)] * 2),
+        (["yes", "no", "yes"], "weighted", [("no", 1, False), ("no", 1, False), ("yes", 2, True)]),
+    ],
+)
+async def test_a_ballot_tells_a_tie(answers: list[str], rule: str, expected: list[Any]) -> None:
+    """By the support under the rule: two ballots of weight 1 tie with one of weight 2."""
+    weights = {"b": 2.0} if rule == "weighted" else None
+    voters: Any = {
+        name: lambda _, answer=answer: answer for name, answer in zip("abc", answers, strict=False)
+    }
+    named: Any = "majority" if weights is None else rules.weighted(weights)
+    vote = create_voting(voters=voters, choices=["yes", "no"], rule=named, stop="all_votes", wave=1)
+    seen, _ = await told(vote, {"question": "?"})
+    assert [
+        (event["leader"], event["votes"], event["tied"]) for event in seen if event["event"] == "vote"
+    ] == expected
+
+
+async def test_runs_of_nodes_are_told_apart_by_their_nodes() -> None:
+    """At any depth, and in a function that calls a graph; a graph in a branch has its branch."""
+    vote = create_voting(voters={"a": str.upper}, name="vote")
+    outer = create_sectioning(planner=numbered(1), worker=vote, name="outer")
+
+    async def call(state: Any, config: RunnableConfig) -> dict[str, Any]:
+        for _ in range(2):
+            await vote.ainvoke({"question": "?"}, config)
+        return {}
+
+    names: Any = {"inputs": {"question": "text"}, "outputs": {"verdict": "more"}}
+    inner = parent({"deep": create_voting(voters={"a": str.upper}, **names)})
+    names = {"inputs": {"content": "text"}, "outputs": {"result": "summary"}}
+    ours = create_sectioning(planner=numbered(1), worker=vote, **names)
+    graph = parent({"ours": ours, "team": inner, "function": call})
+    starts = [event async for event in events(graph, {"text": "go"}) if event.event == "run_started"]
+    outermost = sorted(event.node for event in starts if event.parent is None)
+    assert outermost == ["function", "function", "ours", "team/deep"]
+    assert [event.node for event in starts if event.parent] == [""]
+    alone, _ = await told(outer, GIVEN)
+    assert {event["node"] for event in alone if event["event"] == "run_started"} == {""}
+
+
+@pytest.mark.parametrize("is_node", [False, True])
+async def test_a_redrive_can_be_watched(is_node: bool, model: str, server: ModelServer) -> None:
+    """What runs again is told, and the output is that of `aredrive`; if all is well it is all."""
+    config: Any = {"configurable": {"thread_id": "1"}}
+    server.always(Reply(json=YES))
+    server.on("Number 1:", Reply(status=500), times=1)
+    names: Any = {"inputs": {"content": "text"}, "outputs": {"result": "summary", "run_report": "report"}}
+    limits: Any = {"attempts": 1, "rest_after": 0}
+    graph: Any = flat(3, model, limits=limits, **names, **({} if is_node else {"checkpointer": saver()}))
+    if is_node:
+        graph = parent({"ours": graph}, checkpointer=saver())
+    with pytest.raises(errors.UsageError, match="has no run"):
+        await anext(events(graph, None, config, redrive=True))
+    first = [event async for event in events(graph, {"text": "go"}, config)]
+    assert [event.status for event in first if event.event == "run_ended"] == ["partial"]
+    with pytest.raises(errors.UsageError, match="pass None"):
+        await anext(events(graph, {"text": "go"}, config, redrive=True))
+    seen = [event async for event in events(graph, None, config, redrive=True)]
+    assert [event.branch for event in seen if event.event == "ended"] == [["1"]]
+    last = seen[-1]
+    assert isinstance(last, Output)
+    assert last.output["report"].branches == {"ok": 3}
+    again = [event async for event in events(graph, None, config, redrive=True)]
+    assert [event.event for event in again] == ["output"]
+    assert isinstance(again[0], Output)
+    assert again[0].output == await aredrive(graph, config)
 
 
 async def test_what_other_code_writes_is_passed_on() -> None:

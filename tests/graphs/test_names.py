@@ -405,15 +405,18 @@ async def test_a_parent_whose_types_agree_runs_as_before(kind: Any) -> None:
         (
             {"files": dict[str, str], "findings": list[str]},
             "would write its output 'findings' (list[Finding]) as 'findings' of the state around it, which "
-            "is list[str]; build it with outputs={'findings': 'review_findings'}",
+            "is list[str]; name the outputs that you want, for example outputs={'findings': '<key of "
+            "yours>'}",
         ),
         (
             {"files": dict[str, str], "missing": dict[str, int], "markdown": str},
-            "outputs={'markdown': 'markdown', 'missing': 'review_missing'}",
+            "outputs={'markdown': 'markdown', 'findings': '<key of yours>'}; 'missing' then stays inside, "
+            "unless you also name a key of list[str] for 'missing'",
         ),
         (
             {"files": int, "review_files": dict[str, str], "diff": str},
-            "build it with inputs={'files': 'review_files_', 'diff': 'diff'}",
+            "name the inputs that it is to read, for example inputs={'diff': 'diff'}; 'files' then stays "
+            "outside, unless you also name a key of dict[str, str] for 'files'",
         ),
     ],
 )
@@ -434,6 +437,68 @@ def test_a_key_of_another_type_is_told_before_any_call(kinds: dict[str, Any], sa
     assert "node 'review' (graph 'review')" in str(error.value)
     assert said in str(error.value)
     assert not model.prompts
+
+
+@pytest.mark.parametrize(
+    ("kinds", "names", "said"),
+    [
+        (
+            {"sources": dict[str, str], "score": float},
+            {"outputs": {"findings": "score"}},
+            "would write its output 'findings' (list[Finding]) as 'score' of the state around it, which is "
+            "float; in outputs= give 'findings' the name of a key of list[Finding]",
+        ),
+        (
+            {"sources": str, "problems": list[Finding]},
+            {"outputs": {"findings": "problems"}},
+            "would read its input 'files' (dict[str, str]) as 'sources' of the state around it, which is "
+            "str; in inputs= give 'files' the name of a key of dict[str, str]",
+        ),
+        (
+            {"sources": dict[str, str], "findings": int},
+            {"outputs": {"findings": "findings"}},
+            "in outputs= give 'findings' the name of a key of list[Finding]",
+        ),
+        (
+            {"sources": dict[str, str], "findings": int},
+            {"outputs": None},
+            "name the outputs that you want, for example outputs={'findings': '<key of yours>'}",
+        ),
+    ],
+)
+async def test_a_named_key_of_another_type_is_told_before_any_call(
+    kinds: dict[str, Any], names: dict[str, Any], said: str
+) -> None:
+    """What the caller names has to be able to hold what ours holds, as what is shared by chance."""
+    model, built = _model(), {"inputs": {"files": "sources"}, **names}
+    sources = "x" if kinds["sources"] is str else {"a.py": "x = 1\n"}
+    with pytest.raises(UsageError) as error:
+        await parent({"review": review(model, **built)}, state=_state(kinds)).ainvoke({"sources": sources})
+    assert said in str(error.value)
+    assert not model.prompts
+
+
+async def test_what_send_passes_has_its_own_type() -> None:
+    """Whatever the key of this name in the state around holds."""
+    names: Any = {"inputs": {"question": "text"}, "outputs": {"verdict": "decision"}}
+    builder: Any = StateGraph(_state({"text": list[str], "decision": Any}))
+    builder.add_node("vote", create_voting(voters={"ann": lambda question: question}, **names))
+    builder.add_conditional_edges(START, lambda state: [Send("vote", {"text": state["text"][0]})])
+    out = await builder.compile().ainvoke({"text": ["yes"]})
+    assert out["decision"].choice == "yes"
+
+
+async def test_the_advice_of_a_collision_works() -> None:
+    """With keys of the caller's for those that it asks for, and what collides stays inside."""
+    kinds = {"files": dict[str, str], "missing": dict[str, int], "problems": list[Finding]}
+    with pytest.raises(UsageError, match=r"outputs=\{'findings': '<key of yours>'\}"):
+        await parent({"review": review(_model(), inputs=None, outputs=None)}, state=_state(kinds)).ainvoke(
+            {"files": {"a.py": "x = 1\n"}}
+        )
+    graph = review(_model(), inputs=None, outputs={"findings": "problems"})
+    out = await parent({"review": graph}, state=_state(kinds)).ainvoke({"files": {"a.py": "x = 1\n"}})
+    assert out["problems"]
+    assert "missing" not in out
 
 
 async def test_messages_of_another_type_are_left_alone_by_a_graph_that_has_its_own_input() -> None:

@@ -113,6 +113,12 @@ def test_pages_that_programs_write_are_up_to_date() -> None:
     assert stale(write=False) == []
 
 
+def test_no_page_shows_an_address_in_memory() -> None:
+    """Such a page would differ each time it is written."""
+    pages = (path for path in DOCS.rglob("*") if path.suffix in {".md", ".json", ".txt"})
+    assert not [path.name for path in pages if " at 0x" in path.read_text(encoding="utf-8")]
+
+
 def test_no_page_needs_a_script() -> None:
     """A drawing in Mermaid would have the site load one from the network."""
     assert [page.name for page in PAGES if "```mermaid" in page.read_text(encoding="utf-8")] == []

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from langchain_core.messages import AIMessage, AnyMessage
+from langgraph.graph.message import add_messages
 from langgraph.types import Command
 from pydantic import BaseModel
 from typing_extensions import TypedDict
@@ -173,4 +174,23 @@ def test_types_are_shown_without_modules() -> None:
         type_text(Annotated[list[Finding] | dict[str, Any] | None, "x"])
         == "list[Finding] | dict[str, Any] | None"
     )
-    assert type_text(Annotated[list[AnyMessage], "x"]) == "list[AnyMessage]"
+
+
+@pytest.mark.parametrize(
+    ("annotation", "shown"),
+    [
+        (list[AnyMessage], "list[AnyMessage]"),
+        (Annotated[list[AnyMessage], add_messages], "list[AnyMessage]"),
+        (dict[str, Annotated[list[Annotated[int, len]], id]], "dict[str, list[int]]"),
+        (tuple[Annotated[_Id, len], ...], "tuple[str, ...]"),
+        (Callable[[Annotated[Finding, print]], None], "Callable[[Finding], None]"),
+        (Annotated[str, len] | None, "str | None"),
+        (Literal["a", 1], "Literal['a', 1]"),
+        (None, "None"),
+        (list, "list"),
+        (Any, "Any"),
+    ],
+)
+def test_types_are_shown_without_what_is_annotated(annotation: Any, shown: str) -> None:
+    """At any depth: the address of a function in an annotation would differ in each process."""
+    assert type_text(annotation) == shown

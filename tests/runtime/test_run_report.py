@@ -72,8 +72,24 @@ def test_a_run_without_calls_has_no_speedup() -> None:
 
 def test_a_clock_that_was_set_back_makes_no_negative_times() -> None:
     """Durations are never below zero."""
-    report = measure_run([branch("a", call("c", 5, 3))], started=9, ended=8)
+    report = measure_run([branch("a", call("c", 5, 3), started=5, ended=3)], started=9, ended=8)
     assert (report.wall_seconds, report.sequential_seconds) == (0, 0)
+
+
+def test_time_of_earlier_runs_is_that_of_their_branches_and_calls() -> None:
+    """Each second once, the time between runs not at all; a call may be of a record that was replaced."""
+    report = measure_run(
+        [
+            branch("agent", call("a", 0, 1), started=0, ended=4),
+            branch("beside", started=2, ended=5),
+            branch("again", call("first", 7, 8), call("second", 101, 102), started=101, ended=103),
+            branch("skipped", started=6, ended=6),
+        ],
+        started=100,
+        ended=103,
+    )
+    assert report.wall_seconds == 5 + 1 + 3
+    assert report.critical_path_seconds == 4
 
 
 def test_failures_are_named_with_the_branches_around_them() -> None:

@@ -16,6 +16,9 @@ class RunStarted(EventBase):
     """The pattern: `voting`, `sectioning`."""
     parent: str | None = None
     """The `graph_run` of the graph around this one; None for the outermost."""
+    node: str = ""
+    """The node of your graph that runs it, as a path from your outermost graph on: `review`, `agent/tools`.
+    Empty without a graph of yours around, and for graphs inside of one of ours."""
     thread: str | None = None
     """Thread of its checkpoints; runs of one thread continue each other. None without a thread."""
     resumed: bool = False
@@ -55,11 +58,15 @@ class VoteProgress(EventBase):
     of: int
     """Voters that may be asked."""
     leader: JsonValue = None
-    """The choice that leads; None if there is none, or a judge decides."""
+    """The choice that leads; None if there is none, or a judge decides. Of several with the same support, the
+    one whose earliest voter comes first."""
+    tied: bool = False
+    """Whether another choice has the same support as the leader."""
     votes: int = 0
-    """Ballots for it."""
+    """Ballots for the leader."""
     support: float = 0.0
-    """Its support under the rule, which may weigh ballots."""
+    """Its support under the rule, as a sum: of the weights of its ballots, or of their points if they
+    rank. It is not a share, as `k / n` of the verdict is."""
     stop: str = ""
     """The stop that has fired, so that nobody else is asked; empty while none has."""
 

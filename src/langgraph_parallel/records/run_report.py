@@ -12,7 +12,9 @@ class RunReport(Record):
     """Times, calls, tokens, costs and failures of one run; computed by `runtime.run_report`."""
 
     wall_seconds: float
-    """Seconds from start to close. After a resume or a redrive, the active time of earlier runs is added."""
+    """Seconds from start to close. After a resume or a redrive, the time is added in which branches that had
+    ended, or their calls, were under way in earlier runs. No other time of an earlier run is known: that of a
+    branch up to where it asked a person, or was killed, is missing."""
     sequential_seconds: float
     """Sum of the durations of all calls, in seconds."""
     speedup: float

@@ -14,20 +14,20 @@ from importlib.metadata import version
 from typing import TYPE_CHECKING, Any, cast
 
 from langchain_core.runnables import RunnableConfig
-from langchain_core.runnables.config import var_child_runnable_config
 from langgraph.errors import GraphBubbleUp
 
 from langgraph_parallel.records import Branch, Call, RunReport
 from langgraph_parallel.records.events import VERSION
 from langgraph_parallel.runtime.emitting import Emitter, current_emitter, emitting
+from langgraph_parallel.runtime.node_stream import nodes_around, writer
 from langgraph_parallel.runtime.redact import describe
 from langgraph_parallel.runtime.share_done import ShareDone
 
 if TYPE_CHECKING:
     from langgraph_parallel.runtime.run import Run
 
-_STREAM, _RUNTIME = "__pregel_stream", "__pregel_runtime"
-"""Config keys under which LangGraph passes the stream of the graphs around, and what writes to it."""
+_STREAM = "__pregel_stream"
+"""The config key under which LangGraph passes the stream of the graphs around."""
 _RESUMING = "__pregel_resuming"
 """The config key under which LangGraph tells nested graphs that a run is resumed."""
 
@@ -92,12 +92,13 @@ class Level:
         """
         if self._write is not None:
             return
-        self._write = _writer(config)
+        self._write = writer(config)
         completion, thread = self._run.completion, self._thread
         self.emitter.emit(
             "run_started",
             kind=self._kind,
             parent=self.around.id if self.around else None,
+            node="" if self.around else nodes_around(config),
             thread=None if thread is None else str(thread),
             resumed=bool((config.get("configurable") or {}).get(_RESUMING)),
             limits=self._run.limits.model_dump(mode="json", exclude_unset=True),
@@ -257,25 +258,6 @@ def _as_chunk(event: dict[str, Any], options: Mapping[str, Any]) -> Any:
     shape: list[Any] = [()] if options.get("subgraphs") else []
     shape += ["custom"] if isinstance(options.get("stream_mode"), list) else []
     return (*shape, event) if shape else event
-
-
-def _writer(config: RunnableConfig) -> Any:
-    """Return what writes to the stream of the graph of a node, from any thread."""
-    inner: Mapping[str, Any] = config.get("configurable") or {}
-    write, place = inner[_RUNTIME].stream_writer, {"checkpoint_ns": inner.get("checkpoint_ns", "")}
-    # LangGraph's writer looks up where it writes from, in the config of the code that calls it.
-    of_node = cast("RunnableConfig", {"configurable": place})
-
-    def put(event: dict[str, Any]) -> None:
-        token = var_child_runnable_config.set(of_node)
-        try:
-            write(event)
-        except RuntimeError:  # the event loop is closed: nobody listens any more
-            return
-        finally:
-            var_child_runnable_config.reset(token)
-
-    return put
 
 
 _SHOWN = {"status", "wall_seconds", "sequential_seconds", "branches", "failures", "usd", "retries", "hedges"}

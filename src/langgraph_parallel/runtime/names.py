@@ -21,12 +21,14 @@ class Names:
         inputs: the caller's name of each input key of the graph that the caller passes; None if the caller
             uses the graph's own names, and passes any of them.
         outputs: the caller's name of each output key that leaves the graph.
+        own_inputs: the input keys that the graph has.
+        names_outputs: whether the caller has named the outputs; else they have the graph's own names.
     """
 
     inputs: Mapping[str, str] | None
     outputs: Mapping[str, str]
     own_inputs: Sequence[str]
-    """The input keys that the graph has."""
+    names_outputs: bool = True
 
     @property
     def entering_keys(self) -> Mapping[str, str]:
@@ -128,7 +130,7 @@ def check_names(
     leaving = (
         {key: key for key in own_outputs} if outputs is None else _checked("outputs", outputs, own_outputs)
     )
-    return Names(entering, leaving, tuple(own_inputs))
+    return Names(entering, leaving, tuple(own_inputs), outputs is not None)
 
 
 def _checked(argument: str, given: object, own: Sequence[str]) -> dict[str, str]:

@@ -5,7 +5,7 @@ graph is a node, and of what, shows in the config of its run, and in nothing bef
 """
 
 import inspect
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, get_type_hints
@@ -28,6 +28,8 @@ _CALL = "__pregel_call"
 """The config key of a function that holds the task of the node that runs."""
 _READ = "__pregel_read"
 """The config key of a function that holds the channels of the graph around a node."""
+_SENT = "__pregel_push"
+"""What the path of a task begins with that `Send` has made."""
 _checked: WeakKeyDictionary[object, set[frozenset[str]]] = WeakKeyDictionary()
 """The nodes that were checked, each with the sets of keys that it got."""
 
@@ -41,23 +43,29 @@ class _Place:
         step: what runs it, the same in all runs.
         channels: of the graph around it.
         given: its input.
+        sent: whether the input is one of `Send`, which is not the state around the node.
     """
 
     node: str
     step: object
     channels: Mapping[str, BaseChannel[Any, Any, Any]]
     given: Any
+    sent: bool
 
 
 @dataclass(frozen=True)
 class _Key:
     """A key that a graph shares with the state around it."""
 
+    key: str
     name: str
+    """What it is called around the graph."""
     own: Any
     """The type that it has in the graph."""
     around: Any
     """The type that it has around the graph."""
+    named: bool
+    """Whether the caller has named it; else the name is shared by chance."""
 
     @property
     def collides(self) -> bool:
@@ -66,14 +74,14 @@ class _Key:
 
 
 def check_parent(graph: CompiledStateGraph[Any, Any, Any, Any], config: RunnableConfig | None) -> None:
-    """Check that a graph, if it is a node, shares keys of its own names only where the types agree.
+    """Check that a graph, if it is a node, shares keys with the state around it only where the types agree.
 
     Nothing is checked where LangGraph does not show of what the graph is a node, or if it is called in a
     function, which passes on what it wants.
 
     Raises:
-        UsageError: a key that the caller has not named has another type in the state around the graph, or a
-            name that the caller gave is no key of the state, or the records in a key would not be read back.
+        UsageError: a key has another type in the state around the graph, or a name that the caller gave is no
+            key of the state, or the records in a key would not be read back.
     """
     place = _find_place(graph, config)
     if place is None:
@@ -88,9 +96,10 @@ def check_parent(graph: CompiledStateGraph[Any, Any, Any, Any], config: Runnable
         ("inputs", _entering(graph, names, place, keys)),
         ("outputs", _leaving(graph, names, place)),
     ):
-        shared = [key for key in crossing if key.name not in untouched]
-        if collisions := [key for key in shared if key.collides]:
-            found.append(_say(argument, shared, collisions, place))
+        shared = [key for key in crossing if key.key not in untouched]
+        found += _say_named(argument, shared)
+        if said := _say(argument, shared, graph):
+            found.append(said)
     if found:
         raise UsageError(f"node {place.node!r} (graph {graph.name!r}) {'; it '.join(found)}")
     _check_read(graph, names, place, config)
@@ -111,7 +120,8 @@ def _find_place(
     channels = next((arg for arg in read.args if _are_channels(arg)), None)
     if not is_node or channels is None:
         return None
-    return _Place(str(getattr(task, "name", "")), step, channels, getattr(task, "input", None))
+    sent = getattr(task, "path", ())[:1] == (_SENT,)
+    return _Place(str(getattr(task, "name", "")), step, channels, getattr(task, "input", None), sent)
 
 
 def _are_channels(value: object) -> bool:
@@ -171,25 +181,28 @@ def _check_read(
 def _entering(
     graph: CompiledStateGraph[Any, Any, Any, Any], names: Names | None, place: _Place, keys: frozenset[str]
 ) -> list[_Key]:
-    """Return the input keys that enter because the state has their names."""
-    if names is not None and names.inputs is not None:
+    """Return the input keys that enter: those that the caller names, else those whose names are given."""
+    if place.sent:
         return []
     hints = get_type_hints(graph.builder.input_schema, include_extras=True)
+    named = None if names is None else names.inputs
+    crossing = {key: key for key in hints if key in keys} if named is None else named
     return [
-        _Key(key, own, place.channels[key].ValueType)
-        for key, own in hints.items()
-        if key in keys and key in place.channels
+        _Key(key, name, hints[key], place.channels[name].ValueType, named is not None)
+        for key, name in crossing.items()
+        if name in place.channels
     ]
 
 
 def _leaving(graph: CompiledStateGraph[Any, Any, Any, Any], names: Names | None, place: _Place) -> list[_Key]:
-    """Return the output keys that leave because the state has their names."""
+    """Return the output keys that leave: those that the caller names, else those that the state has."""
     hints = get_type_hints(graph.builder.output_schema, include_extras=True)
-    own = set(hints) if names is None else {key for key, name in names.outputs.items() if key == name}
+    named = names is not None and names.names_outputs
+    crossing = {key: key for key in hints} if names is None else names.outputs
     return [
-        _Key(key, hints[key], _taken(place.channels[key]))
-        for key in hints
-        if key in own and key in place.channels
+        _Key(key, name, hints[key], _taken(place.channels[name]), named)
+        for key, name in crossing.items()
+        if name in place.channels
     ]
 
 
@@ -208,24 +221,60 @@ def _taken(channel: BaseChannel[Any, Any, Any]) -> Any:
     return Any if taken is inspect.Parameter.empty else taken
 
 
-def _say(argument: str, shared: list[_Key], collisions: list[_Key], place: _Place) -> str:
-    what = {"inputs": "would read its input", "outputs": "would write its output"}[argument]
-    said = [
-        f"{what} {key.name!r} ({type_text(key.own)}) as {key.name!r} of the state around it, which is "
-        f"{type_text(key.around)}"
-        for key in collisions
+_CROSSES = {"inputs": "would read its input", "outputs": "would write its output"}
+_YOURS = "<key of yours>"
+
+
+def _say_named(argument: str, shared: list[_Key]) -> list[str]:
+    """Return what is wrong with names that the caller gave."""
+    return [
+        f"{_describe(argument, key)}; in {argument}= give {key.key!r} the name of a key of "
+        f"{type_text(key.own)}"
+        for key in shared
+        if key.named and key.collides
     ]
-    mended = {key.name: _free(key.name, place) if key.collides else key.name for key in shared}
-    return f"{' and '.join(said)}; build it with {argument}={mended}"
 
 
-def _free(key: str, place: _Place) -> str:
-    """Return a name that the state does not have."""
-    return next(_names_like(f"{place.node}_{key}", place))
+def _say(argument: str, shared: list[_Key], graph: CompiledStateGraph[Any, Any, Any, Any]) -> str:
+    """Return what is wrong with names that are shared by chance, and what to name; empty if nothing is."""
+    collisions = [key for key in shared if key.collides and not key.named]
+    if not collisions:
+        return ""
+    wanted = {key.key: key.name for key in shared if not key.collides} | _needed(argument, graph, shared)
+    away = [key for key in collisions if key.key not in wanted]
+    said = " and ".join(_describe(argument, key) for key in collisions)
+    what = {"inputs": "inputs that it is to read", "outputs": "outputs that you want"}[argument]
+    advice = f"{said}; name the {what}, for example {argument}={wanted}"
+    if not away:
+        return advice
+    stays = {"inputs": "outside", "outputs": "inside"}[argument]
+    which, kinds = " and ".join(repr(key.key) for key in away), [type_text(key.own) for key in away]
+    return (
+        f"{advice}; {which} then {'stays' if len(away) == 1 else 'stay'} {stays}, unless you also name "
+        + " and ".join(f"a key of {kind} for {key.key!r}" for key, kind in zip(away, kinds, strict=True))
+    )
 
 
-def _names_like(name: str, place: _Place) -> Iterator[str]:
-    while True:
-        if name not in place.channels:
-            yield name
-        name += "_"
+def _needed(
+    argument: str, graph: CompiledStateGraph[Any, Any, Any, Any], shared: list[_Key]
+) -> dict[str, str]:
+    """Return the keys that a caller cannot do without, of those that the state around does not share.
+
+    That is the first output, which is what the graph is for; the inputs that it requires; and its first input
+    if it would get no other.
+    """
+    fitting = {key.key for key in shared if not key.collides}
+    if argument == "outputs":
+        keys = list(get_type_hints(graph.builder.output_schema))[:1]
+    else:
+        schema: Any = graph.builder.input_schema
+        required = [key for key in get_type_hints(schema) if key in schema.__required_keys__]
+        keys = required or ([] if fitting else [next(key.key for key in shared if key.collides)])
+    return {key: _YOURS for key in keys if key not in fitting}
+
+
+def _describe(argument: str, key: _Key) -> str:
+    return (
+        f"{_CROSSES[argument]} {key.key!r} ({type_text(key.own)}) as {key.name!r} of the state around it, "
+        f"which is {type_text(key.around)}"
+    )

@@ -25,7 +25,8 @@ def measure_run(
 ) -> RunReport:
     """Compute the run report.
 
-    Wall time is that of this invocation, plus the time in which calls were in flight in earlier invocations.
+    Wall time is that of this invocation, plus the time in which branches that ended in earlier invocations
+    were under way, or calls of theirs.
     The sequential time is the sum of all calls' durations. The critical path is the longest branch and the
     closing calls after it. Percentiles are nearest-rank, over calls.
 
@@ -43,7 +44,7 @@ def measure_run(
     calls = _distinct_calls(branches, closing)
     failed_calls = [call for call in calls if not call.ok]
     seconds = sorted(call.seconds for call in calls)
-    wall, sequential = _wall_seconds(calls, started, ended), math.fsum(seconds)
+    wall, sequential = _wall_seconds(branches, calls, started, ended), math.fsum(seconds)
     return RunReport(
         wall_seconds=wall,
         sequential_seconds=sequential,
@@ -140,10 +141,13 @@ def _distinct_calls(branches: Iterable[Branch], closing: Iterable[Call]) -> list
     return sorted(calls.values(), key=lambda call: (call.started, call.id))
 
 
-def _wall_seconds(calls: Iterable[Call], started: float, ended: float) -> float:
-    # A redrive or a resumed run holds calls of earlier invocations. The time between invocations does not
-    # count, since the run did nothing then: only the spans in which its calls were in flight.
-    earlier = covered((call.started, min(call.ended, started)) for call in calls if call.started < started)
+def _wall_seconds(branches: Iterable[Branch], calls: Iterable[Call], started: float, ended: float) -> float:
+    # A redrive or a resumed run holds branches and calls of earlier invocations. The time between invocations
+    # does not count, since the run did nothing then. An agent's tools are no calls, so its branch counts; a
+    # redrive replaces the record of a branch and keeps its calls, so these count, too.
+    spans = [(branch.started, branch.ended) for branch in branches]
+    spans += [(call.started, call.ended) for call in calls]
+    earlier = covered((begin, min(end, started)) for begin, end in spans if begin < started)
     return max(0.0, ended - started) + earlier
 
 

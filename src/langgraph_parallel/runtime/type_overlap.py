@@ -29,10 +29,23 @@ def may_overlap(one: Any, other: Any) -> bool:
 
 
 def type_text(annotation: Any) -> str:
-    """Return a type as a reader writes it, without its modules."""
-    # The name of this alias is not in it, but the address of a function is.
-    text = formatannotation(_unwrapped(annotation)).replace(repr(AnyMessage), "AnyMessage")
-    return _MODULES.sub("", text)
+    """Return a type as a reader writes it, without its modules and what is annotated, at any depth."""
+    if annotation == AnyMessage:  # a union of all classes of messages
+        return "AnyMessage"
+    annotation = _unwrapped(annotation)
+    origin, args = get_origin(annotation), get_args(annotation)
+    if origin in (Union, UnionType):
+        return " | ".join(type_text(arg) for arg in args)
+    if origin is None or origin is Literal or not args:
+        return "None" if annotation is NoneType else _MODULES.sub("", formatannotation(annotation))
+    return f"{type_text(origin)}[{', '.join(map(_argument_text, args))}]"
+
+
+def _argument_text(argument: Any) -> str:
+    """Return an argument of a type, which may be a list of those of a function."""
+    if isinstance(argument, list):
+        return f"[{', '.join(map(_argument_text, argument))}]"
+    return "..." if argument is Ellipsis else type_text(argument)
 
 
 def _unwrapped(annotation: Any) -> Any:

@@ -153,13 +153,14 @@ class Count:
     def _progress(self, voter: str) -> dict[str, Any]:
         """Return the fields of the event that a ballot has been counted."""
         standing, stopped = self._standing, self.why_over()
-        leader = standing.leaders.leader
+        leaders, leader = standing.leaders, standing.leaders.leader
         return {
             "voter": voter,
             "cast": len(standing.heard),
             "heard": len(self._read),
             "of": len(self.poll.voters),
             "leader": None if leader is None else self._choice(leader),
+            "tied": leader is not None and leaders.lead == leaders.behind,
             "votes": 0 if leader is None else standing.votes[leader],
             "support": 0.0 if leader is None else float(standing.amounts[leader]),
             "stop": str(self.poll.stop) if stopped else "",
