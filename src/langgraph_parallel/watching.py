@@ -116,7 +116,10 @@ async def _run(
             elif not place:
                 found = data.get(_INTERRUPT) if isinstance(data, Mapping) else None
                 if found:
-                    asked |= {one.id: Interrupt(id=one.id, value=one.value) for one in found}
+                    asked |= {
+                        one.id: Interrupt(id=one.id, value=one.value, response_schema=one.response_schema)
+                        for one in found
+                    }
                     continue
                 output = data
     if asked:

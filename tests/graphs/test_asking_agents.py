@@ -212,7 +212,7 @@ def count(section: Section) -> str:
 
 
 BAD: dict[str, tuple[str, Any, str]] = {
-    "too few": ("batched", {"decisions": [APPROVE]}, "1 decisions for 2 requests; .*: send, drop"),
+    "too few": ("batched", {"decisions": [APPROVE]}, "1 decision for 2 requests; .*: send, drop"),
     "too many": ("batched", {"decisions": [APPROVE] * 3}, "3 decisions for 2 requests"),
     "none": ("batched", {"decisions": []}, "0 decisions for 2 requests"),
     "no decisions": ("batched", "yes", "the answer to send, drop is 'yes'; expected {'decisions'"),
@@ -240,7 +240,7 @@ BAD: dict[str, tuple[str, Any, str]] = {
     "an unknown tool": (
         "batched",
         {"decisions": [{"type": "edit", "edited_action": {"name": "fax", "args": {}}}, APPROVE]},
-        "the edit of send names 'fax', which is not a tool of the agent; its tools are drop, send",
+        "decision 1, on send: the edit names 'fax', .* a tool of the agent; its tools are drop, send",
     ),
     "of one call": ("per_call", {"type": "respnd"}, r"to sectioning\[a\], .*respnd.*'approve', 'edit', 'rej"),
     "arguments": (
@@ -286,7 +286,7 @@ async def test_a_bad_answer_is_one_error_and_can_be_given_again(case: str, insid
     ("bad", "said"),
     [
         ("x", "'x', does not fit what was asked: expected a mapping; it"),
-        ({"size": -1}, "does not fit what was asked: the size is not positive; it"),
+        ({"size": -1}, "cannot be used: the size is not positive; it"),
         ({"size": "x"}, "'x' at size, does not fit what was asked: Input should be a valid integer, .*; it"),
     ],
 )
@@ -310,13 +310,55 @@ async def test_what_is_wrong_with_an_answer_is_said_in_plain_words(bad: Any, sai
     assert (await graph.ainvoke(Command(resume={"size": 3}), CONFIG))["result"] == "## a\n\n3"
 
 
+@pytest.mark.parametrize("mode", ["batched", "per_call"])
+@pytest.mark.parametrize("inside", [False, True], ids=["root", "in an app"])
+async def test_an_edit_of_an_unknown_tool_stops_all_answers_before_any_is_used(
+    mode: str, inside: bool, desk: Desk
+) -> None:
+    """At any depth, as an answer of the wrong type does: no sibling has used its tool by then."""
+    names = "abcdefgh"
+    for name in names:
+        desk.calls(f"job {name}", [("send", {"to": name})])
+    nested = create_sectioning(planner=plan("gh"), worker={n: desk.agent(mode) for n in "gh"})
+    workers: Any = {name: desk.agent(mode) for name in "abcdef"} | {"n": nested}
+    graph = create_sectioning(planner=plan("abcdefn"), worker=workers)
+    app = in_app(graph, InMemorySaver())
+    if not inside:
+        graph.checkpointer, app = InMemorySaver(), graph
+    asked = waiting(await app.ainvoke(GIVEN, CONFIG))
+    answers = {id: given(APPROVE, mode) for id in asked.values()}
+    fax = {"type": "edit", "edited_action": {"name": "fax", "args": {}}}
+    for wrong in ("send a", "send h"):
+        answer = answers | {asked[wrong]: given(fax, mode)}
+        with pytest.raises(errors.InputError, match=r"'fax', which .* drop, send; no answer was"):
+            await app.ainvoke(Command(resume=answer), CONFIG)
+        assert desk.done == []
+    await app.ainvoke(Command(resume=answers), CONFIG)
+    assert sorted(desk.done) == [f"send {name}" for name in names]
+
+
+async def test_a_reply_refuses_a_tool_that_the_agent_does_not_have(desk: Desk) -> None:
+    """Before anything is resumed; another tool of the agent may be named."""
+    desk.calls("job a", [("send", {"to": "ann"})])
+    graph = create_sectioning(planner=plan("a"), worker={"a": desk.agent()}, checkpointer=InMemorySaver())
+    asked = (await graph.ainvoke(GIVEN, CONFIG))["__interrupt__"]
+
+    def edit(name: str, args: dict[str, Any]) -> Any:
+        return [{"type": "edit", "edited_action": {"name": name, "args": args}}]
+
+    with pytest.raises(errors.InputError, match="decision 1, on send: the edit names 'fax', which"):
+        agents.reply(asked, edit("fax", {}))
+    await graph.ainvoke(agents.reply(asked, edit("drop", {"name": "all"})), CONFIG)
+    assert desk.done == ["drop all"]
+
+
 async def test_a_bad_answer_without_an_id_can_be_given_again(desk: Desk) -> None:
     """Where one question waits, in an app whose own checkpoint holds the answer."""
     desk.calls("job a", [("send", {"to": "ann"})])
     app = in_app(create_sectioning(planner=plan("a"), worker={"a": desk.agent()}), InMemorySaver())
     await app.ainvoke(GIVEN, CONFIG)
     for _ in range(2):
-        with pytest.raises(errors.InputError, match="0 decisions for 1 requests"):
+        with pytest.raises(errors.InputError, match="0 decisions for 1 request;"):
             await app.ainvoke(Command(resume={"decisions": []}), CONFIG)
     out = await app.ainvoke(Command(resume={"decisions": [APPROVE]}), CONFIG)
     assert (out["result"], desk.done, desk.asked) == ("## a\n\nfinished", ["send ann"], 2)

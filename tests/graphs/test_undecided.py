@@ -8,7 +8,6 @@ from langgraph.checkpoint.memory import InMemorySaver
 from langgraph.checkpoint.sqlite.aio import AsyncSqliteSaver
 from langgraph.graph import END, START, StateGraph
 from langgraph.types import Command
-from pydantic import ValidationError
 
 from langgraph_parallel import (
     Ask,
@@ -213,8 +212,8 @@ async def test_a_person_may_approve_or_leave_it(decision: Any, status: str, choi
     [
         ([edit("green")], "green is not one of red, blue"),
         ([{"type": "edit"}], "needs edited_action.args.choice"),
-        ([], "decisions for 1 action requests"),
-        ([edit("red"), edit("red")], "decisions for 1 action requests"),
+        ([], "0 decisions for 1 action request;"),
+        ([edit("red"), edit("red")], "2 decisions for 1 action request;"),
         ([{"type": "ignore"}], "Input should be 'approve', 'edit' or 'reject'"),
         ([{"type": "approve"}], "no proposed choice to approve"),
     ],
@@ -233,8 +232,11 @@ async def test_an_answer_that_cannot_be_used_is_refused_and_can_be_given_again(
     )
     first = await graph.ainvoke(QUESTION, CONFIG)
     assert first["__interrupt__"][0].value["review_configs"][0]["allowed_decisions"] == ["edit", "reject"]
-    with pytest.raises(ValidationError, match=message):
+    with pytest.raises(errors.InputError, match=message) as refused:
         await graph.ainvoke(decisions(*given), CONFIG)
+    assert "\n" not in str(refused.value)
+    assert "pydantic" not in str(refused.value)
+    assert "it was not used, so another one can be given" in str(refused.value)
     assert (await graph.ainvoke(decisions(edit("blue")), CONFIG))["verdict"].choice == "blue"
 
 
@@ -467,7 +469,7 @@ async def test_of_a_union_a_person_chooses_a_list() -> None:
     )
     await graph.ainvoke(QUESTION, CONFIG)
     for wrong, message in (("x", "is not a list"), (["x", "z"], "z is not one of x, y")):
-        with pytest.raises(ValidationError, match=message):
+        with pytest.raises(errors.InputError, match=message):
             await graph.ainvoke(decisions(edit(wrong)), CONFIG)
     verdict = (await graph.ainvoke(decisions(edit(["X", "y"])), CONFIG))["verdict"]
     assert (verdict.choice, verdict.decided_by) == (["x", "y"], "person")
@@ -499,7 +501,7 @@ async def test_of_numbers_a_person_chooses_a_number() -> None:
     first = (await graph.ainvoke(QUESTION, CONFIG))["__interrupt__"][0].value
     assert first["review_configs"][0]["args_schema"]["properties"]["choice"] == {"type": "number"}
     for wrong in ("four", True):
-        with pytest.raises(ValidationError, match="is not a number"):
+        with pytest.raises(errors.InputError, match="is not a number"):
             await graph.ainvoke(decisions(edit(wrong)), CONFIG)
     assert (await graph.ainvoke(decisions(edit(4)), CONFIG))["verdict"].choice == 4
 

@@ -7,6 +7,7 @@ from langgraph.types import Interrupt
 from pydantic import BaseModel, TypeAdapter
 
 from langgraph_parallel import agents, errors
+from langgraph_parallel.records.events import Interrupt as ToldInterrupt
 
 SEND: Any = {
     "action_requests": [{"name": "send", "args": {"to": "ann"}, "description": "Send it?"}],
@@ -52,7 +53,7 @@ def test_a_form_keeps_its_requests_and_configs() -> None:
     allowed = [config["allowed_decisions"] for config in form["review_configs"]]
     assert allowed == [["approve", "reject"], ["edit"], ["approve", "reject"], ["approve", "reject"]]
     assert form["review_configs"][1]["args_schema"] == {"type": "object"}
-    assert form["action_requests"][3] == SEND["action_requests"][0]
+    assert form["action_requests"][3] == {**SEND["action_requests"][0], "interrupt_id": "b"}
 
 
 def test_each_interrupt_gets_its_part_in_whatever_order_they_are_listed() -> None:
@@ -149,3 +150,59 @@ def test_what_is_not_an_interrupt_is_refused() -> None:
     with pytest.raises(errors.UsageError, match="no interrupts were passed"):
         agents.reply([], [APPROVE])
     assert agents.one_form([]) == {"action_requests": [], "review_configs": []}
+
+
+def test_interrupts_of_events_are_taken() -> None:
+    """With the schemas of their answers, as those of the output."""
+    listed = [asked("why?", int, id="a"), asked(SEND, id="b")]
+    told = [ToldInterrupt(id=one.id, value=one.value, response_schema=one.response_schema) for one in listed]
+    assert agents.one_form(told) == agents.one_form(listed)
+    assert agents.reply(told, [said("3"), APPROVE]).resume == {"a": 3, "b": {"decisions": [APPROVE]}}
+
+
+def vote(choice: dict[str, Any]) -> Any:
+    """Return the form of an undecided vote, with the schema of its choice."""
+    schema = {"type": "object", "properties": {"choice": choice}, "required": ["choice"]}
+    config = {"action_name": "decide_vote", "allowed_decisions": ["edit"], "args_schema": schema}
+    return {"action_requests": [{"name": "decide_vote", "args": {}}], "review_configs": [config]}
+
+
+@pytest.mark.parametrize(
+    ("schema", "args", "message"),
+    [
+        ({"enum": ["red", "blue"]}, {"choice": "green"}, "choice 'green' is not one of 'red', 'blue'"),
+        ({"enum": ["red", "blue"]}, {}, "choice is missing"),
+        ({"type": "number"}, {"choice": "four"}, "choice 'four' is not of the type number"),
+        (
+            {"items": {"enum": ["x"]}},
+            {"choice": ["x", "y"]},
+            r"choice\[1\] 'y' is not one of",
+        ),
+    ],
+)
+def test_an_edit_is_held_to_the_schema_of_its_arguments(schema: Any, args: Any, message: str) -> None:
+    """Before anything is resumed."""
+    edit = {"type": "edit", "edited_action": {"name": "decide_vote", "args": args}}
+    expected = f"^decision 1, on decide_vote: the edit does not fit what is asked: {message}"
+    with pytest.raises(errors.InputError, match=expected):
+        agents.reply([asked(vote(schema))], [edit])
+
+
+def test_a_vote_takes_a_choice_in_another_spelling_and_a_tool_does_not() -> None:
+    """As votes read their voters, and as tools read their arguments."""
+    value = vote({"enum": ["red", "blue"]})
+    edit = {"type": "edit", "edited_action": {"name": "decide_vote", "args": {"choice": " Red."}}}
+    assert agents.reply([asked(value)], [edit]).resume == {"a": {"decisions": [edit]}}
+    value["action_requests"][0]["name"] = value["review_configs"][0]["action_name"] = "paint"
+    edit["edited_action"]["name"] = "paint"  # type: ignore[index]
+    with pytest.raises(errors.InputError, match=r"' Red\.' is not one of"):
+        agents.reply([asked(value)], [edit])
+
+
+@pytest.mark.parametrize("decision", [said("perhaps"), edited("perhaps"), edited(3)])
+def test_an_answer_to_a_question_is_held_to_its_schema(decision: Any) -> None:
+    """Else LangGraph would refuse it once other answers of the same command are used."""
+    with pytest.raises(
+        errors.InputError, match=r"on answer_question: the (edit|answer) does not fit .* not one of"
+    ):
+        agents.reply([asked("why?", Literal["yes", "no"])], [decision])

@@ -18,7 +18,7 @@ from langgraph.prebuilt import ToolNode
 from langgraph.store.memory import InMemoryStore
 from langgraph.types import Command
 from openai import DefaultAsyncHttpxClient, DefaultHttpxClient
-from pydantic import SecretStr, ValidationError
+from pydantic import SecretStr
 
 from langgraph_parallel import (
     Ask,
@@ -30,6 +30,7 @@ from langgraph_parallel import (
     create_voting,
     details_tool,
 )
+from langgraph_parallel.errors import InputError
 from langgraph_parallel.records import Section
 from langgraph_parallel.runtime.tokens import estimate_tokens
 from tests.support.calling_agent import is_agent, script
@@ -271,7 +272,7 @@ async def test_a_person_decides_and_no_voter_is_asked_twice(
     requests = asked_voters(server)
     # An answer that does not fit is an error, and the question stays open.
     first = {waiting["__interrupt__"][0].id: {"decisions": [{"type": "dance"}]}}
-    with pytest.raises(ValidationError):
+    with pytest.raises(InputError, match="'approve', 'edit' or 'reject'; it was not used"):
         await invoke(Command(resume=first))
     waiting = agent.get_state(thread())
     out = await invoke(Command(resume=_decide(waiting.interrupts, "no")))

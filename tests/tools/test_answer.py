@@ -6,6 +6,8 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from langgraph.checkpoint.memory import InMemorySaver
+from langgraph.types import Command
 
 from langgraph_parallel import (
     as_tool,
@@ -271,6 +273,28 @@ async def test_an_undecided_vote_is_not_a_verdict() -> None:
     answer = compact("voting", await graph.ainvoke({"question": "Which?"}), run="r")
     assert "NOT DECIDED (" in answer
     assert '- "red": 1 vote\n' in answer
+
+
+@pytest.mark.parametrize("rule", ["majority", "unanimous"])
+async def test_a_vote_that_a_person_left_undecided_is_decided_by_nobody(rule: str) -> None:
+    """What the rule proposed is not told as a verdict."""
+    said: Any = {"ann": "red", "ben": "blue", "cem": "red", "dan": "blue"}
+    voters: Any = {name: (lambda q, choice=choice: choice) for name, choice in said.items()}
+    graph = create_voting(
+        voters=voters,
+        choices=["red", "blue"],
+        rule=rule,
+        on_undecided="escalate",
+        checkpointer=InMemorySaver(),
+    )
+    config: Any = {"configurable": {"thread_id": "1"}}
+    await graph.ainvoke({"question": "Which?"}, config)
+    out = await graph.ainvoke(Command(resume={"decisions": [{"type": "reject"}]}), config)
+    answer = compact("voting", out, run="r")
+    assert "Verdict: no decision (" in answer
+    assert "), a person left it undecided" in answer
+    assert "by a person" not in answer
+    assert ('the rule proposed "red", 2/4 voters for it' in answer) == (out["verdict"].choice == "red")
 
 
 def test_a_pattern_of_someone_else_shows_every_key_in_short() -> None:

@@ -13,7 +13,7 @@ from langchain_core.messages import ToolMessage
 from langchain_openai import ChatOpenAI
 from langgraph.checkpoint.memory import InMemorySaver
 from langgraph.types import Command, interrupt
-from pydantic import SecretStr, ValidationError
+from pydantic import SecretStr
 
 from langgraph_parallel import (
     Ask,
@@ -323,7 +323,7 @@ async def test_an_edited_plan_is_checked_again(server: ModelServer) -> None:
         ({"type": "perhaps"}, "'approve', 'edit' or 'reject'"),
     ]
     for decision, words in wrong:
-        with pytest.raises(ValidationError, match=words):
+        with pytest.raises(InputError, match=words):
             await app.decide(**decision)
     assert app.worked == []
     out = await app.decide(type="edit", edited_action={"name": NAME, "args": plan_of(section("d"))})

@@ -69,3 +69,5 @@ class Interrupt(BaseModel):
     """Id, for `Command(resume={id: answer})`."""
     value: Any
     """What to show."""
+    response_schema: Any = None
+    """JSON schema of the answer; None if there is none."""

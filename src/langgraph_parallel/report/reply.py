@@ -82,7 +82,7 @@ def _write_verdict(output: Mapping[str, Any]) -> str:
     verdict: Verdict | None = output.get("verdict")
     if verdict is None:
         return ""
-    undecided = "" if verdict.decided or verdict.decided_by != "rule" else "**The vote is undecided.**"
+    undecided = "" if verdict.decided else "**The vote is undecided.**"
     return join_blocks([undecided, verdict_markdown(verdict), escape_text(verdict.note)])
 
 

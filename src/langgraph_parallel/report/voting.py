@@ -13,14 +13,13 @@ _NOT_CAST = ("abstained", "failed", "timed_out", "cancelled", "skipped")
 def verdict_markdown(verdict: Verdict) -> str:
     """Render the choice, its support, its error and its parts, all counts, and the dissenting ballots."""
     choice = "no choice" if verdict.choice is None else escape(verdict.choice)
-    status = "" if verdict.decided else f", {verdict.status.replace('_', ' ')}"
     dissent = (
         f"{escape(ballot.voter)}: {escape(ballot.choice)}. {escape(ballot.rationale)}".rstrip()
         for ballot in verdict.dissent
     )
     return join_blocks(
         [
-            f"**{choice}** ({verdict.support}{status}, by {escape(verdict.rule)})",
+            f"**{choice}** ({verdict.support}{_decision(verdict)})",
             _ballots_line(verdict),
             _error_line(verdict),
             as_markdown(_part_rows(verdict)) if verdict.parts else "",
@@ -29,6 +28,15 @@ def verdict_markdown(verdict: Verdict) -> str:
             *(f"Warning: {escape(warning)}." for warning in verdict.warnings),
         ]
     )
+
+
+def _decision(verdict: Verdict) -> str:
+    """Return how far the vote is decided, and who decided it: support alone reads as if the rule did."""
+    if verdict.decided and verdict.decided_by != "rule":
+        return f", decided by a {verdict.decided_by}"
+    status = "" if verdict.decided else f", {verdict.status.replace('_', ' ')}"
+    left = "; a person left it undecided" if verdict.decided_by == "person" else ""
+    return f"{status}, by {escape(verdict.rule)}{left}"
 
 
 def _ballots_line(verdict: Verdict) -> str:

@@ -8,8 +8,14 @@ from typing import Any
 
 from langgraph.types import Interrupt
 
+from langgraph_parallel.answers.misfit import misfit
+from langgraph_parallel.records.numbers import as_state
+from langgraph_parallel.reducers.votes.normalise import find_choice
+from langgraph_parallel.runtime.askers import KEY, asker_of, is_form
 from langgraph_parallel.runtime.redact import redact
 
+VOTE = "decide_vote"
+"""Name of the action that stands for an undecided vote."""
 ANSWER = "answer_question"
 """Name of the action that stands for a question in no particular form."""
 _KINDS = ("approve", "edit", "reject", "respond")
@@ -27,6 +33,8 @@ class Request:
     """The types of decisions that are possible."""
     config: Mapping[str, Any]
     """The review config, as UIs get it."""
+    tools: Sequence[str] = ()
+    """Names of the tools that an edit may name; empty if they are not known."""
 
     @property
     def name(self) -> str:
@@ -49,10 +57,24 @@ class Request:
     def _problem_of_edit(self, decision: Mapping[str, Any]) -> str | None:
         edited = decision.get("edited_action")
         given = edited if isinstance(edited, Mapping) else {}
-        if isinstance(given.get("name"), str) and isinstance(given.get("args"), Mapping):
+        name, args = given.get("name"), given.get("args")
+        if not isinstance(name, str) or not isinstance(args, Mapping):
+            needed = f"{{'edited_action': {{'name': {self.name!r}, 'args': {{...}}}}}}"
+            return f"an edit needs {needed}, and has {show(edited)}"
+        if name != self.name:  # the schema is that of the tool that was to be called
+            return self.unknown_tool(decision)
+        is_one_of = _names_choice if name == VOTE else None
+        why = misfit(args, self.config.get("args_schema"), is_one_of=is_one_of)
+        return None if why is None else f"the edit does not fit what is asked: {redact(why)}"
+
+    def unknown_tool(self, decision: Any) -> str | None:
+        """Return that an edit names a tool that the agent does not have; None if it does not."""
+        edited = decision.get("edited_action") if isinstance(decision, Mapping) else None
+        name = edited.get("name", self.name) if isinstance(edited, Mapping) else self.name
+        if not self.tools or decision.get("type") != "edit" or name in (self.name, *self.tools):
             return None
-        needed = f"{{'edited_action': {{'name': {self.name!r}, 'args': {{...}}}}}}"
-        return f"an edit needs {needed}, and has {show(edited)}"
+        known = ", ".join(self.tools)
+        return f"the edit names {show(name)}, which is not a tool of the agent; its tools are {known}"
 
     def _problem_of_respond(self, decision: Mapping[str, Any]) -> str | None:
         said = decision.get("message")
@@ -71,7 +93,11 @@ class Asked(ABC):
     """
 
     def __init__(self, interrupt: Interrupt) -> None:
-        self.id, self.value, self.schema = interrupt.id, interrupt.value, interrupt.response_schema
+        self.id, self.value, self.asker = interrupt.id, interrupt.value, asker_of(interrupt)
+        schema = interrupt.response_schema
+        if isinstance(schema, Mapping):
+            schema = {key: part for key, part in schema.items() if key != KEY} or None
+        self.schema = schema
 
     @property
     @abstractmethod
@@ -101,7 +127,7 @@ class AskedForm(Asked):
             config = configs[number] if in_line else by_name.get(action.get("name"), {})
             allowed = list(config.get("allowed_decisions") or _KINDS)
             given = {"action_name": action.get("name"), "allowed_decisions": allowed}
-            found.append(Request(action, allowed, {**given, **config}))
+            found.append(Request(action, allowed, {**given, **config}, self.asker.tools))
         return found
 
     def answer(self, decisions: Sequence[Any]) -> Any:
@@ -117,7 +143,8 @@ class AskedApproval(Asked):
         """The call; its schema says which decisions are possible."""
         action = {name: self.value[name] for name in ("name", "args", "description") if name in self.value}
         allowed = _kinds_in(self.schema) if isinstance(self.schema, Mapping) else list(_KINDS)
-        return [Request(action, allowed, {"action_name": action["name"], "allowed_decisions": allowed})]
+        config = {"action_name": action["name"], "allowed_decisions": allowed}
+        return [Request(action, allowed, config, self.asker.tools)]
 
     def answer(self, decisions: Sequence[Any]) -> Any:
         """Return the decision."""
@@ -150,31 +177,31 @@ class AskedQuestion(Asked):
             answer = decision["edited_action"]["args"].get("answer")
             if answer is None:
                 raise ValueError("an edit needs the answer in edited_action.args.answer")
-            return answer
+            return self._fitting(answer)
         text = decision["message"]
         if not isinstance(self.schema, Mapping) or _may_be_text(self.schema, self.schema):
-            return text
+            return self._fitting(text)
         try:
-            return json.loads(text)
-        except ValueError:
+            return self._fitting(json.loads(text))
+        except json.JSONDecodeError:
             expected = self.schema.get("type", "another type")
             raise ValueError(f"{show(text)} is a text, and {expected} is expected, as JSON") from None
+
+    def _fitting(self, answer: Any) -> Any:
+        if (why := misfit(answer, self.schema)) is not None:
+            raise ValueError(f"the answer does not fit what is asked: {redact(why)}")
+        return answer
 
 
 def as_asked(interrupt: Interrupt) -> Asked:
     """Return an interrupt as requests of the form, whatever its value is."""
     value = interrupt.value
     if isinstance(value, Mapping):
-        if _is_form(value):
+        if is_form(value):
             return AskedForm(interrupt)
         if value.get("type") == "tool_approval" and isinstance(value.get("name"), str):
             return AskedApproval(interrupt)
     return AskedQuestion(interrupt)
-
-
-def _is_form(value: Any) -> bool:
-    actions = value.get("action_requests") if isinstance(value, Mapping) else None
-    return isinstance(actions, list) and all(isinstance(action, Mapping) for action in actions)
 
 
 def _kinds_in(schema: Mapping[str, Any]) -> list[str]:
@@ -201,6 +228,11 @@ def _may_be_text(part: Mapping[str, Any], schema: Mapping[str, Any]) -> bool:
         return any(isinstance(value, str) for value in values)
     kinds = part.get("type", "string")
     return "string" in (kinds if isinstance(kinds, list) else [kinds])
+
+
+def _names_choice(choice: Any, choices: Sequence[Any]) -> bool:
+    """Return whether a vote takes a choice as one of several, as it reads those of voters."""
+    return find_choice(as_state(choice), list(choices)) is not None
 
 
 def show(value: Any) -> str:

@@ -6,9 +6,7 @@ ends like any other branch that is not needed, and nobody is asked.
 """
 
 import asyncio
-from collections.abc import Collection, Mapping, Sequence
-
-from langgraph.types import Interrupt
+from collections.abc import Collection, Mapping
 
 from langgraph_parallel.records import Branch
 from langgraph_parallel.reducers.completion import Completion
@@ -35,8 +33,6 @@ class FanOut:
         self._called: set[str] = set()
         self.taken_up: asyncio.Future[None] | None = None
         """Set once the branch that starts first has looked what had ended before the run was resumed."""
-        self.waiting: Mapping[str, Sequence[Interrupt]] = {}
-        """What waited for an answer before the run was resumed, by the ids of LangGraph's tasks."""
         self.ended_before: Mapping[str, Branch | None] = {}
         """What had ended of the superstep before the run was resumed, until it is entered."""
         self._counted_before: list[Branch] = []

@@ -25,7 +25,7 @@ from langgraph_parallel.runtime.levels import told
 from langgraph_parallel.runtime.limits import PREFIX, Limits
 from langgraph_parallel.runtime.messages import FromMessages, take_messages
 from langgraph_parallel.runtime.parent_keys import check_parent
-from langgraph_parallel.runtime.people import check_answers
+from langgraph_parallel.runtime.people import check_answers, refusing
 from langgraph_parallel.runtime.redriven import take_over
 from langgraph_parallel.runtime.run import Run, find_run
 from langgraph_parallel.runtime.settings import as_settings
@@ -141,7 +141,7 @@ class ParallelGraph(StoredGraph):
         inner = within_stream(run.within(traced.config), self.config)
         stream = traced.started(super().astream(input, inner, context=context, **kwargs))
         stream = told(stream, run, self, inner, kwargs)
-        with run.active():
+        with run.active(), refusing(self.name):
             async with aclosing(cast("Any", stream)) as chunks:
                 async for chunk in chunks:
                     yield whole_updates(chunk)

@@ -4,7 +4,8 @@ The form is that of LangChain's `HumanInTheLoopMiddleware`, which agent UIs know
 each answered by a decision (approve, edit, reject, respond).
 """
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 from langchain_core.runnables import RunnableConfig
@@ -13,7 +14,8 @@ from langgraph.types import Command, Interrupt
 from pydantic import ValidationError
 
 from langgraph_parallel.errors import InputError, UsageError
-from langgraph_parallel.runtime.asked import Asked, AskedForm, Request, as_asked, show
+from langgraph_parallel.records.event_base import Interrupt as ToldInterrupt
+from langgraph_parallel.runtime.asked import Asked, AskedApproval, AskedForm, Request, as_asked, show
 
 _INTERRUPT, _CONTROL = "__interrupt__", ("__interrupt__", "__resume__", "__error__", "__error_source_node__")
 """The channel of what a task asks, and all that a task may write without having ended."""
@@ -21,6 +23,11 @@ _RESUME_MAP, _SCRATCHPAD = "__pregel_resume_map", "__pregel_scratchpad"
 """Config keys under which LangGraph passes answers down to nested graphs: by ids, or one without."""
 _INVALID_RESUME = "_langgraph_invalid_resume"
 """Attribute by which LangGraph marks an error that an answer has caused: what was asked still waits."""
+
+_ID_LENGTH = 32
+"""Digits of the id of an interrupt."""
+AnyInterrupt = Interrupt | ToldInterrupt | Mapping[str, Any]
+"""An interrupt: LangGraph's, that of an event, or JSON."""
 
 
 def is_for_langgraph(error: BaseException) -> bool:
@@ -35,6 +42,41 @@ def refusal(message: str) -> InputError:
     return error
 
 
+def refused(error: ValidationError, name: str) -> InputError:
+    """Return the error that refuses an answer which does not fit the schema of what was asked, in one line.
+
+    Args:
+        error: what is wrong.
+        name: of who asks.
+    """
+    first = error.errors(include_url=False)[0]
+    place = ".".join(map(str, first["loc"]))
+    given = f"{show(first['input'])} at {place}" if place else show(first["input"])
+    expected = "expected a mapping" if first["type"] == "model_type" else first["msg"]
+    why = f", {given}, does not fit what was asked: {expected}"
+    if first["type"] == "value_error":  # of a check that says all of it
+        why = f" cannot be used: {first['msg'].removeprefix('Value error, ')}"
+    return refusal(f"an answer to {name}{why}; it was not used, so another one can be given")
+
+
+@contextmanager
+def refusing(name: str) -> Iterator[None]:
+    """Raise LangGraph's error of an answer that does not fit as one of ours.
+
+    Args:
+        name: of who asks.
+
+    Raises:
+        InputError: the answer does not fit; another one can be given.
+    """
+    try:
+        yield
+    except ValidationError as error:
+        if not is_invalid_resume(error):
+            raise
+        raise refused(error, name) from error
+
+
 def pass_on(error: Exception, name: str) -> None:
     """Raise an error of a branch again if LangGraph has to see it.
 
@@ -47,16 +89,14 @@ def pass_on(error: Exception, name: str) -> None:
         InputError: an answer does not fit the schema of what was asked.
     """
     if isinstance(error, ValidationError) and is_invalid_resume(error):
-        first = error.errors(include_url=False)[0]
-        place = ".".join(map(str, first["loc"]))
-        where = f" at {place}" if place else ""
-        why = "expected a mapping" if first["type"] == "model_type" else first["msg"]
-        raise refusal(
-            f"an answer to {name}, {show(first['input'])}{where}, does not fit what was asked: "
-            f"{why.removeprefix('Value error, ')}; it was not used, so another one can be given"
-        ) from error
+        raise refused(error, name) from error
     if is_for_langgraph(error):
         raise error
+
+
+def counted(number: int, what: str) -> str:
+    """Return a number with its noun: 1 decision, 0 decisions."""
+    return f"{number} {what}{'' if number == 1 else 's'}"
 
 
 def problems(requests: Sequence[Request], decisions: Any) -> list[str]:
@@ -71,7 +111,8 @@ def problems(requests: Sequence[Request], decisions: Any) -> list[str]:
         return [f"{show(decisions)} is not a list of decisions; expected one for each of: {names}"]
     if len(decisions) != len(requests):
         return [
-            f"{len(decisions)} decisions for {len(requests)} requests; pass one each, in this order: {names}"
+            f"{counted(len(decisions), 'decision')} for {counted(len(requests), 'request')}; pass one each, "
+            f"in this order: {names}"
         ]
     found = (
         (number, request, request.problem(decision))
@@ -82,7 +123,7 @@ def problems(requests: Sequence[Request], decisions: Any) -> list[str]:
     ]
 
 
-def one_form(interrupts: Iterable[Interrupt | Mapping[str, Any]]) -> dict[str, Any]:
+def one_form(interrupts: Iterable[AnyInterrupt]) -> dict[str, Any]:
     """Make one form of all interrupts that wait, for UIs that show one.
 
         form = agents.one_form(out["__interrupt__"])
@@ -90,26 +131,33 @@ def one_form(interrupts: Iterable[Interrupt | Mapping[str, Any]]) -> dict[str, A
 
     Tool calls that `HumanInTheLoopMiddleware` asks about, undecided votes and questions of any other value
     are requests of the same form. A question becomes the action `answer_question`, to which `respond` gives a
-    text, and `edit` any JSON, in `args.answer`. The order of the requests depends on the interrupts alone,
-    not on the order in which they are listed.
+    text, and `edit` any JSON, in `args.answer`. The requests are in the order of the plan, whatever the
+    order in which the interrupts are listed. Each has the `interrupt_id` that it belongs to, and its
+    `description` begins with the branches that it comes from.
 
     Args:
-        interrupts: those of the output (`out["__interrupt__"]`) or of the state, or as JSON from a server,
-            with `id` and `value`; all, or those that are to be answered.
+        interrupts: those of the output (`out["__interrupt__"]`), of the state or of an `interrupted` event,
+            or as JSON from a server, with `id` and `value`; all, or those that are to be answered.
 
     Raises:
         UsageError: one is not an interrupt.
     """
-    requests = [request for asked in _in_order(interrupts) for request in asked.requests]
+    shown = [(asked, request) for asked in _in_order(interrupts) for request in asked.requests]
     return {
-        "action_requests": [dict(request.action) for request in requests],
-        "review_configs": [dict(request.config) for request in requests],
+        "action_requests": [_with_asker(asked, request.action) for asked, request in shown],
+        "review_configs": [dict(request.config) for _, request in shown],
     }
 
 
-def reply(
-    interrupts: Iterable[Interrupt | Mapping[str, Any]], response: Mapping[str, Any] | Sequence[Any]
-) -> "Command[Any]":
+def _with_asker(asked: Asked, action: Mapping[str, Any]) -> dict[str, Any]:
+    told = {**action, "interrupt_id": asked.id}
+    if asked.asker.path:
+        rest = f":\n\n{description}" if (description := action.get("description")) else "."
+        told["description"] = f"{' > '.join(asked.asker.path)} asks{rest}"
+    return told
+
+
+def reply(interrupts: Iterable[AnyInterrupt], response: Mapping[str, Any] | Sequence[Any]) -> "Command[Any]":
     """Make the command that answers each interrupt of `one_form` with its part of one response.
 
         await graph.ainvoke(agents.reply(out["__interrupt__"], {"decisions": [...]}), config)
@@ -188,14 +236,48 @@ def check_answers(writes: Iterable[tuple[str, str, Any]] | None, input: Any, con
         InputError: they have not the form of what is asked. All that waits can be answered again.
     """
     interrupts = [one for waiting in waiting_in(writes).values() for one in waiting]
+    _check_ids(interrupts, input, config)
     found = [
         problem
         for interrupt, answer in answers_to(interrupts, input, config)
-        if interrupt.response_schema is None and isinstance(asked := as_asked(interrupt), AskedForm)
-        for problem in _problems_of_form(asked, answer)
+        for problem in _problems_of(interrupt, answer)
     ]
     if found:
         raise refusal(f"{'; '.join(found)}; no answer was used, so all can be given again")
+
+
+def _check_ids(interrupts: Sequence[Interrupt], input: Any, config: RunnableConfig) -> None:
+    """Check that what is answered by its id waits, as far as this graph sees all that does: as the outermost.
+
+    Raises:
+        InputError: something does not wait.
+    """
+    answers = input.resume if isinstance(input, Command) else None
+    if not isinstance(answers, Mapping) or not all(_is_id(key) for key in answers):
+        return  # an answer that happens to be a mapping
+    if (config.get("configurable") or {}).get("checkpoint_id"):
+        return  # an earlier checkpoint, whose requests have been answered before
+    waiting = sorted({one.id for one in interrupts})
+    if not (unknown := [id for id in answers if id not in waiting]):
+        return
+    known = f"{', '.join(waiting)} can be answered" if waiting else "nothing waits"
+    raise refusal(
+        f"no request {', '.join(unknown)} waits; it may have been answered; {known}; no answer was used"
+    )
+
+
+def _is_id(key: Any) -> bool:
+    """Return whether a key is what LangGraph takes for the id of an interrupt."""
+    return isinstance(key, str) and len(key) == _ID_LENGTH and set(key) <= set("0123456789abcdef")
+
+
+def _problems_of(interrupt: Interrupt, answer: Any) -> list[str]:
+    asked = as_asked(interrupt)
+    if isinstance(asked, AskedForm) and interrupt.response_schema is None:
+        return _problems_of_form(asked, answer)
+    if isinstance(asked, AskedApproval) and (why := asked.requests[0].unknown_tool(answer)):
+        return [f"the decision on {asked.requests[0].name}: {why}"]
+    return []
 
 
 def _problems_of_form(asked: AskedForm, answer: Any) -> list[str]:
@@ -205,37 +287,14 @@ def _problems_of_form(asked: AskedForm, answer: Any) -> list[str]:
     return [f"the answer to {names} is {show(answer)}; expected {{'decisions': [...]}} with one for each"]
 
 
-def check_tools(interrupts: Sequence[Interrupt], tools: Collection[str], config: RunnableConfig) -> None:
-    """Check that no edit in the answers to an agent names a tool that the agent does not have.
-
-    Args:
-        interrupts: of the agent.
-        tools: names of its tools.
-        config: of the node that runs it.
-
-    Raises:
-        InputError: one does. It has not been used, so that another answer can be given.
-    """
-    for interrupt, answer in answers_to(interrupts, None, config):
-        asked = as_asked(interrupt)
-        if not isinstance(asked, AskedForm) or not isinstance(answer, Mapping):
-            continue
-        for request, decision in zip(asked.requests, answer.get("decisions") or (), strict=False):
-            name = (decision.get("edited_action") or {}).get("name", request.name)
-            if decision.get("type") == "edit" and name != request.name and name not in tools:
-                known = ", ".join(sorted(tools))
-                raise refusal(
-                    f"the edit of {request.name} names {show(name)}, which is not a tool of the agent; its "
-                    f"tools are {known}; the answer was not used, so another one can be given"
-                )
-
-
-def _in_order(interrupts: Iterable[Interrupt | Mapping[str, Any]]) -> list[Asked]:
+def _in_order(interrupts: Iterable[AnyInterrupt]) -> list[Asked]:
     by_id: dict[str, Asked] = {}
     for one in interrupts:
+        if isinstance(one, ToldInterrupt):
+            one = one.model_dump()
         if isinstance(one, Mapping) and {"id", "value"} <= one.keys():
             one = Interrupt(one["value"], str(one["id"]), response_schema=one.get("response_schema"))
         if not isinstance(one, Interrupt):
             raise UsageError(f"{show(one)} is not an interrupt; pass those of out['__interrupt__']")
         by_id[one.id] = as_asked(one)
-    return [by_id[id] for id in sorted(by_id)]
+    return sorted(by_id.values(), key=lambda asked: (not asked.asker.order, asked.asker.order, asked.id))

@@ -81,7 +81,7 @@ class Call:
 
         Raises:
             GraphBubbleUp: a person is asked, or the agent's graph takes control.
-            ValidationError: a person's answer does not fit the question.
+            InputError: a person's answer does not fit the question.
         """
         if isinstance(error, GraphBubbleUp) or is_invalid_resume(error):
             raise error

@@ -45,6 +45,11 @@ def _choice(verdict: Any, title: str = "Verdict: ") -> list[str]:
     """Return the choice with its support, and that it is no decision if it is none."""
     status, choice = get(verdict, "status"), get(verdict, "choice")
     shown: str = "no choice" if choice is None else said(choice)
+    if status != "decided" and get(verdict, "decided_by") == "person":
+        why = f"no decision ({str(status).replace('_', ' ')}), a person left it undecided"
+        of = support_of(get(verdict, "support"))
+        leads = [] if choice is None else ["; the rule proposed ", shown, f", {of} voters for it"]
+        return [title, why, *leads, "."]
     decided = "decided" if status == "decided" else f"NOT DECIDED ({str(status).replace('_', ' ')})"
     by = get(verdict, "decided_by", "rule")
     who = f"the rule {get(verdict, 'rule')}" if by == "rule" else f"a {by}"

@@ -7,6 +7,7 @@ from langgraph.types import interrupt
 from pydantic import BaseModel, Field, create_model, model_validator
 
 from langgraph_parallel.errors import PlanError
+from langgraph_parallel.runtime.people import refusing
 from langgraph_parallel.tools.plan import Plan, read_plan
 from langgraph_parallel.tools.plan_check import refusal
 from langgraph_parallel.tools.quoting import quote
@@ -59,23 +60,22 @@ def ask_person(
 
     Raises:
         GraphInterrupt: there is no answer yet.
-        pydantic.ValidationError: the answer is not valid; the run can be resumed with another one.
+        InputError: the answer is not valid; the run can be resumed with another one.
     """
-    given = interrupt(
-        {
-            "action_requests": [
-                {"name": tool, "args": plan.model_dump(exclude_defaults=True), "description": description}
-            ],
-            "review_configs": [
-                {
-                    "action_name": tool,
-                    "allowed_decisions": ["approve", "edit", "reject"],
-                    "args_schema": schema,
-                }
-            ],
-        },
-        response_schema=_expected(check),
-    )
+    asked = {
+        "action_requests": [
+            {"name": tool, "args": plan.model_dump(exclude_defaults=True), "description": description}
+        ],
+        "review_configs": [
+            {
+                "action_name": tool,
+                "allowed_decisions": ["approve", "edit", "reject"],
+                "args_schema": schema,
+            }
+        ],
+    }
+    with refusing(tool):
+        given = interrupt(asked, response_schema=_expected(check))
     decision = given.decisions[0]
     if decision.type == "reject":
         said = f" and says: {quote(decision.message, _MESSAGE)}" if decision.message else ""

@@ -152,8 +152,7 @@ class PlanSteps:
 
         Raises:
             GraphBubbleUp: a person is asked.
-            pydantic.ValidationError: the person's answer is not valid.
-            InputError: an answer to a worker is not valid; another one can be given.
+            InputError: an answer of a person is not valid; another one can be given.
         """
         configurable = {**(config.get("configurable") or {}), _CALL: call}
         given = {"plan": plan.model_dump(), "run": call.run}

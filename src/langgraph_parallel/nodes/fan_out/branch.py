@@ -32,10 +32,11 @@ from langgraph_parallel.nodes.fan_out.telling import (
     tell_start,
     telling_of,
 )
-from langgraph_parallel.nodes.work.agent_tools import check_edits
+from langgraph_parallel.nodes.work.agent_tools import tools_of
 from langgraph_parallel.nodes.work.ask import Ask
 from langgraph_parallel.nodes.work.workers import Worker, invoke, is_of_package, takes_records
 from langgraph_parallel.records import Branch
+from langgraph_parallel.runtime.askers import sign
 from langgraph_parallel.runtime.bound import Bound, BranchEnded
 from langgraph_parallel.runtime.emitting import tell
 from langgraph_parallel.runtime.governor import governed_config
@@ -156,8 +157,6 @@ async def _run(hand: Hand, task: Task, config: RunnableConfig, kind: str, run: R
     with recording(config) as calls, noting() as outcome.notes:
         try:
             chosen, work = hand.select(task["work"])
-            if run.fan_out.waiting:
-                check_edits(chosen, run.fan_out.waiting, config)
             bound = run.open_bound(
                 planned=task.get("planned", 0),
                 kept=task.get("kept", 0),
@@ -206,7 +205,8 @@ async def _work(
                 return await invoke(worker, work, config, task["name"])
         except ParentCommand as command:
             raise handoff_error(command.args[0]) from None
-        except GraphInterrupt:
+        except GraphInterrupt as asked:
+            sign(asked, task["name"], task["order"], tools_of(worker))
             run.fan_out.held(task["id"])
             bound.hold()
             tell("waiting", on="person")

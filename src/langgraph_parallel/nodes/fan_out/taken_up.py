@@ -14,7 +14,6 @@ from langgraph_parallel.nodes.fan_out.state import PUT_OFF
 from langgraph_parallel.nodes.fan_out.task import AssignmentsIn
 from langgraph_parallel.records import Branch
 from langgraph_parallel.runtime.graph import is_resuming
-from langgraph_parallel.runtime.people import waiting_in
 from langgraph_parallel.runtime.run import Run
 
 
@@ -88,7 +87,6 @@ async def _take_up(
             }
         }
     )
-    run.fan_out.waiting = waiting_in(stored.pending_writes if stored else None)
     ended: dict[str, Branch | None] = {}
     for _, channel, value in (stored.pending_writes or ()) if stored else ():
         if channel == "branches" and isinstance(value, Mapping):

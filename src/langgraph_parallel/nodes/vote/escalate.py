@@ -23,10 +23,12 @@ from langgraph_parallel.reducers.canonical import canonical
 from langgraph_parallel.reducers.votes.counting import override_verdict
 from langgraph_parallel.reducers.votes.normalise import find_choice
 from langgraph_parallel.reducers.votes.rules import chooses
+from langgraph_parallel.runtime.asked import VOTE
 from langgraph_parallel.runtime.graph import ParallelGraph
+from langgraph_parallel.runtime.people import counted, refusing
 from langgraph_parallel.runtime.run_report import escalated
 
-ACTION = "decide_vote"
+ACTION = VOTE
 """The name of the action that agent UIs show to the person."""
 
 
@@ -113,7 +115,7 @@ def ask_person(escalations: Sequence[Escalation]) -> list[Answer]:
 
     Raises:
         GraphInterrupt: there is no answer yet.
-        pydantic.ValidationError: the answer is not valid; the run can be resumed with another one.
+        InputError: the answer is not valid; the run can be resumed with another one.
     """
     given = _interrupt(
         as_state(
@@ -147,7 +149,8 @@ def ask_person(escalations: Sequence[Escalation]) -> list[Answer]:
 def _interrupt(shown: Any, *, response_schema: type[BaseModel]) -> Any:
     """Interrupt, as LangGraph does, and tell that a person is waited for."""
     try:
-        return interrupt(shown, response_schema=response_schema)
+        with refusing(ACTION):
+            return interrupt(shown, response_schema=response_schema)
     except GraphInterrupt:
         tell_question()
         raise
@@ -161,8 +164,8 @@ def _expected(escalations: Sequence[Escalation]) -> type[Decisions]:
         def fits(self) -> "Checked":
             if len(self.decisions) != len(escalations):
                 raise ValueError(
-                    f"{len(self.decisions)} decisions for {len(escalations)} action requests; pass one "
-                    "each, in order"
+                    f"{counted(len(self.decisions), 'decision')} for "
+                    f"{counted(len(escalations), 'action request')}; pass one each, in order"
                 )
             for escalation, decision in zip(escalations, self.decisions, strict=True):
                 _answer(escalation, decision)
