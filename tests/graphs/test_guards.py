@@ -175,14 +175,14 @@ async def test_what_a_graph_in_an_answer_streams_follows_once_it_is_released() -
         return {"messages": [AIMessage("Patch it.")]}
 
     builder = StateGraph(State)
-    builder.add_node("node", node)
-    builder.add_edge(START, "node")
+    builder.add_node("patcher", node)
+    builder.add_edge(START, "patcher")
     for flagged in (False, True):
         graph = create_guarded(worker=builder.compile(), checks={"a": lambda text, flagged=flagged: flagged})
         modes: Any = ["custom", "updates"]
         seen = [chunk async for chunk in graph.astream(MESSAGE, stream_mode=modes, subgraphs=True)]
         assert ("so far" in repr(seen)) is not flagged
-        assert ("'node'" in repr(seen)) is not flagged
+        assert ("'patcher'" in repr(seen)) is not flagged
 
 
 async def test_what_an_answer_shows_before_it_asks_a_person_stays_held() -> None:

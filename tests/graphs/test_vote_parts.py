@@ -7,10 +7,10 @@ from typing import Any
 import pytest
 from langgraph.checkpoint.memory import InMemorySaver
 from langgraph.types import Command
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel
 
 from langgraph_parallel import create_debate, create_labeling, create_voting, rules, votes
-from langgraph_parallel.errors import JoinError
+from langgraph_parallel.errors import InputError, JoinError
 from tests.support.server import ModelServer, Reply
 
 QUESTION = {"question": "Is it so?"}
@@ -143,7 +143,7 @@ async def test_a_person_decides_the_whole(rule: str, answers: Any, wrong: Any, r
     first = (await graph.ainvoke(QUESTION, CONFIG))["__interrupt__"][0].value
     kind = first["review_configs"][0]["args_schema"]["properties"]["choice"]["type"]
     assert kind == ("object" if isinstance(right, Mapping) else "array")
-    with pytest.raises(ValidationError, match=r"is not a (list|mapping)"):
+    with pytest.raises(InputError, match=r"is not a (list|mapping)"):
         await graph.ainvoke(edit(wrong), CONFIG)
     verdict = (await graph.ainvoke(edit(right), CONFIG))["verdict"]
     assert (verdict.choice, verdict.decided_by, verdict.parts) == (right, "person", {})

@@ -67,7 +67,7 @@ async def test_an_agent_calls_a_graph_reads_its_details_and_answers() -> None:
     agent = create_agent(script, [details_tool(), panel])
     out = await agent.ainvoke(said("Ask the panel."))
     first, page = results(out["messages"])
-    assert first.startswith("voting: ok")
+    assert first.startswith("ask_panel (voting): ok")
     assert page.endswith("| yes")
     assert out["messages"][-1].text == "It is."
     assert script.prompts[0].endswith("Ask the panel.")

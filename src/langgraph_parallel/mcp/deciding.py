@@ -5,7 +5,7 @@ from typing import Any
 
 from mcp import types
 
-from langgraph_parallel.nodes.vote.escalate import ACTION
+from langgraph_parallel.runtime.asked import VOTE
 
 _LONGEST = 4_000
 """Characters of the message that the client shows."""
@@ -54,5 +54,5 @@ def decision(request: Mapping[str, Any], answer: types.ElicitResult | None) -> d
     if not is_valid:
         why = "nobody was asked" if answer is None else note or "the person made no choice"
         return {"decisions": [{"type": "reject", "message": why}]}
-    edited = {"name": ACTION, "args": {"choice": choice}}
+    edited = {"name": VOTE, "args": {"choice": choice}}
     return {"decisions": [{"type": "edit", "edited_action": edited, "message": note}]}

@@ -28,9 +28,6 @@ from langgraph_parallel.runtime.graph import ParallelGraph
 from langgraph_parallel.runtime.people import counted, refusing
 from langgraph_parallel.runtime.run_report import escalated
 
-ACTION = VOTE
-"""The name of the action that agent UIs show to the person."""
-
 
 def escalate_node(settings: VoteSettings) -> Callable[..., Any]:
     """Build the node that puts an undecided vote before a person."""
@@ -92,7 +89,7 @@ def check_no_waiting(workers: Mapping[str, object]) -> None:
 class _Edited(BaseModel):
     """The edited action."""
 
-    name: str = ACTION
+    name: str = VOTE
     args: dict[str, JsonValue]
 
 
@@ -122,7 +119,7 @@ def ask_person(escalations: Sequence[Escalation]) -> list[Answer]:
             {
                 "action_requests": [
                     {
-                        "name": ACTION,
+                        "name": VOTE,
                         "args": {"vote": _name(escalation), "choice": _proposed(escalation)},
                         "description": _description(escalation),
                     }
@@ -130,7 +127,7 @@ def ask_person(escalations: Sequence[Escalation]) -> list[Answer]:
                 ],
                 "review_configs": [
                     {
-                        "action_name": ACTION,
+                        "action_name": VOTE,
                         "allowed_decisions": _allowed(escalation),
                         "args_schema": _schema(escalation),
                     }
@@ -149,7 +146,7 @@ def ask_person(escalations: Sequence[Escalation]) -> list[Answer]:
 def _interrupt(shown: Any, *, response_schema: type[BaseModel]) -> Any:
     """Interrupt, as LangGraph does, and tell that a person is waited for."""
     try:
-        with refusing(ACTION):
+        with refusing(VOTE):
             return interrupt(shown, response_schema=response_schema)
     except GraphInterrupt:
         tell_question()
