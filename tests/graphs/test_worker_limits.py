@@ -193,7 +193,7 @@ async def test_a_timeout_holds_for_every_kind_of_worker(form: str, clock: Clock)
     parts: Any = graph.astream(GIVEN, stream_mode=["custom", "values"])
     async for mode, part in parts:
         out = part if mode == "values" else out
-        if mode == "custom" and part["event"] == "finished" and part["id"] == "1":
+        if mode == "custom" and part["event"] == "ended" and part["branch"] == ["1"]:
             # It has ended, and not only begun: a step of it may run in a thread.
             await begun.wait()
             clock.advance(51)
