@@ -9,7 +9,7 @@ from langgraph_parallel.records.best_of import Draft
 from langgraph_parallel.records.brainstorm import Idea
 from langgraph_parallel.records.branch import STATUSES, Below, Branch, EndedBy, Status
 from langgraph_parallel.records.briefing import Briefing, Citation, Conflict, Digest, Theme
-from langgraph_parallel.records.call import Call, Usage
+from langgraph_parallel.records.call import Call, Savings, Usage
 from langgraph_parallel.records.debate import Turn
 from langgraph_parallel.records.escalation import Answer, Escalation
 from langgraph_parallel.records.estimate import Estimate
@@ -141,6 +141,7 @@ __all__ = [
     "Review",
     "ReviewQuestion",
     "RunReport",
+    "Savings",
     "Section",
     "Sentiment",
     "Severity",

@@ -1,5 +1,6 @@
 """Calls, and their token usage."""
 
+import math
 from collections.abc import Iterable
 from typing import Literal
 
@@ -15,20 +16,59 @@ class Usage(Record):
     """Tokens of the prompts."""
     output_tokens: NonNegativeInt = 0
     """Tokens of the answers."""
+    cache_read_tokens: NonNegativeInt = 0
+    """Tokens of the prompts that the provider read from its cache; included in `input_tokens`."""
+    cache_write_tokens: NonNegativeInt = 0
+    """Tokens of the prompts that the provider wrote to its cache at a price of their own; included in
+    `input_tokens`."""
+    reasoning_tokens: NonNegativeInt = 0
+    """Tokens of the answers that are the model's thinking; included in `output_tokens`."""
 
     def __add__(self, other: "Usage") -> "Usage":
-        return Usage(
-            input_tokens=self.input_tokens + other.input_tokens,
-            output_tokens=self.output_tokens + other.output_tokens,
-        )
+        return Usage.total([self, other])
 
     @classmethod
     def total(cls, parts: Iterable["Usage"]) -> "Usage":
         """Add up usages; `Usage()` if there are none."""
-        read, written = 0, 0  # a record for the sum of each two would take most of the time
+        # In plain numbers: a record for the sum of each two would take most of the time.
+        read = written = cached = stored = thought = 0
         for part in parts:
             read, written = read + part.input_tokens, written + part.output_tokens
-        return cls(input_tokens=read, output_tokens=written)
+            cached, stored = cached + part.cache_read_tokens, stored + part.cache_write_tokens
+            thought += part.reasoning_tokens
+        return cls(
+            input_tokens=read,
+            output_tokens=written,
+            cache_read_tokens=cached,
+            cache_write_tokens=stored,
+            reasoning_tokens=thought,
+        )
+
+
+class Savings(Record):
+    """US dollars by which something was cheaper, by cause: a commutative monoid under `+`.
+
+    A part is negative where it cost more, as a prefix does that is written to a cache and not read again.
+    """
+
+    caching: float = 0.0
+    """The provider's cache of prompt prefixes, less its surcharge for writing."""
+    samples: float = 0.0
+    """Several answers to one request, whose prompt is billed once."""
+    batch: float = 0.0
+    """The price of a batch."""
+    answers: float = 0.0
+    """Answers that the cache of answers had."""
+    stopping: float = 0.0
+    """Calls that were not made, because their vote had ended: each as much as the mean call of the run."""
+
+    def __add__(self, other: "Savings") -> "Savings":
+        return Savings(**{name: getattr(self, name) + getattr(other, name) for name in Savings.model_fields})
+
+    @property
+    def total(self) -> float:
+        """The sum of all parts."""
+        return math.fsum(getattr(self, name) for name in Savings.model_fields)
 
 
 class Call(Record):
@@ -63,6 +103,17 @@ class Call(Record):
     hedge: as much as for the winner."""
     usd: float | None = None
     """Cost in US dollars; None if the price is unknown."""
+    saved: Savings | None = None
+    """By how much it was cheaper than the same call alone, at the full price; None for nothing, or if the
+    price is unknown."""
+    samples: int = 1
+    """Number of answers that its request asked for: each is a call, with its share of the tokens."""
+    lane: Literal["live", "batch"] = "live"
+    """Whether it was sent by itself, or in a batch."""
+    kept: bool = False
+    """Whether the cache of answers had the answer, so that nothing was sent."""
+    instead_of: str = ""
+    """Name of the model that was to be asked; empty unless this call is a fallback."""
 
     @property
     def seconds(self) -> float:

@@ -14,7 +14,7 @@ import uuid
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from typing import Any, Generic, Protocol, TypeVar
+from typing import Any, Generic, TypeVar
 
 from langchain_core.language_models import BaseChatModel
 from langchain_core.messages import BaseMessage
@@ -34,10 +34,12 @@ from langgraph_parallel.runtime.prices import Priced
 from langgraph_parallel.runtime.racing import cut_off, first_answer
 from langgraph_parallel.runtime.recording import step_of
 from langgraph_parallel.runtime.redis_limits import Shared, get_shared
+from langgraph_parallel.runtime.rendered import Rendered, as_rendered
 from langgraph_parallel.runtime.request import Request
 from langgraph_parallel.runtime.resting import rests
 from langgraph_parallel.runtime.retry import is_throttled, mark_used_up, retrying
 from langgraph_parallel.runtime.run import Run, current_run
+from langgraph_parallel.runtime.sender import Sender
 from langgraph_parallel.runtime.slots import Rates
 from langgraph_parallel.runtime.stragglers import Running
 from langgraph_parallel.runtime.tokens import estimate_tokens
@@ -46,22 +48,6 @@ from langgraph_parallel.runtime.waits import retry_after
 AnswerT = TypeVar("AnswerT")
 _MEDIA_TOKENS = 1500
 """About as many as a page, or a picture of a million pixels."""
-
-
-class Sender(Protocol[AnswerT]):
-    """Sends a prompt to a model, once."""
-
-    async def ainvoke(self, messages: Sequence[BaseMessage], config: RunnableConfig) -> AnswerT:
-        """Make one request."""
-        ...
-
-    def usage(self, answer: AnswerT) -> Usage:
-        """Return the tokens of an answer as counted by the provider; zero if it does not say."""
-        ...
-
-    def remarks(self) -> Sequence[str]:
-        """Return what the endpoint does not take of a request, so that it is left out."""
-        ...
 
 
 @dataclass(frozen=True)
@@ -160,11 +146,11 @@ class Calling(Generic[AnswerT]):
             id=self.run_id if self.run_id and number == 1 and not hedge else uuid.uuid4(),
         )
 
-    async def send(self, messages: Sequence[BaseMessage], purpose: str = "") -> AnswerT:
+    async def send(self, prompt: Rendered | Sequence[BaseMessage], purpose: str = "") -> AnswerT:
         """Send until there is an answer, or a limit is reached.
 
         Args:
-            messages: the prompt.
+            prompt: its messages, or with what they have in common with those of other calls.
             purpose: of the call, added to its name in traces: `repair`.
 
         Raises:
@@ -173,14 +159,15 @@ class Calling(Generic[AnswerT]):
             TimeoutError: no answer in time; `DeadlineExceeded` if the run's deadline passed.
             Exception: the provider's error, after the last attempt.
         """
+        prompt = as_rendered(prompt)
         if (bound := current_bound()) is not None:
-            return await self._send(messages, purpose, bound)
+            return await self._send(prompt, purpose, bound)
         # A planner, a judge or a synthesizer: it is not in a branch, so deadline and drain reach it only
         # through a bound of its own.
         bound = self.run.open_bound()
         try:
             async with bound:
-                return await self._send(messages, purpose, bound)
+                return await self._send(prompt, purpose, bound)
         except BranchEnded:
             error = DeadlineExceeded if bound.ended_by == "deadline" else RunDrained
             raise error(bound.why) from None
@@ -223,12 +210,12 @@ class Calling(Generic[AnswerT]):
             "(--timeout), or lower concurrency (--concurrency) if the server works on few at a time"
         )
 
-    async def _send(self, messages: Sequence[BaseMessage], purpose: str, bound: Bound) -> AnswerT:
-        tokens = count_tokens(messages)
+    async def _send(self, prompt: Rendered, purpose: str, bound: Bound) -> AnswerT:
+        tokens = count_tokens(prompt.messages)
         with self.counting_failures():
             async for attempt in retrying(self.limits, bound.waiting):
                 with attempt:
-                    request = Request(self, messages, tokens, attempt.number, purpose)
+                    request = Request(self, prompt, tokens, attempt.number, purpose)
                     call = request.new_call()
                     # The bound counts who waits and who is in flight: a drain ends the former at once, and
                     # grants the latter its grace.

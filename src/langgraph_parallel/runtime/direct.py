@@ -88,23 +88,33 @@ class Direct:
             Exception: the SDK's error; LangChain's if something listens, or that of a handler.
         """
         # Asked for each call: a cache or a tracer may be switched on at any time.
-        is_text = all(isinstance(message.content, str) for message in messages)
-        if not is_text or get_llm_cache() is not None:
+        body = self.body(messages)
+        if body is None or get_llm_cache() is not None:
             return None
         if not self._reporter.is_heard(config):
-            return parse_completion(await self.post({**self._parameters, "messages": _as_sent(messages)}))
+            return parse_completion(await self.post(body))
         config = ensure_config(config)
         listeners = self._reporter.listeners(config)
         if not self._reporter.is_exact or is_streamed_to(listeners.handlers):
             return None
-        return await self._reported(messages, config, listeners)
+        return await self._reported(messages, body, config, listeners)
+
+    def body(self, messages: Sequence[BaseMessage]) -> dict[str, Any] | None:
+        """Return the request as JSON; None for contents other than text, which LangChain translates."""
+        if not all(isinstance(message.content, str) for message in messages):
+            return None
+        return {**self._parameters, "messages": _as_sent(messages)}
 
     async def _reported(
-        self, messages: Sequence[BaseMessage], config: RunnableConfig, listeners: AsyncCallbackManager
+        self,
+        messages: Sequence[BaseMessage],
+        request: Mapping[str, Any],
+        config: RunnableConfig,
+        listeners: AsyncCallbackManager,
     ) -> AIMessage:
         report = await self._reporter.start(listeners, messages, config)
         try:
-            response = await self._response({**self._parameters, "messages": _as_sent(messages)}, whole=True)
+            response = await self._response(request, whole=True)
             body = response.json()
             answer = parse_completion(body)
         except Exception as error:

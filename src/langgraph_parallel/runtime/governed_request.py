@@ -14,6 +14,7 @@ from langgraph_parallel.records import Usage
 from langgraph_parallel.runtime.direct import Direct, is_plain
 from langgraph_parallel.runtime.models import GOVERNED_CLIENTS, plain_model
 from langgraph_parallel.runtime.recording import read_usage
+from langgraph_parallel.runtime.sender import PLAIN, Sending
 from langgraph_parallel.runtime.transport import adopted_fields, is_openai
 
 _SPECIAL = frozenset({"response_format", "extra_headers", "extra_query", "extra_body", "timeout"})
@@ -79,15 +80,31 @@ class GovernedRequest:
         self._model, self._base, self._direct = model, base, direct
         self._stop, self._run_manager, self._options = stop, run_manager, options
 
-    async def ainvoke(self, messages: Sequence[BaseMessage], config: RunnableConfig) -> ChatResult:
+    async def ainvoke(
+        self, messages: Sequence[BaseMessage], config: RunnableConfig, sending: Sending = PLAIN
+    ) -> ChatResult:
         """Make one request."""
-        if self._direct is not None:
-            payload = self._model._get_request_payload(list(messages), stop=self._stop, **self._options)
-            if _is_plain(self._model, payload):
-                return await self._post(self._direct, payload)
+        if self._direct is not None and (body := self.body(messages)) is not None:
+            return await self._post(self._direct, body)
         result: ChatResult = await self._base._agenerate(
             self._model, list(messages), stop=self._stop, run_manager=self._run_manager, **self._options
         )
+        return result
+
+    def body(self, messages: Sequence[BaseMessage]) -> dict[str, Any] | None:
+        """Return the request as a chat completion's JSON; None where the model's own code must make it."""
+        if self._direct is None:
+            return None
+        payload: dict[str, Any] = self._model._get_request_payload(
+            list(messages), stop=self._stop, **self._options
+        )
+        return payload if _is_plain(self._model, payload) else None
+
+    def read(self, completion: Any) -> ChatResult:
+        """Return the result that a chat completion holds."""
+        from openai.types.chat import ChatCompletion
+
+        result: ChatResult = self._model._create_chat_result(ChatCompletion.construct(**completion), {})
         return result
 
     def usage(self, answer: ChatResult) -> Usage:
@@ -100,7 +117,6 @@ class GovernedRequest:
 
     async def _post(self, direct: Direct, payload: dict[str, Any]) -> ChatResult:
         import openai
-        from openai.types.chat import ChatCompletion
 
         langchain_openai = sys.modules["langchain_openai.chat_models.base"]
         try:
@@ -111,8 +127,7 @@ class GovernedRequest:
         except openai.APIError as error:
             langchain_openai._handle_openai_api_error(error)
             raise
-        result: ChatResult = self._model._create_chat_result(ChatCompletion.construct(**body), {})
-        return result
+        return self.read(body)
 
 
 def result_usage(result: ChatResult) -> Usage:

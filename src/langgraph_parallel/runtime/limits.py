@@ -180,6 +180,40 @@ class Limits(Record):
     price_output: float | None = Field(
         None, ge=0, title="Price of output", description="The same for the tokens of answers.", examples=[2]
     )
+    price_cache_read: float | None = Field(
+        None,
+        ge=0,
+        title="Price of cached input",
+        description="The same for tokens of a prompt that are read from a cache; default: as input.",
+        examples=[0.025],
+    )
+    price_cache_write: float | None = Field(
+        None,
+        ge=0,
+        title="Price of written input",
+        description="The same for tokens of a prompt that are written to a cache; default: as input.",
+        examples=[0.3125],
+    )
+    leader: Literal["auto", "on", "off"] = Field(
+        "auto",
+        title="Leader first",
+        description="Of calls whose prompts begin alike, send one first, and the others once its answer has "
+        "begun, so that they read the provider's cache. auto: where that saves more than it delays.",
+        examples=["on"],
+    )
+    samples: Literal["auto", "off"] = Field(
+        "auto",
+        title="Samples of one request",
+        description="Ask voters that are alike in one request for several answers, where the endpoint can.",
+        examples=["off"],
+    )
+    lane: Literal["live", "batch"] = Field(
+        "live",
+        title="Lane",
+        description="batch: gather the calls and send them through the provider's Batch API, at its price; "
+        "answers may take 24 hours.",
+        examples=["batch"],
+    )
     section_tokens: int = Field(
         6000,
         ge=200,

@@ -17,11 +17,12 @@ from pydantic import BaseModel, Field
 from langgraph_parallel.answers.message import read_message
 from langgraph_parallel.answers.read import read_record
 from langgraph_parallel.errors import AnswerError, CutAnswer
-from langgraph_parallel.runtime.calling import Calling, Sender
+from langgraph_parallel.runtime.calling import Calling
 from langgraph_parallel.runtime.dialect import Format, get_dialect
 from langgraph_parallel.runtime.direct import Direct
 from langgraph_parallel.runtime.limits import Limits
 from langgraph_parallel.runtime.models import get_endpoint, is_self_hosted, model_name
+from langgraph_parallel.runtime.sender import Sender
 from langgraph_parallel.runtime.structured import BoundModel, stream_listener
 from langgraph_parallel.runtime.trial import (
     Completion,

@@ -2,15 +2,14 @@
 
 import asyncio
 import time
-from collections.abc import Sequence
 from typing import TYPE_CHECKING, Generic, TypeVar
 
-from langchain_core.messages import BaseMessage
 from langchain_core.runnables import RunnableConfig
 
 from langgraph_parallel.records import Usage
 from langgraph_parallel.runtime.limiter_registry import current_limiter
 from langgraph_parallel.runtime.open_call import OpenCall
+from langgraph_parallel.runtime.rendered import Rendered
 from langgraph_parallel.runtime.time_limit import time_limit
 
 if TYPE_CHECKING:
@@ -24,23 +23,23 @@ class Request(Generic[AnswerT]):
 
     Args:
         calling: what it shares with the other requests of its worker.
-        messages: the prompt.
+        prompt: what is asked.
         prompt_tokens: estimated tokens of the prompt.
         number: 1 for the first attempt.
         purpose: of the call, for traces.
     """
 
-    __slots__ = ("_calling", "_made", "_messages", "_number", "_prompt_tokens", "_purpose", "cut_off")
+    __slots__ = ("_calling", "_made", "_number", "_prompt", "_prompt_tokens", "_purpose", "cut_off")
 
     def __init__(
         self,
         calling: "Calling[AnswerT]",
-        messages: Sequence[BaseMessage],
+        prompt: Rendered,
         prompt_tokens: int,
         number: int,
         purpose: str,
     ) -> None:
-        self._calling, self._messages, self._purpose = calling, messages, purpose
+        self._calling, self._prompt, self._purpose = calling, prompt, purpose
         self._prompt_tokens, self._number = prompt_tokens, number
         self.cut_off: Usage | None = None
         """Tokens that count as used if the request is cut off; None for the prompt, charged at least."""
@@ -97,7 +96,7 @@ class Request(Generic[AnswerT]):
         # The timeout covers opening the connection, so a call may time out before the endpoint has seen it.
         # It counts all the same, in the report and in the budget: the client cannot tell whether it arrived.
         async with time_limit(self._calling.limits.call_timeout, self._calling.limiter, call.slot):
-            return await self._calling.sender.ainvoke(self._messages, self._config(call))
+            return await self._calling.sender.ainvoke(self._prompt.messages, self._config(call))
 
     def _config(self, call: OpenCall) -> RunnableConfig:
         config = self._calling.config

@@ -31,6 +31,7 @@ from langgraph_parallel.runtime.failure import classify
 from langgraph_parallel.runtime.models import get_endpoint, is_self_hosted, model_name
 from langgraph_parallel.runtime.recording import read_usage
 from langgraph_parallel.runtime.retry import AskAgain
+from langgraph_parallel.runtime.sender import PLAIN, Sending
 from langgraph_parallel.runtime.transport import is_openai
 
 stream_listener: ContextVar[Callable[[str | None], None] | None] = ContextVar("stream_listener", default=None)
@@ -96,7 +97,9 @@ class BoundModel:
             self._form = self._bind()
         return self._form
 
-    async def ainvoke(self, messages: Sequence[BaseMessage], config: RunnableConfig) -> AIMessage:
+    async def ainvoke(
+        self, messages: Sequence[BaseMessage], config: RunnableConfig, sending: Sending = PLAIN
+    ) -> AIMessage:
         """Make one request.
 
         Raises:
@@ -120,6 +123,20 @@ class BoundModel:
             self.dialect.confirm(_question(messages))
         self._check_prompt(messages, message)
         return self._noted(message, form)
+
+    def body(self, messages: Sequence[BaseMessage]) -> dict[str, Any] | None:
+        """Return the request as a chat completion's JSON; None where the model's own code must make it."""
+        direct = self.form.direct
+        return None if direct is None else direct.body(messages)
+
+    def read(self, completion: Any) -> AIMessage:
+        """Return the message that a chat completion holds.
+
+        Raises:
+            EndpointError: it is none.
+            AskAgain: our own ceiling of tokens cut off its thinking.
+        """
+        return self._noted(parse_completion(completion), self.form)
 
     def usage(self, answer: AIMessage) -> Usage:
         """Return the tokens of an answer."""

@@ -11,6 +11,7 @@ from langgraph_parallel.records import Usage
 from langgraph_parallel.runtime.dialect import REFUSALS, Dialect
 from langgraph_parallel.runtime.direct import Direct
 from langgraph_parallel.runtime.failure import classify
+from langgraph_parallel.runtime.sender import PLAIN, Sending
 
 Complete = Callable[[str, Mapping[str, Any]], Awaitable[Any]]
 Taken = Literal["yes", "ignored", "refused", "unknown"]
@@ -40,9 +41,18 @@ class Completion:
     def __init__(self, direct: Direct, more: Mapping[str, Any]) -> None:
         self._direct, self._more = direct, more
 
-    async def ainvoke(self, messages: Sequence[BaseMessage], config: RunnableConfig) -> Any:
+    async def ainvoke(
+        self, messages: Sequence[BaseMessage], config: RunnableConfig, sending: Sending = PLAIN
+    ) -> Any:
         """Make one request."""
         return await self._direct.complete(messages, self._more)
+
+    def body(self, messages: Sequence[BaseMessage]) -> None:
+        """Return nothing: a finding is about a request that is made alone."""
+
+    def read(self, completion: Any) -> Any:
+        """Return the body itself."""
+        return completion
 
     def usage(self, answer: Any) -> Usage:
         """Return the tokens of an answer."""

@@ -5,7 +5,7 @@ from collections.abc import Collection, Mapping, Sequence
 from typing import Any, Self
 
 from langchain_core.language_models import BaseChatModel
-from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, SystemMessage
+from langchain_core.messages import AIMessage, HumanMessage, SystemMessage
 from langchain_core.runnables import RunnableConfig
 from pydantic import BaseModel
 
@@ -39,6 +39,7 @@ from langgraph_parallel.runtime.models import (
 from langgraph_parallel.runtime.prices import Priced, check_budget
 from langgraph_parallel.runtime.recording import note
 from langgraph_parallel.runtime.redis_limits import get_shared
+from langgraph_parallel.runtime.rendered import Rendered, find_prefixes
 from langgraph_parallel.runtime.run import Run, current_run
 from langgraph_parallel.runtime.slots import Rates
 from langgraph_parallel.runtime.structured import BoundModel
@@ -70,7 +71,9 @@ class Ask:
         given: values of variables that may instruct the model, because the application wrote them.
         instructing: input variables that may instruct the model, because you trust their source, such as a
             section's `instructions` when they are your own criteria. A plan written by a model stays data.
-        role: last sentence of the system message.
+        role: who the model is: last sentence of the system message, or of the prompt if data is shared.
+        shared: input variables that sibling calls have in common, the most common first. They come before
+            the prompt, so that a provider bills them once in full: see `Limits.leader`.
         continuations: how often a text that was cut off at its token limit is continued; by default such an
             answer fails.
         pinned: keep `model` even if the runtime context names another one.
@@ -93,6 +96,7 @@ class Ask:
         given: Mapping[str, str] | None = None,
         instructing: Collection[str] = (),
         role: str = "",
+        shared: Sequence[str] = (),
         continuations: int = 0,
         pinned: bool = False,
     ) -> None:
@@ -108,6 +112,7 @@ class Ask:
         own, of_model = worker_limits(limits), governed_limits(model)
         self.limits = own if of_model is None else merge_limits([own, of_model])
         self.role = role
+        self.shared = tuple(shared)
         at_least(continuations, "continuations", 0)
         self.continuations = continuations
         self.pinned = pinned
@@ -151,19 +156,19 @@ class Ask:
             TimeoutError: no answer in time in any attempt; `DeadlineExceeded` if the run's deadline passed.
             Exception: the provider's error, after the last attempt.
         """
-        messages = self._messages(self._data(input))
+        prompt = self._render(self._data(input))
         calling = await self._calling(config or {})
-        message = await calling.send(messages)
+        message = await calling.send(prompt)
         calling.note_remarks()
         if self.schema is None:
-            return await self._whole_text(message, messages, calling)
+            return await self._whole_text(message, prompt, calling)
         try:
             return self._read(message, self.schema)
         except (EmptyAnswer, InvalidAnswer) as error:
             repair = repair_message(error, self.schema)
             # An empty answer is left out: not every server takes an empty message.
             before = [AIMessage(message.text)] if message.text.strip() else []
-            again = await calling.send([*messages, *before, repair], purpose="repair")
+            again = await calling.send(prompt.followed_by(*before, repair), purpose="repair")
             return self._read(again, self.schema, abstain=True)
 
     def _read(self, message: AIMessage, schema: type[BaseModel], *, abstain: bool = False) -> BaseModel:
@@ -172,9 +177,7 @@ class Ask:
             note(remark)
         return fitted.record
 
-    async def _whole_text(
-        self, message: AIMessage, messages: Sequence[BaseMessage], calling: Calling[AIMessage]
-    ) -> str:
+    async def _whole_text(self, message: AIMessage, prompt: Rendered, calling: Calling[AIMessage]) -> str:
         """Return the text of an answer, continued where it was cut off and the caller asks for that."""
         text = ""
         for left in reversed(range(self.continuations + 1)):
@@ -185,8 +188,8 @@ class Ask:
                 if not left or not cut.partial:
                     raise
             text += _unstripped(message)
-            so_far = [AIMessage(text), HumanMessage(_CONTINUE.text)]
-            message = await calling.send([*messages, *so_far], purpose="continue")
+            so_far = prompt.followed_by(AIMessage(text), HumanMessage(_CONTINUE.text))
+            message = await calling.send(so_far, purpose="continue")
         raise AssertionError("the last answer is returned or raises")  # pragma: no cover
 
     def estimate(self, input: object, run: Run, context: Context, *, more: int = 0) -> Estimate:
@@ -202,7 +205,7 @@ class Ask:
             InputError, PromptError, ModelError: as `ainvoke`, except that no API key is required.
         """
         limits = run.limits_for(self.limits)
-        prompt = more + count_tokens(self._messages(self._data(input)))
+        prompt = more + count_tokens(self._render(self._data(input)).messages)
         repairs = 0 if self.schema is None else 1
         asked = prompt + repairs * (prompt + limits.answer_tokens + _REPAIR_TOKENS)
         answered = limits.answer_tokens * (1 + repairs)
@@ -280,18 +283,23 @@ class Ask:
             )
         return {name: fields[name] for name in names}
 
-    def _messages(self, values: Mapping[str, Any]) -> list[BaseMessage]:
+    def _render(self, values: Mapping[str, Any]) -> Rendered:
         parts = {name: divided(value) for name, value in values.items()}
         blocks = [dict(block) for _, blocks in parts.values() for block in blocks]
         trusted = {name: text for name, (text, _) in parts.items() if name in self.instructing}
         data = {name: text for name, (text, _) in parts.items() if name not in trusted}
-        composed = compose(self.prompt, data, {**self.given, **trusted}, role=self.role)
-        form = "" if self.schema is None else f"\n\n{answer_form(self.schema)}"
-        human = f"{composed.human}{form}"
+        composed = compose(self.prompt, data, {**self.given, **trusted}, role=self.role, shared=self.shared)
+        human = composed.human
+        if self.schema is not None:
+            human += f"\n\n{answer_form(self.schema)}"
+        common = len(human)
+        if composed.ends and self.role:
+            human += f"\n\n{self.role}"
+        prefixes = find_prefixes(composed.system, human, (*composed.ends, common)) if composed.ends else ()
         if not blocks:
-            return [SystemMessage(composed.system), HumanMessage(human)]
+            return Rendered([SystemMessage(composed.system), HumanMessage(human)], prefixes)
         system = f"{composed.system}\n\n{_ATTACHED.text}"
-        return [SystemMessage(system), HumanMessage([{"type": "text", "text": human}, *blocks])]
+        return Rendered([SystemMessage(system), HumanMessage([{"type": "text", "text": human}, *blocks])])
 
 
 def _unstripped(message: AIMessage) -> str:

@@ -1,0 +1,56 @@
+"""Senders: what makes one request to a model, in the way of its provider."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol, TypeVar
+
+from langchain_core.messages import BaseMessage
+from langchain_core.runnables import RunnableConfig
+
+from langgraph_parallel.records import Usage
+
+AnswerT = TypeVar("AnswerT")
+
+
+@dataclass(frozen=True, slots=True)
+class Sending:
+    """How one request is sent, beside what it asks."""
+
+    cache_key: str = ""
+    """Which calls share a prefix, for endpoints that send these to the same machine; empty for none."""
+    on_first: Callable[[], None] | None = None
+    """Called once when the first token of the answer has come, for requests that can be streamed; None to
+    send the request as usual."""
+
+
+PLAIN = Sending()
+
+
+class Sender(Protocol[AnswerT]):
+    """Sends a prompt to a model, once."""
+
+    async def ainvoke(
+        self, messages: Sequence[BaseMessage], config: RunnableConfig, sending: Sending = PLAIN
+    ) -> AnswerT:
+        """Make one request."""
+        ...
+
+    def body(self, messages: Sequence[BaseMessage]) -> Mapping[str, Any] | None:
+        """Return the request as a chat completion's JSON; None where it is sent in another way."""
+        ...
+
+    def read(self, completion: Any) -> AnswerT:
+        """Return the answer that a chat completion holds, as `ainvoke` returns it.
+
+        Raises:
+            Exception: as `ainvoke`, of an answer.
+        """
+        ...
+
+    def usage(self, answer: AnswerT) -> Usage:
+        """Return the tokens of an answer as counted by the provider; zero if it does not say."""
+        ...
+
+    def remarks(self) -> Sequence[str]:
+        """Return what the endpoint does not take of a request, so that it is left out."""
+        ...
