@@ -14,8 +14,10 @@ from genai_prices.types import ModelInfo, ModelPrice, Provider, TieredPrices
 
 from langgraph_parallel import Limits
 from langgraph_parallel.records import Usage
-from langgraph_parallel.runtime import prices
+from langgraph_parallel.records.call import Lane
+from langgraph_parallel.runtime import price_table, prices
 from langgraph_parallel.runtime.prices import Priced
+from langgraph_parallel.runtime.tariff import NONE, find_tariff
 
 KEPT = """
 import gc, sys
@@ -33,10 +35,10 @@ print("genai_prices.data" in sys.modules, sum(isinstance(thing, ModelInfo) for t
 @pytest.fixture(autouse=True)
 def forget_prices() -> Iterator[None]:
     """Look prices up again in each test, and restore the table that ships with genai-prices."""
-    prices._listed_usd.cache_clear()
+    prices._tariff.cache_clear()
     yield
     data_snapshot.set_custom_snapshot(None)
-    prices._listed_usd.cache_clear()
+    prices._tariff.cache_clear()
 
 
 def listed_models() -> Iterator[tuple[Provider, ModelInfo]]:
@@ -68,6 +70,16 @@ def by_genai_prices(provider: Provider, model: ModelInfo, tokens: int, when: dat
     return float(calculated.total_price)
 
 
+def priced_at(
+    provider: Provider, model: ModelInfo, usage: Usage, when: datetime, lane: Lane = "live"
+) -> float:
+    """Return a cost as this package computes it."""
+    tariff = find_tariff(provider.id, model.id, NONE, lane, int(when.timestamp() // 60))
+    assert tariff is not None
+    rates = tariff.at(usage.input_tokens)
+    return float(rates.usd(usage) + rates.request)
+
+
 def test_only_the_models_that_are_asked_for_are_kept() -> None:
     """The table is read with the first price, and dropped."""
     command = [sys.executable, "-c", KEPT]
@@ -80,17 +92,17 @@ def test_only_the_models_that_are_asked_for_are_kept() -> None:
 def test_look_ups_at_the_same_time_read_the_table_once(monkeypatch: pytest.MonkeyPatch) -> None:
     """Reading it takes longer than a look-up."""
     reads: list[data_snapshot.DataSnapshot] = []
-    read = prices._Table._read
+    read = price_table._Table._read
 
     def count() -> data_snapshot.DataSnapshot:
         reads.append(read())
         return reads[-1]
 
-    monkeypatch.setattr(prices._Table, "_read", staticmethod(count))
-    prices._bundled_entry.cache_clear()
+    monkeypatch.setattr(price_table._Table, "_read", staticmethod(count))
+    price_table._bundled_entry.cache_clear()
     prices.check_prices(Limits(budget_usd=1), ["openai:gpt-5-mini", "openai:gpt-5", "openai:gpt-4o"])
     assert len(reads) == 1
-    assert prices._table._snapshot is None
+    assert price_table.table._snapshot is None
 
 
 @pytest.mark.parametrize("kind", [is_tiered, depends_on_time])
@@ -102,7 +114,7 @@ def test_costs_are_those_of_genai_prices(kind: Callable[[ModelInfo], bool]) -> N
         for tokens in (1, 150_000, 250_000, 2_000_000):
             for hour in (1, 9, 17):
                 when = datetime(2026, 11, 20, hour, tzinfo=UTC)
-                cost = prices._listed_usd(provider.id, model.id, tokens, tokens, int(when.timestamp() // 60))
+                cost = priced_at(provider, model, Usage(input_tokens=tokens, output_tokens=tokens), when)
                 assert cost == by_genai_prices(provider, model, tokens, when)
 
 

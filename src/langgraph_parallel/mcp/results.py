@@ -30,6 +30,9 @@ class Result(BaseModel):
     problems: list[str] = Field([], description="What was not read or not judged, and why.")
     calls: int = Field(0, description="Calls to models and engines.")
     usd: float | None = Field(None, description="Cost in US dollars; null if a price is not known.")
+    usd_alone: float | None = Field(
+        None, description="What the same calls would have cost alone, if that is known and more."
+    )
     left_out: dict[str, int] = Field(
         {},
         description="Number of entries that each list lacks, as the result is bounded; the report has them.",
@@ -258,6 +261,7 @@ def shared_fields(run: str, report: RunReport, problems: Sequence[str]) -> dict[
         "status": report.status,
         "calls": len(report.calls),
         "usd": report.usd,
+        "usd_alone": report.usd_alone if report.savings.total > 0 else None,
         "problems": [*problems, *cause_lines(report)],
     }
 

@@ -76,8 +76,17 @@ class Called(EventBase):
     hedge: bool = False
     input_tokens: int = 0
     output_tokens: int = 0
+    cache_read_tokens: int = 0
+    """Tokens of the prompt that the provider read from its cache; included in `input_tokens`."""
+    cache_write_tokens: int = 0
+    """Tokens of the prompt that it wrote to its cache at a price of their own; included in `input_tokens`."""
+    reasoning_tokens: int = 0
+    """Tokens of the answer that are the model's thinking; included in `output_tokens`."""
     usd: float | None = None
     """Cost in US dollars; None if the price is unknown."""
+    saved_usd: float | None = None
+    """US dollars by which it was cheaper than alone, at the full price; None for nothing, or if the price is
+    unknown."""
     cause: str | None = None
     """Kind of the failure, as in `records.Branch`; None if it was answered or cut off."""
     cost: Cost | None = None

@@ -1,12 +1,15 @@
 """Calls, and their token usage."""
 
 import math
-from collections.abc import Iterable
-from typing import Literal
+from collections.abc import Iterable, Iterator
+from typing import Any, Literal
 
 from pydantic import NonNegativeInt
 
 from langgraph_parallel.records.base import Record
+
+Lane = Literal["live", "batch"]
+"""How a request is sent: by itself, or in a batch."""
 
 
 class Usage(Record):
@@ -21,8 +24,17 @@ class Usage(Record):
     cache_write_tokens: NonNegativeInt = 0
     """Tokens of the prompts that the provider wrote to its cache at a price of their own; included in
     `input_tokens`."""
+    cache_hour_tokens: NonNegativeInt = 0
+    """Those of them that the provider keeps for an hour, at a higher price; included in
+    `cache_write_tokens`."""
     reasoning_tokens: NonNegativeInt = 0
     """Tokens of the answers that are the model's thinking; included in `output_tokens`."""
+
+    def __repr_args__(self) -> Iterator[tuple[str | None, Any]]:
+        """Show what there is of the prompt and of the answer."""
+        for name, value in super().__repr_args__():
+            if value or name in ("input_tokens", "output_tokens"):
+                yield name, value
 
     def __add__(self, other: "Usage") -> "Usage":
         return Usage.total([self, other])
@@ -31,16 +43,17 @@ class Usage(Record):
     def total(cls, parts: Iterable["Usage"]) -> "Usage":
         """Add up usages; `Usage()` if there are none."""
         # In plain numbers: a record for the sum of each two would take most of the time.
-        read = written = cached = stored = thought = 0
+        read = written = cached = stored = kept = thought = 0
         for part in parts:
             read, written = read + part.input_tokens, written + part.output_tokens
             cached, stored = cached + part.cache_read_tokens, stored + part.cache_write_tokens
-            thought += part.reasoning_tokens
+            kept, thought = kept + part.cache_hour_tokens, thought + part.reasoning_tokens
         return cls(
             input_tokens=read,
             output_tokens=written,
             cache_read_tokens=cached,
             cache_write_tokens=stored,
+            cache_hour_tokens=kept,
             reasoning_tokens=thought,
         )
 
@@ -108,7 +121,7 @@ class Call(Record):
     price is unknown."""
     samples: int = 1
     """Number of answers that its request asked for: each is a call, with its share of the tokens."""
-    lane: Literal["live", "batch"] = "live"
+    lane: Lane = "live"
     """Whether it was sent by itself, or in a batch."""
     kept: bool = False
     """Whether the cache of answers had the answer, so that nothing was sent."""

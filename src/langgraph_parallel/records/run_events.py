@@ -128,7 +128,11 @@ class RunEnded(EventBase):
     calls: int = 0
     input_tokens: int = 0
     output_tokens: int = 0
+    cache_read_tokens: int = 0
+    """Tokens of the prompts that the provider read from its cache; included in `input_tokens`."""
     usd: float | None = None
+    usd_alone: float | None = None
+    """What the run would have cost without caches, samples, batches, kept answers and stops."""
     retries: int = 0
     hedges: int = 0
     calls_saved: int = 0

@@ -3,7 +3,7 @@
 from typing import Literal
 
 from langgraph_parallel.records.base import Record
-from langgraph_parallel.records.call import Call, Usage
+from langgraph_parallel.records.call import Call, Savings, Usage
 from langgraph_parallel.records.escalation import Escalation
 from langgraph_parallel.records.trial import Trial
 
@@ -46,6 +46,12 @@ class RunReport(Record):
     """Cost of all model calls in US dollars; None if a price is unknown."""
     wasted_usd: float | None = None
     """Cost of the wasted calls, included in `usd`; None if a price is unknown."""
+    savings: Savings = Savings()
+    """By how much the run was cheaper than the same run alone, by cause; nothing for calls whose price is
+    unknown."""
+    usd_alone: float | None = None
+    """What the same run would have cost without caches, samples, batches, kept answers and stops, each call
+    sent by itself at the full price: `usd` and all `savings`. None if a price is unknown."""
     unseen: int = 0
     """Number of branches with code of the caller's in which no model call was seen. What they call past
     LangChain's chat models, by a client of a provider, is in none of these numbers, and under no limit."""
@@ -62,3 +68,8 @@ class RunReport(Record):
     """Why the fan-out ended: all branches finished, or what ended it early."""
     calls: list[Call]
     """All calls, by start time."""
+
+    @property
+    def cached_share(self) -> float:
+        """Share of the prompts' tokens that the provider read from its cache, 0 to 1; 0 without any."""
+        return self.usage.cache_read_tokens / self.usage.input_tokens if self.usage.input_tokens else 0.0

@@ -16,6 +16,14 @@ NAMED = 3
 _CLASS = re.compile(r"(^|: )(?:[A-Z][a-z0-9]*){2,}: (?=\S+ )")
 """The class of an error before a sentence; before one word, such as a missing key, it is all that helps."""
 
+_CAUSES = {
+    "caching": "the provider's cache",
+    "samples": "samples of one request",
+    "batch": "batches",
+    "answers": "the cache of answers",
+    "stopping": "stopping early",
+}
+
 
 def result_status(output: Mapping[str, Any]) -> Literal["ok", "partial", "failed"]:
     """Return how a run ended for whoever reads its answer: without any result it has failed.
@@ -36,7 +44,9 @@ def run_lines(report: RunReport) -> list[str]:
     """Return times, branches, calls, tokens and failures as lines of text."""
     lines = [_time_line(report), _work_line(report)]
     if report.usage.input_tokens or report.usage.output_tokens:
-        lines.append(f"{report.usage.input_tokens:,} tokens in, {report.usage.output_tokens:,} out.")
+        lines.append(_token_line(report))
+    if saved := _saving_line(report):
+        lines.append(saved)
     if report.unseen:
         where = f"{count(report.unseen, 'branch')} ran code of yours in which no model call was seen"
         lines.append(f"{where}; calls past LangChain's chat models are not counted, and under no limit.")
@@ -104,6 +114,35 @@ def run_summary(run: RunReport, *, width: int = 100, color: bool = False) -> str
 def _time_line(report: RunReport) -> str:
     times = f"{report.wall_seconds:.1f} s; sequentially {report.sequential_seconds:.1f} s"
     return f"{times}: {report.speedup:.1f} times as fast." if report.speedup >= 1 else f"{times}."
+
+
+def _token_line(report: RunReport) -> str:
+    usage = report.usage
+    cached = f" ({report.cached_share:.0%} from the cache)" if usage.cache_read_tokens else ""
+    return f"{usage.input_tokens:,} tokens in{cached}, {usage.output_tokens:,} out."
+
+
+def _saving_line(report: RunReport) -> str:
+    """Return what the run has cost instead of what it would have, and why; empty if nothing was saved."""
+    saved = [(cause, getattr(report.savings, name)) for name, cause in _CAUSES.items()]
+    if report.usd is None or report.usd_alone is None or not any(usd for _, usd in saved):
+        return ""
+    less = ", ".join(f"{cause} {dollars(usd)}" for cause, usd in saved if usd > 0)
+    more = ", ".join(f"{cause} {dollars(-usd)}" for cause, usd in saved if usd < 0)
+    causes = [f"saved by {less}"] * bool(less) + [f"more for {more}"] * bool(more)
+    return f"{dollars(report.usd)} instead of {dollars(report.usd_alone)} alone: {', '.join(causes)}."
+
+
+def dollars(usd: float) -> str:
+    """Return an amount of US dollars, with as many decimals as it needs to show.
+
+    >>> dollars(12.3456), dollars(0.0123456), dollars(0.0000123), dollars(-0.5), dollars(0)
+    ('$12.35', '$0.0123', '$0.000012', '-$0.50', '$0.00')
+    """
+    sign, size = "-" if usd < 0 else "", abs(usd)
+    if size >= 0.1 or not size:
+        return f"{sign}${size:,.2f}"
+    return f"{sign}${size:.4f}" if size >= 0.001 else f"{sign}${size:.6f}"
 
 
 def _work_line(report: RunReport) -> str:

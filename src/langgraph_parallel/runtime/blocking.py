@@ -5,12 +5,13 @@ from contextlib import AbstractContextManager, nullcontext
 from typing import Any, TypeVar
 
 from langchain_core.messages import BaseMessage
+from langchain_core.messages.ai import UsageMetadata
 from langchain_core.outputs import ChatGenerationChunk
 
 from langgraph_parallel.records import Usage
 from langgraph_parallel.runtime.calling import Calling, count_tokens
+from langgraph_parallel.runtime.counted import add_counted, as_usage
 from langgraph_parallel.runtime.open_call import OpenCall
-from langgraph_parallel.runtime.recording import read_usage
 from langgraph_parallel.runtime.retry import is_throttled, retrying_blocking
 from langgraph_parallel.runtime.streaming import used_by_stream
 from langgraph_parallel.runtime.waiting import in_event_loop
@@ -74,17 +75,18 @@ def stream(
                 except BaseException as error:
                     _fail(call, error)
                     raise
-    used, text = Usage(), ""
+    counted: UsageMetadata | None = None
+    text = ""
     try:
         while part is not None:
-            used, text = used + read_usage(part.message), text + part.text
+            counted, text = add_counted(counted, part.message), text + part.text
             yield part
             with around():
                 part = next(parts, None)
     except BaseException as error:
-        _fail(call, error, used_by_stream(call, used, text))
+        _fail(call, error, used_by_stream(call, as_usage(counted), text))
         raise
-    call.close(used_by_stream(call, used, text), ok=True)
+    call.close(used_by_stream(call, as_usage(counted), text), ok=True)
 
 
 def _open(calling: Calling[Any], messages: Sequence[BaseMessage], number: int) -> OpenCall:

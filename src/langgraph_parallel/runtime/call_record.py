@@ -4,6 +4,7 @@ import time
 from typing import TYPE_CHECKING
 
 from langgraph_parallel.records import Call, Usage
+from langgraph_parallel.runtime.savings import saved_by
 
 if TYPE_CHECKING:
     from langgraph_parallel.runtime.open_call import OpenCall
@@ -47,6 +48,9 @@ def record_end(request: "OpenCall", usage: Usage, usd: float | None, *, ok: bool
         hedge=request.hedge,
         usage=usage,
         usd=usd,
+        saved=saved_by(request.priced, usage, usd, request.lane, request.unbilled_tokens),
+        samples=request.samples,
+        lane=request.lane,
     )
     if request.recorded is not None:
         request.recorded[call.id] = call

@@ -124,8 +124,8 @@ class Calling(Generic[AnswerT]):
         return calling
 
     def note_remarks(self) -> None:
-        """Note in the run's report what the endpoint does not take of a request."""
-        for remark in self.sender.remarks():
+        """Note in the run's report what the endpoint does not take of a request, and a price to look at."""
+        for remark in (*self.sender.remarks(), *self.priced.remarks(self.endpoint)):
             self.run.note(f"{self.target} at {self.endpoint}: {remark}")
 
     def new_call(self, prompt_tokens: int, number: int = 1, *, hedge: bool = False) -> OpenCall:

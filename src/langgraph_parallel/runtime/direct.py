@@ -16,12 +16,12 @@ from langchain_core.callbacks import AsyncCallbackManager
 from langchain_core.globals import get_llm_cache
 from langchain_core.language_models import BaseChatModel
 from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, SystemMessage
-from langchain_core.messages.ai import UsageMetadata
 from langchain_core.runnables import RunnableConfig
 from langchain_core.runnables.config import ensure_config
 from pydantic import ValidationError
 
 from langgraph_parallel.errors import EndpointError
+from langgraph_parallel.runtime.counted import completion_metadata
 from langgraph_parallel.runtime.reported import Reporter, is_streamed_to
 from langgraph_parallel.runtime.response import NO_COMPLETION, correct_status, is_readable
 from langgraph_parallel.runtime.short_post import ShortPost
@@ -255,26 +255,7 @@ def parse_completion(body: Any) -> AIMessage:
             content=message.get("content") or "",
             additional_kwargs={key: message[key] for key in _APART if message.get(key)},
             response_metadata={"finish_reason": choice.get("finish_reason")},
-            usage_metadata=_read_usage(body.get("usage")),
+            usage_metadata=completion_metadata(body.get("usage")),
         )
     except (KeyError, IndexError, TypeError, AttributeError, ValidationError):
         raise EndpointError(NO_COMPLETION, body=body) from None
-
-
-def _read_usage(counted: Any) -> UsageMetadata | None:
-    """Return the tokens that a server counted; None if it says nothing. What is no count is 0."""
-    if not counted or not isinstance(counted, dict):
-        return None
-    usage = UsageMetadata(
-        input_tokens=_as_count(counted.get("prompt_tokens")),
-        output_tokens=_as_count(counted.get("completion_tokens")),
-        total_tokens=_as_count(counted.get("total_tokens")),
-    )
-    details = counted.get("completion_tokens_details")
-    if isinstance(details, dict) and (reasoning := _as_count(details.get("reasoning_tokens"))):
-        usage["output_token_details"] = {"reasoning": reasoning}
-    return usage
-
-
-def _as_count(value: Any) -> int:
-    return value if type(value) is int and value > 0 else 0

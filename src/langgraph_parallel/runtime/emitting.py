@@ -55,7 +55,11 @@ class Emitter:
             hedge=call.hedge,
             input_tokens=call.usage.input_tokens,
             output_tokens=call.usage.output_tokens,
+            cache_read_tokens=call.usage.cache_read_tokens,
+            cache_write_tokens=call.usage.cache_write_tokens,
+            reasoning_tokens=call.usage.reasoning_tokens,
             usd=call.usd,
+            saved_usd=None if call.saved is None else call.saved.total,
             cause=cause,
             cost=self.level.costs.add(call),
         )

@@ -11,6 +11,7 @@ from langchain_core.outputs import ChatResult
 from langchain_core.runnables import RunnableConfig
 
 from langgraph_parallel.records import Usage
+from langgraph_parallel.runtime.counted import with_details
 from langgraph_parallel.runtime.direct import Direct, is_plain
 from langgraph_parallel.runtime.models import GOVERNED_CLIENTS, plain_model
 from langgraph_parallel.runtime.recording import read_usage
@@ -132,7 +133,11 @@ class GovernedRequest:
 
 def result_usage(result: ChatResult) -> Usage:
     """Return the tokens of a result: each of several answers to a prompt carries those of all."""
-    return read_usage(result.generations[0].message) if result.generations else Usage()
+    if not result.generations:
+        return Usage()
+    return with_details(
+        read_usage(result.generations[0].message), (result.llm_output or {}).get("token_usage")
+    )
 
 
 def _is_plain(model: Any, payload: Mapping[str, Any]) -> bool:

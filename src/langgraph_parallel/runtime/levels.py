@@ -265,11 +265,12 @@ _SHOWN = {"status", "wall_seconds", "sequential_seconds", "branches", "failures"
 
 def _numbers(report: RunReport) -> dict[str, Any]:
     return {
-        **report.model_dump(include={*_SHOWN, "calls_saved", "remarks"}),
+        **report.model_dump(include={*_SHOWN, "usd_alone", "calls_saved", "remarks"}),
         "reason": report.completion_reason,
         "calls": len(report.calls),
         "input_tokens": report.usage.input_tokens,
         "output_tokens": report.usage.output_tokens,
+        "cache_read_tokens": report.usage.cache_read_tokens,
     }
 
 

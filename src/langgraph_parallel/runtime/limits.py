@@ -174,7 +174,7 @@ class Limits(Record):
         None,
         ge=0,
         title="Price of input",
-        description="US dollars per million tokens, for models whose price is unknown.",
+        description="US dollars per million tokens; wins over the listed price of a model.",
         examples=[0.25],
     )
     price_output: float | None = Field(
@@ -184,14 +184,14 @@ class Limits(Record):
         None,
         ge=0,
         title="Price of cached input",
-        description="The same for tokens of a prompt that are read from a cache; default: as input.",
+        description="The same for tokens of a prompt that a cache had; default: as input, or as listed.",
         examples=[0.025],
     )
     price_cache_write: float | None = Field(
         None,
         ge=0,
         title="Price of written input",
-        description="The same for tokens of a prompt that are written to a cache; default: as input.",
+        description="The same for tokens that are written to a cache; default: as input, or as listed.",
         examples=[0.3125],
     )
     leader: Literal["auto", "on", "off"] = Field(

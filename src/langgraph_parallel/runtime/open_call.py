@@ -13,6 +13,7 @@ from uuid import UUID, uuid4
 
 from langgraph_parallel.errors import BudgetSpent, EndpointResting, NotStarted
 from langgraph_parallel.records import Call, Usage
+from langgraph_parallel.records.call import Lane
 from langgraph_parallel.records.events import WaitsOn
 from langgraph_parallel.runtime.account import Account
 from langgraph_parallel.runtime.bound import Bound, current_bound
@@ -25,8 +26,8 @@ from langgraph_parallel.runtime.limiter import Limiter
 from langgraph_parallel.runtime.limits import Limits
 from langgraph_parallel.runtime.prices import Priced, check_budget
 from langgraph_parallel.runtime.recording import current_recording
-from langgraph_parallel.runtime.redact import describe, redact
-from langgraph_parallel.runtime.resting import Key, rests
+from langgraph_parallel.runtime.redact import describe
+from langgraph_parallel.runtime.resting import Key, rest_note, rests
 from langgraph_parallel.runtime.run import Run
 from langgraph_parallel.runtime.slots import Rates, Slot
 from langgraph_parallel.runtime.waiting import in_event_loop
@@ -66,6 +67,11 @@ class OpenCall:
     account: Account = field(default_factory=Account)
     is_probe: bool = False
     """Whether it finds out if an endpoint that rests answers again (`runtime.resting`)."""
+    lane: Lane = "live"
+    samples: int = 1
+    """Number of answers that its request asks for; this call is one of them."""
+    unbilled_tokens: int = 0
+    """Tokens of the prompt that another answer to the same request is billed for."""
     return_lease: Callable[[], None] | None = None
     """Returns what is held of the limits that are shared with other processes."""
 
@@ -218,7 +224,7 @@ class OpenCall:
         elif self.slot is not None:
             # Tokens of a request that failed, or that the provider did not count, stay at their estimate.
             self.limiter.release(self.slot, answered=ok)
-        usd = self.priced.usd(usage)
+        usd = self.priced.usd(usage, self.lane, self.unbilled_tokens)
         self.run.budget.settle(self.amount, Amount(1, used, usd or 0.0))
         record_end(self, usage, usd, ok=ok, throttled=throttled)
 
@@ -229,7 +235,7 @@ class OpenCall:
         self.amount = Amount(1)
         if self.run.budget.chain:
             prompt, answer = self.prompt_tokens, self.limits.answer_tokens
-            self.amount = Amount(1, prompt + answer, self.priced.usd_of(prompt, answer) or 0.0)
+            self.amount = Amount(1, prompt + answer, self.priced.most_usd(prompt, answer, self.lane) or 0.0)
 
     def _try_slot(self) -> Slot | None:
         return self.limiter.try_acquire(
@@ -277,10 +283,7 @@ class OpenCall:
             raise
 
     def _note_rest(self) -> None:
-        self.run.note(
-            f"{self.target} at {redact(self.endpoint.rstrip('/'))} rested, since call after call failed; "
-            "redrive what was not started once it answers"
-        )
+        self.run.note(rest_note(self.endpoint, self.target))
 
     def _end_probe(self) -> None:
         if self.is_probe:

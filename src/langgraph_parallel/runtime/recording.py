@@ -8,6 +8,7 @@ from langchain_core.messages import AIMessage, BaseMessage
 from langchain_core.runnables import RunnableConfig
 
 from langgraph_parallel.records import Call, Usage
+from langgraph_parallel.runtime.counted import as_usage, with_details
 from langgraph_parallel.runtime.emitting import current_emitter
 
 _place: ContextVar[str] = ContextVar("place", default="")
@@ -105,7 +106,6 @@ def step_of(metadata: Mapping[str, Any]) -> str:
 
 def read_usage(message: BaseMessage) -> Usage:
     """Return the tokens of an answer as counted by the provider; zero if it does not say."""
-    counted = message.usage_metadata if isinstance(message, AIMessage) else None
-    if not counted:
+    if not isinstance(message, AIMessage):
         return Usage()
-    return Usage(input_tokens=counted["input_tokens"], output_tokens=counted["output_tokens"])
+    return with_details(as_usage(message.usage_metadata), message.response_metadata.get("token_usage"))

@@ -201,3 +201,11 @@ class Rests:
 
 
 rests = Rests()
+
+
+def rest_note(endpoint: str, target: str) -> str:
+    """Return what a report says of an endpoint that rested while calls were to start."""
+    return (
+        f"{target} at {redact(endpoint.rstrip('/'))} rested, since call after call failed; redrive what "
+        "was not started once it answers"
+    )

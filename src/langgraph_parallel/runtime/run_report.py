@@ -8,6 +8,7 @@ from collections.abc import Iterable, Sequence
 from langgraph_parallel.records import Branch, Call, Escalation, RunReport, Trial, Usage
 from langgraph_parallel.reducers.channels import merge_all_calls
 from langgraph_parallel.reducers.votes.replay import add_trials
+from langgraph_parallel.runtime.savings import saved_by_calls
 
 _BRACKET = re.compile(r" \(")
 
@@ -45,7 +46,7 @@ def measure_run(
     failed_calls = [call for call in calls if not call.ok]
     seconds = sorted(call.seconds for call in calls)
     wall, sequential = _wall_seconds(branches, calls, started, ended), math.fsum(seconds)
-    return RunReport(
+    report = RunReport(
         wall_seconds=wall,
         sequential_seconds=sequential,
         speedup=sequential / wall if wall and calls else 1.0,
@@ -62,12 +63,19 @@ def measure_run(
         usd=cost(calls),
         wasted_usd=cost(failed_calls),
         unseen=sum(call.kind == "worker" and call.attempt == 1 for call in calls),
-        calls_saved=saved + sum(_calls_saved(branch) for branch in branches),
         trials=add_trials([*trials, *_trials_below(branches)]),
         escalations=[*escalations, *escalated(branches)],
         completion_reason=reason,
         calls=calls,
     )
+    return with_calls_saved(report, saved + sum(_calls_saved(branch) for branch in branches))
+
+
+def with_calls_saved(report: RunReport, number: int) -> RunReport:
+    """Return a report with a number of calls that were not made, and what all levers have saved."""
+    savings = saved_by_calls(report.calls, number)
+    alone = None if report.usd is None else report.usd + savings.total
+    return report.model_copy(update={"calls_saved": number, "savings": savings, "usd_alone": alone})
 
 
 def escalated(branches: Iterable[Branch]) -> list[Escalation]:

@@ -7,15 +7,16 @@ from contextlib import AbstractContextManager, AsyncExitStack, asynccontextmanag
 from typing import Any
 
 from langchain_core.messages import BaseMessage
+from langchain_core.messages.ai import UsageMetadata
 from langchain_core.outputs import ChatGenerationChunk
 
 from langgraph_parallel.errors import DeadlineExceeded
 from langgraph_parallel.records import Usage
 from langgraph_parallel.runtime.bound import current_bound
 from langgraph_parallel.runtime.calling import Calling, count_tokens
+from langgraph_parallel.runtime.counted import add_counted, as_usage
 from langgraph_parallel.runtime.limiter_registry import current_limiter
 from langgraph_parallel.runtime.open_call import OpenCall
-from langgraph_parallel.runtime.recording import read_usage
 from langgraph_parallel.runtime.redis_limits import Lease
 from langgraph_parallel.runtime.retry import retrying
 from langgraph_parallel.runtime.time_limit import time_limit
@@ -94,7 +95,8 @@ class _Parts:
     ) -> None:
         self._calling, self._call, self._open_stream, self._around = calling, call, open_stream, around
         self._held = AsyncExitStack()
-        self._usage, self._text = Usage(), ""
+        self._text = ""
+        self._counted: UsageMetadata | None = None
         self._lease: Lease | None = None
         self._open = True
 
@@ -136,7 +138,7 @@ class _Parts:
             self._open = False
             self._call.close(self._used(), ok=True)
         else:
-            self._usage += read_usage(part.message)
+            self._counted = add_counted(self._counted, part.message)
             self._text += part.text
         return part
 
@@ -152,7 +154,7 @@ class _Parts:
 
     def _used(self) -> Usage:
         """Return the tokens that the provider counted, else an estimate."""
-        return used_by_stream(self._call, self._usage, self._text)
+        return used_by_stream(self._call, as_usage(self._counted), self._text)
 
 
 def used_by_stream(call: OpenCall, counted: Usage, text: str) -> Usage:

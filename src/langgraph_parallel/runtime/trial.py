@@ -8,6 +8,7 @@ from langchain_core.messages import BaseMessage
 from langchain_core.runnables import RunnableConfig
 
 from langgraph_parallel.records import Usage
+from langgraph_parallel.runtime.counted import as_usage, completion_metadata
 from langgraph_parallel.runtime.dialect import REFUSALS, Dialect
 from langgraph_parallel.runtime.direct import Direct
 from langgraph_parallel.runtime.failure import classify
@@ -56,10 +57,7 @@ class Completion:
 
     def usage(self, answer: Any) -> Usage:
         """Return the tokens of an answer."""
-        return Usage(
-            input_tokens=count_of(answer, "usage", "prompt_tokens"),
-            output_tokens=count_of(answer, "usage", "completion_tokens"),
-        )
+        return as_usage(completion_metadata(field_of(answer, "usage")))
 
     def remarks(self) -> Sequence[str]:
         """Return nothing: what is refused is the finding."""

@@ -2,6 +2,7 @@
 
 import asyncio
 import threading
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -24,8 +25,8 @@ class Reply:
     """Close the connection without an answer."""
     hang: bool = False
     """Never answer; the client must give up."""
-    usage: tuple[int, int] | None = (10, 5)
-    """Tokens in and out."""
+    usage: tuple[int, int] | Mapping[str, Any] | None = (10, 5)
+    """Tokens in and out; or what the answer says of its usage, word for word: cached tokens, or nonsense."""
     finish: str = "stop"
     """Why the answer ends: `stop`, `length`, `content_filter`."""
     reasoning: str = ""

@@ -21,11 +21,11 @@ def completion(body: dict[str, Any], reply: Reply) -> dict[str, Any]:
         message["content"] = _text(body, reply)
     if reply.reasoning:
         message["reasoning_content"] = reply.reasoning
-    usage = reply.usage and {
-        "prompt_tokens": reply.usage[0],
-        "completion_tokens": reply.usage[1],
-        "total_tokens": sum(reply.usage),
-    }
+    usage = reply.usage
+    if isinstance(usage, tuple):
+        asked, answered = usage
+        total = asked + answered
+        usage = {"prompt_tokens": asked, "completion_tokens": answered, "total_tokens": total}
     return {
         "id": "chatcmpl-test",
         "object": "chat.completion",

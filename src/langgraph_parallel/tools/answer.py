@@ -138,6 +138,8 @@ def _missing(output: Mapping[str, Any], report: RunReport | None) -> Sequence[Bl
 def _cost_line(report: RunReport) -> str:
     calls = sum(call.kind == "model" for call in report.calls)
     usd = "price unknown" if report.usd is None else f"${report.usd:.4f}"
+    if report.usd is not None and report.usd_alone is not None and report.usd < report.usd_alone:
+        usd += f" (${report.usd_alone:.4f} without savings)"
     return f"Cost: {usd}, {count(calls, 'model call')}, {report.wall_seconds:.1f} s."
 
 

@@ -25,6 +25,7 @@ from langgraph_parallel.reducers.votes.counting import override_verdict
 from langgraph_parallel.reducers.votes.rules import Rule, as_rule, ballot_form, chooses
 from langgraph_parallel.reducers.votes.rules.base import BaseRule
 from langgraph_parallel.runtime.run import current_run
+from langgraph_parallel.runtime.run_report import with_calls_saved
 
 
 def as_on_undecided(given: "str | Rule | Judge | WorkerLike") -> Undecided:
@@ -135,9 +136,8 @@ async def _ask_worker(
 def updated_report(step: ClosingStep, state: Mapping[str, Any]) -> RunReport:
     """Return the report of the close, with the calls of the steps after it added."""
     earlier: RunReport = state["run_report"]
-    report = step.report(state)
+    report = with_calls_saved(step.report(state), earlier.calls_saved)
     kept = {
-        "calls_saved": earlier.calls_saved,
         "trials": earlier.trials,
         "completion_reason": earlier.completion_reason,
     }
