@@ -28,6 +28,7 @@ from langgraph_parallel import (
 )
 from langgraph_parallel.reducers.joins.pairwise import Comparison, pairings, points
 from tests.support.ids import readable
+from tests.support.prompts import data_in
 from tests.support.server import ModelServer, Reply, Request
 
 TASK = {"task": "Name the shop."}
@@ -43,15 +44,16 @@ def prefers(server: ModelServer, order: str) -> None:
     """Let the judge prefer the draft that is earlier in `order`, at either position."""
 
     def is_first_better(request: Request) -> bool:
-        if "The first result:" not in request.prompt:
+        if "Two people did" not in request.prompt:
             return False
-        first, second = request.prompt.split("The first result:")[1].split("The second result:")
+        first, second = (data_in(request.prompt, name) for name in ("first", "second"))
+        assert request.prompt.index(' name="first">') < request.prompt.index(' name="second">')
         return rank(first) < rank(second)
 
     def rank(text: str) -> int:
         return next(i for i, letter in enumerate(order) if f"<{letter}>" in text)
 
-    server.on("The first result:", Reply(json={"reason": "place 2", "better": 2}))
+    server.on("Two people did", Reply(json={"reason": "place 2", "better": 2}))
     server.on(is_first_better, Reply(json={"reason": "place 1", "better": 1}))  # the last rule wins
 
 
@@ -84,11 +86,11 @@ async def test_each_model_drafts_with_its_own_approach(model: str, server: Model
     """Each prompt has another approach, and the estimate counts all rounds."""
     for number in (1, 2, 3):
         server.on(f"You are the writer of draft {number}.", Reply(text=f"text {number}"))
-    server.on("The second result:", Reply(json={"reason": "r", "better": None}))
+    server.on("Two people did", Reply(json={"reason": "r", "better": None}))
     graph = create_best_of(model=model)
     out = await graph.ainvoke(TASK)
-    prompts = [request.prompt for request in server.asked("Do the task.")]
-    assert len({prompt.split("with this approach:")[1].split("The task:")[0] for prompt in prompts}) == 3
+    prompts = [request.prompt for request in server.asked("Do the task ")]
+    assert len({prompt.split("with this approach:")[1].split("You are")[0] for prompt in prompts}) == 3
     assert (out["best"], len(server.requests)) == ("text 1", 9)
     assert (await aestimate(graph, TASK)).calls == 9
 
@@ -103,7 +105,7 @@ async def test_drafters_with_models_of_their_own_leave_the_model_to_the_judge(
     await create_best_of(model=model, drafters=drafters).ainvoke(TASK)
     drafted = sorted(request.body["model"] for request in server.asked("You are the writer"))
     assert drafted == ["a", "b"]
-    assert {request.body["model"] for request in server.asked("The first result:")} == {"test-model"}
+    assert {request.body["model"] for request in server.asked("Two people did")} == {"test-model"}
 
 
 async def test_drafters_with_wordings_of_their_own_need_no_approach(model: str, server: ModelServer) -> None:
@@ -116,7 +118,7 @@ async def test_drafters_with_wordings_of_their_own_need_no_approach(model: str, 
 
 async def test_approaches_can_be_replaced(model: str, server: ModelServer) -> None:
     """They are dealt out to the drafters."""
-    server.on("Do the task.", Reply(text="same"))
+    server.on("Do the task ", Reply(text="same"))
     await create_best_of(model=model, approaches=["in verse"], drafters=2).ainvoke(TASK)
     assert len(server.asked("in verse")) == 2
 
@@ -153,8 +155,10 @@ async def test_the_winner_can_be_merged_with_the_other_drafts(model: str, server
     graph = create_best_of(drafters=drafters(a="<a>", b="<b>"), judge_model=model, merge=True)
     out = await graph.ainvoke(TASK)
     assert out["best"] == "both"
-    prompt = server.asked("Write one result")[0].prompt
-    assert prompt.index("<b>") < prompt.index("<a>")
+    assert (
+        data_in(server.asked("Write one result")[0].prompt, "drafts")
+        == "Result 1:\n\n<b>\n\nResult 2:\n\n<a>"
+    )
     assert out["drafts"][0].text == "<b>"
 
 
@@ -594,7 +598,7 @@ async def test_models_refine_the_best_draft_so_far(model: str, server: ModelServ
     out = await graph.ainvoke(TASK)
     assert (out["best"], out["reasons"]) == ("<d>", ["short 9: reason for <d>"])
     asked = {n: server.asked(f"You are the writer of draft {n}.")[0].prompt for n in (1, 2, 3, 4)}
-    assert "The best result so far" not in asked[1]
+    assert "has been done before" not in asked[1]
     for number, text, score in ((2, "<a>", 4), (3, "<b>", 7), (4, "<b>", 7)):
         assert f'name="draft">\n{text}\n</' in asked[number]
         assert f'name="feedback">\nScore: {score}\n- short {score}: reason for {text}\n</' in asked[number]
@@ -633,7 +637,8 @@ async def test_a_prompt_of_ones_own_refines(model: str, server: ModelServer) -> 
     prompts = {"refine": "Improve {draft} by {feedback}"}
     graph = create_best_of(model=model, drafters=2, judge=len, refine=True, prompts=prompts)
     await graph.ainvoke(TASK)
-    assert "Score: 3" in server.asked("Improve <")[0].prompt
+    prompt = server.asked('Improve the data named "draft" above by the data named "feedback" above')[0].prompt
+    assert (data_in(prompt, "draft"), data_in(prompt, "feedback")) == ("one", "Score: 3")
 
 
 async def test_workers_refine_from_one_text() -> None:

@@ -7,6 +7,7 @@ import pytest
 from langgraph_parallel import Section, aestimate, create_debate, errors
 from langgraph_parallel.rules import majority
 from tests.support.ids import readable
+from tests.support.prompts import data_in
 from tests.support.server import ModelServer, Reply
 
 QUESTION = {"question": "Is a hot dog a sandwich?"}
@@ -78,19 +79,21 @@ async def test_with_less_than_two_answers_there_is_one_round() -> None:
 async def test_models_see_the_arguments_of_others_without_their_names(
     model: str, server: ModelServer
 ) -> None:
-    """The answers of the others are under letters; the debater's own answer is separate."""
+    """All answers are under letters, in an order that all see; each debater is told which is its own."""
     for number, answer in ((1, "yes"), (2, "no"), (3, "no")):
         reply = {"rationale": f"argument {number}", "choice": answer, "confidence": 0.5}
         server.on(f"You are participant {number} ", Reply(json=reply))
     graph = create_debate(model=model, choices=["yes", "no"], max_rounds=2, rule=majority(quorum=3))
     out = await graph.ainvoke(QUESTION)
     assert (out["verdict"].choice, len(server.requests)) == ("no", 6)
-    (prompt,) = [r.prompt for r in server.asked("You are participant 1 ") if "Your last answer" in r.prompt]
-    own, others = prompt.split("Your last answer:")[1].split("The answers of the others:")
-    assert "argument 1" in own
-    assert "argument 1" not in others
-    assert "Participant A" in others
-    assert "#2" not in prompt
+    revised = [request.prompt for request in server.asked("Read the arguments of the others")]
+    assert len({data_in(prompt, "answers") for prompt in revised}) == 1
+    for number in (1, 2, 3):
+        (prompt,) = [prompt for prompt in revised if f"You are participant {number} " in prompt]
+        by_letter = dict(part.split(": ", 1) for part in data_in(prompt, "answers").split("Answer ")[1:])
+        (own,) = [letter for letter, said in by_letter.items() if f"argument {number}" in said]
+        assert f"Answer {own} is your own." in prompt
+        assert "#2" not in prompt
     assert (await aestimate(graph, QUESTION)).calls == 6
 
 

@@ -19,6 +19,7 @@ few = settings(max_examples=60, deadline=None)
 
 VARIABLES = {
     "data": {"boundary"},
+    "behind": set(),
     "answer": {"fields"},
     "continue": set(),
     "attached": set(),
@@ -45,7 +46,7 @@ VARIABLES = {
     "briefing/digest": {"most", "language", "document", "content"},
     "checked_tool/check": {"criteria", "content"},
     "debate/open": {"question"},
-    "debate/revise": {"question", "own", "others"},
+    "debate/revise": {"question", "answers", "you"},
     "feedback/entities": {"texts"},
     "feedback/sentiment": {"texts"},
     "feedback/topics": {"texts"},

@@ -86,7 +86,7 @@ def create_debate(
     debate = DebateSteps(
         as_roster(debaters, "debaters", model),
         model,
-        load_prompts("debate", prompts),
+        load_prompts("debate", prompts, also={"revise": ["own", "others"]}),
         choices=choices,
         rule=rule,
         layout=as_settings(ballot or {}, BallotFormat, "ballot"),

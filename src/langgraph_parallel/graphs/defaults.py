@@ -20,7 +20,7 @@ def _map_reduce() -> dict[str, Any]:
 def _scatter_gather() -> dict[str, Any]:
     """Ask one model at three temperatures."""
     sources = {
-        name: Ask.shipped("voting/question", temperature=temperature, role=f"You are the {name} source.")
+        name: Ask.shipped("voting/question", temperature=temperature).numbered(f"You are the {name} source.")
         for name, temperature in (("cool", 0.0), ("warm", 0.7), ("hot", 1.0))
     }
     return {"sources": sources, "synthesizer": by_model()}

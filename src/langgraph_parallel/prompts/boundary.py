@@ -4,23 +4,31 @@ Documents, code and posts may contain text that addresses the model. Each is put
 is derived from a digest of the data and does not occur in it, so that the data cannot close the boundary. The
 tags depend on the data alone, which keeps prompts reproducible and cacheable.
 
-Data that sibling calls share comes first, so that their prompts begin alike, byte for byte: the rule for
-data, the shared data, and then what to do with it. The tags depend on the shared data alone then.
+What sibling calls have in common comes first, so that their prompts begin alike, byte for byte: the rule for
+data, the shared data, what to do with it, the form of the answer; and then what differs. The tags depend then
+on the beginning of what most calls share, and on nothing else, unless other data has them in it.
 """
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from langgraph_parallel.prompts.loader import Prompt, load_prompt
 
 _SEED = json.JSONEncoder(sort_keys=True)
 """Built once: `json.dumps` with options builds an encoder on every call."""
-_RULE = load_prompt("data")
-"""The instruction to treat text inside the tags as data."""
+_RULE, _BEHIND = load_prompt("data"), load_prompt("behind")
+"""The instruction to treat text inside the tags as data; and its repetition behind shared data."""
 _NO_DATA = "Do the task."
 """The system message of a prompt without data."""
+_SEEDING = 1000
+"""Characters of shared text that decide on the tags, so that texts which begin alike are fenced alike."""
+_TAG_LIKE = re.compile(r"data-([0-9a-f]{12})")
+_TOO_SIMILAR = 8
+"""Digits of 12 in which a tag that the data contains may not agree with the one that is chosen."""
+_INVISIBLE = dict.fromkeys((0xAD, *range(0x200B, 0x2010), *range(0x2060, 0x2065), 0xFEFF))
 
 
 @dataclass(frozen=True)
@@ -28,19 +36,22 @@ class Messages:
     """The two messages of one call."""
 
     system: str
-    """The rule for the data; with the role, if no data is shared."""
+    """The rule for the data; with the role, if nothing is shared."""
     human: str
-    """The shared data, and the rendered prompt."""
+    """The shared data, the rendered prompt, and the form of the answer."""
     ends: tuple[int, ...] = ()
-    """Numbers of characters of `human` after which prompts of siblings may differ, ascending."""
+    """Numbers of characters of `human` after which siblings may differ, ascending; empty if nothing is
+    shared."""
+    shared: int = 0
+    """Characters of `human` that are shared data."""
 
 
-def fence(data: Mapping[str, str], shared: Sequence[str] = ()) -> tuple[str, dict[str, str]]:
+def fence(data: Mapping[str, str], seed: Mapping[str, str] | None = None) -> tuple[str, dict[str, str]]:
     r"""Put each text between tags that occur in none of the texts.
 
     Args:
         data: untrusted texts by name.
-        shared: names of those on which the tags depend; empty for all.
+        seed: texts by name on which the tags depend; None for the data.
 
     Returns:
         The name of the tags, and the fenced texts by name.
@@ -49,7 +60,7 @@ def fence(data: Mapping[str, str], shared: Sequence[str] = ()) -> tuple[str, dic
     >>> fenced["post"] == f'<{tag} name="post">\nhello\n</{tag}>'
     True
     """
-    tag = _choose_tag(data, {name: data[name] for name in shared} if shared else data)
+    tag = _choose_tag(data.values(), data if seed is None else seed)
     return tag, {name: f'<{tag} name="{name}">\n{text}\n</{tag}>' for name, text in data.items()}
 
 
@@ -60,6 +71,7 @@ def compose(
     *,
     role: str = "",
     shared: Sequence[str] = (),
+    form: str = "",
 ) -> Messages:
     """Render a prompt, with the data inside a boundary.
 
@@ -68,10 +80,11 @@ def compose(
             is left out with it: models comment on what is not there.
         data: untrusted texts by variable.
         trusted: texts that may instruct the model, by variable; inserted unchanged.
-        role: sentence appended to the system message, for example who the model is; empty for none. With
-            shared data it is the caller's to append, since it may differ between siblings.
-        shared: names of data that sibling calls have in common, the most common first. It comes before the
-            prompt, which names it instead.
+        role: sentence appended to the system message, for example who the model is; empty for none. Where
+            something is shared it is the caller's to append, since it may differ between siblings.
+        shared: names of what sibling calls have in common, the most common first. Data among it comes before
+            the prompt, which names it instead. Trusted texts stay where they are.
+        form: of the answer. It comes before what differs between siblings, else behind the prompt.
 
     Raises:
         PromptError: a variable has no value, or a value has no variable.
@@ -82,19 +95,22 @@ def compose(
     empty = {name for name, value in values.items() if not value.strip()}
     shown = prompt.without(empty) if empty else prompt
     present = {name: text for name, text in data.items() if name not in empty}
-    first = [name for name in shared if name in present]
-    tag, fenced = fence(present, first)
+    seed = next(({name: values[name][:_SEEDING]} for name in shared if name not in empty), None)
+    tag, fenced = fence(present, seed)
     rule = _RULE.render({"boundary": tag}) if fenced else ""
-    if not first:
-        system = "\n\n".join(filter(None, [rule, role])) or _NO_DATA
-        return Messages(system, shown.render(shown.fitting({**values, **fenced})))
+    if seed is None:
+        human = shown.render(shown.fitting({**values, **fenced}))
+        return Messages("\n\n".join(filter(None, [rule, role])) or _NO_DATA, _joined([human, form]))
     begin, ends = "", []
-    for name in first:
-        begin += f"{fenced[name]}\n\n"
-        ends.append(len(begin))
-        fenced[name] = refer_to(name)
-    human = begin + shown.render(shown.fitting({**values, **fenced}))
-    return Messages(rule, human, (*ends, *_own_data(human, tag, ends[-1])))
+    for name in shared:
+        if name in fenced:
+            begin += f"{fenced[name]}\n\n"
+            ends.append(len(begin))
+            fenced[name] = refer_to(name)
+    human, differing = _common_first(shown, {**values, **fenced}, shared, form)
+    behind = f"{_BEHIND.text}\n\n" if begin else ""
+    ends += [len(begin) + len(behind) + place for place in differing]
+    return Messages(rule or _NO_DATA, f"{begin}{behind}{human}", tuple(ends), len(begin))
 
 
 def refer_to(name: str) -> str:
@@ -106,18 +122,53 @@ def refer_to(name: str) -> str:
     return f'the data named "{name}" above'
 
 
-def _own_data(human: str, tag: str, after: int) -> list[int]:
-    """Return where the first data begins that is not shared: calls of the same prompt differ from there."""
-    place = human.find(f"<{tag} ", after)
-    return [] if place < 0 else [place]
+def _common_first(
+    prompt: Prompt, values: Mapping[str, str], shared: Collection[str], form: str
+) -> tuple[str, list[int]]:
+    """Render a prompt, with the form of the answer before the first paragraph that may differ.
+
+    Returns:
+        The text, and the places where each of its paragraphs begins that may differ.
+    """
+    parts = [Prompt(prompt.name, paragraph) for paragraph in prompt.text.split("\n\n")]
+    differing = [i for i, part in enumerate(parts) if part.variables - set(shared)]
+    first = differing[0] if differing else len(parts)
+    while 0 < first < len(parts) and parts[first - 1].text.rstrip().endswith(":"):
+        first -= 1  # what introduces it stays with it
+    rendered = [part.render(part.fitting(values)) for part in parts]
+    begin = _joined([*rendered[:first], form] if first else [])
+    text, places = begin, []
+    for i, paragraph in enumerate(rendered[first:], first):
+        text += "\n\n" if text else ""
+        if i in differing or i == first:
+            places.append(len(text))
+        text += paragraph
+    return (text if first else _joined([text, form])), places or [len(text)]
 
 
-def _choose_tag(data: Mapping[str, str], seeding: Mapping[str, str]) -> str:
-    seed = _SEED.encode(seeding)
+def _joined(parts: Iterable[str]) -> str:
+    return "\n\n".join(filter(None, parts))
+
+
+def _choose_tag(texts: Collection[str], seeding: Mapping[str, str]) -> str:
+    """Return a tag whose digits occur in none of the texts, nor does a tag that resembles it.
+
+    Whoever can foresee the digest might put the tag into the data, or one that a model takes for it.
+    """
+    seed, plain = _SEED.encode(seeding), [_folded(text) for text in texts]
+    similar = [digits for text in plain if "data-" in text for digits in _TAG_LIKE.findall(text)]
     salt = 0
-    # An attacker who foresees the digest could put the tag into the data; then another salt is tried.
     while True:
-        tag = f"data-{hashlib.sha256(f'{salt}{seed}'.encode()).hexdigest()[:12]}"
-        if not any(tag in text for text in data.values()):
-            return tag
+        digits = hashlib.sha256(f"{salt}{seed}".encode()).hexdigest()[:12]
+        if not any(digits in text for text in plain) and not any(_resembles(digits, o) for o in similar):
+            return f"data-{digits}"
         salt += 1
+
+
+def _folded(text: str) -> str:
+    """Return a text in lower case, without characters that nobody sees."""
+    return (text if text.isascii() else text.translate(_INVISIBLE)).lower()
+
+
+def _resembles(digits: str, other: str) -> bool:
+    return sum(a == b for a, b in zip(digits, other, strict=True)) >= _TOO_SIMILAR

@@ -5,8 +5,8 @@ Values are inserted in one pass and not searched for variables, so a value canno
 """
 
 import re
-from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from functools import cache, cached_property
 from importlib.resources import files
 from pathlib import Path
@@ -15,6 +15,40 @@ from typing_extensions import TypeAliasType
 
 from langgraph_parallel.errors import PromptError
 
+_SHARED: Mapping[str, Sequence[str]] = {
+    "best_of/compare": ["task", "first", "second"],
+    "best_of/draft": ["task"],
+    "best_of/merge": ["task", "drafts"],
+    "best_of/refine": ["task", "draft", "feedback"],
+    "best_of/score": ["task", "result", "criteria"],
+    "brainstorm/choose": ["topic"],
+    "brainstorm/propose": ["topic", "most"],
+    "checked_tool/check": ["content"],
+    "debate/open": ["question"],
+    "debate/revise": ["question", "answers"],
+    "feedback/entities": ["texts"],
+    "feedback/sentiment": ["texts"],
+    "feedback/topics": ["texts"],
+    "feedback/urgency": ["texts"],
+    "guarded/answer": ["message"],
+    "guarded/check": ["message"],
+    "guarded/check_answer": ["answer"],
+    "labeling/label": ["guidelines", "labels"],
+    "market_study/forecast": ["question"],
+    "market_study/section": ["material"],
+    "moderation/check": ["text"],
+    "research/gaps": ["question", "most"],
+    "research/plan": ["question", "most"],
+    "research/report": ["question", "language"],
+    "research/step": ["question", "tools", "topic", "found"],
+    "review/review": ["files"],
+    "sectioning/plan": ["content", "most"],
+    "sectioning/section": ["content", "earlier"],
+    "voting/judge": ["question"],
+    "voting/question": ["question"],
+}
+"""What calls of the shipped prompts have in common, the most common first. The prompts name data of these
+variables, which comes before them; and of the rest they have first what is common to more calls."""
 _VARIABLE = re.compile(r"(?<!\{)\{([a-z][a-z0-9_]*)\}(?!\})")
 
 
@@ -30,6 +64,43 @@ class Prompt:
     """Used in error messages."""
     text: str
     """Markdown."""
+    shared: Sequence[str] | None = None
+    """Variables whose values sibling calls have in common, the most common first; None where nothing is known
+    of them. Data among them comes before the prompt, and the prompt names it instead."""
+
+    def __post_init__(self) -> None:
+        """Check what is shared.
+
+        Raises:
+            PromptError: `shared` names no variable of the prompt.
+        """
+        if self.shared is not None:
+            object.__setattr__(self, "shared", self.check_shared(self.shared))
+
+    def check_shared(self, names: Sequence[str]) -> tuple[str, ...]:
+        """Return names of variables, each once.
+
+        Raises:
+            PromptError: one is not a variable of this prompt.
+        """
+        if isinstance(names, str):
+            raise PromptError(f"shared is {names!r}; expected a list of variables, such as [{names!r}]")
+        if unknown := set(names) - self.variables:
+            raise PromptError(
+                f"shared names {_in_braces(unknown)}, but prompt {self.name!r} has "
+                f"{_in_braces(self.variables) or 'no variables'}; use it in the prompt, or leave it out"
+            )
+        return tuple(dict.fromkeys(names))
+
+    def sharing(self, names: Sequence[str] | None) -> "Prompt":
+        """Return the prompt with those of the names as `shared` that it uses, unless it says itself what is.
+
+        >>> Prompt("p", "Sum up {text}").sharing(["text", "title"]).shared
+        ('text',)
+        """
+        if self.shared is not None or names is None:
+            return self
+        return replace(self, shared=[name for name in names if name in self.variables])
 
     @cached_property
     def variables(self) -> frozenset[str]:
@@ -122,7 +193,7 @@ def load_prompt(name: str) -> Prompt:
         text = (files("langgraph_parallel.prompts") / f"{name}.md").read_text(encoding="utf-8")
     except (FileNotFoundError, NotADirectoryError):
         raise PromptError(f"no prompt {name!r} ships with this package; pass a text or a Path") from None
-    return Prompt(name, text.strip())
+    return Prompt(name, text.strip(), _SHARED.get(name))
 
 
 def list_prompts(folder: str) -> list[str]:
@@ -131,25 +202,34 @@ def list_prompts(folder: str) -> list[str]:
     return sorted(Path(item.name).stem for item in directory.iterdir() if item.name.endswith(".md"))
 
 
-def load_prompts(graph: str, replacements: Mapping[str, PromptLike] | None = None) -> dict[str, Prompt]:
+def load_prompts(
+    graph: str,
+    replacements: Mapping[str, PromptLike] | None = None,
+    *,
+    also: Mapping[str, Collection[str]] | None = None,
+) -> dict[str, Prompt]:
     """Load the prompts of a graph by name, with the caller's replacements.
 
     Args:
         graph: the graph's folder of this package.
         replacements: prompts by the name of the prompt that they replace. Each may use only variables of the
-            original, and at least one of them.
+            original, and at least one of them. What calls of the original share, those of its replacement
+            share, too, unless it says otherwise.
+        also: variables that a replacement may use although the original does not, by the prompt's name.
 
     Raises:
         PromptError: a name is unknown, a prompt is not valid, or its variables do not match.
     """
     shipped = {name: load_prompt(f"{graph}/{name}") for name in list_prompts(graph)}
-    return with_replacements(shipped, replacements, graph)
+    return with_replacements(shipped, replacements, graph, also=also)
 
 
 def with_replacements(
     shipped: Mapping[str, Prompt],
     replacements: Mapping[str, PromptLike] | None,
     graph: str,
+    *,
+    also: Mapping[str, Collection[str]] | None = None,
 ) -> dict[str, Prompt]:
     """Return prompts by name, with the caller's replacements.
 
@@ -157,6 +237,7 @@ def with_replacements(
         shipped: the original prompts.
         replacements: as in `load_prompts`.
         graph: name of the graph, for error messages.
+        also: as in `load_prompts`.
 
     Raises:
         PromptError: as in `load_prompts`.
@@ -169,8 +250,9 @@ def with_replacements(
     for name, replacement in (replacements or {}).items():
         if name not in prompts:
             raise PromptError(f"{graph} has no prompt {name!r}; choose from {', '.join(prompts)}")
-        variables = shipped[name].variables
-        prompts[name] = as_prompt(replacement, f"{graph}/{name}").check(variables)
+        variables = shipped[name].variables.union((also or {}).get(name, ()))
+        prompt = as_prompt(replacement, f"{graph}/{name}").check(variables)
+        prompts[name] = prompt.sharing(shipped[name].shared)
         if variables and not prompts[name].variables:
             raise PromptError(
                 f"prompt {name!r} uses none of its variables; use at least one of {_in_braces(variables)}"

@@ -88,11 +88,11 @@ class BrainstormSteps:
         """Return two workers for each proposer: one proposes, one chooses."""
         workers: dict[str, WorkerLike] = {}
         for number, (proposer, view) in enumerate(self._proposers.items()):
-            role = f"You are one of {len(self._proposers)} people: the {proposer}."
+            line = f"You are one of {len(self._proposers)} people: the {proposer}."
             for kind, schema in SCHEMAS.items():
                 given = prompts[kind].fitting({"persona": view, "most": str(self._max_ideas)})
                 workers[f"{kind}/{proposer}"] = roster.ask(
-                    number, prompts[kind], role, model=model, schema=schema, given=given
+                    number, prompts[kind], line, model=model, schema=schema, given=given
                 )
         return workers
 

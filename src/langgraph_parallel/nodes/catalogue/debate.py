@@ -26,6 +26,9 @@ from langgraph_parallel.runtime.models import ModelLike
 
 Round = Mapping[str, Ballot]
 """The ballots of one round, by debater."""
+_OF_WORKERS = frozenset({"own", "others"})
+"""What workers of the caller's find in the data of a section, besides the debater and the question."""
+_NOT_YET = "You have not answered yet."
 
 
 class DebateSteps:
@@ -70,6 +73,7 @@ class DebateSteps:
         self._parser = BallotParser(choices, layout.field, as_normaliser(layout.normalise), form)
         schema = layout.schema or answer_schema(choices, form)
         self._debaters, self.workers = _build_debaters(roster, model, prompts, schema)
+        self._shown = _OF_WORKERS if roster.is_workers else prompts["revise"].variables
 
     @property
     def inputs(self) -> dict[str, Callable[[Section], object]]:
@@ -79,7 +83,8 @@ class DebateSteps:
     def plan(self, given: Mapping[str, Any], context: Context) -> list[Section]:
         """Return the sections of the first round, in which no debater sees the others' answers."""
         question = require_text(given, "question")
-        return [self._section(debater, 1, question, "open", "", "") for debater in self._debaters]
+        nothing = dict.fromkeys(_OF_WORKERS, "")
+        return [self._section(debater, 1, question, "open", nothing) for debater in self._debaters]
 
     def next_round(self, gathered: Gathered) -> list[Section]:
         """Return a section for each debater, unless the debate is settled or has fewer than two answers."""
@@ -90,16 +95,20 @@ class DebateSteps:
             return []
         question = gathered.given["question"]
         return [
-            self._section(
-                debater,
-                number + 1,
-                question,
-                "revise",
-                _show(answers[debater]) if debater in answers else "You have not answered yet.",
-                _show_others(answers, debater, number),
-            )
+            self._section(debater, number + 1, question, "revise", self._show(answers, debater, number))
             for debater in self._debaters
         ]
+
+    def _show(self, answers: Round, debater: str, number: int) -> dict[str, str]:
+        """Return what a debater is shown of a round, as far as it is used."""
+        lettered = _letters(answers, number)
+        said = {
+            "answers": _show_all("Answer", lettered),
+            "you": _show_place(lettered, answers, debater),
+            "own": _show_one(answers[debater]) if debater in answers else _NOT_YET,
+            "others": _show_others(answers, debater, number),
+        }
+        return {name: text for name, text in said.items() if name in self._shown}
 
     def later_sections(self, sections: Sequence[Section]) -> list[Section]:
         """Return the sections of all later rounds, each with the answers of the round before."""
@@ -107,7 +116,7 @@ class DebateSteps:
             return []
         question = sections[0].content
         return [
-            self._section(debater, number, question, "revise", "", "").model_copy(
+            self._section(debater, number, question, "revise", dict.fromkeys(self._shown, "")).model_copy(
                 update={"needs": [f"{other}/{number - 1}" for other in self._debaters]}
             )
             for number in range(2, self._max_rounds + 1)
@@ -125,13 +134,15 @@ class DebateSteps:
             "transcript": _transcript(rounds),
         }
 
-    def _section(self, debater: str, number: int, question: str, kind: str, own: str, others: str) -> Section:
+    def _section(
+        self, debater: str, number: int, question: str, kind: str, shown: Mapping[str, str]
+    ) -> Section:
         return Section(
             id=f"{debater}/{number}",
             title=f"{debater}, round {number}",
             content=question,
             worker=f"{kind}/{debater}",
-            data={"debater": debater, "question": question, "own": own, "others": others},
+            data={**shown, "debater": debater, "question": question},
         )
 
     def _rounds(self, gathered: Gathered) -> list[Round]:
@@ -161,9 +172,11 @@ def _build_debaters(
         return list(members), workers
     names = [f"#{i + 1}" for i in range(roster.count())]
     for i, name in enumerate(names):
-        role = f"You are participant {i + 1} of a debate."
+        line = f"You are participant {i + 1} of a debate."
         for kind in ("open", "revise"):
-            workers[f"{kind}/{name}"] = roster.ask(i, prompts[kind], role, model=model, schema=schema)
+            workers[f"{kind}/{name}"] = roster.ask(
+                i, prompts[kind], line, model=model, schema=schema, instructing=["you"]
+            )
     return names, workers
 
 
@@ -192,15 +205,31 @@ def _last_choices(rounds: Sequence[Round]) -> dict[str, str]:
     return {debater: canonical(ballot.choice) for debater, ballot in _last_answers(rounds).items()}
 
 
-def _show(ballot: Ballot) -> str:
+def _show_one(ballot: Ballot) -> str:
     return "\n".join(part for part in (as_text(ballot.choice), ballot.rationale) if part)
 
 
 def _show_others(answers: Round, debater: str, number: int) -> str:
     """Render the answers of the others under letters, in an order that does not show who gave them."""
-    others = [ballot for other, ballot in answers.items() if other != debater]
-    random.Random(f"{debater} {number}").shuffle(others)  # noqa: S311 - reproducible, not secret
-    return "\n\n".join(f"Participant {chr(65 + i % 26)}: {_show(ballot)}" for i, ballot in enumerate(others))
+    others = {other: ballot for other, ballot in answers.items() if other != debater}
+    return _show_all("Participant", _letters(others, f"{debater} {number}"))
+
+
+def _letters(answers: Round, seed: object) -> dict[str, Ballot]:
+    """Return the answers under letters, in an order that does not show who gave them."""
+    order = list(answers.values())
+    random.Random(str(seed)).shuffle(order)  # noqa: S311 - reproducible, not secret
+    return {f"{chr(65 + i % 26)}{i // 26 or ''}": ballot for i, ballot in enumerate(order)}
+
+
+def _show_all(what: str, lettered: Mapping[str, Ballot]) -> str:
+    return "\n\n".join(f"{what} {letter}: {_show_one(ballot)}" for letter, ballot in lettered.items())
+
+
+def _show_place(lettered: Mapping[str, Ballot], answers: Round, debater: str) -> str:
+    """Return the sentence that tells a debater which answer is its own."""
+    mine = [letter for letter, ballot in lettered.items() if ballot is answers.get(debater)]
+    return f"Answer {mine[0]} is your own." if mine else _NOT_YET
 
 
 def _transcript(rounds: Sequence[Round]) -> list[Turn]:

@@ -1,6 +1,6 @@
 """Market study: sections and forecasts at once, and a report on both."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from langgraph_parallel.arguments import check_named, shown
@@ -80,7 +80,9 @@ class MarketStudySteps:
         self.writer = Ask(prompts["report"], model=model)
         own = None if worker is None else as_worker(worker, "sectioning/section")
         self.workers: dict[str, WorkerLike] = {SECTION: own or Ask(prompts["section"], model=model)}
-        self.inputs = {SECTION: self.section_input} if own is None else None
+        self.inputs: dict[str, Callable[[Section], object]] = {FORECAST: _forecast_input}
+        if own is None:
+            self.inputs[SECTION] = self.section_input
 
     def plan(self, given: Mapping[str, Any], context: Context) -> Sequence[Section]:
         """Return the sections of the report, and a forecast for each region.
@@ -151,6 +153,11 @@ class MarketStudySteps:
             }
         )
         return {"market_study": study, "markdown": study_markdown(study)}
+
+
+def _forecast_input(section: Section) -> dict[str, str]:
+    """Return the question of a forecast: the material first, with which those of all regions begin."""
+    return {"question": f"{section.content}\n\n{section.instructions}"}
 
 
 def _read_regions(given: Mapping[str, Any]) -> list[str]:

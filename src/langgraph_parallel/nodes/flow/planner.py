@@ -11,7 +11,7 @@ from typing_extensions import TypeAliasType
 from langgraph_parallel.arguments import at_least, check_called, checked
 from langgraph_parallel.errors import InputError, UsageError
 from langgraph_parallel.nodes.work.ask import Ask
-from langgraph_parallel.prompts import PromptLike, load_prompt
+from langgraph_parallel.prompts import PromptLike, as_prompt, load_prompt
 from langgraph_parallel.records import Section
 from langgraph_parallel.reducers.staging import find_cycle
 from langgraph_parallel.runtime.limits import Limits
@@ -119,8 +119,9 @@ def by_model(
         PromptError: the prompt has other variables.
     """
     at_least(max_sections, "max_sections")
+    shipped = load_prompt("sectioning/plan")
     ask = Ask(
-        prompt or load_prompt("sectioning/plan"),
+        as_prompt(prompt or shipped).sharing(shipped.shared),
         model=model,
         schema=_Plan,
         given={"most": str(max_sections)},

@@ -61,7 +61,8 @@ class Judge:
         limits: Limits | Mapping[str, Any] | None = None,
     ) -> None:
         at_least(readings, "readings")
-        asked = as_prompt(prompt or load_prompt("voting/judge"))
+        shipped = load_prompt("voting/judge")
+        asked = as_prompt(prompt or shipped).sharing(shipped.shared)
         self.ask = ask_model_or_agent(asked, model, _Judgement, limits=limits)
         asked.check(["question", "answers"], needs=["question", "answers"])
         self.readings = readings

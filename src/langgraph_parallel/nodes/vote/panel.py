@@ -46,7 +46,8 @@ class ModelVoters:
         schema: type[BaseModel],
     ) -> None:
         self._roster, self._model, self._schema = roster, model, schema
-        self._prompt = as_prompt(prompt if prompt is not None else load_prompt("voting/question"))
+        shipped = load_prompt("voting/question")
+        self._prompt = as_prompt(shipped if prompt is None else prompt).sharing(shipped.shared)
         for wording in roster.wordings or [self._prompt]:
             as_prompt(wording).check(["question"], needs=["question"])
         self._size = roster.count()
@@ -99,9 +100,9 @@ class ModelVoters:
 
     def _ask(self, number: int) -> Ask:
         if number not in self._asks:
-            role = f"You are voter {number} of a panel whose members answer independently of each other."
+            line = f"You are voter {number} of a panel whose members answer independently of each other."
             self._asks[number] = self._roster.ask(
-                number - 1, self._prompt, role, model=self._model, schema=self._schema
+                number - 1, self._prompt, line, model=self._model, schema=self._schema
             )
         return self._asks[number]
 

@@ -26,7 +26,7 @@ class AgentAsk:
     """Asks an agent with a prompt, and checks its answer: a structured response, or JSON in its last message.
 
     Args:
-        prompt: its variables are data, inside a boundary.
+        prompt: its variables are data, inside a boundary; what it shares comes first.
         agent: gets the prompt and the schema of the answer as one message.
         schema: of the answer; None for its text.
         given: values of variables that may instruct the agent, because the application wrote them.
@@ -53,11 +53,11 @@ class AgentAsk:
             Exception: the agent's error.
         """
         data = {name: str(input[name]) for name in self.prompt.variables - self._given.keys()}
-        asked = compose(self.prompt, data, self._given)
-        text = f"{asked.system}\n\n{asked.human}"
+        form = "" if self._schema is None else answer_form(self._schema)
+        asked = compose(self.prompt, data, self._given, shared=self.prompt.shared or (), form=form)
+        answer = await self._agent.ainvoke(f"{asked.system}\n\n{asked.human}", config)
         if self._schema is None:
-            return await self._agent.ainvoke(text, config)
-        answer = await self._agent.ainvoke(f"{text}\n\n{answer_form(self._schema)}", config)
+            return answer
         if not isinstance(answer, BaseModel | Mapping):
             return read_record(Answer(str(answer)), self._schema).record
         try:

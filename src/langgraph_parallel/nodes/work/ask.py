@@ -2,10 +2,11 @@
 
 import asyncio
 from collections.abc import Collection, Mapping, Sequence
+from copy import copy
 from typing import Any, Self
 
 from langchain_core.language_models import BaseChatModel
-from langchain_core.messages import AIMessage, HumanMessage, SystemMessage
+from langchain_core.messages import AIMessage, HumanMessage
 from langchain_core.runnables import RunnableConfig
 from pydantic import BaseModel
 
@@ -14,6 +15,7 @@ from langgraph_parallel.answers.message import read_message
 from langgraph_parallel.answers.read import read_record
 from langgraph_parallel.arguments import at_least, checked
 from langgraph_parallel.errors import CutAnswer, EmptyAnswer, InputError, InvalidAnswer
+from langgraph_parallel.nodes.work.arrange import arrange
 from langgraph_parallel.nodes.work.form import answer_form, repair_message
 from langgraph_parallel.nodes.work.media import divide_media
 from langgraph_parallel.nodes.work.variables import divided, fields_of
@@ -39,12 +41,12 @@ from langgraph_parallel.runtime.models import (
 from langgraph_parallel.runtime.prices import Priced, check_budget
 from langgraph_parallel.runtime.recording import note
 from langgraph_parallel.runtime.redis_limits import get_shared
-from langgraph_parallel.runtime.rendered import Rendered, find_prefixes
+from langgraph_parallel.runtime.rendered import Rendered
 from langgraph_parallel.runtime.run import Run, current_run
 from langgraph_parallel.runtime.slots import Rates
 from langgraph_parallel.runtime.structured import BoundModel
 
-_CONTINUE, _ATTACHED = load_prompt("continue"), load_prompt("attached")
+_CONTINUE = load_prompt("continue")
 _MOST_PREPARED = 256
 _REPAIR_TOKENS = 800
 """Tokens that a repair request adds to the prompt and the answer that it repeats."""
@@ -71,15 +73,16 @@ class Ask:
         given: values of variables that may instruct the model, because the application wrote them.
         instructing: input variables that may instruct the model, because you trust their source, such as a
             section's `instructions` when they are your own criteria. A plan written by a model stays data.
-        role: who the model is: last sentence of the system message, or of the prompt if data is shared.
-        shared: input variables that sibling calls have in common, the most common first. They come before
-            the prompt, so that a provider bills them once in full: see `Limits.leader`.
+        role: who the model is: last sentence of the system message, or of the prompt if something is shared.
+        shared: variables whose values sibling calls have in common, the most common first. Data among them
+            comes before the prompt, which names it instead, so that a provider bills it once in full (see
+            `Limits.leader`). By default what the prompt says itself, as those of this package do.
         continuations: how often a text that was cut off at its token limit is continued; by default such an
             answer fails.
         pinned: keep `model` even if the runtime context names another one.
 
     Raises:
-        PromptError: the prompt is empty or unreadable, or `given` names an unknown variable.
+        PromptError: the prompt is empty or unreadable, or `given` or `shared` names an unknown variable.
         ModelError: the model is not valid.
         UsageError: `limits` has an unknown key, or a limit of runs; an argument has the wrong type.
     """
@@ -96,7 +99,7 @@ class Ask:
         given: Mapping[str, str] | None = None,
         instructing: Collection[str] = (),
         role: str = "",
-        shared: Sequence[str] = (),
+        shared: Sequence[str] | None = None,
         continuations: int = 0,
         pinned: bool = False,
     ) -> None:
@@ -112,7 +115,10 @@ class Ask:
         own, of_model = worker_limits(limits), governed_limits(model)
         self.limits = own if of_model is None else merge_limits([own, of_model])
         self.role = role
-        self.shared = tuple(shared)
+        said = self.prompt.shared or ()
+        self.shared = tuple(said) if shared is None else self.prompt.check_shared(shared)
+        self.number_line = ""
+        """The sentence that tells a member of a panel its number; see `numbered`."""
         at_least(continuations, "continuations", 0)
         self.continuations = continuations
         self.pinned = pinned
@@ -121,6 +127,16 @@ class Ask:
     def shipped(cls, prompt: str, **options: Any) -> Self:
         """Build an `Ask` with a shipped prompt, by its name."""
         return cls(load_prompt(prompt), **options)
+
+    def numbered(self, line: str) -> Self:
+        """Return this worker as a member of a panel that is told its number, at the very end of its prompt.
+
+        Members with equal prompts send different requests thereby, which no cache can answer with one answer;
+        and what they have in common is known to be all the rest.
+        """
+        member = copy(self)
+        member.number_line = line
+        return member
 
     @property
     def variables(self) -> frozenset[str]:
@@ -285,21 +301,25 @@ class Ask:
 
     def _render(self, values: Mapping[str, Any]) -> Rendered:
         parts = {name: divided(value) for name, value in values.items()}
-        blocks = [dict(block) for _, blocks in parts.values() for block in blocks]
         trusted = {name: text for name, (text, _) in parts.items() if name in self.instructing}
         data = {name: text for name, (text, _) in parts.items() if name not in trusted}
-        composed = compose(self.prompt, data, {**self.given, **trusted}, role=self.role, shared=self.shared)
-        human = composed.human
-        if self.schema is not None:
-            human += f"\n\n{answer_form(self.schema)}"
-        common = len(human)
-        if composed.ends and self.role:
-            human += f"\n\n{self.role}"
-        prefixes = find_prefixes(composed.system, human, (*composed.ends, common)) if composed.ends else ()
-        if not blocks:
-            return Rendered([SystemMessage(composed.system), HumanMessage(human)], prefixes)
-        system = f"{composed.system}\n\n{_ATTACHED.text}"
-        return Rendered([SystemMessage(system), HumanMessage([{"type": "text", "text": human}, *blocks])])
+        composed = compose(
+            self.prompt,
+            data,
+            {**self.given, **trusted},
+            role=self.role,
+            shared=self.shared,
+            form="" if self.schema is None else answer_form(self.schema),
+        )
+        drawn = [name for name, (_, blocks) in parts.items() if blocks]
+        if not drawn:
+            return arrange(composed, role=self.role, number_line=self.number_line)
+        first = [name for name in self.shared if name in drawn and name in data]
+        media = [
+            [block for name in names for block in parts[name][1]]
+            for names in (first, [name for name in drawn if name not in first])
+        ]
+        return arrange(composed, *media, role=self.role, number_line=self.number_line)
 
 
 def _unstripped(message: AIMessage) -> str:

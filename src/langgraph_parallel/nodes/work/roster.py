@@ -1,7 +1,6 @@
 """Roster: who sits on a panel, and how its members differ."""
 
 from collections.abc import Collection, Mapping, Sequence
-from copy import copy
 from typing import TypeVar
 
 from pydantic import BaseModel
@@ -108,34 +107,38 @@ class Roster:
         self,
         number: int,
         prompt: Prompt,
-        role: str,
+        number_line: str,
         *,
         model: ModelLike | None = None,
         schema: type[BaseModel] | None = None,
         given: Mapping[str, str] | None = None,
+        instructing: Collection[str] = (),
     ) -> Ask:
         """Build the model voter of a number, from 0.
 
         Args:
             number: its place on the panel.
             prompt: what it is asked, unless the roster has wordings.
-            role: the sentence that tells it its number.
+            number_line: the sentence that tells it its number.
             model: asked where the roster names none.
             schema: of its answer.
             given: values of prompt variables that may instruct the model; others than its prompt has are
                 left out.
+            instructing: input variables that may instruct the model.
         """
         wording = _deal(self.wordings, number)
-        asked = prompt if wording is None else as_prompt(wording, f"wordings[{number % len(self.wordings)}]")
+        asked = prompt
+        if wording is not None:
+            asked = as_prompt(wording, f"wordings[{number % len(self.wordings)}]").sharing(prompt.shared)
         return Ask(
             asked,
             model=_deal(self.models, number) or model,
             temperature=_deal(self.temperatures, number),
             schema=schema,
             given=asked.fitting(given or {}),
-            role=role,
+            instructing=instructing,
             pinned=len(self.models) > 1,
-        )
+        ).numbered(number_line)
 
     def workers(self, prompt: str, offers: Collection[str] | None = QUESTION_KEYS) -> dict[str, Worker]:
         """Return the members that are workers, by name: their own names where these differ, else `#1`, `#2`.
@@ -232,8 +235,8 @@ def _name(members: Sequence[WorkerLike]) -> dict[str, WorkerLike]:
 
 def _numbered(worker: Worker, name: str) -> Worker:
     """Tell a repeated `Ask` which member it is, or all members would send the same request."""
-    if not isinstance(worker, Ask) or worker.role:
+    if not isinstance(worker, Ask) or worker.number_line:
         return worker
-    member = copy(worker)
-    member.role = f"You are member {name} of a panel whose members answer independently of each other."
-    return member
+    return worker.numbered(
+        f"You are member {name} of a panel whose members answer independently of each other."
+    )

@@ -1,0 +1,79 @@
+"""The messages of a call, in the order in which siblings have most in common: shared data comes first."""
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from langchain_core.messages import BaseMessage, HumanMessage, SystemMessage
+
+from langgraph_parallel.prompts import Messages, load_prompt
+from langgraph_parallel.runtime.rendered import Rendered, find_prefixes
+
+_ATTACHED = load_prompt("attached")
+_ROOM = 4500
+"""Bytes for which a picture or a file counts in the size of a prefix: about those of 1,500 tokens of text."""
+
+
+def arrange(
+    composed: Messages,
+    shared_media: Sequence[Mapping[str, Any]] = (),
+    media: Sequence[Mapping[str, Any]] = (),
+    *,
+    role: str = "",
+    number_line: str = "",
+) -> Rendered:
+    """Return a prompt as messages.
+
+    Args:
+        composed: its texts.
+        shared_media: pictures and files of the shared data, which follow it.
+        media: other pictures and files, which follow the text.
+        role: who the model is, if the texts do not say it yet.
+        number_line: the sentence that tells a member of a panel its number; it comes last.
+    """
+    system, human = composed.system, composed.human
+    common = len(human)
+    if composed.ends and role:
+        human += f"\n\n{role}"
+    if shared_media or media:
+        system += f"\n\n{_ATTACHED.text}"
+    begin = composed.shared
+    ends = [*composed.ends, common] if composed.ends else []
+    text, moved = _with_stand_ins(human, begin, ends, shared_media, media)
+    if number_line:
+        moved.append(len(text))  # behind all media: members differ by this sentence alone
+    prefixes = find_prefixes(system, text, sorted(set(moved))) if moved else ()
+    content: Any = human
+    if shared_media or media:
+        content = [*_text(human[:begin].strip()), *shared_media, *_text(human[begin:]), *media]
+    messages: list[BaseMessage] = [SystemMessage(system), HumanMessage(content)]
+    if not number_line:
+        return Rendered(messages, prefixes)
+    told = f"{content}\n\n{number_line}" if isinstance(content, str) else [*content, *_text(number_line)]
+    return Rendered([messages[0], HumanMessage(told)], prefixes, alike=messages)
+
+
+def _text(text: str) -> list[dict[str, Any]]:
+    return [{"type": "text", "text": text}] if text else []
+
+
+def _with_stand_ins(
+    human: str,
+    begin: int,
+    ends: Sequence[int],
+    shared_media: Sequence[Mapping[str, Any]],
+    media: Sequence[Mapping[str, Any]],
+) -> tuple[str, list[int]]:
+    """Return a message with text for its pictures and files, and where its ends are then."""
+    first, last = _stand_in(shared_media), _stand_in(media)
+    moved = [end if end < begin else end + len(first) for end in ends]
+    return f"{human[:begin]}{first}{human[begin:]}{last}", moved
+
+
+def _stand_in(media: Sequence[Mapping[str, Any]]) -> str:
+    """Return a text that differs where pictures do, and is as long as what they are assumed to take."""
+    if not media:
+        return ""
+    written = json.dumps(media, sort_keys=True, default=str)
+    return hashlib.sha256(written.encode()).hexdigest().ljust(_ROOM * len(media))
