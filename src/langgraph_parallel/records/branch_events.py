@@ -21,10 +21,11 @@ class Started(EventBase):
     """1 at first; a redrive adds 1."""
 
 
-WaitsOn = Literal["needs", "slot", "rate", "budget", "retry", "rest", "person"]
+WaitsOn = Literal["needs", "slot", "rate", "budget", "retry", "rest", "leader", "person"]
 """`needs`: other branches; `slot`: requests in flight; `rate`: a pause or a pace of the endpoint, or a rate
 that is set; `budget`: calls that may turn out cheaper; `retry`: the time before the next attempt; `rest`: an
-endpoint that failed again and again; `person`: an answer, for which the run is interrupted."""
+endpoint that failed again and again; `leader`: the first token of a call whose prompt begins alike; `person`:
+an answer, for which the run is interrupted."""
 
 
 class Waiting(EventBase):

@@ -2,10 +2,11 @@
 
 One question may take several requests: the first one, its retries, a hedge, a repair. Each request
 
-1. starts only while the run starts calls, and its budget has room
-2. waits in line for a slot of the endpoint, and holds it only while it is in flight
-3. has a timeout, after which its connection is closed
-4. settles what it took: its slot, the budget, and a record of its times, tokens and dollars
+1. waits for the leader of the calls whose prompts begin alike, if it is worth it (`runtime.leading`)
+2. starts only while the run starts calls, and its budget has room
+3. waits in line for a slot of the endpoint, and holds it only while it is in flight
+4. has a timeout, after which its connection is closed
+5. settles what it took: its slot, the budget, and a record of its times, tokens and dollars
    (`runtime.open_call`)
 """
 
@@ -24,6 +25,7 @@ from langgraph_parallel.errors import DeadlineExceeded, NotStarted, RunDrained
 from langgraph_parallel.records import Usage
 from langgraph_parallel.runtime.account import Account
 from langgraph_parallel.runtime.bound import Bound, BranchEnded, current_bound
+from langgraph_parallel.runtime.led_call import turn_of
 from langgraph_parallel.runtime.limiter import Limiter
 from langgraph_parallel.runtime.limiter_registry import get_limiter
 from langgraph_parallel.runtime.limits import Limits
@@ -214,12 +216,13 @@ class Calling(Generic[AnswerT]):
         tokens = count_tokens(prompt.messages)
         with self.counting_failures():
             async for attempt in retrying(self.limits, bound.waiting):
-                with attempt:
-                    request = Request(self, prompt, tokens, attempt.number, purpose)
+                with attempt, turn_of(self, prompt, tokens) as turn:
+                    request = Request(self, prompt, tokens, attempt.number, purpose, turn)
                     call = request.new_call()
                     # The bound counts who waits and who is in flight: a drain ends the former at once, and
                     # grants the latter its grace.
                     with bound.waiting():
+                        await turn.come(call)
                         await call.open()
                     return await (
                         request.make(call) if self.limits.hedge == "off" else self._hedged(request, call)

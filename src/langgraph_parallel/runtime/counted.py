@@ -54,8 +54,9 @@ def completion_metadata(counted: Any) -> UsageMetadata | None:
     )
     of_prompt = [counted, *_parts(counted, _PROMPT_DETAILS)]
     details = InputTokenDetails()
-    if read := _largest(of_prompt, _READ):
-        details["cache_read"] = read
+    read = _largest(of_prompt, _READ)
+    if read or any(part.get(name) is not None for part in of_prompt for name in _READ):
+        details["cache_read"] = read  # none, too: the server has a cache
     kept = _parts({name: value for part in of_prompt for name, value in part.items()}, ("cache_creation",))
     hour = _largest(kept, (_HOUR,))
     written = max(_largest(of_prompt, _WRITTEN), sum(_largest(kept, (name,)) for name in _EPHEMERAL))

@@ -18,6 +18,9 @@ _FORMATS: tuple[Format, ...] = ("json_schema", "json_object", "text")
 CEILINGS = ("max_completion_tokens", "max_tokens")
 """The names of the parameter that bounds an answer."""
 FORMAT, STRICT = "response_format", "strict"
+CACHE_KEY, STREAM, STREAM_OPTIONS = "prompt_cache_key", "stream", "stream_options"
+EXTRAS = (CACHE_KEY, STREAM_OPTIONS, STREAM)
+"""What a request has for the sake of the provider's cache alone."""
 _NAMES: Mapping[str, "re.Pattern[str]"] = {
     STRICT: re.compile(r"\bstrict\b", re.IGNORECASE),
     FORMAT: re.compile(
@@ -49,6 +52,8 @@ class Dialect:
         """Whether the model has answered without thinking in its text."""
         self.context: int | None = None
         """Estimated tokens of a prompt that were too many for the model; None if none were."""
+        self.without: set[str] = set()
+        """Those of `EXTRAS` that are not sent any more."""
         self._may_guess = True
         """Whether a refusal that names no parameter may mean the format of the answer."""
         self._refused_questions: set[int] = set()
@@ -73,6 +78,11 @@ class Dialect:
                 if self._refused_questions and not named:
                     self._refused_questions.add(question)
                 return True  # a request at the same time has learned it
+            extras = [name for name in EXTRAS if name in sent and named in ("", name)]
+            if extras:  # without a name, these first: nobody misses them
+                self.without.update(extras)
+                self.version += 1
+                return True
             if named or (self._may_guess and FORMAT in sent):
                 if not named:
                     self._refused_questions.add(question)
@@ -118,7 +128,8 @@ class Dialect:
             "json_object": "answers are asked for as any JSON object, without a schema",
             "text": "answers are asked for in JSON by the prompt alone",
         }
-        lines = [f"{name} is not sent" for name in self.dropped if name not in CEILINGS]
+        not_sent = (*self.dropped, *(name for name in EXTRAS if name in self.without))
+        lines = [f"{name} is not sent" for name in not_sent if name not in CEILINGS]
         formats = [] if self.is_guessing else [asked[self.format]]
         return [*filter(None, formats), *lines]
 

@@ -9,7 +9,7 @@ cache may answer, or a listener makes the answer a stream, the call goes through
 """
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from langchain_core.callbacks import AsyncCallbackManager
@@ -22,8 +22,11 @@ from pydantic import ValidationError
 
 from langgraph_parallel.errors import EndpointError
 from langgraph_parallel.runtime.counted import completion_metadata
+from langgraph_parallel.runtime.parts import BrokenStream, read_parts
 from langgraph_parallel.runtime.reported import Reporter, is_streamed_to
 from langgraph_parallel.runtime.response import NO_COMPLETION, correct_status, is_readable
+from langgraph_parallel.runtime.sdk_errors import api_error
+from langgraph_parallel.runtime.sender import PLAIN, Sending
 from langgraph_parallel.runtime.short_post import ShortPost
 
 _APART = ("refusal", "reasoning_content", "reasoning", "tool_calls")
@@ -80,7 +83,9 @@ class Direct:
             return None
         return None if model._use_responses_api(direct._parameters) else direct
 
-    async def ainvoke(self, messages: Sequence[BaseMessage], config: RunnableConfig) -> AIMessage | None:
+    async def ainvoke(
+        self, messages: Sequence[BaseMessage], config: RunnableConfig, sending: Sending = PLAIN
+    ) -> AIMessage | None:
         """Make one request, and tell those who listen; return None if the call has to take the long way.
 
         Raises:
@@ -91,13 +96,14 @@ class Direct:
         body = self.body(messages)
         if body is None or get_llm_cache() is not None:
             return None
+        body |= sending.fields()
         if not self._reporter.is_heard(config):
-            return parse_completion(await self.post(body))
+            return parse_completion(await self.post(body, sending.on_first))
         config = ensure_config(config)
         listeners = self._reporter.listeners(config)
         if not self._reporter.is_exact or is_streamed_to(listeners.handlers):
             return None
-        return await self._reported(messages, body, config, listeners)
+        return await self._reported(messages, body, config, listeners, sending.on_first)
 
     def body(self, messages: Sequence[BaseMessage]) -> dict[str, Any] | None:
         """Return the request as JSON; None for contents other than text, which LangChain translates."""
@@ -111,11 +117,15 @@ class Direct:
         request: Mapping[str, Any],
         config: RunnableConfig,
         listeners: AsyncCallbackManager,
+        on_first: Callable[[], None] | None,
     ) -> AIMessage:
         report = await self._reporter.start(listeners, messages, config)
         try:
-            response = await self._response(request, whole=True)
-            body = response.json()
+            if on_first is None:
+                response = await self._response(request, whole=True)
+                body = response.json()
+            else:
+                body, response = await self._streamed(request, on_first)
             answer = parse_completion(body)
         except Exception as error:
             seen = self._reporter.as_langchain(error)
@@ -137,12 +147,18 @@ class Direct:
         """
         return await self.post({**self._parameters, **more, "messages": _as_sent(messages)})
 
-    async def post(self, body: Mapping[str, Any]) -> Any:
+    async def post(self, body: Mapping[str, Any], on_first: Callable[[], None] | None = None) -> Any:
         """Make one request, and return the body of its answer.
+
+        Args:
+            body: of the request.
+            on_first: called when the first token has come, where the request has it streamed.
 
         Raises:
             Exception: the SDK's error.
         """
+        if on_first is not None:
+            return (await self._streamed(body, on_first))[0]
         response = await self._response(body)
         return json.loads(response) if isinstance(response, bytes) else response.json()
 
@@ -166,8 +182,33 @@ class Direct:
         if is_readable(response):
             correct_status(response)
         if response.status_code >= 300:
-            raise _api_error(response)
+            raise api_error(response)
         return response
+
+    async def _streamed(self, body: Mapping[str, Any], on_first: Callable[[], None]) -> tuple[Any, Any]:
+        """Make one request whose answer comes in parts; return it as if it came whole, and the response."""
+        content = json.dumps(body).encode()
+        try:
+            response = await self._http.send(self._request(content), stream=True)
+            try:
+                if response.status_code < 300 and "event-stream" in response.headers.get("content-type", ""):
+                    return await read_parts(response.aiter_lines(), on_first), response
+                await response.aread()
+            finally:
+                await response.aclose()
+        except BrokenStream as broken:
+            import openai
+
+            raise openai.APIConnectionError(message=str(broken), request=self._request(content)) from broken
+        except Exception as error:
+            if (known := self._connection_error(error, content)) is None:
+                raise
+            raise known from error
+        if is_readable(response):
+            correct_status(response)
+        if response.status_code >= 300:
+            raise api_error(response)
+        return response.json(), response  # the server does not stream
 
     def _request(self, content: bytes) -> Any:
         import httpx2
@@ -194,31 +235,6 @@ class Direct:
 
 def _as_sent(messages: Sequence[BaseMessage]) -> list[dict[str, Any]]:
     return [{"role": _ROLES[type(message)], "content": message.content} for message in messages]
-
-
-def _api_error(response: Any) -> Exception:
-    """Return the SDK's error for a status."""
-    import openai
-
-    classes: dict[int, type[openai.APIStatusError]] = {
-        400: openai.BadRequestError,
-        401: openai.AuthenticationError,
-        403: openai.PermissionDeniedError,
-        404: openai.NotFoundError,
-        409: openai.ConflictError,
-        422: openai.UnprocessableEntityError,
-        429: openai.RateLimitError,
-    }
-    status: int = response.status_code
-    default = openai.InternalServerError if status >= 500 else openai.APIStatusError
-    try:
-        body = response.json()
-    except ValueError:
-        body = response.text
-    detail = body.get("error", body) if isinstance(body, dict) else body
-    reason = detail.get("message") if isinstance(detail, dict) else detail
-    message = f"Error code: {status} - {reason or detail}"
-    return classes.get(status, default)(message, response=response, body=detail)
 
 
 def is_plain(model: Any) -> bool:

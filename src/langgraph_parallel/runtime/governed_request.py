@@ -108,6 +108,10 @@ class GovernedRequest:
         result: ChatResult = self._model._create_chat_result(ChatCompletion.construct(**completion), {})
         return result
 
+    def caching(self) -> None:
+        """Return None: what the caller's prompts have in common is not known."""
+        return
+
     def usage(self, answer: ChatResult) -> Usage:
         """Return the tokens of an answer."""
         return result_usage(answer)

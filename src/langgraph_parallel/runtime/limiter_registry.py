@@ -3,7 +3,10 @@
 import threading
 from contextvars import ContextVar
 
+from langgraph_parallel.runtime.cache_keys import keys
+from langgraph_parallel.runtime.cache_observed import forget_observed
 from langgraph_parallel.runtime.dialect import forget_dialects
+from langgraph_parallel.runtime.leading import leading
 from langgraph_parallel.runtime.limiter import Limiter
 from langgraph_parallel.runtime.resting import rests
 
@@ -27,7 +30,7 @@ def reset_limits() -> None:
     """Forget what was learned about all endpoints.
 
     That is paces, pauses, ceilings, durations, lengths of answers, failures, rests, and what they take of a
-    request.
+    request or keep of a prompt.
     For a process that goes on after an endpoint's quota has changed, and for tests. Safe at any time, from
     any thread: runs in progress keep their limiters, so requests in flight still count against `concurrency`,
     and calls in line stay there. Limits that the user sets are kept, as are those shared through Redis.
@@ -38,3 +41,6 @@ def reset_limits() -> None:
         limiter.forget_learned()
     rests.forget()
     forget_dialects()
+    forget_observed()
+    keys.forget()
+    leading.forget()

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Generic, TypeVar
 from langchain_core.runnables import RunnableConfig
 
 from langgraph_parallel.records import Usage
+from langgraph_parallel.runtime.led_call import NO_TURN, Turn
 from langgraph_parallel.runtime.limiter_registry import current_limiter
 from langgraph_parallel.runtime.open_call import OpenCall
 from langgraph_parallel.runtime.rendered import Rendered
@@ -27,9 +28,10 @@ class Request(Generic[AnswerT]):
         prompt_tokens: estimated tokens of the prompt.
         number: 1 for the first attempt.
         purpose: of the call, for traces.
+        turn: of the attempt, among calls whose prompts begin alike.
     """
 
-    __slots__ = ("_calling", "_made", "_number", "_prompt", "_prompt_tokens", "_purpose", "cut_off")
+    __slots__ = ("_calling", "_made", "_number", "_prompt", "_prompt_tokens", "_purpose", "_turn", "cut_off")
 
     def __init__(
         self,
@@ -38,8 +40,9 @@ class Request(Generic[AnswerT]):
         prompt_tokens: int,
         number: int,
         purpose: str,
+        turn: Turn = NO_TURN,
     ) -> None:
-        self._calling, self._prompt, self._purpose = calling, prompt, purpose
+        self._calling, self._prompt, self._purpose, self._turn = calling, prompt, purpose, turn
         self._prompt_tokens, self._number = prompt_tokens, number
         self.cut_off: Usage | None = None
         """Tokens that count as used if the request is cut off; None for the prompt, charged at least."""
@@ -89,14 +92,17 @@ class Request(Generic[AnswerT]):
             raise
         finally:
             current_limiter.reset(token)
-        call.close(calling.sender.usage(answer), ok=True)
+        used = calling.sender.usage(answer)
+        self._turn.answered(used)
+        call.close(used, ok=True)
         return answer
 
     async def _answer(self, call: OpenCall) -> AnswerT:
         # The timeout covers opening the connection, so a call may time out before the endpoint has seen it.
         # It counts all the same, in the report and in the budget: the client cannot tell whether it arrived.
         async with time_limit(self._calling.limits.call_timeout, self._calling.limiter, call.slot):
-            return await self._calling.sender.ainvoke(self._prompt.messages, self._config(call))
+            sending = self._turn.sending(call)
+            return await self._calling.sender.ainvoke(self._prompt.messages, self._config(call), sending)
 
     def _config(self, call: OpenCall) -> RunnableConfig:
         config = self._calling.config

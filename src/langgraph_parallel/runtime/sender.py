@@ -2,12 +2,13 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol, TypeVar
+from typing import Any, NamedTuple, Protocol, TypeVar
 
 from langchain_core.messages import BaseMessage
 from langchain_core.runnables import RunnableConfig
 
 from langgraph_parallel.records import Usage
+from langgraph_parallel.runtime.dialect import CACHE_KEY, STREAM, STREAM_OPTIONS
 
 AnswerT = TypeVar("AnswerT")
 
@@ -21,6 +22,28 @@ class Sending:
     on_first: Callable[[], None] | None = None
     """Called once when the first token of the answer has come, for requests that can be streamed; None to
     send the request as usual."""
+    marks: tuple[int, ...] = ()
+    """Sizes of the prefixes, in bytes, that a provider is told to keep, where it has to be told."""
+
+    def fields(self) -> dict[str, Any]:
+        """Return what it adds to the body of a chat completion."""
+        fields: dict[str, Any] = {CACHE_KEY: self.cache_key} if self.cache_key else {}
+        if self.on_first is not None:
+            fields |= {STREAM: True, STREAM_OPTIONS: {"include_usage": True}}
+        return fields
+
+
+class Caching(NamedTuple):
+    """What a sender's requests have to do with the provider's cache of prefixes."""
+
+    preface: str
+    """What stands before the messages, such as a schema: prefixes of requests that differ in it differ."""
+    keyed: bool = False
+    """Whether the endpoint takes a `cache_key`."""
+    marked: bool = False
+    """Whether the provider keeps only what is marked."""
+    minimum: int = 1024
+    """Least tokens of a prefix that is kept."""
 
 
 PLAIN = Sending()
@@ -45,6 +68,10 @@ class Sender(Protocol[AnswerT]):
         Raises:
             Exception: as `ainvoke`, of an answer.
         """
+        ...
+
+    def caching(self) -> Caching | None:
+        """Return what its requests have to do with the provider's cache; None if that is not known."""
         ...
 
     def usage(self, answer: AnswerT) -> Usage:

@@ -6,63 +6,51 @@ JSON schema, once, and `answers` reads the text.
 
 from collections.abc import Callable, Mapping, Sequence
 from contextvars import ContextVar
-from typing import Any, NamedTuple, cast
+from dataclasses import replace
+from typing import Any, cast
 
+from langchain_core.globals import get_llm_cache
 from langchain_core.language_models import BaseChatModel
 from langchain_core.messages import AIMessage, BaseMessage
 from langchain_core.runnables import Runnable, RunnableConfig
 from pydantic import BaseModel
 
 from langgraph_parallel.answers.message import read_message
-from langgraph_parallel.answers.schema import is_strict, json_schema
+from langgraph_parallel.answers.schema import json_schema
 from langgraph_parallel.answers.thinking import ThinkingFilter, without_tokens
 from langgraph_parallel.errors import (
     ContextOverflow,
-    EmptyAnswer,
     EndpointError,
     FilteredAnswer,
     InvalidAnswer,
 )
 from langgraph_parallel.records import Usage
+from langgraph_parallel.runtime.cache_observed import Observed, observed
 from langgraph_parallel.runtime.calling import count_tokens
-from langgraph_parallel.runtime.dialect import CEILINGS, FORMAT, STRICT, Dialect, get_dialect
+from langgraph_parallel.runtime.cut_prompt import is_cut
+from langgraph_parallel.runtime.dialect import (
+    FORMAT,
+    STREAM,
+    STREAM_OPTIONS,
+    Dialect,
+    get_dialect,
+)
 from langgraph_parallel.runtime.direct import Direct, parse_completion
 from langgraph_parallel.runtime.failure import classify
+from langgraph_parallel.runtime.form import OPTIONAL, Form, fields_of, refusable, response_format, without
+from langgraph_parallel.runtime.marks import caching_of, tells_of_cache, told
 from langgraph_parallel.runtime.models import get_endpoint, is_self_hosted, model_name
 from langgraph_parallel.runtime.recording import read_usage
 from langgraph_parallel.runtime.retry import AskAgain
-from langgraph_parallel.runtime.sender import PLAIN, Sending
+from langgraph_parallel.runtime.sender import PLAIN, Caching, Sending
+from langgraph_parallel.runtime.streamed import Listener, stream_answer
 from langgraph_parallel.runtime.transport import is_openai
 
-stream_listener: ContextVar[Callable[[str | None], None] | None] = ContextVar("stream_listener", default=None)
+stream_listener: ContextVar[Listener | None] = ContextVar("stream_listener", default=None)
 """Gets an answer's text in parts as they arrive, and None when an answer begins. If it is set, calls
 stream."""
 _MAY_THINK = ("deepseek", "magistral", "qwq", "r1", "reason", "think")
 """Parts of the names of models that may close their thinking without having opened it."""
-_OPTIONAL = ("temperature", "top_p", "seed", "stop", "frequency_penalty", "presence_penalty")
-"""Parameters without which an answer is still one to the same question."""
-
-_WINDOWS = tuple(2**power for power in range(10, 18))
-"""Usual sizes of the context of local servers, in tokens."""
-_NEARLY_FULL = 8
-_FULL = frozenset(window - spare for window in _WINDOWS for spare in range(_NEARLY_FULL + 1))
-"""Tokens of a prompt that fills a context."""
-_MOST_BYTES_PER_TOKEN = 6.0
-"""English prose has about 4.5 bytes in a token, source code 3.5."""
-
-
-class Form(NamedTuple):
-    """A model, bound in one version of the dialect."""
-
-    version: int
-    runnable: Runnable[Any, Any]
-    direct: Direct | None
-    sent: tuple[str, ...]
-    """Parameters that the endpoint may refuse, and without which it can be asked again."""
-    ceiling: int | None
-    """Ceiling of tokens that is sent; None for none."""
-    streams: bool = True
-    """Whether its stream has messages as parts."""
 
 
 class BoundModel:
@@ -89,6 +77,8 @@ class BoundModel:
         self.dialect: Dialect = get_dialect(get_endpoint(model), name)
         self._may_think = any(part in name.lower() for part in _MAY_THINK)
         self._form: Form | None = None
+        self._seen: Observed = observed(get_endpoint(model), name)
+        self._caching: tuple[int, Caching] | None = None
 
     @property
     def form(self) -> Form:
@@ -109,12 +99,13 @@ class BoundModel:
         """
         form = self.form
         try:
-            message = await self._request(form, messages, config)
+            message = await self._request(form, messages, config, sending)
         except Exception as error:
             failure = classify(error)
             if failure.kind == "context":
                 self.dialect.note_overflow(count_tokens(messages))
-            if self.dialect.learn(failure, form.sent, form.version, _question(messages)):
+            sent = (*form.sent, *sending.fields()) if self._speaks_openai else form.sent
+            if self.dialect.learn(failure, sent, form.version, _question(messages)):
                 raise AskAgain(str(error)) from error
             if failure.kind == "filter" and failure.status is None:
                 raise FilteredAnswer(f"the provider's content filter withheld the answer: {error}") from error
@@ -138,6 +129,12 @@ class BoundModel:
         """
         return self._noted(parse_completion(completion), self.form)
 
+    def caching(self) -> Caching:
+        """Return what its requests have to do with the provider's cache."""
+        if self._caching is None or self._caching[0] != self.dialect.version:
+            self._caching = (self.dialect.version, caching_of(self._model, self._schema, self.dialect))
+        return self._caching[1]
+
     def usage(self, answer: AIMessage) -> Usage:
         """Return the tokens of an answer."""
         return read_usage(answer)
@@ -153,10 +150,7 @@ class BoundModel:
             ContextOverflow: it has read less.
         """
         read = answer.usage_metadata["input_tokens"] if answer.usage_metadata else 0
-        # Servers cut to their context, which is a round number; and no tokenizer takes so few tokens.
-        if read not in _FULL:
-            return
-        if sum(len(message.text.encode()) for message in messages) > _MOST_BYTES_PER_TOKEN * read:
+        if is_cut(messages, read):
             self.dialect.note_overflow(count_tokens(messages))
             raise ContextOverflow(
                 f"the server read {read} tokens of a prompt of about {count_tokens(messages)}: it cuts "
@@ -170,6 +164,8 @@ class BoundModel:
         Raises:
             AskAgain: our own ceiling of tokens cut off its thinking.
         """
+        if not self._seen.has_cache and tells_of_cache(message):
+            self._seen.has_cache = True
         answer = read_message(message)
         if self._schema is None and answer.text:  # by a grammar, no model thinks
             self.dialect.answers_plainly = answer.text == without_tokens(message.text)
@@ -182,16 +178,24 @@ class BoundModel:
         return message
 
     async def _request(
-        self, form: Form, messages: Sequence[BaseMessage], config: RunnableConfig
+        self,
+        form: Form,
+        messages: Sequence[BaseMessage],
+        config: RunnableConfig,
+        sending: Sending = PLAIN,
     ) -> AIMessage:
         listener = stream_listener.get()
+        sending = self._taken(sending)
         if listener is None and form.direct is not None:
-            answer = await form.direct.ainvoke(messages, config)
+            answer = await form.direct.ainvoke(messages, config, sending)
             if answer is not None:
                 return answer
+        form, messages = told(form, messages, sending)
         try:
             if listener is not None and form.streams:
-                return await self._stream(form, list(messages), config, listener)
+                return await self._stream(form.runnable, messages, config, listener, sending.on_first)
+            if sending.on_first is not None and listener is None and form.messages is not None:
+                return await self._stream(form.messages, messages, config, None, sending.on_first)
             answer = await form.runnable.ainvoke(list(messages), config)
         except (AttributeError, IndexError, KeyError, TypeError) as error:  # of LangChain, which expects more
             raise EndpointError(f"the endpoint's answer cannot be read: {error}") from error
@@ -200,49 +204,46 @@ class BoundModel:
             if (completion := getattr(error, "completion", None)) is None:
                 raise
             return parse_completion(completion.model_dump())
-        if isinstance(answer, Mapping):  # `with_structured_output(include_raw=True)`
-            # Not what was parsed of it: LangChain mends JSON that is cut off, and so makes answers up.
-            answer = answer["raw"]
-        if not isinstance(answer, AIMessage):
-            raise InvalidAnswer(f"the model returned {type(answer).__name__}; expected a message")
+        answer = _as_message(answer)
         if listener is not None:  # the answer could not be streamed
             listener(None)
             listener(read_message(answer).text)
         return answer
 
+    def _taken(self, sending: Sending) -> Sending:
+        """Return how a request is sent, without what the endpoint does not take, or a cache would not see."""
+        if sending.on_first is None or (
+            not self.dialect.without & {STREAM, STREAM_OPTIONS}
+            and get_llm_cache() is None
+            and not self._model.cache
+        ):
+            return sending
+        return replace(sending, on_first=None)
+
     async def _stream(
         self,
-        form: Form,
+        runnable: Runnable[Any, Any],
         messages: Sequence[BaseMessage],
         config: RunnableConfig,
-        listener: Callable[[str | None], None],
+        listener: Listener | None,
+        on_first: Callable[[], None] | None,
     ) -> AIMessage:
-        """Stream one answer to a listener, without its thinking, and return it as a whole."""
-        listener(None)
+        """Stream one answer, without its thinking to a listener, and return it as a whole."""
         # A server of one's own may return thinking that is closed only. Until it has answered plainly once,
         # an answer is shown when it is whole.
         unknown = is_self_hosted(self._model) and not self.dialect.answers_plainly
         shown = ThinkingFilter(hold=self._may_think or unknown)
-        whole: Any = None
-        async for chunk in form.runnable.astream(messages, config):
-            for part in shown.feed(chunk.text):
-                listener(part)
-            whole = chunk if whole is None else whole + chunk
-        if whole is None:
-            raise EmptyAnswer("the answer is empty: its stream has no parts")
-        for part in shown.end():
-            listener(part)
-        return AIMessage(
-            content=whole.content,
-            additional_kwargs=whole.additional_kwargs,
-            response_metadata=whole.response_metadata,
-            usage_metadata=whole.usage_metadata,
-        )
+        answer = await stream_answer(runnable, messages, config, listener, shown, on_first)
+        if listener is None and self._speaks_openai and not (answer.text or answer.tool_calls):
+            # LangChain drops a refusal from a stream; whole, it tells.
+            self.dialect.without.add(STREAM)
+            raise AskAgain("the streamed answer is empty", usage=read_usage(answer))
+        return answer
 
     def _bind(self) -> Form:
         """Bind the model by the means that it and its endpoint offer."""
         dialect, version = self.dialect, self.dialect.version
-        model = _without(self._model, dialect.dropped)
+        model = without(self._model, dialect.dropped)
         options: dict[str, Any] = {}
         if self._temperature is not None and "temperature" not in dialect.dropped:
             options["temperature"] = self._temperature
@@ -252,13 +253,14 @@ class BoundModel:
         if not self._speaks_openai:
             return self._bind_other(model, options, ceiling, version)
         if self._schema is not None and dialect.format != "text":
-            options[FORMAT] = _response_format(self._schema, dialect, bounded=is_self_hosted(model))
+            options[FORMAT] = response_format(self._schema, dialect, bounded=is_self_hosted(model))
         if ceiling is not None:
             options["extra_body"] = {dialect.ceiling: ceiling}  # LangChain would rename it
         direct = Direct.of(model, options)
         model = model.model_copy(update={"stream_usage": True})  # a stream is counted only on request
-        sent = _refusable(options | _fields_of(model), dialect)
-        return Form(version, model.bind(**options) if options else model, direct, sent, ceiling)
+        sent = refusable(options | fields_of(model), dialect)
+        bound = model.bind(**options) if options else model
+        return Form(version, bound, direct, sent, ceiling, messages=bound)
 
     def _bind_other(
         self, model: BaseChatModel, options: dict[str, Any], ceiling: int | None, version: int
@@ -267,45 +269,26 @@ class BoundModel:
         # A copy and not an option: not every provider takes a temperature beside a schema.
         fields = {name: value for name, value in options.items() if name in type(model).model_fields}
         warm = model.model_copy(update=fields) if fields else model
-        sent = tuple(name for name in _OPTIONAL if getattr(warm, name, None) is not None)
+        sent = tuple(name for name in OPTIONAL if getattr(warm, name, None) is not None)
         if self._schema is None or self.dialect.format == "text":
-            return Form(version, warm, None, sent, None)
+            return Form(version, warm, None, sent, None, messages=warm)
         try:
             structured = warm.with_structured_output(json_schema(self._schema), include_raw=True)
         except NotImplementedError:
-            return Form(version, warm, None, sent, None)
+            return Form(version, warm, None, sent, None, messages=warm)
         bound = cast("Runnable[Any, Any]", structured)
-        return Form(version, bound, None, (FORMAT, *sent), None, streams=False)
+        # Beside the parser, of which nothing is used.
+        raw = getattr(getattr(structured, "first", None), "steps__", {}).get("raw")
+        return Form(version, bound, None, (FORMAT, *sent), None, streams=False, messages=raw)
 
 
-def _response_format(schema: type[BaseModel], dialect: Dialect, *, bounded: bool) -> dict[str, Any]:
-    if dialect.format == "json_object":
-        return {"type": "json_object"}
-    plain = json_schema(schema, bounded=bounded)
-    named = {"name": schema.__name__, "schema": plain}
-    strict = {} if STRICT in dialect.dropped else {"strict": is_strict(plain)}
-    return {"type": "json_schema", "json_schema": {**named, **strict}}
-
-
-def _refusable(sent: Mapping[str, Any], dialect: Dialect) -> tuple[str, ...]:
-    """Return the parameters of a request that an endpoint may refuse."""
-    inner = sent.get("extra_body") or {}
-    names = [name for name in (*_OPTIONAL, *CEILINGS) if name in sent or name in inner]
-    if FORMAT in sent:
-        has_strict = "strict" in (sent[FORMAT].get("json_schema") or {})
-        names += [STRICT, FORMAT] if has_strict else [FORMAT]
-    return tuple(name for name in names if name not in dialect.dropped)
-
-
-def _fields_of(model: BaseChatModel) -> dict[str, Any]:
-    """Return the parameters that a model of the caller's sends by itself."""
-    return {name: value for name in _OPTIONAL if (value := getattr(model, name, None)) is not None}
-
-
-def _without(model: BaseChatModel, dropped: Mapping[str, str]) -> BaseChatModel:
-    """Return a model that does not send some parameters."""
-    fields = {name: None for name in dropped if getattr(model, name, None) is not None}
-    return model.model_copy(update=fields) if fields else model
+def _as_message(answer: Any) -> AIMessage:
+    if isinstance(answer, Mapping):  # `with_structured_output(include_raw=True)`
+        # Not what was parsed of it: LangChain mends JSON that is cut off, and so makes answers up.
+        answer = answer["raw"]
+    if not isinstance(answer, AIMessage):
+        raise InvalidAnswer(f"the model returned {type(answer).__name__}; expected a message")
+    return answer
 
 
 def _question(messages: Sequence[BaseMessage]) -> int:

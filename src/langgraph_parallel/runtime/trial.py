@@ -55,6 +55,10 @@ class Completion:
         """Return the body itself."""
         return completion
 
+    def caching(self) -> None:
+        """Return None: no two trials are meant to share anything."""
+        return
+
     def usage(self, answer: Any) -> Usage:
         """Return the tokens of an answer."""
         return as_usage(completion_metadata(field_of(answer, "usage")))

@@ -33,8 +33,17 @@ class Reply:
     """Thinking that the server returns apart from the text."""
     body: Any = None
     """The whole body instead, whatever the status: JSON, or a text, which is sent as a web page."""
+    events: str | None = None
+    """The whole body instead, as a stream of events."""
     gate: "Gate | None" = None
     """Answer only once the gate is open."""
+    rest: "Gate | None" = None
+    """Send the first token of a streamed answer at once, and the rest only once this gate is open; a whole
+    answer waits for it."""
+    breaks_off: bool = False
+    """Close the connection after the first token of a streamed answer."""
+    cached: int | None = None
+    """Tokens of the prompt that the server says its cache had; None if it says nothing of a cache."""
 
 
 class Gate:
@@ -81,6 +90,8 @@ class Request:
     ended: float | None = None
     status: int | None = None
     """None while the request is in flight, and if its client went away."""
+    begun: float | None = None
+    """When the first token was sent; None if the answer is whole."""
 
     @property
     def prompt(self) -> str:

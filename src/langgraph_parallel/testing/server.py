@@ -151,19 +151,30 @@ class ModelServer:
                 assert raw.transport is not None
                 raw.transport.close()
                 return web.Response()
-            request.status = reply.status
-            if isinstance(reply.body, str):
-                return web.Response(text=reply.body, content_type="text/html", status=reply.status)
-            if reply.body is not None:
-                return web.json_response(reply.body, status=reply.status, headers=reply.headers)
-            if reply.status != 200:
-                error = {"message": f"status {reply.status} on command", "type": "test", "code": None}
-                return web.json_response({"error": error}, status=reply.status, headers=reply.headers)
-            if reply.malformed:
-                return web.Response(text='{"id": "x", "choices": [{"mess', content_type="application/json")
-            if request.body.get("stream"):
-                return await self._stream(raw, request, reply)
-            return web.json_response(completion(request.body, reply), headers=reply.headers)
+            return await self._made(raw, request, reply)
+
+    async def _made(self, raw: web.Request, request: Request, reply: Reply) -> web.StreamResponse:
+        request.status = reply.status
+        if isinstance(reply.body, str):
+            return web.Response(text=reply.body, content_type="text/html", status=reply.status)
+        if reply.events is not None:
+            return web.Response(text=reply.events, content_type="text/event-stream")
+        if reply.body is not None:
+            return web.json_response(reply.body, status=reply.status, headers=reply.headers)
+        if reply.status != 200:
+            error = {"message": f"status {reply.status} on command", "type": "test", "code": None}
+            return web.json_response({"error": error}, status=reply.status, headers=reply.headers)
+        if reply.malformed:
+            return web.Response(text='{"id": "x", "choices": [{"mess', content_type="application/json")
+        if request.body.get("stream"):
+            return await self._stream(raw, request, reply)
+        if reply.rest is not None:
+            await reply.rest.passed()
+        self._begin(request)
+        return web.json_response(completion(request.body, reply), headers=reply.headers)
+
+    def _begin(self, request: Request) -> None:
+        """Note that the answer to a request has begun."""
 
     def _reply_to(self, request: Request) -> Reply:
         with self._changed:
@@ -212,12 +223,27 @@ class ModelServer:
         message = completion(request.body, reply)["choices"][0]["message"]
         text = message["content"] or ""
         base = {"id": "c", "object": "chat.completion.chunk", "created": 0, "model": request.body["model"]}
-        for piece in [text[i : i + 8] for i in range(0, len(text), 8)]:
-            delta = {"index": 0, "delta": {"role": "assistant", "content": piece}, "finish_reason": None}
-            await response.write(f"data: {json.dumps({**base, 'choices': [delta]})}\n\n".encode())
-        for number, call in enumerate(message.get("tool_calls") or []):
-            delta = {"index": 0, "delta": {"tool_calls": [{**call, "index": number}]}, "finish_reason": None}
-            await response.write(f"data: {json.dumps({**base, 'choices': [delta]})}\n\n".encode())
+        fields = {"reasoning_content": reply.reasoning, "refusal": reply.refusal or "", "content": text}
+        deltas: list[dict[str, Any]] = [
+            {"role": "assistant", name: text[i : i + 8]}
+            for name, text in fields.items()
+            for i in range(0, len(text), 8)
+        ]
+        calls = enumerate(message.get("tool_calls") or [])
+        deltas += [{"tool_calls": [{**call, "index": number}]} for number, call in calls]
+        for delta in deltas:
+            choice = {"index": 0, "delta": delta, "finish_reason": None}
+            await response.write(f"data: {json.dumps({**base, 'choices': [choice]})}\n\n".encode())
+            if delta is deltas[0]:
+                self._begin(request)
+                request.begun = time.time()
+                with self._changed:
+                    self._changed.notify_all()
+                if reply.rest is not None:
+                    await reply.rest.passed()
+                if reply.breaks_off and raw.transport is not None:
+                    raw.transport.close()
+                    return response
         end = {"index": 0, "delta": {}, "finish_reason": reply.finish}
         parts = [{**base, "choices": [end]}]
         if (request.body.get("stream_options") or {}).get("include_usage"):

@@ -21,11 +21,12 @@ def completion(body: dict[str, Any], reply: Reply) -> dict[str, Any]:
         message["content"] = _text(body, reply)
     if reply.reasoning:
         message["reasoning_content"] = reply.reasoning
-    usage = reply.usage
+    usage: Any = reply.usage
     if isinstance(usage, tuple):
         asked, answered = usage
-        total = asked + answered
-        usage = {"prompt_tokens": asked, "completion_tokens": answered, "total_tokens": total}
+        usage = {"prompt_tokens": asked, "completion_tokens": answered, "total_tokens": asked + answered}
+    if usage and reply.cached is not None:
+        usage = {**usage, "prompt_tokens_details": {"cached_tokens": reply.cached}}
     return {
         "id": "chatcmpl-test",
         "object": "chat.completion",
