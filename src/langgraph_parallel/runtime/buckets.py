@@ -85,7 +85,12 @@ class RateBuckets:
         self._tokens: dict[float, Bucket] = {}
 
     def take(
-        self, requests_per_minute: float | None, tokens_per_minute: float | None, tokens: int, now: float
+        self,
+        requests_per_minute: float | None,
+        tokens_per_minute: float | None,
+        tokens: int,
+        now: float,
+        requests: int = 1,
     ) -> float:
         """Take one request and its tokens.
 
@@ -94,6 +99,7 @@ class RateBuckets:
             tokens_per_minute: likewise.
             tokens: of the request, in and out.
             now: seconds of a monotonic clock.
+            requests: as how many it counts.
 
         Returns:
             0 if they were taken; else the seconds until they can be, and nothing is taken.
@@ -110,7 +116,7 @@ class RateBuckets:
         if wait := max((bucket.wait(now) for bucket in own), default=0.0):
             return wait
         # Only now that the request leaves: until then nothing may be taken from any bucket.
-        for amount, buckets in ((1, self._requests), (tokens, self._tokens)):
+        for amount, buckets in ((requests, self._requests), (tokens, self._tokens)):
             for bucket in buckets.values():
                 if bucket in own:
                     bucket.take(amount, now)

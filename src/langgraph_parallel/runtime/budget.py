@@ -97,6 +97,11 @@ class Budget:
                 if problem := budget._lacks(reserved, budget.spent):
                     raise BudgetSpent(problem)
 
+    def has_room(self, amount: Amount) -> bool:
+        """Return whether an amount would fit beside what is spent and reserved."""
+        with _lock:
+            return not any(b._lacks(amount, b.spent + b._reserved) for b in self._chain)
+
     def try_reserve(self, amount: Amount) -> bool:
         """Reserve an amount if it fits at once; return whether it does."""
         with _lock:

@@ -23,7 +23,15 @@ def tell_start(request: "OpenCall") -> None:
         )
 
 
-def record_end(request: "OpenCall", usage: Usage, usd: float | None, *, ok: bool, throttled: bool) -> None:
+def record_end(
+    request: "OpenCall",
+    usage: Usage,
+    usd: float | None,
+    *,
+    ok: bool,
+    throttled: bool,
+    told_only: bool = False,
+) -> None:
     """Record how a request ended, in its branch, and tell those who listen.
 
     Args:
@@ -32,6 +40,7 @@ def record_end(request: "OpenCall", usage: Usage, usd: float | None, *, ok: bool
         usd: what they cost; None if the price is unknown.
         ok: whether there was an answer.
         throttled: whether the answer was 429.
+        told_only: whether it is told, and not recorded.
     """
     if request.recorded is None and request.emitter is None:
         return
@@ -52,7 +61,7 @@ def record_end(request: "OpenCall", usage: Usage, usd: float | None, *, ok: bool
         samples=request.samples,
         lane=request.lane,
     )
-    if request.recorded is not None:
+    if request.recorded is not None and not told_only:
         request.recorded[call.id] = call
     if request.emitter is not None:
         request.emitter.called(call, request.cause)

@@ -15,6 +15,7 @@ import uuid
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any, Generic, TypeVar
 
 from langchain_core.language_models import BaseChatModel
@@ -41,6 +42,7 @@ from langgraph_parallel.runtime.request import Request
 from langgraph_parallel.runtime.resting import rests
 from langgraph_parallel.runtime.retry import is_throttled, mark_used_up, retrying
 from langgraph_parallel.runtime.run import Run, current_run
+from langgraph_parallel.runtime.samples import send_together
 from langgraph_parallel.runtime.sender import Sender
 from langgraph_parallel.runtime.slots import Rates
 from langgraph_parallel.runtime.stragglers import Running
@@ -163,7 +165,9 @@ class Calling(Generic[AnswerT]):
         """
         prompt = as_rendered(prompt)
         if (bound := current_bound()) is not None:
-            return await self._send(prompt, purpose, bound)
+            if prompt.alike is None or purpose:
+                return await self._send(prompt, purpose, bound)
+            return await send_together(self, prompt, bound, partial(self._send, prompt, purpose, bound))
         # A planner, a judge or a synthesizer: it is not in a branch, so deadline and drain reach it only
         # through a bound of its own.
         bound = self.run.open_bound()

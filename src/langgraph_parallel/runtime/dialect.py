@@ -11,6 +11,7 @@ from collections.abc import Collection, Mapping
 from typing import Literal
 
 from langgraph_parallel.runtime.failure import Failure
+from langgraph_parallel.runtime.sample_support import SampleSupport
 
 Format = Literal["json_schema", "json_object", "text"]
 """How an answer in JSON is asked for: by a schema, as any object, or in the prompt alone."""
@@ -52,6 +53,8 @@ class Dialect:
         """Whether the model has answered without thinking in its text."""
         self.context: int | None = None
         """Estimated tokens of a prompt that were too many for the model; None if none were."""
+        self.samples = SampleSupport()
+        """Whether it answers a request with several samples."""
         self.without: set[str] = set()
         """Those of `EXTRAS` that are not sent any more."""
         self._may_guess = True
@@ -131,7 +134,11 @@ class Dialect:
         not_sent = (*self.dropped, *(name for name in EXTRAS if name in self.without))
         lines = [f"{name} is not sent" for name in not_sent if name not in CEILINGS]
         formats = [] if self.is_guessing else [asked[self.format]]
-        return [*filter(None, formats), *lines]
+        return [*filter(None, formats), *lines, *self.samples.remarks()]
+
+    def names_one(self, failure: Failure, sent: Collection[str]) -> bool:
+        """Return whether a refusal names one of the parameters that were sent."""
+        return bool(self._named(failure, sent))
 
     def _named(self, failure: Failure, sent: Collection[str]) -> str:
         """Return the parameter that a refusal names; empty if it names none that was sent."""

@@ -147,6 +147,19 @@ class Direct:
         """
         return await self.post({**self._parameters, **more, "messages": _as_sent(messages)})
 
+    @property
+    def reporter(self) -> Reporter:
+        """What tells callbacks of its calls."""
+        return self._reporter
+
+    async def respond(self, body: Mapping[str, Any]) -> Any:
+        """Make one request, and return the response of HTTP.
+
+        Raises:
+            Exception: the SDK's error.
+        """
+        return await self._response(body, whole=True)
+
     async def post(self, body: Mapping[str, Any], on_first: Callable[[], None] | None = None) -> Any:
         """Make one request, and return the body of its answer.
 

@@ -35,6 +35,8 @@ class FanOut:
         """Set once the branch that starts first has looked what had ended before the run was resumed."""
         self.ended_before: Mapping[str, Branch | None] = {}
         """What had ended of the superstep before the run was resumed, until it is entered."""
+        self.cuts_off = False
+        """Whether a branch may be cut off because of what another one has answered."""
         self._counted_before: list[Branch] = []
         """What the policy counts of it, for when its clock starts."""
 
@@ -111,12 +113,19 @@ class FanOut:
         if self._race is not None:
             self._race.note_held(id)
 
-    def race(self, watch: Watch) -> None:
+    @property
+    def running(self) -> int | None:
+        """Number of branches of the superstep that have not ended yet; None if it is not known."""
+        return None if self._superstep is None else self._superstep[1].running
+
+    def race(self, watch: Watch, *, cuts_off: bool = True) -> None:
         """From now on, ask after every branch that ends whether the others are still needed.
 
         Args:
             watch: who is asked.
+            cuts_off: whether a branch that runs may turn out not to be needed.
         """
+        self.cuts_off = cuts_off
         self._race = Race(watch, self.bounds)
 
     def hold_back(self, ids: Collection[str]) -> None:

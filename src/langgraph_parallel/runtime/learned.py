@@ -39,12 +39,12 @@ class Learned:
             self._lower_pace_after_pause(now)
         return left
 
-    def wait(self, rates: Rates, tokens: int, now: float) -> float:
+    def wait(self, rates: Rates, tokens: int, now: float, requests: int = 1) -> float:
         """Return 0 if a request may leave, which then counts against its rates; else the seconds to wait."""
         if (wait := self.pace.free_at() - now) > 0:
             return wait
         # The buckets come last, since what is taken from them stays taken.
-        return self.buckets.take(rates.requests_per_minute, rates.tokens_per_minute, tokens, now)
+        return self.buckets.take(rates.requests_per_minute, rates.tokens_per_minute, tokens, now, requests)
 
     def launch(self, now: float, *, ahead: int, waited: bool) -> Launch:
         """Count a request that leaves.

@@ -93,6 +93,7 @@ class Limiter:
         priority: float = 1.0,
         first: bool = False,
         on_wait: Callable[[Literal["slot", "rate"]], None] | None = None,
+        requests: int = 1,
     ) -> Slot:
         """Wait for a slot.
 
@@ -103,11 +104,12 @@ class Limiter:
             priority: of the run: one of 2 has twice as many turns as one of 1.
             first: go to the head of the run's line, as a retry does.
             on_wait: called before a wait, with what the request waits for: others in flight, or a rate.
+            requests: as how many it counts against the rate of requests: one that asks for several answers.
 
         Raises:
             EndpointPaused: the endpoint asks for a pause of more than `rates.longest_pause`.
         """
-        place = Place(run, rates, tokens, priority)
+        place = Place(run, rates, tokens, priority, requests)
         with self._lock:
             now = time.monotonic()
             # Before the line, which a call leaves for a pause only when the pause begins or is extended.
@@ -231,7 +233,7 @@ class Limiter:
             return wait
         if not self._in_flight.has_room(place.run, place.rates, self._learned.ceiling.value):
             return math.inf
-        return self._learned.wait(place.rates, place.tokens, now)
+        return self._learned.wait(place.rates, place.tokens, now, place.requests)
 
     def _launch(self, place: Place, now: float) -> Slot:
         # Calls with a rate that is set are spaced by it.

@@ -201,10 +201,11 @@ class Limits(Record):
         "begun, so that they read the provider's cache. auto: where that saves more than it delays.",
         examples=["on"],
     )
-    samples: Literal["auto", "off"] = Field(
+    samples: Literal["auto", "on", "off"] = Field(
         "auto",
         title="Samples of one request",
-        description="Ask voters that are alike in one request for several answers, where the endpoint can.",
+        description="Ask voters that are alike in one request for several answers, where the endpoint can. "
+        "auto: where their prompt has at least 1,024 tokens.",
         examples=["off"],
     )
     lane: Literal["live", "batch"] = Field(

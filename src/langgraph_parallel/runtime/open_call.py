@@ -4,10 +4,8 @@ Every request goes through this, whoever makes it: an `Ask` or a governed model 
 chat model that other people's code calls (`runtime.governor`).
 """
 
-import asyncio
 import time
 from collections.abc import Callable
-from contextvars import copy_context
 from dataclasses import dataclass, field
 from uuid import UUID, uuid4
 
@@ -30,7 +28,7 @@ from langgraph_parallel.runtime.redact import describe
 from langgraph_parallel.runtime.resting import Key, rest_note, rests
 from langgraph_parallel.runtime.run import Run
 from langgraph_parallel.runtime.slots import Rates, Slot
-from langgraph_parallel.runtime.waiting import in_event_loop
+from langgraph_parallel.runtime.waiting import in_event_loop, run_here
 from langgraph_parallel.runtime.waits import retry_after
 
 
@@ -69,7 +67,7 @@ class OpenCall:
     """Whether it finds out if an endpoint that rests answers again (`runtime.resting`)."""
     lane: Lane = "live"
     samples: int = 1
-    """Number of answers that its request asks for; this call is one of them."""
+    """Number of answers that its request asks for: each counts as a call, and against the rates."""
     unbilled_tokens: int = 0
     """Tokens of the prompt that another answer to the same request is billed for."""
     return_lease: Callable[[], None] | None = None
@@ -83,7 +81,8 @@ class OpenCall:
     @property
     def tokens(self) -> int:
         """Tokens to take from the endpoint's rates: what is expected, since a wrong guess is corrected."""
-        return self.prompt_tokens + self.limiter.expected_answer(self.limits.answer_tokens)
+        answer = self.limiter.expected_answer(self.limits.answer_tokens)
+        return self.samples * (self.prompt_tokens + answer)
 
     async def open(self) -> None:
         """Wait for budget and a slot, and check that the call may still start after all that time.
@@ -117,6 +116,7 @@ class OpenCall:
                 priority=self.run.priority,
                 first=self.number > 1,
                 on_wait=self._waits,
+                requests=self.samples,
             )
             self.run.check()
             self.run.check_usable(self.endpoint, self.account, self.target)
@@ -166,12 +166,7 @@ class OpenCall:
         Raises:
             NotStarted, EndpointPaused: as `open`.
         """
-        if in_event_loop():
-            self.open_at_once()
-        else:
-            # With a factory, the runner leaves the event loop alone that the thread may have.
-            with asyncio.Runner(loop_factory=asyncio.new_event_loop) as runner:
-                runner.run(self.open(), context=copy_context())
+        self.open_at_once() if in_event_loop() else run_here(self.open())
 
     def give_back(self) -> None:
         """Return what a request holds that is not sent after all."""
@@ -220,22 +215,25 @@ class OpenCall:
         self._end_probe()
         used = usage.input_tokens + usage.output_tokens
         if self.slot is not None and ok and used:
-            self.limiter.release(self.slot, answered=True, tokens=used, answer=usage.output_tokens)
+            taken = used + (self.samples - 1) * usage.input_tokens  # as rates count it
+            each = usage.output_tokens // self.samples
+            self.limiter.release(self.slot, answered=True, tokens=taken, answer=each)
         elif self.slot is not None:
             # Tokens of a request that failed, or that the provider did not count, stay at their estimate.
             self.limiter.release(self.slot, answered=ok)
         usd = self.priced.usd(usage, self.lane, self.unbilled_tokens)
-        self.run.budget.settle(self.amount, Amount(1, used, usd or 0.0))
-        record_end(self, usage, usd, ok=ok, throttled=throttled)
+        self.run.budget.settle(self.amount, Amount(self.samples, used, usd or 0.0))
+        self._record(usage, usd, ok=ok, throttled=throttled)
 
     def _prepare(self) -> None:
         self.run.check()
         self.run.check_usable(self.endpoint, self.account, self.target)
         check_budget(self.limits, self.priced)
-        self.amount = Amount(1)
+        self.amount = Amount(self.samples)
         if self.run.budget.chain:
-            prompt, answer = self.prompt_tokens, self.limits.answer_tokens
-            self.amount = Amount(1, prompt + answer, self.priced.most_usd(prompt, answer, self.lane) or 0.0)
+            prompt, answer = self.prompt_tokens, self.samples * self.limits.answer_tokens
+            most = self.priced.most_usd(prompt, answer, self.lane)
+            self.amount = Amount(self.samples, prompt + answer, most or 0.0)
 
     def _try_slot(self) -> Slot | None:
         return self.limiter.try_acquire(
@@ -247,6 +245,9 @@ class OpenCall:
         if self.bound is not None:  # a drain grants its grace to branches with a call in flight
             self.bound.launched()
         tell_start(self)
+
+    def _record(self, usage: Usage, usd: float | None, *, ok: bool, throttled: bool) -> None:
+        record_end(self, usage, usd, ok=ok, throttled=throttled)
 
     def _waits(self, on: WaitsOn) -> None:
         if self.emitter is not None:

@@ -105,8 +105,18 @@ class Request(Generic[AnswerT]):
             return await self._calling.sender.ainvoke(self._prompt.messages, self._config(call), sending)
 
     def _config(self, call: OpenCall) -> RunnableConfig:
-        config = self._calling.config
-        name = config.get("run_name") or self._calling.target
-        # So that those who stream messages know whose token a part is.
-        told = {**(config.get("metadata") or {}), "call": str(call.id)}
-        return {**config, "run_id": call.id, "run_name": f"{name} {self._purpose}".strip(), "metadata": told}
+        return call_config(self._calling.config, call, self._purpose)
+
+
+def call_config(config: RunnableConfig, call: OpenCall, purpose: str = "") -> RunnableConfig:
+    """Return the config of one request.
+
+    Args:
+        config: of the branch.
+        call: the request.
+        purpose: of the request, for traces.
+    """
+    name = config.get("run_name") or call.target
+    # So that those who stream messages know whose token a part is.
+    told = {**(config.get("metadata") or {}), "call": str(call.id)}
+    return {**config, "run_id": call.id, "run_name": f"{name} {purpose}".strip(), "metadata": told}

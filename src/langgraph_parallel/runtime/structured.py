@@ -19,15 +19,11 @@ from langgraph_parallel.answers.message import read_message
 from langgraph_parallel.answers.schema import json_schema
 from langgraph_parallel.answers.thinking import ThinkingFilter, without_tokens
 from langgraph_parallel.errors import (
-    ContextOverflow,
     EndpointError,
-    FilteredAnswer,
     InvalidAnswer,
 )
 from langgraph_parallel.records import Usage
 from langgraph_parallel.runtime.cache_observed import Observed, observed
-from langgraph_parallel.runtime.calling import count_tokens
-from langgraph_parallel.runtime.cut_prompt import is_cut
 from langgraph_parallel.runtime.dialect import (
     FORMAT,
     STREAM,
@@ -36,8 +32,8 @@ from langgraph_parallel.runtime.dialect import (
     get_dialect,
 )
 from langgraph_parallel.runtime.direct import Direct, parse_completion
-from langgraph_parallel.runtime.failure import classify
 from langgraph_parallel.runtime.form import OPTIONAL, Form, fields_of, refusable, response_format, without
+from langgraph_parallel.runtime.lessons import learn_answer, learn_failure
 from langgraph_parallel.runtime.marks import caching_of, tells_of_cache, told
 from langgraph_parallel.runtime.models import get_endpoint, is_self_hosted, model_name
 from langgraph_parallel.runtime.recording import read_usage
@@ -81,6 +77,11 @@ class BoundModel:
         self._caching: tuple[int, Caching] | None = None
 
     @property
+    def schema(self) -> type[BaseModel] | None:
+        """Of its answers; None for text."""
+        return self._schema
+
+    @property
     def form(self) -> Form:
         """The model, bound in the dialect as it is now."""
         if self._form is None or self._form.version != self.dialect.version:
@@ -101,18 +102,9 @@ class BoundModel:
         try:
             message = await self._request(form, messages, config, sending)
         except Exception as error:
-            failure = classify(error)
-            if failure.kind == "context":
-                self.dialect.note_overflow(count_tokens(messages))
-            sent = (*form.sent, *sending.fields()) if self._speaks_openai else form.sent
-            if self.dialect.learn(failure, sent, form.version, _question(messages)):
-                raise AskAgain(str(error)) from error
-            if failure.kind == "filter" and failure.status is None:
-                raise FilteredAnswer(f"the provider's content filter withheld the answer: {error}") from error
+            learn_failure(self.dialect, error, messages, self.sent(form, sending), form.version)
             raise
-        if self.dialect.is_guessing:
-            self.dialect.confirm(_question(messages))
-        self._check_prompt(messages, message)
+        learn_answer(self.dialect, messages, message)
         return self._noted(message, form)
 
     def body(self, messages: Sequence[BaseMessage]) -> dict[str, Any] | None:
@@ -143,20 +135,9 @@ class BoundModel:
         """Return what the endpoint does not take of a request, so that it is left out."""
         return self.dialect.remarks()
 
-    def _check_prompt(self, messages: Sequence[BaseMessage], answer: AIMessage) -> None:
-        """Check that the server has read the whole prompt: some cut what is longer than their context.
-
-        Raises:
-            ContextOverflow: it has read less.
-        """
-        read = answer.usage_metadata["input_tokens"] if answer.usage_metadata else 0
-        if is_cut(messages, read):
-            self.dialect.note_overflow(count_tokens(messages))
-            raise ContextOverflow(
-                f"the server read {read} tokens of a prompt of about {count_tokens(messages)}: it cuts "
-                "prompts to its context; raise its context, or lower section_tokens (--max-tokens)",
-                usage=read_usage(answer),
-            )
+    def sent(self, form: Form, sending: Sending) -> Sequence[str]:
+        """Return the parameters of a request that the endpoint may refuse."""
+        return (*form.sent, *sending.fields()) if self._speaks_openai else form.sent
 
     def _noted(self, message: AIMessage, form: Form) -> AIMessage:
         """Learn from an answer whether the model thinks.
@@ -289,10 +270,6 @@ def _as_message(answer: Any) -> AIMessage:
     if not isinstance(answer, AIMessage):
         raise InvalidAnswer(f"the model returned {type(answer).__name__}; expected a message")
     return answer
-
-
-def _question(messages: Sequence[BaseMessage]) -> int:
-    return hash(tuple(message.text for message in messages))
 
 
 def _counts_reasoning(message: AIMessage) -> bool:

@@ -25,6 +25,7 @@ class Superstep:
         self, size: int | None, ended: Mapping[str, Branch | None], reserve: Collection[str], called: set[str]
     ) -> None:
         started = len(ended.keys() - reserve)
+        self._is_counted = size is not None
         self._unsettled = 0 if size is None else size - started + len(called - ended.keys())
         self._ended, self._called = dict(ended), called
         self._awaited: dict[str, asyncio.Future[Branch | None]] = {}
@@ -41,6 +42,11 @@ class Superstep:
             for turn in self._turns.values():
                 if not turn.done():
                     turn.set_result(False)
+
+    @property
+    def running(self) -> int | None:
+        """Number of branches that have not ended yet; None where more may start, one after another."""
+        return self._unsettled if self._is_counted else None
 
     async def turn(self, id: str) -> bool:
         """Wait for the turn of a branch; return False if it does not come."""

@@ -24,13 +24,15 @@ _MOST_TURNS = 100
 class Place:
     """The place of one call in the line of its run."""
 
-    __slots__ = ("priority", "rates", "run", "slot", "tokens", "waiter")
+    __slots__ = ("priority", "rates", "requests", "run", "slot", "tokens", "waiter")
 
-    def __init__(self, run: Hashable, rates: Rates, tokens: int, priority: float) -> None:
+    def __init__(self, run: Hashable, rates: Rates, tokens: int, priority: float, requests: int = 1) -> None:
         self.run = run
         self.rates = rates
         self.priority = priority
         self.tokens = tokens
+        self.requests = requests
+        """As how many requests it counts against a rate."""
         self.waiter: Waiter | None = None
         """What waits; None before the call is in line."""
         self.slot: Slot | None = None

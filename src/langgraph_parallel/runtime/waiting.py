@@ -3,7 +3,9 @@
 import asyncio
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
+from contextvars import copy_context
+from typing import Any
 
 
 class Waiter:
@@ -88,3 +90,10 @@ def is_running(loop: asyncio.AbstractEventLoop) -> bool:
         return asyncio.get_running_loop() is loop
     except RuntimeError:
         return False
+
+
+def run_here(coroutine: Coroutine[Any, Any, None]) -> None:
+    """Run a coroutine in this thread, in which no event loop runs."""
+    # With a factory, the runner leaves the event loop alone that the thread may have.
+    with asyncio.Runner(loop_factory=asyncio.new_event_loop) as runner:
+        runner.run(coroutine, context=copy_context())

@@ -2,7 +2,7 @@
 
 import asyncio
 import threading
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -31,6 +31,9 @@ class Reply:
     """Why the answer ends: `stop`, `length`, `content_filter`."""
     reasoning: str = ""
     """Thinking that the server returns apart from the text."""
+    samples: "Sequence[Reply] | None" = None
+    """What each choice says, for a request that asks for several with `n`; by default all say the same, which
+    a vote does not count as several. With fewer than it asks for, the answer has fewer."""
     body: Any = None
     """The whole body instead, whatever the status: JSON, or a text, which is sent as a web page."""
     events: str | None = None

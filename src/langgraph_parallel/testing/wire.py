@@ -1,7 +1,7 @@
 """Answers in the wire format of OpenAI's chat completions."""
 
 import json
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 from itertools import count
 from typing import Any
 
@@ -9,7 +9,36 @@ from langgraph_parallel.testing.replies import Reply
 
 
 def completion(body: dict[str, Any], reply: Reply) -> dict[str, Any]:
-    """Return the body of an answer to a request."""
+    """Return the body of an answer to a request: with as many choices as it asks for."""
+    samples = list(reply.samples or [reply])
+    asked = body.get("n") or 1
+    replies = samples[:asked] if reply.samples else [reply] * asked
+    return {
+        "id": "chatcmpl-test",
+        "object": "chat.completion",
+        "created": 0,
+        "model": body["model"],
+        "choices": [
+            {"index": index, "message": _message(body, said), "finish_reason": said.finish}
+            for index, said in enumerate(replies)
+        ],
+        "usage": _usage(reply, replies),
+    }
+
+
+def _usage(reply: Reply, replies: Sequence[Reply]) -> Any:
+    """Return the tokens of an answer: its prompt once, and all its samples; another form as it is."""
+    usage: Any = reply.usage
+    if isinstance(usage, tuple):
+        read = usage[0]
+        written = sum(said.usage[1] for said in replies if isinstance(said.usage, tuple))
+        usage = {"prompt_tokens": read, "completion_tokens": written, "total_tokens": read + written}
+    if usage and reply.cached is not None:
+        usage = {**usage, "prompt_tokens_details": {"cached_tokens": reply.cached}}
+    return usage
+
+
+def _message(body: dict[str, Any], reply: Reply) -> dict[str, Any]:
     message: dict[str, Any] = {"role": "assistant", "content": None, "refusal": reply.refusal}
     tools = body.get("tools")
     if reply.refusal is None and tools and reply.text is None:
@@ -21,20 +50,7 @@ def completion(body: dict[str, Any], reply: Reply) -> dict[str, Any]:
         message["content"] = _text(body, reply)
     if reply.reasoning:
         message["reasoning_content"] = reply.reasoning
-    usage: Any = reply.usage
-    if isinstance(usage, tuple):
-        asked, answered = usage
-        usage = {"prompt_tokens": asked, "completion_tokens": answered, "total_tokens": asked + answered}
-    if usage and reply.cached is not None:
-        usage = {**usage, "prompt_tokens_details": {"cached_tokens": reply.cached}}
-    return {
-        "id": "chatcmpl-test",
-        "object": "chat.completion",
-        "created": 0,
-        "model": body["model"],
-        "choices": [{"index": 0, "message": message, "finish_reason": reply.finish}],
-        "usage": usage,
-    }
+    return message
 
 
 def _new_id(body: dict[str, Any]) -> str:

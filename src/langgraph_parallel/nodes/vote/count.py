@@ -121,7 +121,8 @@ class Count:
                     fan_out.call(voter)
             return ""
 
-        fan_out.race(Watch(is_over))
+        # A lossless wave has nobody who is not needed, whatever the others say.
+        fan_out.race(Watch(is_over), cuts_off=self.may_race and self.poll.wave != "lossless")
 
     def reserve(self, wave: Sequence[str], later: Sequence[str]) -> list[str]:
         """Return the voters that are sent with a wave, and wait for their turn.
