@@ -14,7 +14,7 @@ from openai import DefaultAsyncHttpxClient, DefaultHttpxClient
 from pydantic import SecretStr
 
 from langgraph_parallel.runtime.limiter_registry import reset_limits
-from langgraph_parallel.runtime.resting import rests
+from langgraph_parallel.runtime.resting import detours, rests
 from tests.support.clock import Clock
 from tests.support.server import NO_TLS, ModelServer
 
@@ -59,6 +59,7 @@ def clean_environment(monkeypatch: pytest.MonkeyPatch, state_homes: Iterator[Pat
     monkeypatch.setenv("XDG_STATE_HOME", str(next(state_homes)))
     monkeypatch.setenv("LANGSMITH_TRACING", "false")
     rests.forget()  # tests without a server may ask the same address
+    detours.forget()
 
 
 @pytest.fixture

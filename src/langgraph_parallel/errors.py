@@ -20,6 +20,7 @@
     │   └── RefusedAnswer                   the model refused to answer
     │       └── FilteredAnswer              the provider's content filter withheld the answer, or the prompt
     ├── EndpointError                       the endpoint's answer is an error, or nothing that can be read
+    ├── ModelsFailed                        the model and all of its fallbacks failed
     ├── EndpointPaused                      the endpoint asks for a longer pause than `retry_after_ceiling`
     ├── NotStarted                          a call was not started, because the run starts no more calls
     │   ├── BudgetSpent                     the budget does not cover another call
@@ -33,9 +34,8 @@
         ├── CompletionError                 the completion policy is not met
         └── JoinError                       a function that joins the results has raised
 
-A branch that fails raises nothing: its `Branch` record carries the status and the cause. `CompletionError` is
-raised only by a graph with a completion policy; `JoinError` by one whose synthesizer or rule is a function of
-the caller's with a bug. Both carry the branches that succeeded.
+A branch that fails raises nothing: its `Branch` record carries the status and the cause. `CompletionError`
+and `JoinError` carry the branches that succeeded.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -64,6 +64,7 @@ __all__ = [
     "JoinError",
     "KeptBack",
     "ModelError",
+    "ModelsFailed",
     "NoModelError",
     "NotStarted",
     "ParallelError",
@@ -121,12 +122,7 @@ class _UnknownName(UsageError):
 
     @classmethod
     def for_name(cls, name: object, known: Iterable[str]) -> Self:
-        """Build the error for an unknown name.
-
-        Args:
-            name: the unknown name.
-            known: the valid names, in any order.
-        """
+        """Build the error for an unknown name; `known` are the valid ones, in any order."""
         return cls(f"{name!r} is not {cls.kind}; choose one of {', '.join(sorted(known))}{cls.hint}")
 
 
@@ -183,8 +179,7 @@ class CutAnswer(AnswerError):
 class ContextOverflow(AnswerError):
     """The prompt is longer than the context of the model, and was cut to fit.
 
-    Attributes:
-        usage: tokens that the answer took all the same.
+    `usage` has the tokens that the answer took all the same.
     """
 
     def __init__(self, message: str, *, usage: "Usage | None" = None) -> None:
@@ -203,13 +198,20 @@ class FilteredAnswer(RefusedAnswer):
 class EndpointError(ParallelError):
     """The endpoint's answer has the status 200, and is an error, or nothing that can be read.
 
-    Attributes:
-        body: of the answer, parsed; None if it is not JSON.
+    `body` is the answer, parsed; None if it is not JSON.
     """
 
     def __init__(self, message: str, *, body: object = None) -> None:
         super().__init__(message)
         self.body = body
+
+
+class ModelsFailed(ParallelError):
+    """The model and all of its fallbacks failed; `errors` has what each one raised, in their order."""
+
+    def __init__(self, message: str, errors: "Sequence[Exception]" = ()) -> None:
+        super().__init__(message)
+        self.errors = list(errors)
 
 
 class EndpointPaused(ParallelError):
@@ -241,11 +243,9 @@ class Handoff(ParallelError):
 
 
 class KeptBack(ParallelError):
-    """A guarded answer is withheld, because a check has not passed.
+    """A guarded answer is withheld: a check has tripped (`final`), or is still open.
 
-    Attributes:
-        final: True if a check has tripped; False if a check is still open.
-        outcomes: of the checks of the answer, as JSON data; None if they were not run.
+    `outcomes` are those of the checks of the answer, as JSON data; None if they were not run.
     """
 
     def __init__(self, message: str, *, final: bool = False, outcomes: object = None) -> None:

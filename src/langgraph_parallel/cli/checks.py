@@ -95,6 +95,7 @@ def check_model_options(
     offline: bool = False,
     base_url: str | None = None,
     limits: Limits | None = None,
+    fallbacks: Sequence[str] = (),
 ) -> None:
     """Check the models, and that each has a price if the budget is in dollars. Needs no key.
 
@@ -103,12 +104,13 @@ def check_model_options(
         offline: whether no model may be asked.
         base_url: the endpoint of models of openai.
         limits: that options set.
+        fallbacks: those that `--fallback` names.
 
     Raises:
         UsageError: options exclude each other, a model is not usable, or its price is not known.
     """
     if offline:
-        for option, value in {"--model": models, "--base-url": base_url}.items():
+        for option, value in {"--model": models, "--fallback": fallbacks, "--base-url": base_url}.items():
             if value:
                 raise exclude_each_other("--offline", option)
         return
@@ -116,8 +118,10 @@ def check_model_options(
         _check_provider(model)
         if base_url is not None and not model.startswith("openai:"):
             raise UsageError(f"--base-url is for models of openai; write --model openai:NAME, not {model}")
+    for model in fallbacks:
+        _check_provider(model, "--fallback")
     prices: Sequence[str | None] = models or [None]
-    for asked in prices:
+    for asked in [*prices, *fallbacks]:
         _check_price(asked, limits or Limits())
 
 
@@ -143,12 +147,12 @@ def _option_for(field: str) -> str:
     return f"--{_OPTIONS.get(field, field).replace('_', '-')}"
 
 
-def _check_provider(model: str) -> None:
+def _check_provider(model: str, option: str = "--model") -> None:
     provider, colon, _ = model.partition(":")
     if colon and provider.strip() and provider != "openai" and not find_spec("langchain"):
         packages = f"langchain langchain-{provider.replace('_', '-')}"
-        raise UsageError(f"--model {model} needs langchain and its provider: pip install {packages}")
-    with naming("--model"):
+        raise UsageError(f"{option} {model} needs langchain and its provider: pip install {packages}")
+    with naming(option):
         check_model(model)
 
 

@@ -67,11 +67,20 @@ class GraphCommand:
         )
         limits = make_limits(fields)
         check_model_options(
-            options.named_models, offline=options.is_offline, base_url=options.base_url, limits=limits
+            options.named_models,
+            offline=options.is_offline,
+            base_url=options.base_url,
+            limits=limits,
+            fallbacks=options.fallbacks or (),
         )
         level = check_level(options.trace and options.trace.value)
         check_tracing(level)
-        return {"limits": limits, "trace": level, "trace_contents": options.trace_contents}
+        return {
+            "limits": limits,
+            "fallbacks": options.fallbacks or None,
+            "trace": level,
+            "trace_contents": options.trace_contents,
+        }
 
     def report_reading(
         self, remarks: Sequence[Remark], skipped: Sequence[Skipped] = (), unread: Collection[str] = ()

@@ -87,6 +87,16 @@ ModelsOption = Annotated[
         rich_help_panel=MODEL_PANEL,
     ),
 ]
+FallbacksOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--fallback",
+        metavar="PROVIDER:MODEL",
+        help="Model to ask where the one before does not answer; repeatable. Default: "
+        "LANGGRAPH_PARALLEL_FALLBACKS.",
+        rich_help_panel=MODEL_PANEL,
+    ),
+]
 BaseUrlOption = Annotated[
     str | None,
     typer.Option(
@@ -192,6 +202,7 @@ class OutputOptions:
 class CallOptions(OutputOptions, TraceOptions):
     """The options of every command that runs a graph, but for the model."""
 
+    fallbacks: FallbacksOption = None
     base_url: BaseUrlOption = None
     deadline: DeadlineOption = None
     timeout: TimeoutOption = None

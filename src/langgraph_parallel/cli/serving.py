@@ -26,6 +26,7 @@ def serve_tools(
     limits: Mapping[str, Any],
     trace: str | None,
     trace_contents: bool | None,
+    fallbacks: Sequence[str] = (),
 ) -> int:
     """Serve until the client leaves, or a signal stops the server.
 
@@ -34,6 +35,7 @@ def serve_tools(
         models: that options name.
         base_url: endpoint of models of openai.
         offline: whether no model is asked.
+        fallbacks: models to ask where one does not answer.
         limits: that options set; None for those that they do not.
         trace: what a trace holds.
         trace_contents: whether traces may hold contents.
@@ -45,8 +47,8 @@ def serve_tools(
         UsageError: an option is not valid, or the extra is not installed.
     """
     checked = make_limits(limit_fields(**limits))
-    check_model_options(models, offline=offline, base_url=base_url, limits=checked)
-    for model in models:
+    check_model_options(models, offline=offline, base_url=base_url, limits=checked, fallbacks=fallbacks)
+    for model in [*models, *fallbacks]:
         require_model(model)
     level = check_level(trace)
     check_tracing(level)
@@ -64,7 +66,14 @@ def serve_tools(
 
     logging.basicConfig(stream=sys.stderr, level=logging.WARNING, format="%(name)s: %(message)s")
     settings = Settings(
-        models, offline, {"limits": checked, "trace": level, "trace_contents": trace_contents}
+        models,
+        offline,
+        {
+            "limits": checked,
+            "fallbacks": fallbacks or None,
+            "trace": level,
+            "trace_contents": trace_contents,
+        },
     )
     asyncio.run(serve(ToolServer(settings, RootedReader, folders)))
     # Python looks for cycles among all that was imported before it ends, which takes a second or more, and

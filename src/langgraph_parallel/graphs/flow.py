@@ -77,7 +77,8 @@ def flow_graph(flow: Flow, **options: Unpack[GraphOptions]) -> CompiledStateGrap
         UnknownPrice: a budget in dollars, and a model without a known price.
     """
     # Of a graph that can work without models, the environment's model is checked when a run asks it.
-    named = [ask.model for ask in flow.asks if ask.model is not None or flow.uses_model is None]
+    models = [model for ask in flow.asks for model in ask.models]
+    named = [model for model in models if model is not None or flow.uses_model is None]
     resolved = resolve(options, named)
     governing = Governing(
         kind=flow.kind,

@@ -10,7 +10,7 @@ from typing_extensions import TypedDict
 from langgraph_parallel.errors import UsageError
 from langgraph_parallel.reducers.completion import Completion, as_completion
 from langgraph_parallel.runtime.limits import Limits, limits_from_environment, merge_limits
-from langgraph_parallel.runtime.models import ModelLike
+from langgraph_parallel.runtime.models import ModelLike, fallbacks_from_environment, read_fallbacks
 from langgraph_parallel.runtime.prices import check_prices
 from langgraph_parallel.runtime.settings import as_settings
 from langgraph_parallel.runtime.trace_options import TraceLevel, check_level
@@ -21,6 +21,9 @@ class GraphOptions(TypedDict, total=False):
 
     limits: Limits | Mapping[str, Any] | None
     """Limits of calls and work, budget and deadline of a run: `Limits`, or a mapping of its fields."""
+    fallbacks: Sequence[ModelLike] | None
+    """Models that are asked, in their order, where one does not answer; at every level below this graph,
+    unless a graph or a worker there has its own. None for LANGGRAPH_PARALLEL_FALLBACKS."""
     completion: str | Completion | None
     """When enough branches have succeeded, such as `completion.min_success(0.8)`, or the same as text. The
     remaining branches are cancelled then; if it cannot be met, the run raises `CompletionError`. By default
@@ -77,11 +80,13 @@ def resolve(options: GraphOptions, models: Sequence[ModelLike | None]) -> Resolv
         raise UsageError(f"trace_contents is {contents!r}; expected True, False or None")
     limits = options.get("limits")
     limits = None if limits is None else as_settings(limits, Limits, "limits")
-    check_prices(merge_limits([limits, limits_from_environment()]), models)
+    fallbacks = read_fallbacks(options.get("fallbacks"))
+    asked = [*models, *(fallbacks_from_environment() if fallbacks is None else fallbacks)]
+    check_prices(merge_limits([limits, limits_from_environment()]), asked)
     return Resolved(
         limits,
         as_completion(options.get("completion")),
         {"checkpointer": options.get("checkpointer"), "store": options.get("store")},
-        {"trace": level, "trace_contents": contents},
+        {"trace": level, "trace_contents": contents, "fallbacks": fallbacks},
         {"inputs": options.get("inputs"), "outputs": options.get("outputs")},
     )

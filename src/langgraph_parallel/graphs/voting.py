@@ -222,7 +222,9 @@ def voting_graph(
         options: see `GraphOptions`.
     """
     asks = deciding_asks(settings)
-    resolved = resolve(options, [*settings.electorate.models(), *(ask.model for ask in asks)])
+    resolved = resolve(
+        options, [*settings.electorate.models(), *(model for ask in asks for model in ask.models)]
+    )
     governing = Governing(
         kind="voting",
         fan_out_node="open",

@@ -33,6 +33,10 @@ class Ballot(Record):
     """Why the ballot is not `cast`; None if it is."""
     notes: dict[str, JsonData] = {}
     """Other data from the voter; rules ignore it."""
+    model: str = ""
+    """Name of the model that answered, if it is a fallback; empty if it is the one that was to be asked."""
+    instead_of: str = ""
+    """Name of the model that was to be asked, if a fallback answered; else empty."""
     attempt: int = 1
     """The run of the voter that this ballot comes from, from 1; a redrive adds 1."""
 

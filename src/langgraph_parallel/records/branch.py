@@ -77,6 +77,18 @@ class Branch(Record):
         return self.status == "ok"
 
     @property
+    def answered_by(self) -> list[str]:
+        """Names of the models that have answered calls below this branch, the earliest first."""
+        return list(dict.fromkeys(call.target for call in self.calls if call.kind == "model" and call.ok))
+
+    @property
+    def last_answer(self) -> Call | None:
+        """The latest call to a model that was answered, without branches below it; None if there is none."""
+        if self.leaves:
+            return None
+        return next((call for call in reversed(self.calls) if call.kind == "model" and call.ok), None)
+
+    @property
     def whole(self) -> bool:
         """Whether a redrive can skip the branch: all of it ended `ok`, or its vote ended without it."""
         return (self.ok and self.below is None) or self.ended_by == "stop"

@@ -55,6 +55,8 @@ class Calling(EventBase):
     """1 for the first request, 2 for its first retry."""
     hedge: bool = False
     """Whether it is the second request for a straggler."""
+    instead_of: str = ""
+    """Name of the model that was to be asked, if this is its fallback."""
 
 
 class Called(EventBase):
@@ -75,6 +77,8 @@ class Called(EventBase):
     throttled: bool = False
     """Whether the endpoint answered 429."""
     hedge: bool = False
+    instead_of: str = ""
+    """Name of the model that was to be asked, if this is its fallback."""
     input_tokens: int = 0
     output_tokens: int = 0
     cache_read_tokens: int = 0

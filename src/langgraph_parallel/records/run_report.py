@@ -63,7 +63,8 @@ class RunReport(Record):
     escalations: list[Escalation] = []
     """Votes that wait for a person, if a graph around this one will ask."""
     remarks: list[str] = []
-    """What endpoints do not take of a request, so that it is left out: a JSON schema, a temperature."""
+    """What endpoints do not take of a request, so that it is left out: a JSON schema, a temperature; which
+    models answered in place of others, and where that left a panel with fewer different ones."""
     completion_reason: str = ""
     """Why the fan-out ended: all branches finished, or what ended it early."""
     calls: list[Call]

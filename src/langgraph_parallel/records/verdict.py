@@ -92,7 +92,7 @@ class Verdict(Record):
     not_asked: NonNegativeInt = 0
     """Number of voters that were not asked, because the vote had ended."""
     warnings: list[str] = []
-    """Signs that the voters are not independent."""
+    """Signs that the voters are not independent, such as fallbacks that other voters ask as well."""
     counts: list[Count] = []
     """One entry for each choice, the best supported first."""
     dissent: list[Dissent] = []

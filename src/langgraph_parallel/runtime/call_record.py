@@ -20,6 +20,7 @@ def tell_start(request: "OpenCall") -> None:
             step=request.step,
             attempt=request.number,
             hedge=request.hedge,
+            instead_of=request.instead_of,
         )
 
 
@@ -60,6 +61,7 @@ def record_end(
         saved=saved_by(request.priced, usage, usd, request.lane, request.unbilled_tokens),
         samples=request.samples,
         lane=request.lane,
+        instead_of=request.instead_of,
     )
     if request.recorded is not None and not told_only:
         request.recorded[call.id] = call

@@ -39,8 +39,8 @@ from langgraph_parallel.runtime.recording import step_of
 from langgraph_parallel.runtime.redis_limits import Shared, get_shared
 from langgraph_parallel.runtime.rendered import Rendered, as_rendered
 from langgraph_parallel.runtime.request import Request
-from langgraph_parallel.runtime.resting import rests
-from langgraph_parallel.runtime.retry import is_throttled, mark_used_up, retrying
+from langgraph_parallel.runtime.resting import count_failure, detours
+from langgraph_parallel.runtime.retry import is_throttled, is_transient, mark_used_up, retrying
 from langgraph_parallel.runtime.run import Run, current_run
 from langgraph_parallel.runtime.samples import send_together
 from langgraph_parallel.runtime.sender import Sender
@@ -76,6 +76,10 @@ class Calling(Generic[AnswerT]):
     """LangChain's id of the question, which its first request has in the record; None for a new one."""
     shared: Shared | None = None
     """Limits that are shared with other processes; None if they are not."""
+    has_fallback: bool = False
+    """Whether another model is asked if this one fails (`runtime.fallbacks`)."""
+    instead_of: str = ""
+    """Name of the model that was to be asked, if this is its fallback."""
 
     @classmethod
     def of(cls, model: BaseChatModel, sender: Any, own: Limits | None, run_manager: Any) -> "Calling[Any]":
@@ -116,15 +120,16 @@ class Calling(Generic[AnswerT]):
         await loop_local_async(("priced", priced), lambda: asyncio.to_thread(priced.usd, Usage()))
         return replace(calling, shared=await get_shared(get_endpoint(model), calling.target))
 
-    def below(self, run: Run, config: RunnableConfig) -> "Calling[AnswerT]":
+    def below(self, run: Run, config: RunnableConfig, **place: Any) -> "Calling[AnswerT]":
         """Return the same for the calls of one branch.
 
         Args:
             run: that the branch is part of, under the same limits.
             config: of the branch.
+            place: `has_fallback` and `instead_of`.
         """
         calling = object.__new__(type(self))  # `replace` sets every field by itself, for each call
-        vars(calling).update(vars(self), run=run, config=config)
+        vars(calling).update(vars(self), run=run, config=config, **place)
         return calling
 
     def note_remarks(self) -> None:
@@ -147,6 +152,8 @@ class Calling(Generic[AnswerT]):
             number=number,
             hedge=hedge,
             step=self.step,
+            has_fallback=self.has_fallback,
+            instead_of=self.instead_of,
             id=self.run_id if self.run_id and number == 1 and not hedge else uuid.uuid4(),
         )
 
@@ -206,7 +213,7 @@ class Calling(Generic[AnswerT]):
             raise
         except Exception as error:
             mark_used_up(error)
-            rests.failed((self.endpoint, self.target, self.account), error, self.limits.rest_after)
+            count_failure((self.endpoint, self.target, self.account), error, self.limits.rest_after)
             raise
 
     def timed_out(self) -> TimeoutError:
@@ -216,10 +223,17 @@ class Calling(Generic[AnswerT]):
             "(--timeout), or lower concurrency (--concurrency) if the server works on few at a time"
         )
 
+    def _is_retried(self, error: BaseException) -> bool:
+        """Return whether a request is repeated: with a fallback, not to an endpoint that rests."""
+        key = self.endpoint, self.target, self.account
+        return is_transient(error) and not (self.has_fallback and detours.is_resting(key))
+
     async def _send(self, prompt: Rendered, purpose: str, bound: Bound) -> AnswerT:
         tokens = count_tokens(prompt.messages)
         with self.counting_failures():
-            async for attempt in retrying(self.limits, bound.waiting):
+            async for attempt in retrying(
+                self.limits, bound.waiting, self._is_retried, has_fallback=self.has_fallback
+            ):
                 with attempt, turn_of(self, prompt, tokens) as turn:
                     request = Request(self, prompt, tokens, attempt.number, purpose, turn)
                     call = request.new_call()

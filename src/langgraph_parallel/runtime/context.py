@@ -20,6 +20,12 @@ class Context(BaseModel):
         description="provider:model. Empty: the graph's own, else LANGGRAPH_PARALLEL_MODEL.",
         examples=["openai:gpt-5-mini"],
     )
+    fallbacks: list[str] | None = Field(
+        None,
+        title="Fallbacks",
+        description="Models that are asked in this order where one does not answer. Empty: the graph's own.",
+        examples=[["openai:gpt-5-mini"]],
+    )
     limits: Limits | None = Field(
         None,
         title="Limits",

@@ -53,6 +53,7 @@ class Emitter:
             ok=call.ok,
             throttled=call.throttled,
             hedge=call.hedge,
+            instead_of=call.instead_of,
             input_tokens=call.usage.input_tokens,
             output_tokens=call.usage.output_tokens,
             cache_read_tokens=call.usage.cache_read_tokens,

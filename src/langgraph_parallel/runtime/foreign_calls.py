@@ -17,7 +17,7 @@ from langchain_core.callbacks import BaseCallbackManager
 
 from langgraph_parallel.records import Usage
 from langgraph_parallel.runtime.open_call import OpenCall
-from langgraph_parallel.runtime.resting import rests
+from langgraph_parallel.runtime.resting import count_failure
 from langgraph_parallel.runtime.retry import is_throttled
 
 _MOST_MAKERS = 1000
@@ -99,7 +99,7 @@ class Ledger:
             call.id = id
             if error is not None:
                 call.learn(error)
-                rests.failed(call.key, error, call.limits.rest_after)
+                count_failure(call.key, error, call.limits.rest_after)
             throttled = error is not None and is_throttled(error)
             call.close(usage or Usage(input_tokens=call.prompt_tokens), ok=ok, throttled=throttled)
 

@@ -24,6 +24,7 @@ from langgraph_parallel.runtime.context import Context, as_context, current_cont
 from langgraph_parallel.runtime.levels import told
 from langgraph_parallel.runtime.limits import PREFIX, Limits
 from langgraph_parallel.runtime.messages import FromMessages, take_messages
+from langgraph_parallel.runtime.models import ModelLike
 from langgraph_parallel.runtime.parent_keys import check_parent
 from langgraph_parallel.runtime.people import check_answers, refusing
 from langgraph_parallel.runtime.redriven import take_over
@@ -63,6 +64,8 @@ class Governing:
     context: type[Context] = Context
     limits: Limits | None = None
     completion: Completion | None = None
+    fallbacks: Sequence[ModelLike] | None = None
+    """Models that are asked where one does not answer; None for those of the run around it."""
     redrive: Callable[[Any, Context], dict[str, Any]] = lambda state, context: {}
     """Returns the state update that takes a finished run back to its fan-out."""
     escalates: bool = False
@@ -154,14 +157,20 @@ class ParallelGraph(StoredGraph):
         """
         outer, around, built = find_run(config), find_around(config), self.governing
         if outer is not None:
-            return Run(built.limits, completion=built.completion, outer=outer, around=around)
+            return Run(
+                built.limits,
+                completion=built.completion,
+                outer=outer,
+                around=around,
+                fallbacks=built.fallbacks,
+            )
         given = self.as_context(context)
         completion = (
             as_completion(given.completion)
             or built.completion
             or as_completion(os.environ.get(f"{PREFIX}COMPLETION", ""))
         )
-        return Run(built.limits, given.limits, completion, around=around)
+        return Run(built.limits, given.limits, completion, around=around, fallbacks=built.fallbacks)
 
     def _check_can_store(self, config: RunnableConfig | None, run: Run) -> None:
         """Check, before any call, that a run can be stored, and resumed if it may ask a person."""

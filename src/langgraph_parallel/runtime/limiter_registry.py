@@ -8,7 +8,7 @@ from langgraph_parallel.runtime.cache_observed import forget_observed
 from langgraph_parallel.runtime.dialect import forget_dialects
 from langgraph_parallel.runtime.leading import leading
 from langgraph_parallel.runtime.limiter import Limiter
-from langgraph_parallel.runtime.resting import rests
+from langgraph_parallel.runtime.resting import detours, rests
 
 current_limiter: ContextVar[Limiter | None] = ContextVar("current_limiter", default=None)
 """The limiter of the request in progress: rate limit headers in its response are meant for it."""
@@ -40,6 +40,7 @@ def reset_limits() -> None:
     for limiter in limiters:
         limiter.forget_learned()
     rests.forget()
+    detours.forget()
     forget_dialects()
     forget_observed()
     keys.forget()

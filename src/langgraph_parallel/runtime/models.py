@@ -9,15 +9,18 @@ Their HTTP clients are in `runtime.transport`.
 
 import asyncio
 import os
+from collections.abc import Sequence
 from importlib import import_module
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any, cast
 from urllib.parse import urlsplit
 
 from langchain_core.language_models import BaseChatModel
+from langchain_core.runnables.fallbacks import RunnableWithFallbacks
 from typing_extensions import TypeAliasType
 
-from langgraph_parallel.errors import ModelError, NoModelError
+from langgraph_parallel.errors import ModelError, NoModelError, UsageError
+from langgraph_parallel.runtime.chained import all_of, first_of, is_model
 from langgraph_parallel.runtime.limits import Limits
 from langgraph_parallel.runtime.loops import loop_local_async
 from langgraph_parallel.runtime.redact import in_words, redact
@@ -26,7 +29,7 @@ from langgraph_parallel.runtime.transport import adopted_fields, http_client, is
 if TYPE_CHECKING:
     from langchain_openai.chat_models.base import BaseChatOpenAI
 
-ModelLike = TypeAliasType("ModelLike", str | BaseChatModel)
+ModelLike = TypeAliasType("ModelLike", str | BaseChatModel | RunnableWithFallbacks[Any, Any])
 
 DEFAULT_MODEL = "openai:gpt-5-mini"
 """The model if an OpenAI key is set and no model is named."""
@@ -61,13 +64,42 @@ def default_model() -> str | None:
     return DEFAULT_MODEL if _openai_configured() else None
 
 
+def fallbacks_from_environment() -> tuple[str, ...]:
+    """Return the fallbacks that `LANGGRAPH_PARALLEL_FALLBACKS` names: `A, B`.
+
+    Raises:
+        ModelError: as `check_model`.
+    """
+    text = os.environ.get("LANGGRAPH_PARALLEL_FALLBACKS", "")
+    named = tuple(name.strip() for name in text.split(",") if name.strip())
+    for name in named:
+        check_model(name)
+    return named
+
+
+def read_fallbacks(fallbacks: object) -> tuple[str | BaseChatModel, ...] | None:
+    """Return the models of a list, in their order; None stays None.
+
+    Raises:
+        UsageError: they are no list.
+        ModelError: as `check_model`.
+    """
+    if fallbacks is None:
+        return None
+    if isinstance(fallbacks, str) or not isinstance(fallbacks, Sequence):
+        raise UsageError(f"fallbacks is {fallbacks!r}; expected a list of models")
+    for model in fallbacks:
+        check_model(model)
+    return tuple(one for model in fallbacks for one in all_of(model))
+
+
 def check_model(model: object) -> None:
     """Check that a model is valid, without reading a key or building a client.
 
     Raises:
         ModelError: `model` is neither a chat model nor `provider:model`, or its provider is not installed.
     """
-    if isinstance(model, BaseChatModel):
+    if is_model(model):
         return
     if not isinstance(model, str):
         raise ModelError(f"{model!r} is not a model; expected 'provider:model' or a LangChain chat model")
@@ -91,8 +123,8 @@ def check_form(model: str) -> str:
     return provider
 
 
-def nameable_model(model: ModelLike | None) -> ModelLike:
-    """Return the model, or the environment's for None; does not require a key.
+def nameable_model(model: ModelLike | None) -> str | BaseChatModel:
+    """Return the model, or the environment's for None; does not require a key. Of a chain, it is the first.
 
     Raises:
         NoModelError: no model is named, here or in the environment.
@@ -102,10 +134,11 @@ def nameable_model(model: ModelLike | None) -> ModelLike:
     if chosen is None:
         raise NoModelError(_NO_MODEL)
     check_model(chosen)
-    return chosen
+    first: str | BaseChatModel = first_of(chosen)
+    return first
 
 
-def require_model(model: ModelLike | None) -> ModelLike:
+def require_model(model: ModelLike | None) -> str | BaseChatModel:
     """Return the model to call, or the environment's for None.
 
     Raises:
@@ -162,7 +195,7 @@ def plain_model(model: BaseChatModel) -> BaseChatModel:
 
 def governed_limits(model: object) -> Limits | None:
     """Return the limits that a governed model was given; None for any other."""
-    limits: Limits | None = getattr(type(model), GOVERNED_LIMITS, None)
+    limits: Limits | None = getattr(type(first_of(model)), GOVERNED_LIMITS, None)
     return limits
 
 
@@ -170,6 +203,7 @@ def model_name(model: ModelLike) -> str:
     """Return the name to show for a model: never its address or a key."""
     if isinstance(model, str):
         return model.partition(":")[2] or model
+    model = first_of(model)
     named = (getattr(model, field, None) for field in ("model_name", "model", "deployment_name"))
     return str(next(filter(None, named), type(model).__name__))
 

@@ -9,11 +9,19 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from uuid import UUID, uuid4
 
-from langgraph_parallel.errors import BudgetSpent, EndpointResting, NotStarted
+from langgraph_parallel.errors import BudgetSpent, NotStarted
 from langgraph_parallel.records import Call, Usage
 from langgraph_parallel.records.call import Lane
 from langgraph_parallel.records.events import WaitsOn
 from langgraph_parallel.runtime.account import Account
+from langgraph_parallel.runtime.admission import (
+    check_rest,
+    circuit_of,
+    end_probe,
+    obeys_rests,
+    wait_for_rest,
+    wait_for_slot,
+)
 from langgraph_parallel.runtime.bound import Bound, current_bound
 from langgraph_parallel.runtime.budget import Amount
 from langgraph_parallel.runtime.call_record import record_end, tell_start
@@ -25,7 +33,7 @@ from langgraph_parallel.runtime.limits import Limits
 from langgraph_parallel.runtime.prices import Priced, check_budget
 from langgraph_parallel.runtime.recording import current_recording
 from langgraph_parallel.runtime.redact import describe
-from langgraph_parallel.runtime.resting import Key, rest_note, rests
+from langgraph_parallel.runtime.resting import Key, count_answer
 from langgraph_parallel.runtime.run import Run
 from langgraph_parallel.runtime.slots import Rates, Slot
 from langgraph_parallel.runtime.waiting import in_event_loop, run_here
@@ -70,6 +78,10 @@ class OpenCall:
     """Number of answers that its request asks for: each counts as a call, and against the rates."""
     unbilled_tokens: int = 0
     """Tokens of the prompt that another answer to the same request is billed for."""
+    has_fallback: bool = False
+    """Whether another model is asked if this one fails: then it waits for no rest."""
+    instead_of: str = ""
+    """Name of the model that was to be asked, if this is its fallback."""
     return_lease: Callable[[], None] | None = None
     """Returns what is held of the limits that are shared with other processes."""
 
@@ -99,25 +111,19 @@ class OpenCall:
     async def _try_to_open(self) -> bool:
         """Take budget and a slot; return False, without them, if the endpoint has begun to rest meanwhile."""
         self._prepare()
-        if self._obeys_rests and rests.may_rest(self.key):
-            await self._wait_for_rest()
+        if may_rest := obeys_rests(self) and circuit_of(self).may_rest(self.key):
+            await wait_for_rest(self)
         try:
+            if may_rest:
+                self._prepare()  # the wait may have been long
             # Budget before slot: waiting for budget can take as long as another call, and a slot that is held
             # meanwhile would be missing for requests that could leave.
-            await self.run.budget.reserve(self.amount, self._waits)
+            await self.run.budget.reserve(self.amount, self.waits)
         except BaseException:
-            self._end_probe()
+            end_probe(self)
             raise
         try:
-            self.slot = await self.limiter.acquire(
-                self.rates,
-                tokens=self.tokens,
-                run=self.run.line,
-                priority=self.run.priority,
-                first=self.number > 1,
-                on_wait=self._waits,
-                requests=self.samples,
-            )
+            self.slot = await wait_for_slot(self)
             self.run.check()
             self.run.check_usable(self.endpoint, self.account, self.target)
             if self.bound is not None and self.bound.closed:
@@ -126,7 +132,7 @@ class OpenCall:
         except BaseException:
             self._return()
             raise
-        if not self._obeys_rests or self.is_probe or not rests.is_resting(self.key):
+        if not obeys_rests(self) or self.is_probe or not circuit_of(self).is_resting(self.key):
             return True
         self._return()
         return False
@@ -134,7 +140,7 @@ class OpenCall:
     def try_open(self) -> bool:
         """Take budget and a slot if both are there at once; return whether they are."""
         self._prepare()
-        if rests.is_resting(self.key) or not self.run.budget.try_reserve(self.amount):
+        if circuit_of(self).is_resting(self.key) or not self.run.budget.try_reserve(self.amount):
             return False
         self.slot = self._try_slot()
         if self.slot is None:
@@ -153,9 +159,9 @@ class OpenCall:
             NotStarted: the run starts no calls, or its budget is spent, or the endpoint rests.
         """
         self._prepare()
-        self._check_rest()
+        check_rest(self)
         if not self.run.budget.try_reserve(self.amount):
-            self._end_probe()
+            end_probe(self)
             raise BudgetSpent("the budget has no room for another call")
         self.slot = self._try_slot()
         self._begin()
@@ -186,7 +192,7 @@ class OpenCall:
         )
         if self.is_probe:
             self.is_probe = False
-            rests.failed(self.key, error, self.limits.rest_after, probe=True)
+            circuit_of(self).failed(self.key, error, self.limits.rest_after, probe=True)
         self.cause = kind = kind_of(error)
         if kind in LASTING and classify(error).is_lasting:
             refused = self.target if kind == "model" else ""
@@ -211,8 +217,8 @@ class OpenCall:
         self._end()
         if ok:
             self.is_probe = False
-            rests.answered(self.key)
-        self._end_probe()
+            count_answer(self.key)
+        end_probe(self)
         used = usage.input_tokens + usage.output_tokens
         if self.slot is not None and ok and used:
             taken = used + (self.samples - 1) * usage.input_tokens  # as rates count it
@@ -249,7 +255,8 @@ class OpenCall:
     def _record(self, usage: Usage, usd: float | None, *, ok: bool, throttled: bool) -> None:
         record_end(self, usage, usd, ok=ok, throttled=throttled)
 
-    def _waits(self, on: WaitsOn) -> None:
+    def waits(self, on: WaitsOn) -> None:
+        """Tell that the call waits, if anybody listens."""
         if self.emitter is not None:
             self.emitter.emit("waiting", on=on, call=str(self.id))
 
@@ -259,40 +266,8 @@ class OpenCall:
         if self.bound is not None:
             self.bound.landed()
 
-    @property
-    def _obeys_rests(self) -> bool:
-        """Whether it waits while its endpoint rests: a call that has begun keeps its attempts."""
-        return self.number == 1 and self.limits.rest_after > 0
-
-    async def _wait_for_rest(self) -> None:
-        self._waits("rest")
-        try:
-            self.is_probe = await rests.admit(self.key)
-        except EndpointResting:
-            self._note_rest()
-            raise
-        self._prepare()  # the wait may have been long
-
-    def _check_rest(self) -> None:
-        """Take the probe if it is due, and refuse a call that would have to wait."""
-        if not self._obeys_rests:
-            return
-        try:
-            self.is_probe = rests.check(self.key)
-        except EndpointResting:
-            self._note_rest()
-            raise
-
-    def _note_rest(self) -> None:
-        self.run.note(rest_note(self.endpoint, self.target))
-
-    def _end_probe(self) -> None:
-        if self.is_probe:
-            self.is_probe = False
-            rests.give_back(self.key)
-
     def _return(self) -> None:
-        self._end_probe()
+        end_probe(self)
         if self.slot is not None:
             self.limiter.release(self.slot)
             self.slot = None

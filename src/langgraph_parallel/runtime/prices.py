@@ -15,8 +15,9 @@ from langchain_core.language_models import BaseChatModel
 from langgraph_parallel.errors import UnknownPrice
 from langgraph_parallel.records import Usage
 from langgraph_parallel.records.call import Lane
+from langgraph_parallel.runtime.chained import first_of
 from langgraph_parallel.runtime.limits import Limits
-from langgraph_parallel.runtime.models import ModelLike, default_model, model_name
+from langgraph_parallel.runtime.models import ModelLike, default_model, model_name, nameable_model
 from langgraph_parallel.runtime.price_table import find_entry, table
 from langgraph_parallel.runtime.tariff import NONE, Own, Rates, find_tariff
 
@@ -128,6 +129,13 @@ def check_prices(limits: Limits, models: Iterable[ModelLike | None]) -> None:
                 check_budget(limits, Priced.of(named).at(limits))
 
 
+def dearest(models: Iterable[ModelLike | None], limits: Limits, usage: Usage) -> float | None:
+    """Return what tokens cost at most, whichever of some models takes them; None if a price is unknown."""
+    usd = [Priced.of(nameable_model(model)).at(limits).usd(usage) for model in models]
+    known = [one for one in usd if one is not None]
+    return max(known) if known and len(known) == len(usd) else None
+
+
 def check_budget(limits: Limits, priced: Priced) -> None:
     """Check that a budget in dollars can be kept with one model.
 
@@ -143,8 +151,9 @@ def check_budget(limits: Limits, priced: Priced) -> None:
 
 def get_provider(model: ModelLike) -> str | None:
     """Return the provider as the price table names it; None to find it by the model's name."""
+    model = first_of(model)
     if isinstance(model, BaseChatModel):
         named = model._get_ls_params().get("ls_provider")
         return {"amazon_bedrock": "aws", "google_genai": "google"}.get(named, named) if named else None
-    provider = model.partition(":")[0]
+    provider = str(model).partition(":")[0]
     return {"google_genai": "google", "google_vertexai": "google", "bedrock": "aws"}.get(provider, provider)

@@ -90,6 +90,11 @@ def current_recording() -> dict[str, Call] | None:
     return _calls.get()
 
 
+def answered_by() -> list[str]:
+    """Return the names of the models that have answered in the recording that this code runs in."""
+    return list(dict.fromkeys(c.target for c in (_calls.get() or {}).values() if c.kind == "model" and c.ok))
+
+
 def step_of(metadata: Mapping[str, Any]) -> str:
     """Return the step of an agent or a graph that makes a call: the path of nodes below the one recorded.
 

@@ -8,6 +8,10 @@ attempts.
 
 Rests are kept for each endpoint, model and account: a quota is used up for one account only, and one
 deployment of a gateway may be down beside others.
+
+A call that has a fallback need not wait, and loses little if it goes there too early. So such calls obey
+rests of their own, the `detours`: these also begin after calls that an endpoint has kept waiting until they
+gave up (timeouts, overload, 429), and nobody waits in them. Each failure and each answer counts in both.
 """
 
 import asyncio
@@ -15,9 +19,10 @@ import contextlib
 import math
 import threading
 import time
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
 
-from langgraph_parallel.errors import EndpointResting
+from langgraph_parallel.errors import DeadlineExceeded, EndpointResting
 from langgraph_parallel.runtime.account import Account
 from langgraph_parallel.runtime.explain import kind_of, mark
 from langgraph_parallel.runtime.failure import LASTING, classify
@@ -37,6 +42,8 @@ _DOWN: frozenset[Kind] = LASTING | {"server", "connection"}
 """Kinds of failures that speak against an endpoint. A timeout may be the caller's own impatience."""
 _UNKNOWN: frozenset[Kind] = frozenset({"timeout", "overloaded", "other", "handoff"})
 """Kinds that say neither that an endpoint works nor that it does not."""
+_SLOW: frozenset[Kind] = frozenset({"timeout", "overloaded", "throttled"})
+"""Kinds after which another model would have been the better choice."""
 
 Key = tuple[str, str, Account]
 """Endpoint, model, account."""
@@ -83,10 +90,17 @@ class Rest:
 
 
 class Rests:
-    """The rests of all endpoints of the process. Safe to use from any thread and any event loop."""
+    """The rests of all endpoints of the process. Safe to use from any thread and any event loop.
 
-    def __init__(self) -> None:
+    Args:
+        down: kinds of failures after which an endpoint rests.
+    """
+
+    def __init__(self, down: frozenset[Kind] = _DOWN) -> None:
         self._lock = threading.Lock()
+        self._down = down
+        self._leaving: dict[Key, list[Callable[[], None]]] = {}
+        """Called when a rest begins: what makes calls leave the line of the endpoint."""
         self._rests: dict[Key, Rest] = {}
         """Only of those whose last call failed."""
 
@@ -160,9 +174,9 @@ class Rests:
             probe: whether it was the probe.
         """
         kind = kind_of(error)
-        if probe and kind in _DOWN | _UNKNOWN:
-            kind = kind if kind in _DOWN else "server"
-        elif kind not in _DOWN or (kind in LASTING and not classify(error).is_lasting):
+        if probe and kind in self._down | _UNKNOWN:
+            kind = kind if kind in self._down else "server"
+        elif kind not in self._down or (kind in LASTING and not classify(error).is_lasting):
             if kind not in _UNKNOWN:
                 self.answered(key)
             return False
@@ -176,7 +190,47 @@ class Rests:
             if not probe and not 0 < (min(enough, _MOST_LASTING) if kind in LASTING else enough) <= rest.row:
                 return False
             rest.begin(now)
-            return True
+            leaving = list(self._leaving.get(key, ()))
+        for leave in leaving:
+            leave()
+        return True
+
+    @contextlib.asynccontextmanager
+    async def leaving(self, key: Key) -> AsyncIterator[None]:
+        """End what is awaited in the context once a rest begins.
+
+        Raises:
+            EndpointResting: one has begun.
+        """
+        loop, scope = asyncio.get_running_loop(), asyncio.timeout(None)
+        is_over = False
+
+        def expire() -> None:
+            if not is_over:
+                scope.reschedule(loop.time())
+
+        def leave() -> None:
+            with contextlib.suppress(RuntimeError):  # the loop is closed
+                loop.call_soon_threadsafe(expire)
+
+        with self._lock:
+            self._leaving.setdefault(key, []).append(leave)
+        try:
+            async with scope:
+                try:
+                    yield
+                finally:
+                    is_over = True
+        except TimeoutError:
+            if not scope.expired():
+                raise
+            rest = self._rests.get(key, Rest())
+            raise rest.refusal(key, max(0.0, rest.ends - time.monotonic())) from None
+        finally:
+            with self._lock:
+                self._leaving[key].remove(leave)
+                if not self._leaving[key]:
+                    del self._leaving[key]
 
     def answered(self, key: Key) -> None:
         """Note that an endpoint answered: a rest ends, and the row of failures."""
@@ -200,7 +254,20 @@ class Rests:
             self._rests.clear()
 
 
-rests = Rests()
+rests, detours = Rests(), Rests(_DOWN | _SLOW)
+
+
+def count_failure(key: Key, error: BaseException, enough: int) -> None:
+    """Note that a call failed for good, whether it has a fallback or not; see `Rests.failed`."""
+    rests.failed(key, error, enough)
+    if not isinstance(error, DeadlineExceeded):
+        detours.failed(key, error, enough)
+
+
+def count_answer(key: Key) -> None:
+    """Note that an endpoint answered."""
+    rests.answered(key)
+    detours.answered(key)
 
 
 def rest_note(endpoint: str, target: str) -> str:

@@ -41,15 +41,17 @@ class Retrying:
         ...             return await send(attempt.number)
     """
 
-    __slots__ = ("_attempts", "_is_retried", "_limits", "_rest", "_waiting", "number")
+    __slots__ = ("_attempts", "_has_fallback", "_is_retried", "_limits", "_rest", "_waiting", "number")
 
     def __init__(
         self,
         limits: Limits,
         waiting: Callable[[], AbstractContextManager[None]],
         is_retried: Callable[[BaseException], bool],
+        has_fallback: bool,
     ) -> None:
         self._limits, self._waiting, self._is_retried = limits, waiting, is_retried
+        self._has_fallback = has_fallback
         self._attempts: _Attempts | None = None
         self._rest: float | None = None
         """Seconds before the next attempt; None if there is none."""
@@ -78,7 +80,7 @@ class Retrying:
         if error is None or not _is_retried(error, self._limits, self._is_retried):
             return False
         if self._attempts is None:  # nearly all calls need one attempt
-            self._attempts = _Attempts(self._limits)
+            self._attempts = _Attempts(self._limits, has_fallback=self._has_fallback)
         if self._attempts.are_over(error):
             return False
         self._rest = self._attempts.pause(error)
@@ -89,6 +91,8 @@ def retrying(
     limits: Limits,
     waiting: Callable[[], AbstractContextManager[None]] = nullcontext,
     is_retried: Callable[[BaseException], bool] | None = None,
+    *,
+    has_fallback: bool = False,
 ) -> Retrying:
     """Return the loop that runs one call, and repeats it within `limits`.
 
@@ -104,8 +108,9 @@ def retrying(
         limits: bounds of the call.
         waiting: context to enter while the call rests between two attempts.
         is_retried: says what is retried instead.
+        has_fallback: another model is asked if the call fails, so that overload is a failed attempt.
     """
-    return Retrying(limits, waiting, is_retried or is_transient)
+    return Retrying(limits, waiting, is_retried or is_transient, has_fallback)
 
 
 def retrying_blocking(limits: Limits, *, once: bool = False) -> tenacity.Retrying:
@@ -127,8 +132,9 @@ def retrying_blocking(limits: Limits, *, once: bool = False) -> tenacity.Retryin
 class _Attempts:
     """Counts the attempts of one call: answers that say "later" apart from failures."""
 
-    def __init__(self, limits: Limits) -> None:
+    def __init__(self, limits: Limits, *, has_fallback: bool = False) -> None:
         self._limits = limits
+        self._says_later = _says_throttled if has_fallback else _says_later
         self._failures = self._refusals = 0
         self._first_refused_at: float | None = None
 
@@ -136,7 +142,7 @@ class _Attempts:
         """Return whether the attempt that failed was the last one; to be asked exactly once after each."""
         if isinstance(error, AskAgain):
             return False
-        if error is None or not _says_later(error):
+        if error is None or not self._says_later(error):
             self._failures += 1
             return self._failures >= self._limits.attempts
         self._refusals += 1
@@ -150,7 +156,7 @@ class _Attempts:
         if isinstance(error, AskAgain):
             return 0.0
         seconds_asked = retry_after(error) if error else None
-        is_refused = error is not None and _says_later(error)
+        is_refused = error is not None and self._says_later(error)
         if is_refused and seconds_asked is not None:
             return seconds_asked  # without jitter: the limiter lets one call go first, then paces them
         count = max(1, self._refusals if is_refused else self._failures)
@@ -184,6 +190,12 @@ def is_transient(error: BaseException) -> bool:
 
 def _says_later(error: BaseException) -> bool:
     return classify(error).says_later
+
+
+def _says_throttled(error: BaseException) -> bool:
+    """Return whether a call stays in line after an error although it has a fallback: after 429 alone."""
+    failure = classify(error)
+    return failure.kind == "throttled" and failure.says_later
 
 
 def _is_retried(

@@ -10,7 +10,7 @@ import math
 import threading
 import time
 import weakref
-from collections.abc import Hashable, Iterator, Mapping
+from collections.abc import Hashable, Iterator, Mapping, Sequence
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any
 
@@ -29,6 +29,7 @@ from langgraph_parallel.runtime.explain import mark
 from langgraph_parallel.runtime.fan_out import FanOut
 from langgraph_parallel.runtime.kinds import Kind
 from langgraph_parallel.runtime.limits import Limits, default_steps, limits_from_environment, merge_limits
+from langgraph_parallel.runtime.models import ModelLike, fallbacks_from_environment
 from langgraph_parallel.runtime.thinning import Tracing
 
 if TYPE_CHECKING:
@@ -49,6 +50,7 @@ class Run:
         completion: completion policy of the graph's fan-out.
         outer: the run that this one is part of.
         around: what bounds it besides, as a call of an agent.
+        fallbacks: that the graph was built with; None for those of the run around it.
         single: it is one call outside of any graph; all of these take turns as one run.
 
     Raises:
@@ -63,6 +65,7 @@ class Run:
         outer: "Run | None" = None,
         around: Around = NOTHING,
         *,
+        fallbacks: Sequence[ModelLike] | None = None,
         single: bool = False,
     ) -> None:
         self.outer = outer
@@ -77,6 +80,10 @@ class Run:
         """Why no call to an endpoint by an account is started any more; only that of the root counts."""
         self.remarks: dict[str, None] = {}
         """What is to be said in the report; only that of the root counts."""
+        self.passed_over: dict[str, str] = {}
+        """Why a fallback was asked in place of a model, by its name; only that of the root counts."""
+        of_others = outer.fallbacks if outer else fallbacks_from_environment()
+        self.fallbacks: Sequence[ModelLike] = of_others if fallbacks is None else fallbacks
         self.tracing: Tracing | None = None
         """How the run is traced; only that of the root counts. None if no tracer listens."""
         self.level: Level | None = None
@@ -128,11 +135,7 @@ class Run:
         return self.root.limits.priority
 
     def limits_for(self, own: Limits | None) -> Limits:
-        """Return the limits of a worker in this run.
-
-        Args:
-            own: limits of the worker itself.
-        """
+        """Return the limits of a worker in this run; `own` are those of the worker itself."""
         # Cached by identity, because this is asked for every call and hashing a record costs more. The entry
         # keeps `own` alive, so that its id is not reused.
         entry = self._merged.get(id(own))

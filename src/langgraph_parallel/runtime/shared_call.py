@@ -116,9 +116,10 @@ class SharedCall(OpenCall):
         while self._launched:
             self._launched.pop().landed()
 
-    def _waits(self, on: WaitsOn) -> None:
+    def waits(self, on: WaitsOn) -> None:
+        """Tell that all of its voters wait, if anybody listens."""
         for ballot in self.ballots.values():
-            OpenCall._waits(ballot, on)
+            OpenCall.waits(ballot, on)
 
     def _record(self, usage: Usage, usd: float | None, *, ok: bool, throttled: bool) -> None:
         if not self.ballots:

@@ -14,6 +14,7 @@ from typing import Any, Literal
 
 from langgraph_parallel.arguments import at_least, checked
 from langgraph_parallel.records import RunReport, Verdict
+from langgraph_parallel.reducers.votes.diversity import fallback_remarks
 from langgraph_parallel.report.run import cause_lines, result_status
 from langgraph_parallel.report.wording import count
 from langgraph_parallel.runtime.tokens import estimate_tokens
@@ -98,7 +99,9 @@ def _join(
 ) -> str:
     """Put an answer together: the first and the last lines first, then what fits between them."""
     report = report_of(output)
-    tail = [*([_cost_line(report)] if report else []), *details]
+    replaced = fallback_remarks(report.calls, {}) if report else []
+    told = [f"Fallbacks: {'; '.join(replaced)}."] if replaced else []
+    tail = [*([_cost_line(report)] if report else []), *told, *details]
     left = tokens - sum(estimate_tokens(line) + 1 for line in [head, *tail])
     missing = render_blocks(_missing(output, report), left // 3)
     left -= sum(estimate_tokens(line) + 1 for line in missing)

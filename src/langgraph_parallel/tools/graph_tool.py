@@ -84,7 +84,8 @@ def as_tool(
     own = None if limits is None else as_settings(limits, Limits, "limits")
     ledger = ledger_of(conversation_limits, named)
     bounds = [one for one in (own, ledger.limits if ledger else None) if one is not None]
-    check_prices(merge_limits(bounds), [ask.model for ask in graph.governing.asks])
+    asked = [model for ask in graph.governing.asks for model in ask.models]
+    check_prices(merge_limits(bounds), [*asked, *(graph.governing.fallbacks or ())])
     arguments = Arguments(graph, args, fixed)
     outputs = graph.names.outputs if isinstance(graph, NamedGraph) else {}
     calls = Calls(named, graph.governing.kind, own, ledger, tokens, store, tuple(namespace), outputs)

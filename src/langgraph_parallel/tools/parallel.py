@@ -110,7 +110,7 @@ def parallel_tool(
     steps = PlanSteps(named, terms, read, join_model, as_approve(approve), own)
     ledger = ledger_of(conversation_limits, named)
     bounds = [one for one in (own, ledger.limits if ledger else None) if one is not None]
-    asks = [ask.model for worker in read.values() for ask in asks_in(worker.worker)]
+    asks = [model for worker in read.values() for ask in asks_in(worker.worker) for model in ask.models]
     check_prices(merge_limits(bounds), [*asks, *([] if join_model is None else [join_model])])
     called = _Planned(steps, Calls(named, "parallel_plan", own, ledger, tokens, store, tuple(namespace)))
     return StructuredTool(

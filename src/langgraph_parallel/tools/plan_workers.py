@@ -4,7 +4,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from langchain_core.language_models import BaseChatModel
 from langchain_core.runnables import RunnableConfig
 from typing_extensions import TypeAliasType, TypedDict
 
@@ -22,6 +21,7 @@ from langgraph_parallel.nodes.work.workers import (
     takes_records,
 )
 from langgraph_parallel.records import Estimate, Section
+from langgraph_parallel.runtime.chained import is_model
 from langgraph_parallel.runtime.context import Context
 from langgraph_parallel.runtime.graph import ParallelGraph
 from langgraph_parallel.runtime.models import ModelLike, check_model
@@ -99,7 +99,7 @@ def _read(name: str, given: Any) -> PlanWorker:
             f"{_MOST_DESCRIPTION}: every call of the planning model contains it"
         )
     description = " ".join(description.split())
-    if isinstance(given, str | BaseChatModel):
+    if isinstance(given, str) or is_model(given):
         check_model(given)
         return PlanWorker(Ask.shipped(_SECTION, model=given), given, Card(description), usd)
     worker = as_worker(given, _SECTION)

@@ -9,6 +9,7 @@ import typer
 from langgraph_parallel.cli.limit_options import LimitOptions
 from langgraph_parallel.cli.options import (
     BaseUrlOption,
+    FallbacksOption,
     ModelsOption,
     OfflineOption,
     TraceOptions,
@@ -30,6 +31,7 @@ RootOption = Annotated[
 def mcp(
     root: RootOption = None,
     models: ModelsOption = None,
+    fallbacks: FallbacksOption = None,
     base_url: BaseUrlOption = None,
     offline: OfflineOption = False,
     *,
@@ -48,6 +50,7 @@ def mcp(
         root or [],
         models or [],
         base_url=base_url,
+        fallbacks=fallbacks or [],
         offline=offline,
         limits=asdict(limits),
         trace=traces.trace and traces.trace.value,

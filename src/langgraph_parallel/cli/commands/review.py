@@ -11,6 +11,7 @@ from langgraph_parallel.cli.limit_options import LimitOptions
 from langgraph_parallel.cli.options import (
     BaseUrlOption,
     ExcludeOption,
+    FallbacksOption,
     ModelOption,
     OfflineOption,
     OutputOptions,
@@ -184,6 +185,7 @@ def review(
     diff: DiffOption = None,
     aspects: AspectsOption = None,
     model: ModelOption = None,
+    fallbacks: FallbacksOption = None,
     base_url: BaseUrlOption = None,
     voters: VotersOption = 3,
     offline: OfflineOption = False,
@@ -239,6 +241,7 @@ def review(
         aspects=names,
         model=model,
         base_url=base_url,
+        fallbacks=fallbacks or None,
         voters=voters,
         engines=engines,
         offline=offline,

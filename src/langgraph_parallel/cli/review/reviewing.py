@@ -131,12 +131,14 @@ def print_estimate(options: ReviewOptions, source: Source, destination: Destinat
 
 def _merge(kept: KeptRun, options: ReviewOptions) -> ReviewOptions:
     stored = ReviewOptions(**kept.settings)
-    if stored.offline and options.model is not None:
-        raise UsageError(f"run {kept.id} was started with --offline; leave out --model")
+    for option, given in {"--model": options.model, "--fallback": options.fallbacks}.items():
+        if stored.offline and given is not None:
+            raise UsageError(f"run {kept.id} was started with --offline; leave out {option}")
     return dataclasses.replace(
         stored,
         model=options.model or stored.model,
         base_url=options.base_url or stored.base_url,
+        fallbacks=options.fallbacks or stored.fallbacks,
         completion=options.completion or stored.completion,
         limits={**stored.limits, **options.limits},
         trace=options.trace or stored.trace,

@@ -47,6 +47,7 @@ class ReviewOptions:
     reporting: Mapping[str, Any] = field(default_factory=dict)
     trace: str | None = None
     trace_contents: bool | None = None
+    fallbacks: list[str] | None = None
 
     def build(self, checkpointer: Any = None) -> CompiledStateGraph[Any, Any, Any, Any]:
         """Check the options and build the graph.
@@ -72,6 +73,7 @@ class ReviewOptions:
             offline=self.offline,
             reconcile=self.reconcile,
             limits=limits,
+            fallbacks=self.fallbacks,
             completion=completion,
             checkpointer=checkpointer,
             trace=level,
@@ -80,7 +82,11 @@ class ReviewOptions:
 
     def _check_voters(self, limits: Limits) -> None:
         check_model_options(
-            [self.model] if self.model else [], offline=self.offline, base_url=self.base_url, limits=limits
+            [self.model] if self.model else [],
+            offline=self.offline,
+            base_url=self.base_url,
+            limits=limits,
+            fallbacks=self.fallbacks or (),
         )
         if self.offline and not self.engines:
             raise exclude_each_other("--offline", "--no-engines", "together they leave no voter")

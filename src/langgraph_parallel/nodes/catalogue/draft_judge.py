@@ -5,7 +5,6 @@ import math
 from collections.abc import Callable, Mapping
 from typing import Any, SupportsFloat
 
-from langchain_core.language_models import BaseChatModel
 from langchain_core.runnables import Runnable
 from pydantic import BaseModel
 
@@ -17,6 +16,7 @@ from langgraph_parallel.nodes.work.json_data import as_json
 from langgraph_parallel.nodes.work.render import GRAPH, as_text, nested_answer
 from langgraph_parallel.nodes.work.workers import Worker, WorkerLike, as_worker
 from langgraph_parallel.records import Section
+from langgraph_parallel.runtime.chained import is_model
 from langgraph_parallel.runtime.graph import ParallelGraph
 
 KEYS = frozenset({"task", "draft"})
@@ -116,7 +116,7 @@ def _number(value: Any, result: Any) -> float:
 
 
 def _as_judge(judge: WorkerLike) -> Worker:
-    if isinstance(judge, str | BaseChatModel) or not (callable(judge) or hasattr(judge, "ainvoke")):
+    if isinstance(judge, str) or is_model(judge) or not (callable(judge) or hasattr(judge, "ainvoke")):
         raise UsageError(
             f"judge is {shown(judge)}; expected a function of the task and the draft, or a graph or another "
             "Runnable; a model scores drafts as judge_model= with method='rubric'"

@@ -10,11 +10,12 @@ from langgraph_parallel.errors import CompletionError, JoinError
 from langgraph_parallel.nodes.fan_out.gathered import in_order
 from langgraph_parallel.records import Branch, Call, Escalation, RunReport, Trial
 from langgraph_parallel.reducers.completion import Completion, Progress, State
+from langgraph_parallel.reducers.votes.diversity import fallback_remarks, lost_diversity, taken_seats
 from langgraph_parallel.runtime.explain import is_bug
 from langgraph_parallel.runtime.governor import governed_recording
 from langgraph_parallel.runtime.people import is_for_langgraph
 from langgraph_parallel.runtime.redact import describe
-from langgraph_parallel.runtime.run import current_run
+from langgraph_parallel.runtime.run import Run, current_run
 from langgraph_parallel.runtime.run_report import measure_run
 
 
@@ -57,11 +58,22 @@ class ClosingStep:
             status = "failed"
         elif status == "failed" and self.settled:
             status = "partial"
-        update = {"failures": failures, "status": status, "remarks": list(run.root.remarks)}
+        remarks = [*run.root.remarks, *self._fallbacks(state, report, run)]
+        update = {"failures": failures, "status": status, "remarks": list(dict.fromkeys(remarks))}
         report = report.model_copy(update=update)
         if run.level is not None:
             run.level.report = report
         return report
+
+    def _fallbacks(self, state: Mapping[str, Any], report: RunReport, run: Run) -> list[str]:
+        """Say which models answered in place of others, and where that took from the diversity of a panel."""
+        remarks = fallback_remarks(report.calls, run.root.passed_over)
+        rounds: dict[int, list[Branch]] = {}
+        for section in (state.get("sections") or ()) if remarks else ():
+            if (branch := state["branches"].get(section.id)) is not None:
+                rounds.setdefault(section.round, []).append(branch)
+        lost = (lost_diversity(taken_seats(members)) for members in rounds.values())
+        return [*remarks, *filter(None, lost)]
 
 
 def _status(

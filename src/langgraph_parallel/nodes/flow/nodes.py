@@ -38,9 +38,7 @@ from langgraph_parallel.runtime.context import Context, as_context
 from langgraph_parallel.runtime.explain import is_bug
 from langgraph_parallel.runtime.governor import governed_recording
 from langgraph_parallel.runtime.messages import derived, place_of
-from langgraph_parallel.runtime.models import require_model
 from langgraph_parallel.runtime.people import is_for_langgraph
-from langgraph_parallel.runtime.prices import check_prices
 from langgraph_parallel.runtime.redact import describe
 from langgraph_parallel.runtime.run import Run, current_run
 from langgraph_parallel.runtime.run_report import escalated
@@ -102,8 +100,7 @@ def plan_node(flow: Flow) -> Callable[..., Any]:
 
 def _check_models(flow: Flow, run: Run, context: Context) -> None:
     for ask in flow.asks if flow.asks_models(context) else ():
-        require_model(ask.chosen(context))
-        check_prices(run.limits_for(ask.limits), [ask.chosen(context)])
+        ask.check(run, context)
 
 
 async def make_plan(flow: Flow, given: Mapping[str, Any], context: Context) -> NotedPlan:

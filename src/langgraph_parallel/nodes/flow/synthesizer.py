@@ -15,6 +15,7 @@ from langgraph_parallel.nodes.work.ask import Ask
 from langgraph_parallel.nodes.work.render import as_sections, missing_line
 from langgraph_parallel.nodes.work.workers import Worker, as_worker
 from langgraph_parallel.prompts import PromptLike, load_prompt
+from langgraph_parallel.runtime.chained import is_model
 from langgraph_parallel.runtime.limits import Limits
 from langgraph_parallel.runtime.models import ModelLike
 
@@ -35,7 +36,7 @@ def as_synthesizer(given: SynthesizerLike, prompt: str = "sectioning/synthesize"
         UsageError: it is neither.
         PromptError: the `Ask` has other variables than `{results}` and `{missing}`.
     """
-    if isinstance(given, BaseChatModel):
+    if is_model(given):
         return by_model(given, prompt=load_prompt(prompt))
     if isinstance(given, Ask):
         return _Asking(given)

@@ -18,6 +18,7 @@ from langgraph_parallel.records.review_question import model_voter
 from langgraph_parallel.reducers.findings.anchor import find_quote, match_path
 from langgraph_parallel.runtime.context import Context
 from langgraph_parallel.runtime.models import ModelLike
+from langgraph_parallel.runtime.recording import answered_by
 from langgraph_parallel.runtime.redact import mask_secrets, redact
 from langgraph_parallel.runtime.run import Run
 
@@ -97,7 +98,8 @@ class Reader:
         answer: _Answer = await in_parts(
             lambda parts: ask.ainvoke(_shown(parts), config), question.parts, _halve, _join
         )
-        source = f"{self.name} ({ask.model_in_use()})"
+        judges: list[JsonValue] = [*(answered_by() or [ask.model_in_use()])]
+        source = f"{self.name} ({', '.join(map(str, judges))})"
         known = [part.path for part in question.parts]
         paths: list[JsonValue] = [*known]
         reports = [
@@ -107,7 +109,7 @@ class Reader:
         claims = [self._claim(reported, question, source) for reported in reports]
         return {
             "choice": [claim.model_dump(mode="json") for claim in claims],
-            "notes": {"judges": [ask.model_in_use()], "paths": paths},
+            "notes": {"judges": judges, "paths": paths},
         }
 
     def estimate(self, input: Any, run: Run, context: Context) -> Estimate:

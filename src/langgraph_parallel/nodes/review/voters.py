@@ -39,17 +39,19 @@ class ReviewVoters:
 
     def models(self) -> Sequence[ModelLike | None]:
         """Return the models of the readers."""
-        return [] if self._settings.offline else self._settings.voters.models or [self._settings.model]
+        return [model for ask in self.asks for model in ask.models]
 
-    def check(self, model: ModelLike | None, run: Run) -> None:
+    def check(self, context: Context, run: Run) -> None:
         """Check nothing: the plan of the review has checked the models."""
 
     @property
     def asks(self) -> Sequence[Ask]:
         """One `Ask` for each model, so that the graph can check models and prices before any call."""
-        prompt = self._settings.prompts["review"]
-        several = len(self._settings.voters.models) > 1
-        return [Ask(prompt, model=model, pinned=several) for model in self.models()]
+        settings = self._settings
+        named: Sequence[ModelLike | None] = settings.voters.models or [settings.model]
+        models = [] if settings.offline else named
+        same: dict[str, Any] = {"pinned": len(models) > 1, "fallbacks": settings.voters.fallbacks}
+        return [Ask(settings.prompts["review"], model=model, **same) for model in models]
 
     def identical_warning(self, voters: Sequence[str]) -> str:
         """Return an empty text: every reader reads in another way."""

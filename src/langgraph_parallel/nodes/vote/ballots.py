@@ -75,6 +75,8 @@ class BallotParser:
     def ballot(self, branch: Branch) -> Ballot:
         """Return the ballot of one branch."""
         base: dict[str, Any] = {"voter": branch.id, "order": branch.order, "attempt": branch.attempt}
+        if (last := branch.last_answer) is not None and last.instead_of:
+            base |= {"model": last.target, "instead_of": last.instead_of}
         if branch.status != "ok":
             return Ballot(**base, status=branch.status, error=branch.error)
         answer, extras = _split(branch.value, self.field)

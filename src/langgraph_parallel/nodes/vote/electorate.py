@@ -9,9 +9,9 @@ from typing_extensions import TypedDict
 from langgraph_parallel.nodes.work.ask import Ask
 from langgraph_parallel.nodes.work.media import text_of
 from langgraph_parallel.nodes.work.workers import Worker, asks_in
+from langgraph_parallel.runtime.context import Context
 from langgraph_parallel.runtime.graph import ParallelGraph
-from langgraph_parallel.runtime.models import ModelLike, require_model
-from langgraph_parallel.runtime.prices import check_prices
+from langgraph_parallel.runtime.models import ModelLike
 from langgraph_parallel.runtime.run import Run
 
 
@@ -42,8 +42,8 @@ class Electorate(Protocol):
         """Return the models that it was built to ask; None stands for the one that the environment names."""
         ...
 
-    def check(self, model: ModelLike | None, run: Run) -> None:
-        """Check, before any call, that every voter can be asked; `model` is the runtime context's.
+    def check(self, context: Context, run: Run) -> None:
+        """Check, before any call, that every voter can be asked in a run with this context.
 
         Raises:
             ModelError: a model is not available, or has no known price and the run has a budget in dollars.
@@ -86,7 +86,7 @@ class WorkerVoters:
 
     def models(self) -> Sequence[ModelLike | None]:
         """Return the models of voters that are `Ask`s."""
-        return [worker.model for worker in self.workers.values() if isinstance(worker, Ask)]
+        return [model for w in self.workers.values() if isinstance(w, Ask) for model in w.models]
 
     @property
     def asks(self) -> Sequence[Ask]:
@@ -97,13 +97,11 @@ class WorkerVoters:
         """Return an empty text: nothing is known of how the caller's workers answer."""
         return ""
 
-    def check(self, model: ModelLike | None, run: Run) -> None:
+    def check(self, context: Context, run: Run) -> None:
         """Check the models of voters that are `Ask`s."""
         for worker in self.workers.values():
             if isinstance(worker, Ask):
-                chosen = worker.model if worker.pinned else model or worker.model
-                require_model(chosen)
-                check_prices(run.limits_for(worker.limits), [chosen])
+                worker.check(run, context)
 
 
 def question_input(worker: Worker, question: object, **values: object) -> object:

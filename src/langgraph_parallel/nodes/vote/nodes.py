@@ -9,6 +9,7 @@ from langgraph.types import Overwrite
 from typing_extensions import TypedDict
 
 from langgraph_parallel.nodes.fan_out.close import closing_step, require_completion
+from langgraph_parallel.nodes.fan_out.gathered import in_order
 from langgraph_parallel.nodes.fan_out.handover import Handover, get_earlier, get_handover
 from langgraph_parallel.nodes.fan_out.taken_up import TakeUp
 from langgraph_parallel.nodes.fan_out.task import AssignmentsIn, PlanIn, SentTask, Task, ToldPlan
@@ -22,10 +23,9 @@ from langgraph_parallel.nodes.work.media import text_of
 from langgraph_parallel.records import Branch, Tally, Verdict
 from langgraph_parallel.reducers.completion import check_completion
 from langgraph_parallel.reducers.votes.agreement import too_perfect
+from langgraph_parallel.reducers.votes.diversity import lost_diversity, taken_seats
 from langgraph_parallel.runtime.context import Context, VotingContext, as_context, current_context
 from langgraph_parallel.runtime.messages import derived, place_of
-from langgraph_parallel.runtime.models import require_model
-from langgraph_parallel.runtime.prices import check_prices
 from langgraph_parallel.runtime.run import Run, current_run
 from langgraph_parallel.runtime.stamp import KEY, make_stamp
 
@@ -63,10 +63,9 @@ def open_node(settings: VoteSettings, name: str) -> Callable[..., Any]:
         question = {"question": state.get("question"), **read}["question"]
         require_question({"question": question})
         run, context = current_run(), as_context(runtime.context, VotingContext)
-        settings.electorate.check(context.model, run)
+        settings.electorate.check(context, run)
         for ask in deciding_asks(settings):
-            require_model(ask.chosen(context))
-            check_prices(run.limits_for(ask.limits), [ask.chosen(context)])
+            ask.check(run, context)
         voters = list(settings.electorate.voters(question, context.voters))
         check_completion(run.completion, voters)
         earlier, handover = get_earlier(config), get_handover(config)
@@ -272,6 +271,9 @@ def _remarks(
     warnings, electorate = too_perfect([ballots]), count.poll.settings.electorate
     if verdict.agreement == 1 and (same := electorate.identical_warning(list(ballots.ballots))):
         warnings.append(same)
+    if lost := lost_diversity(taken_seats(in_order(branches), "voter ")):
+        warnings.append(lost)
+        current_run().note(lost)
     return {
         "stopped": str(count.poll.stop) if cut_short and count.why_over() else "",
         "not_asked": not_asked,

@@ -15,8 +15,8 @@ from langgraph_parallel.nodes.work.roster import Roster
 from langgraph_parallel.nodes.work.workers import Worker
 from langgraph_parallel.prompts import PromptLike, as_prompt, load_prompt
 from langgraph_parallel.reducers.votes.rules import Form
-from langgraph_parallel.runtime.models import ModelLike, require_model
-from langgraph_parallel.runtime.prices import check_prices
+from langgraph_parallel.runtime.context import Context
+from langgraph_parallel.runtime.models import ModelLike
 from langgraph_parallel.runtime.run import Run
 
 
@@ -71,15 +71,17 @@ class ModelVoters:
 
     def models(self) -> Sequence[ModelLike | None]:
         """Return the models that this panel asks."""
-        return self._roster.models or [self._model]
+        return [model for ask in self._first_asks for model in ask.models]
 
-    def check(self, model: ModelLike | None, run: Run) -> None:
+    def check(self, context: Context, run: Run) -> None:
         """Check that every model is available, and has a price if the run needs one."""
-        models = self.models()
-        for own in models:
-            chosen = own if len(models) > 1 else model or own
-            require_model(chosen)
-            check_prices(run.limits, [chosen])
+        for ask in self._first_asks:
+            ask.check(run, context)
+
+    @property
+    def _first_asks(self) -> Sequence[Ask]:
+        """One of the `Ask`s for each model."""
+        return [self._ask(number) for number in range(1, 1 + (len(self._roster.models) or 1))]
 
     @property
     def asks(self) -> Sequence[Ask]:

@@ -3,7 +3,6 @@
 from collections.abc import Mapping
 from typing import Any
 
-from langchain_core.language_models import BaseChatModel
 from langchain_core.runnables import Runnable, RunnableConfig
 from pydantic import BaseModel, ValidationError
 from typing_extensions import TypeAliasType
@@ -15,6 +14,7 @@ from langgraph_parallel.nodes.work.ask import Ask
 from langgraph_parallel.nodes.work.form import answer_form
 from langgraph_parallel.nodes.work.workers import as_worker
 from langgraph_parallel.prompts import Prompt, compose
+from langgraph_parallel.runtime.chained import is_model
 from langgraph_parallel.runtime.limits import Limits
 from langgraph_parallel.runtime.models import ModelLike
 
@@ -87,7 +87,7 @@ def ask_model_or_agent(
     Raises:
         UsageError: limits for an agent, or a graph that does not take messages.
     """
-    if isinstance(asked, Runnable) and not isinstance(asked, BaseChatModel):
+    if isinstance(asked, Runnable) and not is_model(asked):
         if limits is not None:
             raise UsageError("an agent has limits of its own; leave out limits, or pass a model")
         return AgentAsk(prompt, asked, schema, given)

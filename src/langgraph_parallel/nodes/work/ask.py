@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Collection, Mapping, Sequence
 from copy import copy
+from functools import partial
 from typing import Any, Self
 
 from langchain_core.language_models import BaseChatModel
@@ -18,27 +19,24 @@ from langgraph_parallel.errors import CutAnswer, EmptyAnswer, InputError, Invali
 from langgraph_parallel.nodes.work.arrange import arrange
 from langgraph_parallel.nodes.work.form import answer_form, repair_message
 from langgraph_parallel.nodes.work.media import divide_media
+from langgraph_parallel.nodes.work.spare import AsksModels
 from langgraph_parallel.nodes.work.variables import divided, fields_of
 from langgraph_parallel.prompts import PromptLike, as_prompt, compose, load_prompt
 from langgraph_parallel.records import Estimate, Usage
 from langgraph_parallel.runtime.account import Account
 from langgraph_parallel.runtime.calling import Calling, count_tokens
 from langgraph_parallel.runtime.context import Context, current_context
+from langgraph_parallel.runtime.fallbacks import Chain
 from langgraph_parallel.runtime.limiter_registry import get_limiter
-from langgraph_parallel.runtime.limits import Limits, merge_limits, worker_limits
+from langgraph_parallel.runtime.limits import Limits, worker_limits
 from langgraph_parallel.runtime.loops import loop_local_async, made_once
 from langgraph_parallel.runtime.models import (
     ModelLike,
-    check_model,
     get_endpoint,
     get_model,
-    governed_limits,
     is_self_hosted,
-    model_name,
-    nameable_model,
-    require_model,
 )
-from langgraph_parallel.runtime.prices import Priced, check_budget
+from langgraph_parallel.runtime.prices import Priced, check_budget, check_prices, dearest
 from langgraph_parallel.runtime.recording import note
 from langgraph_parallel.runtime.redis_limits import get_shared
 from langgraph_parallel.runtime.rendered import Rendered
@@ -54,8 +52,11 @@ _REPAIR_TOKENS = 800
 Prepared = tuple[BaseChatModel, BoundModel, Priced, str, Account]
 """The model (kept alive, since its id is the cache key), bound; its price, its endpoint, and its account."""
 
+_Asking = Calling[AIMessage] | Chain[AIMessage]
+"""The calls to a model, or to one and its fallbacks."""
 
-class Ask:
+
+class Ask(AsksModels):
     """A worker that renders a prompt, calls a model, and returns its text or a checked record.
 
     Prompt variables are data: each stands inside a boundary that it cannot forge, unless `given` sets it or
@@ -80,6 +81,9 @@ class Ask:
         continuations: how often a text that was cut off at its token limit is continued; by default such an
             answer fails.
         pinned: keep `model` even if the runtime context names another one.
+        fallbacks: models that are asked, in their order, where the one before does not answer
+            (`runtime.fallbacks`); those of a model of LangChain's with fallbacks come before them. None for
+            the graph's. Those of the runtime context take precedence, unless `pinned`.
 
     Raises:
         PromptError: the prompt is empty or unreadable, or `given` or `shared` names an unknown variable.
@@ -102,18 +106,15 @@ class Ask:
         shared: Sequence[str] | None = None,
         continuations: int = 0,
         pinned: bool = False,
+        fallbacks: Sequence[ModelLike] | None = None,
     ) -> None:
-        if model is not None:
-            check_model(model)
         self.prompt = as_prompt(prompt)
         self.given = dict(given or {})
         self.instructing = frozenset(instructing)
         self.prompt.check(self.prompt.variables, needs=self.given)
-        self.model = model
         self.schema = schema
         self.temperature = temperature
-        own, of_model = worker_limits(limits), governed_limits(model)
-        self.limits = own if of_model is None else merge_limits([own, of_model])
+        self.set_models(model, fallbacks, worker_limits(limits), pinned=pinned)
         self.role = role
         said = self.prompt.shared or ()
         self.shared = tuple(said) if shared is None else self.prompt.check_shared(shared)
@@ -121,7 +122,6 @@ class Ask:
         """The sentence that tells a member of a panel its number; see `numbered`."""
         at_least(continuations, "continuations", 0)
         self.continuations = continuations
-        self.pinned = pinned
 
     @classmethod
     def shipped(cls, prompt: str, **options: Any) -> Self:
@@ -143,14 +143,6 @@ class Ask:
         """The variables that the input must provide."""
         return self.prompt.variables - self.given.keys() if self.given else self.prompt.variables
 
-    def model_in_use(self) -> str:
-        """Return the name of the model that would be asked now, in the current run."""
-        return model_name(require_model(self.chosen(current_context())))
-
-    def chosen(self, context: Context) -> ModelLike | None:
-        """Return the model to ask in a run with this context; None for the one that the environment names."""
-        return self.model if self.pinned else context.model or self.model
-
     async def ainvoke(self, input: object, config: RunnableConfig | None = None) -> Any:
         """Ask once.
 
@@ -170,6 +162,7 @@ class Ask:
             NotStarted: the budget is spent, or the run is draining.
             EndpointPaused: the endpoint asks for a longer pause than the limits allow.
             TimeoutError: no answer in time in any attempt; `DeadlineExceeded` if the run's deadline passed.
+            ModelsFailed: the model and its fallbacks failed.
             Exception: the provider's error, after the last attempt.
         """
         prompt = self._render(self._data(input))
@@ -193,7 +186,7 @@ class Ask:
             note(remark)
         return fitted.record
 
-    async def _whole_text(self, message: AIMessage, prompt: Rendered, calling: Calling[AIMessage]) -> str:
+    async def _whole_text(self, message: AIMessage, prompt: Rendered, calling: _Asking) -> str:
         """Return the text of an answer, continued where it was cut off and the caller asks for that."""
         text = ""
         for left in reversed(range(self.continuations + 1)):
@@ -225,18 +218,30 @@ class Ask:
         repairs = 0 if self.schema is None else 1
         asked = prompt + repairs * (prompt + limits.answer_tokens + _REPAIR_TOKENS)
         answered = limits.answer_tokens * (1 + repairs)
-        priced = Priced.of(nameable_model(self.chosen(context))).at(limits)
+        models, hedged = self.models_in(run, context), 1 if limits.hedge == "off" else 2
         return Estimate(
             calls=1,
-            most_calls=limits.attempts * (1 + repairs) * (1 if limits.hedge == "off" else 2),
+            most_calls=limits.attempts * (1 + repairs) * hedged * len(models),
             input_tokens=asked,
             output_tokens=answered,
-            usd=priced.usd(Usage(input_tokens=asked, output_tokens=answered)),
+            usd=dearest(models, limits, Usage(input_tokens=asked, output_tokens=answered)),
         )
 
-    async def _calling(self, config: RunnableConfig) -> Calling[AIMessage]:
-        """Collect what a call needs in the current run: once for all calls in this event loop."""
-        run, chosen, loop = current_run(), self.chosen(current_context()), asyncio.get_running_loop()
+    async def _calling(self, config: RunnableConfig) -> _Asking:
+        """Collect what a call needs in the current run: of the model, and of those that may follow it."""
+        run, context = current_run(), current_context()
+        chosen, fallbacks = self.chosen(context), self.fallbacks_in(run, context)
+        if not fallbacks:
+            return await self._calling_to(chosen, run, config)
+        check_prices(run.limits_for(self.limits), fallbacks)
+        prepare = partial(self._calling_to, run=run, config=config)
+        return Chain([chosen, *fallbacks], prepare, self.spare.handled)
+
+    async def _calling_to(
+        self, chosen: ModelLike | None, run: Run, config: RunnableConfig
+    ) -> Calling[AIMessage]:
+        """Collect what a call to one model needs: once for all calls in this event loop."""
+        loop = asyncio.get_running_loop()
         key = (id(self), id(loop), chosen if isinstance(chosen, str) else id(chosen))
         if key not in run.prepared and len(run.prepared) >= _MOST_PREPARED:
             run.prepared.clear()  # of code that makes a new one for each call
@@ -247,7 +252,7 @@ class Ask:
     async def _prepare_calling(self, run: Run, chosen: ModelLike | None) -> tuple[Calling[AIMessage], object]:
         """Return the call, and what has to live as long as the key that names it."""
         model = await get_model(chosen)
-        limits = run.limits_for(self.limits)
+        limits = run.limits_for(self.spare.limits_of(chosen, self.limits))
         ceiling = limits.max_answer_tokens
         if ceiling is None and is_self_hosted(model):
             ceiling = ceiling_of(self.schema)

@@ -11,7 +11,7 @@ from langgraph_parallel.errors import UsageError
 from langgraph_parallel.nodes.work.ask import Ask
 from langgraph_parallel.nodes.work.workers import Worker, WorkerLike, as_worker
 from langgraph_parallel.prompts import Prompt, PromptLike, as_prompt
-from langgraph_parallel.runtime.models import ModelLike
+from langgraph_parallel.runtime.models import ModelLike, read_fallbacks
 
 T = TypeVar("T")
 QUESTION_KEYS = frozenset({"question"})
@@ -41,6 +41,9 @@ class Roster:
             default all members ask the graph's model.
         wordings: prompts that are dealt out instead of one prompt for all.
         temperatures: sampling temperatures that are dealt out.
+        fallbacks: models that are asked where that of a member does not answer: first those that no other
+            member has, in the given order. None for the graph's. A member has fallbacks of its own as
+            `models=[llm.with_fallbacks([other]), ...]`, which come before these.
 
     Raises:
         UsageError: the arguments contradict each other, or the size is too small to use every entry.
@@ -55,6 +58,7 @@ class Roster:
         models: Sequence[ModelLike] = (),
         wordings: Sequence[PromptLike] = (),
         temperatures: Sequence[float] = (),
+        fallbacks: Sequence[ModelLike] | None = None,
     ) -> None:
         if isinstance(members, int):
             if size is not None:
@@ -66,15 +70,16 @@ class Roster:
             if isinstance(entries, str) or not isinstance(entries, Sequence):
                 what = "models" if name == "models" else "prompts"
                 raise UsageError(f"{name} is {entries!r}; expected a list of {what}")
-        if members is not None and (models or wordings or temperatures):
+        if members is not None and (models or wordings or temperatures or fallbacks):
             raise UsageError(
                 "members are workers, which have models, prompts and temperatures of their own; leave out "
-                "models=, wordings= and temperatures="
+                "models=, wordings=, temperatures= and fallbacks="
             )
         if isinstance(members, str | bytes | float):
             raise UsageError(f"members is {members!r}; expected a number, workers, or a mapping of workers")
         self.members, self.size = members, size
         self.models, self.wordings, self.temperatures = list(models), list(wordings), list(temperatures)
+        self.fallbacks = read_fallbacks(fallbacks)
 
     @property
     def is_workers(self) -> bool:
@@ -101,7 +106,12 @@ class Roster:
         if self.is_workers or self.size is not None or self.models:
             return self
         longest = max(len(self.wordings), len(self.temperatures))
-        return Roster(max(size, longest), wordings=self.wordings, temperatures=self.temperatures)
+        return Roster(
+            max(size, longest),
+            wordings=self.wordings,
+            temperatures=self.temperatures,
+            fallbacks=self.fallbacks,
+        )
 
     def ask(
         self,
@@ -130,7 +140,7 @@ class Roster:
         asked = prompt
         if wording is not None:
             asked = as_prompt(wording, f"wordings[{number % len(self.wordings)}]").sharing(prompt.shared)
-        return Ask(
+        ask = Ask(
             asked,
             model=_deal(self.models, number) or model,
             temperature=_deal(self.temperatures, number),
@@ -138,7 +148,12 @@ class Roster:
             given=asked.fitting(given or {}),
             instructing=instructing,
             pinned=len(self.models) > 1,
-        ).numbered(number_line)
+            fallbacks=self.fallbacks,
+        )
+        if ask.pinned:
+            place = number % len(self.models)
+            ask.spare = ask.spare.beside([*self.models[:place], *self.models[place + 1 :]])
+        return ask.numbered(number_line)
 
     def workers(self, prompt: str, offers: Collection[str] | None = QUESTION_KEYS) -> dict[str, Worker]:
         """Return the members that are workers, by name: their own names where these differ, else `#1`, `#2`.

@@ -17,6 +17,7 @@ from langgraph_parallel.nodes.work.attempts import attempts_of
 from langgraph_parallel.nodes.work.function import Function
 from langgraph_parallel.nodes.work.render import section_text
 from langgraph_parallel.records import Estimate, Section
+from langgraph_parallel.runtime.chained import is_model
 from langgraph_parallel.runtime.context import Context
 from langgraph_parallel.runtime.graph import ParallelGraph
 from langgraph_parallel.runtime.named_graph import with_own_keys
@@ -74,7 +75,7 @@ def as_worker(worker: WorkerLike, prompt: str, offers: Collection[str] | None = 
         UsageError: it can be neither called nor invoked, or is a graph that takes none of the keys.
     """
     check_called(worker)
-    if isinstance(worker, BaseChatModel):
+    if is_model(worker):
         return Ask.shipped(prompt, model=worker)
     if isinstance(worker, ParallelGraph):
         return with_own_keys(worker)  # as a worker it is asked and read by code that knows them

@@ -86,7 +86,8 @@ def calibrate(history: Iterable[Labelled], *, choices: int = 2, sharpness: float
     to; on recorded panels an exponent of 2 was right more often, with fewer ballots.
 
     Args:
-        history: ballots and the true answer of each question, compared as rules compare choices.
+        history: ballots and the true answer of each question, compared as rules compare choices. Ballots that
+            the fallback of a voter gave teach nothing about it, and are left out.
         choices: K, at least 2; 2 for answers that are either right or wrong.
         sharpness: the exponent, in (0, 10].
 
@@ -145,7 +146,8 @@ def _grade(ballots: Ballots, truth: JsonValue) -> _GradedVote:
     if truth is None:
         raise UsageError("the history has None as a true answer; leave out votes without a true answer")
     tally, key = as_tally(ballots), canonical(truth)
-    return _GradedVote(tally, key, {b.voter: canonical(b.choice) == key for b in usable(tally)})
+    own = [ballot for ballot in usable(tally) if not ballot.instead_of]
+    return _GradedVote(tally, key, {ballot.voter: canonical(ballot.choice) == key for ballot in own})
 
 
 def _track_records(graded: Iterable[_GradedVote]) -> dict[str, _TrackRecord]:

@@ -44,8 +44,8 @@ class dawid_skene(BaseRule):  # noqa: N801 - rules read like functions where the
     """The most probable choice, given how each voter confuses choices. Built by `fit_dawid_skene`.
 
     `counts` has the probabilities as weights; confidence is that of the choice. A voter that was not in the
-    fit does not count, nor does a choice that was not. Of equally probable choices, the one with more ballots
-    wins, then the earliest voter's.
+    fit does not count, nor does a choice that was not, nor the ballot of a voter's fallback. Of equally
+    probable choices, the one with more ballots wins, then the earliest voter's.
 
     Assumes that ballots are independent given the truth. Judges that err together break that, and make it
     worse than a majority: opt in only where you have measured it.
@@ -92,7 +92,7 @@ class dawid_skene(BaseRule):  # noqa: N801 - rules read like functions where the
         return {canonical(ballot.choice): 1} if self._counts(ballot) else None
 
     def _counts(self, ballot: Ballot) -> bool:
-        is_known_voter = ballot.voter in self.confusion
+        is_known_voter = ballot.voter in self.confusion and not ballot.instead_of
         return is_known_voter and is_usable(ballot) and canonical(ballot.choice) in self.prior
 
 
@@ -135,7 +135,9 @@ def fit_dawid_skene(tallies: Iterable[Ballots], *, iterations: int = 100) -> Daw
         UsageError: no ballot was cast, there are more than 100 choices, or `iterations` is less than 1.
     """
     at_least(iterations, "iterations")
-    ballots_by_question = [usable(as_tally(tally)) for tally in tallies]
+    ballots_by_question = [
+        [ballot for ballot in usable(as_tally(tally)) if not ballot.instead_of] for tally in tallies
+    ]
     choices = {canonical(b.choice): b.choice for ballots in ballots_by_question for b in ballots}
     _check_number_of_choices(len(choices))
     votes_by_question = [[(b.voter, canonical(b.choice)) for b in ballots] for ballots in ballots_by_question]

@@ -87,9 +87,10 @@ class weighted(Plurality):  # noqa: N801
     """The choice with the greatest sum of weights, added exactly. Ties as in `majority`.
 
     A voter's weight is that in `weights`, else `others`, else that of its ballot, by default 1. Learn weights
-    with `reducers.votes.calibration`. A ballot of weight 0 does not count; a vote with only such ballots is
-    `no_quorum`. Voters in `weights` are asked in descending order of weight. A stop knows the worth of a
-    ballot to come only if the voter's weight is in `weights` or `others`.
+    with `reducers.votes.calibration`. A weight belongs to the model that a voter was to ask: a ballot of its
+    fallback gets at most the least weight above 0 of `weights` and `others`. A ballot of weight 0 does not
+    count; a vote with only such ballots is `no_quorum`. Voters in `weights` are asked in descending order of
+    weight. A stop knows the worth of a ballot to come only if the voter's weight is in `weights` or `others`.
 
     Raises:
         UsageError: a weight is not a finite number >= 0.
@@ -113,11 +114,16 @@ class weighted(Plurality):  # noqa: N801
         exact = {voter: Fraction(weight) for voter, weight in self.weights.items()}
         object.__setattr__(self, "_exact_weights", exact)
         object.__setattr__(self, "_exact_others", None if self.others is None else Fraction(self.others))
+        known = [*exact.values(), *([] if self.others is None else [Fraction(self.others)])]
+        object.__setattr__(self, "_least", min(filter(None, known), default=None))
 
     def weight(self, ballot: Ballot) -> Fraction:
         """Return the weight of a ballot."""
         weight = self.most(PendingVoter(ballot.voter, ballot.order))
-        return Fraction(ballot.weight) if weight is None else weight
+        if weight is None:
+            return Fraction(ballot.weight)
+        least: Fraction | None = self._least  # type: ignore[attr-defined]
+        return min(weight, least) if ballot.instead_of and least is not None else weight
 
     def most(self, pending: PendingVoter) -> Fraction | None:
         """Return the weight of a voter; None if only its ballot will say."""
