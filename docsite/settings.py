@@ -10,6 +10,7 @@ from langgraph_parallel.runtime.limits import PREFIX, Limits
 VARIABLES = {
     "LANGGRAPH_PARALLEL_MODEL": "Model of graphs that name none: `provider:model`.",
     "LANGGRAPH_PARALLEL_COMPLETION": "Completion policy where none is given, such as `min_success(0.8)`.",
+    "LANGGRAPH_PARALLEL_CACHE": "A cache of answers for all graphs: true for the default place, or a file.",
     "LANGGRAPH_PARALLEL_REDIS_URL": "Redis through which processes share limits (the extra `redis`).",
     "LANGGRAPH_PARALLEL_TRACE": "What a trace holds: `full`, `branches` or `graph`.",
     "LANGGRAPH_PARALLEL_TRACE_CONTENTS": "`false` keeps prompts, documents and answers out of traces.",
@@ -18,6 +19,7 @@ VARIABLES = {
     "LANGSMITH_TRACING": "`true` sends traces to LangSmith; its other variables hold as well.",
     "LANGGRAPH_STRICT_MSGPACK": "LangGraph's: only known types are read; see `records.record_types`.",
     "NO_COLOR": "Set to anything: the command line prints no colours.",
+    "XDG_CACHE_HOME": "Folder below which a cache of answers is kept by default.",
     "XDG_STATE_HOME": "Folder below which the command line keeps runs.",
 }
 """Variables of the environment besides those of the limits."""

@@ -52,6 +52,7 @@ if TYPE_CHECKING:
     from langgraph_parallel.nodes.work.roster import Roster
     from langgraph_parallel.prompts import Prompt
     from langgraph_parallel.records import Section
+    from langgraph_parallel.runtime.answer_cache import AnswerCache
     from langgraph_parallel.runtime.context import Context, ReviewContext, VotingContext
     from langgraph_parallel.runtime.governed import governed
     from langgraph_parallel.runtime.limits import Limits
@@ -64,6 +65,7 @@ if TYPE_CHECKING:
     __version__: str
 
 _MODULES = {
+    "AnswerCache": "runtime.answer_cache",
     "Ask": "nodes.work.ask",
     "Check": "nodes.catalogue.checks",
     "Context": "runtime.context",
@@ -118,6 +120,7 @@ _NAMESPACES = {
 }
 
 __all__ = [
+    "AnswerCache",
     "Ask",
     "Check",
     "Context",

@@ -13,6 +13,7 @@ from typing import Annotated, Any, get_type_hints
 
 import typer
 
+from langgraph_parallel.cli.caching import keep_answers
 from langgraph_parallel.cli.endpoint import ask_at, check_url
 from langgraph_parallel.cli.limit_options import (
     BudgetCallsOption,
@@ -175,6 +176,25 @@ TraceContentsOption = Annotated[
         rich_help_panel=TRACE_PANEL,
     ),
 ]
+CacheOption = Annotated[
+    bool | None,
+    typer.Option(
+        "--cache/--no-cache",
+        help="Keep the answers of models on disk, and ask nothing again that was answered before: the second "
+        "run of the same work is free, and equal. Default: LANGGRAPH_PARALLEL_CACHE, else no-cache.",
+        rich_help_panel=MODEL_PANEL,
+        show_default=False,
+    ),
+]
+CacheFileOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--cache-file",
+        metavar="FILE",
+        help="Keep the answers in this file, which only you can read. Default: one in your folder of caches.",
+        rich_help_panel=MODEL_PANEL,
+    ),
+]
 RuleOption = Annotated[
     str,
     typer.Option("--rule", metavar="RULE", help="Rule that decides the vote, such as 'threshold(0.7)'."),
@@ -190,6 +210,14 @@ class TraceOptions:
 
 
 @dataclass(frozen=True, kw_only=True)
+class CacheOptions:
+    """The options that say whether answers are kept; `spell_out` puts them into effect."""
+
+    cache: CacheOption = None
+    cache_file: CacheFileOption = None
+
+
+@dataclass(frozen=True, kw_only=True)
 class OutputOptions:
     """The options that say where a result and the statistics of its run go."""
 
@@ -199,7 +227,7 @@ class OutputOptions:
 
 
 @dataclass(frozen=True, kw_only=True)
-class CallOptions(OutputOptions, TraceOptions):
+class CallOptions(OutputOptions, TraceOptions, CacheOptions):
     """The options of every command that runs a graph, but for the model."""
 
     fallbacks: FallbacksOption = None
@@ -261,7 +289,7 @@ def spell_out(command: Callable[..., int]) -> Callable[..., int]:
     """Replace a command's parameter that is a record of options by the options.
 
     typer reads the options of a command from its signature, so it has to list them all. The command runs with
-    the endpoint that `--base-url` names.
+    the endpoint that `--base-url` names, and the cache that `--cache` names.
     """
     parameters: dict[str, inspect.Parameter] = {}
     records: dict[str, Any] = {}
@@ -281,12 +309,12 @@ def spell_out(command: Callable[..., int]) -> Callable[..., int]:
 
     @wraps(command)
     def run(**values: Any) -> int:
-        base_url = values.get("base_url")
+        base_url, cache, file = (values.get(name) for name in ("base_url", "cache", "cache_file"))
         made = {
             name: kind(**{field.name: values.pop(field.name) for field in fields(kind)})
             for name, kind in records.items()
         }
-        with ask_at(base_url):
+        with ask_at(base_url), keep_answers(cache, file):
             return command(**values, **made)
 
     run.__signature__ = inspect.Signature([*parameters.values()])  # type: ignore[attr-defined]

@@ -9,6 +9,7 @@ from typing_extensions import TypedDict
 
 from langgraph_parallel.errors import UsageError
 from langgraph_parallel.reducers.completion import Completion, as_completion
+from langgraph_parallel.runtime.cache_setting import CacheLike, as_cache
 from langgraph_parallel.runtime.limits import Limits, limits_from_environment, merge_limits
 from langgraph_parallel.runtime.models import ModelLike, fallbacks_from_environment, read_fallbacks
 from langgraph_parallel.runtime.prices import check_prices
@@ -33,6 +34,11 @@ class GraphOptions(TypedDict, total=False):
     one."""
     store: BaseStore | None
     """Store of the compiled graph."""
+    cache: CacheLike | None
+    """A cache of answers: a question that a run has had answered is not asked again by a later run. True for
+    a file in the user's folder of caches, a path, an `AnswerCache`, an `AnswerStore` of your own, or a cache
+    of LangGraph's; False for none. None for that of the graph around, else LANGGRAPH_PARALLEL_CACHE, else
+    none. Answers are stored as they are, whatever `trace_contents` says."""
     trace: TraceLevel | None
     """What a trace holds: `full`, every branch and model call; `branches`, one run for each branch; `graph`,
     the graph and its own steps. That of the outermost graph counts. None for LANGGRAPH_PARALLEL_TRACE, else
@@ -87,6 +93,11 @@ def resolve(options: GraphOptions, models: Sequence[ModelLike | None]) -> Resolv
         limits,
         as_completion(options.get("completion")),
         {"checkpointer": options.get("checkpointer"), "store": options.get("store")},
-        {"trace": level, "trace_contents": contents, "fallbacks": fallbacks},
+        {
+            "trace": level,
+            "trace_contents": contents,
+            "fallbacks": fallbacks,
+            "cache": as_cache(options.get("cache")),
+        },
         {"inputs": options.get("inputs"), "outputs": options.get("outputs")},
     )

@@ -79,6 +79,8 @@ class Called(EventBase):
     hedge: bool = False
     instead_of: str = ""
     """Name of the model that was to be asked, if this is its fallback."""
+    kept: bool = False
+    """Whether the cache of answers had the answer, so that nothing was sent."""
     input_tokens: int = 0
     output_tokens: int = 0
     cache_read_tokens: int = 0

@@ -58,6 +58,9 @@ class RunReport(Record):
     calls_saved: int = 0
     """Number of voters and drafters that were not asked, because their vote had ended or an earlier draft was
     good enough; each saves at least one call."""
+    kept: int = 0
+    """Number of calls that were not made, because the cache of answers had the answer. They are in `calls`
+    with the tokens of when they were made, and in no other number."""
     trials: list[Trial] = []
     """In shadow mode: what each stop would have saved, and whether the choice would have been the same."""
     escalations: list[Escalation] = []

@@ -47,6 +47,8 @@ def run_lines(report: RunReport) -> list[str]:
         lines.append(_token_line(report))
     if saved := _saving_line(report):
         lines.append(saved)
+    if report.kept:
+        lines.append(f"{count(report.kept, 'answer')} came from the cache of answers, at no cost.")
     if report.unseen:
         where = f"{count(report.unseen, 'branch')} ran code of yours in which no model call was seen"
         lines.append(f"{where}; calls past LangChain's chat models are not counted, and under no limit.")
@@ -148,7 +150,7 @@ def dollars(usd: float) -> str:
 def _work_line(report: RunReport) -> str:
     statuses = ", ".join(f"{number} {status.replace('_', ' ')}" for status, number in report.branches.items())
     branches = count(sum(report.branches.values()), "branch") + (f" ({statuses})" if statuses else "")
-    kinds = [call.kind for call in report.calls]
+    kinds = [call.kind for call in report.calls if not call.kept]
     calls = " and ".join(
         count(kinds.count(kind), noun)
         for kind, noun in (("model", "model call"), ("engine", "engine run"))

@@ -14,7 +14,7 @@ import asyncio
 import uuid
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any, Generic, TypeVar
 
@@ -25,7 +25,10 @@ from langchain_core.runnables import RunnableConfig
 from langgraph_parallel.errors import DeadlineExceeded, NotStarted, RunDrained
 from langgraph_parallel.records import Usage
 from langgraph_parallel.runtime.account import Account
+from langgraph_parallel.runtime.answer_store import AnswerStore
 from langgraph_parallel.runtime.bound import Bound, BranchEnded, current_bound
+from langgraph_parallel.runtime.cache_setting import Chosen, store_of
+from langgraph_parallel.runtime.kept_answers import Question, find
 from langgraph_parallel.runtime.led_call import turn_of
 from langgraph_parallel.runtime.limiter import Limiter
 from langgraph_parallel.runtime.limiter_registry import get_limiter
@@ -80,6 +83,10 @@ class Calling(Generic[AnswerT]):
     """Whether another model is asked if this one fails (`runtime.fallbacks`)."""
     instead_of: str = ""
     """Name of the model that was to be asked, if this is its fallback."""
+    cache: Chosen = None
+    """The cache of answers of the worker itself; None for that of its run."""
+    answers: Question = field(default_factory=Question)
+    """What is kept once the question is answered."""
 
     @classmethod
     def of(cls, model: BaseChatModel, sender: Any, own: Limits | None, run_manager: Any) -> "Calling[Any]":
@@ -129,8 +136,17 @@ class Calling(Generic[AnswerT]):
             place: `has_fallback` and `instead_of`.
         """
         calling = object.__new__(type(self))  # `replace` sets every field by itself, for each call
-        vars(calling).update(vars(self), run=run, config=config, **place)
+        vars(calling).update(vars(self), run=run, config=config, answers=Question(), **place)
         return calling
+
+    @property
+    def store(self) -> AnswerStore | None:
+        """The cache of answers; None if none is kept."""
+        return store_of(self.cache, self.run.store)
+
+    async def answered(self) -> None:
+        """Keep the answers, where a cache of answers is used: they answer the question."""
+        await self.answers.answered()
 
     def note_remarks(self) -> None:
         """Note in the run's report what the endpoint does not take of a request, and a price to look at."""
@@ -171,6 +187,17 @@ class Calling(Generic[AnswerT]):
             Exception: the provider's error, after the last attempt.
         """
         prompt = as_rendered(prompt)
+        found = None if self.store is None else await find(self, prompt.messages)
+        if found is not None and found.answer is not None:
+            self.sender.recalled(found.answer)
+            kept: AnswerT = found.answer
+            return kept
+        answer = await self._ask(prompt, purpose)
+        if found is not None:
+            self.answers.note(self, found, answer)
+        return answer
+
+    async def _ask(self, prompt: Rendered, purpose: str) -> AnswerT:
         if (bound := current_bound()) is not None:
             if prompt.alike is None or purpose:
                 return await self._send(prompt, purpose, bound)

@@ -54,6 +54,7 @@ class Emitter:
             throttled=call.throttled,
             hedge=call.hedge,
             instead_of=call.instead_of,
+            kept=call.kept,
             input_tokens=call.usage.input_tokens,
             output_tokens=call.usage.output_tokens,
             cache_read_tokens=call.usage.cache_read_tokens,

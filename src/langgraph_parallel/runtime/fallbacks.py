@@ -91,6 +91,11 @@ class Chain(Generic[AnswerT]):
         if self._calling is not None:
             self._calling.note_remarks()
 
+    async def answered(self) -> None:
+        """Keep the answers, where a cache of answers is used: they answer the question."""
+        if self._calling is not None:
+            await self._calling.answered()
+
     async def _open(self) -> Calling[AnswerT]:
         """Return the calls to the model whose turn it is."""
         if self._calling is None:

@@ -22,6 +22,8 @@ from langgraph_parallel.errors import UsageError
 from langgraph_parallel.runtime import blocking
 from langgraph_parallel.runtime.calling import Calling
 from langgraph_parallel.runtime.governed_request import GovernedRequest, prepare, result_usage
+from langgraph_parallel.runtime.kept_answers import find, find_blocking
+from langgraph_parallel.runtime.kept_streams import Whole, as_chunk
 from langgraph_parallel.runtime.limits import Limits, worker_limits
 from langgraph_parallel.runtime.models import (
     GOVERNED,
@@ -30,6 +32,7 @@ from langgraph_parallel.runtime.models import (
     governed_limits,
     plain_model,
 )
+from langgraph_parallel.runtime.stored_answer import is_whole
 from langgraph_parallel.runtime.streaming import stream
 from langgraph_parallel.runtime.transport import without_retries
 
@@ -131,6 +134,8 @@ async def _agenerate(
     calling = await Calling.to(model, request, governed_limits(self), run_manager)
     with _own_code_of(self):
         result = await calling.send(messages)
+    if is_whole(result):
+        await calling.answers.answered()
     return result
 
 
@@ -151,10 +156,20 @@ async def _astream(
         async for part in open_stream():
             yield part
         return
-    calling = await Calling.to(model, None, governed_limits(self), run_manager)
+    request = GovernedRequest(model, _base(self), None, stop, run_manager, options)
+    calling = await Calling.to(model, request, governed_limits(self), run_manager)
+    found = None if calling.store is None else await find(calling, messages)
+    if found is not None and found.answer is not None:
+        yield as_chunk(found.answer)
+        return
+    whole = Whole(collects=found is not None)
     async with aclosing(stream(calling, messages, open_stream, partial(_own_code_of, self))) as parts:
         async for part in parts:
+            whole.add(part)
             yield part
+    if found is not None and (result := whole.result()) is not None:
+        calling.answers.note(calling, found, result)
+        await calling.answers.answered()
 
 
 def _generate(
@@ -171,8 +186,16 @@ def _generate(
 
     if _is_inside(self):
         return make()
-    calling = Calling.of(self, None, governed_limits(self), run_manager)
-    return blocking.send(calling, messages, make, result_usage)
+    request = GovernedRequest(self, _base(self), None, stop, run_manager, options)
+    calling = Calling.of(self, request, governed_limits(self), run_manager)
+    found = None if calling.store is None else find_blocking(calling, messages)
+    if found is not None and found.answer is not None:
+        return cast("ChatResult", found.answer)
+    result = blocking.send(calling, messages, make, result_usage)
+    if found is not None and is_whole(result):
+        calling.answers.note(calling, found, result)
+        calling.answers.answered_blocking()
+    return result
 
 
 def _stream(
@@ -189,5 +212,16 @@ def _stream(
     if _is_inside(self):
         yield from open_stream()
         return
-    calling = Calling.of(self, None, governed_limits(self), run_manager)
-    yield from blocking.stream(calling, messages, open_stream, partial(_own_code_of, self))
+    request = GovernedRequest(self, _base(self), None, stop, run_manager, options)
+    calling = Calling.of(self, request, governed_limits(self), run_manager)
+    found = None if calling.store is None else find_blocking(calling, messages)
+    if found is not None and found.answer is not None:
+        yield as_chunk(found.answer)
+        return
+    whole = Whole(collects=found is not None)
+    for part in blocking.stream(calling, messages, open_stream, partial(_own_code_of, self)):
+        whole.add(part)
+        yield part
+    if found is not None and (result := whole.result()) is not None:
+        calling.answers.note(calling, found, result)
+        calling.answers.answered_blocking()

@@ -14,6 +14,7 @@ from langgraph_parallel.records import Usage
 from langgraph_parallel.runtime.counted import with_details
 from langgraph_parallel.runtime.direct import Direct, is_plain
 from langgraph_parallel.runtime.models import GOVERNED_CLIENTS, plain_model
+from langgraph_parallel.runtime.question_identity import describe_messages, describe_model
 from langgraph_parallel.runtime.recording import read_usage
 from langgraph_parallel.runtime.sender import PLAIN, Sending
 from langgraph_parallel.runtime.transport import adopted_fields, is_openai
@@ -111,6 +112,15 @@ class GovernedRequest:
     def caching(self) -> None:
         """Return None: what the caller's prompts have in common is not known."""
         return
+
+    def question(self, messages: Sequence[BaseMessage]) -> Any:
+        """Return all on which an answer depends; None if it cannot be told from others."""
+        model = describe_model(self._model)
+        asked = [model, self._stop, dict(self._options), describe_messages(messages)]
+        return None if model is None else asked
+
+    def recalled(self, answer: ChatResult) -> None:
+        """Do nothing: LangChain shows the result to those who listen."""
 
     def usage(self, answer: ChatResult) -> Usage:
         """Return the tokens of an answer."""

@@ -181,6 +181,8 @@ def _new_call(
     model = str(metadata.get("ls_model_name") or serialized.get("name") or "model")
     run, endpoint = current_run(), _endpoint(serialized, provider)
     limits = run.limits
+    if run.store is not None:
+        run.note(f"answers of {model} are not kept: code of yours calls it; pass it there as governed(model)")
     return OpenCall(
         target=model,
         run=run,

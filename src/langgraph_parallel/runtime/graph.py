@@ -20,6 +20,7 @@ from langgraph_parallel.errors import InputError, UsageError
 from langgraph_parallel.records import Estimate
 from langgraph_parallel.reducers.completion import Completion, as_completion
 from langgraph_parallel.runtime.around import find_around
+from langgraph_parallel.runtime.cache_setting import Chosen, cache_of_environment, store_of
 from langgraph_parallel.runtime.context import Context, as_context, current_context
 from langgraph_parallel.runtime.levels import told
 from langgraph_parallel.runtime.limits import PREFIX, Limits
@@ -76,6 +77,8 @@ class Governing:
     """Keys of the input that are set to None where the caller leaves them out."""
     asks: Sequence[Any] = ()
     """Every `Ask` in the graph, so that an enclosing graph can check models and prices before any call."""
+    cache: Chosen = None
+    """The cache of answers of its runs; None for that of the graph around, or of the environment."""
     trace: TraceLevel | None = None
     """How much of a run its trace holds, if it is the outermost; None for what the environment says."""
     trace_contents: bool | None = None
@@ -94,6 +97,15 @@ def is_resuming(config: RunnableConfig | None) -> bool:
         with contextlib.suppress(RuntimeError):  # outside of any graph
             config = get_config()
     return bool(((config or {}).get("configurable") or {}).get(_RESUMING))
+
+
+def names_of_nodes(config: RunnableConfig | None) -> list[str]:
+    """Return the names of the nodes of other graphs, in one of which a graph with this config is invoked."""
+    if config is None:
+        with contextlib.suppress(RuntimeError):  # outside of any graph
+            config = get_config()
+    place = str(((config or {}).get("configurable") or {}).get("checkpoint_ns") or "")
+    return [part.partition(":")[0] for part in place.split("|")]
 
 
 class ParallelGraph(StoredGraph):
@@ -157,20 +169,25 @@ class ParallelGraph(StoredGraph):
         """
         outer, around, built = find_run(config), find_around(config), self.governing
         if outer is not None:
-            return Run(
+            run = Run(
                 built.limits,
                 completion=built.completion,
                 outer=outer,
                 around=around,
                 fallbacks=built.fallbacks,
             )
+            run.store = store_of(built.cache, outer.store)
+            return run
         given = self.as_context(context)
         completion = (
             as_completion(given.completion)
             or built.completion
             or as_completion(os.environ.get(f"{PREFIX}COMPLETION", ""))
         )
-        return Run(built.limits, given.limits, completion, around=around, fallbacks=built.fallbacks)
+        run = Run(built.limits, given.limits, completion, around=around, fallbacks=built.fallbacks)
+        run.store = store_of(built.cache, cache_of_environment())
+        run.answers.place = names_of_nodes(config)
+        return run
 
     def _check_can_store(self, config: RunnableConfig | None, run: Run) -> None:
         """Check, before any call, that a run can be stored, and resumed if it may ask a person."""

@@ -43,7 +43,7 @@ class Costs:
     def add(self, call: Call) -> dict[str, Any]:
         """Add a call, and return the sums."""
         with self._lock:
-            if call.kind == "model":
+            if call.kind == "model" and not call.kept:
                 self._calls += 1
                 self._read += call.usage.input_tokens
                 self._written += call.usage.output_tokens

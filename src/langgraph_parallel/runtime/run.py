@@ -21,12 +21,14 @@ from langgraph_parallel.arguments import checked
 from langgraph_parallel.errors import DeadlineExceeded, EndpointUnusable, RunDrained, UsageError
 from langgraph_parallel.reducers.completion import Completion
 from langgraph_parallel.runtime.account import Account
+from langgraph_parallel.runtime.answer_store import AnswerStore
 from langgraph_parallel.runtime.around import AROUND, NOTHING, Around
 from langgraph_parallel.runtime.bound import Bound
 from langgraph_parallel.runtime.budget import Budget
 from langgraph_parallel.runtime.context import current_context
 from langgraph_parallel.runtime.explain import mark
 from langgraph_parallel.runtime.fan_out import FanOut
+from langgraph_parallel.runtime.kept_answers import RunAnswers
 from langgraph_parallel.runtime.kinds import Kind
 from langgraph_parallel.runtime.limits import Limits, default_steps, limits_from_environment, merge_limits
 from langgraph_parallel.runtime.models import ModelLike, fallbacks_from_environment
@@ -84,6 +86,10 @@ class Run:
         """Why a fallback was asked in place of a model, by its name; only that of the root counts."""
         of_others = outer.fallbacks if outer else fallbacks_from_environment()
         self.fallbacks: Sequence[ModelLike] = of_others if fallbacks is None else fallbacks
+        self.store: AnswerStore | None = outer.store if outer else None
+        """The cache of answers; None if none are kept."""
+        self.answers: RunAnswers = outer.answers if outer else RunAnswers()
+        """What is known of questions whose answers are kept: shared by the tree."""
         self.tracing: Tracing | None = None
         """How the run is traced; only that of the root counts. None if no tracer listens."""
         self.level: Level | None = None

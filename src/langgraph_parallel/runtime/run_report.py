@@ -43,8 +43,8 @@ def measure_run(
     """
     branches, closing = list(branches), list(closing)
     calls = _distinct_calls(branches, closing)
-    failed_calls = [call for call in calls if not call.ok]
-    seconds = sorted(call.seconds for call in calls)
+    failed_calls, made = [call for call in calls if not call.ok], [call for call in calls if not call.kept]
+    seconds = sorted(call.seconds for call in made)
     wall, sequential = _wall_seconds(branches, calls, started, ended), math.fsum(seconds)
     report = RunReport(
         wall_seconds=wall,
@@ -56,13 +56,14 @@ def measure_run(
         branches=leaves(branches),
         failures=collect_failures(branches),
         retries=sum(call.attempt > 1 for call in calls),
-        throttled_share=_throttled_share(calls),
+        throttled_share=_throttled_share(made),
         hedges=sum(call.hedge for call in calls),
-        usage=Usage.total(call.usage for call in calls),
+        usage=Usage.total(call.usage for call in made),
         wasted=Usage.total(call.usage for call in failed_calls),
         usd=cost(calls),
         wasted_usd=cost(failed_calls),
         unseen=sum(call.kind == "worker" and call.attempt == 1 for call in calls),
+        kept=len(calls) - len(made),
         trials=add_trials([*trials, *_trials_below(branches)]),
         escalations=[*escalations, *escalated(branches)],
         completion_reason=reason,

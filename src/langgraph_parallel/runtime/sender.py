@@ -74,6 +74,17 @@ class Sender(Protocol[AnswerT]):
         """Return what its requests have to do with the provider's cache; None if that is not known."""
         ...
 
+    def question(self, messages: Sequence[BaseMessage]) -> Any:
+        """Return all on which an answer depends, as plain data, for the cache of answers.
+
+        None if it cannot be told from others, or if no kept answer would do.
+        """
+        ...
+
+    def recalled(self, answer: AnswerT) -> None:
+        """Show an answer that was kept to those who listen to answers as they arrive."""
+        ...
+
     def usage(self, answer: AnswerT) -> Usage:
         """Return the tokens of an answer as counted by the provider; zero if it does not say."""
         ...

@@ -36,6 +36,7 @@ from langgraph_parallel.runtime.form import OPTIONAL, Form, fields_of, refusable
 from langgraph_parallel.runtime.lessons import learn_answer, learn_failure
 from langgraph_parallel.runtime.marks import caching_of, tells_of_cache, told
 from langgraph_parallel.runtime.models import get_endpoint, is_self_hosted, model_name
+from langgraph_parallel.runtime.question_identity import describe_messages, describe_model
 from langgraph_parallel.runtime.recording import read_usage
 from langgraph_parallel.runtime.retry import AskAgain
 from langgraph_parallel.runtime.sender import PLAIN, Caching, Sending
@@ -126,6 +127,19 @@ class BoundModel:
         if self._caching is None or self._caching[0] != self.dialect.version:
             self._caching = (self.dialect.version, caching_of(self._model, self._schema, self.dialect))
         return self._caching[1]
+
+    def question(self, messages: Sequence[BaseMessage]) -> Any:
+        """Return all on which an answer depends; None if it cannot be told from others."""
+        model = describe_model(self._model)
+        schema = None if self._schema is None else [self._schema.__name__, json_schema(self._schema)]
+        asked = [model, schema, self._temperature, self._ceiling, describe_messages(messages)]
+        return None if model is None else asked
+
+    def recalled(self, answer: AIMessage) -> None:
+        """Show an answer that was kept to those who listen to answers as they arrive."""
+        if (listener := stream_listener.get()) is not None:
+            listener(None)
+            listener(read_message(answer).text)
 
     def usage(self, answer: AIMessage) -> Usage:
         """Return the tokens of an answer."""

@@ -59,6 +59,12 @@ class Completion:
         """Return None: no two trials are meant to share anything."""
         return
 
+    def question(self, messages: Sequence[BaseMessage]) -> None:
+        """Return nothing: what an endpoint takes now, no kept answer tells."""
+
+    def recalled(self, answer: Any) -> None:
+        """Do nothing: no answer is kept."""
+
     def usage(self, answer: Any) -> Usage:
         """Return the tokens of an answer."""
         return as_usage(completion_metadata(field_of(answer, "usage")))

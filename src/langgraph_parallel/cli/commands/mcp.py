@@ -9,6 +9,7 @@ import typer
 from langgraph_parallel.cli.limit_options import LimitOptions
 from langgraph_parallel.cli.options import (
     BaseUrlOption,
+    CacheOptions,
     FallbacksOption,
     ModelsOption,
     OfflineOption,
@@ -37,6 +38,7 @@ def mcp(
     *,
     limits: LimitOptions,
     traces: TraceOptions,
+    caching: CacheOptions,
 ) -> int:
     """Serve tools for editors and agents over MCP.
 

@@ -10,6 +10,7 @@ import typer
 from langgraph_parallel.cli.limit_options import LimitOptions
 from langgraph_parallel.cli.options import (
     BaseUrlOption,
+    CacheOptions,
     ExcludeOption,
     FallbacksOption,
     ModelOption,
@@ -208,6 +209,7 @@ def review(
     outputs: OutputOptions,
     limits: LimitOptions,
     traces: TraceOptions,
+    caching: CacheOptions,
 ) -> int:
     """Review code: models and static engines vote on each aspect.
 

@@ -41,8 +41,9 @@ from langgraph_parallel.runtime.bound import Bound, BranchEnded
 from langgraph_parallel.runtime.emitting import tell
 from langgraph_parallel.runtime.governor import governed_config
 from langgraph_parallel.runtime.graph import ParallelGraph
+from langgraph_parallel.runtime.kept_answers import keeping_answers
 from langgraph_parallel.runtime.limits import Limits
-from langgraph_parallel.runtime.people import pass_on
+from langgraph_parallel.runtime.people import is_for_langgraph, pass_on
 from langgraph_parallel.runtime.recording import noting, recording
 from langgraph_parallel.runtime.redact import describe
 from langgraph_parallel.runtime.run import Run, current_run, find_run
@@ -154,7 +155,7 @@ async def run_branch(
 async def _run(hand: Hand, task: Task, config: RunnableConfig, kind: str, run: Run, place: Place) -> Branch:
     outcome, started = Outcome(hand.reader(task["work"])), time.time()
     chosen: Worker | None = None
-    with recording(config) as calls, noting() as outcome.notes:
+    with recording(config) as calls, noting() as outcome.notes, keeping_answers(task["id"]) as answers:
         try:
             chosen, work = hand.select(task["work"])
             bound = run.open_bound(
@@ -173,8 +174,12 @@ async def _run(hand: Hand, task: Task, config: RunnableConfig, kind: str, run: R
                 raise
             outcome.status, outcome.error = "cancelled", describe(failure)  # the worker cancelled itself
         except Exception as failure:
+            if is_for_langgraph(failure):
+                await answers.keep()  # what it asks a person is asked again when the run is resumed
             pass_on(failure, task["name"])
             outcome.failed(failure, begun=bool(calls))
+    if outcome.status == "ok":
+        await answers.keep()
     return outcome.record(task, started, calls, chosen)
 
 

@@ -24,6 +24,7 @@ from langgraph_parallel.nodes.work.variables import divided, fields_of
 from langgraph_parallel.prompts import PromptLike, as_prompt, compose, load_prompt
 from langgraph_parallel.records import Estimate, Usage
 from langgraph_parallel.runtime.account import Account
+from langgraph_parallel.runtime.cache_setting import CacheLike, as_cache
 from langgraph_parallel.runtime.calling import Calling, count_tokens
 from langgraph_parallel.runtime.context import Context, current_context
 from langgraph_parallel.runtime.fallbacks import Chain
@@ -80,6 +81,8 @@ class Ask(AsksModels):
             `Limits.leader`). By default what the prompt says itself, as those of this package do.
         continuations: how often a text that was cut off at its token limit is continued; by default such an
             answer fails.
+        cache: a cache of answers for this worker, as for a graph; False if its answers must be new each time.
+            None for that of its run. Outside of any graph, each call is a run of its own.
         pinned: keep `model` even if the runtime context names another one.
         fallbacks: models that are asked, in their order, where the one before does not answer
             (`runtime.fallbacks`); those of a model of LangChain's with fallbacks come before them. None for
@@ -105,6 +108,7 @@ class Ask(AsksModels):
         role: str = "",
         shared: Sequence[str] | None = None,
         continuations: int = 0,
+        cache: CacheLike | None = None,
         pinned: bool = False,
         fallbacks: Sequence[ModelLike] | None = None,
     ) -> None:
@@ -122,6 +126,7 @@ class Ask(AsksModels):
         """The sentence that tells a member of a panel its number; see `numbered`."""
         at_least(continuations, "continuations", 0)
         self.continuations = continuations
+        self.cache = as_cache(cache)
 
     @classmethod
     def shipped(cls, prompt: str, **options: Any) -> Self:
@@ -167,6 +172,11 @@ class Ask(AsksModels):
         """
         prompt = self._render(self._data(input))
         calling = await self._calling(config or {})
+        answer = await self._ask(prompt, calling)
+        await calling.answered()
+        return answer
+
+    async def _ask(self, prompt: Rendered, calling: _Asking) -> Any:
         message = await calling.send(prompt)
         calling.note_remarks()
         if self.schema is None:
@@ -274,6 +284,7 @@ class Ask(AsksModels):
             run=run,
             config=RunnableConfig(),
             shared=await get_shared(endpoint, priced.model),
+            cache=self.cache,
         )
         return calling, (self, asyncio.get_running_loop(), chosen)
 

@@ -1,0 +1,257 @@
+"""Kept answers: before a question is put to a model, the cache of answers is asked.
+
+An answer is kept for one question in one place: the model, its parameters and its account, the messages, the
+schema, the path of branches that asks, and how often it has asked the same before in its run. So no two
+voters share an answer, and the same graph on the same input finds all of its own.
+
+Only good answers are kept: those of a question once it has been answered, which an answer that does not fit,
+was cut off or declined does not do; and those of a branch once it has ended ok, so that a redrive never gets
+what a branch failed on.
+"""
+
+import asyncio
+import threading
+import time
+import uuid
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from contextvars import ContextVar, Token
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from langchain_core.messages import BaseMessage
+
+from langgraph_parallel.records import Call, Savings, Usage
+from langgraph_parallel.runtime.answer_store import AnswerStore
+from langgraph_parallel.runtime.bound import current_bound
+from langgraph_parallel.runtime.question_identity import digest_of
+from langgraph_parallel.runtime.recording import record
+from langgraph_parallel.runtime.redact import redact
+from langgraph_parallel.runtime.stored_answer import dump_answer, load_answer
+
+if TYPE_CHECKING:
+    from langgraph_parallel.runtime.calling import Calling
+    from langgraph_parallel.runtime.run import Run
+
+_VERSION = 1
+"""Of the keys: raised when questions are told apart in another way."""
+_TURNS = 24
+"""Turns of the event loop that a call waits for the kept answers of its siblings: these may end the vote, and
+what was cut off in one run would be asked for in the next."""
+
+
+class Found(NamedTuple):
+    """What a cache has for a question."""
+
+    store: AnswerStore
+    key: str
+    answer: Any
+    """None if it is not kept."""
+
+
+class RunAnswers:
+    """What a tree of runs knows of its questions."""
+
+    def __init__(self) -> None:
+        self.place: list[str] = []
+        """Names of the nodes of other graphs around it."""
+        self._lock = threading.Lock()
+        self._asked: Counter[str] = Counter()
+        self._broken: set[int] = set()
+        self._stores: list[AnswerStore] = []
+
+    def number(self, question: str) -> int:
+        """Count a question; return how often it was asked."""
+        with self._lock:
+            self._asked[question] += 1
+            return self._asked[question]
+
+    def is_usable(self, store: AnswerStore) -> bool:
+        """Return whether a store has not failed in these runs."""
+        return id(store) not in self._broken
+
+    def give_up(self, store: AnswerStore, error: Exception, run: "Run") -> None:
+        """Go on without a store, and say so once."""
+        with self._lock:
+            self._broken.add(id(store))
+            self._stores.append(store)  # so that its id stays its own
+        place = getattr(store, "path", None) or "their store"
+        run.note(f"answers are not kept in {place}: {redact(str(error)) or type(error).__name__}")
+
+
+class BranchAnswers:
+    """The path of a branch, and the answers that are kept once it has ended ok."""
+
+    __slots__ = ("_waiting", "path")
+
+    def __init__(self, path: tuple[str, ...]) -> None:
+        self.path = path
+        self._waiting: list[tuple[Found, str, Run]] = []
+
+    def add(self, kept: "Sequence[tuple[Found, str, Run]]") -> None:
+        """Add answers of a question."""
+        self._waiting.extend(kept)
+
+    async def keep(self) -> None:
+        """Keep the answers: the branch has ended ok, or waits for a person."""
+        if self._waiting:
+            waiting, self._waiting = self._waiting, []
+            await _store(waiting)
+
+
+_branch: ContextVar[BranchAnswers | None] = ContextVar("branch_answers", default=None)
+
+
+class keeping_answers:  # noqa: N801 - entered like a function of contextlib, at half the cost for every branch
+    """Be a branch to the questions that are asked inside.
+
+    Args:
+        id: of the branch.
+    """
+
+    __slots__ = ("_id", "_token")
+
+    def __init__(self, id: str) -> None:
+        self._id = id
+        self._token: Token[BranchAnswers | None] | None = None
+
+    def __enter__(self) -> BranchAnswers:
+        outer = _branch.get()
+        answers = BranchAnswers((*(outer.path if outer else ()), self._id))
+        self._token = _branch.set(answers)
+        return answers
+
+    def __exit__(self, *_: object) -> None:
+        assert self._token is not None
+        _branch.reset(self._token)
+
+
+class Question:
+    """The answers to one question so far: its own, that of a repair, those that go on with one cut off."""
+
+    __slots__ = ("_kept",)
+
+    def __init__(self) -> None:
+        self._kept: list[tuple[Found, str, Run]] = []
+
+    def note(self, calling: "Calling[Any]", found: Found, answer: Any) -> None:
+        """Note an answer that a model gave."""
+        if (text := dump_answer(answer)) is not None:
+            self._kept.append((found, text, calling.run))
+
+    async def answered(self) -> None:
+        """Keep the answers: with those of the branch, if this is part of one."""
+        kept, self._kept = self._kept, []
+        if kept and not _with_branch(kept):
+            await _store(kept)
+
+    def answered_blocking(self) -> None:
+        """Keep the answers, in sync code."""
+        kept, self._kept = self._kept, []
+        if kept and not _with_branch(kept):
+            for store, run, answers in _by_store(kept):
+                try:
+                    store.put(answers)
+                except Exception as error:
+                    run.root.answers.give_up(store, error, run)
+
+
+async def find(calling: "Calling[Any]", messages: Sequence[BaseMessage]) -> Found | None:
+    """Ask the cache of a call; None if there is none, or the question cannot be told from others."""
+    if (question := _identify(calling, messages)) is None:
+        return None
+    store, key = question
+    try:
+        text = await store.aget(key)
+    except Exception as error:
+        calling.run.root.answers.give_up(store, error, calling.run)
+        return None
+    found = _read(calling, store, key, text)
+    if found.answer is None and (bound := current_bound()) is not None:
+        with bound.waiting():
+            for _ in range(_TURNS):
+                await asyncio.sleep(0)
+    return found
+
+
+def find_blocking(calling: "Calling[Any]", messages: Sequence[BaseMessage]) -> Found | None:
+    """Ask the cache of a call, in sync code."""
+    if (question := _identify(calling, messages)) is None:
+        return None
+    store, key = question
+    try:
+        text = store.get(key)
+    except Exception as error:
+        calling.run.root.answers.give_up(store, error, calling.run)
+        return None
+    return _read(calling, store, key, text)
+
+
+def _identify(calling: "Calling[Any]", messages: Sequence[BaseMessage]) -> tuple[AnswerStore, str] | None:
+    """Return the store of a call, and the key of its question."""
+    store, answers = calling.store, calling.run.root.answers
+    if store is None or not answers.is_usable(store):
+        return None
+    asked = calling.sender.question(messages)
+    branch = _branch.get()
+    where = [*answers.place, *(branch.path if branch else ())]
+    question = None
+    if asked is not None:
+        question = digest_of([_VERSION, calling.endpoint, calling.target, where, asked])
+    if question is None:
+        calling.run.note(f"answers of {calling.target} are not kept: its settings are no plain data")
+        return None
+    key = digest_of([question, answers.number(question)])
+    return None if key is None else (store, key)
+
+
+def _read(calling: "Calling[Any]", store: AnswerStore, key: str, text: str | None) -> Found:
+    answer = None if text is None else load_answer(text)
+    if answer is not None:
+        usage = calling.sender.usage(answer)
+        alone = calling.priced.usd_of(usage.input_tokens, usage.output_tokens)
+        _record(calling, usage, alone)
+    return Found(store, key, answer)
+
+
+def _record(calling: "Calling[Any]", usage: Usage, alone: float | None) -> None:
+    now = time.time()
+    record(
+        Call(
+            id=str(calling.run_id or uuid.uuid4()),
+            kind="model",
+            target=calling.target,
+            step=calling.step,
+            started=now,
+            ended=now,
+            usage=usage,
+            usd=0.0,
+            saved=Savings(answers=alone) if alone else None,
+            kept=True,
+        )
+    )
+
+
+def _with_branch(kept: "Sequence[tuple[Found, str, Run]]") -> bool:
+    """Leave answers to the branch around, if there is one."""
+    branch = _branch.get()
+    if branch is not None:
+        branch.add(kept)
+    return branch is not None
+
+
+async def _store(kept: "Sequence[tuple[Found, str, Run]]") -> None:
+    for store, run, answers in _by_store(kept):
+        try:
+            await store.aput(answers)
+        except Exception as error:
+            run.root.answers.give_up(store, error, run)
+
+
+def _by_store(
+    kept: "Sequence[tuple[Found, str, Run]]",
+) -> "list[tuple[AnswerStore, Run, Mapping[str, str]]]":
+    stores: dict[int, tuple[AnswerStore, Run, dict[str, str]]] = {}
+    for found, text, run in kept:
+        if run.root.answers.is_usable(found.store):
+            stores.setdefault(id(found.store), (found.store, run, {}))[2][found.key] = text
+    return list(stores.values())
