@@ -60,7 +60,7 @@ def create_labeling(
     voters: RosterLike | None = None,
     rule: RuleLike = "majority",
     stop: str | Stop = "decided",
-    wave: Wave = "lossless",
+    wave: Wave | None = None,
     min_support: float = 2 / 3,
     prompts: Mapping[str, PromptLike] | None = None,
     name: str = "labeling",

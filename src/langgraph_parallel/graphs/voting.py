@@ -126,7 +126,7 @@ def create_voting(
     stop: str | Stop = "decided",
     on_undecided: str | Rule | Judge | WorkerLike = "return",
     ballot: BallotFormat | Mapping[str, Any] | None = None,
-    wave: Wave = "lossless",
+    wave: Wave | None = None,
     race: bool = True,
     shadow: bool | Sequence[str | Stop] = False,
     name: str = "voting",
@@ -163,9 +163,9 @@ def create_voting(
             worker, which gets the question.
         ballot: the form of an answer: `BallotFormat`, or a mapping of `schema`, `field` and `normalise`.
         wave: how many voters are asked together: `lossless` (as many as one at a time would have asked
-            anyway, and a further one as soon as it is certain to be asked), `all`, or a number. More than
-            1,000 are asked in parts of 1,000, one after another; once the vote may stop, the parts that
-            follow are not asked.
+            anyway, and a further one as soon as it is certain to be asked), `all`, or a number. By default
+            `lossless`, and `all` in the batch lane, where a wave may take a day. More than 1,000 are asked in
+            parts of 1,000, one after another; once the vote may stop, the parts that follow are not asked.
         race: whether voters of a wave that are not needed any more are cancelled.
         shadow: hear all voters, and report what each of these stops would have saved and whether the choice
             would have been the same; True for the stops that fit the rule.
@@ -194,7 +194,7 @@ def create_voting(
         lambda _: name,
         BallotParser(choices, layout.field, as_normaliser(layout.normalise), form),
         stop=as_stop(stop),
-        wave=as_wave(wave),
+        wave=None if wave is None else as_wave(wave),
         race=race,
         on_undecided=with_candidates(as_on_undecided(on_undecided), choices),
         shadow=as_shadow_stops(shadow, as_stop(stop), decider),

@@ -21,11 +21,11 @@ class Started(EventBase):
     """1 at first; a redrive adds 1."""
 
 
-WaitsOn = Literal["needs", "slot", "rate", "budget", "retry", "rest", "leader", "person"]
+WaitsOn = Literal["needs", "slot", "rate", "budget", "retry", "rest", "leader", "batch", "person"]
 """`needs`: other branches; `slot`: requests in flight; `rate`: a pause or a pace of the endpoint, or a rate
 that is set; `budget`: calls that may turn out cheaper; `retry`: the time before the next attempt; `rest`: an
-endpoint that failed again and again; `leader`: the first token of a call whose prompt begins alike; `person`:
-an answer, for which the run is interrupted."""
+endpoint that failed again and again; `leader`: the first token of a call whose prompt begins alike; `batch`:
+the endpoint's batch that it is in; `person`: an answer, for which the run is interrupted."""
 
 
 class Waiting(EventBase):
@@ -39,6 +39,12 @@ class Waiting(EventBase):
     """Ids of the branches that are waited for."""
     seconds: float | None = None
     """Seconds that the wait takes, where that is known beforehand."""
+    batch: str = ""
+    """The endpoint's id of the batch that is waited for."""
+    calls: int = 0
+    """Number of calls in that batch."""
+    since: float = 0.0
+    """When that batch was submitted, in seconds since the epoch."""
 
 
 class Calling(EventBase):

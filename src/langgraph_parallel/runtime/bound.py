@@ -77,6 +77,11 @@ class Bound:
         self.closed = False
         """Whether the branch has ended: a thread of it may still run, and must not start a call."""
 
+    @property
+    def loop(self) -> asyncio.AbstractEventLoop:
+        """The event loop that the branch runs in."""
+        return self._loop
+
     def end(self, by: EndedBy, why: str, *, after: float = 0.0) -> None:
         """End the branch after some seconds, unless it ends earlier. Safe to call from any thread."""
         if is_running(self._loop):

@@ -13,7 +13,7 @@ One question may take several requests: the first one, its retries, a hedge, a r
 import asyncio
 import uuid
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any, Generic, TypeVar
@@ -26,6 +26,7 @@ from langgraph_parallel.errors import DeadlineExceeded, NotStarted, RunDrained
 from langgraph_parallel.records import Usage
 from langgraph_parallel.runtime.account import Account
 from langgraph_parallel.runtime.answer_store import AnswerStore
+from langgraph_parallel.runtime.batch.stage import GoesLive, send_in_batch
 from langgraph_parallel.runtime.bound import Bound, BranchEnded, current_bound
 from langgraph_parallel.runtime.cache_setting import Chosen, store_of
 from langgraph_parallel.runtime.kept_answers import Question, find
@@ -258,6 +259,9 @@ class Calling(Generic[AnswerT]):
     async def _send(self, prompt: Rendered, purpose: str, bound: Bound) -> AnswerT:
         tokens = count_tokens(prompt.messages)
         with self.counting_failures():
+            if self.limits.lane == "batch":
+                with suppress(GoesLive):
+                    return await send_in_batch(self, prompt, tokens, bound)
             async for attempt in retrying(
                 self.limits, bound.waiting, self._is_retried, has_fallback=self.has_fallback
             ):

@@ -21,6 +21,7 @@ from langchain_core.runnables.config import ensure_config
 from pydantic import ValidationError
 
 from langgraph_parallel.errors import EndpointError
+from langgraph_parallel.runtime.batch.client import Connection
 from langgraph_parallel.runtime.counted import completion_metadata
 from langgraph_parallel.runtime.parts import BrokenStream, read_parts
 from langgraph_parallel.runtime.reported import Reporter, is_streamed_to
@@ -82,6 +83,12 @@ class Direct:
         except (ImportError, AttributeError):  # a version of LangChain with other parts
             return None
         return None if model._use_responses_api(direct._parameters) else direct
+
+    @property
+    def connection(self) -> Connection:
+        """What its requests are sent with, for other requests to the same endpoint."""
+        base = str(self._url).removesuffix("/chat/completions")
+        return Connection(self._http, self._headers, base, self._extensions)
 
     async def ainvoke(
         self, messages: Sequence[BaseMessage], config: RunnableConfig, sending: Sending = PLAIN

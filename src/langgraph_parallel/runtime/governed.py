@@ -20,6 +20,7 @@ from langchain_core.outputs import ChatGenerationChunk, ChatResult
 from langgraph_parallel.arguments import checked
 from langgraph_parallel.errors import UsageError
 from langgraph_parallel.runtime import blocking
+from langgraph_parallel.runtime.batch.sync import wait_in_thread, whole_chunk
 from langgraph_parallel.runtime.calling import Calling
 from langgraph_parallel.runtime.governed_request import GovernedRequest, prepare, result_usage
 from langgraph_parallel.runtime.kept_answers import find, find_blocking
@@ -158,6 +159,9 @@ async def _astream(
         return
     request = GovernedRequest(model, _base(self), None, stop, run_manager, options)
     calling = await Calling.to(model, request, governed_limits(self), run_manager)
+    if calling.limits.lane == "batch":
+        yield whole_chunk(await _agenerate(self, messages, stop, run_manager, **options))
+        return
     found = None if calling.store is None else await find(calling, messages)
     if found is not None and found.answer is not None:
         yield as_chunk(found.answer)
@@ -188,6 +192,8 @@ def _generate(
         return make()
     request = GovernedRequest(self, _base(self), None, stop, run_manager, options)
     calling = Calling.of(self, request, governed_limits(self), run_manager)
+    if calling.limits.lane == "batch":
+        return wait_in_thread(lambda: _agenerate(self, messages, stop, run_manager, **options))
     found = None if calling.store is None else find_blocking(calling, messages)
     if found is not None and found.answer is not None:
         return cast("ChatResult", found.answer)
@@ -214,6 +220,9 @@ def _stream(
         return
     request = GovernedRequest(self, _base(self), None, stop, run_manager, options)
     calling = Calling.of(self, request, governed_limits(self), run_manager)
+    if calling.limits.lane == "batch":
+        yield whole_chunk(_generate(self, messages, stop, run_manager, **options))
+        return
     found = None if calling.store is None else find_blocking(calling, messages)
     if found is not None and found.answer is not None:
         yield as_chunk(found.answer)

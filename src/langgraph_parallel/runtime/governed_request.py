@@ -93,6 +93,15 @@ class GovernedRequest:
         )
         return result
 
+    @property
+    def direct(self) -> Direct | None:
+        """Its direct path to the endpoint; None if it has none."""
+        return self._direct
+
+    def learn_from(self, error: Exception, messages: Sequence[BaseMessage]) -> None:
+        """Raise LangChain's error for the answer to a request that was sent in another way."""
+        _raise_as_langchain(error)
+
     def body(self, messages: Sequence[BaseMessage]) -> dict[str, Any] | None:
         """Return the request as a chat completion's JSON; None where the model's own code must make it."""
         if self._direct is None:
@@ -131,18 +140,23 @@ class GovernedRequest:
         return ()
 
     async def _post(self, direct: Direct, payload: dict[str, Any]) -> ChatResult:
-        import openai
-
-        langchain_openai = sys.modules["langchain_openai.chat_models.base"]
         try:
             body = await direct.post(payload)
-        except openai.BadRequestError as error:
-            langchain_openai._handle_openai_bad_request(error)
-            raise
-        except openai.APIError as error:
-            langchain_openai._handle_openai_api_error(error)
+        except Exception as error:
+            _raise_as_langchain(error)
             raise
         return self.read(body)
+
+
+def _raise_as_langchain(error: Exception) -> None:
+    """Raise LangChain's error for one of the SDK, if it has one."""
+    import openai
+
+    langchain_openai = sys.modules["langchain_openai.chat_models.base"]
+    if isinstance(error, openai.BadRequestError):
+        langchain_openai._handle_openai_bad_request(error)
+    elif isinstance(error, openai.APIError):
+        langchain_openai._handle_openai_api_error(error)
 
 
 def result_usage(result: ChatResult) -> Usage:

@@ -32,6 +32,7 @@ from langchain_core.outputs import ChatGeneration, LLMResult
 from langchain_core.runnables import RunnableConfig
 from langchain_core.runnables.config import var_child_runnable_config
 
+from langgraph_parallel.errors import ModelError
 from langgraph_parallel.records import Call, Usage
 from langgraph_parallel.runtime.calling import count_tokens
 from langgraph_parallel.runtime.foreign_calls import close_with, find_maker, ledger
@@ -183,6 +184,11 @@ def _new_call(
     limits = run.limits
     if run.store is not None:
         run.note(f"answers of {model} are not kept: code of yours calls it; pass it there as governed(model)")
+    if limits.lane == "batch" and limits.without_batch != "live":
+        raise ModelError(
+            f"{model} is called by code that knows no batches; wrap it in governed(...), or set "
+            "without_batch='live' to send such calls live, at the full price"
+        )
     return OpenCall(
         target=model,
         run=run,

@@ -20,6 +20,7 @@ from langgraph_parallel.errors import InputError, UsageError
 from langgraph_parallel.records import Estimate
 from langgraph_parallel.reducers.completion import Completion, as_completion
 from langgraph_parallel.runtime.around import find_around
+from langgraph_parallel.runtime.batch.claims import claiming
 from langgraph_parallel.runtime.cache_setting import Chosen, cache_of_environment, store_of
 from langgraph_parallel.runtime.context import Context, as_context, current_context
 from langgraph_parallel.runtime.levels import told
@@ -156,7 +157,7 @@ class ParallelGraph(StoredGraph):
         inner = within_stream(run.within(traced.config), self.config)
         stream = traced.started(super().astream(input, inner, context=context, **kwargs))
         stream = told(stream, run, self, inner, kwargs)
-        with run.active(), refusing(self.name):
+        with run.active(), claiming(run, config), refusing(self.name):
             async with aclosing(cast("Any", stream)) as chunks:
                 async for chunk in chunks:
                     yield whole_updates(chunk)

@@ -17,6 +17,7 @@ graphs may have their own; those of the graphs around them apply as well, and th
 """
 
 import os
+import sys
 from collections.abc import Iterable, Mapping
 from functools import lru_cache
 from typing import Annotated, Any, Literal
@@ -215,6 +216,13 @@ class Limits(Record):
         "answers may take 24 hours.",
         examples=["batch"],
     )
+    without_batch: Literal["fail", "live"] = Field(
+        "fail",
+        title="Without a Batch API",
+        description="In the batch lane, what becomes of calls that cannot be in a batch: they fail before "
+        "anything is sent, or go live at the full price.",
+        examples=["live"],
+    )
     section_tokens: int = Field(
         6000,
         ge=200,
@@ -226,9 +234,16 @@ class Limits(Record):
         1000,
         ge=1,
         title="Sections at once",
-        description="Maximum branches in one step of LangGraph; the others follow when these have ended.",
+        description="Maximum branches in one step of LangGraph; the others follow when these have ended. In "
+        "the batch lane all are in one step, unless this is set.",
         examples=[500],
     )
+
+    @property
+    def sections_at_once(self) -> int:
+        """Maximum branches in one step: each step in the batch lane may take a day."""
+        is_lifted = self.lane == "batch" and "max_sections" not in self.model_fields_set
+        return sys.maxsize if is_lifted else self.max_sections
 
 
 _OF_RUNS = ("deadline", "grace", "priority", "budget_calls", "budget_tokens", "budget_usd", "max_sections")

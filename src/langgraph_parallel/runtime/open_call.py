@@ -137,6 +137,17 @@ class OpenCall:
         self._return()
         return False
 
+    async def open_in_lane(self) -> None:
+        """Wait for budget: a call in the batch lane holds no slot, and a drain need not wait for it.
+
+        Raises:
+            NotStarted: as `open`.
+        """
+        self.lane, self.bound = "batch", None
+        self._prepare()
+        await self.run.budget.reserve(self.amount, self.waits)
+        self._begin()
+
     def try_open(self) -> bool:
         """Take budget and a slot if both are there at once; return whether they are."""
         self._prepare()

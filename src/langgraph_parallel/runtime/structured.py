@@ -108,6 +108,20 @@ class BoundModel:
         learn_answer(self.dialect, messages, message)
         return self._noted(message, form)
 
+    @property
+    def direct(self) -> Direct | None:
+        """Its direct path to the endpoint; None if it has none."""
+        return self.form.direct
+
+    def learn_from(self, error: Exception, messages: Sequence[BaseMessage]) -> None:
+        """Learn from the answer to a request that was sent in another way.
+
+        Raises:
+            AskAgain: the endpoint does not take a part of the request, which is left out from now on.
+        """
+        form = self.form
+        learn_failure(self.dialect, error, messages, form.sent, form.version)
+
     def body(self, messages: Sequence[BaseMessage]) -> dict[str, Any] | None:
         """Return the request as a chat completion's JSON; None where the model's own code must make it."""
         direct = self.form.direct

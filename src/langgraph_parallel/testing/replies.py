@@ -95,6 +95,8 @@ class Request:
     """None while the request is in flight, and if its client went away."""
     begun: float | None = None
     """When the first token was sent; None if the answer is whole."""
+    custom_id: str | None = None
+    """Of the line in a batch that it is; None for a request by itself."""
 
     @property
     def prompt(self) -> str:

@@ -21,6 +21,7 @@ from typing import Any, Self
 
 from aiohttp import web
 
+from langgraph_parallel.testing.batches import BatchApi
 from langgraph_parallel.testing.replies import Reply, Request
 from langgraph_parallel.testing.wire import completion
 
@@ -54,6 +55,8 @@ class ModelServer:
         self.port = 0
         self.models: Any = None
         """Body of `GET /models`, as JSON; None answers 404."""
+        self.batches = BatchApi(self._reply_to, self.requests, self._changed)
+        """Its files and batches."""
 
     @property
     def url(self) -> str:
@@ -112,9 +115,10 @@ class ModelServer:
 
     def _serve(self) -> None:
         asyncio.set_event_loop(self._loop)
-        app = web.Application(client_max_size=2**26)
+        app = web.Application(client_max_size=2**28)
         app.router.add_post("/v1/chat/completions", self._answer)
         app.router.add_get("/v1/models", self._list)
+        self.batches.add_routes(app.router)
         runner = web.AppRunner(app, handler_cancellation=True, shutdown_timeout=0.1)
         self._loop.run_until_complete(runner.setup())
         site = web.TCPSite(runner, "127.0.0.1", 0, backlog=2048)
@@ -122,6 +126,7 @@ class ModelServer:
         self.port = runner.addresses[0][1]
         self._ready.set()
         self._loop.run_forever()
+        self._loop.run_until_complete(self.batches.close())
         self._loop.run_until_complete(runner.cleanup())
         self._loop.close()
 

@@ -37,6 +37,7 @@ from langgraph_parallel.nodes.work.ask import Ask
 from langgraph_parallel.nodes.work.workers import Worker, invoke, is_of_package, takes_records
 from langgraph_parallel.records import Branch
 from langgraph_parallel.runtime.askers import sign
+from langgraph_parallel.runtime.batch.claims import keep_claims
 from langgraph_parallel.runtime.bound import Bound, BranchEnded
 from langgraph_parallel.runtime.emitting import tell
 from langgraph_parallel.runtime.governor import governed_config
@@ -211,6 +212,7 @@ async def _work(
         except ParentCommand as command:
             raise handoff_error(command.args[0]) from None
         except GraphInterrupt as asked:
+            keep_claims(run)
             sign(asked, task["name"], task["order"], tools_of(worker))
             run.fan_out.held(task["id"])
             bound.hold()

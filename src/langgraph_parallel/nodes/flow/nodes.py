@@ -178,7 +178,7 @@ def gather_node(flow: Flow) -> Callable[..., Any]:
 def _without_unsent(state: Any, run: Run) -> dict[str, Branch]:
     """Return the branches without what a redrive has still to work on again, in a later superstep."""
     branches: dict[str, Branch] = state["branches"]
-    unsent = [] if state["answers"] else state["wave"][run.limits.max_sections :]
+    unsent = [] if state["answers"] else state["wave"][run.limits.sections_at_once :]
     again = {id for id in unsent if id in branches and not branches[id].whole}
     return {id: branch for id, branch in branches.items() if id not in again} if again else branches
 

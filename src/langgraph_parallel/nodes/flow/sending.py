@@ -25,7 +25,7 @@ def section_tasks(flow: Flow) -> Callable[[Any, RunnableConfig], list[SentTask]]
 
     def tasks(state: Any, config: RunnableConfig) -> list[SentTask]:
         places = {section.id: place for place, section in enumerate(state["sections"])}
-        wave: list[str] = state["wave"][: current_run().limits.max_sections]
+        wave: list[str] = state["wave"][: current_run().limits.sections_at_once]
         together = set(wave)
         sent: list[SentTask] = []
         for id in wave:

@@ -247,7 +247,11 @@ class Count:
             return []
         asked = [ballots.ballots[v] for v in self.poll.in_asking_order() if v in ballots.ballots]
         return run_trials(
-            asked, settings.rule, settings.shadow, settings.wave, ties_matter=self.poll.ties_matter
+            asked,
+            settings.rule,
+            settings.shadow,
+            settings.wave or "lossless",
+            ties_matter=self.poll.ties_matter,
         )
 
     def _fallback_hears_all(self) -> bool:

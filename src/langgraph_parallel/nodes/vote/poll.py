@@ -19,6 +19,7 @@ from langgraph_parallel.reducers.votes.stops import Stop, all_votes, as_stop, de
 from langgraph_parallel.reducers.votes.waves import Wave, as_wave
 from langgraph_parallel.runtime.context import VotingContext
 from langgraph_parallel.runtime.messages import FromMessages
+from langgraph_parallel.runtime.run import current_run
 
 Undecided = Literal["return", "escalate"] | Rule | Judge | Worker
 """Handling of undecided votes: return them, ask a person, or let a rule, a judge or a worker decide."""
@@ -34,7 +35,8 @@ class VoteSettings:
     """From a question to the label of its voters in traces: `vote[label#2]`."""
     parser: BallotParser = field(default_factory=BallotParser)
     stop: Stop = field(default_factory=all_votes)
-    wave: Wave = "lossless"
+    wave: Wave | None = None
+    """None: `lossless`, or `all` in the batch lane, where each wave may take a day."""
     race: bool = True
     """Whether voters of a wave that are not needed any more are cancelled."""
     on_undecided: Undecided = "return"
@@ -98,6 +100,10 @@ def require_question(given: Any) -> None:
         raise InputError("the input has no question; pass {'question': ...}")
 
 
+def _default_wave() -> Wave:
+    return "all" if current_run().limits.lane == "batch" else "lossless"
+
+
 @dataclass(frozen=True)
 class Poll:
     """One run of a vote."""
@@ -119,7 +125,12 @@ class Poll:
             return cls(settings, voters, all_votes(), "all")
         stop = as_stop(context.stop) if context.stop else settings.stop
         stop.check(settings.rule)
-        return cls(settings, voters, stop, as_wave(context.wave) if context.wave else settings.wave)
+        return cls(
+            settings,
+            voters,
+            stop,
+            as_wave(context.wave) if context.wave else settings.wave or _default_wave(),
+        )
 
     def in_asking_order(self) -> list[str]:
         """Return the voters in the order of asking: those whose ballots weigh most first.

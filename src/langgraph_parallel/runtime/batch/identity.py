@@ -1,0 +1,54 @@
+"""Identity of a request in a batch: what is asked of whom, and who asks.
+
+It is the same when a run is resumed on its thread, or the same command is started again; it differs between
+the branches of a run, and between accounts.
+"""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from langchain_core.runnables import RunnableConfig
+from langgraph.config import get_config
+
+from langgraph_parallel.runtime.batch.claims import claims_of
+from langgraph_parallel.runtime.batch.client import Connection
+from langgraph_parallel.runtime.run import Run
+
+_ACCOUNT = ("authorization", "api-key", "openai-organization", "openai-project")
+"""Headers that say whose calls these are."""
+
+
+def scope_of(connection: Connection, model: str) -> str:
+    """Return a digest of the endpoint, the account and the model."""
+    account = [str(connection.headers.get(name) or "") for name in _ACCOUNT]
+    return _digest([connection.base, model, *account])[:16]
+
+
+def key_of(scope: str, run: Run, config: RunnableConfig, body: bytes) -> str:
+    """Return a digest of a request and of who asks.
+
+    Args:
+        scope: of the request.
+        run: in which it is asked.
+        config: of the call; where it does not say, the branch is that of the code that asks.
+        body: JSON.
+    """
+    path = (config.get("metadata") or {}).get("branch_path")
+    if path is None:
+        path = (_around().get("metadata") or {}).get("branch_path")
+    return _digest([scope, *claims_of(run).asker, *(path or ())], body)
+
+
+def _around() -> Mapping[str, Any]:
+    try:
+        return get_config()
+    except RuntimeError:  # outside of any graph
+        return {}
+
+
+def _digest(parts: list[str], body: bytes = b"") -> str:
+    hashed = hashlib.sha256(json.dumps(parts).encode())
+    hashed.update(body)
+    return hashed.hexdigest()[:32]
