@@ -107,8 +107,7 @@ def catalogue() -> dict[str, Case]:
         "map_reduce": Case(_map_reduce, {"items": list(files.values())}),
         "briefing": Case(
             lambda model, limits: create_briefing(model=model, limits=limits),
-            {"documents": files},
-            target=0.5,
+            {"documents": files},  # each is read by one call: its siblings have nothing in common
         ),
         "best_of": Case(
             lambda model, limits: create_best_of(model=model, drafters=4, limits=limits),

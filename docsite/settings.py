@@ -11,6 +11,7 @@ VARIABLES = {
     "LANGGRAPH_PARALLEL_MODEL": "Model of graphs that name none: `provider:model`.",
     "LANGGRAPH_PARALLEL_COMPLETION": "Completion policy where none is given, such as `min_success(0.8)`.",
     "LANGGRAPH_PARALLEL_CACHE": "A cache of answers for all graphs: true for the default place, or a file.",
+    "LANGGRAPH_PARALLEL_BATCHES": "Folder of the ledger of batches; default: in the state directory.",
     "LANGGRAPH_PARALLEL_REDIS_URL": "Redis through which processes share limits (the extra `redis`).",
     "LANGGRAPH_PARALLEL_TRACE": "What a trace holds: `full`, `branches` or `graph`.",
     "LANGGRAPH_PARALLEL_TRACE_CONTENTS": "`false` keeps prompts, documents and answers out of traces.",

@@ -164,6 +164,8 @@ class Desk:
     def _check(self, body: dict[str, Any], draw: random.Random, now: float, lane: str) -> None:
         profile = self.profile
         failing = profile.batch_failing if lane == "batch" else profile.failing
+        if profile.down and str(body.get("model")).startswith(profile.down):
+            failing = 1.0
         if profile.refuses and any(profile.refuses in text_of(message) for message in body["messages"]):
             raise Refused(400, "this prompt is refused", "invalid_prompt")
         if (body.get("n") or 1) > 1 and profile.samples == "refused":

@@ -40,6 +40,8 @@ class Profile:
     """Share of answers that take ten times as long."""
     failing: float = 0.0
     """Share of requests that are answered 500; they are not billed."""
+    down: str = ""
+    """Beginning of the names of models that are never answered but with 500; empty for none."""
     throttling: float = 0.0
     """Share of requests that are answered 429; they are not billed."""
     rate: int | None = None

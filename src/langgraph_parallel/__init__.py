@@ -54,9 +54,9 @@ if TYPE_CHECKING:
     from langgraph_parallel.records import Section
     from langgraph_parallel.runtime.answer_cache import AnswerCache
     from langgraph_parallel.runtime.context import Context, ReviewContext, VotingContext
+    from langgraph_parallel.runtime.draining import drain
     from langgraph_parallel.runtime.governed import governed
     from langgraph_parallel.runtime.limits import Limits
-    from langgraph_parallel.runtime.run import drain
     from langgraph_parallel.tools.details import details_tool
     from langgraph_parallel.tools.graph_tool import as_tool
     from langgraph_parallel.tools.parallel import parallel_tool
@@ -97,7 +97,7 @@ _MODULES = {
     "create_sectioning": "graphs.sectioning",
     "create_voting": "graphs.voting",
     "details_tool": "tools.details",
-    "drain": "runtime.run",
+    "drain": "runtime.draining",
     "estimate": "control",
     "events": "watching",
     "governed": "runtime.governed",

@@ -13,18 +13,19 @@ from langgraph_parallel.nodes.fan_out.around import go_back, has_failed, holds_g
 from langgraph_parallel.records import Estimate
 from langgraph_parallel.runtime.graph import ParallelGraph
 from langgraph_parallel.runtime.named_graph import NamedGraph, with_own_keys
+from langgraph_parallel.runtime.planned_calls import planning_calls, with_expected
 from langgraph_parallel.runtime.run import pretend_run
 from langgraph_parallel.runtime.shown import read_all
 from langgraph_parallel.runtime.stamp import check_stamp
 
 
 async def aestimate(graph: object, input: Any, *, context: Any = None) -> Estimate:
-    """Return the upper bounds of a run, without asking any model.
+    """Return the upper bounds of a run, and what it is expected to cost, without asking any model.
 
     The input is planned as in a run, unless a model plans: then the plan counts as many sections as it may
     have. `calls` are those of a run in which every request is answered. Requests, tokens and dollars are
     upper bounds: every answer as long as `Limits.answer_tokens`, every structured answer repaired once.
-    Tokens of prompts are rounded up generously.
+    Tokens of prompts are rounded up generously. For what is expected, see `records.Estimate`.
 
     Args:
         graph: from one of the factories.
@@ -38,7 +39,9 @@ async def aestimate(graph: object, input: Any, *, context: Any = None) -> Estima
     if isinstance(parallel, NamedGraph) and isinstance(input, Mapping):
         input = parallel.names.entering(input)
     run = parallel.run(None, context)
-    return await parallel.governing.estimate(input, run, parallel.as_context(context))
+    with planning_calls() as calls:
+        bounds = await parallel.governing.estimate(input, run, parallel.as_context(context))
+    return with_expected(bounds, calls)
 
 
 def estimate(graph: object, input: Any, *, context: Any = None) -> Estimate:

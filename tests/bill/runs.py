@@ -64,6 +64,7 @@ def random_profile(draw: random.Random) -> Profile:
         failing=failing,
         batch_failing=failing,
         batch_seconds=0.02,
+        batch_lost=draw.choice([0.0, 0.1]),
         throttling=draw.choice([0.0, 0.0, 0.1]),
         samples=draw.choice(["yes", "yes", "refused", "fewer", "copies"]),
         takes_cache_key=draw.random() < 0.8,
@@ -93,7 +94,8 @@ class Making:
 
     draw: random.Random
     model: str
-    limits: Limits
+    options: dict[str, Any]
+    """Options of every graph, such as limits."""
     http: Any
     """The HTTP client of chat models that workers ask by themselves."""
 
@@ -110,7 +112,7 @@ class Making:
     @property
     def common(self) -> dict[str, Any]:
         """Options of every graph that asks a model."""
-        return {"model": self.model, "limits": self.limits}
+        return {"model": self.model, **self.options}
 
     @property
     def chat(self) -> ChatOpenAI:
@@ -153,7 +155,7 @@ def _sectioning(making: Making) -> tuple[Any, dict[str, Any]]:
     prompt = "What does {content} say of {title}?"
     workers: list[Any] = [Ask(prompt, model=making.model, shared=["content"])]
     workers += [_asking(governed(making.chat)), _asking(making.chat)]
-    graph = create_sectioning(planner=plan, worker=making.draw.choice(workers), limits=making.limits)
+    graph = create_sectioning(planner=plan, worker=making.draw.choice(workers), **making.options)
     return graph, {"content": making.text}
 
 
@@ -203,6 +205,8 @@ def _moderation(making: Making) -> tuple[Any, dict[str, Any]]:
 GRAPHS = [
     _voting,
     _voting,
+    _voting,
+    _voting,
     _review,
     _labeling,
     _sectioning,
@@ -216,17 +220,24 @@ GRAPHS = [
 ]
 
 
-def random_run(seed: int, http: Any, **options: Any) -> Spec:
+def random_run(seed: int, http: Any, *, cache: Any = None, **limits: Any) -> Spec:
     """Draw a run.
 
     Args:
         seed: of all that is random.
         http: client of chat models.
-        options: limits beside those that are drawn.
+        cache: of answers; None for none.
+        limits: beside those that are drawn.
     """
     draw = random.Random(seed)
     lane = draw.choice(["live", "live", "live", "batch"])
     profile = random_profile(draw)
-    limits = random_limits(draw, profile, lane, **options)
-    graph, given = draw.choice(GRAPHS)(Making(draw, f"openai:priced-{seed}", limits, http))
+    options: dict[str, Any] = {"limits": random_limits(draw, profile, lane, **limits)}
+    model = f"openai:priced-{seed}"
+    if draw.random() < 0.15:
+        profile, model = replace(profile, down="down"), f"openai:down-{seed}"
+        options["fallbacks"] = [f"openai:priced-{seed}"]
+    if cache is not None:
+        options["cache"] = cache
+    graph, given = draw.choice(GRAPHS)(Making(draw, model, options, http))
     return Spec(graph, given, profile)

@@ -3,6 +3,7 @@
 import json
 import os
 from collections.abc import Sequence
+from pathlib import Path
 
 import pytest
 
@@ -152,3 +153,47 @@ def test_short_forms_are_the_long_ones(capsys: pytest.CaptureFixture[str]) -> No
     assert capsys.readouterr() == ("", "")
     with open("out.json", encoding="utf-8") as file:
         assert json.load(file)["status"]
+
+
+def test_an_estimate_is_text_or_json(
+    model: str, server: ModelServer, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The expected and the greatest cost, without any call."""
+    command = ["run", "voting", "question=Is it?", "--model", "openai:gpt-5-mini", "--estimate"]
+    assert run(command) == 0
+    out = capsys.readouterr().out
+    assert "requests if all are repeated" in out
+    assert "Expected: 2 calls, about $" in out
+    assert run([*command, "--format", "json"]) == 0
+    fields = json.loads(capsys.readouterr().out)
+    assert fields["calls"] == 3
+    assert fields["expected_calls"] == 2
+    assert 0 < fields["expected_usd"] < fields["usd"]
+    assert fields["best_lever"] in fields["savings"]
+    assert not server.requests
+
+
+def test_answers_are_kept_by_options(
+    model: str, server: ModelServer, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """`--cache` in the default place, `--cache-file` in a file, and `--no-cache` nowhere."""
+    folder = Path("caches").absolute()
+    monkeypatch.setenv("XDG_CACHE_HOME", str(folder))
+    server.always(Reply(json={"choice": "yes", "reason": "r"}))
+    command = ["vote", "Is it?", "--choices", "yes,no", "--model", model]
+    for options in (["--cache"], ["--cache-file", "own.sqlite"]):
+        before = len(server.requests)
+        assert run([*command, *options]) == 0
+        asked = len(server.requests)
+        assert asked > before
+        assert run([*command, *options]) == 0
+        assert len(server.requests) == asked
+        assert "came from the cache of answers" in capsys.readouterr().err
+    assert (folder / "langgraph-parallel" / "answers.sqlite").exists()
+    assert Path("own.sqlite").exists()
+    monkeypatch.setenv("LANGGRAPH_PARALLEL_CACHE", "own.sqlite")
+    assert run([*command, "--no-cache"]) == 0
+    assert len(server.requests) > asked
+    assert os.environ["LANGGRAPH_PARALLEL_CACHE"] == "own.sqlite"
+    assert run([*command, "--no-cache", "--cache-file", "own.sqlite"]) == 2
+    assert "exclude each other" in capsys.readouterr().err

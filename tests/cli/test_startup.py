@@ -127,6 +127,7 @@ def test_defaults_in_the_help_are_those_of_the_limits(capsys: pytest.CaptureFixt
         "--concurrency": limits.concurrency,
         "--grace": limits.grace,
         "--hedge": limits.hedge,
+        "--samples": limits.samples,
         "--max-tokens": limits.section_tokens,
     }.items():
         shown = value if isinstance(value, str) else f"{value:g}"

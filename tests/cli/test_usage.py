@@ -48,6 +48,7 @@ PYTHON = re.compile(r"\w=|\w\(.*\w=|pass \{|True|False|None|--(call-timeout|sect
         (["review", "--tpm", "inf", "a.py"], "--tpm is inf; expected a finite number"),
         (["review", "--max-tokens", "100", "a.py"], "--max-tokens"),
         (["review", "--hedge", "0", "a.py"], "--hedge is 0; expected off, p95, or a number of seconds > 0"),
+        (["review", "--samples", "9", "a.py"], "--samples is 9; expected 'auto', 'on' or 'off'"),
         (["review", "--completion", "most", "a.py"], "--completion: 'most' is not a completion policy"),
         (["review", "--resume", "x", "a.py"], "--resume uses the code of that run; give no paths"),
         (["review", "--resume", "x", "--estimate"], "--resume and --estimate exclude each other"),

@@ -116,3 +116,34 @@ def test_invalid_arguments_are_rejected(arguments: dict[str, Any], message: str)
     """The error is raised when the graph is built."""
     with pytest.raises(errors.UsageError, match=message):
         create_debate(**arguments)
+
+
+async def test_a_prompt_of_ones_own_may_show_the_others_apart(model: str, server: ModelServer) -> None:
+    """The answers of the others, without the debater's own, are in an order of each debater's."""
+    for number, answer in ((1, "yes"), (2, "no"), (3, "no")):
+        reply = {"rationale": f"argument {number}", "choice": answer, "confidence": 0.5}
+        server.on(f"You are participant {number} ", Reply(json=reply))
+    revise = "Mine was {own}.\n\nThe others said {others}.\n\nAgain: {question}"
+    graph = create_debate(model=model, choices=["yes", "no"], max_rounds=2, prompts={"revise": revise})
+    await graph.ainvoke(QUESTION)
+    revised = [request.prompt for request in server.asked("Mine was ")]
+    assert len(revised) == 3
+    for number in (1, 2, 3):
+        (prompt,) = [prompt for prompt in revised if f"You are participant {number} " in prompt]
+        assert f"argument {number}" in data_in(prompt, "own")
+        assert f"argument {number}" not in data_in(prompt, "others")
+        assert data_in(prompt, "others").count("argument ") == 2
+        assert 'Again: the data named "question" above' in prompt
+
+
+async def test_a_debater_without_an_answer_is_told_so(model: str, server: ModelServer) -> None:
+    """It sees the answers of those who have one."""
+    server.on("You are participant 1 ", Reply(status=418), times=1)
+    for number, answer in ((2, "yes"), (3, "no")):
+        reply = {"rationale": f"argument {number}", "choice": answer, "confidence": 0.5}
+        server.on(f"You are participant {number} ", Reply(json=reply))
+    graph = create_debate(model=model, choices=["yes", "no"], max_rounds=2, rule=majority(quorum=2))
+    await graph.ainvoke(QUESTION)
+    (prompt,) = [r.prompt for r in server.asked("You have not answered yet.")]
+    assert "You are participant 1 " in prompt
+    assert data_in(prompt, "answers").count("argument ") == 2

@@ -135,6 +135,16 @@ async def test_workers_of_the_caller_as_voters(model: str, server: ModelServer) 
     assert out["verdict"].warnings[0].startswith("voter ann was to be a and was answered by b, as voter ben")
 
 
+async def test_workers_prefer_models_that_no_other_worker_asks(model: str, server: ModelServer) -> None:
+    """Voters that are models know each other's models, as those of a roster do."""
+    server.on(of("a"), DOWN)
+    voters = {name: Ask("{question}", model=f"openai:{name}") for name in "ab"}
+    graph = create_voting(voters=voters, stop="all_votes", fallbacks=["openai:b", "openai:d"], limits=ONCE)
+    out = await graph.ainvoke({"question": "x"})
+    assert [one.model for one in out["ballots"]] == ["d", ""]
+    assert voters["a"].spare.others == frozenset()
+
+
 async def test_a_weight_does_not_go_to_another_model(model: str, server: ModelServer) -> None:
     """The ballot of a fallback has the least weight, whatever its voter's is."""
     server.always(Reply(json={**YES, "choice": "no"}))

@@ -4,6 +4,7 @@ import asyncio
 import importlib.util
 import sqlite3
 from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
 from typing import Any, TypedDict
@@ -15,6 +16,7 @@ from langchain_openai import ChatOpenAI
 from langgraph.cache.memory import InMemoryCache
 from langgraph.checkpoint.memory import InMemorySaver
 from langgraph.graph import START, StateGraph
+from langgraph.types import Command, interrupt
 from pydantic import BaseModel, SecretStr
 
 from langgraph_parallel import (
@@ -28,11 +30,13 @@ from langgraph_parallel import (
     create_review,
     create_sectioning,
     create_voting,
+    drain,
     events,
     governed,
     limiting,
 )
 from langgraph_parallel.testing import FakeModel
+from tests.support.clock import until
 from tests.support.fans import numbered
 from tests.support.server import Gate, ModelServer, Reply
 
@@ -728,3 +732,72 @@ async def test_reductions_are_kept_in_their_places(
     before = len(server.requests)
     await graph.ainvoke({"items": ["a", "b", "c", "another"]})
     assert 1 <= len(server.requests) - before <= 3
+
+
+async def test_what_was_answered_before_a_person_is_asked_is_kept(
+    server: ModelServer, own: ChatOpenAI, cache: AnswerCache
+) -> None:
+    """A function that asks a person begins anew when the run is resumed, and finds the same answer."""
+    for number in range(4):
+        server.on(partial(is_request, server, number), Reply(f"answer {number}"))
+    ask = Ask("{title}", model=own)
+
+    async def work(section: Section) -> list[Any]:
+        return [await ask.ainvoke(section), interrupt("Is that right?")]
+
+    graph = sections(1, worker=work, cache=cache, checkpointer=InMemorySaver())
+    config: Any = {"configurable": {"thread_id": "1"}}
+    out = await graph.ainvoke(GIVEN, config)
+    assert "__interrupt__" in out
+    out = await graph.ainvoke(Command(resume="yes"), config)
+    assert out["branches"]["0"].value == ["answer 0", "yes"]
+    assert len(server.requests) == 1
+
+
+def test_runs_in_threads_share_a_cache(server: ModelServer, own: ChatOpenAI, cache: AnswerCache) -> None:
+    """Sync runs at the same time, each in an event loop of its own; a later one asks nothing."""
+    server.always(YES)
+    plain_model = ChatOpenAI(model="own", base_url=server.url, api_key=SecretStr("sk-test"), max_retries=0)
+    vote = create_voting(model=plain_model, choices=["yes", "no"], stop="all_votes", cache=cache)
+    with ThreadPoolExecutor(4) as threads:
+        outs = list(threads.map(lambda _: vote.invoke(QUESTION), range(4)))
+    before = len(server.requests)
+    outs.append(vote.invoke(QUESTION))
+    assert len(server.requests) == before
+    assert {out["verdict"].choice for out in outs} == {"yes"}
+    assert {tuple(out["run_report"].remarks) for out in outs} == {()}
+
+
+async def test_a_second_run_on_a_thread_finds_its_answers(
+    server: ModelServer, own: ChatOpenAI, cache: AnswerCache
+) -> None:
+    """It is another run, of the same questions."""
+    server.always(YES)
+    vote = create_voting(
+        model=own, choices=["yes", "no"], stop="all_votes", cache=cache, checkpointer=InMemorySaver()
+    )
+    config: Any = {"configurable": {"thread_id": "1"}}
+    first, second, asked = await twice(vote, QUESTION, server, config=config)
+    assert asked == 0
+    assert first["verdict"] == second["verdict"]
+
+
+async def test_a_drained_run_keeps_what_had_ended(
+    server: ModelServer, own: ChatOpenAI, cache: AnswerCache
+) -> None:
+    """The branches that were cut off are asked again, and no others."""
+    gate = Gate()
+    server.always(Reply("done"))
+    server.on("number: 2", Reply("late", gate=gate))
+    graph = sections(
+        3, worker=Ask("number: {title}", model=own, instructing=["title"]), cache=cache, limits={"grace": 0}
+    )
+    running = asyncio.ensure_future(graph.ainvoke(GIVEN))
+    await asyncio.to_thread(server.wait, lambda s: len(s.requests) == 3)
+    await until(lambda: cache.count().answers == 2)
+    drain()
+    assert (await running)["missing"] == ["2"]
+    gate.open()
+    out = await graph.ainvoke(GIVEN)
+    assert out["missing"] == []
+    assert len(server.requests) == 4

@@ -379,7 +379,7 @@ def test_input_and_output_are_narrow() -> None:
     }
     context = graph.get_context_jsonschema()
     assert context is not None
-    settings = {"model", "voters", "aspects", "limits", "completion", "trace", "trace_contents"}
+    settings = {"model", "fallbacks", "voters", "aspects", "limits", "completion", "trace", "trace_contents"}
     assert set(context["properties"]) == settings
 
 

@@ -201,6 +201,7 @@ def test_the_schemas_are_narrow_and_titled(client: SyncLangGraphClient) -> None:
         "model",
         "voters",
         "aspects",
+        "fallbacks",
         "limits",
         "completion",
         "trace",

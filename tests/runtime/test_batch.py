@@ -1,11 +1,14 @@
 """The batch lane: gathering, answers, errors of lines and of batches, deadlines, budgets, other clients."""
 
 import asyncio
+import json
 import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
+from langchain_core.callbacks import AsyncCallbackHandler
 from langchain_openai import ChatOpenAI
 
 from langgraph_parallel import (
@@ -56,7 +59,7 @@ async def ask(graph: Any, question: str = "Is it?", **options: Any) -> Any:
 
 async def polled(server: ModelServer) -> None:
     """Wait until a batch has been looked at."""
-    await asyncio.to_thread(server.wait, lambda s: s.batches.seen["get"])
+    await asyncio.to_thread(server.wait, lambda s: s.batches.seen["get"] > 0)
 
 
 async def parts(worker: Any, *names: str) -> Any:
@@ -418,3 +421,66 @@ async def test_a_thread_that_ends_leaves_nothing_of_earlier_processes(
     assert not ledger.all()
     await ask(vote(model), config={"configurable": {"thread_id": "2"}})
     assert len(server.batches.created) == 2
+
+
+async def test_callbacks_hear_of_calls_in_a_batch(server: ModelServer, model: str) -> None:
+    """Tracers and handlers are told of the beginning and of the answer, as of live calls."""
+    heard: list[str] = []
+
+    class Listener(AsyncCallbackHandler):
+        async def on_chat_model_start(self, *args: Any, **kwargs: Any) -> None:
+            heard.append("start")
+
+        async def on_llm_end(self, response: Any, **kwargs: Any) -> None:
+            heard.append(response.generations[0][0].text)
+
+        async def on_llm_error(self, error: BaseException, **kwargs: Any) -> None:
+            heard.append("error")
+
+    server.always(Reply(text="fine"))
+    server.on("bad", Reply(status=400), times=1)
+    sections = [Section(id=name, title=name, content=name) for name in ("bad", "good")]
+    graph = create_sectioning(
+        planner=lambda _: sections, worker=Ask("{content}", model=model), limits=Limits(lane="batch")
+    )
+    await graph.ainvoke({"content": "all"}, {"callbacks": [Listener()]})
+    assert sorted(heard) == ["error", "fine", "start", "start"]
+
+
+async def test_answers_that_a_vote_does_not_need_are_counted(server: ModelServer, model: str) -> None:
+    """A vote that is decided by the first lines of its batch has paid for all of them, and says so."""
+    server.always(YES)
+    out = await ask(vote(model, 5, stop="decided"))
+    assert len(server.batches.billed) == 5
+    assert out["run_report"].usage.input_tokens == 5 * 1000
+
+
+async def test_a_batch_that_the_endpoint_has_forgotten_is_made_again(server: ModelServer, model: str) -> None:
+    """After three answers of 404 in a row, its requests go into another batch."""
+    server.always(YES)
+    server.batches.refuse("get", 404, times=3)
+    out = await ask(vote(model))
+    assert out["verdict"].support.k == 3
+    assert len(server.batches.created) == 2
+
+
+async def test_fields_of_a_schema_keep_their_order(server: ModelServer, model: str) -> None:
+    """A line has the body of a live call, byte for byte, since models answer fields in their order."""
+    server.always(YES)
+    await ask(vote(model, 1))
+    await ask(vote(model, 1, limits=Limits()))
+    in_batch, live = server.requests
+    assert json.dumps(in_batch.body) == json.dumps(live.body)
+
+
+async def test_sync_functions_share_a_file_whatever_the_number_of_threads(
+    server: ModelServer, own: ChatOpenAI, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """More of them than the loop has threads wait for the same batch."""
+    server.always(Reply(text="ok"))
+    monkeypatch.setattr(bounds, "quiet", 0.3)
+    chat = governed(own)
+    asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(max_workers=2))
+    branches = await parts(lambda section: chat.invoke(section.content).content, *map(str, range(20)))
+    assert {branch.status for branch in branches.values()} == {"ok"}
+    assert [len(batch.lines) for batch in server.batches.created] == [20]

@@ -103,9 +103,9 @@ def test_a_server_s_name_for_cached_tokens_is_known(said: dict[str, Any], expect
         ({"prompt_tokens_details": {"cached_tokens": 10**30}}, (2000, 0, 0)),
         ({"prompt_tokens_details": [1024]}, (2000, 0, 0)),
         ({"prompt_tokens_details": "none"}, (2000, 0, 0)),
-        ({"prompt_tokens_details": {"cached_tokens": 9000}}, (2000, 2000, 0)),
         ({"prompt_tokens_details": {"cached_tokens": 1500, "cache_write_tokens": 1500}}, (2000, 1500, 500)),
-        ({"prompt_tokens": "2000", "prompt_tokens_details": {"cached_tokens": 1024}}, (0, 0, 0)),
+        ({"prompt_tokens": "2000", "prompt_tokens_details": {"cached_tokens": 1024}}, (2000, 1024, 0)),
+        ({"prompt_tokens": "2000", "total_tokens": "2050"}, (0, 0, 0)),
     ],
 )
 def test_what_is_no_count_is_none_and_no_part_is_larger_than_the_whole(
@@ -124,7 +124,18 @@ def test_a_sum_that_has_more_than_both_says_what_is_beside_them() -> None:
     assert (usage.input_tokens, usage.output_tokens, usage.reasoning_tokens) == (2000, 90, 40)
     both = counted(**beside, **thinking, total_tokens=2090)
     assert (both.input_tokens, both.output_tokens) == (2000, 90)
-    assert counted(total_tokens=99_999).input_tokens == 2000  # that is no part that it names
+    unnamed = counted(total_tokens=2350)
+    assert (unnamed.input_tokens, unnamed.output_tokens, unnamed.reasoning_tokens) == (2000, 350, 300)
+    unnamed = counted(total_tokens=2350, prompt_tokens_details={"cached_tokens": 1024})
+    assert (*cached(unnamed), unnamed.output_tokens) == (2000, 1024, 0, 350)
+    assert counted(total_tokens=9_999_999) == counted()  # nobody thinks for so long
+
+
+def test_cached_tokens_that_are_more_than_the_prompt_are_beside_it() -> None:
+    """Some gateways translate Anthropic's count, in which they are, and add it up without them."""
+    said = {"prompt_tokens": 1678, "completion_tokens": 370, "total_tokens": 2048}
+    usage = counted(**said, prompt_tokens_details={"cached_tokens": 105_530})
+    assert (*cached(usage), usage.output_tokens) == (1678 + 105_530, 105_530, 0, 370)
 
 
 def test_langchain_s_tiers_and_times_are_parts_of_the_same() -> None:
@@ -137,6 +148,14 @@ def test_langchain_s_tiers_and_times_are_parts_of_the_same() -> None:
     assert (*cached(usage), usage.cache_hour_tokens) == (2000, 0, 500, 200)
     times["cache_creation"] = 500  # as their sum
     assert as_usage({**metadata, "input_token_details": times}) == usage
+
+
+def test_a_server_that_names_no_cached_tokens_differs_from_one_that_names_none() -> None:
+    """Zero says that it has a cache."""
+    said = completion_metadata(SUM | {"prompt_tokens_details": {"cached_tokens": 0}})
+    assert said is not None
+    assert said["input_token_details"] == {"cache_read": 0}
+    assert "input_token_details" not in (completion_metadata(SUM) or {})
 
 
 anything = st.one_of(
@@ -194,15 +213,25 @@ def test_parts_of_a_stream_are_added_before_they_are_read() -> None:
     assert as_usage(total) == Usage(input_tokens=12, output_tokens=5, cache_read_tokens=4)
 
 
-def test_what_langchain_leaves_out_is_read_from_the_server_s_words() -> None:
-    """`ChatOpenAI` does not know DeepSeek's name, but passes it on."""
-    said = SUM | {"prompt_cache_hit_tokens": 1984}
+def read_beside(said: Any, **details: int) -> Usage:
+    """Return what is read of a message whose details LangChain knows, and whose server said more."""
+    metadata: Any = {"input_tokens": 2000, "output_tokens": 50, "total_tokens": 2050}
     message = AIMessage(
         "x",
-        usage_metadata={"input_tokens": 2000, "output_tokens": 50, "total_tokens": 2050},
+        usage_metadata=metadata | {"input_token_details": details},
         response_metadata={"token_usage": said},
     )
-    assert cached(read_usage(message)) == (2000, 1984, 0)
+    return read_usage(message)
+
+
+def test_what_langchain_leaves_out_is_read_from_the_server_s_words() -> None:
+    """`ChatOpenAI` knows neither DeepSeek's name nor all of LiteLLM's, but passes them on."""
+    assert cached(read_beside(SUM | {"prompt_cache_hit_tokens": 1984})) == (2000, 1984, 0)
+    lite = {"prompt_tokens_details": {"cached_tokens": 1024}, "cache_creation_input_tokens": 900}
+    assert cached(read_beside(SUM | lite, cache_read=1024)) == (2000, 1024, 900)
+    assert read_beside(SUM | {"total_tokens": 2350}).output_tokens == 350
+    assert read_beside(SUM) == Usage(input_tokens=2000, output_tokens=50)
+    assert cached(read_beside(SUM, cache_read=1024)) == cached(read_beside("?", cache_read=1024))
     assert read_usage(AIMessage("x")) == Usage()
 
 
@@ -258,6 +287,24 @@ PATHS: dict[str, Callable[[BaseChatModel], Any]] = {
 }
 
 
+LITELLM = SUM | {
+    "prompt_tokens_details": {"cached_tokens": 1024},
+    "cache_creation_input_tokens": 900,
+    "cache_read_input_tokens": 1024,
+}
+
+
+@pytest.mark.parametrize("path", [path for path in PATHS if path != "stream of others"])
+async def test_names_that_langchain_does_not_know_are_read_on_each_path(
+    path: str, server: ModelServer
+) -> None:
+    """What was written costs more than what was not; only of streams of others nobody passes it on."""
+    server.always(Reply(text="yes", usage=LITELLM))
+    model = ChatOpenAI(model="gpt-5-mini", base_url=server.url, api_key=SecretStr("k"), stream_usage=True)
+    call = await first_call(PATHS[path], model)
+    assert cached(call.usage) == (2000, 1024, 900)
+
+
 @pytest.mark.parametrize("path", PATHS)
 async def test_every_path_of_a_call_counts_the_same(path: str, server: ModelServer) -> None:
     """Whoever makes the call, and however its answer arrives."""
@@ -270,16 +317,17 @@ async def test_every_path_of_a_call_counts_the_same(path: str, server: ModelServ
     assert call.saved.caching == pytest.approx(1536 * (0.25 - 0.025) / 1e6)
 
 
-async def test_an_ask_that_streams_counts_the_same(server: ModelServer) -> None:
+@pytest.mark.parametrize(("said", "expected"), [(OPENAI, (2000, 1536, 300)), (LITELLM, (2000, 1024, 900))])
+async def test_an_ask_that_streams_counts_the_same(said: Any, expected: Any, server: ModelServer) -> None:
     """Streams of our own go through LangChain."""
-    server.always(Reply(text="yes", usage=OPENAI))
+    server.always(Reply(text="yes", usage=said))
     model = ChatOpenAI(model="gpt-5-mini", base_url=server.url, api_key=SecretStr("k"))
     token = stream_listener.set(lambda part: None)
     try:
         call = await first_call(PATHS["ask"], model)
     finally:
         stream_listener.reset(token)
-    assert call.usage == COUNTED
+    assert cached(call.usage) == expected
 
 
 def azure(server: ProviderServer) -> BaseChatModel:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
-from langchain_core.runnables import RunnableLambda
+from langchain_core.runnables import RunnableConfig, RunnableLambda
 from langchain_openai import ChatOpenAI
 from pydantic import BaseModel
 
@@ -124,13 +124,23 @@ async def test_what_no_attempt_can_change_is_found_out_once(
     assert (len(other.requests), asked(server)) == (1, {"b": 20})
 
 
+@pytest.mark.parametrize("status", [401, 402, 403, 404])
+async def test_a_gateway_may_refuse_one_model_alone(model: str, server: ModelServer, status: int) -> None:
+    """A fallback at the same address is asked, whatever was refused; without fallbacks nobody asks again."""
+    reply = Reply(status=status, body={"error": {"message": "model a: no", "code": None}})
+    server.on(of("a"), reply)
+    out = await fan(5, fallbacks=[B], limits=Limits(concurrency=1)).ainvoke(GIVEN)
+    assert out["run_report"].branches == {"ok": 5}
+    assert asked(server) == {"a": 1, "b": 5}
+
+
 async def test_hundreds_of_calls_do_not_each_find_out(model: str, server: ModelServer) -> None:
-    """Once five calls have failed for good, those in line and those between attempts go to the next."""
+    """Long before a call has made its last attempt, those in line and between attempts go to the next."""
     server.on(of("a"), DOWN)
-    limits = Limits(attempts=2, backoff=0.01, concurrency=8)
+    limits = Limits(concurrency=8, backoff=0.1)
     out = await fan(300, fallbacks=[B], limits=limits).ainvoke(GIVEN)
     assert out["run_report"].branches == {"ok": 300}
-    assert asked(server)["a"] <= 5 * 2 + 8 * 2
+    assert asked(server)["a"] <= 3 * 5 + 8
     assert asked(server)["b"] == 300
 
 
@@ -196,13 +206,16 @@ async def test_a_probe_that_fails_costs_one_request(model: str, server: ModelSer
     assert asked(server) == {"a": 6, "b": 25}
 
 
-async def test_slow_models_are_passed_over(model: str, server: ModelServer) -> None:
+async def test_slow_models_are_passed_over(model: str, server: ModelServer, clock: Clock) -> None:
     """After all timeouts of a call the next one is asked, and after five such calls at once."""
     server.on(of("a"), Reply(hang=True))
-    limits = Limits(attempts=1, call_timeout=0.05, concurrency=5)
-    out = await fan(20, fallbacks=[B], limits=limits).ainvoke(GIVEN)
-    assert out["run_report"].branches == {"ok": 20}
-    assert asked(server)["a"] <= 10
+    ask = Ask("{text}", model=A, fallbacks=[B], limits=Limits(attempts=1, call_timeout=500))
+    slow = [asyncio.ensure_future(ask.ainvoke("x")) for _ in range(5)]
+    await asyncio.to_thread(server.wait, lambda one: one.hanging == 5)
+    clock.advance(600)
+    await asyncio.gather(*slow)
+    await asyncio.gather(*(ask.ainvoke("x") for _ in range(10)))
+    assert asked(server) == {"a": 5, "b": 15}
 
 
 @pytest.mark.parametrize(
@@ -342,7 +355,10 @@ async def test_a_prompt_that_is_too_long_is_put_to_the_next(model: str, server: 
 
 async def test_work_is_cut_if_it_is_too_long_for_all(model: str, server: ModelServer) -> None:
     """Where no model takes the whole, the parts go to the first again."""
-    too_long = lambda request: len(request.prompt) > 1500  # noqa: E731
+
+    def too_long(request: Request) -> bool:
+        return len(request.prompt) > 1500
+
     server.always(Reply(text="part"))
     server.on(too_long, TOO_LONG)
     server.on(lambda request: too_long(request) and of("b")(request), DOWN)
@@ -447,11 +463,12 @@ def test_what_is_no_list_of_models_is_refused() -> None:
     """A text, a wrong name and workers with fallbacks are errors before any call."""
     from langgraph_parallel import Roster
 
+    wrong: Any
     for wrong in ("openai:b", ["b"], [3]):
         with pytest.raises(UsageError):
-            Ask("{text}", model=A, fallbacks=wrong)  # type: ignore[arg-type]
+            Ask("{text}", model=A, fallbacks=wrong)
         with pytest.raises(UsageError):
-            create_voting(model=A, fallbacks=wrong)  # type: ignore[typeddict-item]
+            create_voting(model=A, fallbacks=wrong)
     with pytest.raises(UsageError, match="leave out"):
         Roster([lambda question: "x"], fallbacks=[B])
 
@@ -469,16 +486,28 @@ async def test_estimates_take_the_dearest(model: str) -> None:
     alone, chained = await bounds(dear), await bounds(cheap, dear)
     assert chained.usd == alone.usd > (await bounds(cheap)).usd
     assert (chained.calls, chained.most_calls) == (alone.calls, 2 * alone.most_calls)
+    assert chained.notes == [
+        "costs are those of the dearest of the models that may answer: gpt-5-nano, gpt-5"
+    ]
     assert (await bounds(cheap, "openai:nobody")).usd is None
+    inner = create_sectioning(
+        planner=numbered(1), worker=Ask("{content}", model=cheap), fallbacks=[dear], name="inner"
+    )
+    outer = create_sectioning(planner=numbered(1), worker=inner)
+    assert (await aestimate(outer, GIVEN)).most_calls == chained.most_calls
 
 
-async def test_hedges_stay_with_their_model(model: str, server: ModelServer) -> None:
+async def test_hedges_stay_with_their_model(model: str, server: ModelServer, clock: Clock) -> None:
     """A late request is repeated at the same model; the next is asked only when both have failed."""
     server.on(of("a"), Reply(hang=True))
-    limits = Limits(attempts=1, call_timeout=0.2, hedge=0.05, hedge_share=1.0)
-    out = await fan(1, fallbacks=[B], limits=limits).ainvoke(GIVEN)
-    assert asked(server) == {"a": 2, "b": 1}
-    assert out["run_report"].hedges == 1
+    limits = Limits(attempts=1, call_timeout=500, hedge=0.01, hedge_share=1.0)
+    running = asyncio.ensure_future(fan(1, fallbacks=[B], limits=limits).ainvoke(GIVEN))
+    await asyncio.to_thread(server.wait, lambda one: one.hanging == 2)
+    clock.advance(600)
+    out = await running
+    assert asked(server)["a"] == 2
+    assert set(asked(server)) == {"a", "b"}
+    assert out["run_report"].branches == {"ok": 1}
 
 
 async def test_listeners_hear_the_model_that_answers(model: str, server: ModelServer) -> None:
@@ -509,7 +538,7 @@ async def test_a_redrive_may_have_other_fallbacks(model: str, server: ModelServe
 
     server.on(of("a"), DOWN)
     server.on("Number 1", Reply(text="fine"))
-    saver, config = InMemorySaver(), {"configurable": {"thread_id": "1"}}
+    saver, config = InMemorySaver(), RunnableConfig(configurable={"thread_id": "1"})
     first = fan(3, limits=ONCE, checkpointer=saver)
     out = await first.ainvoke(GIVEN, config)
     assert out["run_report"].branches == {"failed": 2, "ok": 1}

@@ -1,6 +1,7 @@
 """Leaders: of calls whose prompts begin alike one goes first, and the others find its prefix in the cache."""
 
 import asyncio
+import random
 import threading
 from collections.abc import Callable, Hashable, Iterator
 from functools import partial
@@ -8,12 +9,16 @@ from itertools import count
 from typing import Any
 
 import pytest
+from langchain_core.caches import InMemoryCache
+from langchain_core.globals import set_llm_cache
+from langgraph.checkpoint.memory import InMemorySaver
 from pydantic import BaseModel
 
-from langgraph_parallel import Ask, Limits, create_sectioning, drain
+from langgraph_parallel import Ask, Limits, aredrive, create_sectioning, create_voting, drain, events
 from langgraph_parallel.errors import RefusedAnswer
 from langgraph_parallel.records import Section
-from langgraph_parallel.runtime.leading import MOST_FAILED, Leading
+from langgraph_parallel.records.events import Waiting
+from langgraph_parallel.runtime.leading import LONGEST_WAIT, MOST_FAILED, Leading
 from langgraph_parallel.runtime.limiter_registry import get_limiter, reset_limits
 from langgraph_parallel.runtime.recording import recording
 from tests.support.clock import Clock, until
@@ -364,8 +369,8 @@ async def test_a_price_of_the_cache_is_enough(model: str, server: PrefixServer) 
 
 
 async def test_where_followers_find_nothing_nobody_leads_any_more(model: str, server: PrefixServer) -> None:
-    """The report says so; whoever insists is led all the same."""
-    server._begin = lambda request: None  # type: ignore[method-assign]  # nothing is kept
+    """The report says so; whoever insists is led all the same. Once a call finds something, all are again."""
+    server.keeps = False
     limits = Limits(price_input=1, price_output=2, price_cache_read=0.1)
     await fan(10, model, limits).ainvoke(GIVEN)
     before = len(streamed(server))
@@ -375,6 +380,15 @@ async def test_where_followers_find_nothing_nobody_leads_any_more(model: str, se
     assert any("not found in the cache" in remark for remark in out["run_report"].remarks)
     await create_sectioning(planner=_other_plan, worker=asker(model), limits=ON).ainvoke(GIVEN)
     assert len(streamed(server)) > before
+    server.keeps = True
+    for _ in range(2):
+        await graph.ainvoke(GIVEN)
+    before = len(streamed(server))
+    ask = asker(model, limits)
+    await asyncio.gather(
+        *(ask.ainvoke({"content": DOCUMENT[9:], "title": f"Question {i}?"}) for i in range(3))
+    )
+    assert len(streamed(server)) == before + 1
 
 
 def _other_plan(content: str) -> list[Section]:
@@ -436,6 +450,20 @@ async def test_a_stream_that_breaks_off_is_asked_for_again(model: str, server: P
     questions = [{"content": DOCUMENT, "title": f"Question {i}?"} for i in range(3)]
     assert await asyncio.gather(*map(ask.ainvoke, questions)) == ["ok"] * 3
     assert len(server.requests) == 4
+
+
+async def test_streams_that_are_not_counted_are_given_up(model: str, server: PrefixServer) -> None:
+    """The tokens of the one that showed it are estimated, where the endpoint counts whole answers."""
+    server.uncounted = True
+    ask = asker(model)
+    with recording() as calls:
+        for document in (DOCUMENT[1:], DOCUMENT[2:], DOCUMENT[3:]):
+            for title in ("first", "second"):
+                await ask.ainvoke({"content": document, "title": title})
+    assert streamed(server) == [0, 2]
+    asked = [call.usage.input_tokens for call in calls.values()]
+    assert asked[0] == 0  # it was not known yet that whole answers are counted
+    assert all(tokens > 9000 for tokens in asked[1:])
 
 
 async def test_an_error_in_a_stream_is_one_of_the_endpoint(model: str, server: PrefixServer) -> None:
@@ -562,6 +590,42 @@ async def test_one_that_was_woken_to_lead_and_is_cancelled_passes_on() -> None:
     assert await asyncio.wait_for(next_one, 5) == ("x", True)
 
 
+async def test_nobody_waits_for_ever(clock: Clock) -> None:
+    """Not even for a leader in an event loop that nobody runs any more; who came later waits on."""
+    leading = Leading()
+    await leading.turn(lambda: "x", Caller(), lambda: None)
+    first = asyncio.ensure_future(leading.turn(lambda: "x", Caller(), lambda: None))
+    await asyncio.sleep(0)
+    clock.advance(LONGEST_WAIT - 1)
+    second = asyncio.ensure_future(leading.turn(lambda: "x", Caller(), lambda: None))
+    await asyncio.sleep(0)
+    clock.advance(1.5)
+    assert await first == ("x", False)
+    assert not second.done()
+    leading.used("x")
+    assert await second == ("x", False)
+
+
+async def test_a_waiter_whose_loop_is_closed_is_passed_over() -> None:
+    """It was not cancelled, and is never going to lead."""
+    leading, leader = Leading(), Caller()
+    await leading.turn(lambda: "x", leader, lambda: None)
+    waits: list[Any] = []
+
+    def wait_and_leave() -> None:
+        loop = asyncio.new_event_loop()
+        waits.append(loop.create_task(leading.turn(lambda: "x", Caller(), lambda: None)))
+        loop.run_until_complete(asyncio.sleep(0))
+        loop.close()
+
+    await asyncio.to_thread(wait_and_leave)
+    other = asyncio.ensure_future(leading.turn(lambda: "x", Caller(), lambda: None))
+    await asyncio.sleep(0)
+    leading.lost("x", leader, failed=False)
+    assert await asyncio.wait_for(other, 5) == ("x", True)
+    waits[0]._log_destroy_pending = False
+
+
 async def test_what_is_forgotten_is_bounded() -> None:
     """A process that asks about many documents does not remember all of them."""
     leading = Leading()
@@ -569,3 +633,127 @@ async def test_what_is_forgotten_is_bounded() -> None:
         await leading.turn(partial(int, number), caller := Caller(), lambda: None)
         leading.lost(number, caller, failed=False)
     assert len(leading._prefixes) <= 4096 + 1
+
+
+def panel(n: int, model: str, **options: Any) -> Any:
+    """Return a vote of readers of the same document."""
+    voters = [Ask(f"Reader {i}: is {{question}} right?", shared=["question"], model=model) for i in range(n)]
+    return create_voting(voters=voters, choices=["yes", "no"], limits=ON, **options)
+
+
+@pytest.mark.parametrize("wave", ["all", "lossless", 1, 2])
+async def test_votes_ask_the_same_voters_in_any_wave(wave: Any, model: str, server: PrefixServer) -> None:
+    """Whether all are asked at once or one after another: who waits for a leader holds up nobody."""
+    server.always(Reply(text="yes"))
+    out = await panel(5, model, wave=wave, stop="all_votes").ainvoke({"question": DOCUMENT})
+    assert (out["verdict"].choice, out["verdict"].asked) == ("yes", 5)
+    assert streamed(server) == [0]
+    assert sum(read > 0 for read in server.read.values()) == 4
+
+
+async def test_a_vote_that_is_over_ends_those_that_follow(model: str, server: PrefixServer) -> None:
+    """Its stop cuts off the leader, too, whose answer has begun: the prefix stays warm for others."""
+    server.always(Reply(text="yes"))
+    server.on("Reader 0", Reply(text="yes, it is", rest=Gate()))
+    out = await panel(3, model, wave="all", stop="decided").ainvoke({"question": DOCUMENT})
+    assert (out["verdict"].choice, out["verdict"].status) == ("yes", "decided")
+    await asyncio.to_thread(server.wait, lambda s: s.cut_off == 1)
+    assert streamed(server) == [0]
+
+
+async def test_a_redrive_leads_again_or_finds_it_warm(model: str, server: PrefixServer) -> None:
+    """What failed is asked again, with the prefix that the others have left in the cache."""
+    config: Any = {"configurable": {"thread_id": "leading"}}
+    server.on(
+        lambda request: "Question 2" in request.prompt, Reply(text="", finish="content_filter"), times=1
+    )
+    graph = fan(4, model, checkpointer=InMemorySaver())
+    out = await graph.ainvoke(GIVEN, config)
+    assert out["run_report"].branches == {"failed": 1, "ok": 3}
+    out = await aredrive(graph, config)
+    assert out["run_report"].branches == {"ok": 4}
+    assert server.read[len(server.requests) - 1] > 0
+    assert streamed(server) == [0]
+
+
+async def test_who_waits_tells_so(model: str, server: PrefixServer) -> None:
+    """As an event of the branch, with the call that waits."""
+    told = [event async for event in events(fan(4, model), GIVEN)]
+    waits = [event for event in told if isinstance(event, Waiting) and event.on == "leader"]
+    assert len(waits) == 3
+    assert len({event.call for event in waits}) == 3
+
+
+async def test_a_hedge_of_a_leader_needs_no_turn(model: str, server: PrefixServer) -> None:
+    """The first answer of the two lets the others go."""
+    server.on(is_first(server), Reply(hang=True))
+    out = await fan(3, model, Limits(leader="on", hedge=0.05, hedge_share=1.0)).ainvoke(GIVEN)
+    assert out["run_report"].branches == {"ok": 3}
+    assert out["run_report"].hedges >= 1
+
+
+async def test_what_langchain_may_keep_is_not_streamed(model: str, server: PrefixServer) -> None:
+    """Calls that LangChain's cache may answer are not streamed, so that their answers are kept."""
+    set_llm_cache(InMemoryCache())
+    try:
+        ask = asker(model)
+        for _ in range(2):
+            assert await ask.ainvoke({"content": DOCUMENT, "title": "once"}) == "ok"
+    finally:
+        set_llm_cache(None)
+    assert len(server.requests) == 1
+    assert not streamed(server)
+
+
+async def test_what_is_left_out_by_a_guess_comes_back(model: str, server: PrefixServer) -> None:
+    """A refusal without a reason is tried without key and stream; if it stays, they were not the reason."""
+    server.always(Reply(status=400, body={"error": {"message": "something is wrong"}}))
+    ask = asker(model, Limits(leader="on", attempts=1))
+    with pytest.raises(Exception, match="something is wrong"):
+        await ask.ainvoke({"content": DOCUMENT, "title": "refused"})
+    server.always(Reply(text="fine"))
+    await ask.ainvoke({"content": DOCUMENT, "title": "taken"})
+    assert server.requests[-1].body.get("prompt_cache_key")
+    assert server.requests[-1].body["stream"]
+
+
+def test_many_threads_leave_nobody_behind(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Leaders of nested prefixes that end, fail and are cancelled at random, in four event loops."""
+    monkeypatch.setattr("langgraph_parallel.runtime.leading.WARM_SECONDS", 0.001)
+    leading = Leading()
+
+    def run(seed: int) -> None:
+        draw = random.Random(seed)
+
+        async def call(number: int) -> None:
+            caller, held = Caller(), list[Hashable]()
+            try:
+                for level in ("a", "ab", "abc")[: draw.randint(1, 3)]:
+                    name, leads = await leading.turn(
+                        partial(tuple, [level, number % 3]), caller, lambda: None
+                    )
+                    held += [name] if leads else []
+                caller.is_sent = True
+                await asyncio.sleep(draw.random() * 0.001)
+                for name in held[: draw.randint(0, 3)]:
+                    leading.used(name)
+            finally:
+                for name in held:
+                    leading.lost(name, caller, failed=False)
+
+        async def calls() -> None:
+            tasks = [asyncio.ensure_future(call(number)) for number in range(80)]
+            for task in draw.sample(tasks, 20):
+                await asyncio.sleep(0)
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+
+        asyncio.run(calls())
+
+    threads = [threading.Thread(target=run, args=(seed,)) for seed in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(60)
+    assert not any(thread.is_alive() for thread in threads)
+    assert all(prefix.is_idle for prefix in leading._prefixes.values())

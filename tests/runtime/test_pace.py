@@ -225,3 +225,13 @@ def test_refusals_at_random_do_not_stop_all_requests() -> None:
         now += 2.0
         pace.lower_after_refusals(now, seconds_asked=0.0)
     assert pace.rate(now) >= 0.96
+
+
+def test_one_request_alone_sets_no_pace() -> None:
+    """A leader, or a planner, that is refused says nothing of a rate; two say as much as any burst."""
+    for launches, is_learned in ((1, False), (2, True)):
+        pace = Pace()
+        for _ in range(launches):
+            pace.launch(10.0).refused = True
+        pace.lower_after_refusals(11.0, 1.0)
+        assert pace.learned is is_learned

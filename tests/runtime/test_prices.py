@@ -74,7 +74,7 @@ def priced_at(
     provider: Provider, model: ModelInfo, usage: Usage, when: datetime, lane: Lane = "live"
 ) -> float:
     """Return a cost as this package computes it."""
-    tariff = find_tariff(provider.id, model.id, NONE, lane, int(when.timestamp() // 60))
+    tariff = find_tariff(provider.id, model.id, NONE, lane, None, int(when.timestamp() // 60))
     assert tariff is not None
     rates = tariff.at(usage.input_tokens)
     return float(rates.usd(usage) + rates.request)

@@ -10,6 +10,8 @@ from genai_prices import data_snapshot
 from genai_prices.types import ModelInfo, ModelPrice, Provider
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from langchain_openai import ChatOpenAI
+from pydantic import SecretStr
 
 from langgraph_parallel import Limits
 from langgraph_parallel.records import Usage
@@ -32,13 +34,13 @@ def listed() -> Iterator[tuple[Provider, ModelInfo]]:
 
 def usd(provider: str, model: str, usage: Usage, lane: Lane = "live") -> float:
     """Return a cost by the table, at a moment that is always the same."""
-    tariff = find_tariff(provider, model, NONE, lane, int(WHEN.timestamp() // 60))
+    tariff = find_tariff(provider, model, NONE, lane, None, int(WHEN.timestamp() // 60))
     assert tariff is not None
     rates = tariff.at(usage.input_tokens)
     return float(rates.usd(usage) + rates.request)
 
 
-@pytest.mark.parametrize("tokens", [1, 200_000, 200_001, 2_000_000])
+@pytest.mark.parametrize("tokens", [1, 200_000, 200_001])
 def test_costs_of_every_model_are_those_of_genai_prices(tokens: int) -> None:
     """With tokens of every kind, to the last digit, on both sides of a tier."""
     checked = 0
@@ -103,6 +105,23 @@ def test_a_batch_costs_what_the_table_says_else_half() -> None:
     assert Priced("openai", "gpt-5-mini").usd(usage, "batch") == pytest.approx(
         (6000 * 0.25 + 4000 * 0.025 + 300 * 2) / 2 / 1e6
     )
+
+
+def test_a_tier_of_service_has_its_price() -> None:
+    """Where the model asks for one, and the table has it."""
+    usage = Usage(input_tokens=MILLION, cache_read_tokens=MILLION // 2, output_tokens=1000)
+
+    def usd_of(tier: str | None) -> float:
+        model = ChatOpenAI(model="gpt-5-mini", service_tier=tier, api_key=SecretStr("k"))
+        price = Priced.of(model).usd(usage)
+        assert price is not None
+        return price
+
+    assert usd_of("flex") == pytest.approx(usd_of(None) / 2)
+    assert usd_of("priority") == pytest.approx(usd_of(None) * 1.8)
+    assert usd_of("default") == usd_of("auto") == usd_of("unheard-of") == usd_of(None)
+    limits = Limits(price_input=1, price_output=2)
+    assert Priced("openai", "gpt-5-mini", tier="flex").at(limits).usd(usage) == pytest.approx(1.002)
 
 
 def test_prices_of_the_user_win_over_the_table() -> None:

@@ -2,9 +2,10 @@
 
     python -m tests.support.batch_run
 
-Reads a line of JSON for each process that it is to fork: `address` (an SQLite file for checkpoints), `thread`,
-`die` (before or after which of its steps: requests to the Batch API, transactions of the ledger, writes of the
-checkpointer; None for never) and `output`, a file for the result. Answers with the process's id.
+Reads a line of JSON for each process that it is to fork: `address` (an SQLite file for checkpoints),
+`thread`, `die` (before or after which of its steps: requests to the Batch API, transactions of the ledger,
+writes of the checkpointer; None for never) and `output`, a file for the result. Answers with the id of the
+process.
 """
 
 import asyncio

@@ -27,6 +27,10 @@ class PrefixServer(ModelServer):
         self._kept: defaultdict[object, set[str]] = defaultdict(set)
         self._taken: defaultdict[str, int] = defaultdict(int)
         self._machine: dict[int, object] = {}
+        self.keeps = True
+        """Whether the cache takes anything in."""
+        self.uncounted = False
+        """Whether streams say nothing of their tokens."""
         self.read: dict[int, int] = {}
         """Tokens that each request read from the cache, by its place in `requests`."""
 
@@ -58,10 +62,13 @@ class PrefixServer(ModelServer):
             known += BLOCK
         cached = known if known >= SHORTEST else 0
         self.read[self.requests.index(request)] = cached
+        if self.uncounted and request.body.get("stream"):
+            request.body.pop("stream_options", None)
         return replace(reply, usage=(self._tokens(request), 5), cached=cached)
 
     def _begin(self, request: Request) -> None:
-        self._kept[self._machine[id(request)]].update(_blocks(request))
+        if self.keeps:
+            self._kept[self._machine[id(request)]].update(_blocks(request))
 
     @staticmethod
     def _tokens(request: Request) -> int:

@@ -91,3 +91,9 @@ def _refusal_block(content: Any) -> str:
     """Return the reason in a content block of OpenAI's Responses API; empty if there is none."""
     blocks = content if isinstance(content, list) else []
     return next((str(b["refusal"]) for b in blocks if isinstance(b, Mapping) and b.get("refusal")), "")
+
+
+def unstripped(message: AIMessage) -> str:
+    """Return the text of an answer with the white space at its ends, if nothing else is left out of it."""
+    text = read_message(message).text
+    return message.text if message.text.strip() == text else text

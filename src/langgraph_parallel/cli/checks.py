@@ -19,6 +19,7 @@ _FIELDS = {
     "rpm": "requests_per_minute",
     "tpm": "tokens_per_minute",
     "max_tokens": "section_tokens",
+    "batch": "lane",
 }
 """Fields of `Limits` by option, where their names differ."""
 _OPTIONS = {field: option for option, field in _FIELDS.items()}
@@ -69,9 +70,15 @@ def check_names(names: Sequence[str], option: str, known: Collection[str] | None
             raise UsageError(f"{option} has {name!r} twice; name each once")
 
 
-def limit_fields(**options: float | str | None) -> dict[str, Any]:
-    """Return the fields of `Limits` that options set, by field name; options that are None set nothing."""
-    return {_FIELDS.get(name, name): value for name, value in options.items() if value is not None}
+def limit_fields(*, batch: bool = False, **options: float | str | None) -> dict[str, Any]:
+    """Return the fields of `Limits` that options set, by field name.
+
+    Args:
+        batch: whether `--batch` is given.
+        options: by name; those that are None set nothing.
+    """
+    lane = {"lane": "batch"} if batch else {}
+    return lane | {_FIELDS.get(name, name): value for name, value in options.items() if value is not None}
 
 
 def make_limits(fields: Mapping[str, Any]) -> Limits:

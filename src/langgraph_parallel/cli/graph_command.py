@@ -8,6 +8,7 @@ from typing import Any
 
 from pydantic import BaseModel
 
+from langgraph_parallel.cli.batch_waits import BatchWaits
 from langgraph_parallel.cli.checks import check_model_options, check_tracing, limit_fields, make_limits
 from langgraph_parallel.cli.exit_codes import OK
 from langgraph_parallel.cli.input.remarks import Remark, print_remarks, print_skipped
@@ -63,6 +64,7 @@ class GraphCommand:
             concurrency=options.concurrency,
             budget_calls=options.budget_calls,
             budget_usd=options.budget_usd,
+            batch=options.batch,
             max_tokens=max_tokens,
         )
         limits = make_limits(fields)
@@ -110,6 +112,8 @@ class GraphCommand:
         """
         gc.set_threshold(*_COLLECTED_AFTER)
 
+        batches = BatchWaits()
+
         async def follow() -> dict[str, Any]:
             output: dict[str, Any] = {}
             async for mode, data in graph.astream(inputs, context=context, stream_mode=["custom", "values"]):
@@ -117,6 +121,8 @@ class GraphCommand:
                     output = data
                 elif not self._options.quiet and data.get("event") == "ended":
                     _print_progress(data)
+                elif not self._options.quiet:
+                    batches.on_event(data)
             return output
 
         async def run() -> dict[str, Any]:

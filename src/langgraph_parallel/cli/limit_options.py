@@ -54,6 +54,15 @@ BudgetUsdOption = Annotated[
         rich_help_panel=LIMITS_PANEL,
     ),
 ]
+BatchOption = Annotated[
+    bool,
+    typer.Option(
+        "--batch",
+        help="Send the calls through the endpoint's Batch API, at half the price: answers may take a day. "
+        "The same command, started again, collects what an earlier one has left.",
+        rich_help_panel=LIMITS_PANEL,
+    ),
+]
 RpmOption = Annotated[
     float | None,
     typer.Option(
@@ -73,6 +82,16 @@ HedgeOption = Annotated[
         metavar="off|p95|SECONDS",
         help="Send a second request for a slow one: after this time, or after the 95th percentile of "
         "response times.  [default: off]",
+        rich_help_panel=LIMITS_PANEL,
+    ),
+]
+SamplesOption = Annotated[
+    str | None,
+    typer.Option(
+        "--samples",
+        metavar="auto|on|off",
+        help="Ask voters that are alike in one request, whose prompt is billed once; auto: where it has at "
+        "least 1,024 tokens.  [default: auto]",
         rich_help_panel=LIMITS_PANEL,
     ),
 ]
@@ -118,8 +137,10 @@ class LimitOptions:
     rpm: RpmOption = None
     tpm: TpmOption = None
     hedge: HedgeOption = None
+    samples: SamplesOption = None
     budget_calls: BudgetCallsOption = None
     budget_tokens: BudgetTokensOption = None
     budget_usd: BudgetUsdOption = None
+    batch: BatchOption = False
     grace: GraceOption = None
     max_tokens: MaxTokensOption = None

@@ -3,19 +3,17 @@
 Only typer and the standard library are imported here and in `commands`, so that `--help` stays fast.
 """
 
-import inspect
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, fields, is_dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass
 from enum import StrEnum
-from functools import wraps
 from pathlib import Path
-from typing import Annotated, Any, get_type_hints
+from typing import Annotated
 
 import typer
 
-from langgraph_parallel.cli.caching import keep_answers
-from langgraph_parallel.cli.endpoint import ask_at, check_url
+from langgraph_parallel.cli.endpoint import check_url
 from langgraph_parallel.cli.limit_options import (
+    BatchOption,
     BudgetCallsOption,
     BudgetUsdOption,
     ConcurrencyOption,
@@ -237,6 +235,7 @@ class CallOptions(OutputOptions, TraceOptions, CacheOptions):
     concurrency: ConcurrencyOption = None
     budget_calls: BudgetCallsOption = None
     budget_usd: BudgetUsdOption = None
+    batch: BatchOption = False
 
     @property
     def named_models(self) -> Sequence[str]:
@@ -283,45 +282,3 @@ class OfflineRunOptions(RunOptions):
     def is_offline(self) -> bool:
         """Whether no model may be asked."""
         return self.offline
-
-
-def spell_out(command: Callable[..., int]) -> Callable[..., int]:
-    """Replace a command's parameter that is a record of options by the options.
-
-    typer reads the options of a command from its signature, so it has to list them all. The command runs with
-    the endpoint that `--base-url` names, and the cache that `--cache` names.
-    """
-    parameters: dict[str, inspect.Parameter] = {}
-    records: dict[str, Any] = {}
-    for name, parameter in inspect.signature(command).parameters.items():
-        if is_dataclass(parameter.annotation):
-            records[name] = parameter.annotation
-            hints = get_type_hints(parameter.annotation, include_extras=True)
-            options = [
-                (field.name, hints[field.name], field.default) for field in fields(parameter.annotation)
-            ]
-        else:
-            options = [(name, parameter.annotation, parameter.default)]
-        for option, annotation, default in options:
-            parameters[option] = inspect.Parameter(
-                option, inspect.Parameter.KEYWORD_ONLY, annotation=annotation, default=default
-            )
-
-    @wraps(command)
-    def run(**values: Any) -> int:
-        base_url, cache, file = (values.get(name) for name in ("base_url", "cache", "cache_file"))
-        made = {
-            name: kind(**{field.name: values.pop(field.name) for field in fields(kind)})
-            for name, kind in records.items()
-        }
-        with ask_at(base_url), keep_answers(cache, file):
-            return command(**values, **made)
-
-    run.__signature__ = inspect.Signature([*parameters.values()])  # type: ignore[attr-defined]
-    run.__annotations__ = {name: parameter.annotation for name, parameter in parameters.items()}
-    return run
-
-
-def split_names(text: str | None) -> list[str] | None:
-    """Split `A, B` at commas; None stays None."""
-    return None if text is None else [name.strip() for name in text.split(",")]

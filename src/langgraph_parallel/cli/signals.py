@@ -7,7 +7,7 @@ import sys
 from collections.abc import Awaitable, Coroutine, Iterator
 from typing import Any, TypeVar
 
-from langgraph_parallel.runtime.run import drain
+from langgraph_parallel.runtime.draining import drain
 
 T = TypeVar("T")
 

@@ -1,5 +1,6 @@
 """Output: to a file, or to standard output as a terminal shows it."""
 
+import json
 import os
 import shutil
 import sys
@@ -12,8 +13,9 @@ from langgraph_parallel.cli.streams import write_file, write_out
 from langgraph_parallel.control import estimate
 from langgraph_parallel.errors import UsageError
 from langgraph_parallel.records import RunReport
+from langgraph_parallel.report.estimate import estimate_lines
 from langgraph_parallel.report.run import cause_lines
-from langgraph_parallel.report.wording import count, visible
+from langgraph_parallel.report.wording import visible
 
 WIDTH = 100
 """Columns of text that does not go to a terminal."""
@@ -51,19 +53,20 @@ def write_text(text: str, output: Path | None = None) -> None:
         write_file(text, output)
 
 
-def write_estimate(graph: Any, inputs: Mapping[str, Any], context: Mapping[str, Any] | None = None) -> None:
-    """Write what a run would take at most, without any call.
+def write_estimate(
+    graph: Any, inputs: Mapping[str, Any], context: Mapping[str, Any] | None = None, *, as_json: bool = False
+) -> None:
+    """Write what a run is expected to take, and would take at most, without any call.
 
     Raises:
         UsageError: the input or the context is not valid.
     """
     bounds = estimate(graph, inputs, context=context)
-    calls = count(bounds.calls, "call")
-    requests = count(bounds.most_calls, "request")
-    tokens = f"{bounds.input_tokens:,} tokens in and {bounds.output_tokens:,} out at most"
-    cost = "at an unknown price" if bounds.usd is None else f"${bounds.usd:.2f} at most"
-    notes = "".join(f"{note}\n" for note in bounds.notes)
-    write_text(f"{calls} to models, {requests} if all are repeated; {tokens}, {cost}.\n{notes}")
+    if as_json:
+        fields = {**bounds.model_dump(mode="json"), "best_lever": bounds.best_lever}
+        write_text(json.dumps(fields, indent=2) + "\n")
+    else:
+        write_text("".join(f"{line}\n" for line in estimate_lines(bounds)))
 
 
 def report_no_result(name: str, run: RunReport) -> int:

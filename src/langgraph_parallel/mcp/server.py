@@ -32,7 +32,7 @@ from langgraph_parallel.mcp.patterns import Settings
 from langgraph_parallel.mcp.reading import OpenReader
 from langgraph_parallel.mcp.runs import JSON_TEMPLATE, SCHEME, TEMPLATE, Runs
 from langgraph_parallel.mcp.tools import OFFERED, Offered
-from langgraph_parallel.runtime.run import drain
+from langgraph_parallel.runtime.draining import drain
 
 logger = logging.getLogger(__name__)
 _INSTRUCTIONS = (

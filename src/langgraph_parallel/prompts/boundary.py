@@ -14,6 +14,7 @@ import json
 import re
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 from langgraph_parallel.prompts.loader import Prompt, load_prompt
 
@@ -130,11 +131,7 @@ def _common_first(
     Returns:
         The text, and the places where each of its paragraphs begins that may differ.
     """
-    parts = [Prompt(prompt.name, paragraph) for paragraph in prompt.text.split("\n\n")]
-    differing = [i for i, part in enumerate(parts) if part.variables - set(shared)]
-    first = differing[0] if differing else len(parts)
-    while 0 < first < len(parts) and parts[first - 1].text.rstrip().endswith(":"):
-        first -= 1  # what introduces it stays with it
+    parts, differing, first = _divide(prompt.name, prompt.text, frozenset(shared))
     rendered = [part.render(part.fitting(values)) for part in parts]
     begin = _joined([*rendered[:first], form] if first else [])
     text, places = begin, []
@@ -144,6 +141,17 @@ def _common_first(
             places.append(len(text))
         text += paragraph
     return (text if first else _joined([text, form])), places or [len(text)]
+
+
+@lru_cache(256)
+def _divide(name: str, text: str, shared: frozenset[str]) -> tuple[list[Prompt], frozenset[int], int]:
+    """Return the paragraphs of a prompt, the places of those that may differ, and the first to come last."""
+    parts = [Prompt(name, paragraph) for paragraph in text.split("\n\n")]
+    differing = frozenset(i for i, part in enumerate(parts) if part.variables - shared)
+    first = min(differing, default=len(parts))
+    while 0 < first < len(parts) and parts[first - 1].text.rstrip().endswith(":"):
+        first -= 1  # what introduces it stays with it
+    return parts, differing, first
 
 
 def _joined(parts: Iterable[str]) -> str:

@@ -41,6 +41,7 @@ _SHARED: Mapping[str, Sequence[str]] = {
     "research/plan": ["question", "most"],
     "research/report": ["question", "language"],
     "research/step": ["question", "tools", "topic", "found"],
+    "parallel_tool/section": ["content", "earlier"],
     "review/review": ["files"],
     "sectioning/plan": ["content", "most"],
     "sectioning/section": ["content", "earlier"],

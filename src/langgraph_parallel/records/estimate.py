@@ -1,10 +1,17 @@
 """The estimated cost of a run."""
 
 from langgraph_parallel.records.base import Record
+from langgraph_parallel.records.call import Savings
 
 
 class Estimate(Record):
-    """Upper bounds for one run: a commutative monoid under `+`, with zero `Estimate()`."""
+    """Upper bounds for one run, and what it is expected to cost.
+
+    A commutative monoid under `+`, with zero `Estimate()`. What is expected assumes that each request is
+    answered at once, that a prompt has the tokens of its words and signs, that the voters of each vote agree,
+    that an answer is as long as those that the endpoint gave this process, else as its schema needs at most,
+    else as `Limits.answer_tokens`, and that the endpoint gives several samples where it is not known not to.
+    """
 
     calls: int = 0
     """Calls to models, if each succeeds at the first request."""
@@ -15,7 +22,16 @@ class Estimate(Record):
     output_tokens: int = 0
     """Tokens of all answers, each as long as `Limits.answer_tokens`."""
     usd: float | None = 0.0
-    """Cost of these tokens in US dollars; None if a price is unknown."""
+    """Cost of these tokens in US dollars, at the price of writing to a cache where that is higher; None if a
+    price is unknown."""
+    expected_calls: int = 0
+    """Calls to models that are expected: those of votes that end early are left out."""
+    expected_usd: float | None = 0.0
+    """Expected cost in US dollars, at most `usd`; None if a price is unknown."""
+    savings: Savings = Savings()
+    """By how much each lever that is used makes the expected cost lower, in US dollars."""
+    could_save: Savings = Savings()
+    """By how much each lever that is switched off would make it lower."""
     notes: list[str] = []
     """What the estimate does not include, each once."""
 
@@ -25,6 +41,24 @@ class Estimate(Record):
             most_calls=self.most_calls + other.most_calls,
             input_tokens=self.input_tokens + other.input_tokens,
             output_tokens=self.output_tokens + other.output_tokens,
-            usd=None if self.usd is None or other.usd is None else self.usd + other.usd,
+            usd=_sum(self.usd, other.usd),
+            expected_calls=self.expected_calls + other.expected_calls,
+            expected_usd=_sum(self.expected_usd, other.expected_usd),
+            savings=self.savings + other.savings,
+            could_save=self.could_save + other.could_save,
             notes=list(dict.fromkeys([*self.notes, *other.notes])),
         )
+
+    @property
+    def best_lever(self) -> str:
+        """The part of `Savings` that is greatest, used or not: `caching`, `stopping`; empty for none."""
+        by_lever = {
+            name: max(getattr(self.savings, name), getattr(self.could_save, name))
+            for name in Savings.model_fields
+        }
+        best = max(by_lever, key=lambda name: by_lever[name])
+        return best if by_lever[best] > 0 else ""
+
+
+def _sum(one: float | None, other: float | None) -> float | None:
+    return None if one is None or other is None else one + other

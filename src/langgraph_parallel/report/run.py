@@ -16,13 +16,14 @@ NAMED = 3
 _CLASS = re.compile(r"(^|: )(?:[A-Z][a-z0-9]*){2,}: (?=\S+ )")
 """The class of an error before a sentence; before one word, such as a missing key, it is all that helps."""
 
-_CAUSES = {
+CAUSES = {
     "caching": "the provider's cache",
     "samples": "samples of one request",
     "batch": "batches",
     "answers": "the cache of answers",
     "stopping": "stopping early",
 }
+"""What has saved something, by the part of `Savings`."""
 
 
 def result_status(output: Mapping[str, Any]) -> Literal["ok", "partial", "failed"]:
@@ -126,7 +127,7 @@ def _token_line(report: RunReport) -> str:
 
 def _saving_line(report: RunReport) -> str:
     """Return what the run has cost instead of what it would have, and why; empty if nothing was saved."""
-    saved = [(cause, getattr(report.savings, name)) for name, cause in _CAUSES.items()]
+    saved = [(cause, getattr(report.savings, name)) for name, cause in CAUSES.items()]
     if report.usd is None or report.usd_alone is None or not any(usd for _, usd in saved):
         return ""
     less = ", ".join(f"{cause} {dollars(usd)}" for cause, usd in saved if usd > 0)

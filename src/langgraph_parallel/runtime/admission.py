@@ -3,7 +3,8 @@
 from typing import TYPE_CHECKING
 
 from langgraph_parallel.errors import EndpointResting
-from langgraph_parallel.runtime.resting import Rests, detours, rest_note, rests
+from langgraph_parallel.runtime.redact import redact
+from langgraph_parallel.runtime.resting import Rests, detours, rests
 from langgraph_parallel.runtime.slots import Slot
 
 if TYPE_CHECKING:
@@ -86,3 +87,11 @@ def end_probe(call: "OpenCall") -> None:
 
 def _note_rest(call: "OpenCall") -> None:
     call.run.note(rest_note(call.endpoint, call.target))
+
+
+def rest_note(endpoint: str, target: str) -> str:
+    """Return what a report says of an endpoint that rested while calls were to start."""
+    return (
+        f"{target} at {redact(endpoint.rstrip('/'))} rested, since call after call failed; redrive what "
+        "was not started once it answers"
+    )

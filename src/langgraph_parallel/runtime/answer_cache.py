@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TypeVar
+from weakref import WeakKeyDictionary
 
 from langgraph_parallel.arguments import checked
 from langgraph_parallel.errors import UsageError
@@ -62,6 +63,9 @@ class AnswerCache(AnswerStore):
         self.most_bytes, self.max_age = most_bytes, max_age
         self._lock = threading.Lock()
         self._connections: Connections | None = None
+        self._openings: WeakKeyDictionary[asyncio.AbstractEventLoop, asyncio.Task[Connections]] = (
+            WeakKeyDictionary()
+        )
         self._used: dict[str, float] = {}
         """When answers were read that the file says nothing of yet."""
 
@@ -132,9 +136,14 @@ class AnswerCache(AnswerStore):
 
     async def _aopened(self) -> Connections:
         opened = self._connections
-        if opened is None or opened.process != os.getpid():
-            return await asyncio.to_thread(self._opened)
-        return opened
+        if opened is not None and opened.process == os.getpid():
+            return opened
+        loop = asyncio.get_running_loop()
+        opening = self._openings.get(loop)
+        if opening is None or opening.done():
+            opening = self._openings[loop] = loop.create_task(asyncio.to_thread(self._opened))
+        # All who wait for it go on together: siblings that are asked the same find each other then.
+        return await asyncio.shield(opening)
 
     def _read(self, opened: Connections, key: str) -> str | None:
         row = find(opened, key)

@@ -27,6 +27,13 @@ class Observed:
         """Whether followers do not find what their leaders have sent."""
         return self._followers >= _ENOUGH and self._read < _POINTLESS * self._expected
 
+    def note_read(self) -> None:
+        """Note that a call has read from the cache: if followers did not, they are observed again."""
+        self.has_cache = True
+        if self.is_pointless:
+            with self._lock:
+                self._followers = self._expected = self._read = 0
+
     def note_follower(self, expected: int, read: int) -> None:
         """Note what a follower has read from the cache.
 

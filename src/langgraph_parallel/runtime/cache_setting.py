@@ -41,7 +41,7 @@ def as_cache(given: CacheLike | None) -> Chosen:
     if given is False:
         return NO_CACHE
     if given is True:
-        return _opened(None)
+        return _default()
     if isinstance(given, str | os.PathLike) and str(given):
         return _opened(str(Path(given).expanduser().absolute()))
     if isinstance(given, BaseCache):
@@ -66,10 +66,16 @@ def store_of(chosen: Chosen, outer: AnswerStore | None) -> AnswerStore | None:
     return outer if chosen is None else cast("AnswerStore | None", None if chosen is NO_CACHE else chosen)
 
 
-@lru_cache(maxsize=64)
-def _opened(path: str | None) -> "AnswerCache":
-    """Return the cache of a file, or the default one, which all graphs of the process share."""
+def _default() -> "AnswerCache":
     # SQLite is imported by those who keep answers.
+    from langgraph_parallel.runtime.answer_cache import default_path
+
+    return _opened(str(default_path()), is_default=True)
+
+
+@lru_cache(maxsize=64)
+def _opened(path: str, *, is_default: bool = False) -> "AnswerCache":
+    """Return the cache of a file, which all graphs of the process share."""
     from langgraph_parallel.runtime.answer_cache import AnswerCache
 
-    return AnswerCache(path)
+    return AnswerCache(None if is_default else path)

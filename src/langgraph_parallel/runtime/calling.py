@@ -25,11 +25,10 @@ from langchain_core.runnables import RunnableConfig
 from langgraph_parallel.errors import DeadlineExceeded, NotStarted, RunDrained
 from langgraph_parallel.records import Usage
 from langgraph_parallel.runtime.account import Account
-from langgraph_parallel.runtime.answer_store import AnswerStore
-from langgraph_parallel.runtime.batch.stage import GoesLive, send_in_batch
 from langgraph_parallel.runtime.bound import Bound, BranchEnded, current_bound
-from langgraph_parallel.runtime.cache_setting import Chosen, store_of
-from langgraph_parallel.runtime.kept_answers import Question, find
+from langgraph_parallel.runtime.cache_setting import Chosen
+from langgraph_parallel.runtime.hedging import hedged
+from langgraph_parallel.runtime.kept_answers import Question, find_store, kept_or_asked
 from langgraph_parallel.runtime.led_call import turn_of
 from langgraph_parallel.runtime.limiter import Limiter
 from langgraph_parallel.runtime.limiter_registry import get_limiter
@@ -38,7 +37,6 @@ from langgraph_parallel.runtime.loops import loop_local_async
 from langgraph_parallel.runtime.models import get_endpoint
 from langgraph_parallel.runtime.open_call import OpenCall
 from langgraph_parallel.runtime.prices import Priced
-from langgraph_parallel.runtime.racing import cut_off, first_answer
 from langgraph_parallel.runtime.recording import step_of
 from langgraph_parallel.runtime.redis_limits import Shared, get_shared
 from langgraph_parallel.runtime.rendered import Rendered, as_rendered
@@ -49,7 +47,6 @@ from langgraph_parallel.runtime.run import Run, current_run
 from langgraph_parallel.runtime.samples import send_together
 from langgraph_parallel.runtime.sender import Sender
 from langgraph_parallel.runtime.slots import Rates
-from langgraph_parallel.runtime.stragglers import Running
 from langgraph_parallel.runtime.tokens import estimate_tokens
 from langgraph_parallel.runtime.waits import retry_after
 
@@ -140,11 +137,6 @@ class Calling(Generic[AnswerT]):
         vars(calling).update(vars(self), run=run, config=config, answers=Question(), **place)
         return calling
 
-    @property
-    def store(self) -> AnswerStore | None:
-        """The cache of answers; None if none is kept."""
-        return store_of(self.cache, self.run.store)
-
     async def answered(self) -> None:
         """Keep the answers, where a cache of answers is used: they answer the question."""
         await self.answers.answered()
@@ -154,9 +146,11 @@ class Calling(Generic[AnswerT]):
         for remark in (*self.sender.remarks(), *self.priced.remarks(self.endpoint)):
             self.run.note(f"{self.target} at {self.endpoint}: {remark}")
 
-    def new_call(self, prompt_tokens: int, number: int = 1, *, hedge: bool = False) -> OpenCall:
+    def new_call(
+        self, prompt_tokens: int, number: int = 1, *, hedge: bool = False, kind: type[OpenCall] = OpenCall
+    ) -> OpenCall:
         """Return a call that is yet to be opened."""
-        return OpenCall(
+        return kind(
             target=self.target,
             endpoint=self.endpoint,
             account=self.account,
@@ -188,17 +182,12 @@ class Calling(Generic[AnswerT]):
             Exception: the provider's error, after the last attempt.
         """
         prompt = as_rendered(prompt)
-        found = None if self.store is None else await find(self, prompt.messages)
-        if found is not None and found.answer is not None:
-            self.sender.recalled(found.answer)
-            kept: AnswerT = found.answer
-            return kept
-        answer = await self._ask(prompt, purpose)
-        if found is not None:
-            self.answers.note(self, found, answer)
-        return answer
+        if find_store(self) is None:
+            return await self.send_anew(prompt, purpose)
+        return await kept_or_asked(self, prompt.messages, partial(self.send_anew, prompt, purpose))
 
-    async def _ask(self, prompt: Rendered, purpose: str) -> AnswerT:
+    async def send_anew(self, prompt: Rendered, purpose: str) -> AnswerT:
+        """Send as `send`, whatever the cache of answers has."""
         if (bound := current_bound()) is not None:
             if prompt.alike is None or purpose:
                 return await self._send(prompt, purpose, bound)
@@ -260,8 +249,10 @@ class Calling(Generic[AnswerT]):
         tokens = count_tokens(prompt.messages)
         with self.counting_failures():
             if self.limits.lane == "batch":
+                from langgraph_parallel.runtime.batch.stage import GoesLive, send_in_batch
+
                 with suppress(GoesLive):
-                    return await send_in_batch(self, prompt, tokens, bound)
+                    return await send_in_batch(self, prompt, tokens, purpose, bound)
             async for attempt in retrying(
                 self.limits, bound.waiting, self._is_retried, has_fallback=self.has_fallback
             ):
@@ -274,53 +265,9 @@ class Calling(Generic[AnswerT]):
                         await turn.come(call)
                         await call.open()
                     return await (
-                        request.make(call) if self.limits.hedge == "off" else self._hedged(request, call)
+                        request.make(call) if self.limits.hedge == "off" else hedged(self, request, call)
                     )
         raise AssertionError("the last error is raised")  # pragma: no cover
-
-    async def _hedged(self, request: Request[AnswerT], call: OpenCall) -> AnswerT:
-        """Make a request, and a second one when it is late: the first answer wins, the other is cut off."""
-        stragglers = self.limiter.stragglers
-        watched = stragglers.watch()
-        alarm = asyncio.ensure_future(self._wait_until_late(watched))
-        racing = [request.start(call)]
-        answered = False
-        try:
-            await asyncio.wait([*racing, alarm], return_when=asyncio.FIRST_COMPLETED)
-            # Both may be done in the same turn of the loop: then there is an answer already, and no
-            # need to hedge.
-            if not racing[0].done() and (hedge := self._start_hedge(request, call)) is not None:
-                racing.append(hedge)
-            answer = await first_answer(racing)
-            # The loser was asked the same, so the provider charges about as much for it. Set before it is cut
-            # off below, since it is settled then.
-            request.cut_off, answered = self.sender.usage(answer), True
-            return answer
-        finally:
-            stragglers.finished(watched, answered=answered)
-            await cut_off([*racing, alarm])
-
-    async def _wait_until_late(self, watched: Running) -> None:
-        """Return once a call is late."""
-        if isinstance(self.limits.hedge, float):
-            await asyncio.sleep(self.limits.hedge)
-        else:
-            await watched.waiter.wait()
-
-    def _start_hedge(self, request: Request[AnswerT], first: OpenCall) -> "asyncio.Task[AnswerT] | None":
-        """Start a second request if budget, slot and share allow it at once; None if they do not.
-
-        A hedge never waits: it is worth something only now, and first requests of others come before it. An
-        endpoint that answers one after another gets none.
-        """
-        call = request.new_call(hedge=True)
-        if self.run.starts_no_more() or not self.limiter.may_help(first.slot) or not call.try_open():
-            return None
-        # The share is asked last, because it counts the hedge as sent.
-        if not self.limiter.stragglers.may_hedge(self.limits.hedge_share):
-            call.give_back()
-            return None
-        return request.start(call)
 
 
 def count_tokens(messages: Sequence[BaseMessage]) -> int:

@@ -23,7 +23,8 @@ class Context(BaseModel):
     fallbacks: list[str] | None = Field(
         None,
         title="Fallbacks",
-        description="Models that are asked in this order where one does not answer. Empty: the graph's own.",
+        description="Models that are asked in this order where one does not answer. Not set: the graph's "
+        "own; an empty list: none.",
         examples=[["openai:gpt-5-mini"]],
     )
     limits: Limits | None = Field(

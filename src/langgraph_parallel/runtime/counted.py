@@ -2,10 +2,11 @@
 
 LangChain gives most of it in one form (`UsageMetadata`). What servers of chat completions say has many
 names. In a `Usage`, and in what LangChain derives from the large providers, cached tokens are part of the
-prompt, and thinking is part of the answer. A server that leaves them out says so with its sum.
+prompt, and thinking is part of the answer. A server that leaves them out shows it by its sum, or by a
+part that is larger than the whole.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from langchain_core.messages import BaseMessage
@@ -13,19 +14,35 @@ from langchain_core.messages.ai import InputTokenDetails, UsageMetadata, add_usa
 
 from langgraph_parallel.records import Usage
 
-_PROMPT_DETAILS = ("prompt_tokens_details", "input_tokens_details")
-_ANSWER_DETAILS = ("completion_tokens_details", "output_tokens_details")
-_READ = ("cached_tokens", "prompt_cache_hit_tokens", "cache_read_input_tokens", "cache_read_tokens")
-_WRITTEN = (
-    "cache_write_tokens",
-    "cache_creation_tokens",
-    "cache_creation_input_tokens",
-    "cache_write_input_tokens",
-)
-_EPHEMERAL = ("ephemeral_5m_input_tokens", "ephemeral_1h_input_tokens")
 _HOUR = "ephemeral_1h_input_tokens"
-_MOST = 10**12
-"""No call has as many tokens; a count above it is none."""
+_EPHEMERAL = ("ephemeral_5m_input_tokens", _HOUR)
+_OF_PROMPT: dict[str, Any] = {
+    **dict.fromkeys(
+        ("cached_tokens", "prompt_cache_hit_tokens", "cache_read_input_tokens", "cache_read_tokens"), "read"
+    ),
+    **dict.fromkeys(
+        (
+            "cache_write_tokens",
+            "cache_creation_tokens",
+            "cache_creation_input_tokens",
+            "cache_write_input_tokens",
+        ),
+        "written",
+    ),
+    "cache_creation": {name: name for name in _EPHEMERAL},
+}
+"""What names mean that servers have for tokens of a prompt."""
+_PARTS_OF_PROMPT, _PARTS_OF_ANSWER = ("cache_read", "cache_creation", *_EPHEMERAL), ("reasoning",)
+_OF_ANSWER = {"reasoning_tokens": "thought"}
+_NAMES: dict[str, Any] = {
+    **_OF_PROMPT,
+    **dict.fromkeys(("prompt_tokens_details", "input_tokens_details"), _OF_PROMPT),
+    **dict.fromkeys(("completion_tokens_details", "output_tokens_details"), _OF_ANSWER),
+}
+_MOST = 10**8
+"""No call has as many tokens; a count of them is none."""
+_MOST_APART = 2**17
+"""Tokens beyond which a sum that is larger than its parts is taken for a mistake."""
 
 
 def as_count(value: Any) -> int:
@@ -47,26 +64,28 @@ def completion_metadata(counted: Any) -> UsageMetadata | None:
     """
     if not counted or not isinstance(counted, dict):
         return None
-    metadata = UsageMetadata(
-        input_tokens=as_count(counted.get("prompt_tokens")),
-        output_tokens=as_count(counted.get("completion_tokens")),
-        total_tokens=as_count(counted.get("total_tokens")),
-    )
-    of_prompt = [counted, *_parts(counted, _PROMPT_DETAILS)]
+    asked, answered = as_count(counted.get("prompt_tokens")), as_count(counted.get("completion_tokens"))
+    total = as_count(counted.get("total_tokens"))
+    if not asked and total > answered:  # only the sum says it
+        asked = total - answered
+    metadata = UsageMetadata(input_tokens=asked, output_tokens=answered, total_tokens=total)
+    found: dict[str, int] = {}
+    _gather(counted, _NAMES, found)
+    read, hour, reasoning = found.get("read", 0), found.get(_HOUR, 0), found.get("thought", 0)
+    written = max(found.get("written", 0), hour + found.get(_EPHEMERAL[0], 0))
     details = InputTokenDetails()
-    read = _largest(of_prompt, _READ)
-    if read or any(part.get(name) is not None for part in of_prompt for name in _READ):
-        details["cache_read"] = read  # none, too: the server has a cache
-    kept = _parts({name: value for part in of_prompt for name, value in part.items()}, ("cache_creation",))
-    hour = _largest(kept, (_HOUR,))
-    written = max(_largest(of_prompt, _WRITTEN), sum(_largest(kept, (name,)) for name in _EPHEMERAL))
+    if "read" in found:
+        details["cache_read"] = read  # 0, too: the server has a cache
     if written:
         details["cache_creation"] = written
     if hour:
         details[_HOUR] = hour  # type: ignore[literal-required]  # of a provider, as LangChain names it
     if details:
         metadata["input_token_details"] = details
-    if reasoning := _largest(_parts(counted, _ANSWER_DETAILS), ("reasoning_tokens",)):
+    apart = total - asked - answered
+    if not reasoning and 0 < apart <= _MOST_APART and apart != read + written:
+        reasoning = apart  # some count Gemini's thinking in the sum alone
+    if reasoning:
         metadata["output_token_details"] = {"reasoning": reasoning}
     return metadata
 
@@ -80,17 +99,19 @@ def as_usage(counted: Mapping[str, Any] | None) -> Usage:
         return Usage()
     asked, answered = as_count(counted.get("input_tokens")), as_count(counted.get("output_tokens"))
     of_prompt, of_answer = counted.get("input_token_details"), counted.get("output_token_details")
-    if not of_prompt and not of_answer:
-        return Usage(input_tokens=asked, output_tokens=answered)
-    read, written = _tiered(of_prompt, "cache_read"), _tiered(of_prompt, "cache_creation")
-    # Beside tokens by the time that they are kept, the plain count is 0, or their sum.
-    by_time = [_tiered(of_prompt, name) for name in _EPHEMERAL]
-    written, thought = max(written, sum(by_time)), _tiered(of_answer, "reasoning")
     apart = as_count(counted.get("total_tokens")) - asked - answered
-    if apart > 0:  # the server's own sum has more than both: what it counts beside them
-        cached = read + written
-        asked += cached if apart in (cached, cached + thought) else 0
-        answered += thought if apart in (thought, cached + thought) and apart != cached else 0
+    found = _tiered(of_prompt, _PARTS_OF_PROMPT) | _tiered(of_answer, _PARTS_OF_ANSWER)
+    if not found and apart <= 0:
+        return Usage(input_tokens=asked, output_tokens=answered)
+    read, hour, thought = found.get("cache_read", 0), found.get(_HOUR, 0), found.get("reasoning", 0)
+    # Beside tokens by the time that they are kept, the plain count is 0, or their sum.
+    written = max(found.get("cache_creation", 0), hour + found.get(_EPHEMERAL[0], 0))
+    cached = read + written
+    # Where the sum is larger by these, or they are more than the prompt, they are beside it.
+    if (apart > 0 and apart in (cached, cached + thought)) or max(read, written) > asked:
+        asked, apart = asked + cached, apart - cached
+    if apart > 0 and apart == thought:
+        answered += thought
     read = min(read, asked)
     written = min(written, asked - read)
     return Usage(
@@ -98,7 +119,7 @@ def as_usage(counted: Mapping[str, Any] | None) -> Usage:
         output_tokens=answered,
         cache_read_tokens=read,
         cache_write_tokens=written,
-        cache_hour_tokens=min(by_time[1], written),
+        cache_hour_tokens=min(hour, written),
         reasoning_tokens=min(thought, answered),
     )
 
@@ -123,25 +144,36 @@ def with_details(usage: Usage, counted: Any) -> Usage:
         usage: by LangChain.
         counted: `usage` of the completion's body; None if it is not known.
     """
-    if not isinstance(counted, dict) or usage.cache_read_tokens or usage.cache_write_tokens:
+    if not isinstance(counted, dict):
         return usage
     own = as_usage(completion_metadata(counted))
-    return own if own.cache_read_tokens or own.cache_write_tokens else usage
+    pairs = zip(own.model_dump().values(), usage.model_dump().values(), strict=True)
+    return own if any(more > known for more, known in pairs) else usage
 
 
-def _parts(counted: Mapping[str, Any], names: tuple[str, ...]) -> list[Mapping[str, Any]]:
-    return [part for name in names if isinstance(part := counted.get(name), Mapping)]
+def note_details(part: BaseMessage, counted: Any) -> None:
+    """Note in a part of a stream what LangChain does not take over from the server's own words."""
+    known = as_usage(getattr(part, "usage_metadata", None))
+    if with_details(known, counted) is not known:
+        part.usage_metadata = completion_metadata(counted)  # type: ignore[attr-defined]  # of an answer's
 
 
-def _largest(parts: list[Mapping[str, Any]], names: tuple[str, ...]) -> int:
-    """Return a count that servers give under one of several names, or under two of them."""
-    return max((as_count(part.get(name)) for part in parts for name in names), default=0)
+def _gather(said: Mapping[str, Any], names: Mapping[str, Any], found: dict[str, int]) -> None:
+    """Find the counts that a server gives under one of several names, or under two of them."""
+    for name, value in said.items():
+        kind = names.get(name) if value is not None else None
+        if isinstance(kind, str):
+            found[kind] = max(as_count(value), found.get(kind, 0))
+        elif kind is not None and isinstance(value, dict):
+            _gather(value, kind, found)
 
 
-def _tiered(details: Any, name: str) -> int:
-    """Return a count, whatever tier of service LangChain names before it: `flex_cache_read`."""
-    if not isinstance(details, Mapping):
-        return 0
-    return sum(
-        as_count(value) for key, value in details.items() if key == name or str(key).endswith(f"_{name}")
-    )
+def _tiered(details: Any, names: Sequence[str]) -> dict[str, int]:
+    """Return counts by name, whatever tier of service LangChain names before it: `flex_cache_read`."""
+    found: dict[str, int] = {}
+    for key, value in details.items() if isinstance(details, Mapping) else ():
+        if value and (number := as_count(value)):
+            for name in names:
+                if key == name or str(key).endswith(f"_{name}"):
+                    found[name] = found.get(name, 0) + number
+    return found

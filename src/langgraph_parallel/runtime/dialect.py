@@ -55,8 +55,12 @@ class Dialect:
         """Estimated tokens of a prompt that were too many for the model; None if none were."""
         self.samples = SampleSupport()
         """Whether it answers a request with several samples."""
+        self.counts = False
+        """Whether its answers have said how many tokens they took."""
         self.without: set[str] = set()
         """Those of `EXTRAS` that are not sent any more."""
+        self._left_out: tuple[int, list[str]] | None = None
+        """A question and what was left out of it by a guess, the first time."""
         self._may_guess = True
         """Whether a refusal that names no parameter may mean the format of the answer."""
         self._refused_questions: set[int] = set()
@@ -81,9 +85,7 @@ class Dialect:
                 if self._refused_questions and not named:
                     self._refused_questions.add(question)
                 return True  # a request at the same time has learned it
-            extras = [name for name in EXTRAS if name in sent and named in ("", name)]
-            if extras:  # without a name, these first: nobody misses them
-                self.without.update(extras)
+            if self._leaves_out([name for name in EXTRAS if name in sent], named, question):
                 self.version += 1
                 return True
             if named or (self._may_guess and FORMAT in sent):
@@ -131,7 +133,7 @@ class Dialect:
             "json_object": "answers are asked for as any JSON object, without a schema",
             "text": "answers are asked for in JSON by the prompt alone",
         }
-        not_sent = (*self.dropped, *(name for name in EXTRAS if name in self.without))
+        not_sent = (*self.dropped, CACHE_KEY) if CACHE_KEY in self.without else self.dropped
         lines = [f"{name} is not sent" for name in not_sent if name not in CEILINGS]
         formats = [] if self.is_guessing else [asked[self.format]]
         return [*filter(None, formats), *lines, *self.samples.remarks()]
@@ -139,6 +141,21 @@ class Dialect:
     def names_one(self, failure: Failure, sent: Collection[str]) -> bool:
         """Return whether a refusal names one of the parameters that were sent."""
         return bool(self._named(failure, sent))
+
+    def _leaves_out(self, extras: list[str], named: str, question: int) -> bool:
+        """Leave out what a request has for the cache alone, if it may have been refused for that."""
+        if named in extras:
+            self.without.add(named)
+            return True
+        if self._left_out is None and extras and not named:  # a guess: nobody misses them
+            self._left_out = question, extras
+            self.without.update(extras)
+            return True
+        if self._left_out is not None and self._left_out[0] == question:  # it was not for them
+            self.without.difference_update(self._left_out[1])
+            self._left_out = question, []
+            self.version += 1
+        return False
 
     def _named(self, failure: Failure, sent: Collection[str]) -> str:
         """Return the parameter that a refusal names; empty if it names none that was sent."""

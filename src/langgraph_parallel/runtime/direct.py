@@ -128,11 +128,7 @@ class Direct:
     ) -> AIMessage:
         report = await self._reporter.start(listeners, messages, config)
         try:
-            if on_first is None:
-                response = await self._response(request, whole=True)
-                body = response.json()
-            else:
-                body, response = await self._streamed(request, on_first)
+            body, response = await self.respond(request, on_first)
             answer = parse_completion(body)
         except Exception as error:
             seen = self._reporter.as_langchain(error)
@@ -159,13 +155,14 @@ class Direct:
         """What tells callbacks of its calls."""
         return self._reporter
 
-    async def respond(self, body: Mapping[str, Any]) -> Any:
-        """Make one request, and return the response of HTTP.
-
-        Raises:
-            Exception: the SDK's error.
-        """
-        return await self._response(body, whole=True)
+    async def respond(
+        self, body: Mapping[str, Any], on_first: Callable[[], None] | None = None
+    ) -> tuple[Any, Any]:
+        """Make one request as `post`; return the body of its answer, and the response of HTTP."""
+        if on_first is not None:
+            return await self._streamed(body, on_first)
+        response = await self._response(body, whole=True)
+        return response.json(), response
 
     async def post(self, body: Mapping[str, Any], on_first: Callable[[], None] | None = None) -> Any:
         """Make one request, and return the body of its answer.

@@ -1,7 +1,7 @@
 """The form of requests to one model: what is bound to it, by the means that it and its endpoint offer."""
 
 from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 from langchain_core.language_models import BaseChatModel
 from langchain_core.runnables import Runnable
@@ -66,3 +66,31 @@ def without(model: BaseChatModel, dropped: Mapping[str, str]) -> BaseChatModel:
     """Return a model that does not send some parameters."""
     fields = {name: None for name in dropped if getattr(model, name, None) is not None}
     return model.model_copy(update=fields) if fields else model
+
+
+def form_of_others(
+    model: BaseChatModel, schema: type[BaseModel] | None, dialect: Dialect, options: Mapping[str, Any]
+) -> Form:
+    """Bind a model of another provider than OpenAI.
+
+    Args:
+        model: without what its endpoint does not take.
+        schema: of its answers; None for text.
+        dialect: of its endpoint.
+        options: such as a temperature.
+    """
+    version = dialect.version
+    # A copy and not an option: not every provider takes a temperature beside a schema.
+    fields = {name: value for name, value in options.items() if name in type(model).model_fields}
+    warm = model.model_copy(update=fields) if fields else model
+    sent = tuple(name for name in OPTIONAL if getattr(warm, name, None) is not None)
+    if schema is None or dialect.format == "text":
+        return Form(version, warm, None, sent, None, messages=warm)
+    try:
+        structured = warm.with_structured_output(json_schema(schema), include_raw=True)
+    except NotImplementedError:
+        return Form(version, warm, None, sent, None, messages=warm)
+    bound = cast("Runnable[Any, Any]", structured)
+    # Beside the parser, of which nothing is used.
+    raw = getattr(getattr(structured, "first", None), "steps__", {}).get("raw")
+    return Form(version, bound, None, (FORMAT, *sent), None, streams=False, messages=raw)

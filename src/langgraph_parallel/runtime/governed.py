@@ -23,7 +23,7 @@ from langgraph_parallel.runtime import blocking
 from langgraph_parallel.runtime.batch.sync import wait_in_thread, whole_chunk
 from langgraph_parallel.runtime.calling import Calling
 from langgraph_parallel.runtime.governed_request import GovernedRequest, prepare, result_usage
-from langgraph_parallel.runtime.kept_answers import find, find_blocking
+from langgraph_parallel.runtime.kept_answers import find, find_blocking, find_store
 from langgraph_parallel.runtime.kept_streams import Whole, as_chunk
 from langgraph_parallel.runtime.limits import Limits, worker_limits
 from langgraph_parallel.runtime.models import (
@@ -34,6 +34,7 @@ from langgraph_parallel.runtime.models import (
     plain_model,
 )
 from langgraph_parallel.runtime.stored_answer import is_whole
+from langgraph_parallel.runtime.stream_usage import converting
 from langgraph_parallel.runtime.streaming import stream
 from langgraph_parallel.runtime.transport import without_retries
 
@@ -90,6 +91,7 @@ def _governed_class(base: type[BaseChatModel], limits: Limits | None) -> type[Ba
         members["_stream"] = _stream
     if base._astream is not BaseChatModel._astream:
         members["_astream"] = _astream
+    members |= converting(base)
     for native in ("_stream_chat_model_events", "_astream_chat_model_events"):
         if hasattr(base, native):
             members[native] = None  # it would go past `_stream`, of whose parts LangChain makes the same
@@ -162,7 +164,7 @@ async def _astream(
     if calling.limits.lane == "batch":
         yield whole_chunk(await _agenerate(self, messages, stop, run_manager, **options))
         return
-    found = None if calling.store is None else await find(calling, messages)
+    found = None if find_store(calling) is None else await find(calling, messages)
     if found is not None and found.answer is not None:
         yield as_chunk(found.answer)
         return
@@ -194,7 +196,7 @@ def _generate(
     calling = Calling.of(self, request, governed_limits(self), run_manager)
     if calling.limits.lane == "batch":
         return wait_in_thread(lambda: _agenerate(self, messages, stop, run_manager, **options))
-    found = None if calling.store is None else find_blocking(calling, messages)
+    found = None if find_store(calling) is None else find_blocking(calling, messages)
     if found is not None and found.answer is not None:
         return cast("ChatResult", found.answer)
     result = blocking.send(calling, messages, make, result_usage)
@@ -223,7 +225,7 @@ def _stream(
     if calling.limits.lane == "batch":
         yield whole_chunk(_generate(self, messages, stop, run_manager, **options))
         return
-    found = None if calling.store is None else find_blocking(calling, messages)
+    found = None if find_store(calling) is None else find_blocking(calling, messages)
     if found is not None and found.answer is not None:
         yield as_chunk(found.answer)
         return

@@ -182,7 +182,7 @@ def _new_call(
     model = str(metadata.get("ls_model_name") or serialized.get("name") or "model")
     run, endpoint = current_run(), _endpoint(serialized, provider)
     limits = run.limits
-    if run.store is not None:
+    if run.answers.store is not None:
         run.note(f"answers of {model} are not kept: code of yours calls it; pass it there as governed(model)")
     if limits.lane == "batch" and limits.without_batch != "live":
         raise ModelError(

@@ -177,7 +177,7 @@ class ParallelGraph(StoredGraph):
                 around=around,
                 fallbacks=built.fallbacks,
             )
-            run.store = store_of(built.cache, outer.store)
+            run.answers.store = store_of(built.cache, outer.answers.store)
             return run
         given = self.as_context(context)
         completion = (
@@ -186,8 +186,8 @@ class ParallelGraph(StoredGraph):
             or as_completion(os.environ.get(f"{PREFIX}COMPLETION", ""))
         )
         run = Run(built.limits, given.limits, completion, around=around, fallbacks=built.fallbacks)
-        run.store = store_of(built.cache, cache_of_environment())
-        run.answers.place = names_of_nodes(config)
+        run.answers.store = store_of(built.cache, cache_of_environment())
+        run.answers.tree.place = names_of_nodes(config)
         return run
 
     def _check_can_store(self, config: RunnableConfig | None, run: Run) -> None:

@@ -14,23 +14,27 @@ import threading
 import time
 import uuid
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextvars import ContextVar, Token
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 from langchain_core.messages import BaseMessage
 
-from langgraph_parallel.records import Call, Savings, Usage
+from langgraph_parallel.records import Call, Usage
 from langgraph_parallel.runtime.answer_store import AnswerStore
 from langgraph_parallel.runtime.bound import current_bound
+from langgraph_parallel.runtime.cache_setting import store_of
 from langgraph_parallel.runtime.question_identity import digest_of
 from langgraph_parallel.runtime.recording import record
 from langgraph_parallel.runtime.redact import redact
+from langgraph_parallel.runtime.savings import saved_by_keeping
 from langgraph_parallel.runtime.stored_answer import dump_answer, load_answer
 
 if TYPE_CHECKING:
     from langgraph_parallel.runtime.calling import Calling
     from langgraph_parallel.runtime.run import Run
+
+AnswerT = TypeVar("AnswerT")
 
 _VERSION = 1
 """Of the keys: raised when questions are told apart in another way."""
@@ -49,6 +53,21 @@ class Found(NamedTuple):
 
 
 class RunAnswers:
+    """The cache of answers of a run.
+
+    Args:
+        outer: that of the run around it.
+    """
+
+    __slots__ = ("store", "tree")
+
+    def __init__(self, outer: "RunAnswers | None") -> None:
+        self.store: AnswerStore | None = outer.store if outer else None
+        """None if none are kept."""
+        self.tree: TreeAnswers = outer.tree if outer else TreeAnswers()
+
+
+class TreeAnswers:
     """What a tree of runs knows of its questions."""
 
     def __init__(self) -> None:
@@ -152,7 +171,33 @@ class Question:
                 try:
                     store.put(answers)
                 except Exception as error:
-                    run.root.answers.give_up(store, error, run)
+                    run.answers.tree.give_up(store, error, run)
+
+
+def find_store(calling: "Calling[Any]") -> AnswerStore | None:
+    """Return the cache of a call; None if no answers are kept."""
+    return store_of(calling.cache, calling.run.answers.store)
+
+
+async def kept_or_asked(
+    calling: "Calling[AnswerT]", messages: Sequence[BaseMessage], ask: Callable[[], Awaitable[AnswerT]]
+) -> AnswerT:
+    """Return the answer to a question that is kept, else ask.
+
+    Args:
+        calling: how it is asked; notes the answer, to be kept once the question is answered.
+        messages: the question.
+        ask: asks a model.
+    """
+    found = await find(calling, messages)
+    if found is not None and found.answer is not None:
+        kept: AnswerT = found.answer
+        calling.sender.recalled(kept)
+        return kept
+    answer = await ask()
+    if found is not None:
+        calling.answers.note(calling, found, answer)
+    return answer
 
 
 async def find(calling: "Calling[Any]", messages: Sequence[BaseMessage]) -> Found | None:
@@ -163,7 +208,7 @@ async def find(calling: "Calling[Any]", messages: Sequence[BaseMessage]) -> Foun
     try:
         text = await store.aget(key)
     except Exception as error:
-        calling.run.root.answers.give_up(store, error, calling.run)
+        calling.run.answers.tree.give_up(store, error, calling.run)
         return None
     found = _read(calling, store, key, text)
     if found.answer is None and (bound := current_bound()) is not None:
@@ -181,14 +226,14 @@ def find_blocking(calling: "Calling[Any]", messages: Sequence[BaseMessage]) -> F
     try:
         text = store.get(key)
     except Exception as error:
-        calling.run.root.answers.give_up(store, error, calling.run)
+        calling.run.answers.tree.give_up(store, error, calling.run)
         return None
     return _read(calling, store, key, text)
 
 
 def _identify(calling: "Calling[Any]", messages: Sequence[BaseMessage]) -> tuple[AnswerStore, str] | None:
     """Return the store of a call, and the key of its question."""
-    store, answers = calling.store, calling.run.root.answers
+    store, answers = find_store(calling), calling.run.answers.tree
     if store is None or not answers.is_usable(store):
         return None
     asked = calling.sender.question(messages)
@@ -207,14 +252,12 @@ def _identify(calling: "Calling[Any]", messages: Sequence[BaseMessage]) -> tuple
 def _read(calling: "Calling[Any]", store: AnswerStore, key: str, text: str | None) -> Found:
     answer = None if text is None else load_answer(text)
     if answer is not None:
-        usage = calling.sender.usage(answer)
-        alone = calling.priced.usd_of(usage.input_tokens, usage.output_tokens)
-        _record(calling, usage, alone)
+        _record(calling, calling.sender.usage(answer))
     return Found(store, key, answer)
 
 
-def _record(calling: "Calling[Any]", usage: Usage, alone: float | None) -> None:
-    now = time.time()
+def _record(calling: "Calling[Any]", usage: Usage) -> None:
+    now, alone = time.time(), calling.priced.usd_of(usage.input_tokens, usage.output_tokens)
     record(
         Call(
             id=str(calling.run_id or uuid.uuid4()),
@@ -225,7 +268,7 @@ def _record(calling: "Calling[Any]", usage: Usage, alone: float | None) -> None:
             ended=now,
             usage=usage,
             usd=0.0,
-            saved=Savings(answers=alone) if alone else None,
+            saved=saved_by_keeping(alone),
             kept=True,
         )
     )
@@ -244,7 +287,7 @@ async def _store(kept: "Sequence[tuple[Found, str, Run]]") -> None:
         try:
             await store.aput(answers)
         except Exception as error:
-            run.root.answers.give_up(store, error, run)
+            run.answers.tree.give_up(store, error, run)
 
 
 def _by_store(
@@ -252,6 +295,6 @@ def _by_store(
 ) -> "list[tuple[AnswerStore, Run, Mapping[str, str]]]":
     stores: dict[int, tuple[AnswerStore, Run, dict[str, str]]] = {}
     for found, text, run in kept:
-        if run.root.answers.is_usable(found.store):
+        if run.answers.tree.is_usable(found.store):
             stores.setdefault(id(found.store), (found.store, run, {}))[2][found.key] = text
     return list(stores.values())

@@ -18,6 +18,7 @@ leader of another run that is still in line itself, since that run may be slow o
 All of this is of the process: of every run, thread and event loop.
 """
 
+import contextlib
 import threading
 import time
 from collections import OrderedDict
@@ -28,6 +29,8 @@ from langgraph_parallel.runtime.waiting import Waiter
 
 WARM_SECONDS = 240.0
 """Providers keep a prefix for 5 to 10 minutes after its last use."""
+LONGEST_WAIT = 120.0
+"""Seconds: a leader that has not begun then is in a long line, or in an event loop that nobody runs."""
 MOST_FAILED = 2
 """Leaders in a row that may fail before all go."""
 _MOST_KEPT = 4096
@@ -87,6 +90,7 @@ class Leading:
             waiter = self._enter(name := key(), leader)
             if isinstance(waiter, bool):
                 return name, waiter
+            timer = waiter.loop.call_later(LONGEST_WAIT, waiter.wake)
             try:
                 if not waits:
                     waits = True
@@ -95,6 +99,11 @@ class Leading:
             except BaseException:  # cancelled, or its event loop is gone
                 self._gave_up(name, waiter)
                 raise
+            finally:
+                timer.cancel()
+            if self._is_waiting(name, waiter):
+                self._gave_up(name, waiter)
+                return name, False
 
     def used(self, key: Hashable) -> None:
         """Note that a prefix is warm from now on: a call that has it has been answered, at least in part."""
@@ -164,6 +173,12 @@ class Leading:
             prefix.waiters[waiter] = None
             return waiter
 
+    def _is_waiting(self, key: Hashable, waiter: Waiter) -> bool:
+        """Return whether nobody has woken a call but its own timer."""
+        with self._lock:
+            prefix = self._prefixes.get(key)
+            return prefix is not None and waiter in prefix.waiters
+
     def _gave_up(self, key: Hashable, waiter: Waiter) -> None:
         """Take a call out of those that wait; if it was to lead and never will, the next one does."""
         with self._lock:
@@ -181,7 +196,7 @@ class Leading:
     def _wake_all(prefix: Prefix) -> None:
         waiters, prefix.waiters = prefix.waiters, OrderedDict()
         for waiter in waiters:
-            waiter.wake()
+            _wake(waiter)
 
     @staticmethod
     def _wake_next(prefix: Prefix) -> None:
@@ -190,7 +205,7 @@ class Leading:
             waiter, _ = prefix.waiters.popitem(last=False)
             if not waiter.loop.is_closed():
                 prefix.goes_on = waiter
-                waiter.wake()
+                _wake(waiter)
                 return
 
     def _drop_oldest(self) -> None:
@@ -199,6 +214,11 @@ class Leading:
             idle = [key for key, prefix in self._prefixes.items() if prefix.is_idle]
             for key in idle[: _MOST_KEPT // 4]:  # many at once, since each look costs as much as all of them
                 del self._prefixes[key]
+
+
+def _wake(waiter: Waiter) -> None:
+    with contextlib.suppress(RuntimeError):  # its event loop was closed at this moment
+        waiter.wake()
 
 
 leading = Leading()

@@ -1,6 +1,7 @@
 """The turn of one attempt at a call: which of its prefixes are led, and by whom (`runtime.leading`)."""
 
 import asyncio
+import time
 from collections.abc import Hashable
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -27,7 +28,7 @@ _BYTES_PER_ESTIMATED = 3
 """Bytes of a token, as prompts are estimated (`runtime.tokens`)."""
 _READING_SECONDS, _READ_PER_SECOND = 5.0, 2000
 """When a prompt has been read at the latest: after some seconds, and one more for so many tokens."""
-_TURNS_OF_THE_LOOP = 8
+LOOK_SECONDS = 0.02
 """How long a leader looks for siblings, where it pays for being one: by then those of its step have come."""
 _MOST_MARKS = 4
 
@@ -104,7 +105,7 @@ class _Watching(Turn):
     def answered(self, usage: Usage) -> None:
         """Note that the request was answered."""
         if usage.cache_read_tokens:
-            self._seen.has_cache = True
+            self._seen.note_read()
 
 
 class _Led(_Watching):
@@ -141,7 +142,7 @@ class _Led(_Watching):
         tokens: int,
     ) -> None:
         super().__init__(seen)
-        self.run: Hashable = calling.run.root
+        self.run: Hashable = calling.run.line
         self.is_sent = False
         self._calling, self._prefixes, self._rates, self._tokens = calling, prefixes, rates, tokens
         self._leads: list[Hashable] = []
@@ -237,9 +238,8 @@ class _Led(_Watching):
 
     async def _look_for_siblings(self) -> None:
         """Let those come that start at the same time: a prefix is paid for if others share it."""
-        for _ in range(_TURNS_OF_THE_LOOP):
-            if all(map(leading.is_shared, self._leads)):
-                return
+        give_up_at = time.perf_counter() + LOOK_SECONDS
+        while not all(map(leading.is_shared, self._leads)) and time.perf_counter() < give_up_at:  # noqa: ASYNC110
             await asyncio.sleep(0)
 
     def _mark(self) -> tuple[int, ...]:
@@ -259,8 +259,7 @@ class _Led(_Watching):
 
 def _tell(call: OpenCall) -> None:
     """Tell those who listen that a call waits for its leader."""
-    if call.emitter is not None:
-        call.emitter.emit("waiting", on="leader", call=str(call.id))
+    call.waits("leader")
 
 
 def _is_failure(error: BaseException | None) -> bool:

@@ -17,7 +17,6 @@ graphs may have their own; those of the graphs around them apply as well, and th
 """
 
 import os
-import sys
 from collections.abc import Iterable, Mapping
 from functools import lru_cache
 from typing import Annotated, Any, Literal
@@ -219,8 +218,7 @@ class Limits(Record):
     without_batch: Literal["fail", "live"] = Field(
         "fail",
         title="Without a Batch API",
-        description="In the batch lane, what becomes of calls that cannot be in a batch: they fail before "
-        "anything is sent, or go live at the full price.",
+        description="In the batch lane, calls that cannot be in a batch fail, or go live at the full price.",
         examples=["live"],
     )
     section_tokens: int = Field(
@@ -238,12 +236,6 @@ class Limits(Record):
         "the batch lane all are in one step, unless this is set.",
         examples=[500],
     )
-
-    @property
-    def sections_at_once(self) -> int:
-        """Maximum branches in one step: each step in the batch lane may take a day."""
-        is_lifted = self.lane == "batch" and "max_sections" not in self.model_fields_set
-        return sys.maxsize if is_lifted else self.max_sections
 
 
 _OF_RUNS = ("deadline", "grace", "priority", "budget_calls", "budget_tokens", "budget_usd", "max_sections")
@@ -305,8 +297,3 @@ def merge_limits(sources: Iterable[Limits | None]) -> Limits:
         if limits is not None:
             fields = {name: getattr(limits, name) for name in limits.model_fields_set} | fields
     return Limits.model_construct(**fields)  # type: ignore[arg-type]  # validated where they were set
-
-
-def default_steps() -> int:
-    """Return LangGraph's limit of steps for graphs of others, where no config says another."""
-    return int(os.environ.get("LANGGRAPH_DEFAULT_RECURSION_LIMIT", "10007"))

@@ -33,7 +33,7 @@ from langgraph_parallel.runtime.limits import Limits
 from langgraph_parallel.runtime.prices import Priced, check_budget
 from langgraph_parallel.runtime.recording import current_recording
 from langgraph_parallel.runtime.redact import describe
-from langgraph_parallel.runtime.resting import Key, count_answer
+from langgraph_parallel.runtime.resting import Key, count_answer, detours
 from langgraph_parallel.runtime.run import Run
 from langgraph_parallel.runtime.slots import Rates, Slot
 from langgraph_parallel.runtime.waiting import in_event_loop, run_here
@@ -137,17 +137,6 @@ class OpenCall:
         self._return()
         return False
 
-    async def open_in_lane(self) -> None:
-        """Wait for budget: a call in the batch lane holds no slot, and a drain need not wait for it.
-
-        Raises:
-            NotStarted: as `open`.
-        """
-        self.lane, self.bound = "batch", None
-        self._prepare()
-        await self.run.budget.reserve(self.amount, self.waits)
-        self._begin()
-
     def try_open(self) -> bool:
         """Take budget and a slot if both are there at once; return whether they are."""
         self._prepare()
@@ -204,9 +193,13 @@ class OpenCall:
         if self.is_probe:
             self.is_probe = False
             circuit_of(self).failed(self.key, error, self.limits.rest_after, probe=True)
+        else:
+            detours.request_failed(self.key, error, self.limits.rest_after)
         self.cause = kind = kind_of(error)
         if kind in LASTING and classify(error).is_lasting:
-            refused = self.target if kind == "model" else ""
+            # A gateway has one address for models of several accounts: a fallback there may be usable.
+            only_model = kind == "model" or self.has_fallback or bool(self.instead_of)
+            refused = self.target if only_model else ""
             self.run.give_up(self.endpoint, self.account, refused, (describe(error), kind))
         if self.slot is None:
             return

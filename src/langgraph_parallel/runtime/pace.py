@@ -129,6 +129,9 @@ class Pace:
         refused_at = [launch.when for launch in self._launches if launch.refused]
         if not refused_at or (self.learned and now - self._lowered_at < HORIZON):
             return
+        if not self.learned and len(self._launches) == 1:
+            self._launches.clear()  # one request alone, such as a leader, says nothing of a rate
+            return
         last_refused_at = max(refused_at)
         # An endpoint that asks for a pause has room for one request after it, so no pace is slower than that.
         pause = seconds_asked if seconds_asked > _SHORTEST_PAUSE else HORIZON

@@ -43,34 +43,19 @@ async def read_parts(lines: AsyncIterator[str], on_first: Callable[[], None]) ->
     return whole.completion()
 
 
-class _Whole:
-    """A completion, as far as it has come."""
+class _Choice:
+    """One answer, as far as it has come."""
 
     def __init__(self) -> None:
-        self.has_begun = self.is_done = False
-        self._about: dict[str, Any] = {}
+        self.finish: str | None = None
         self._texts: dict[str, list[str]] = {}
         self._calls: dict[int, dict[str, Any]] = {}
-        self._finish: str | None = None
-        self._usage: Any = None
 
-    def add(self, part: Any) -> bool:
+    def add(self, choice: Mapping[str, Any]) -> bool:
         """Add a part; return whether it has something of the answer."""
-        if not isinstance(part, Mapping):
-            raise EndpointError("a part of the streamed answer is not a chat completion", body=part)
-        if part.get("error"):
-            raise EndpointError("the server failed while it answered", body=dict(part))
-        self._about |= {
-            key: part[key] for key in _ABOUT if part.get(key) is not None and key not in self._about
-        }
-        self._usage = part.get("usage") or self._usage
-        added = [self._add_choice(choice) for choice in part.get("choices") or ()]
-        return any(added)
-
-    def _add_choice(self, choice: Mapping[str, Any]) -> bool:
         if choice.get("error") or choice.get("finish_reason") == "error":
             raise EndpointError("the server failed while it answered", body={"choices": [dict(choice)]})
-        self._finish = choice.get("finish_reason") or self._finish
+        self.finish = choice.get("finish_reason") or self.finish
         delta = choice.get("delta") or {}
         has_content = False
         for name in _TEXTS:
@@ -93,19 +78,51 @@ class _Whole:
         call["function"]["name"] = function.get("name") or call["function"]["name"]
         call["function"]["arguments"] += function.get("arguments") or ""
 
-    def completion(self) -> dict[str, Any]:
-        """Return the completion.
-
-        Raises:
-            BrokenStream: its end has not come.
-        """
-        if not self.is_done and self._finish is None:
-            raise BrokenStream(_BROKEN_OFF)
+    def completed(self, index: int) -> dict[str, Any]:
+        """Return the choice of a completion."""
         message: dict[str, Any] = {"role": "assistant", "content": None, "refusal": None}
         message |= {name: "".join(parts) for name, parts in self._texts.items()}
         message["refusal"] = message["refusal"] or None
         if self._calls:
             message["tool_calls"] = [call for _, call in sorted(self._calls.items())]
             message["content"] = message["content"] or None
-        choice = {"index": 0, "message": message, "finish_reason": self._finish}
-        return {"object": "chat.completion", **self._about, "choices": [choice], "usage": self._usage}
+        return {"index": index, "message": message, "finish_reason": self.finish}
+
+
+class _Whole:
+    """A completion, as far as it has come."""
+
+    def __init__(self) -> None:
+        self.has_begun = self.is_done = False
+        self._about: dict[str, Any] = {}
+        self._choices: dict[int, _Choice] = {0: _Choice()}
+        """By their index: a request may ask for several."""
+        self._usage: Any = None
+
+    def add(self, part: Any) -> bool:
+        """Add a part; return whether it has something of the answer."""
+        if not isinstance(part, Mapping):
+            raise EndpointError("a part of the streamed answer is not a chat completion", body=part)
+        if part.get("error"):
+            raise EndpointError("the server failed while it answered", body=dict(part))
+        self._about |= {
+            key: part[key] for key in _ABOUT if part.get(key) is not None and key not in self._about
+        }
+        self._usage = part.get("usage") or self._usage
+        added = [self._add_choice(choice) for choice in part.get("choices") or ()]
+        return any(added)
+
+    def _add_choice(self, choice: Mapping[str, Any]) -> bool:
+        index = choice.get("index")
+        return self._choices.setdefault(index if isinstance(index, int) else 0, _Choice()).add(choice)
+
+    def completion(self) -> dict[str, Any]:
+        """Return the completion.
+
+        Raises:
+            BrokenStream: its end has not come.
+        """
+        if not self.is_done and any(choice.finish is None for choice in self._choices.values()):
+            raise BrokenStream(_BROKEN_OFF)
+        choices = [choice.completed(index) for index, choice in sorted(self._choices.items())]
+        return {"object": "chat.completion", **self._about, "choices": choices, "usage": self._usage}

@@ -35,16 +35,19 @@ class Priced:
     model: str
     own: Own = NONE
     """Prices that the user has set, which take precedence."""
+    tier: str | None = None
+    """The provider's tier of service that the model asks for: `flex`, `priority`."""
 
     @classmethod
     def of(cls, model: ModelLike) -> "Priced":
         """Name a model as the price table does."""
-        return cls(get_provider(model), model_name(model))
+        tier = getattr(model, "service_tier", None)
+        return cls(get_provider(model), model_name(model), tier=tier if isinstance(tier, str) else None)
 
     def at(self, limits: Limits) -> "Priced":
         """Return the model with the prices that the limits set."""
         own = Own(limits.price_input, limits.price_output, limits.price_cache_read, limits.price_cache_write)
-        return self if own == NONE else Priced(self.provider, self.model, own)
+        return self if own == NONE else Priced(self.provider, self.model, own, self.tier)
 
     def usd(self, usage: Usage, lane: Lane = "live", unbilled: int = 0) -> float | None:
         """Return the cost of a number of tokens now; None if the price is unknown.
@@ -78,7 +81,7 @@ class Priced:
             prompt_tokens: of the call; long prompts are dearer with some models.
             lane: how the request is sent.
         """
-        tariff = _tariff(self.provider, self.model, self.own, lane, int(time.time() // 60))
+        tariff = _tariff(self.provider, self.model, self.own, lane, self.tier, int(time.time() // 60))
         return None if tariff is None else tariff.at(prompt_tokens)
 
     @property
@@ -95,7 +98,7 @@ class Priced:
         """
         if self.own.input != 0 or self.own.output != 0:
             return []
-        listed = Priced(self.provider, self.model).rates(1)
+        listed = Priced(self.provider, self.model, tier=self.tier).rates(1)
         host = urlsplit(endpoint).hostname or ""
         if listed is None or not listed.input or (self.provider == "openai" and host != _OPENAI):
             return []
@@ -131,7 +134,8 @@ def check_prices(limits: Limits, models: Iterable[ModelLike | None]) -> None:
 
 def dearest(models: Iterable[ModelLike | None], limits: Limits, usage: Usage) -> float | None:
     """Return what tokens cost at most, whichever of some models takes them; None if a price is unknown."""
-    usd = [Priced.of(nameable_model(model)).at(limits).usd(usage) for model in models]
+    priced = [Priced.of(nameable_model(model)).at(limits) for model in models]
+    usd = [one.most_usd(usage.input_tokens, usage.output_tokens) for one in priced]
     known = [one for one in usd if one is not None]
     return max(known) if known and len(known) == len(usd) else None
 

@@ -6,7 +6,7 @@ are used wherever it has one, and where a version lacks one of them, such calls 
 """
 
 import inspect
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextvars import ContextVar
 from typing import Any, cast
 
@@ -15,7 +15,7 @@ from langchain_core.callbacks.manager import AsyncCallbackManagerForLLMRun
 from langchain_core.messages import LC_ID_PREFIX, AIMessage, BaseMessage
 from langchain_core.outputs import LLMResult
 from langchain_core.runnables import RunnableConfig
-from langchain_core.runnables.config import var_child_runnable_config
+from langchain_core.runnables.config import ensure_config, var_child_runnable_config
 from langchain_core.tracers.base import BaseTracer
 
 from langgraph_parallel.runtime.recording import Unheard
@@ -112,6 +112,34 @@ class Reporter:
         finally:
             ends_for_sure.reset(token)
         return Report(self, run)
+
+    async def tell(
+        self, messages: Sequence[BaseMessage], config: RunnableConfig, ask: Callable[[], Awaitable[Any]]
+    ) -> Any:
+        """Make a request in another way, report it if something listens, and return the body of its answer.
+
+        Raises:
+            Exception: the request's error; LangChain's if something listens, or that of a handler.
+        """
+        import httpx2
+
+        if not self.is_heard(config):
+            return await ask()
+        config = ensure_config(config)
+        report = await self.start(self.listeners(config), messages, config)
+        try:
+            body = await ask()
+        except Exception as error:
+            seen = self.as_langchain(error)
+            await report.fail(seen)
+            if seen is error:
+                raise
+            raise seen from error
+        except BaseException as cut:
+            report.cut_off(cut)
+            raise
+        await report.end(body, httpx2.Response(200))
+        return body
 
     def result(self, body: Any, response: Any, run_id: object) -> LLMResult:
         """Return an answer as `ChatOpenAI` reports it.

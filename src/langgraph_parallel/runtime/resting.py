@@ -11,7 +11,9 @@ deployment of a gateway may be down beside others.
 
 A call that has a fallback need not wait, and loses little if it goes there too early. So such calls obey
 rests of their own, the `detours`: these also begin after calls that an endpoint has kept waiting until they
-gave up (timeouts, overload, 429), and nobody waits in them. Each failure and each answer counts in both.
+gave up (timeouts, overload, 429), and after many requests in a row that failed, since else hundreds of calls
+would make their first attempts before one has made its last; and nobody waits in them. Each failure and each
+answer counts in both.
 """
 
 import asyncio
@@ -34,6 +36,8 @@ FIRST_REST, LONGEST_REST = 5.0, 60.0
 """Seconds of the first rest, and of the longest; doubled after each probe that failed."""
 _LONGEST_PROBE = 60.0
 """Seconds after which another call may be the probe: code that calls a model may never say how it ended."""
+_REQUESTS = 3
+"""Requests in a row that failed, for each of the calls in a row that are enough."""
 _MOST_LASTING = 3
 """Failures in a row of a kind that no further attempt can change, which are enough."""
 _MOST = 1000
@@ -55,6 +59,8 @@ class Rest:
 
     row: int = 0
     """Calls in a row that failed for good."""
+    requests: int = 0
+    """Requests in a row that failed, whatever becomes of their calls; only `detours` count them."""
     why: str = ""
     """What the last one failed with."""
     kind: Kind = "server"
@@ -76,8 +82,9 @@ class Rest:
 
     def refusal(self, key: Key, seconds: float) -> EndpointResting:
         """Return the error of a call that is not started."""
+        row = max(self.row, self.requests)
         error = EndpointResting(
-            f"{redact(key[0].rstrip('/'))} rests: the last {self.row} calls to {key[1]} failed; it is tried "
+            f"{redact(key[0].rstrip('/'))} rests: the last {row} calls to {key[1]} failed; it is tried "
             f"again in {math.ceil(seconds)} s, or after reset_limits(). The last failure: {self.why}"
         )
         mark(error, str(error), self.kind)
@@ -181,19 +188,40 @@ class Rests:
                 self.answered(key)
             return False
         with self._lock:
-            if key not in self._rests and len(self._rests) >= _MOST:
-                del self._rests[next(iter(self._rests))]
-            rest, now = self._rests.setdefault(key, Rest()), time.monotonic()
+            rest, now = self._entry(key), time.monotonic()
             rest.row, rest.why, rest.kind = rest.row + 1, describe(error), kind
             if rest.seconds and not probe:
                 return False  # it had begun before the rest, and says nothing new
             if not probe and not 0 < (min(enough, _MOST_LASTING) if kind in LASTING else enough) <= rest.row:
                 return False
             rest.begin(now)
+        self._call_away(key)
+        return True
+
+    def request_failed(self, key: Key, error: BaseException, enough: int) -> None:
+        """Note that a request failed, whatever becomes of its call: as `failed`, with thrice as many."""
+        if (kind := kind_of(error)) not in _DOWN:
+            return
+        with self._lock:
+            rest = self._entry(key)
+            rest.requests += 1
+            if rest.seconds or not 0 < enough * _REQUESTS <= rest.requests:
+                return
+            rest.why, rest.kind = describe(error), kind
+            rest.begin(time.monotonic())
+        self._call_away(key)
+
+    def _entry(self, key: Key) -> Rest:
+        if key not in self._rests and len(self._rests) >= _MOST:
+            del self._rests[next(iter(self._rests))]
+        return self._rests.setdefault(key, Rest())
+
+    def _call_away(self, key: Key) -> None:
+        """Let calls with a fallback leave the line of an endpoint."""
+        with self._lock:
             leaving = list(self._leaving.get(key, ()))
         for leave in leaving:
             leave()
-        return True
 
     @contextlib.asynccontextmanager
     async def leaving(self, key: Key) -> AsyncIterator[None]:
@@ -268,11 +296,3 @@ def count_answer(key: Key) -> None:
     """Note that an endpoint answered."""
     rests.answered(key)
     detours.answered(key)
-
-
-def rest_note(endpoint: str, target: str) -> str:
-    """Return what a report says of an endpoint that rested while calls were to start."""
-    return (
-        f"{target} at {redact(endpoint.rstrip('/'))} rested, since call after call failed; redrive what "
-        "was not started once it answers"
-    )

@@ -6,7 +6,6 @@ reaches every level, and two runs in one process share nothing but the limiters.
 """
 
 import contextlib
-import math
 import threading
 import time
 import weakref
@@ -17,11 +16,9 @@ from typing import TYPE_CHECKING, Any
 from langchain_core.runnables import RunnableConfig
 from langgraph.config import get_config
 
-from langgraph_parallel.arguments import checked
-from langgraph_parallel.errors import DeadlineExceeded, EndpointUnusable, RunDrained, UsageError
+from langgraph_parallel.errors import DeadlineExceeded, EndpointUnusable, RunDrained
 from langgraph_parallel.reducers.completion import Completion
 from langgraph_parallel.runtime.account import Account
-from langgraph_parallel.runtime.answer_store import AnswerStore
 from langgraph_parallel.runtime.around import AROUND, NOTHING, Around
 from langgraph_parallel.runtime.bound import Bound
 from langgraph_parallel.runtime.budget import Budget
@@ -30,8 +27,9 @@ from langgraph_parallel.runtime.explain import mark
 from langgraph_parallel.runtime.fan_out import FanOut
 from langgraph_parallel.runtime.kept_answers import RunAnswers
 from langgraph_parallel.runtime.kinds import Kind
-from langgraph_parallel.runtime.limits import Limits, default_steps, limits_from_environment, merge_limits
+from langgraph_parallel.runtime.limits import Limits, limits_from_environment, merge_limits
 from langgraph_parallel.runtime.models import ModelLike, fallbacks_from_environment
+from langgraph_parallel.runtime.settings import default_steps
 from langgraph_parallel.runtime.thinning import Tracing
 
 if TYPE_CHECKING:
@@ -86,10 +84,8 @@ class Run:
         """Why a fallback was asked in place of a model, by its name; only that of the root counts."""
         of_others = outer.fallbacks if outer else fallbacks_from_environment()
         self.fallbacks: Sequence[ModelLike] = of_others if fallbacks is None else fallbacks
-        self.store: AnswerStore | None = outer.store if outer else None
-        """The cache of answers; None if none are kept."""
-        self.answers: RunAnswers = outer.answers if outer else RunAnswers()
-        """What is known of questions whose answers are kept: shared by the tree."""
+        self.answers: RunAnswers = RunAnswers(outer.answers if outer else None)
+        """The cache of answers, and what is known of it."""
         self.tracing: Tracing | None = None
         """How the run is traced; only that of the root counts. None if no tracer listens."""
         self.level: Level | None = None
@@ -267,6 +263,12 @@ def pretend_run(run: Run) -> Iterator[None]:
         _pretended.reset(token)
 
 
+def active_runs() -> list[Run]:
+    """Return the outermost runs of this process that are in progress."""
+    with _lock:
+        return list(_active)
+
+
 def current_run() -> Run:
     """Return the run that this code is part of; outside of any, a new one that bounds only single calls."""
     return _pretended.get() or find_run(None) or Run(in_context=current_context().limits, single=True)
@@ -281,26 +283,3 @@ def find_run(config: RunnableConfig | None) -> Run | None:
         except RuntimeError:  # outside of any graph
             return None
     return run
-
-
-@checked
-def drain(why: str = "the process is being stopped", grace: float | None = None) -> int:
-    """Stop all runs of this process gracefully, for example when a server shuts down.
-
-    No new call starts, and requests in flight may finish within the grace. Then every graph closes on what it
-    has, and returns. Branches that did not finish are `skipped` or `cancelled`, and can be redriven.
-
-    Args:
-        why: recorded in the branches that are ended.
-        grace: seconds; None for `grace` of each run's limits.
-
-    Returns:
-        The number of runs in progress.
-    """
-    if grace is not None and not 0 <= grace < math.inf:
-        raise UsageError(f"grace is {grace!r}; expected a finite number of at least 0")
-    with _lock:
-        runs = list(_active)
-    for run in runs:
-        run.drain(why, grace)
-    return len(runs)

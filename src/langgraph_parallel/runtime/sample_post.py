@@ -3,13 +3,14 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from langchain_core.messages import BaseMessage
+from langchain_core.messages import AIMessage, BaseMessage
 from langchain_core.runnables import RunnableConfig
 from langchain_core.runnables.config import ensure_config
 
 from langgraph_parallel.errors import EndpointError
 from langgraph_parallel.runtime.direct import Direct, parse_completion
-from langgraph_parallel.runtime.reported import is_streamed_to
+from langgraph_parallel.runtime.reported import Report, Reporter, is_streamed_to
+from langgraph_parallel.runtime.sender import Sending
 
 _OF_ANSWERS = ("completion", "output", "reasoning", "answer", "candidates")
 """How the names of counts begin that grow with each answer; others are of the prompt, or of the request."""
@@ -26,7 +27,7 @@ def is_told_exactly(direct: Direct, config: RunnableConfig) -> bool:
 async def post_samples(
     direct: Direct,
     messages: Sequence[BaseMessage],
-    more: Mapping[str, Any],
+    sending: Sending,
     configs: Sequence[RunnableConfig],
 ) -> Any:
     """Make one request for as many samples as there are configs, and return the body of its answer.
@@ -37,37 +38,54 @@ async def post_samples(
         EndpointError: the answer holds no sample.
         Exception: the SDK's error; LangChain's if something listens, or that of a handler.
     """
-    request = {**(direct.body(messages) or {}), **more}
+    request = {**(direct.body(messages) or {}), **sending.fields()}
     if len(configs) > 1:
         request["n"] = len(configs)
     reporter = direct.reporter
     heard = [config for config in map(ensure_config, configs) if reporter.is_heard(config)]
     if not heard:
-        body = await direct.post(request)
-        parse_completion(body)
+        body = await direct.post(request, sending.on_first)
+        first_answer(body)
         return body
-    reports = [await reporter.start(reporter.listeners(c), messages, c) for c in heard]
+    reports = list[Report]()
     try:
-        response = await direct.respond(request)
-        body = response.json()
-        parse_completion(body)
-    except Exception as error:
-        seen = reporter.as_langchain(error)
-        for report in reports:
-            await report.fail(seen)
-        if seen is error:
-            raise
-        raise seen from error
-    except BaseException as cut:
-        for report in reports:
-            report.cut_off(cut)
-        raise
+        for config in heard:
+            reports.append(await reporter.start(reporter.listeners(config), messages, config))
+        body, response = await direct.respond(request, sending.on_first)
+        first_answer(body)
+    except BaseException as error:
+        raise await _failed(reporter, reports, error)  # noqa: B904 - the same, or with its cause
     parts = split_completion(body, len(reports))
     for report, part in zip(reports, parts, strict=False):
         await report.end(part, response)
     for report in reports[len(parts) :]:
         await report.fail(EndpointError("the endpoint answered with fewer samples"))
     return body
+
+
+def first_answer(body: Any) -> AIMessage:
+    """Return the first sample that an answer holds, with the tokens of all.
+
+    Raises:
+        EndpointError: it holds none.
+    """
+    choices = body.get("choices") if isinstance(body, Mapping) else None
+    readable = [choice for choice in choices if _is_readable(choice)] if isinstance(choices, list) else []
+    return parse_completion({**body, "choices": readable} if readable else body)
+
+
+async def _failed(reporter: Reporter, reports: Sequence[Report], error: BaseException) -> BaseException:
+    """Tell of a failure, and return the error to raise."""
+    if not isinstance(error, Exception):
+        for report in reports:
+            report.cut_off(error)
+        return error
+    seen = reporter.as_langchain(error)
+    for report in reports:
+        await report.fail(seen)
+    if seen is not error:
+        seen.__cause__ = error
+    return seen
 
 
 def split_completion(body: Any, most: int) -> list[dict[str, Any]]:

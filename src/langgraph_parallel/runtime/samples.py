@@ -89,7 +89,8 @@ async def send_together(
     try:
         told = await seat.told
     finally:
-        seat.told.cancel()
+        if not seat.told.cancel() and not seat.told.cancelled():
+            seat.told.exception()  # seen, also by one that is cut off in the same moment
         if seat.sharing is not None:
             seat.sharing.leave(seat)
     if not isinstance(told, Alone):

@@ -1,5 +1,6 @@
 """Settings records, given as they are or as plain mappings."""
 
+import os
 from collections.abc import Iterable, Mapping
 from dataclasses import MISSING, fields, is_dataclass
 from typing import Any, TypeVar
@@ -68,3 +69,8 @@ def _check_keys(given: Mapping[Any, Any], known: Iterable[str], name: str) -> No
 def unknown_key(key: object, known: Iterable[str], name: str) -> str:
     """Say that a setting does not exist, and which do."""
     return f"{name} has the unknown key {key!r}; known keys: {', '.join(known)}"
+
+
+def default_steps() -> int:
+    """Return LangGraph's limit of steps for graphs of others, where no config says another."""
+    return int(os.environ.get("LANGGRAPH_DEFAULT_RECURSION_LIMIT", "10007"))

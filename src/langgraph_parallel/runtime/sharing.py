@@ -3,7 +3,6 @@
 import asyncio
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import replace
 from functools import partial
 from typing import Any, NamedTuple, cast
 
@@ -15,17 +14,22 @@ from langgraph_parallel.errors import BudgetSpent
 from langgraph_parallel.records import Usage
 from langgraph_parallel.runtime.bound import Bound
 from langgraph_parallel.runtime.calling import Calling, count_tokens
-from langgraph_parallel.runtime.direct import parse_completion
 from langgraph_parallel.runtime.failure import classify
 from langgraph_parallel.runtime.lessons import learn_answer, learn_failure
 from langgraph_parallel.runtime.open_call import OpenCall
 from langgraph_parallel.runtime.rendered import Rendered
 from langgraph_parallel.runtime.request import call_config
-from langgraph_parallel.runtime.sample_post import is_told_exactly, post_samples, split_completion
+from langgraph_parallel.runtime.sample_post import (
+    first_answer,
+    is_told_exactly,
+    post_samples,
+    split_completion,
+)
 from langgraph_parallel.runtime.samples import Alone, Seat
 from langgraph_parallel.runtime.savings import split_usage
 from langgraph_parallel.runtime.sender import PLAIN, Caching, Sending
 from langgraph_parallel.runtime.shared_call import NotSampled, SharedCall
+from langgraph_parallel.runtime.streamed import counted
 from langgraph_parallel.runtime.structured import BoundModel, stream_listener
 
 
@@ -163,9 +167,11 @@ class SharedCalling(Calling[Answers]):
         """Send until there is an answer, or a limit is reached."""
         return await self._send(prompt, "", cast("Bound", bound))
 
-    def new_call(self, prompt_tokens: int, number: int = 1, *, hedge: bool = False) -> OpenCall:
+    def new_call(
+        self, prompt_tokens: int, number: int = 1, *, hedge: bool = False, kind: type[OpenCall] = OpenCall
+    ) -> OpenCall:
         """Return the call of all voters that wait."""
-        call = super().new_call(prompt_tokens, number, hedge=hedge)
+        call = super().new_call(prompt_tokens, number, hedge=hedge, kind=kind)
         self.sharing.call = shared = SharedCall.of(call, self.sharing.waiting)
         return shared
 
@@ -216,21 +222,20 @@ class _SampleSender:
         assert form.direct is not None
         support = single.dialect.samples
         configs = [call_config(seat.calling.config, ballot) for seat, ballot in call.ballots.items()]
-        asked, plain = len(configs), replace(sending, on_first=None)
+        asked, sending = len(configs), single.taken(sending)
         try:
-            body = await post_samples(form.direct, messages, plain.fields(), configs)
+            body = await post_samples(form.direct, messages, sending, configs)
         except Exception as error:
             failure = classify(error)
-            sent = single.sent(form, plain)
+            sent = single.sent(form, sending)
             names_other = single.dialect.names_one(failure, sent)
             if asked > 1 and support.may_mean(failure, names_other=names_other):
                 support.note_refused(failure)
                 raise NotSampled(failure, error, form.version) from error
             learn_failure(single.dialect, error, messages, sent, form.version)
             raise
-        if sending.on_first is not None:
-            sending.on_first()
-        whole = parse_completion(body)
+        whole = first_answer(body)
+        counted(whole, messages, sending, single.dialect)
         learn_answer(single.dialect, messages, whole)
         return self._divide(call, messages, body, single.usage(whole), asked)
 
@@ -273,11 +278,7 @@ class _SampleSender:
 
 
 class _Bounds:
-    """The bounds of the branches of all voters of a request, as one.
-
-    Args:
-        sharing: the request.
-    """
+    """The bounds of the branches of all voters of a request, as one."""
 
     def __init__(self, sharing: Sharing) -> None:
         self._sharing = sharing

@@ -4,10 +4,14 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from langchain_core.messages import AIMessage, BaseMessage
+from langchain_core.messages.ai import UsageMetadata
 from langchain_core.runnables import Runnable, RunnableConfig
 
 from langgraph_parallel.answers.thinking import ThinkingFilter
 from langgraph_parallel.errors import EmptyAnswer
+from langgraph_parallel.runtime.dialect import STREAM, Dialect
+from langgraph_parallel.runtime.sender import Sending
+from langgraph_parallel.runtime.tokens import estimate_tokens
 
 Listener = Callable[[str | None], None]
 """Gets the text in parts as they arrive, and None when an answer begins."""
@@ -58,6 +62,26 @@ async def stream_answer(
         usage_metadata=whole.usage_metadata,
         tool_calls=whole.tool_calls,
     )
+
+
+def counted(answer: AIMessage, messages: Sequence[BaseMessage], sending: Sending, dialect: Dialect) -> None:
+    """See that the tokens of an answer are counted: some servers count those of whole answers alone.
+
+    Args:
+        answer: that has come; one that was streamed for the leader's sake gets an estimate.
+        messages: the prompt.
+        sending: how it was sent.
+        dialect: of the endpoint; nothing is streamed there any more.
+    """
+    if answer.usage_metadata:
+        dialect.counts = True
+    elif dialect.counts and sending.on_first is not None:
+        dialect.without.add(STREAM)
+        asked = sum(estimate_tokens(message.text) for message in messages)
+        answered = estimate_tokens(answer.text)
+        answer.usage_metadata = UsageMetadata(
+            input_tokens=asked, output_tokens=answered, total_tokens=asked + answered
+        )
 
 
 def _has_content(chunk: Any) -> bool:

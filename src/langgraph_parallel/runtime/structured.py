@@ -7,7 +7,8 @@ JSON schema, once, and `answers` reads the text.
 from collections.abc import Callable, Mapping, Sequence
 from contextvars import ContextVar
 from dataclasses import replace
-from typing import Any, cast
+from functools import cached_property
+from typing import Any
 
 from langchain_core.globals import get_llm_cache
 from langchain_core.language_models import BaseChatModel
@@ -32,7 +33,14 @@ from langgraph_parallel.runtime.dialect import (
     get_dialect,
 )
 from langgraph_parallel.runtime.direct import Direct, parse_completion
-from langgraph_parallel.runtime.form import OPTIONAL, Form, fields_of, refusable, response_format, without
+from langgraph_parallel.runtime.form import (
+    Form,
+    fields_of,
+    form_of_others,
+    refusable,
+    response_format,
+    without,
+)
 from langgraph_parallel.runtime.lessons import learn_answer, learn_failure
 from langgraph_parallel.runtime.marks import caching_of, tells_of_cache, told
 from langgraph_parallel.runtime.models import get_endpoint, is_self_hosted, model_name
@@ -40,7 +48,8 @@ from langgraph_parallel.runtime.question_identity import describe_messages, desc
 from langgraph_parallel.runtime.recording import read_usage
 from langgraph_parallel.runtime.retry import AskAgain
 from langgraph_parallel.runtime.sender import PLAIN, Caching, Sending
-from langgraph_parallel.runtime.streamed import Listener, stream_answer
+from langgraph_parallel.runtime.stream_usage import tell_usage
+from langgraph_parallel.runtime.streamed import Listener, counted, stream_answer
 from langgraph_parallel.runtime.transport import is_openai
 
 stream_listener: ContextVar[Listener | None] = ContextVar("stream_listener", default=None)
@@ -105,8 +114,12 @@ class BoundModel:
         except Exception as error:
             learn_failure(self.dialect, error, messages, self.sent(form, sending), form.version)
             raise
+        counted(message, messages, sending, self.dialect)
         learn_answer(self.dialect, messages, message)
         return self._noted(message, form)
+
+    reports = True
+    """Whether its calls have to be reported to callbacks, which LangChain does for those of other senders."""
 
     @property
     def direct(self) -> Direct | None:
@@ -119,8 +132,7 @@ class BoundModel:
         Raises:
             AskAgain: the endpoint does not take a part of the request, which is left out from now on.
         """
-        form = self.form
-        learn_failure(self.dialect, error, messages, form.sent, form.version)
+        learn_failure(self.dialect, error, messages, self.form.sent, self.form.version)
 
     def body(self, messages: Sequence[BaseMessage]) -> dict[str, Any] | None:
         """Return the request as a chat completion's JSON; None where the model's own code must make it."""
@@ -144,10 +156,13 @@ class BoundModel:
 
     def question(self, messages: Sequence[BaseMessage]) -> Any:
         """Return all on which an answer depends; None if it cannot be told from others."""
-        model = describe_model(self._model)
+        return self._described and [*self._described, describe_messages(messages)]
+
+    @cached_property
+    def _described(self) -> list[Any] | None:
         schema = None if self._schema is None else [self._schema.__name__, json_schema(self._schema)]
-        asked = [model, schema, self._temperature, self._ceiling, describe_messages(messages)]
-        return None if model is None else asked
+        model = describe_model(self._model)
+        return None if model is None else [model, schema, self._temperature, self._ceiling]
 
     def recalled(self, answer: AIMessage) -> None:
         """Show an answer that was kept to those who listen to answers as they arrive."""
@@ -194,7 +209,7 @@ class BoundModel:
         sending: Sending = PLAIN,
     ) -> AIMessage:
         listener = stream_listener.get()
-        sending = self._taken(sending)
+        sending = self.taken(sending)
         if listener is None and form.direct is not None:
             answer = await form.direct.ainvoke(messages, config, sending)
             if answer is not None:
@@ -219,15 +234,13 @@ class BoundModel:
             listener(read_message(answer).text)
         return answer
 
-    def _taken(self, sending: Sending) -> Sending:
-        """Return how a request is sent, without what the endpoint does not take, or a cache would not see."""
-        if sending.on_first is None or (
-            not self.dialect.without & {STREAM, STREAM_OPTIONS}
-            and get_llm_cache() is None
-            and not self._model.cache
-        ):
-            return sending
-        return replace(sending, on_first=None)
+    def taken(self, sending: Sending) -> Sending:
+        """Return how a request is sent, without what the endpoint does not take."""
+        if get_llm_cache() is not None or self._model.cache:
+            return PLAIN  # a cache of LangChain's sees no streams, and tells requests apart by the rest
+        if sending.on_first is not None and self.dialect.without & {STREAM, STREAM_OPTIONS}:
+            return replace(sending, on_first=None)
+        return sending
 
     async def _stream(
         self,
@@ -260,35 +273,17 @@ class BoundModel:
         if getattr(model, "max_tokens", None) is not None:
             ceiling = None  # the caller has set one
         if not self._speaks_openai:
-            return self._bind_other(model, options, ceiling, version)
+            return form_of_others(model, self._schema, dialect, options)
         if self._schema is not None and dialect.format != "text":
             options[FORMAT] = response_format(self._schema, dialect, bounded=is_self_hosted(model))
         if ceiling is not None:
             options["extra_body"] = {dialect.ceiling: ceiling}  # LangChain would rename it
         direct = Direct.of(model, options)
         model = model.model_copy(update={"stream_usage": True})  # a stream is counted only on request
+        tell_usage(model)
         sent = refusable(options | fields_of(model), dialect)
         bound = model.bind(**options) if options else model
         return Form(version, bound, direct, sent, ceiling, messages=bound)
-
-    def _bind_other(
-        self, model: BaseChatModel, options: dict[str, Any], ceiling: int | None, version: int
-    ) -> Form:
-        """Bind a model of another provider than OpenAI."""
-        # A copy and not an option: not every provider takes a temperature beside a schema.
-        fields = {name: value for name, value in options.items() if name in type(model).model_fields}
-        warm = model.model_copy(update=fields) if fields else model
-        sent = tuple(name for name in OPTIONAL if getattr(warm, name, None) is not None)
-        if self._schema is None or self.dialect.format == "text":
-            return Form(version, warm, None, sent, None, messages=warm)
-        try:
-            structured = warm.with_structured_output(json_schema(self._schema), include_raw=True)
-        except NotImplementedError:
-            return Form(version, warm, None, sent, None, messages=warm)
-        bound = cast("Runnable[Any, Any]", structured)
-        # Beside the parser, of which nothing is used.
-        raw = getattr(getattr(structured, "first", None), "steps__", {}).get("raw")
-        return Form(version, bound, None, (FORMAT, *sent), None, streams=False, messages=raw)
 
 
 def _as_message(answer: Any) -> AIMessage:

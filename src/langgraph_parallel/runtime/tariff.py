@@ -75,7 +75,9 @@ class Tariff(NamedTuple):
         return self.base
 
 
-def find_tariff(provider: str | None, model: str, own: Own, lane: Lane, minute: int) -> Tariff | None:
+def find_tariff(
+    provider: str | None, model: str, own: Own, lane: Lane, tier: str | None, minute: int
+) -> Tariff | None:
     """Return the tariff of a model at a minute since the epoch; None if its price is not known.
 
     Args:
@@ -83,6 +85,7 @@ def find_tariff(provider: str | None, model: str, own: Own, lane: Lane, minute: 
         model: its name.
         own: prices that take precedence over the table's.
         lane: how the call is sent.
+        tier: of service, as the provider names it; None for its default.
         minute: since the epoch, since some prices depend on the date or on the time of the day.
     """
     entry = find_entry(provider, model)
@@ -91,18 +94,19 @@ def find_tariff(provider: str | None, model: str, own: Own, lane: Lane, minute: 
             return None
         zero = Decimal(0)
         return Tariff(_with_own(Rates(zero, zero, zero, zero, zero), own, lane))
-    listed = _listed(entry[0], datetime.fromtimestamp(minute * 60, UTC), lane)
+    listed = _listed(entry[0], datetime.fromtimestamp(minute * 60, UTC), lane, tier)
     if own == NONE:
         return listed
     tiers = tuple((start, _with_own(rates, own, lane)) for start, rates in listed.tiers)
     return Tariff(_with_own(listed.base, own, lane), tiers)
 
 
-def _listed(info: "ModelInfo", when: datetime, lane: Lane) -> Tariff:
+def _listed(info: "ModelInfo", when: datetime, lane: Lane, tier: str | None) -> Tariff:
     """Return the tariff by the table's entry of a model."""
     in_batch = lane == "batch"
     has_variant = in_batch and _has_batch_prices(info, when)
-    prices = info.get_prices(when, _IN_BATCH if has_variant else None)
+    context = (_IN_BATCH if has_variant else {}) | ({"service_tier": tier} if tier else {})
+    prices = info.get_prices(when, context)
     share = BATCH_SHARE if in_batch and not has_variant else Decimal(1)
     starts = sorted(_starts(vars(prices).values()), reverse=True)
     tiers = tuple((start, _rates_above(prices, start, share)) for start in starts)

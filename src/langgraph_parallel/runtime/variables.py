@@ -6,6 +6,7 @@ from difflib import get_close_matches
 
 from langgraph_parallel.errors import UsageError
 from langgraph_parallel.reducers.completion import as_completion
+from langgraph_parallel.runtime.batch.settings import FOLDER
 from langgraph_parallel.runtime.cache_setting import CACHE, cache_of_environment
 from langgraph_parallel.runtime.limits import PREFIX, Limits, limits_from_environment
 from langgraph_parallel.runtime.models import check_model, fallbacks_from_environment
@@ -19,6 +20,7 @@ _CHECKS: Mapping[str, Callable[[str], object]] = {
     REDIS_URL: check_url,
     f"{PREFIX}FALLBACKS": lambda _: fallbacks_from_environment(),
     CACHE: lambda _: cache_of_environment(),
+    FOLDER: lambda text: text,
     f"{PREFIX}TRACE": lambda _: level_of(),
     f"{PREFIX}TRACE_CONTENTS": lambda _: shows_contents(),
 }

@@ -10,7 +10,8 @@ In a `conftest.py`, `pytest_plugins = ["langgraph_parallel.testing.fixtures"]` g
 `model_server`, `served_model` and `fake_model`.
 """
 
-from langgraph_parallel.testing.batches import BatchApi, CreatedBatch
+from langgraph_parallel.testing.batches import BatchApi
+from langgraph_parallel.testing.created_batch import CreatedBatch
 from langgraph_parallel.testing.fake import FakeModel
 from langgraph_parallel.testing.replies import Gate, Reply, Request
 from langgraph_parallel.testing.scripted import Answer

@@ -17,11 +17,11 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from aiohttp import web
 
+from langgraph_parallel.testing.created_batch import CreatedBatch
 from langgraph_parallel.testing.replies import Gate, Reply, Request
 from langgraph_parallel.testing.wire import completion
 
@@ -29,30 +29,6 @@ Step = Literal["upload", "create", "get", "list", "content", "cancel", "delete"]
 """A request of the Batch API."""
 Spoilt = Literal["missing", "twice", "garbled"]
 """What is wrong with a line of an output file."""
-_FINAL = ("completed", "failed", "expired", "cancelled")
-
-
-@dataclass
-class CreatedBatch:
-    """A batch that the server has created."""
-
-    id: str
-    file: str
-    metadata: dict[str, str]
-    lines: list[dict[str, Any]]
-    """The lines of its input file."""
-    status: str = "validating"
-    answered: list[dict[str, Any]] = field(default_factory=list)
-    """Lines that the endpoint has worked on, and bills."""
-    output: str = ""
-    error: str = ""
-    errors: list[dict[str, Any]] = field(default_factory=list)
-    created: float = field(default_factory=time.time)
-
-    @property
-    def has_ended(self) -> bool:
-        """Whether its status is final."""
-        return self.status in _FINAL
 
 
 class BatchApi:

@@ -23,7 +23,7 @@ from aiohttp import web
 
 from langgraph_parallel.testing.batches import BatchApi
 from langgraph_parallel.testing.replies import Reply, Request
-from langgraph_parallel.testing.wire import completion
+from langgraph_parallel.testing.wire import completion, deltas
 
 
 @dataclass
@@ -225,21 +225,12 @@ class ModelServer:
         if _is_of_another_client(request):
             response.force_close()
         await response.prepare(raw)
-        message = completion(request.body, reply)["choices"][0]["message"]
-        text = message["content"] or ""
+        whole = completion(request.body, reply)
         base = {"id": "c", "object": "chat.completion.chunk", "created": 0, "model": request.body["model"]}
-        fields = {"reasoning_content": reply.reasoning, "refusal": reply.refusal or "", "content": text}
-        deltas: list[dict[str, Any]] = [
-            {"role": "assistant", name: text[i : i + 8]}
-            for name, text in fields.items()
-            for i in range(0, len(text), 8)
-        ]
-        calls = enumerate(message.get("tool_calls") or [])
-        deltas += [{"tool_calls": [{**call, "index": number}]} for number, call in calls]
-        for delta in deltas:
-            choice = {"index": 0, "delta": delta, "finish_reason": None}
-            await response.write(f"data: {json.dumps({**base, 'choices': [choice]})}\n\n".encode())
-            if delta is deltas[0]:
+        parts = [delta for choice in whole["choices"] for delta in deltas(choice)]
+        for number, part in enumerate(parts):
+            await response.write(f"data: {json.dumps({**base, 'choices': [part]})}\n\n".encode())
+            if number == 0:
                 self._begin(request)
                 request.begun = time.time()
                 with self._changed:
@@ -249,11 +240,14 @@ class ModelServer:
                 if reply.breaks_off and raw.transport is not None:
                     raw.transport.close()
                     return response
-        end = {"index": 0, "delta": {}, "finish_reason": reply.finish}
-        parts = [{**base, "choices": [end]}]
+        ends = [
+            {"index": choice["index"], "delta": {}, "finish_reason": choice["finish_reason"]}
+            for choice in whole["choices"]
+        ]
+        last: list[dict[str, Any]] = [{**base, "choices": [end]} for end in ends]
         if (request.body.get("stream_options") or {}).get("include_usage"):
-            parts.append({**base, "choices": [], "usage": completion(request.body, reply)["usage"]})
-        for part in parts:
+            last.append({**base, "choices": [], "usage": whole["usage"]})
+        for part in last:
             await response.write(f"data: {json.dumps(part)}\n\n".encode())
         await response.write(b"data: [DONE]\n\n")
         return response

@@ -53,6 +53,19 @@ def _message(body: dict[str, Any], reply: Reply) -> dict[str, Any]:
     return message
 
 
+def deltas(choice: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    """Yield the parts in which a choice is streamed."""
+    message = choice["message"]
+    for name in ("reasoning_content", "refusal", "content"):
+        text = message.get(name) or ""
+        for begin in range(0, len(text), 8):
+            delta = {"role": "assistant", name: text[begin : begin + 8]}
+            yield {"index": choice["index"], "delta": delta, "finish_reason": None}
+    for number, call in enumerate(message.get("tool_calls") or []):
+        delta = {"tool_calls": [{**call, "index": number}]}
+        yield {"index": choice["index"], "delta": delta, "finish_reason": None}
+
+
 def _new_id(body: dict[str, Any]) -> str:
     """Return an id for a tool call that the conversation in a request does not have yet."""
     calls = (call for message in body.get("messages") or () for call in message.get("tool_calls") or ())

@@ -111,10 +111,10 @@ def graph_input(plan: Plan, terms: Terms, workers: Mapping[str, PlanWorker]) -> 
 
 
 def _contents(plan: Plan, terms: Terms, workers: Mapping[str, PlanWorker]) -> dict[str, str]:
-    """Return what each section is about: its instructions, the context, and what its voters may answer."""
+    """Return what each section is about: the context of all, its instructions, what its voters may answer."""
     contents = {}
     for section in plan.sections:
-        parts = [section.instructions, plan.context]
+        parts = [plan.context, section.instructions]
         if section.choices and workers[worker_of(section, terms)].model is None:
             # The form of a model voter's answer holds it to them.
             parts.append(f"Answer with one of these alone: {', '.join(section.choices)}")

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 
+from langgraph_parallel.cli.commands.batches import batches
 from langgraph_parallel.cli.commands.brief import brief
 from langgraph_parallel.cli.commands.doctor import doctor
 from langgraph_parallel.cli.commands.feedback import feedback
@@ -25,6 +26,7 @@ COMMANDS: Sequence[Callable[..., int]] = (
     run,
     graphs,
     runs,
+    batches,
     replay,
     mcp,
     doctor,

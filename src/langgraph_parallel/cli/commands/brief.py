@@ -10,8 +10,8 @@ from langgraph_parallel.cli.options import (
     Format,
     FormatOption,
     OfflineRunOptions,
-    spell_out,
 )
+from langgraph_parallel.cli.spelled import spell_out
 
 PathsArgument = Annotated[
     list[str],

@@ -9,9 +9,9 @@ from langgraph_parallel.cli.options import (
     ListFormat,
     ListFormatOption,
     ModelOption,
-    spell_out,
 )
 from langgraph_parallel.cli.panels import LIMITS_PANEL, MODEL_PANEL
+from langgraph_parallel.cli.spelled import spell_out
 
 NoEndpointOption = Annotated[
     bool, typer.Option("--offline", help="Ask no endpoint.", rich_help_panel=MODEL_PANEL)

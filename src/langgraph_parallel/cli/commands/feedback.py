@@ -8,10 +8,9 @@ from langgraph_parallel.cli.options import (
     OfflineRunOptions,
     Summary,
     TableFormat,
-    spell_out,
-    split_names,
 )
 from langgraph_parallel.cli.panels import OUTPUT_PANEL
+from langgraph_parallel.cli.spelled import spell_out, split_names
 
 TableArgument = Annotated[
     str,

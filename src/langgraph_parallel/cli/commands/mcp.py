@@ -14,8 +14,8 @@ from langgraph_parallel.cli.options import (
     ModelsOption,
     OfflineOption,
     TraceOptions,
-    spell_out,
 )
+from langgraph_parallel.cli.spelled import spell_out
 
 RootOption = Annotated[
     list[Path] | None,

@@ -9,9 +9,8 @@ from langgraph_parallel.cli.options import (
     Format,
     FormatOption,
     OfflineRunOptions,
-    spell_out,
-    split_names,
 )
+from langgraph_parallel.cli.spelled import spell_out, split_names
 
 
 class Gate(StrEnum):

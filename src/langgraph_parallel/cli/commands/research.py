@@ -8,8 +8,8 @@ from langgraph_parallel.cli.options import (
     Format,
     FormatOption,
     OfflineRunOptions,
-    spell_out,
 )
+from langgraph_parallel.cli.spelled import spell_out
 
 QuestionArgument = Annotated[str, typer.Argument(metavar="QUESTION", help="Question to answer.")]
 PathsArgument = Annotated[

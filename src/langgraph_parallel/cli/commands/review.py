@@ -17,10 +17,9 @@ from langgraph_parallel.cli.options import (
     OfflineOption,
     OutputOptions,
     TraceOptions,
-    spell_out,
-    split_names,
 )
 from langgraph_parallel.cli.panels import LIMITS_PANEL, MODEL_PANEL, OUTPUT_PANEL
+from langgraph_parallel.cli.spelled import spell_out, split_names
 
 
 class ReviewFormat(StrEnum):
@@ -158,7 +157,8 @@ CompletionOption = Annotated[
     ),
 ]
 EstimateOption = Annotated[
-    bool, typer.Option("--estimate", help="Print upper bounds of calls, tokens and cost, and stop.")
+    bool,
+    typer.Option("--estimate", help="Print the expected cost, and upper bounds of calls, tokens and cost."),
 ]
 ResumeOption = Annotated[
     str | None,

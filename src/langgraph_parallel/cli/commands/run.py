@@ -5,7 +5,13 @@ from typing import Annotated
 
 import typer
 
-from langgraph_parallel.cli.options import Format, FormatOption, OfflineRunOptions, Summary, spell_out
+from langgraph_parallel.cli.options import (
+    Format,
+    FormatOption,
+    OfflineRunOptions,
+    Summary,
+)
+from langgraph_parallel.cli.spelled import spell_out
 
 GraphArgument = Annotated[
     str,
@@ -37,7 +43,8 @@ SetOption = Annotated[
     ),
 ]
 EstimateOption = Annotated[
-    bool, typer.Option("--estimate", help="Print upper bounds of calls, tokens and cost, and stop.")
+    bool,
+    typer.Option("--estimate", help="Print the expected cost, and upper bounds of calls, tokens and cost."),
 ]
 
 
@@ -74,7 +81,7 @@ def run(
     form = InputForm(graph)
     inputs = form.parse(given or []) if input is None else form.check(read_input(input))
     if estimate:
-        write_estimate(graph, inputs, context)
+        write_estimate(graph, inputs, context, as_json=format is Format.json)
         return OK
     state = command.run(graph, inputs, context)
     output = {key: state[key] for key in form.outputs if key in state}

@@ -10,9 +10,8 @@ from langgraph_parallel.cli.options import (
     FormatOption,
     PanelOptions,
     RuleOption,
-    spell_out,
-    split_names,
 )
+from langgraph_parallel.cli.spelled import spell_out, split_names
 
 QuestionArgument = Annotated[
     str, typer.Argument(metavar="QUESTION", help="Question that every voter answers.")

@@ -34,6 +34,10 @@ class Watcher(Protocol):
         """Handle a vote that has finished."""
         ...
 
+    def on_wait(self, event: Mapping[str, Any]) -> None:
+        """Handle an event of another kind, such as a wait for a batch."""
+        ...
+
 
 async def run_review(
     graph: Graph, inputs: Mapping[str, Any], config: RunnableConfig, watcher: Watcher
@@ -89,6 +93,7 @@ async def _follow(
 
 def _report_branch(event: Mapping[str, Any], watcher: Watcher) -> None:
     if event.get("event") != "ended":
+        watcher.on_wait(event)
         return
     ended = Ended.model_validate(event)
     if ended.kind == "voter":

@@ -1,12 +1,14 @@
 """Progress on standard error: a bar in a terminal, lines elsewhere."""
 
 import sys
+from collections.abc import Mapping
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 
+from langgraph_parallel.cli.batch_waits import BatchWaits
 from langgraph_parallel.records import ReviewQuestion
 from langgraph_parallel.records.events import Ended
 from langgraph_parallel.report.wording import count, visible
@@ -23,6 +25,7 @@ class ProgressDisplay:
         self._quiet = quiet
         self._bar: Progress | None = None
         self._task: TaskID | None = None
+        self._batches = BatchWaits()
         if sys.stderr.isatty() and not quiet:
             self._bar = Progress(
                 TextColumn("{task.description}", markup=False),
@@ -64,6 +67,11 @@ class ProgressDisplay:
             voters = f"{vote.leaves.get('ok', 0)} of {count(sum(vote.leaves.values()), 'voter')}"
             seconds = vote.ended - vote.started
             self._print_line(f"{vote.name}: {voters}, {seconds:.1f} s")  # the causes follow, each once
+
+    def on_wait(self, event: Mapping[str, Any]) -> None:
+        """Print a line for a batch that calls wait for."""
+        if not self._quiet:
+            self._batches.on_event(event)
 
     def _print_line(self, text: str) -> None:
         if not self._quiet:

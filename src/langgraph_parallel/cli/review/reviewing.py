@@ -115,7 +115,7 @@ def resume(
 
 
 def print_estimate(options: ReviewOptions, source: Source, destination: Destination) -> int:
-    """Print what a review would take at most, without any call.
+    """Print what a review is expected to take, and would take at most, without any call.
 
     Returns:
         The exit code.
@@ -125,7 +125,7 @@ def print_estimate(options: ReviewOptions, source: Source, destination: Destinat
     """
     destination.check()
     graph = options.build()
-    write_estimate(graph, source.read().inputs)
+    write_estimate(graph, source.read().inputs, as_json=destination.format == "json")
     return OK
 
 

@@ -34,6 +34,7 @@ from langgraph_parallel.records import Branch, Section, Verdict
 from langgraph_parallel.records.numbers import as_state
 from langgraph_parallel.reducers.completion import check_completion
 from langgraph_parallel.reducers.staging import check_plan, start_order, unmet_sections
+from langgraph_parallel.runtime.batch.settings import sections_at_once
 from langgraph_parallel.runtime.context import Context, as_context
 from langgraph_parallel.runtime.explain import is_bug
 from langgraph_parallel.runtime.governor import governed_recording
@@ -178,7 +179,7 @@ def gather_node(flow: Flow) -> Callable[..., Any]:
 def _without_unsent(state: Any, run: Run) -> dict[str, Branch]:
     """Return the branches without what a redrive has still to work on again, in a later superstep."""
     branches: dict[str, Branch] = state["branches"]
-    unsent = [] if state["answers"] else state["wave"][run.limits.sections_at_once :]
+    unsent = [] if state["answers"] else state["wave"][sections_at_once(run.limits) :]
     again = {id for id in unsent if id in branches and not branches[id].whole}
     return {id: branch for id, branch in branches.items() if id not in again} if again else branches
 

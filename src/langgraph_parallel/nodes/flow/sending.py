@@ -11,6 +11,7 @@ from langgraph_parallel.nodes.flow.spec import Flow
 from langgraph_parallel.records import Answer, Below, Branch, Section
 from langgraph_parallel.reducers.needs import inputs, passed_on, unmet_need
 from langgraph_parallel.reducers.staging import Handed, fingerprint
+from langgraph_parallel.runtime.batch.settings import sections_at_once
 from langgraph_parallel.runtime.excerpts import texts_of
 from langgraph_parallel.runtime.run import current_run
 
@@ -25,7 +26,7 @@ def section_tasks(flow: Flow) -> Callable[[Any, RunnableConfig], list[SentTask]]
 
     def tasks(state: Any, config: RunnableConfig) -> list[SentTask]:
         places = {section.id: place for place, section in enumerate(state["sections"])}
-        wave: list[str] = state["wave"][: current_run().limits.sections_at_once]
+        wave: list[str] = state["wave"][: sections_at_once(current_run().limits)]
         together = set(wave)
         sent: list[SentTask] = []
         for id in wave:

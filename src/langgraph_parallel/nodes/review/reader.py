@@ -124,7 +124,7 @@ class Reader:
             self._asks[key] = self._roster.ask(
                 self._number - 1,
                 self._prompt,
-                f"You are reviewer {self._number} of a panel; its members work independently.",
+                f"Reviewers work independently of each other. You are reviewer {self._number} of this panel.",
                 model=self._model,
                 schema=_Answer,
                 given=self._prompt.fitting(values),

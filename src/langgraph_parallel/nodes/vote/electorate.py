@@ -1,6 +1,7 @@
 """Electorate: who votes. Voters that are workers of the caller are here; model voters are in `vote.panel`."""
 
 from collections.abc import Mapping, Sequence
+from copy import copy
 from typing import Any, Protocol
 
 from langgraph.pregel.protocol import PregelProtocol
@@ -11,7 +12,7 @@ from langgraph_parallel.nodes.work.media import text_of
 from langgraph_parallel.nodes.work.workers import Worker, asks_in
 from langgraph_parallel.runtime.context import Context
 from langgraph_parallel.runtime.graph import ParallelGraph
-from langgraph_parallel.runtime.models import ModelLike
+from langgraph_parallel.runtime.models import ModelLike, model_name
 from langgraph_parallel.runtime.run import Run
 
 
@@ -68,7 +69,7 @@ class WorkerVoters:
     """
 
     def __init__(self, workers: Mapping[str, Worker]) -> None:
-        self.workers = workers
+        self.workers = _as_panel(workers)
 
     @property
     def names(self) -> Sequence[str]:
@@ -102,6 +103,17 @@ class WorkerVoters:
         for worker in self.workers.values():
             if isinstance(worker, Ask):
                 worker.check(run, context)
+
+
+def _as_panel(workers: Mapping[str, Worker]) -> Mapping[str, Worker]:
+    """Tell voters that ask a model which models the others ask, so that their fallbacks differ from these."""
+    asks = {name: worker for name, worker in workers.items() if isinstance(worker, Ask)}
+    named = [ask.model for ask in asks.values() if ask.model is not None]
+    panel = dict(workers)
+    for name, ask in asks.items() if len(set(map(model_name, named))) > 1 else ():
+        panel[name] = member = copy(ask)
+        member.spare = ask.spare.beside([model for model in named if model is not ask.model])
+    return panel
 
 
 def question_input(worker: Worker, question: object, **values: object) -> object:

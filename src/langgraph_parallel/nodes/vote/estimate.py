@@ -1,16 +1,21 @@
 """Estimate a vote, before any call."""
 
+import math
+from collections.abc import Sequence
 from typing import Any
 
 from langgraph_parallel.nodes.vote.electorate import Vote, question_input
 from langgraph_parallel.nodes.vote.judge import Judge
-from langgraph_parallel.nodes.vote.poll import VoteSettings, require_question
+from langgraph_parallel.nodes.vote.poll import Poll, VoteSettings, require_question
 from langgraph_parallel.nodes.work.estimate import Estimator, estimate_worker
 from langgraph_parallel.nodes.work.workers import Worker
 from langgraph_parallel.records import Estimate
+from langgraph_parallel.reducers.votes.rules import as_counting
+from langgraph_parallel.reducers.votes.standing import PendingVoter, Standing
 from langgraph_parallel.runtime.context import Context, VotingContext, as_context
 from langgraph_parallel.runtime.messages import derived_input
-from langgraph_parallel.runtime.run import Run
+from langgraph_parallel.runtime.planned_calls import expected_to_be_asked
+from langgraph_parallel.runtime.run import Run, pretend_run
 
 
 def voting_estimator(settings: VoteSettings) -> Estimator:
@@ -21,18 +26,33 @@ def voting_estimator(settings: VoteSettings) -> Estimator:
         require_question(input)
         question, total = input["question"], Estimate()
         voters = settings.electorate.voters(question, as_context(context, VotingContext).voters)
-        for voter in voters:
+        with pretend_run(run):
+            needed = _fewest_asked(settings, voters, as_context(context, VotingContext))
+        for number, voter in enumerate(voters):
             worker, work = settings.electorate.select(Vote(voter=voter, question=question))
-            total += await estimate_worker(worker, work, run, context)
+            with expected_to_be_asked(asked=number < needed):
+                total += await estimate_worker(worker, work, run, context)
         for decider in (settings.rule, settings.on_undecided):
-            if isinstance(decider, Judge):
-                answers = len(voters) * run.limits.answer_tokens
-                variables = {"question": question, "answers": ""}
-                for _ in range(decider.readings):
-                    total += await estimate_worker(decider.ask, variables, run, context, more=answers)
-            elif isinstance(decider, Worker):
-                work = question_input(decider, question, answers="")
-                total += await estimate_worker(decider, work, run, context)
+            with expected_to_be_asked(asked=decider is settings.rule):
+                if isinstance(decider, Judge):
+                    answers = len(voters) * run.limits.answer_tokens
+                    variables = {"question": question, "answers": ""}
+                    for _ in range(decider.readings):
+                        total += await estimate_worker(decider.ask, variables, run, context, more=answers)
+                elif isinstance(decider, Worker):
+                    work = question_input(decider, question, answers="")
+                    total += await estimate_worker(decider, work, run, context)
         return total
 
     return estimate
+
+
+def _fewest_asked(settings: VoteSettings, voters: Sequence[str], context: VotingContext) -> int:
+    """Return how many voters are asked if they agree: the waves that the stop needs, as long as it does."""
+    poll = Poll.of(settings, voters, context)
+    if isinstance(settings.rule, Judge) or poll.wave == "all":
+        return len(voters)
+    pending = [PendingVoter(voter, order) for order, voter in enumerate(voters)]
+    fewest = min(poll.stop.fewest(Standing(as_counting(settings.rule), pending)), len(voters))
+    size = 1 if poll.wave == "lossless" else poll.wave
+    return min(len(voters), math.ceil(fewest / size) * size)

@@ -102,7 +102,7 @@ class ModelVoters:
 
     def _ask(self, number: int) -> Ask:
         if number not in self._asks:
-            line = f"You are voter {number} of a panel whose members answer independently of each other."
+            line = f"Members answer independently of each other. You are voter {number} of this panel."
             self._asks[number] = self._roster.ask(
                 number - 1, self._prompt, line, model=self._model, schema=self._schema
             )

@@ -24,6 +24,7 @@ from langgraph_parallel.runtime.limits import Limits
 from langgraph_parallel.runtime.prices import Priced
 from langgraph_parallel.runtime.recording import current_recording, read_usage, record
 from langgraph_parallel.runtime.run import current_run
+from langgraph_parallel.runtime.savings import saved_by
 from langgraph_parallel.runtime.settings import as_settings
 
 _RUN_ID = re.compile(r"lc_run--([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})")
@@ -171,6 +172,7 @@ def _record_earlier(output: Any, given: Any) -> None:
         about, usage = message.response_metadata, read_usage(message)
         name = str(about.get("model_name") or "model")
         priced = Priced(about.get("model_provider"), name).at(current_run().limits)
+        usd = priced.usd(usage)
         record(
             Call(
                 id=made[1],
@@ -179,7 +181,8 @@ def _record_earlier(output: Any, given: Any) -> None:
                 started=now,
                 ended=now,
                 usage=usage,
-                usd=priced.usd(usage),
+                usd=usd,
+                saved=saved_by(priced, usage, usd),
             )
         )
 

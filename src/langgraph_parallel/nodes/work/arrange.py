@@ -2,17 +2,54 @@
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from langchain_core.messages import BaseMessage, HumanMessage, SystemMessage
 
-from langgraph_parallel.prompts import Messages, load_prompt
+from langgraph_parallel.nodes.work.variables import divided
+from langgraph_parallel.prompts import Messages, Prompt, compose, load_prompt
 from langgraph_parallel.runtime.rendered import Rendered, find_prefixes
 
 _ATTACHED = load_prompt("attached")
+_SHORTEST = 1000
+"""Characters: a shorter prompt has fewer tokens than any provider's cache keeps."""
 _ROOM = 4500
 """Bytes for which a picture or a file counts in the size of a prefix: about those of 1,500 tokens of text."""
+
+
+def render(
+    prompt: Prompt,
+    values: Mapping[str, Any],
+    *,
+    given: Mapping[str, str],
+    instructing: Collection[str] = (),
+    shared: Sequence[str] = (),
+    form: str = "",
+    role: str = "",
+    number_line: str = "",
+) -> Rendered:
+    """Return the messages of a prompt with these values.
+
+    Args:
+        prompt: any.
+        values: of its variables: texts, conversations, pictures and files; others are shown as JSON.
+        given: values of further variables, which may instruct the model.
+        instructing: names of values that may instruct it.
+        shared: names of values that siblings have in common, the most common first.
+        form: of the answer.
+        role: who the model is.
+        number_line: the sentence that tells a member of a panel its number.
+    """
+    parts = {name: divided(value) for name, value in values.items()}
+    trusted = {name: text for name, (text, _) in parts.items() if name in instructing}
+    data = {name: text for name, (text, _) in parts.items() if name not in trusted}
+    composed = compose(prompt, data, {**given, **trusted}, role=role, shared=shared, form=form)
+    drawn = [name for name, (_, blocks) in parts.items() if blocks]
+    first = [name for name in shared if name in drawn and name in data]
+    blocks = [block for name in drawn if name not in first for block in parts[name][1]]
+    shared_blocks = [block for name in first for block in parts[name][1]]
+    return arrange(composed, shared_blocks, blocks, role=role, number_line=number_line)
 
 
 def arrange(
@@ -43,7 +80,8 @@ def arrange(
     text, moved = _with_stand_ins(human, begin, ends, shared_media, media)
     if number_line:
         moved.append(len(text))  # behind all media: members differ by this sentence alone
-    prefixes = find_prefixes(system, text, sorted(set(moved))) if moved else ()
+    is_worth_it = moved and len(system) + len(text) >= _SHORTEST
+    prefixes = find_prefixes(system, text, sorted(set(moved))) if is_worth_it else ()
     content: Any = human
     if shared_media or media:
         content = [*_text(human[:begin].strip()), *shared_media, *_text(human[begin:]), *media]

@@ -12,20 +12,20 @@ from langchain_core.runnables import RunnableConfig
 from pydantic import BaseModel
 
 from langgraph_parallel.answers.fields import ceiling_of
-from langgraph_parallel.answers.message import read_message
+from langgraph_parallel.answers.message import read_message, unstripped
 from langgraph_parallel.answers.read import read_record
 from langgraph_parallel.arguments import at_least, checked
-from langgraph_parallel.errors import CutAnswer, EmptyAnswer, InputError, InvalidAnswer
-from langgraph_parallel.nodes.work.arrange import arrange
+from langgraph_parallel.errors import CutAnswer, EmptyAnswer, InvalidAnswer
+from langgraph_parallel.nodes.work.arrange import render
 from langgraph_parallel.nodes.work.form import answer_form, repair_message
-from langgraph_parallel.nodes.work.media import divide_media
-from langgraph_parallel.nodes.work.spare import AsksModels
-from langgraph_parallel.nodes.work.variables import divided, fields_of
-from langgraph_parallel.prompts import PromptLike, as_prompt, compose, load_prompt
+from langgraph_parallel.nodes.work.planned import estimate_answer
+from langgraph_parallel.nodes.work.spare import AsksModels, fallback_notes
+from langgraph_parallel.nodes.work.variables import values_of
+from langgraph_parallel.prompts import PromptLike, as_prompt, load_prompt
 from langgraph_parallel.records import Estimate, Usage
 from langgraph_parallel.runtime.account import Account
 from langgraph_parallel.runtime.cache_setting import CacheLike, as_cache
-from langgraph_parallel.runtime.calling import Calling, count_tokens
+from langgraph_parallel.runtime.calling import Calling
 from langgraph_parallel.runtime.context import Context, current_context
 from langgraph_parallel.runtime.fallbacks import Chain
 from langgraph_parallel.runtime.limiter_registry import get_limiter
@@ -37,7 +37,7 @@ from langgraph_parallel.runtime.models import (
     get_model,
     is_self_hosted,
 )
-from langgraph_parallel.runtime.prices import Priced, check_budget, check_prices, dearest
+from langgraph_parallel.runtime.prices import Priced, check_budget, check_prices
 from langgraph_parallel.runtime.recording import note
 from langgraph_parallel.runtime.redis_limits import get_shared
 from langgraph_parallel.runtime.rendered import Rendered
@@ -47,8 +47,6 @@ from langgraph_parallel.runtime.structured import BoundModel
 
 _CONTINUE = load_prompt("continue")
 _MOST_PREPARED = 256
-_REPAIR_TOKENS = 800
-"""Tokens that a repair request adds to the prompt and the answer that it repeats."""
 
 Prepared = tuple[BaseChatModel, BoundModel, Priced, str, Account]
 """The model (kept alive, since its id is the cache key), bound; its price, its endpoint, and its account."""
@@ -170,7 +168,7 @@ class Ask(AsksModels):
             ModelsFailed: the model and its fallbacks failed.
             Exception: the provider's error, after the last attempt.
         """
-        prompt = self._render(self._data(input))
+        prompt = self._render(input)
         calling = await self._calling(config or {})
         answer = await self._ask(prompt, calling)
         await calling.answered()
@@ -202,11 +200,11 @@ class Ask(AsksModels):
         for left in reversed(range(self.continuations + 1)):
             try:
                 whole = read_message(message).whole_text()
-                return f"{text}{_unstripped(message)}".strip() if text else whole
+                return f"{text}{unstripped(message)}".strip() if text else whole
             except CutAnswer as cut:
                 if not left or not cut.partial:
                     raise
-            text += _unstripped(message)
+            text += unstripped(message)
             so_far = prompt.followed_by(AIMessage(text), HumanMessage(_CONTINUE.text))
             message = await calling.send(so_far, purpose="continue")
         raise AssertionError("the last answer is returned or raises")  # pragma: no cover
@@ -223,19 +221,11 @@ class Ask(AsksModels):
         Raises:
             InputError, PromptError, ModelError: as `ainvoke`, except that no API key is required.
         """
+        rendered = self._render(input)
         limits = run.limits_for(self.limits)
-        prompt = more + count_tokens(self._render(self._data(input)).messages)
-        repairs = 0 if self.schema is None else 1
-        asked = prompt + repairs * (prompt + limits.answer_tokens + _REPAIR_TOKENS)
-        answered = limits.answer_tokens * (1 + repairs)
-        models, hedged = self.models_in(run, context), 1 if limits.hedge == "off" else 2
-        return Estimate(
-            calls=1,
-            most_calls=limits.attempts * (1 + repairs) * hedged * len(models),
-            input_tokens=asked,
-            output_tokens=answered,
-            usd=dearest(models, limits, Usage(input_tokens=asked, output_tokens=answered)),
-        )
+        models = self.models_in(run, context)
+        bounds = estimate_answer(rendered, models, self.schema, self.temperature, limits, more)
+        return bounds.model_copy(update={"notes": fallback_notes(models)})
 
     async def _calling(self, config: RunnableConfig) -> _Asking:
         """Collect what a call needs in the current run: of the model, and of those that may follow it."""
@@ -296,49 +286,14 @@ class Ask(AsksModels):
         bound = BoundModel(model, self.schema, self.temperature, ceiling)
         return model, bound, priced, get_endpoint(model), Account.of(model)
 
-    def _data(self, input: object) -> dict[str, Any]:
-        """Return the values of the prompt's variables."""
-        names = self.variables
-        if isinstance(input, str) or divide_media(input) is not None:
-            if len(names) != 1:
-                raise InputError(
-                    f"prompt {self.prompt.name!r} has {len(names)} variables; pass a mapping of them, "
-                    "not a text"
-                )
-            return dict.fromkeys(names, input)
-        fields = fields_of(input)
-        if missing := names - fields.keys():
-            lacking = ", ".join(sorted(missing))
-            raise InputError(
-                f"prompt {self.prompt.name!r} needs {lacking}; the input has "
-                f"{', '.join(sorted(fields)) or 'nothing'}"
-            )
-        return {name: fields[name] for name in names}
-
-    def _render(self, values: Mapping[str, Any]) -> Rendered:
-        parts = {name: divided(value) for name, value in values.items()}
-        trusted = {name: text for name, (text, _) in parts.items() if name in self.instructing}
-        data = {name: text for name, (text, _) in parts.items() if name not in trusted}
-        composed = compose(
+    def _render(self, input: object) -> Rendered:
+        return render(
             self.prompt,
-            data,
-            {**self.given, **trusted},
-            role=self.role,
+            values_of(input, self.variables, self.prompt.name),
+            given=self.given,
+            instructing=self.instructing,
             shared=self.shared,
             form="" if self.schema is None else answer_form(self.schema),
+            role=self.role,
+            number_line=self.number_line,
         )
-        drawn = [name for name, (_, blocks) in parts.items() if blocks]
-        if not drawn:
-            return arrange(composed, role=self.role, number_line=self.number_line)
-        first = [name for name in self.shared if name in drawn and name in data]
-        media = [
-            [block for name in names for block in parts[name][1]]
-            for names in (first, [name for name in drawn if name not in first])
-        ]
-        return arrange(composed, *media, role=self.role, number_line=self.number_line)
-
-
-def _unstripped(message: AIMessage) -> str:
-    """Return the text of an answer with the white space at its ends, if nothing else is left out of it."""
-    text = read_message(message).text
-    return message.text if message.text.strip() == text else text

@@ -36,7 +36,7 @@ async def estimate_worker(
         more: prompt tokens that are not known yet, such as the answers of other workers.
     """
     if isinstance(worker, ParallelGraph):
-        nested = Run(worker.governing.limits, outer=run)
+        nested = Run(worker.governing.limits, outer=run, fallbacks=worker.governing.fallbacks)
         return await worker.governing.estimate(input, nested, context)
     if isinstance(worker, Ask):
         return worker.estimate(input, run, context, more=more)

@@ -253,5 +253,5 @@ def _numbered(worker: Worker, name: str) -> Worker:
     if not isinstance(worker, Ask) or worker.number_line:
         return worker
     return worker.numbered(
-        f"You are member {name} of a panel whose members answer independently of each other."
+        f"Members answer independently of each other. You are member {name} of this panel."
     )

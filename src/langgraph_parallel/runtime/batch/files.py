@@ -5,8 +5,6 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from langgraph_parallel.records import Usage
-
 _URL = "/v1/chat/completions"
 AGAIN_CODES = frozenset({"batch_expired", "batch_cancelled"})
 """Codes of lines that the endpoint has not worked on."""
@@ -68,7 +66,8 @@ def read_lines(text: bytes) -> Iterator[Line]:
         if not isinstance(line, Mapping) or not isinstance(custom_id := line.get("custom_id"), str):
             continue
         response, error = line.get("response"), line.get("error")
-        if isinstance(response, Mapping) and isinstance(status := response.get("status_code"), int):
+        # Not every server repeats the status of an answer.
+        if isinstance(response, Mapping) and isinstance(status := response.get("status_code", 200), int):
             yield Line(custom_id, status, response.get("body"))
         else:
             yield Line(custom_id, None, error)
@@ -83,15 +82,3 @@ def merge_lines(*files: bytes) -> dict[str, Line]:
             if known is None or not known.is_answer:
                 merged[line.custom_id] = line
     return merged
-
-
-def counted(body: Any) -> Usage:
-    """Return the tokens that the body of an answer counts; zero if it does not say."""
-    usage = body.get("usage") if isinstance(body, Mapping) else None
-    if not isinstance(usage, Mapping):
-        return Usage()
-    read, written = usage.get("prompt_tokens"), usage.get("completion_tokens")
-    return Usage(
-        input_tokens=read if isinstance(read, int) and read > 0 else 0,
-        output_tokens=written if isinstance(written, int) and written > 0 else 0,
-    )

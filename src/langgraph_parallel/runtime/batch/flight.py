@@ -3,24 +3,22 @@
 import asyncio
 import contextlib
 import time
-from collections.abc import Awaitable, Callable, Iterable, Mapping
-from typing import Any, Protocol, TypeVar
+from collections.abc import Callable, Iterable
+from typing import Protocol
 
-from langgraph_parallel.runtime.batch.client import Client, NoBatchApi, is_certain, may_pass
+from langgraph_parallel.runtime.batch.client import Client, may_pass
 from langgraph_parallel.runtime.batch.files import Spilled, make_line
 from langgraph_parallel.runtime.batch.item import Item
 from langgraph_parallel.runtime.batch.ledger import Ledger
 from langgraph_parallel.runtime.batch.outcome import Outcome, anew, is_full, read_outcome, refusals
 from langgraph_parallel.runtime.batch.settings import bounds
 from langgraph_parallel.runtime.batch.spill import spill_time
+from langgraph_parallel.runtime.batch.steps import Remote, Steps, pause_after
 from langgraph_parallel.runtime.failure import classify
-from langgraph_parallel.runtime.waits import retry_after
 
-T = TypeVar("T")
-Remote = Mapping[str, Any]
-"""A batch, as the endpoint describes it."""
-_ENDED = frozenset({"completed", "failed", "expired", "cancelled"})
+_ENDED = frozenset({"completed", "failed", "expired", "cancelled", "gone"})
 _SLOWER = 4 / 3
+_GONE_AFTER = 3
 _LOOKS = 10
 """At a batch that is being cancelled for a deadline, in the time that it is given."""
 
@@ -62,22 +60,26 @@ class Flight:
         self._items = {item.custom_id: item for item in items}
         self._order: list[str] = []
         self._content = b""
-        self._may_exist = not is_new
-        """Whether the endpoint may have the batch, without the ledger knowing its id there."""
-        self._spilled = False
+        self._steps = Steps(client, station.until_room, may_exist=not is_new)
+        self._spilled = self._landed = False
+        self._gone = 0
+        """How often in a row the endpoint did not know the batch."""
         self._refused = 0
         """How often the endpoint had no room for it."""
         self._submitted = 0.0
         self._remote = ""
         self._changed = asyncio.Event()
 
-    def join(self, items: Iterable[Item]) -> None:
-        """Let further calls wait for the batch."""
+    def join(self, items: Iterable[Item]) -> bool:
+        """Let further calls wait for the batch; return False if it has landed, so that they ask anew."""
+        if self._landed:
+            return False
         added = {item.custom_id: item for item in items}
         self._items |= added
         if self._remote:
             self._tell(added.values())
         self._changed.set()
+        return True
 
     async def run(self) -> None:
         """Bring the batch to its end, and every call to its answer."""
@@ -91,7 +93,7 @@ class Flight:
                     await self._read(remote)
                     return
         except Exception as error:
-            if not self._may_exist and not self._remote:
+            if not self._steps.may_exist and not self._remote:
                 with contextlib.suppress(Exception):
                     await asyncio.to_thread(self._station.ledger.read, self.id, "failed", ())
             for item in self._waiting():
@@ -116,6 +118,7 @@ class Flight:
         return [item for item in self._items.values() if item.is_waiting]
 
     async def _again(self, items: Iterable[Item]) -> None:
+        self._landed = True
         await self._station.dispatch(list(items), self._client)
 
     async def _submit(self) -> bool:
@@ -125,9 +128,9 @@ class Flight:
             self._order = [item.custom_id for item in self._waiting()]
             self._content = b"".join(make_line(id, self._items[id].body) for id in self._order)
         while self._waiting():
-            file = await self._repeated(lambda: self._client.upload(f"{self.id}.jsonl", self._content))
+            file = await self._steps.upload(self.id, self._content)
             await asyncio.to_thread(ledger.creating, self.id, file)
-            remote, error = await self._create(file)
+            remote, error = await self._steps.create(file, self.id)
             if remote is not None:
                 await self._note(remote)
                 return True
@@ -135,37 +138,9 @@ class Flight:
             failures += 1
             if failures >= bounds.file_attempts:
                 raise error
-            await asyncio.sleep(_pause_after(failures, error))
+            await asyncio.sleep(pause_after(failures, error))
         await asyncio.to_thread(ledger.read, self.id, "cancelled", ())
         return False
-
-    async def _create(self, file: str) -> tuple[Remote | None, Exception]:
-        """Create the batch; return None, and why, if it is not there for sure, nor its file."""
-        refused = 0
-        while True:
-            self._may_exist = True
-            try:
-                return await self._client.create(file, self.id), Exception()
-            except Exception as error:
-                if isinstance(error, NoBatchApi) or (is_certain(error) and not may_pass(error)):
-                    self._may_exist = False
-                    raise
-                if not is_certain(error):
-                    return await self._reconcile(file), error
-                refused += 1
-                await self._station.until_room(_pause_after(refused, error))
-
-    async def _reconcile(self, file: str) -> Remote | None:
-        """Return the batch if the endpoint has it; else see to it that it cannot be created any more."""
-        found = await self._repeated(lambda: self._client.found(self.id))
-        if found is None:
-            # A creation that is still under way finds no file then.
-            with contextlib.suppress(Exception):
-                await self._client.delete(file)
-            await asyncio.sleep(bounds.first_pause)
-            found = await self._repeated(lambda: self._client.found(self.id))
-        self._may_exist = found is not None
-        return found
 
     async def _take_over(self) -> bool:
         """Find a batch of an earlier process, or of another; return False if it has to be planned anew."""
@@ -182,7 +157,7 @@ class Flight:
                 await asyncio.sleep(pause)
                 pause = min(pause * _SLOWER, bounds.longest_poll)
                 continue
-            found = await self._reconcile(listed.file) if listed.state == "creating" else None
+            found = await self._steps.reconcile(listed.file, self.id) if listed.state == "creating" else None
             if found is None:
                 await asyncio.to_thread(ledger.dissolve, self.id)
                 return False
@@ -241,9 +216,13 @@ class Flight:
         try:
             remote = await self._client.get(self._remote)
         except Exception as error:
-            if may_pass(error):
+            self._gone += classify(error).status == 404
+            if self._gone >= _GONE_AFTER:
+                return {"status": "gone"}
+            if self._gone or may_pass(error):
                 return None
             raise
+        self._gone = 0
         return {**remote, "status": str(remote.get("status"))}
 
     async def _spill(self) -> Remote | None:
@@ -273,7 +252,7 @@ class Flight:
         self._station.renamed(before, self)
         self._remote = ""
         self._refused += 1
-        await self._station.until_room(_pause_after(self._refused, None))
+        await self._station.until_room(pause_after(self._refused, None))
         return await self._submit()
 
     async def _read(self, remote: Remote) -> None:
@@ -281,10 +260,11 @@ class Flight:
         status, texts = remote["status"], list[bytes]()
         for name in ("output_file_id", "error_file_id"):
             if file := remote.get(name):
-                texts.append(await self._content_of(str(file)))
+                texts.append(await self._steps.content(str(file)))
         outcome = await asyncio.to_thread(read_outcome, texts, str(status))
         await asyncio.to_thread(self._station.ledger.read, self.id, str(status), outcome.answers)
         refused = refusals(remote, self._order) if status == "failed" else None
+        self._landed = True
         again = [
             item
             for item in self._items.values()
@@ -293,18 +273,10 @@ class Flight:
         if again:
             await self._again(again)
 
-    async def _content_of(self, file: str) -> bytes:
-        try:
-            return await self._repeated(lambda: self._client.content(file))
-        except Exception as error:
-            if classify(error).status == 404:  # the file is gone: none of its lines says anything
-                return b""
-            raise
-
     def _settle(self, item: Item, outcome: Outcome, refused: Callable[[str], Exception] | None) -> bool:
         """Hand a call what the batch says of it; return False if the call is to be submitted once more."""
         body = outcome.bodies.get(item.custom_id)
-        if body is not None and item.future.done() and self._spilled and item.deadline is not None:
+        if body is not None and not item.is_waiting:
             item.late(body)
         elif body is not None:
             item.answer(body)
@@ -315,25 +287,3 @@ class Flight:
         else:
             item.fail(refused(item.custom_id) if refused else outcome.error(item.custom_id))
         return True
-
-    async def _repeated(self, ask: Callable[[], Awaitable[T]]) -> T:
-        """Make a request that may be repeated, until it succeeds or fails for good."""
-        failures = refused = 0
-        while True:
-            try:
-                return await ask()
-            except Exception as error:
-                if not may_pass(error):
-                    raise
-                later = classify(error).says_later
-                refused, failures = refused + later, failures + (not later)
-                if failures >= bounds.file_attempts:
-                    raise
-                await asyncio.sleep(_pause_after(refused + failures, error))
-
-
-def _pause_after(failures: int, error: Exception | None) -> float:
-    """Return the seconds to wait after a number of failures in a row."""
-    asked = None if error is None else retry_after(error)
-    backoff = min(bounds.longest_pause, bounds.first_pause * float(2 ** min(failures - 1, 16)))
-    return max(asked or 0.0, backoff)

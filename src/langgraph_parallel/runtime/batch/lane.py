@@ -10,9 +10,10 @@ from typing import Any
 from langgraph_parallel.errors import UsageError
 from langgraph_parallel.runtime.batch.claims import Claims, claims_of
 from langgraph_parallel.runtime.batch.client import Client
+from langgraph_parallel.runtime.batch.entries import Planned, Wanted
 from langgraph_parallel.runtime.batch.flight import Flight
 from langgraph_parallel.runtime.batch.item import Item
-from langgraph_parallel.runtime.batch.ledger import Ledger, Planned, Wanted
+from langgraph_parallel.runtime.batch.ledger import Ledger
 from langgraph_parallel.runtime.batch.owners import Owner
 from langgraph_parallel.runtime.batch.settings import bounds, ledger_folder
 from langgraph_parallel.runtime.batch.spill import spill_time
@@ -140,8 +141,7 @@ class Lane:
 
     def _board(self, id: str, items: list[Item], client: Client, *, is_new: bool) -> None:
         flight = self._flights.get(id)
-        if flight is not None:
-            flight.join(items)
+        if flight is not None and flight.join(items):
             return
         flight = self._flights[id] = Flight(self, client, id, items, is_new=is_new)
         self._start(self._fly(flight))
@@ -150,7 +150,8 @@ class Lane:
         try:
             await flight.run()
         finally:
-            self._flights.pop(flight.id, None)
+            if self._flights.get(flight.id) is flight:
+                del self._flights[flight.id]
             self._landed.set()
             if not self._flights and not self._gatherings:
                 self._over.clear()

@@ -10,18 +10,15 @@ import secrets
 import sqlite3
 import threading
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import Literal, NamedTuple
 
 from langgraph_parallel.errors import UsageError
+from langgraph_parallel.runtime.batch.entries import Listed, Planned, Wanted
 from langgraph_parallel.runtime.batch.owners import is_alive, sweep
-from langgraph_parallel.runtime.batch.settings import FOLDER, KEPT, bounds
+from langgraph_parallel.runtime.batch.settings import FOLDER, KEPT, bounds, ledger_folder
 
-State = Literal["planned", "creating", "submitted", "read"]
-"""Of a batch: nothing but its file may be at the endpoint; it may have been created, with or without us
-knowing; it has been; its results are in the ledger."""
+_COLUMNS = ", ".join(Listed.__dataclass_fields__)
 _SCHEMA = """
     CREATE TABLE IF NOT EXISTS batches (
         id TEXT PRIMARY KEY, scope TEXT NOT NULL, endpoint TEXT NOT NULL, model TEXT NOT NULL,
@@ -36,55 +33,9 @@ _SCHEMA = """
     CREATE INDEX IF NOT EXISTS requests_of_batch ON requests (batch);
     CREATE INDEX IF NOT EXISTS requests_of_owner ON requests (owner);
 """
+_FILE = "ledger.sqlite"
 _SECONDS = 30
 """To wait for another process that writes."""
-
-
-class Wanted(NamedTuple):
-    """A request that a call waits for."""
-
-    key: str
-    """Digest of what is asked, and by whom."""
-    owner: str
-    """The run that waits: `lane.number`."""
-    size: int
-    """Bytes of its line."""
-    thread: str = ""
-    """Digest of the thread of the run; empty without one."""
-    claimed: int | None = None
-    """Its number, if the run has it already, and it has to be sent again."""
-
-
-@dataclass(frozen=True, slots=True)
-class Listed:
-    """A batch in the ledger."""
-
-    id: str
-    scope: str
-    endpoint: str
-    model: str
-    state: State
-    lane: str
-    calls: int
-    created: float
-    file: str
-    remote: str
-    """Its id at the endpoint; empty until it is known."""
-    submitted: float
-    status: str
-    """What the endpoint said last."""
-
-
-@dataclass
-class Planned:
-    """What becomes of requests, each by its place among those that were wanted."""
-
-    numbers: list[int] = field(default_factory=list)
-    answers: dict[int, bytes] = field(default_factory=dict)
-    attached: dict[str, list[int]] = field(default_factory=dict)
-    """Those that a batch has already, by its id."""
-    new: dict[str, list[int]] = field(default_factory=dict)
-    """Those of new batches, by their ids."""
 
 
 class Ledger:
@@ -99,7 +50,7 @@ class Ledger:
         self._lock = threading.Lock()
         with self._explained():
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-            file = folder / "ledger.sqlite"
+            file = folder / _FILE
             os.close(os.open(file, os.O_CREAT | os.O_RDWR, 0o600))
             self._database = sqlite3.connect(
                 file, timeout=_SECONDS, isolation_level=None, check_same_thread=False
@@ -247,12 +198,6 @@ class Ledger:
             rows = database.execute(f"SELECT {_COLUMNS} FROM batches ORDER BY created DESC").fetchall()  # noqa: S608 - a constant
         return [Listed(*row) for row in rows]
 
-    def waiting(self) -> Mapping[str, int]:
-        """Return the number of answers of each batch that nobody has collected."""
-        with self._transaction() as database:
-            rows = database.execute("SELECT batch, COUNT(answer) FROM requests GROUP BY batch").fetchall()
-        return dict(rows)
-
     def _claim(
         self, database: sqlite3.Connection, one: Wanted, lane: str, alive: dict[str, bool]
     ) -> tuple[int, bytes | None, str]:
@@ -320,7 +265,16 @@ class Ledger:
             ) from error
 
 
-_COLUMNS = ", ".join(Listed.__dataclass_fields__)
+def list_batches() -> list[Listed]:
+    """Return all batches in the user's ledger, latest first; creates no ledger."""
+    folder = ledger_folder()
+    if not (folder / _FILE).exists():
+        return []
+    ledger = Ledger(folder)
+    try:
+        return ledger.all()
+    finally:
+        ledger.close()
 
 
 def _write(database: sqlite3.Connection, one: Wanted, number: int, batch: str) -> None:

@@ -1,7 +1,6 @@
 """Owners: which lanes are alive, in this process and in others, by locks that end with their process."""
 
 import contextlib
-import fcntl
 import os
 import secrets
 from pathlib import Path
@@ -17,6 +16,8 @@ class Owner:
     """
 
     def __init__(self, folder: Path) -> None:
+        import fcntl  # not on every system; nothing else of the package needs it
+
         self._folder = folder
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         while True:
@@ -43,6 +44,8 @@ def is_alive(folder: Path, token: str) -> bool:
         folder: of the ledger.
         token: of the lane; one that is empty is not.
     """
+    import fcntl
+
     if not token:
         return False
     try:

@@ -5,7 +5,7 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-from langgraph_parallel.runtime.limits import PREFIX
+from langgraph_parallel.runtime.limits import PREFIX, Limits
 
 FOLDER = f"{PREFIX}BATCHES"
 """Variable of the environment: the folder of the ledger."""
@@ -39,6 +39,12 @@ class Bounds:
     longest_pause: float = 60.0
     file_attempts: int = 8
     """Requests for one step of the Batch API, where they fail for a reason that may pass."""
+
+
+def sections_at_once(limits: Limits) -> int:
+    """Return the most branches in one step of LangGraph: each step in the batch lane may take a day."""
+    is_lifted = limits.lane == "batch" and "max_sections" not in limits.model_fields_set
+    return sys.maxsize if is_lifted else limits.max_sections
 
 
 bounds = Bounds()

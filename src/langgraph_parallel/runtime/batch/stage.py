@@ -6,16 +6,20 @@ import time
 from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from langchain_core.runnables import RunnableConfig
+
 from langgraph_parallel.records import Usage
 from langgraph_parallel.runtime.batch.claims import claims_of
 from langgraph_parallel.runtime.batch.client import INSTEAD, Client, Connection, NoBatchApi
-from langgraph_parallel.runtime.batch.files import LineError, Spilled, counted
+from langgraph_parallel.runtime.batch.files import LineError, Spilled
 from langgraph_parallel.runtime.batch.identity import key_of, scope_of
 from langgraph_parallel.runtime.batch.item import Item
 from langgraph_parallel.runtime.batch.lane import Lane, get_lane
+from langgraph_parallel.runtime.batch.lane_call import LaneCall
 from langgraph_parallel.runtime.batch.spill import spill_time
 from langgraph_parallel.runtime.bound import Bound
 from langgraph_parallel.runtime.budget import Amount
+from langgraph_parallel.runtime.counted import as_usage, completion_metadata
 from langgraph_parallel.runtime.failure import classify
 from langgraph_parallel.runtime.open_call import OpenCall
 from langgraph_parallel.runtime.redact import redact
@@ -33,7 +37,7 @@ class GoesLive(Exception):
 
 
 async def send_in_batch(
-    calling: "Calling[AnswerT]", prompt: Rendered, tokens: int, bound: Bound | None
+    calling: "Calling[AnswerT]", prompt: Rendered, tokens: int, purpose: str, bound: Bound | None
 ) -> AnswerT:
     """Send a call in batches until there is an answer, or a limit is reached.
 
@@ -44,6 +48,7 @@ async def send_in_batch(
         calling: how the call goes.
         prompt: what is asked.
         tokens: of the prompt, estimated.
+        purpose: of the call, for traces.
         bound: of the branch.
 
     Raises:
@@ -55,7 +60,7 @@ async def send_in_batch(
     while True:
         number += 1
         try:
-            return await _attempt(calling, prompt, tokens, number, bound)
+            return await _attempt(calling, prompt, tokens, number, purpose, bound)
         except AskAgain:
             continue
         except (Spilled, NoBatchApi) as error:
@@ -83,7 +88,12 @@ def _leave(calling: "Calling[Any]", error: Exception) -> None:
 
 
 async def _attempt(
-    calling: "Calling[AnswerT]", prompt: Rendered, tokens: int, number: int, bound: Bound | None
+    calling: "Calling[AnswerT]",
+    prompt: Rendered,
+    tokens: int,
+    number: int,
+    purpose: str,
+    bound: Bound | None,
 ) -> AnswerT:
     direct = getattr(calling.sender, "direct", None)
     body = None if direct is None else calling.sender.body(prompt.messages)
@@ -92,14 +102,16 @@ async def _attempt(
             f"{calling.target} cannot be asked in batches: only text prompts of ChatOpenAI can; {INSTEAD}"
         )
     lane, connection = await get_lane(), direct.connection
-    call = calling.new_call(tokens, number)
+    call = calling.new_call(tokens, number, kind=LaneCall)
     with nullcontext() if bound is None else bound.waiting():
-        await call.open_in_lane()
+        await call.open()
+        item: Item | None = None
         try:
-            item = _new_item(calling, call, lane, connection, json.dumps(body, sort_keys=True).encode())
-            answer = await _wait(calling, call, lane, Client(connection), item, prompt)
+            item = _new_item(calling, call, lane, connection, json.dumps(body).encode())
+            answer = await _wait(calling, call, lane, Client(connection), item, prompt, purpose)
         except BaseException as error:
-            await calling.failed(call, error, Usage())
+            # Cut off at the very moment that its batch had ended: the answer is billed all the same.
+            await calling.failed(call, error, Usage() if item is None else _used(item))
             raise
     call.close(calling.sender.usage(answer), ok=True)
     _show(answer)
@@ -107,7 +119,13 @@ async def _attempt(
 
 
 async def _wait(
-    calling: "Calling[AnswerT]", call: OpenCall, lane: Lane, client: Client, item: Item, prompt: Rendered
+    calling: "Calling[AnswerT]",
+    call: OpenCall,
+    lane: Lane,
+    client: Client,
+    item: Item,
+    prompt: Rendered,
+    purpose: str,
 ) -> AnswerT:
     """Wait for the answer to a request."""
     hurried = None if item.deadline is None else id(calling.run.root)
@@ -116,7 +134,10 @@ async def _wait(
         raise Spilled
     lane.add(item, client, (item.place, hurried))
     try:
-        completion = await item.future
+        if getattr(calling.sender, "reports", False):
+            completion = await _reported(calling, call, purpose, prompt, item)
+        else:
+            completion = await item.future
     except Exception as error:
         if (learn := getattr(calling.sender, "learn_from", None)) is not None and classify(error).status:
             learn(error, prompt.messages)
@@ -133,6 +154,25 @@ async def _wait(
     return calling.sender.read(completion)
 
 
+async def _reported(
+    calling: "Calling[Any]", call: OpenCall, purpose: str, prompt: Rendered, item: Item
+) -> Any:
+    """Wait for the body of an answer, and tell tracers and callbacks of the call."""
+    name = calling.config.get("run_name") or calling.target
+    config: RunnableConfig = {
+        **calling.config,
+        "run_id": call.id,
+        "run_name": f"{name} {purpose}".strip(),
+        "metadata": {**(calling.config.get("metadata") or {}), "call": str(call.id)},
+    }
+
+    async def wait() -> Any:
+        return await item.future
+
+    direct: Any = getattr(calling.sender, "direct", None)
+    return await direct.reporter.tell(prompt.messages, config, wait)
+
+
 def _new_item(
     calling: "Calling[Any]", call: OpenCall, lane: Lane, connection: Connection, body: bytes
 ) -> Item:
@@ -144,11 +184,11 @@ def _new_item(
             call.emitter.emit("waiting", on="batch", call=str(call.id), batch=batch, calls=calls, since=since)
 
     def charge(body: Any) -> None:
-        """Count what a batch has answered although the call had gone live already."""
-        used = counted(body)
+        """Count what a batch has answered although the call had ended: by a vote, or live."""
+        used = _counted(body)
         usd = calling.priced.usd(used, "batch") or 0.0
         run.budget.settle(Amount(), Amount(1, used.input_tokens + used.output_tokens, usd))
-        run.note("a batch answered calls that had gone live already; the budget counts both")
+        run.note("a batch answered calls that had ended already, or gone live; the budget counts them")
 
     return Item(
         key=key_of(scope, run, calling.config, body),
@@ -163,6 +203,16 @@ def _new_item(
         late=charge,
         future=asyncio.get_running_loop().create_future(),
     )
+
+
+def _used(item: Item) -> Usage:
+    """Return the tokens of the answer to a request; zero if it has none."""
+    has_answer = item.future.done() and not item.future.cancelled() and item.future.exception() is None
+    return _counted(item.future.result()) if has_answer else Usage()
+
+
+def _counted(body: Any) -> Usage:
+    return as_usage(completion_metadata(body.get("usage")))
 
 
 def _show(answer: Any) -> None:

@@ -1,7 +1,10 @@
 """Sync calls in the batch lane: a thread waits for what the event loop of its branch gathers."""
 
 import asyncio
-from collections.abc import Callable, Coroutine
+import threading
+from collections.abc import Callable, Coroutine, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from contextvars import copy_context
 from typing import Any, TypeVar
 
@@ -13,6 +16,7 @@ from langgraph_parallel.runtime.bound import current_bound
 from langgraph_parallel.runtime.waiting import in_event_loop
 
 T = TypeVar("T")
+_resizing = threading.Lock()
 
 
 def wait_in_thread(call: Callable[[], Coroutine[Any, Any, T]]) -> T:
@@ -32,9 +36,31 @@ def wait_in_thread(call: Callable[[], Coroutine[Any, Any, T]]) -> T:
     bound = current_bound()
     if bound is not None and bound.loop.is_running():
         # The task gets a copy of the context of this thread: its run, its branch, what records its calls.
-        return asyncio.run_coroutine_threadsafe(call(), bound.loop).result()
+        with _place_given_back(bound.loop):
+            return asyncio.run_coroutine_threadsafe(call(), bound.loop).result()
     with asyncio.Runner(loop_factory=asyncio.new_event_loop) as runner:
         return runner.run(call(), context=copy_context())
+
+
+@contextmanager
+def _place_given_back(loop: asyncio.AbstractEventLoop) -> Iterator[None]:
+    """Let the thread pool of a loop start another thread while this one waits.
+
+    Sync functions run in a pool of a few threads. If all of them waited for a batch, other functions could
+    not add their calls to it, nor could the loop use a thread to send it.
+    """
+    pool = getattr(loop, "_default_executor", None)
+    if not isinstance(pool, ThreadPoolExecutor):
+        yield
+        return
+    with _resizing:
+        pool._max_workers += 1
+        pool._adjust_thread_count()  # for work that is queued already
+    try:
+        yield
+    finally:
+        with _resizing:
+            pool._max_workers -= 1
 
 
 def whole_chunk(result: ChatResult) -> ChatGenerationChunk:

@@ -1,0 +1,29 @@
+"""Stop all runs of the process gracefully."""
+
+import math
+
+from langgraph_parallel.arguments import checked
+from langgraph_parallel.errors import UsageError
+from langgraph_parallel.runtime.run import active_runs
+
+
+@checked
+def drain(why: str = "the process is being stopped", grace: float | None = None) -> int:
+    """Stop all runs of this process gracefully, for example when a server shuts down.
+
+    No new call starts, and requests in flight may finish within the grace. Then every graph closes on what it
+    has, and returns. Branches that did not finish are `skipped` or `cancelled`, and can be redriven.
+
+    Args:
+        why: recorded in the branches that are ended.
+        grace: seconds; None for `grace` of each run's limits.
+
+    Returns:
+        The number of runs in progress.
+    """
+    if grace is not None and not 0 <= grace < math.inf:
+        raise UsageError(f"grace is {grace!r}; expected a finite number of at least 0")
+    runs = active_runs()
+    for run in runs:
+        run.drain(why, grace)
+    return len(runs)
