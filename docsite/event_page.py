@@ -45,6 +45,7 @@ def pages() -> Iterator[tuple[str, str]]:
     blocks.append("## Parts of events")
     for name in ("Cost", "PlannedSection", "Interrupt"):
         blocks += [f"### `records.events.{name}`", _docstring(name), _fields(name)]
+    blocks += ["### `records.events.WaitsOn`", _docstring("WaitsOn")]
     yield "reference/events.md", page("Events", blocks)
     yield "events.schema.json", json.dumps(events.events_schema(), indent=2) + "\n"
 

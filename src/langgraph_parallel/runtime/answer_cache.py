@@ -37,6 +37,11 @@ T = TypeVar("T")
 class AnswerCache(AnswerStore):
     """Answers in a file that its owner alone can read: the ones used least recently are deleted first.
 
+    The file is SQLite: keys are digests, and answers are JSON texts as they were given, whatever
+    `trace_contents` says. Any number of processes and threads may use it at the same time. A file that is
+    locked, full, damaged or something else is left as it is: the run goes on without, and a remark in its
+    report says so. So are a link, a file of another user, and a folder that everybody can write to.
+
     Args:
         path: of the file; None for `langgraph-parallel/answers.sqlite` in the user's folder of caches.
         most_bytes: maximum size of the file, at least 256 KiB.

@@ -22,7 +22,7 @@ _SWITCH = {"true": True, "1": True, "yes": True, "false": False, "0": False, "no
 
 
 class NoCache:
-    """That no answers are kept, whatever the graphs around or the environment say."""
+    """Keeps no answers, whatever the graphs around or the environment say."""
 
 
 NO_CACHE = NoCache()

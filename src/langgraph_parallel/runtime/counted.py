@@ -40,13 +40,13 @@ _NAMES: dict[str, Any] = {
     **dict.fromkeys(("completion_tokens_details", "output_tokens_details"), _OF_ANSWER),
 }
 _MOST = 10**8
-"""No call has as many tokens; a count of them is none."""
+"""No call has as many tokens: larger counts are ignored."""
 _MOST_APART = 2**17
 """Tokens beyond which a sum that is larger than its parts is taken for a mistake."""
 
 
 def as_count(value: Any) -> int:
-    """Return a count of tokens; 0 for what is none.
+    """Return a count of tokens; 0 for anything else.
 
     >>> [as_count(value) for value in (12, 12.0, -3, True, "12", float("nan"), None)]
     [12, 12, 0, 0, 0, 0, 0]

@@ -48,7 +48,7 @@ def describe_messages(messages: Sequence[BaseMessage]) -> list[Any]:
 
 
 def digest_of(data: Any) -> str | None:
-    """Return the digest of data; None for what is no plain data."""
+    """Return the digest of data; None if the data is not JSON."""
     try:
         text = json.dumps(data, sort_keys=True, ensure_ascii=False, allow_nan=False)
     except (TypeError, ValueError, RecursionError):

@@ -68,7 +68,7 @@ class Spare:
         """Return the fallbacks of a model, in the order in which they are asked.
 
         Args:
-            asked: the model, which is no fallback of itself.
+            asked: the model, which is never its own fallback.
             of_context: those of the runtime context; None if they do not apply.
             of_run: those of the graph, or of one around it.
         """
