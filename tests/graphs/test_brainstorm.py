@@ -7,12 +7,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from langgraph_parallel import Roster, aestimate, create_brainstorm, errors
+from langgraph_parallel import Limits, Roster, aestimate, create_brainstorm, errors
 from langgraph_parallel.reducers.joins.ideas import Proposal, unite_ideas
 from tests.support.ids import readable
 from tests.support.server import ModelServer, Reply, Request
 
 TOPIC = {"topic": "A library without books"}
+IDEAS = Reply(samples=[Reply(json={"ideas": [{"title": title, "idea": "."}]}) for title in ("One", "Two")])
 PERSONAS = {"reader": "You read.", "builder": "You build."}
 
 
@@ -38,6 +39,23 @@ async def test_similar_proposals_are_one_idea(model: str, server: ModelServer) -
     assert (tools.by, len(tools.others)) == (["reader", "builder"], 1)
     assert ideas["Silent rooms"].novelty > 0.9
     assert "You read." in server.asked("the reader.")[0].prompt
+
+
+async def test_personas_with_the_same_view_are_different_people(model: str, server: ModelServer) -> None:
+    """Each is asked by itself, under its own name; copies of one persona may share a request."""
+    server.on(lambda _: True, IDEAS)
+    personas = {"nurse": "Think of the day.", "baker": "Think of the day."}
+    limits = Limits(samples="on")
+    await create_brainstorm(model=model, personas=personas, limits=limits).ainvoke(TOPIC)
+    asked = [request.prompt for request in server.requests]
+    assert [request.body.get("n", 1) for request in server.requests] == [1, 1]
+    assert sorted(name for name in personas for prompt in asked if f"people: the {name}." in prompt) == [
+        "baker",
+        "nurse",
+    ]
+    graph = create_brainstorm(model=model, personas=personas, proposers=4, limits=limits)
+    await graph.ainvoke(TOPIC)
+    assert [request.body.get("n", 1) for request in server.requests[2:]] == [2, 2]
 
 
 async def test_a_vote_ranks_ideas_at_any_position(model: str, server: ModelServer) -> None:

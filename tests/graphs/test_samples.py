@@ -23,6 +23,7 @@ from langgraph_parallel import (
 )
 from langgraph_parallel.nodes.vote.panel import answer_schema
 from langgraph_parallel.records import Savings, Usage
+from langgraph_parallel.runtime.budget import Amount, Budget
 from langgraph_parallel.runtime.limiter_registry import reset_limits
 from langgraph_parallel.runtime.run import current_run
 from tests.support.pool import LONG, Pool, ballot
@@ -331,6 +332,47 @@ async def test_a_server_that_breaks_on_samples_is_asked_without(serve: Serve) ->
     assert server.sizes == [3, 1, 1, 1, 3, 1, 1, 1, 1, 1, 1]
 
 
+TOO_MUCH = {
+    "not sold": (402, "Insufficient credits for this request", 1),
+    "not in the plan": (403, "several answers need a higher tier", 1),
+    "no such method": (405, "Method Not Allowed", 1),
+    "rate": (429, "Request too large: Limit 30,000 tokens per minute, Requested 51,234", 3),
+}
+
+
+@pytest.mark.parametrize(("status", "message", "later"), TOO_MUCH.values(), ids=TOO_MUCH)
+async def test_what_is_refused_for_several_alone_is_asked_for_one_by_one(
+    serve: Serve, status: int, message: str, later: int
+) -> None:
+    """At once, and the endpoint is given up for nobody; the next vote knows, if it was no matter of size."""
+    server = serve(*["yes"] * 6)
+    server.refuse(Reply(status=status, headers={"retry-after": "60"}, body={"error": {"message": message}}))
+    graph = voting(3, limits=Limits(attempts=1, patience=1))
+    for _ in range(2):
+        assert str((await graph.ainvoke(LONG))["verdict"].support) == "3/3"
+    assert server.sizes == [3, 1, 1, 1, *([3] if later == 3 else []), 1, 1, 1]
+
+
+async def test_an_account_that_is_refused_whatever_is_asked_is_given_up(serve: Serve) -> None:
+    """After a single request for one sample, as if several had not been asked for."""
+    server = serve("yes")
+    server.on(lambda _: True, Reply(status=402, body={"error": {"message": "Insufficient credits"}}))
+    out = await voting(5, limits=Limits(concurrency=1)).ainvoke(LONG)
+    assert server.sizes == [5, 1]
+    assert "Insufficient credits" in str(out["ballots"][0].error)
+
+
+async def test_one_answer_with_too_few_samples_is_chance(serve: Serve) -> None:
+    """Once several came, the next vote asks for them all again."""
+    server = serve(*["yes"] * 12)
+    graph = voting(3)
+    await graph.ainvoke(LONG)
+    server.on(lambda r: r.body.get("n") == 3, Reply(samples=[ballot("no", 9)]), times=1)
+    for _ in range(2):
+        await graph.ainvoke(LONG)
+    assert server.sizes == [3, 3, 1, 1, 3]
+
+
 async def test_a_server_that_answers_several_samples_too_late_is_asked_without(serve: Serve) -> None:
     """While nothing is known of it, a time-out of the first request fails no voter."""
     server = serve(*["yes"] * 3)
@@ -391,6 +433,22 @@ async def test_a_budget_has_room_for_some(serve: Serve) -> None:
     assert server.sizes == [3]
     assert out["run_report"].completion_reason.startswith("BudgetSpent: the budget of 3 calls")
     assert [b.status for b in out["ballots"]].count("cast") == 3
+
+
+async def test_voters_are_divided_at_once(serve: Serve, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The budget is asked for the number of voters that fit, and not for each number and each voter."""
+    asked: list[Amount] = []
+    has_room = Budget.has_room
+
+    def note(budget: Budget, amount: Amount) -> bool:
+        asked.append(amount)
+        return has_room(budget, amount)
+
+    monkeypatch.setattr(Budget, "has_room", note)
+    server = serve(*["yes"] * 60)
+    await voting(60, limits=Limits(budget_calls=1)).ainvoke(LONG)
+    assert server.sizes == [1]
+    assert 1 <= len(asked) <= 6
 
 
 async def test_a_budget_of_tokens_counts_the_prompt_once(serve: Serve) -> None:

@@ -10,7 +10,7 @@ from pydantic import BaseModel
 
 from langgraph_parallel import Ask, Limits, create_voting
 from langgraph_parallel.errors import EndpointError
-from langgraph_parallel.runtime import direct
+from langgraph_parallel.runtime import direct, reported
 from langgraph_parallel.runtime.direct import Direct
 from langgraph_parallel.runtime.models import get_model
 from tests.support.fans import GIVEN, flat
@@ -37,7 +37,7 @@ class Listener(AsyncCallbackHandler):
 @pytest.fixture
 def long_way(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let no call take the short way while something listens."""
-    monkeypatch.setattr(direct, "is_streamed_to", lambda handlers: True)
+    monkeypatch.setattr(reported, "is_streamed_to", lambda handlers: True)
 
 
 @pytest.mark.usefixtures("long_way")

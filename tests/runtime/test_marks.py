@@ -1,7 +1,7 @@
 """Prefixes that a provider is told to keep: marks in the prompts of Anthropic's, where they are worth it."""
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Hashable, Iterator
 from typing import Any
 
 import pytest
@@ -13,8 +13,10 @@ from langgraph_parallel import Ask, Limits
 from langgraph_parallel.errors import FilteredAnswer, RefusedAnswer
 from langgraph_parallel.runtime import led_call
 from langgraph_parallel.runtime.dialect import Dialect
+from langgraph_parallel.runtime.leading import leading
 from langgraph_parallel.runtime.limiter_registry import reset_limits
-from langgraph_parallel.runtime.marks import caching_of, mark
+from langgraph_parallel.runtime.marks import mark
+from langgraph_parallel.runtime.prefix_terms import caching_of
 from langgraph_parallel.runtime.rendered import find_prefixes
 from tests.support.providers import Answer, ProviderRequest, ProviderServer
 
@@ -93,6 +95,23 @@ async def test_one_alone_does_not_pay_for_writing(claude: Any, provider: Provide
         assert await ask.ainvoke(asked(number)) == "ok"
     assert [len(marked(request)) for request in provider.requests] == [0, 1, 1]
     assert [bool(request.body.get("stream")) for request in provider.requests] == [False, True, False]
+
+
+async def test_a_leader_rests_between_looks_for_siblings(
+    claude: Any, provider: ProviderServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It looks ten times, and not at every turn of the event loop."""
+    looks: list[object] = []
+    is_shared = leading.is_shared
+
+    def note(name: Hashable) -> bool:
+        looks.append(name)
+        return is_shared(name)
+
+    monkeypatch.setattr(led_call, "LOOK_SECONDS", 0.02)
+    monkeypatch.setattr(leading, "is_shared", note)
+    assert await asker(claude).ainvoke(asked(1)) == "ok"
+    assert 2 <= len(looks) <= 12
 
 
 async def test_what_is_too_short_for_the_model_is_not_marked(claude: Any, provider: ProviderServer) -> None:

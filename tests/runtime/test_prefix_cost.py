@@ -11,7 +11,6 @@ from langgraph_parallel.runtime.prefix_cost import (
     Billed,
     CacheRates,
     expected_bill,
-    gain,
     levels,
     tokens_of,
 )
@@ -126,14 +125,6 @@ def test_bills_of_panels() -> None:
     assert expected_bill(nine, free).at(free) <= 1.9 * 10_100
     assert expected_bill(nine[:3], paid).at(paid) < expected_bill(nine[:3], free).at(free) + 0.25 * 10_000
     assert expected_bill([], free) == Billed()
-
-
-def test_a_leader_pays_off_with_followers() -> None:
-    """Not alone where writing costs more, not for a prefix that is too short, and the more the better."""
-    paid = CacheRates(write=1.25)
-    assert gain(5000, 0, paid) < 0 < gain(5000, 1, paid) < gain(5000, 2, paid)
-    assert gain(1000, 9, paid) == 0
-    assert gain(5000, 0, CacheRates()) == 0
 
 
 def test_tokens_are_rather_too_few() -> None:

@@ -100,6 +100,101 @@ def test_as_many_are_asked_for_as_were_given(answered: int, most: int) -> None:
     assert support.most(FORM) == most
 
 
+@pytest.mark.parametrize(("counts", "most"), [((1,), MOST), ((1, 1), 1), ((3, 2), 3), ((2, 5, 2), MOST)])
+def test_one_odd_answer_is_chance_and_two_in_a_row_are_not(counts: tuple[int, ...], most: int) -> None:
+    """If five were given before, of five that were asked for."""
+    support = SampleSupport()
+    for count in (5, *counts):
+        support.note_count(count, 5)
+    assert support.most(FORM) == most
+
+
+@pytest.mark.parametrize("given", [(), (4,)], ids=["at first", "later"])
+def test_streams_that_lack_samples_say_nothing(given: tuple[int, ...]) -> None:
+    """They may have been cut, or the server streams one only; whole answers tell."""
+    support = SampleSupport()
+    for count in given:
+        support.note_count(count, 4)
+    for _ in range(3):
+        support.note_count(1, 4, streamed=True)
+    assert support.most(FORM) == MOST
+    support.note_count(2, 6)
+    support.note_count(2, 6)
+    assert support.most(FORM) == 2
+
+
+LARGER = [
+    "Request too large for m-1 on tokens per min (TPM): Limit 30000, Requested 51234.",
+    "The input or output tokens must be reduced in order to run successfully.",
+    "Rate limit: 8,000 tokens per minute (limit: 8,000, requested: 12,500)",
+    "requested 90000 tokens, limit 10000 tokens per min",
+    "Please reduce your message size and try again.",
+    "multiple completions are not available at this rate",
+]
+LATER_ON = [
+    "Rate limit reached on tokens per min (TPM): Limit 30000, Used 29500, Requested 2100. Try again in 2 s.",
+    "Too many requests, please slow down and try again.",
+    "The engine is overloaded.",
+    "Requests to this deployment have exceeded the rate limit; large volumes need a higher tier.",
+]
+
+
+@pytest.mark.parametrize("kind", ["throttled", "overloaded"])
+@pytest.mark.parametrize(
+    ("message", "expected"), [*((m, True) for m in LARGER), *((m, False) for m in LATER_ON)]
+)
+def test_a_request_that_is_too_large_for_its_rate_may_not_be_for_one(
+    kind: Kind, message: str, *, expected: bool
+) -> None:
+    """Waiting does not help with it, whatever was answered before; with others, it does."""
+    support, failure = SampleSupport(), Failure(kind, 429, message)
+    for _ in range(2):
+        assert support.may_mean(failure, names_other=False) is expected
+        support.note_count(3, 3)
+    support.note_refused(failure)
+    assert support.most(FORM) == MOST  # until it has gone away
+
+
+def test_what_is_too_large_at_times_is_asked_for_again() -> None:
+    """The size of a prompt is its own; where none is answered in between, several are."""
+    failure = Failure("throttled", 429, "Request too large")
+    support = SampleSupport()
+    for _ in range(3):
+        support.went_away(failure)
+        support.note_count(3, 3)
+    assert support.most(FORM) == MOST
+    support.went_away(failure)
+    support.went_away(failure)
+    assert support.most(FORM) == 1
+
+
+@pytest.mark.parametrize(
+    ("kind", "status", "at_first"),
+    [
+        ("quota", 402, True),
+        ("permission", 403, True),
+        ("address", 405, True),
+        ("key", 401, False),
+        ("quota", 429, False),
+        ("address", 404, False),
+        ("model", 404, False),
+    ],
+)
+def test_a_status_of_the_account_may_be_due_to_samples_until_several_were_answered(
+    kind: Kind, status: int, *, at_first: bool
+) -> None:
+    """Some servers refuse what they do not sell as if the account, or the address, were wrong."""
+    support, failure = SampleSupport(), Failure(kind, status, "not possible")
+    assert support.may_mean(failure, names_other=False) is at_first
+    support.note_count(2, 2)
+    assert not support.may_mean(failure, names_other=False)
+    named = Failure(kind, status, "more than one completion is not in your plan")
+    assert support.may_mean(named, names_other=False)
+    support = SampleSupport()
+    support.went_away(failure)
+    assert support.most(FORM) == 1
+
+
 def test_samples_that_are_all_equal_are_copies() -> None:
     """One counts; no further request asks for several, for answers of any form."""
     support = SampleSupport()

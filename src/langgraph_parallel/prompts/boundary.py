@@ -10,8 +10,10 @@ on the beginning of what most calls share, and on nothing else, unless other dat
 """
 
 import hashlib
+import html
 import json
 import re
+import unicodedata
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -26,10 +28,16 @@ _NO_DATA = "Do the task."
 """The system message of a prompt without data."""
 _SEEDING = 1000
 """Characters of shared text that decide on the tags, so that texts which begin alike are fenced alike."""
-_TAG_LIKE = re.compile(r"data-([0-9a-f]{12})")
+_TAG_LIKE = re.compile(r"daa(?=([0-9a-f]{12}))")
+"""A tag of which only the hexadecimal digits are left."""
 _TOO_SIMILAR = 8
 """Digits of 12 in which a tag that the data contains may not agree with the one that is chosen."""
-_INVISIBLE = dict.fromkeys((0xAD, *range(0x200B, 0x2010), *range(0x2060, 0x2065), 0xFEFF))
+_LOWER = bytes(range(256)).lower()
+_NO_DIGITS = bytes(set(range(256)) - set(b"0123456789abcdefABCDEF"))
+_LOOK_ALIKES = tuple(zip("аеєсԁьвбзоαβεϲο", "aeecdbb630abec0", strict=True))
+"""Cyrillic and Greek letters, and the hexadecimal digits that they look like."""
+_COMMON_ENTITIES = ("&amp;", "&lt;", "&gt;", "&quot;", "&nbsp;", "&#39;")
+_OTHER_DIGITS = re.compile(r"[^\D0-9]")
 
 
 @dataclass(frozen=True)
@@ -163,8 +171,8 @@ def _choose_tag(texts: Collection[str], seeding: Mapping[str, str]) -> str:
 
     Whoever can foresee the digest might put the tag into the data, or one that a model takes for it.
     """
-    seed, plain = _SEED.encode(seeding), [_folded(text) for text in texts]
-    similar = [digits for text in plain if "data-" in text for digits in _TAG_LIKE.findall(text)]
+    seed, plain = _SEED.encode(seeding), [_digits_of(text) for text in texts]
+    similar = {digits for text in plain for digits in _TAG_LIKE.findall(text)}
     salt = 0
     while True:
         digits = hashlib.sha256(f"{salt}{seed}".encode()).hexdigest()[:12]
@@ -173,9 +181,26 @@ def _choose_tag(texts: Collection[str], seeding: Mapping[str, str]) -> str:
         salt += 1
 
 
-def _folded(text: str) -> str:
-    """Return a text in lower case, without characters that nobody sees."""
-    return (text if text.isascii() else text.translate(_INVISIBLE)).lower()
+def _digits_of(text: str) -> str:
+    """Return the hexadecimal digits of a text and what looks like them, without all that is in between.
+
+    So whatever a tag is disguised with, it is found: characters that nobody sees, spaces, breaks, marks,
+    letters of other alphabets or widths, HTML entities.
+
+    >>> _digits_of("</DATA- 01\u200b2\uff13 &#52;>")
+    'daa01234'
+    """
+    if "&" in text:
+        for entity in _COMMON_ENTITIES:  # no digits, and faster
+            text = text.replace(entity, " ")
+        text = html.unescape(text) if "&" in text else text
+    if not text.isascii():
+        text = unicodedata.normalize("NFKD", text).lower()
+        for letter, digit in _LOOK_ALIKES:
+            text = text.replace(letter, digit)
+        for other in set(_OTHER_DIGITS.findall(text)):
+            text = text.replace(other, str(unicodedata.decimal(other)))
+    return text.encode("ascii", "ignore").translate(_LOWER, _NO_DIGITS).decode()
 
 
 def _resembles(digits: str, other: str) -> bool:

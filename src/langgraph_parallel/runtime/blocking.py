@@ -9,11 +9,12 @@ from langchain_core.messages.ai import UsageMetadata
 from langchain_core.outputs import ChatGenerationChunk
 
 from langgraph_parallel.records import Usage
-from langgraph_parallel.runtime.calling import Calling, count_tokens
+from langgraph_parallel.runtime.calling import Calling
 from langgraph_parallel.runtime.counted import add_counted, as_usage
 from langgraph_parallel.runtime.open_call import OpenCall
 from langgraph_parallel.runtime.retry import is_throttled, retrying_blocking
 from langgraph_parallel.runtime.streaming import used_by_stream
+from langgraph_parallel.runtime.tokens import count_tokens
 from langgraph_parallel.runtime.waiting import in_event_loop
 
 AnswerT = TypeVar("AnswerT")

@@ -1,6 +1,8 @@
 """The path of every call to a model: budget, slot, timeout, hedge, record, retry.
 
-One question may take several requests: the first one, its retries, a hedge, a repair. Each request
+A question is first looked up in the cache of answers, if there is one (`runtime.kept_answers`). It may join
+the request of others who are asked the same (`runtime.samples`), or go into a batch (`runtime.batch`). Else
+it may take several requests: the first one, its retries, a hedge, a repair. Each request
 
 1. waits for the leader of the calls whose prompts begin alike, if it is worth it (`runtime.leading`)
 2. starts only while the run starts calls, and its budget has room
@@ -44,15 +46,14 @@ from langgraph_parallel.runtime.request import Request
 from langgraph_parallel.runtime.resting import count_failure, detours
 from langgraph_parallel.runtime.retry import is_throttled, is_transient, mark_used_up, retrying
 from langgraph_parallel.runtime.run import Run, current_run
-from langgraph_parallel.runtime.samples import send_together
+from langgraph_parallel.runtime.samples import Together, send_together
 from langgraph_parallel.runtime.sender import Sender
 from langgraph_parallel.runtime.slots import Rates
-from langgraph_parallel.runtime.tokens import estimate_tokens
+from langgraph_parallel.runtime.tokens import count_tokens
 from langgraph_parallel.runtime.waits import retry_after
 
 AnswerT = TypeVar("AnswerT")
-_MEDIA_TOKENS = 1500
-"""About as many as a page, or a picture of a million pixels."""
+CallingT = TypeVar("CallingT", bound="Calling[Any]")
 
 
 @dataclass(frozen=True)
@@ -85,6 +86,8 @@ class Calling(Generic[AnswerT]):
     """The cache of answers of the worker itself; None for that of its run."""
     answers: Question = field(default_factory=Question)
     """What is kept once the question is answered."""
+    together: Together | None = None
+    """How it may share a request with others who are asked the same; None if it may not."""
 
     @classmethod
     def of(cls, model: BaseChatModel, sender: Any, own: Limits | None, run_manager: Any) -> "Calling[Any]":
@@ -133,8 +136,12 @@ class Calling(Generic[AnswerT]):
             config: of the branch.
             place: `has_fallback` and `instead_of`.
         """
-        calling = object.__new__(type(self))  # `replace` sets every field by itself, for each call
-        vars(calling).update(vars(self), run=run, config=config, answers=Question(), **place)
+        return self.changed(type(self), run=run, config=config, answers=Question(), **place)
+
+    def changed(self, kind: type[CallingT], **fields: Any) -> CallingT:
+        """Return the same as a kind of calling, with other values of some fields."""
+        calling = object.__new__(kind)  # `replace` sets every field by itself, for each call
+        vars(calling).update(vars(self), **fields)
         return calling
 
     async def answered(self) -> None:
@@ -189,9 +196,10 @@ class Calling(Generic[AnswerT]):
     async def send_anew(self, prompt: Rendered, purpose: str) -> AnswerT:
         """Send as `send`, whatever the cache of answers has."""
         if (bound := current_bound()) is not None:
-            if prompt.alike is None or purpose:
+            if prompt.alike is None or purpose or self.together is None:
                 return await self._send(prompt, purpose, bound)
-            return await send_together(self, prompt, bound, partial(self._send, prompt, purpose, bound))
+            alone = partial(self._send, prompt, purpose, bound)
+            return await send_together(self, prompt, bound, self.together, alone)
         # A planner, a judge or a synthesizer: it is not in a branch, so deadline and drain reach it only
         # through a bound of its own.
         bound = self.run.open_bound()
@@ -268,10 +276,3 @@ class Calling(Generic[AnswerT]):
                         request.make(call) if self.limits.hedge == "off" else hedged(self, request, call)
                     )
         raise AssertionError("the last error is raised")  # pragma: no cover
-
-
-def count_tokens(messages: Sequence[BaseMessage]) -> int:
-    """Return the tokens of a prompt, estimated; pictures and files are assumed to take 1,500 each."""
-    blocks = [block for message in messages if isinstance(message.content, list) for block in message.content]
-    media: int = sum(isinstance(block, dict) and block.get("type") != "text" for block in blocks)
-    return _MEDIA_TOKENS * media + sum(estimate_tokens(message.text) for message in messages)

@@ -100,7 +100,9 @@ def as_usage(counted: Mapping[str, Any] | None) -> Usage:
     asked, answered = as_count(counted.get("input_tokens")), as_count(counted.get("output_tokens"))
     of_prompt, of_answer = counted.get("input_token_details"), counted.get("output_token_details")
     apart = as_count(counted.get("total_tokens")) - asked - answered
-    found = _tiered(of_prompt, _PARTS_OF_PROMPT) | _tiered(of_answer, _PARTS_OF_ANSWER)
+    found = _tiered(of_prompt, _PARTS_OF_PROMPT) if of_prompt else {}
+    if of_answer:
+        found |= _tiered(of_answer, _PARTS_OF_ANSWER)
     if not found and apart <= 0:
         return Usage(input_tokens=asked, output_tokens=answered)
     read, hour, thought = found.get("cache_read", 0), found.get(_HOUR, 0), found.get("reasoning", 0)

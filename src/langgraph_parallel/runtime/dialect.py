@@ -16,6 +16,12 @@ from langgraph_parallel.runtime.sample_support import SampleSupport
 Format = Literal["json_schema", "json_object", "text"]
 """How an answer in JSON is asked for: by a schema, as any object, or in the prompt alone."""
 _FORMATS: tuple[Format, ...] = ("json_schema", "json_object", "text")
+_ASKED: Mapping[Format, str] = {
+    "json_schema": "",
+    "json_object": "answers are asked for as any JSON object, without a schema",
+    "text": "answers are asked for in JSON by the prompt alone",
+}
+"""What the report says of these ways."""
 CEILINGS = ("max_completion_tokens", "max_tokens")
 """The names of the parameter that bounds an answer."""
 FORMAT, STRICT = "response_format", "strict"
@@ -128,14 +134,9 @@ class Dialect:
 
     def remarks(self) -> list[str]:
         """Return what the endpoint does not take, for the report; guesses only once they are confirmed."""
-        asked: Mapping[Format, str] = {
-            "json_schema": "",
-            "json_object": "answers are asked for as any JSON object, without a schema",
-            "text": "answers are asked for in JSON by the prompt alone",
-        }
         not_sent = (*self.dropped, CACHE_KEY) if CACHE_KEY in self.without else self.dropped
         lines = [f"{name} is not sent" for name in not_sent if name not in CEILINGS]
-        formats = [] if self.is_guessing else [asked[self.format]]
+        formats = [] if self.is_guessing else [_ASKED[self.format]]
         return [*filter(None, formats), *lines, *self.samples.remarks()]
 
     def names_one(self, failure: Failure, sent: Collection[str]) -> bool:

@@ -12,7 +12,6 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from langchain_core.callbacks import AsyncCallbackManager
 from langchain_core.globals import get_llm_cache
 from langchain_core.language_models import BaseChatModel
 from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, SystemMessage
@@ -21,14 +20,14 @@ from langchain_core.runnables.config import ensure_config
 from pydantic import ValidationError
 
 from langgraph_parallel.errors import EndpointError
-from langgraph_parallel.runtime.batch.client import Connection
 from langgraph_parallel.runtime.counted import completion_metadata
 from langgraph_parallel.runtime.parts import BrokenStream, read_parts
-from langgraph_parallel.runtime.reported import Reporter, is_streamed_to
+from langgraph_parallel.runtime.reported import Reporter
 from langgraph_parallel.runtime.response import NO_COMPLETION, correct_status, is_readable
 from langgraph_parallel.runtime.sdk_errors import api_error
 from langgraph_parallel.runtime.sender import PLAIN, Sending
 from langgraph_parallel.runtime.short_post import ShortPost
+from langgraph_parallel.runtime.transport import Connection
 
 _APART = ("refusal", "reasoning_content", "reasoning", "tool_calls")
 """Fields of a message beside its text that say what the answer is."""
@@ -107,40 +106,19 @@ class Direct:
         if not self._reporter.is_heard(config):
             return parse_completion(await self.post(body, sending.on_first))
         config = ensure_config(config)
-        listeners = self._reporter.listeners(config)
-        if not self._reporter.is_exact or is_streamed_to(listeners.handlers):
+        if (listeners := self._reporter.exact_listeners(config)) is None:
             return None
-        return await self._reported(messages, body, config, listeners, sending.on_first)
+        async with self._reporter.telling(messages, [(listeners, config)]) as (report,):
+            told, response = await self.respond(body, sending.on_first)
+            answer = parse_completion(told)
+        await report.end(told, response)
+        return answer
 
     def body(self, messages: Sequence[BaseMessage]) -> dict[str, Any] | None:
         """Return the request as JSON; None for contents other than text, which LangChain translates."""
         if not all(isinstance(message.content, str) for message in messages):
             return None
         return {**self._parameters, "messages": _as_sent(messages)}
-
-    async def _reported(
-        self,
-        messages: Sequence[BaseMessage],
-        request: Mapping[str, Any],
-        config: RunnableConfig,
-        listeners: AsyncCallbackManager,
-        on_first: Callable[[], None] | None,
-    ) -> AIMessage:
-        report = await self._reporter.start(listeners, messages, config)
-        try:
-            body, response = await self.respond(request, on_first)
-            answer = parse_completion(body)
-        except Exception as error:
-            seen = self._reporter.as_langchain(error)
-            await report.fail(seen)
-            if seen is error:
-                raise
-            raise seen from error
-        except BaseException as cut:
-            report.cut_off(cut)
-            raise
-        await report.end(body, response)
-        return answer
 
     async def complete(self, messages: Sequence[BaseMessage], more: Mapping[str, Any]) -> Any:
         """Make one request with further parameters, and return the body of its answer.

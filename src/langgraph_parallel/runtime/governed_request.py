@@ -70,6 +70,9 @@ class GovernedRequest:
         options: of the call.
     """
 
+    reports = False
+    """LangChain reports the calls of a governed model to callbacks."""
+
     def __init__(
         self,
         model: Any,
@@ -118,7 +121,7 @@ class GovernedRequest:
         result: ChatResult = self._model._create_chat_result(ChatCompletion.construct(**completion), {})
         return result
 
-    def caching(self) -> None:
+    def prefix_caching(self) -> None:
         """Return None: what the caller's prompts have in common is not known."""
         return
 

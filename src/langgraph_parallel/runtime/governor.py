@@ -34,7 +34,6 @@ from langchain_core.runnables.config import var_child_runnable_config
 
 from langgraph_parallel.errors import ModelError
 from langgraph_parallel.records import Call, Usage
-from langgraph_parallel.runtime.calling import count_tokens
 from langgraph_parallel.runtime.foreign_calls import close_with, find_maker, ledger
 from langgraph_parallel.runtime.levels import emitting_outside
 from langgraph_parallel.runtime.limiter_registry import current_limiter, get_limiter
@@ -45,6 +44,7 @@ from langgraph_parallel.runtime.recording import Unheard, read_usage, recording,
 from langgraph_parallel.runtime.redis_limits import get_shared
 from langgraph_parallel.runtime.run import current_run, find_run
 from langgraph_parallel.runtime.slots import Rates
+from langgraph_parallel.runtime.tokens import count_tokens
 
 
 class _SyncGovernor(Unheard, BaseCallbackHandler):

@@ -46,7 +46,7 @@ class Leader(Protocol):
     """Whether its request has left."""
 
 
-class Prefix:
+class PrefixState:
     """What is known of one prefix at one endpoint. Its registry's lock guards it."""
 
     __slots__ = ("failed", "goes_on", "last_used", "leader", "waiters", "warm_until")
@@ -73,7 +73,7 @@ class Leading:
 
     def __init__(self) -> None:
         self._lock = threading.RLock()
-        self._prefixes: OrderedDict[Hashable, Prefix] = OrderedDict()
+        self._prefixes: OrderedDict[Hashable, PrefixState] = OrderedDict()
 
     async def turn(
         self, key: Callable[[], Hashable], leader: Leader, on_wait: Callable[[], None]
@@ -159,7 +159,7 @@ class Leading:
         with self._lock:
             prefix = self._prefixes.get(key)
             if prefix is None:
-                prefix = self._prefixes[key] = Prefix()
+                prefix = self._prefixes[key] = PrefixState()
                 self._drop_oldest()
             self._prefixes.move_to_end(key)
             if prefix.warm_until > time.monotonic() or prefix.failed >= MOST_FAILED:
@@ -189,17 +189,17 @@ class Leading:
                 self._wake_next(prefix)
 
     @staticmethod
-    def _is_recent(prefix: Prefix) -> bool:
+    def _is_recent(prefix: PrefixState) -> bool:
         return bool(prefix.last_used) and time.monotonic() - prefix.last_used < WARM_SECONDS
 
     @staticmethod
-    def _wake_all(prefix: Prefix) -> None:
+    def _wake_all(prefix: PrefixState) -> None:
         waiters, prefix.waiters = prefix.waiters, OrderedDict()
         for waiter in waiters:
             _wake(waiter)
 
     @staticmethod
-    def _wake_next(prefix: Prefix) -> None:
+    def _wake_next(prefix: PrefixState) -> None:
         prefix.goes_on = None
         while prefix.waiters:
             waiter, _ = prefix.waiters.popitem(last=False)

@@ -8,16 +8,16 @@ from typing import TYPE_CHECKING, Any
 
 from langgraph_parallel.errors import NotStarted
 from langgraph_parallel.records import Usage
-from langgraph_parallel.runtime.cache_keys import keys
-from langgraph_parallel.runtime.cache_observed import Observed, observed
-from langgraph_parallel.runtime.cache_terms import cache_rates, may_overflow
 from langgraph_parallel.runtime.failure import classify
 from langgraph_parallel.runtime.leading import leading
 from langgraph_parallel.runtime.open_call import OpenCall
 from langgraph_parallel.runtime.prefix_cost import CacheRates, levels, tokens_of
+from langgraph_parallel.runtime.prefix_keys import keys
+from langgraph_parallel.runtime.prefix_observed import Observed, observed
+from langgraph_parallel.runtime.prefix_terms import cache_rates, may_overflow
 from langgraph_parallel.runtime.rendered import Prefix, Rendered
 from langgraph_parallel.runtime.retry import AskAgain
-from langgraph_parallel.runtime.sender import PLAIN, Caching, Sending
+from langgraph_parallel.runtime.sender import PLAIN, PrefixCaching, Sending
 
 if TYPE_CHECKING:
     from langgraph_parallel.runtime.calling import Calling
@@ -30,6 +30,8 @@ _READING_SECONDS, _READ_PER_SECOND = 5.0, 2000
 """When a prompt has been read at the latest: after some seconds, and one more for so many tokens."""
 LOOK_SECONDS = 0.02
 """How long a leader looks for siblings, where it pays for being one: by then those of its step have come."""
+_LOOKS_EVERY = LOOK_SECONDS / 10
+"""Seconds between two looks: at every turn of the event loop, they would take all of its time."""
 _MOST_MARKS = 4
 
 
@@ -72,7 +74,7 @@ def turn_of(calling: "Calling[Any]", prompt: Rendered, tokens: int) -> Turn:
     """
     if not prompt.prefixes or calling.limits.leader == "off" or prompt.prefixes[-1].size < _SHORTEST:
         return NO_TURN
-    caching = calling.sender.caching()
+    caching = calling.sender.prefix_caching()
     if caching is None:
         return NO_TURN
     seen = observed(calling.endpoint, calling.target)
@@ -216,8 +218,8 @@ class _Led(_Watching):
         calling = self._calling
         return calling.endpoint, calling.target, calling.account, self._caching().preface, prefix.digest
 
-    def _caching(self) -> Caching:
-        caching = self._calling.sender.caching()
+    def _caching(self) -> PrefixCaching:
+        caching = self._calling.sender.prefix_caching()
         assert caching is not None
         return caching
 
@@ -240,7 +242,7 @@ class _Led(_Watching):
         """Let those come that start at the same time: a prefix is paid for if others share it."""
         give_up_at = time.perf_counter() + LOOK_SECONDS
         while not all(map(leading.is_shared, self._leads)) and time.perf_counter() < give_up_at:  # noqa: ASYNC110
-            await asyncio.sleep(0)
+            await asyncio.sleep(_LOOKS_EVERY)
 
     def _mark(self) -> tuple[int, ...]:
         """Return the sizes of the prefixes to be kept: a prefix is paid for if others share it.

@@ -5,12 +5,12 @@ from collections.abc import Collection, Sequence
 from langchain_core.messages import AIMessage, BaseMessage
 
 from langgraph_parallel.errors import ContextOverflow, FilteredAnswer
-from langgraph_parallel.runtime.calling import count_tokens
 from langgraph_parallel.runtime.cut_prompt import is_cut
 from langgraph_parallel.runtime.dialect import Dialect
 from langgraph_parallel.runtime.failure import classify
 from langgraph_parallel.runtime.recording import read_usage
 from langgraph_parallel.runtime.retry import AskAgain
+from langgraph_parallel.runtime.tokens import count_tokens
 
 
 def learn_failure(

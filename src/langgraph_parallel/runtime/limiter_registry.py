@@ -3,11 +3,11 @@
 import threading
 from contextvars import ContextVar
 
-from langgraph_parallel.runtime.cache_keys import keys
-from langgraph_parallel.runtime.cache_observed import forget_observed
 from langgraph_parallel.runtime.dialect import forget_dialects
 from langgraph_parallel.runtime.leading import leading
 from langgraph_parallel.runtime.limiter import Limiter
+from langgraph_parallel.runtime.prefix_keys import keys
+from langgraph_parallel.runtime.prefix_observed import forget_observed
 from langgraph_parallel.runtime.resting import detours, rests
 
 current_limiter: ContextVar[Limiter | None] = ContextVar("current_limiter", default=None)

@@ -1,54 +1,18 @@
-"""What a model's requests have to do with its provider's cache, and marks of what is to be kept.
+"""Marks in a prompt of what the provider's cache is to keep, and what LangChain is told for its sake.
 
 Anthropic keeps what is marked, and bills it at 1.25; the others keep what they see.
 """
 
-import json
-import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
-from langchain_core.language_models import BaseChatModel
-from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, SystemMessage
-from pydantic import BaseModel
+from langchain_core.messages import BaseMessage, HumanMessage, SystemMessage
 
-from langgraph_parallel.answers.schema import json_schema
-from langgraph_parallel.runtime.dialect import CACHE_KEY, Dialect
+from langgraph_parallel.runtime.dialect import CACHE_KEY
 from langgraph_parallel.runtime.form import Form
-from langgraph_parallel.runtime.models import model_name
-from langgraph_parallel.runtime.sender import Caching, Sending
-from langgraph_parallel.runtime.transport import is_instance, is_openai
+from langgraph_parallel.runtime.sender import Sending
 
-_MINIMA = (
-    (re.compile(r"haiku-4|opus-4-[5-9]|opus-[5-9]|haiku-[5-9]"), 4096),
-    (re.compile(r"haiku"), 2048),
-)
-"""Least tokens that Anthropic keeps, by model, where it is not 1,024."""
 _MARK = {"type": "ephemeral"}
-
-
-def caching_of(model: BaseChatModel, schema: type[BaseModel] | None, dialect: Dialect) -> Caching:
-    """Return what requests to a model have to do with its provider's cache.
-
-    Args:
-        model: that is asked.
-        schema: of its answers; None for text.
-        dialect: of its endpoint.
-    """
-    preface = ""
-    if schema is not None and dialect.format != "text":
-        preface = f"{dialect.format} {json.dumps(json_schema(schema), sort_keys=True)}"
-    if is_instance(model, "langchain_anthropic.chat_models", "ChatAnthropic"):
-        name = model_name(model).lower()
-        minimum = next((least for pattern, least in _MINIMA if pattern.search(name)), 1024)
-        return Caching(preface, marked=True, minimum=minimum)
-    return Caching(preface, keyed=is_openai(model) and CACHE_KEY not in dialect.without)
-
-
-def tells_of_cache(answer: AIMessage) -> bool:
-    """Return whether an answer says how many tokens came from a cache, none included."""
-    counted: Mapping[str, Any] = answer.usage_metadata or {}
-    return "cache_read" in (counted.get("input_token_details") or {})
 
 
 def told(form: Form, messages: Sequence[BaseMessage], sending: Sending) -> tuple[Form, Sequence[BaseMessage]]:

@@ -17,7 +17,7 @@ from langgraph_parallel.records import Estimate, Savings, Usage
 from langgraph_parallel.records.call import Lane
 from langgraph_parallel.runtime.prefix_cost import Begins, Billed, CacheRates, expected_bill
 from langgraph_parallel.runtime.prices import Priced
-from langgraph_parallel.runtime.tariff import Rates
+from langgraph_parallel.runtime.tariff import TokenPrices as Rates
 
 
 class PlannedCall(NamedTuple):
@@ -128,7 +128,7 @@ def price_calls(calls: Sequence[PlannedCall], levers: Levers) -> float | None:
         if not (call.is_asked or levers.stopping is False):
             continue
         lane: Lane = "batch" if call.may_batch and _on(levers.batch, call.lane == "batch") else "live"
-        rates = call.priced.rates(call.prompt.tokens, lane)
+        rates = call.priced.prices(call.prompt.tokens, lane)
         if rates is None:
             return None
         # A batch has no leaders: what it finds in a cache is luck.

@@ -8,6 +8,8 @@ those that follow pay the rate of reading for its blocks, and in full for the re
 from collections.abc import Hashable, Iterable, Sequence
 from typing import NamedTuple
 
+LEAST_KEPT = 1024
+"""Least tokens of a prompt's beginning that providers keep, where nothing else is known of a model."""
 _BYTES_PER_TOKEN = 4
 """English prose has about 4.5 bytes in a token, source code 3.5; too short a prefix is led in vain."""
 _LEAST_SAVED = 0.05
@@ -23,7 +25,7 @@ class CacheRates(NamedTuple):
 
     read: float = 0.1
     write: float = 1.0
-    minimum: int = 1024
+    minimum: int = LEAST_KEPT
     """Least tokens of a prefix that is kept."""
     block: int = 128
     """Tokens of a block; what is no whole block is not kept."""
@@ -126,18 +128,3 @@ def levels(sizes: Sequence[int], tokens: int, rates: CacheRates) -> list[int]:
             chosen.append(index)
             led, price = led + added, price - saved
     return chosen
-
-
-def gain(tokens: int, followers: int, rates: CacheRates) -> float:
-    """Return how many tokens of the full price a leader saves: negative if writing costs more than it saves.
-
-    Args:
-        tokens: of the prefix.
-        followers: number of calls that read it.
-        rates: of the provider.
-
-    >>> gain(1280, 0, CacheRates(write=1.25)), gain(1280, 1, CacheRates(write=1.25))
-    (-320.0, 832.0)
-    """
-    kept = rates.blocks(tokens)
-    return kept * (followers * (1 - rates.read) - (rates.write - 1))

@@ -19,7 +19,7 @@ from langgraph_parallel.runtime.chained import first_of
 from langgraph_parallel.runtime.limits import Limits
 from langgraph_parallel.runtime.models import ModelLike, default_model, model_name, nameable_model
 from langgraph_parallel.runtime.price_table import find_entry, table
-from langgraph_parallel.runtime.tariff import NONE, Own, Rates, find_tariff
+from langgraph_parallel.runtime.tariff import NONE, Own, TokenPrices, find_tariff
 
 _OPENAI = "api.openai.com"
 _tariff = lru_cache(maxsize=1024)(find_tariff)
@@ -57,24 +57,24 @@ class Priced:
             lane: how the request is sent.
             unbilled: tokens of the prompt that are not in the usage, since another answer is billed for them.
         """
-        rates = self.rates(usage.input_tokens + unbilled, lane)
-        if rates is None:
+        prices = self.prices(usage.input_tokens + unbilled, lane)
+        if prices is None:
             return None
-        usd = rates.usd(usage)
-        if rates.request and not unbilled and (usage.input_tokens or usage.output_tokens):
-            usd += rates.request
+        usd = prices.usd(usage)
+        if prices.request and not unbilled and (usage.input_tokens or usage.output_tokens):
+            usd += prices.request
         return float(usd)
 
     def most_usd(self, prompt_tokens: int, answer_tokens: int, lane: Lane = "live") -> float | None:
         """Return the most that a call may cost: its prompt may be written to a cache, at a higher price."""
-        rates = self.rates(prompt_tokens, lane)
-        return None if rates is None else rates.most_usd(prompt_tokens, answer_tokens)
+        prices = self.prices(prompt_tokens, lane)
+        return None if prices is None else prices.most_usd(prompt_tokens, answer_tokens)
 
     def usd_of(self, input_tokens: int, output_tokens: int) -> float | None:
         """Return the cost of tokens that are in no record, and in no cache."""
         return self.usd(Usage(input_tokens=input_tokens, output_tokens=output_tokens))
 
-    def rates(self, prompt_tokens: int, lane: Lane = "live") -> Rates | None:
+    def prices(self, prompt_tokens: int, lane: Lane = "live") -> TokenPrices | None:
         """Return what each kind of token costs now; None if the price is unknown.
 
         Args:
@@ -98,7 +98,7 @@ class Priced:
         """
         if self.own.input != 0 or self.own.output != 0:
             return []
-        listed = Priced(self.provider, self.model, tier=self.tier).rates(1)
+        listed = Priced(self.provider, self.model, tier=self.tier).prices(1)
         host = urlsplit(endpoint).hostname or ""
         if listed is None or not listed.input or (self.provider == "openai" and host != _OPENAI):
             return []
@@ -110,7 +110,7 @@ class Priced:
     @property
     def known(self) -> bool:
         """Whether the price is known."""
-        return self.rates(1) is not None
+        return self.prices(1) is not None
 
 
 def check_prices(limits: Limits, models: Iterable[ModelLike | None]) -> None:

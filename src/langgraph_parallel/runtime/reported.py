@@ -6,7 +6,8 @@ are used wherever it has one, and where a version lacks one of them, such calls 
 """
 
 import inspect
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
+from contextlib import asynccontextmanager
 from contextvars import ContextVar
 from typing import Any, cast
 
@@ -18,12 +19,11 @@ from langchain_core.runnables import RunnableConfig
 from langchain_core.runnables.config import ensure_config, var_child_runnable_config
 from langchain_core.tracers.base import BaseTracer
 
+from langgraph_parallel.runtime.completed import check_is_whole, complete_fields
 from langgraph_parallel.runtime.recording import Unheard
 
 ends_for_sure: ContextVar[bool] = ContextVar("ends_for_sure", default=False)
 """Whether handlers are told of a run whose end will be told as well, however the call ends."""
-_CUT_OFF = ("length", "content_filter")
-"""Why an answer ended, where the SDK raises instead of returning a structured one."""
 
 
 class Reporter:
@@ -113,6 +113,53 @@ class Reporter:
             ends_for_sure.reset(token)
         return Report(self, run)
 
+    def exact_listeners(self, config: RunnableConfig) -> AsyncCallbackManager | None:
+        """Return what listens to a call; None if it cannot be told what `ChatOpenAI` tells of it.
+
+        Args:
+            config: with all keys.
+        """
+        listeners = self.listeners(config)
+        return listeners if self.is_exact and not is_streamed_to(listeners.handlers) else None
+
+    def tells_exactly(self, config: RunnableConfig) -> bool:
+        """Return whether those who listen to calls with a config, if any do, can be told of them exactly."""
+        return not self.is_heard(config) or self.exact_listeners(ensure_config(config)) is not None
+
+    @asynccontextmanager
+    async def telling(
+        self,
+        messages: Sequence[BaseMessage],
+        listening: Iterable[tuple[AsyncCallbackManager, RunnableConfig]],
+    ) -> "AsyncIterator[list[Report]]":
+        """Report that calls begin, and that they fail if an error leaves the block.
+
+        The caller reports their end.
+
+        Args:
+            messages: the prompt.
+            listening: for each call, what listens to it, and its config.
+
+        Raises:
+            Exception: the error as LangChain's, or that of a handler.
+        """
+        reports: list[Report] = []
+        try:
+            for listeners, config in listening:
+                reports.append(await self.start(listeners, messages, config))
+            yield reports
+        except Exception as error:
+            seen = self.as_langchain(error)
+            for report in reports:
+                await report.fail(seen)
+            if seen is error:
+                raise
+            raise seen from error
+        except BaseException as cut:
+            for report in reports:
+                report.cut_off(cut)
+            raise
+
     async def tell(
         self, messages: Sequence[BaseMessage], config: RunnableConfig, ask: Callable[[], Awaitable[Any]]
     ) -> Any:
@@ -126,18 +173,8 @@ class Reporter:
         if not self.is_heard(config):
             return await ask()
         config = ensure_config(config)
-        report = await self.start(self.listeners(config), messages, config)
-        try:
+        async with self.telling(messages, [(self.listeners(config), config)]) as (report,):
             body = await ask()
-        except Exception as error:
-            seen = self.as_langchain(error)
-            await report.fail(seen)
-            if seen is error:
-                raise
-            raise seen from error
-        except BaseException as cut:
-            report.cut_off(cut)
-            raise
         await report.end(body, httpx2.Response(200))
         return body
 
@@ -147,9 +184,9 @@ class Reporter:
         Raises:
             LengthFinishReasonError, ContentFilterFinishReasonError: a structured answer was cut off.
         """
-        completion = _completed(body)
+        completion = complete_fields(body)
         if self._structured:
-            _check_is_whole(completion)
+            check_is_whole(completion)
         info: dict[str, Any] = {}
         self._add_gateway(info, response)
         created = self._create_result(completion, info)
@@ -241,33 +278,3 @@ def is_streamed_to(handlers: Sequence[BaseCallbackHandler]) -> bool:
     return any(
         hasattr(handler, "tap_output_aiter") or (v2 and isinstance(handler, v2)) for handler in handlers
     )
-
-
-def _completed(body: Any) -> dict[str, Any]:
-    """Return a chat completion with the fields that it leaves out, as the SDK does."""
-    from openai.types import completion_usage as sdk
-
-    usage = body.get("usage")
-    if usage:
-        usage = {**dict.fromkeys(sdk.CompletionUsage.model_fields), **usage}
-        for key, kind in (
-            ("completion_tokens_details", sdk.CompletionTokensDetails),
-            ("prompt_tokens_details", sdk.PromptTokensDetails),
-        ):
-            if usage[key]:
-                usage[key] = {**dict.fromkeys(kind.model_fields), **usage[key]}
-    choices = [{"logprobs": None, "finish_reason": None, **choice} for choice in body["choices"]]
-    return {"service_tier": None, "system_fingerprint": None, **body, "usage": usage, "choices": choices}
-
-
-def _check_is_whole(completion: Mapping[str, Any]) -> None:
-    """Raise what the SDK raises for a structured answer that was cut off."""
-    if not any(choice["finish_reason"] in _CUT_OFF for choice in completion["choices"]):
-        return
-    from openai import ContentFilterFinishReasonError, LengthFinishReasonError
-    from openai.types.chat import ChatCompletion
-
-    whole = ChatCompletion.construct(**completion)
-    if completion["choices"][0]["finish_reason"] == "length":
-        raise LengthFinishReasonError(completion=whole)
-    raise ContentFilterFinishReasonError(completion=whole)

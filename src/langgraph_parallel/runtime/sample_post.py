@@ -9,19 +9,10 @@ from langchain_core.runnables.config import ensure_config
 
 from langgraph_parallel.errors import EndpointError
 from langgraph_parallel.runtime.direct import Direct, parse_completion
-from langgraph_parallel.runtime.reported import Report, Reporter, is_streamed_to
 from langgraph_parallel.runtime.sender import Sending
 
 _OF_ANSWERS = ("completion", "output", "reasoning", "answer", "candidates")
 """How the names of counts begin that grow with each answer; others are of the prompt, or of the request."""
-
-
-def is_told_exactly(direct: Direct, config: RunnableConfig) -> bool:
-    """Return whether those who listen to calls with a config can be told of an answer of several."""
-    if not direct.reporter.is_heard(config):
-        return True
-    handlers = direct.reporter.listeners(ensure_config(config)).handlers
-    return direct.reporter.is_exact and not is_streamed_to(handlers)
 
 
 async def post_samples(
@@ -45,16 +36,12 @@ async def post_samples(
     heard = [config for config in map(ensure_config, configs) if reporter.is_heard(config)]
     if not heard:
         body = await direct.post(request, sending.on_first)
-        first_answer(body)
+        first_sample(body)
         return body
-    reports = list[Report]()
-    try:
-        for config in heard:
-            reports.append(await reporter.start(reporter.listeners(config), messages, config))
+    listening = ((reporter.listeners(config), config) for config in heard)
+    async with reporter.telling(messages, listening) as reports:
         body, response = await direct.respond(request, sending.on_first)
-        first_answer(body)
-    except BaseException as error:
-        raise await _failed(reporter, reports, error)  # noqa: B904 - the same, or with its cause
+        first_sample(body)
     parts = split_completion(body, len(reports))
     for report, part in zip(reports, parts, strict=False):
         await report.end(part, response)
@@ -63,7 +50,7 @@ async def post_samples(
     return body
 
 
-def first_answer(body: Any) -> AIMessage:
+def first_sample(body: Any) -> AIMessage:
     """Return the first sample that an answer holds, with the tokens of all.
 
     Raises:
@@ -72,20 +59,6 @@ def first_answer(body: Any) -> AIMessage:
     choices = body.get("choices") if isinstance(body, Mapping) else None
     readable = [choice for choice in choices if _is_readable(choice)] if isinstance(choices, list) else []
     return parse_completion({**body, "choices": readable} if readable else body)
-
-
-async def _failed(reporter: Reporter, reports: Sequence[Report], error: BaseException) -> BaseException:
-    """Tell of a failure, and return the error to raise."""
-    if not isinstance(error, Exception):
-        for report in reports:
-            report.cut_off(error)
-        return error
-    seen = reporter.as_langchain(error)
-    for report in reports:
-        await report.fail(seen)
-    if seen is not error:
-        seen.__cause__ = error
-    return seen
 
 
 def split_completion(body: Any, most: int) -> list[dict[str, Any]]:

@@ -22,6 +22,16 @@ _NAMES_N = re.compile(
     re.IGNORECASE,
 )
 """How refusals name the number of samples."""
+_TOO_LARGE = re.compile(
+    r"(?:request|input|output|prompt|tokens?)\b.{0,30}\b(?:too (?:large|big|many tokens)|must be reduced)"
+    r"|reduce (?:the|your) (?:\w+ ){0,3}(?:size|length|tokens|request|prompt|output)",
+    re.IGNORECASE | re.DOTALL,
+)
+"""How rates say that a request will not fit whenever it comes."""
+_LIMIT = re.compile(r"\blimit\b\D{0,15}(\d[\d,]*)", re.IGNORECASE)
+_REQUESTED = re.compile(r"\brequested\b\D{0,15}(\d[\d,]*)", re.IGNORECASE)
+_OF_THE_REQUEST = frozenset({402, 403, 405})
+"""Statuses that mean the account or the address, and at some servers what was asked for."""
 _LONG = 200
 """Bytes of an answer that is not equal to another one by chance."""
 _SHORT = 32
@@ -30,6 +40,8 @@ _WARM = 0.5
 """Temperature from which long answers that are equal are copies."""
 _MOST_FAILURES = 2
 """Requests that failed with several samples and not with one, for a reason that may pass."""
+_MOST_SHORT = 2
+"""Answers in a row with fewer samples than the endpoint has given before."""
 
 
 class SampleSupport:
@@ -44,8 +56,12 @@ class SampleSupport:
         """Forms of short answers of which it gave copies."""
         self._copied = 0
         """Samples of the first request that was answered with copies."""
-        self._answers = self._differs = False
-        """Whether it has answered with several samples, and with samples that differ."""
+        self._given = 1
+        """Samples that it has answered with, at most."""
+        self._differs = False
+        """Whether it has answered with samples that differ."""
+        self._short = list[int]()
+        """Samples of the latest answers, as long as they are fewer than it has given before."""
         self._failures = 0
 
     def most(self, form: Hashable) -> int:
@@ -63,33 +79,57 @@ class SampleSupport:
             failure: of a request for several samples.
             names_other: whether it names another part of the request.
         """
-        if names_other or failure.kind in LATER | LASTING | {"filter"}:
+        if names_other or failure.kind == "filter":
             return False
+        if failure.kind in LATER:
+            return _names_samples(failure) or _is_too_large(failure)
+        if failure.kind in LASTING and _names_samples(failure):
+            return True
         # Until it has answered once: servers break in many ways on what they do not know.
-        return not self._answers or failure.kind in {"option", "request"}
+        if self._given > 1:
+            return failure.kind in {"option", "request"}
+        return failure.kind not in LASTING or failure.status in _OF_THE_REQUEST
 
     def note_refused(self, failure: Failure) -> None:
         """Note a refusal that names the number of samples; others count once they have gone away."""
-        if failure.parameter == "n" or _NAMES_N.search(failure.message):
+        if failure.kind not in LATER and _names_samples(failure):
             self._switch_off("it refuses several samples in one request")
 
     def went_away(self, failure: Failure) -> None:
         """Note that a request that failed was answered without several samples."""
-        self._failures += 1
-        if failure.kind in {"option", "request"}:
+        with self._lock:
+            self._failures += 1
+        if failure.kind in {"option", "request"} | LASTING or _names_samples(failure):
             self._switch_off("it refuses several samples in one request")
         elif self._failures >= _MOST_FAILURES:
             self._switch_off("it fails when it is asked for several samples in one request")
 
-    def note_count(self, answered: int, asked: int) -> None:
-        """Note how many samples an answer had."""
+    def note_count(self, answered: int, asked: int, *, streamed: bool = False) -> None:
+        """Note how many samples an answer had.
+
+        One that gives fewer than the endpoint has given before may be chance; two in a row are not.
+
+        Args:
+            answered: samples that it had.
+            asked: samples that were asked for.
+            streamed: whether it was a stream, which may lack samples that a whole answer has.
+        """
         with self._lock:
-            self._answers = self._answers or answered > 1
-        if answered == 1 < asked:
+            is_odd = answered < min(asked, self._given)
+            self._given = max(self._given, answered)
+            if answered > 1:
+                self._failures = 0
+            if answered >= asked:
+                self._short = []
+            if answered >= asked or streamed:
+                return
+            self._short.append(answered)
+            if is_odd and len(self._short) < _MOST_SHORT:
+                return
+            most, self._short = max(self._short), []
+            self._most = min(self._most, most)
+        if most == 1:
             self._switch_off("it answers with one sample where it is asked for several")
-        elif 1 < answered < asked:
-            with self._lock:
-                self._most = min(self._most, answered)
 
     def select(
         self, messages: Sequence[Mapping[str, Any]], form: Hashable, temperature: float | None
@@ -148,6 +188,29 @@ class SampleSupport:
     def _switch_off(self, why: str) -> None:
         with self._lock:
             self._off = self._off or f"{why}: voters are asked one by one"
+
+
+def _names_samples(failure: Failure) -> bool:
+    """Return whether a refusal names the number of samples."""
+    return failure.parameter == "n" or bool(_NAMES_N.search(failure.message))
+
+
+def _is_too_large(failure: Failure) -> bool:
+    """Return whether a request is refused that is larger than its rate, so that waiting does not help.
+
+    >>> _is_too_large(Failure("throttled", message="Limit 30,000, Requested 51,234"))
+    True
+    >>> _is_too_large(Failure("throttled", message="Limit 30,000, Used 29,000, Requested 2,000"))
+    False
+    """
+    if _TOO_LARGE.search(failure.message):
+        return True
+    limit, requested = (pattern.search(failure.message) for pattern in (_LIMIT, _REQUESTED))
+    return bool(limit and requested) and _number(requested) > _number(limit)
+
+
+def _number(found: "re.Match[str] | None") -> int:
+    return int(found[1].replace(",", "")) if found else 0
 
 
 def _identity(message: Mapping[str, Any]) -> bytes:

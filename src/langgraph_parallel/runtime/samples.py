@@ -10,7 +10,7 @@ samples are one.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Hashable
+from collections.abc import Awaitable, Callable, Hashable, Sequence
 from contextvars import Context, copy_context
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
@@ -18,18 +18,19 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 from langgraph_parallel.records import Call
 from langgraph_parallel.runtime.bound import Bound
 from langgraph_parallel.runtime.emitting import Emitter, current_emitter
+from langgraph_parallel.runtime.prefix_cost import LEAST_KEPT
 from langgraph_parallel.runtime.recording import current_recording
 from langgraph_parallel.runtime.rendered import Rendered
 from langgraph_parallel.runtime.retry import AskAgain
 from langgraph_parallel.runtime.tokens import estimate_tokens
 
 if TYPE_CHECKING:
+    from langchain_core.messages import BaseMessage
+
     from langgraph_parallel.runtime.calling import Calling
-    from langgraph_parallel.runtime.sharing import Sharing
+    from langgraph_parallel.runtime.sample_request import SampleRequest
 
 AnswerT = TypeVar("AnswerT")
-_LEAST_TOKENS = 1024
-"""Estimated tokens of a prompt that is worth it: providers bill shorter ones in full anyway."""
 _QUIET = 16
 """Turns of the event loop without a further voter after which no more are expected."""
 
@@ -53,7 +54,7 @@ class Seat:
     recorded: dict[str, Call] | None = field(default_factory=current_recording)
     emitter: Emitter | None = field(default_factory=current_emitter)
     context: Context = field(default_factory=copy_context)
-    sharing: "Sharing | None" = None
+    request: "SampleRequest | None" = None
 
     def tell(self, answer: Any) -> None:
         """Give the voter its answer, an error, or `Alone`; nothing if it has left."""
@@ -65,8 +66,21 @@ class Seat:
             self.told.set_result(answer)
 
 
+class Together(NamedTuple):
+    """How requests for several samples are made (`runtime.sample_request`)."""
+
+    may_share: "Callable[[Calling[Any], Sequence[BaseMessage]], bool]"
+    """Returns whether a call may share a request."""
+    ask: Callable[[Sequence[Seat]], None]
+    """Asks voters that are asked the same."""
+
+
 async def send_together(
-    calling: "Calling[AnswerT]", prompt: Rendered, bound: Bound, alone: Callable[[], Awaitable[AnswerT]]
+    calling: "Calling[AnswerT]",
+    prompt: Rendered,
+    bound: Bound,
+    together: Together,
+    alone: Callable[[], Awaitable[AnswerT]],
 ) -> AnswerT:
     """Send a prompt with those of others that are asked the same, or alone.
 
@@ -76,23 +90,24 @@ async def send_together(
         calling: of the voter.
         prompt: with what it has in common with those of others.
         bound: of the voter's branch.
+        together: how requests for several are made.
         alone: sends the prompt by itself.
 
     Raises:
         Exception: as `Calling.send`.
     """
-    if (key := _key(calling, prompt)) is None:
+    if (key := _key(calling, prompt, together)) is None:
         return await alone()
     seat = Seat(calling, prompt, bound, asyncio.get_running_loop().create_future())
     gatherings = calling.run.kept.setdefault(_Gatherings, _Gatherings())
-    gatherings.join(key, seat)
+    gatherings.join(key, seat, together)
     try:
         told = await seat.told
     finally:
         if not seat.told.cancel() and not seat.told.cancelled():
             seat.told.exception()  # seen, also by one that is cut off in the same moment
-        if seat.sharing is not None:
-            seat.sharing.leave(seat)
+        if seat.request is not None:
+            seat.request.leave(seat)
     if not isinstance(told, Alone):
         try:
             return calling.sender.read(told)
@@ -103,7 +118,7 @@ async def send_together(
     return answer
 
 
-def _key(calling: "Calling[Any]", prompt: Rendered) -> Hashable:
+def _key(calling: "Calling[Any]", prompt: Rendered, together: Together) -> Hashable:
     """Return what is equal for those who may share a request; None for one that may not."""
     limits, fan_out = calling.limits, calling.run.fan_out
     if limits.samples == "off" or limits.hedge != "off" or limits.lane != "live":
@@ -113,11 +128,10 @@ def _key(calling: "Calling[Any]", prompt: Rendered) -> Hashable:
     if not all(isinstance(message.content, str) for message in prompt.alike):
         return None
     texts = tuple(message.text for message in prompt.alike)
-    if limits.samples == "auto" and sum(map(estimate_tokens, texts)) < _LEAST_TOKENS:
+    # Providers bill shorter prompts in full anyway.
+    if limits.samples == "auto" and sum(map(estimate_tokens, texts)) < LEAST_KEPT:
         return None
-    from langgraph_parallel.runtime.sharing import may_share
-
-    if not may_share(calling, prompt.alike):
+    if not together.may_share(calling, prompt.alike):
         return None
     return id(asyncio.get_running_loop()), id(calling.sender), id(limits), texts
 
@@ -125,10 +139,10 @@ def _key(calling: "Calling[Any]", prompt: Rendered) -> Hashable:
 class _Gatherings(dict[Hashable, "_Gathering"]):
     """The voters of a run that are about to be asked, by what they are asked."""
 
-    def join(self, key: Hashable, seat: Seat) -> None:
+    def join(self, key: Hashable, seat: Seat, together: Together) -> None:
         """Take a seat."""
         if key not in self:
-            self[key] = _Gathering(lambda: self.pop(key))
+            self[key] = _Gathering(together.ask, lambda: self.pop(key))
         self[key].join(seat)
 
 
@@ -136,11 +150,12 @@ class _Gathering:
     """Voters that come to be asked the same.
 
     Args:
+        ask: asks them.
         on_end: called when no more may come.
     """
 
-    def __init__(self, on_end: Callable[[], object]) -> None:
-        self._on_end, self._seats, self._quiet = on_end, list[Seat](), 0
+    def __init__(self, ask: Callable[[Sequence[Seat]], None], on_end: Callable[[], object]) -> None:
+        self._ask, self._on_end, self._seats, self._quiet = ask, on_end, list[Seat](), 0
         self._loop = asyncio.get_running_loop()
         self._is_over = False
         self._loop.call_soon(self._turn)
@@ -163,8 +178,6 @@ class _Gathering:
             self._loop.call_soon(self._turn)
 
     def _end(self) -> None:
-        from langgraph_parallel.runtime.sharing import ask
-
         self._is_over = True
         self._on_end()
-        ask([seat for seat in self._seats if not seat.told.done()])
+        self._ask([seat for seat in self._seats if not seat.told.done()])

@@ -2,13 +2,17 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, TypeVar
 
 from langchain_core.messages import BaseMessage
 from langchain_core.runnables import RunnableConfig
 
 from langgraph_parallel.records import Usage
 from langgraph_parallel.runtime.dialect import CACHE_KEY, STREAM, STREAM_OPTIONS
+from langgraph_parallel.runtime.prefix_cost import LEAST_KEPT
+
+if TYPE_CHECKING:
+    from langgraph_parallel.runtime.direct import Direct
 
 AnswerT = TypeVar("AnswerT")
 
@@ -33,7 +37,7 @@ class Sending:
         return fields
 
 
-class Caching(NamedTuple):
+class PrefixCaching(NamedTuple):
     """What a sender's requests have to do with the provider's cache of prefixes."""
 
     preface: str
@@ -42,7 +46,7 @@ class Caching(NamedTuple):
     """Whether the endpoint takes a `cache_key`."""
     marked: bool = False
     """Whether the provider keeps only what is marked."""
-    minimum: int = 1024
+    minimum: int = LEAST_KEPT
     """Least tokens of a prefix that is kept."""
 
 
@@ -51,6 +55,16 @@ PLAIN = Sending()
 
 class Sender(Protocol[AnswerT]):
     """Sends a prompt to a model, once."""
+
+    @property
+    def direct(self) -> "Direct | None":
+        """Its direct path to the endpoint; None if it has none."""
+        ...
+
+    @property
+    def reports(self) -> bool:
+        """Whether a request that is sent in another way has to be reported to callbacks."""
+        ...
 
     async def ainvoke(
         self, messages: Sequence[BaseMessage], config: RunnableConfig, sending: Sending = PLAIN
@@ -70,7 +84,15 @@ class Sender(Protocol[AnswerT]):
         """
         ...
 
-    def caching(self) -> Caching | None:
+    def learn_from(self, error: Exception, messages: Sequence[BaseMessage]) -> None:
+        """Learn from the answer to a request that was sent in another way.
+
+        Raises:
+            Exception: as `ainvoke`, where that raises another error.
+        """
+        ...
+
+    def prefix_caching(self) -> PrefixCaching | None:
         """Return what its requests have to do with the provider's cache; None if that is not known."""
         ...
 

@@ -64,7 +64,9 @@ async def stream_answer(
     )
 
 
-def counted(answer: AIMessage, messages: Sequence[BaseMessage], sending: Sending, dialect: Dialect) -> None:
+def ensure_counted(
+    answer: AIMessage, messages: Sequence[BaseMessage], sending: Sending, dialect: Dialect
+) -> None:
     """See that the tokens of an answer are counted: some servers count those of whole answers alone.
 
     Args:

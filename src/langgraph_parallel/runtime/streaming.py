@@ -13,14 +13,14 @@ from langchain_core.outputs import ChatGenerationChunk
 from langgraph_parallel.errors import DeadlineExceeded
 from langgraph_parallel.records import Usage
 from langgraph_parallel.runtime.bound import current_bound
-from langgraph_parallel.runtime.calling import Calling, count_tokens
+from langgraph_parallel.runtime.calling import Calling
 from langgraph_parallel.runtime.counted import add_counted, as_usage
 from langgraph_parallel.runtime.limiter_registry import current_limiter
 from langgraph_parallel.runtime.open_call import OpenCall
 from langgraph_parallel.runtime.redis_limits import Lease
 from langgraph_parallel.runtime.retry import retrying
 from langgraph_parallel.runtime.time_limit import time_limit
-from langgraph_parallel.runtime.tokens import estimate_tokens
+from langgraph_parallel.runtime.tokens import count_tokens, estimate_tokens
 
 Chunks = AsyncIterator[ChatGenerationChunk]
 

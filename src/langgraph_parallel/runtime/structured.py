@@ -19,12 +19,8 @@ from pydantic import BaseModel
 from langgraph_parallel.answers.message import read_message
 from langgraph_parallel.answers.schema import json_schema
 from langgraph_parallel.answers.thinking import ThinkingFilter, without_tokens
-from langgraph_parallel.errors import (
-    EndpointError,
-    InvalidAnswer,
-)
+from langgraph_parallel.errors import EndpointError, InvalidAnswer
 from langgraph_parallel.records import Usage
-from langgraph_parallel.runtime.cache_observed import Observed, observed
 from langgraph_parallel.runtime.dialect import (
     FORMAT,
     STREAM,
@@ -42,14 +38,16 @@ from langgraph_parallel.runtime.form import (
     without,
 )
 from langgraph_parallel.runtime.lessons import learn_answer, learn_failure
-from langgraph_parallel.runtime.marks import caching_of, tells_of_cache, told
+from langgraph_parallel.runtime.marks import told
 from langgraph_parallel.runtime.models import get_endpoint, is_self_hosted, model_name
+from langgraph_parallel.runtime.prefix_observed import Observed, observed
+from langgraph_parallel.runtime.prefix_terms import caching_of, tells_of_cache
 from langgraph_parallel.runtime.question_identity import describe_messages, describe_model
 from langgraph_parallel.runtime.recording import read_usage
 from langgraph_parallel.runtime.retry import AskAgain
-from langgraph_parallel.runtime.sender import PLAIN, Caching, Sending
+from langgraph_parallel.runtime.sender import PLAIN, PrefixCaching, Sending
 from langgraph_parallel.runtime.stream_usage import tell_usage
-from langgraph_parallel.runtime.streamed import Listener, counted, stream_answer
+from langgraph_parallel.runtime.streamed import Listener, ensure_counted, stream_answer
 from langgraph_parallel.runtime.transport import is_openai
 
 stream_listener: ContextVar[Listener | None] = ContextVar("stream_listener", default=None)
@@ -69,6 +67,9 @@ class BoundModel:
         ceiling: most tokens of an answer; sent while the model is not known to think.
     """
 
+    reports = True
+    """Whether its calls have to be reported to callbacks, which LangChain does for those of other senders."""
+
     def __init__(
         self,
         model: BaseChatModel,
@@ -84,7 +85,7 @@ class BoundModel:
         self._may_think = any(part in name.lower() for part in _MAY_THINK)
         self._form: Form | None = None
         self._seen: Observed = observed(get_endpoint(model), name)
-        self._caching: tuple[int, Caching] | None = None
+        self._caching: tuple[int, PrefixCaching] | None = None
 
     @property
     def schema(self) -> type[BaseModel] | None:
@@ -114,12 +115,9 @@ class BoundModel:
         except Exception as error:
             learn_failure(self.dialect, error, messages, self.sent(form, sending), form.version)
             raise
-        counted(message, messages, sending, self.dialect)
+        ensure_counted(message, messages, sending, self.dialect)
         learn_answer(self.dialect, messages, message)
         return self._noted(message, form)
-
-    reports = True
-    """Whether its calls have to be reported to callbacks, which LangChain does for those of other senders."""
 
     @property
     def direct(self) -> Direct | None:
@@ -148,7 +146,7 @@ class BoundModel:
         """
         return self._noted(parse_completion(completion), self.form)
 
-    def caching(self) -> Caching:
+    def prefix_caching(self) -> PrefixCaching:
         """Return what its requests have to do with the provider's cache."""
         if self._caching is None or self._caching[0] != self.dialect.version:
             self._caching = (self.dialect.version, caching_of(self._model, self._schema, self.dialect))

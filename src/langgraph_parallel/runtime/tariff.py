@@ -1,6 +1,6 @@
-"""What the tokens of a model cost: its rates, by the price table or by the user, alone or in a batch.
+"""What the tokens of a model cost: its prices, by the price table or by the user, alone or in a batch.
 
-genai-prices takes sixty times as long for a price. What it computes is a sum of rates, which depend on the
+genai-prices takes sixty times as long for a price. What it computes is a sum of prices, which depend on the
 number of tokens of the prompt at most. So these are read once.
 """
 
@@ -34,7 +34,7 @@ class Own(NamedTuple):
 NONE = Own()
 
 
-class Rates(NamedTuple):
+class TokenPrices(NamedTuple):
     """US dollars per million tokens of each kind."""
 
     input: Decimal
@@ -61,17 +61,17 @@ class Rates(NamedTuple):
 
 
 class Tariff(NamedTuple):
-    """The rates of a model, by the number of tokens of a prompt."""
+    """The prices of a model, by the number of tokens of a prompt."""
 
-    base: Rates
-    tiers: tuple[tuple[int, Rates], ...] = ()
+    base: TokenPrices
+    tiers: tuple[tuple[int, TokenPrices], ...] = ()
     """From how many tokens on, exclusively, others hold for all tokens; from the largest number down."""
 
-    def at(self, prompt_tokens: int) -> Rates:
-        """Return the rates of a call with a prompt of that many tokens."""
-        for start, rates in self.tiers:
+    def at(self, prompt_tokens: int) -> TokenPrices:
+        """Return the prices of a call with a prompt of that many tokens."""
+        for start, prices in self.tiers:
             if prompt_tokens > start:
-                return rates
+                return prices
         return self.base
 
 
@@ -93,11 +93,11 @@ def find_tariff(
         if own.input is None or own.output is None:
             return None
         zero = Decimal(0)
-        return Tariff(_with_own(Rates(zero, zero, zero, zero, zero), own, lane))
+        return Tariff(_with_own(TokenPrices(zero, zero, zero, zero, zero), own, lane))
     listed = _listed(entry[0], datetime.fromtimestamp(minute * 60, UTC), lane, tier)
     if own == NONE:
         return listed
-    tiers = tuple((start, _with_own(rates, own, lane)) for start, rates in listed.tiers)
+    tiers = tuple((start, _with_own(prices, own, lane)) for start, prices in listed.tiers)
     return Tariff(_with_own(listed.base, own, lane), tiers)
 
 
@@ -109,8 +109,8 @@ def _listed(info: "ModelInfo", when: datetime, lane: Lane, tier: str | None) -> 
     prices = info.get_prices(when, context)
     share = BATCH_SHARE if in_batch and not has_variant else Decimal(1)
     starts = sorted(_starts(vars(prices).values()), reverse=True)
-    tiers = tuple((start, _rates_above(prices, start, share)) for start in starts)
-    return Tariff(_rates_above(prices, 0, share), tiers)
+    tiers = tuple((start, _prices_above(prices, start, share)) for start in starts)
+    return Tariff(_prices_above(prices, 0, share), tiers)
 
 
 def _has_batch_prices(info: "ModelInfo", when: datetime) -> bool:
@@ -124,8 +124,8 @@ def _starts(prices: Iterable[Any]) -> set[int]:
     return {tier.start for price in prices for tier in getattr(price, "tiers", ())}
 
 
-def _rates_above(prices: "ModelPrice", start: int, share: Decimal) -> Rates:
-    """Return the rates of prompts of more tokens than the start of a tier; without a cache's, the usual."""
+def _prices_above(prices: "ModelPrice", start: int, share: Decimal) -> TokenPrices:
+    """Return the prices of prompts of more tokens than the start of a tier; without a cache's, the usual."""
 
     def rate(name: str, otherwise: Decimal) -> Decimal:
         price: Decimal | TieredPrices | None = getattr(prices, name, None)
@@ -138,7 +138,7 @@ def _rates_above(prices: "ModelPrice", start: int, share: Decimal) -> Rates:
 
     usual = rate("input_mtok", Decimal(0))
     write = rate("cache_write_mtok", usual)
-    return Rates(
+    return TokenPrices(
         input=usual,
         output=rate("output_mtok", Decimal(0)),
         cache_read=rate("cache_read_mtok", usual),
@@ -148,19 +148,19 @@ def _rates_above(prices: "ModelPrice", start: int, share: Decimal) -> Rates:
     )
 
 
-def _with_own(rates: Rates, own: Own, lane: Lane) -> Rates:
-    """Return rates with the user's instead, where there are any: without a cache's, as the user's input."""
+def _with_own(prices: TokenPrices, own: Own, lane: Lane) -> TokenPrices:
+    """Return prices with the user's instead, where there are any: without a cache's, as the user's input."""
     share = BATCH_SHARE if lane == "batch" else Decimal(1)
     usual, output = _priced(own.input, share), _priced(own.output, share)
     read, write = _priced(own.cache_read, share), _priced(own.cache_write, share)
     read, write = usual if read is None else read, usual if write is None else write
-    return Rates(
-        input=rates.input if usual is None else usual,
-        output=rates.output if output is None else output,
-        cache_read=rates.cache_read if read is None else read,
-        cache_write=rates.cache_write if write is None else write,
-        cache_hour=rates.cache_hour if write is None else write,
-        request=rates.request if usual is None else Decimal(0),
+    return TokenPrices(
+        input=prices.input if usual is None else usual,
+        output=prices.output if output is None else output,
+        cache_read=prices.cache_read if read is None else read,
+        cache_write=prices.cache_write if write is None else write,
+        cache_hour=prices.cache_hour if write is None else write,
+        request=prices.request if usual is None else Decimal(0),
     )
 
 

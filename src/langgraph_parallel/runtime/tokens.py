@@ -2,7 +2,11 @@
 
 import math
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from langchain_core.messages import BaseMessage
 
 CountTokens = Callable[[str], int]
 _NEWEST_WEIGHT = 0.1
@@ -12,6 +16,8 @@ _LETTERS = 7
 """Letters of a word that are one token at most."""
 _SLICE = 2000
 """Characters of each part of the sample of a long text."""
+_MEDIA_TOKENS = 1500
+"""About as many as a page, or a picture of a million pixels."""
 
 
 def estimate_tokens(text: str) -> int:
@@ -24,6 +30,13 @@ def estimate_tokens(text: str) -> int:
     (0, 2)
     """
     return math.ceil(len(text.encode(errors="surrogatepass")) / 3)
+
+
+def count_tokens(messages: "Sequence[BaseMessage]") -> int:
+    """Return the tokens of a prompt, estimated; pictures and files are assumed to take 1,500 each."""
+    blocks = [block for message in messages if isinstance(message.content, list) for block in message.content]
+    media: int = sum(isinstance(block, dict) and block.get("type") != "text" for block in blocks)
+    return _MEDIA_TOKENS * media + sum(estimate_tokens(message.text) for message in messages)
 
 
 def expect_tokens(text: str) -> int:

@@ -8,7 +8,7 @@ default clients, which LangChain shares over event loops, break in the second lo
 import asyncio
 import sys
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 from langchain_core.language_models import BaseChatModel
 
@@ -23,6 +23,18 @@ if TYPE_CHECKING:
 
 _LONGEST_RESET = 60.0
 """Seconds; a pause that only headers ask for is not longer, whatever they say."""
+
+
+class Connection(NamedTuple):
+    """What a model sends its requests with."""
+
+    http: Any
+    """Its HTTP client."""
+    headers: Any
+    base: str
+    """Address of the endpoint, without a slash at its end."""
+    extensions: Mapping[str, Any]
+    """Its timeouts, in the form of httpx."""
 
 
 async def http_client(endpoint: str) -> Any:

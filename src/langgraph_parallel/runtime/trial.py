@@ -39,6 +39,10 @@ class Completion:
         more: the parameters.
     """
 
+    direct = None
+    """It is sent in no other way."""
+    reports = False
+
     def __init__(self, direct: Direct, more: Mapping[str, Any]) -> None:
         self._direct, self._more = direct, more
 
@@ -55,7 +59,10 @@ class Completion:
         """Return the body itself."""
         return completion
 
-    def caching(self) -> None:
+    def learn_from(self, error: Exception, messages: Sequence[BaseMessage]) -> None:
+        """Learn nothing: what is refused is the finding."""
+
+    def prefix_caching(self) -> None:
         """Return None: no two trials are meant to share anything."""
         return
 

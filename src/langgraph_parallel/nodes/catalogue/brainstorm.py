@@ -2,7 +2,7 @@
 
 import random
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 from pydantic import BaseModel, Field
 
@@ -87,12 +87,19 @@ class BrainstormSteps:
     ) -> dict[str, WorkerLike]:
         """Return two workers for each proposer: one proposes, one chooses."""
         workers: dict[str, WorkerLike] = {}
-        for number, (proposer, view) in enumerate(self._proposers.items()):
-            line = f"You are one of {len(self._proposers)} people: the {proposer}."
+        for number, (name, proposer) in enumerate(self._proposers.items()):
+            # The persona is what a proposer is, not its number: others are not asked the same, even with the
+            # same point of view.
+            role = f"You are one of {len(self._proposers)} people: the {proposer.persona}."
+            line = (
+                f"You are number {proposer.turn} with this point of view."
+                if proposer.is_one_of_several
+                else ""
+            )
             for kind, schema in SCHEMAS.items():
-                given = prompts[kind].fitting({"persona": view, "most": str(self._max_ideas)})
-                workers[f"{kind}/{proposer}"] = roster.ask(
-                    number, prompts[kind], line, model=model, schema=schema, given=given
+                given = prompts[kind].fitting({"persona": proposer.view, "most": str(self._max_ideas)})
+                workers[f"{kind}/{name}"] = roster.ask(
+                    number, prompts[kind], line, model=model, schema=schema, given=given, role=role
                 )
         return workers
 
@@ -136,14 +143,27 @@ class BrainstormSteps:
         return unite_ideas(proposals, self._min_similarity)
 
 
-def _deal_personas(views: Mapping[str, str], roster: Roster) -> dict[str, str]:
-    """Return a point of view for each proposer; a persona that is dealt out again gets a number."""
+class _Proposer(NamedTuple):
+    """Who proposes."""
+
+    persona: str
+    view: str
+    turn: int
+    """How often the persona was dealt out so far."""
+    is_one_of_several: bool
+
+
+def _deal_personas(views: Mapping[str, str], roster: Roster) -> dict[str, _Proposer]:
+    """Return the proposers by name; a persona that is dealt out again gets a number."""
     sized = roster if roster.size is not None or roster.models else roster.or_size(len(views))
     size, names = max(sized.count(), len(views) if roster.size is None else 0), list(views)
     proposers = {}
     for i in range(size):
         name, turn = names[i % len(names)], i // len(names) + 1
-        proposers[name if turn == 1 else f"{name} {turn}"] = views[name]
+        is_one_of_several = i % len(names) + len(names) < size
+        proposers[name if turn == 1 else f"{name} {turn}"] = _Proposer(
+            name, views[name], turn, is_one_of_several
+        )
     return proposers
 
 

@@ -9,7 +9,7 @@ from langchain_core.messages import BaseMessage, HumanMessage, SystemMessage
 
 from langgraph_parallel.nodes.work.variables import divided
 from langgraph_parallel.prompts import Messages, Prompt, compose, load_prompt
-from langgraph_parallel.runtime.rendered import Rendered, find_prefixes
+from langgraph_parallel.runtime.rendered import Prefix, Rendered, find_prefixes
 
 _ATTACHED = load_prompt("attached")
 _SHORTEST = 1000
@@ -54,11 +54,11 @@ def render(
 
 def arrange(
     composed: Messages,
-    shared_media: Sequence[Mapping[str, Any]] = (),
-    media: Sequence[Mapping[str, Any]] = (),
+    shared_media: Sequence[Mapping[str, Any]],
+    media: Sequence[Mapping[str, Any]],
     *,
-    role: str = "",
-    number_line: str = "",
+    role: str,
+    number_line: str,
 ) -> Rendered:
     """Return a prompt as messages.
 
@@ -66,8 +66,8 @@ def arrange(
         composed: its texts.
         shared_media: pictures and files of the shared data, which follow it.
         media: other pictures and files, which follow the text.
-        role: who the model is, if the texts do not say it yet.
-        number_line: the sentence that tells a member of a panel its number; it comes last.
+        role: who the model is, if the texts do not say it yet; may be empty.
+        number_line: the sentence that tells a member of a panel its number, which comes last; may be empty.
     """
     system, human = composed.system, composed.human
     common = len(human)
@@ -77,11 +77,13 @@ def arrange(
         system += f"\n\n{_ATTACHED.text}"
     begin = composed.shared
     ends = [*composed.ends, common] if composed.ends else []
-    text, moved = _with_stand_ins(human, begin, ends, shared_media, media)
-    if number_line:
-        moved.append(len(text))  # behind all media: members differ by this sentence alone
-    is_worth_it = moved and len(system) + len(text) >= _SHORTEST
-    prefixes = find_prefixes(system, text, sorted(set(moved))) if is_worth_it else ()
+    prefixes: Sequence[Prefix] = ()
+    if ends or number_line:
+        text, moved = _with_stand_ins(human, begin, ends, shared_media, media)
+        if number_line:
+            moved.append(len(text))  # behind all media: members differ by this sentence alone
+        if len(system) + len(text) >= _SHORTEST:
+            prefixes = find_prefixes(system, text, sorted(set(moved)))
     content: Any = human
     if shared_media or media:
         content = [*_text(human[:begin].strip()), *shared_media, *_text(human[begin:]), *media]

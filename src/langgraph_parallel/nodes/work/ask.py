@@ -31,17 +31,13 @@ from langgraph_parallel.runtime.fallbacks import Chain
 from langgraph_parallel.runtime.limiter_registry import get_limiter
 from langgraph_parallel.runtime.limits import Limits, worker_limits
 from langgraph_parallel.runtime.loops import loop_local_async, made_once
-from langgraph_parallel.runtime.models import (
-    ModelLike,
-    get_endpoint,
-    get_model,
-    is_self_hosted,
-)
+from langgraph_parallel.runtime.models import ModelLike, get_endpoint, get_model, is_self_hosted
 from langgraph_parallel.runtime.prices import Priced, check_budget, check_prices
 from langgraph_parallel.runtime.recording import note
 from langgraph_parallel.runtime.redis_limits import get_shared
 from langgraph_parallel.runtime.rendered import Rendered
 from langgraph_parallel.runtime.run import Run, current_run
+from langgraph_parallel.runtime.sample_request import TOGETHER
 from langgraph_parallel.runtime.slots import Rates
 from langgraph_parallel.runtime.structured import BoundModel
 
@@ -275,6 +271,7 @@ class Ask(AsksModels):
             config=RunnableConfig(),
             shared=await get_shared(endpoint, priced.model),
             cache=self.cache,
+            together=TOGETHER,
         )
         return calling, (self, asyncio.get_running_loop(), chosen)
 

@@ -8,20 +8,18 @@ from pydantic import BaseModel
 
 from langgraph_parallel.answers.fields import ceiling_of
 from langgraph_parallel.records import Estimate, Usage
-from langgraph_parallel.runtime.cache_observed import Observed, observed
-from langgraph_parallel.runtime.cache_terms import cache_rates
-from langgraph_parallel.runtime.calling import count_tokens
 from langgraph_parallel.runtime.chained import first_of
 from langgraph_parallel.runtime.dialect import get_dialect
 from langgraph_parallel.runtime.limiter_registry import get_limiter
 from langgraph_parallel.runtime.limits import Limits
-from langgraph_parallel.runtime.marks import caching_of
 from langgraph_parallel.runtime.models import ModelLike, get_endpoint, nameable_model
 from langgraph_parallel.runtime.planned_calls import PlannedCall, plan_call
 from langgraph_parallel.runtime.prefix_cost import Begins
+from langgraph_parallel.runtime.prefix_observed import Observed, observed
+from langgraph_parallel.runtime.prefix_terms import cache_rates, caching_of
 from langgraph_parallel.runtime.prices import Priced, dearest
 from langgraph_parallel.runtime.rendered import Rendered
-from langgraph_parallel.runtime.tokens import estimate_tokens, expect_tokens
+from langgraph_parallel.runtime.tokens import count_tokens, estimate_tokens, expect_tokens
 from langgraph_parallel.runtime.transport import is_openai
 
 _MINIMUM = 1024

@@ -123,18 +123,20 @@ class Roster:
         schema: type[BaseModel] | None = None,
         given: Mapping[str, str] | None = None,
         instructing: Collection[str] = (),
+        role: str = "",
     ) -> Ask:
         """Build the model voter of a number, from 0.
 
         Args:
             number: its place on the panel.
             prompt: what it is asked, unless the roster has wordings.
-            number_line: the sentence that tells it its number.
+            number_line: the sentence that tells it its number, by which alone it may differ from others.
             model: asked where the roster names none.
             schema: of its answer.
             given: values of prompt variables that may instruct the model; others than its prompt has are
                 left out.
             instructing: input variables that may instruct the model.
+            role: who it is.
         """
         wording = _deal(self.wordings, number)
         asked = prompt
@@ -147,13 +149,14 @@ class Roster:
             schema=schema,
             given=asked.fitting(given or {}),
             instructing=instructing,
+            role=role,
             pinned=len(self.models) > 1,
             fallbacks=self.fallbacks,
         )
         if ask.pinned:
             place = number % len(self.models)
             ask.spare = ask.spare.beside([*self.models[:place], *self.models[place + 1 :]])
-        return ask.numbered(number_line)
+        return ask.numbered(number_line) if number_line else ask
 
     def workers(self, prompt: str, offers: Collection[str] | None = QUESTION_KEYS) -> dict[str, Worker]:
         """Return the members that are workers, by name: their own names where these differ, else `#1`, `#2`.

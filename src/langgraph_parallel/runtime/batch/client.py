@@ -4,12 +4,13 @@ import asyncio
 import json
 import secrets
 from collections.abc import AsyncIterator, Mapping
-from typing import Any, NamedTuple
+from typing import Any
 from urllib.parse import quote
 
 from langgraph_parallel.errors import ModelError
 from langgraph_parallel.runtime.batch.settings import MARK, WINDOW
 from langgraph_parallel.runtime.failure import classify
+from langgraph_parallel.runtime.transport import Connection
 
 _URL = "/v1/chat/completions"
 INSTEAD = (
@@ -20,18 +21,6 @@ INSTEAD = (
 _PAGE = 100
 _MISSING = (404, 405, 501)
 """How endpoints without the Batch API answer."""
-
-
-class Connection(NamedTuple):
-    """What a model sends its requests with."""
-
-    http: Any
-    """Its HTTP client."""
-    headers: Any
-    base: str
-    """Address of the endpoint, without a slash at its end."""
-    extensions: Mapping[str, Any]
-    """Its timeouts, in the form of httpx."""
 
 
 class NoBatchApi(ModelError):

@@ -13,8 +13,8 @@ from langchain_core.runnables import RunnableConfig
 from langgraph.config import get_config
 
 from langgraph_parallel.runtime.batch.claims import claims_of
-from langgraph_parallel.runtime.batch.client import Connection
 from langgraph_parallel.runtime.run import Run
+from langgraph_parallel.runtime.transport import Connection
 
 _ACCOUNT = ("authorization", "api-key", "openai-organization", "openai-project")
 """Headers that say whose calls these are."""

@@ -10,7 +10,7 @@ from langchain_core.runnables import RunnableConfig
 
 from langgraph_parallel.records import Usage
 from langgraph_parallel.runtime.batch.claims import claims_of
-from langgraph_parallel.runtime.batch.client import INSTEAD, Client, Connection, NoBatchApi
+from langgraph_parallel.runtime.batch.client import INSTEAD, Client, NoBatchApi
 from langgraph_parallel.runtime.batch.files import LineError, Spilled
 from langgraph_parallel.runtime.batch.identity import key_of, scope_of
 from langgraph_parallel.runtime.batch.item import Item
@@ -25,6 +25,7 @@ from langgraph_parallel.runtime.open_call import OpenCall
 from langgraph_parallel.runtime.redact import redact
 from langgraph_parallel.runtime.rendered import Rendered
 from langgraph_parallel.runtime.retry import AskAgain
+from langgraph_parallel.runtime.transport import Connection
 
 if TYPE_CHECKING:
     from langgraph_parallel.runtime.calling import Calling

@@ -11,7 +11,7 @@ from langgraph_parallel.records import Usage
 from langgraph_parallel.records.events import WaitsOn
 from langgraph_parallel.runtime.bound import Bound
 from langgraph_parallel.runtime.call_record import record_end, tell_start
-from langgraph_parallel.runtime.failure import Failure
+from langgraph_parallel.runtime.failure import LASTING, LATER, Failure
 from langgraph_parallel.runtime.open_call import OpenCall
 from langgraph_parallel.runtime.samples import Seat
 
@@ -30,7 +30,7 @@ class NotSampled(AnswerError):  # of this kind, because it is not retried
         self.failure, self.said, self.version = failure, said, version
 
 
-class SharedCall(OpenCall):
+class SampleCall(OpenCall):
     """A request for several samples, each of which is the call of a voter."""
 
     __slots__ = ("_answers", "_cut", "_launched", "ballots")
@@ -44,7 +44,7 @@ class SharedCall(OpenCall):
     """What counts it as in flight."""
 
     @classmethod
-    def of(cls, call: OpenCall, seats: Sequence[Seat]) -> "SharedCall":
+    def of(cls, call: OpenCall, seats: Sequence[Seat]) -> "SampleCall":
         """Return the request of some voters.
 
         Args:
@@ -100,6 +100,10 @@ class SharedCall(OpenCall):
         """Let the run and the limiter learn from an error."""
         if isinstance(error, NotSampled):  # one request has failed: the voters ask again, one by one
             self.answered([])
+            if error.failure.kind in LASTING | LATER:  # it may be so for this request alone
+                OpenCall.learn(self, error)
+                self.cause = error.failure.kind
+                return
             error = error.said
         OpenCall.learn(self, error)
 

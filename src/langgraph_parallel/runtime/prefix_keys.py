@@ -10,22 +10,48 @@ import threading
 import time
 from collections import OrderedDict, deque
 from collections.abc import Hashable
+from heapq import heappop, heappush
 
 PER_MINUTE = 15
 """Calls of one prefix and one key in a minute, above which OpenAI documents that others are asked."""
+_MINUTE = 60.0
 _MOST_KEPT = 1024
 
 
 class _Family:
-    """The calls with one prefix."""
+    """The calls with one prefix. Its keys are in one of two heaps each, so no choice looks at all of them."""
 
-    __slots__ = ("homes", "sent")
+    __slots__ = ("_free", "_full", "_sent", "homes")
 
     def __init__(self) -> None:
-        self.sent: list[deque[float]] = []
-        """When the last calls were sent, for each key."""
+        self._sent: list[deque[float]] = []
+        """When the last calls were sent, for each key: as many as fill a minute."""
+        self._free: list[int] = []
+        """Keys that may take a call; one of them may be full by now."""
+        self._full: list[tuple[float, int]] = []
+        """Until when keys are full, and their numbers; they may have taken calls since."""
         self.homes: OrderedDict[Hashable, int] = OrderedDict()
         """Keys of the calls that have more in common."""
+
+    def full_until(self, number: int) -> float:
+        """Return until when a key takes no further call; a time that has passed if it takes one."""
+        sent = self._sent[number]
+        return sent[0] + _MINUTE if len(sent) == PER_MINUTE else 0.0
+
+    def first_free(self, now: float) -> int:
+        """Return the first key that takes a call; a new one if all are full."""
+        while self._full and self._full[0][0] <= now:
+            heappush(self._free, heappop(self._full)[1])
+        while self._free and (until := self.full_until(self._free[0])) > now:
+            heappush(self._full, (until, heappop(self._free)))
+        return self._free[0] if self._free else len(self._sent)
+
+    def note(self, number: int, now: float) -> None:
+        """Note that a call is sent with a key, which may be a new one."""
+        if number == len(self._sent):
+            self._sent.append(deque(maxlen=PER_MINUTE))
+            heappush(self._free, number)
+        self._sent[number].append(now)
 
 
 class CacheKeys:
@@ -49,16 +75,11 @@ class CacheKeys:
             self._families.move_to_end(family)
             if len(self._families) > _MOST_KEPT:
                 self._families.popitem(last=False)
-            for sent in known.sent:
-                while sent and sent[0] <= now - 60:
-                    sent.popleft()
-            number = self._number(known, group) if spread else 0
-            if number == len(known.sent):
-                known.sent.append(deque(maxlen=1000))
+            number = self._number(known, group, now) if spread else 0
             known.homes[group] = number
             if len(known.homes) > _MOST_KEPT:
                 known.homes.popitem(last=False)
-            known.sent[number].append(now)
+            known.note(number, now)
             return number
 
     def forget(self) -> None:
@@ -67,12 +88,11 @@ class CacheKeys:
             self._families.clear()
 
     @staticmethod
-    def _number(known: _Family, group: Hashable) -> int:
+    def _number(known: _Family, group: Hashable, now: float) -> int:
         home = known.homes.get(group)
-        if home is not None and len(known.sent[home]) < PER_MINUTE:
+        if home is not None and known.full_until(home) <= now:
             return home
-        free = (number for number, sent in enumerate(known.sent) if len(sent) < PER_MINUTE)
-        return next(free, len(known.sent))
+        return known.first_free(now)
 
 
 keys = CacheKeys()
