@@ -57,3 +57,20 @@ def test_bad_fallbacks_are_one_line(
     assert run(["run", "briefing", "documents={}", *options]) == 2
     assert message in capsys.readouterr().err
     assert server.requests == []
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        (["--model", "openai:a", "--fallback", "nope-at-all:x"], "--fallback: 'nope-at-all:x'"),
+        (["--model", "openia:a"], "no provider is called 'openia'; did you mean openai?"),
+        (["--model", "openai:a", "--fallback", "mistral:x"], "did you mean mistralai?"),
+    ],
+)
+def test_a_provider_that_does_not_exist_is_refused(
+    options: list[str], words: str, model: str, server: ModelServer, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Before any call, with the names that are near."""
+    assert run(["vote", "Is it?", "--choices", "yes,no", *options]) == 2
+    assert words in " ".join(capsys.readouterr().err.split())
+    assert not server.requests

@@ -197,3 +197,64 @@ def test_answers_are_kept_by_options(
     assert os.environ["LANGGRAPH_PARALLEL_CACHE"] == "own.sqlite"
     assert run([*command, "--no-cache", "--cache-file", "own.sqlite"]) == 2
     assert "exclude each other" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("trouble", ["root", "folder", "text", "below a file"])
+def test_a_file_that_keeps_nothing_is_refused(
+    trouble: str, model: str, server: ModelServer, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Before any call, with what to do; what is there stays as it is."""
+    Path("notes.txt").write_text("mine")
+    Path("notes.txt").chmod(0o644)
+    Path("folder").mkdir()
+    files = {"root": "/", "folder": "folder", "text": "notes.txt", "below a file": "notes.txt/a.sqlite"}
+    command = ["vote", "Is it?", "--choices", "yes,no", "--model", model, "--cache-file", files[trouble]]
+    assert run(command) == 2
+    told = capsys.readouterr().err
+    assert f"--cache-file {files[trouble]} cannot be used: " in told
+    assert "; name " in told
+    assert not server.requests
+    assert (Path("notes.txt").read_text(), Path("notes.txt").stat().st_mode & 0o777) == ("mine", 0o644)
+
+
+def test_a_word_that_is_no_switch_is_refused(
+    model: str, server: ModelServer, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In the environment: no file of that name is made."""
+    command = ["vote", "Is it?", "--choices", "yes,no", "--model", model]
+    server.always(Reply(json={"choice": "yes", "reason": "r"}))
+    monkeypatch.setenv("LANGGRAPH_PARALLEL_CACHE", "none")
+    assert run(command) == 2
+    assert "LANGGRAPH_PARALLEL_CACHE='none': write on, off, or a file" in capsys.readouterr().err
+    assert not server.requests
+    monkeypatch.setenv("LANGGRAPH_PARALLEL_CACHE", "off")
+    assert run(command) == 0
+    assert {"none", "off"}.isdisjoint(path.name for path in Path().iterdir())
+
+
+def test_quiet_leaves_what_a_person_has_to_know(
+    model: str, server: ModelServer, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """That answers are not kept is said with `-q`, too, and nothing else."""
+    Path("a.sqlite").mkdir()
+    monkeypatch.setenv("LANGGRAPH_PARALLEL_CACHE", "a.sqlite")
+    server.always(Reply(json={"choice": "yes", "reason": "r"}))
+    assert run(["vote", "Is it?", "--choices", "yes,no", "--model", model, "-q"]) == 0
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith("note: answers are not kept in ")
+
+
+def test_no_cache_wins_over_a_graph_with_one(
+    model: str, server: ModelServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A graph of the user's that names a cache keeps and reads nothing with `--no-cache`."""
+    monkeypatch.syspath_prepend(Path.cwd())
+    Path("mine_kept.py").write_text(
+        "from langgraph_parallel import create_voting\n"
+        f"graph = create_voting(model={model!r}, choices=['yes', 'no'], voters=1, cache='./mine.sqlite')\n"
+    )
+    server.always(Reply(json={"choice": "yes", "reason": "r"}))
+    command = ["run", "mine_kept:graph", "Is it?"]
+    for options, asked in (["--no-cache"], 1), (["--no-cache"], 2), ([], 3), ([], 3), (["--no-cache"], 4):
+        assert run([*command, *options]) == 0
+        assert len(server.requests) == asked

@@ -2,25 +2,28 @@
 
 import asyncio
 import importlib.util
+import operator
 import sqlite3
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
-from typing import Any, TypedDict
+from typing import Annotated, Any, TypedDict
 
 import pytest
 from langchain.agents import create_agent
 from langchain_core.messages import AIMessage, HumanMessage
+from langchain_core.outputs import ChatGeneration, ChatResult
 from langchain_openai import ChatOpenAI
 from langgraph.cache.memory import InMemoryCache
 from langgraph.checkpoint.memory import InMemorySaver
 from langgraph.graph import START, StateGraph
-from langgraph.types import Command, interrupt
+from langgraph.types import Command, RetryPolicy, Send, interrupt
 from pydantic import BaseModel, SecretStr
 
 from langgraph_parallel import (
     AnswerCache,
+    AnswerStore,
     Ask,
     Limits,
     Section,
@@ -33,8 +36,11 @@ from langgraph_parallel import (
     drain,
     events,
     governed,
-    limiting,
 )
+from langgraph_parallel.runtime.account import Account, account_digest
+from langgraph_parallel.runtime.batch.identity import key_of
+from langgraph_parallel.runtime.kept_streams import as_chunk
+from langgraph_parallel.runtime.run import current_run
 from langgraph_parallel.testing import FakeModel
 from tests.support.clock import until
 from tests.support.fans import numbered
@@ -537,7 +543,7 @@ async def test_a_cache_of_langgraph_keeps_answers(server: ModelServer, own: Chat
     assert asked == 0
 
 
-class Failing(limiting.AnswerStore):
+class Failing(AnswerStore):
     """A store that fails after some answers."""
 
     def __init__(self, after: int) -> None:
@@ -801,3 +807,155 @@ async def test_a_drained_run_keeps_what_had_ended(
     out = await graph.ainvoke(GIVEN)
     assert out["missing"] == []
     assert len(server.requests) == 4
+
+
+class Gathered(TypedDict):
+    """The state of a graph of others."""
+
+    said: Annotated[list[str], operator.add]
+
+
+def sending(worker: Any, n: int = 3) -> Any:
+    """Build a graph of others that sends the same several times to one node."""
+    graph = StateGraph(Gathered)
+    graph.add_node("work", worker)
+    graph.add_conditional_edges(START, lambda state: [Send("work", {"said": []}) for _ in range(n)])
+    return graph.compile()
+
+
+async def test_identical_tasks_of_a_graph_around_share_no_answer(
+    server: ModelServer, own: ChatOpenAI, cache: AnswerCache
+) -> None:
+    """Each is asked in the first run, none in the second: in one graph, and below others that are sent to."""
+    vote = create_voting(model=own, choices=["yes", "no"], voters=1, cache=cache)
+    ask = Ask("Is it? Kind: {kind}", model=own, cache=cache)
+
+    async def voting(state: Gathered) -> Any:
+        return {"said": [(await vote.ainvoke(QUESTION))["verdict"].choice]}
+
+    async def voting_with_config(state: Gathered) -> Any:
+        out = await vote.ainvoke(QUESTION, {"tags": ["mine"]})
+        return {"said": [out["verdict"].choice]}
+
+    async def asking(state: Gathered) -> Any:
+        return {"said": [await ask.ainvoke({"kind": "plain"})]}
+
+    server.always(YES)
+    graphs = [sending(voting), sending(sending(voting, 2)), sending(voting_with_config), sending(asking)]
+    for graph, askers in zip(graphs, (3, 6, 3, 3), strict=True):
+        cache.clear()
+        before = len(server.requests)
+        first, second, asked = await twice(graph, {"said": []}, server)
+        assert len(first["said"]) == askers
+        assert len(server.requests) - before == askers
+        assert (asked, second) == (0, first)
+
+
+async def test_a_task_that_is_tried_again_finds_its_answer(
+    server: ModelServer, own: ChatOpenAI, cache: AnswerCache
+) -> None:
+    """A retry of LangGraph's is the same task, and so is one that goes on after a person was asked."""
+    vote = create_voting(model=own, choices=["yes", "no"], voters=1, cache=cache)
+    tried = []
+
+    async def work(state: Gathered) -> Any:
+        choice = (await vote.ainvoke(QUESTION))["verdict"].choice
+        tried.append(choice)
+        if len(tried) == 1:
+            raise ConnectionError("once")
+        return {"said": [choice, interrupt("Is that right?")]}
+
+    graph = StateGraph(Gathered)
+    graph.add_node("work", work, retry_policy=RetryPolicy(initial_interval=0.01, jitter=False))
+    graph.add_edge(START, "work")
+    compiled = graph.compile(checkpointer=InMemorySaver())
+    config: Any = {"configurable": {"thread_id": "1"}}
+    server.always(YES)
+    await compiled.ainvoke({"said": []}, config)
+    out = await compiled.ainvoke(Command(resume="yes"), config)
+    assert out["said"] == ["yes", "yes"]
+    assert (len(tried), len(server.requests)) == (3, 1)
+
+
+async def test_a_run_may_have_no_cache(
+    server: ModelServer, own: ChatOpenAI, cache: AnswerCache, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The runtime context says no for all graphs and workers, and yes where the graph names none."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(cache.path.parent))
+    server.always(YES)
+    ask = Ask("{title}", model=own, cache=cache)
+    inner = create_voting(model=own, choices=["yes", "no"], voters=1, cache=cache)
+    for graph in (sections(worker=ask, cache=cache), sections(worker=inner)):
+        _, second, asked = await twice(graph, GIVEN, server, context={"cache": False})
+        assert (asked, second["run_report"].kept) == (3, 0)
+    assert cache.count().answers == 0
+    vote = create_voting(model=own, choices=["yes", "no"], voters=1)
+    assert (await twice(vote, QUESTION, server, context={"cache": True}))[2] == 0
+    never = create_voting(model=own, choices=["yes", "no"], voters=1, cache=False)
+    assert (await twice(never, QUESTION, server, context={"cache": True}))[2] == 1
+
+
+async def test_a_run_says_that_the_bound_is_too_low(
+    server: ModelServer, own: ChatOpenAI, tmp_path: Path
+) -> None:
+    """Once, with the numbers at its end; another run in the same file, that has room, does not."""
+    server.always(Reply("x" * 30_000))
+    cache = AnswerCache(tmp_path / "own" / "a.sqlite", most_bytes=256 * 1024)
+    out = await sections(12, worker=Ask("{title}", model=own), cache=cache).ainvoke(GIVEN)
+    (remark,) = out["run_report"].remarks
+    kept = cache.count().answers
+    assert 0 < kept < 12
+    assert remark == f"of 12 answers {kept} were kept in {cache.path}: raise most_bytes"
+    server.always(Reply("short"))
+    other = await sections(2, worker=Ask("Other {title}", model=own), cache=cache).ainvoke(GIVEN)
+    assert other["run_report"].remarks == []
+
+
+async def test_keys_tell_accounts_apart_and_nothing_of_their_secrets() -> None:
+    """Every secret counts; the digest is that of all processes, and a function that gives keys has none."""
+    one, two = account_digest({"a": "1", "b": None}), account_digest({"a": "1", "b": "2"})
+    assert one == account_digest({"b": None, "a": "1"}) != two
+    assert account_digest({"a": "sk-test"}) != account_digest({"b": "sk-other"})
+    assert account_digest({"a": lambda: "1"}) is None
+    assert one is not None
+    assert len(one) == 64
+    models = [
+        ChatOpenAI(model="own", api_key=SecretStr(key), openai_proxy=None, organization=organization)
+        for key, organization in (("a", None), ("b", None), ("a", "mine"))
+    ]
+    assert len({Account.of(model) for model in models}) == 2 + ("openai_organization" in models[0].lc_secrets)
+
+
+def test_an_answer_as_the_only_part_of_a_stream_has_all_of_it() -> None:
+    """Its name, calls of tools, valid or not, the tokens, and that it is the last part."""
+    call: Any = {"name": "look", "args": {"a": 1}, "id": "1", "type": "tool_call"}
+    bad: Any = {"name": "look", "args": "{", "id": "2", "error": None, "type": "invalid_tool_call"}
+    usage: Any = {"input_tokens": 1, "output_tokens": 2, "total_tokens": 3}
+    message = AIMessage(
+        "text", name="ann", id="m", tool_calls=[call], invalid_tool_calls=[bad], usage_metadata=usage
+    )
+    answer = ChatResult(generations=[ChatGeneration(message=message, generation_info={"x": 1})])
+    chunk: Any = as_chunk(answer)
+    assert (chunk.message.chunk_position, chunk.message.name, chunk.message.id) == ("last", "ann", "m")
+    assert (chunk.message.tool_calls, chunk.message.invalid_tool_calls) == ([call], [bad])
+    assert (chunk.message.usage_metadata, chunk.generation_info) == (usage, {"x": 1})
+
+
+async def test_branches_are_told_apart_whatever_config_their_code_passes(
+    server: ModelServer, own: ChatOpenAI, cache: AnswerCache
+) -> None:
+    """Metadata of its own, in place of that of the branch: kept answers and requests in a batch differ."""
+    vote, keys = create_voting(model=own, choices=["yes", "no"], voters=1), set[str]()
+
+    async def work(section: Section) -> str:
+        keys.add(key_of("scope", current_run(), b"{}"))
+        out = await vote.ainvoke(QUESTION, {"metadata": {"team": "blue"}})
+        return str(out["verdict"].choice)
+
+    server.always(YES)
+    graph = sections(worker=work, cache=cache)
+    first = await graph.ainvoke(GIVEN)
+    assert (len(server.requests), len(keys)) == (3, 3)
+    second = await graph.ainvoke(GIVEN)
+    assert (len(server.requests), len(keys)) == (3, 3)
+    assert plain(first) == plain(second)

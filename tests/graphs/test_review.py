@@ -379,8 +379,18 @@ def test_input_and_output_are_narrow() -> None:
     }
     context = graph.get_context_jsonschema()
     assert context is not None
-    settings = {"model", "fallbacks", "voters", "aspects", "limits", "completion", "trace", "trace_contents"}
-    assert set(context["properties"]) == settings
+    settings = {
+        "model",
+        "fallbacks",
+        "voters",
+        "aspects",
+        "limits",
+        "completion",
+        "cache",
+        "trace",
+        "trace_contents",
+    }
+    assert set(context["properties"]) == settings | {"trace_contents"}
 
 
 @pytest.mark.parametrize(

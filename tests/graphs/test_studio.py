@@ -204,6 +204,7 @@ def test_the_schemas_are_narrow_and_titled(client: SyncLangGraphClient) -> None:
         "fallbacks",
         "limits",
         "completion",
+        "cache",
         "trace",
         "trace_contents",
     }

@@ -9,12 +9,13 @@ import stat
 import subprocess
 import sys
 import threading
+import time
 from pathlib import Path
 
 import pytest
 
 from langgraph_parallel import AnswerCache, errors
-from langgraph_parallel.runtime.cache_setting import NO_CACHE, as_cache, cache_of_environment
+from langgraph_parallel.runtime.answer_setting import NO_CACHE, as_cache, cache_of_environment
 
 KIB = 1024
 ANSWER = "x" * 2000
@@ -115,9 +116,11 @@ def test_a_file_of_something_else_stays_as_it_is(file: Path, content: bytes) -> 
     """It is not overwritten, whatever it is."""
     file.parent.mkdir()
     file.write_bytes(content)
+    file.chmod(0o644)
     with pytest.raises(sqlite3.DatabaseError):
         AnswerCache(file).put({"a": "1"})
     assert file.read_bytes() == content
+    assert rights(file) == 0o644
 
 
 def test_a_database_of_something_else_stays_as_it_is(file: Path) -> None:
@@ -169,6 +172,48 @@ def test_many_answers_at_once_and_one_too_large_are_bounded_too(file: Path) -> N
     assert file.stat().st_size <= 512 * KIB
     cache.put({"after": "1"})
     assert cache.get("after") == "1"
+
+
+@pytest.mark.parametrize("size", [10, 1600, 2150, 3000, 4300, 30_000])
+def test_the_smallest_bound_evicts(size: int, file: Path) -> None:
+    """Whatever part of their pages answers fill: the newest is kept, and the log is bounded, too."""
+    cache = AnswerCache(file, most_bytes=256 * KIB)
+    log = file.with_name(f"{file.name}-wal")
+    for number in range(300):
+        cache.put({f"{number}": "x" * size})
+        assert cache.get(f"{number}") is not None
+        assert file.stat().st_size <= 256 * KIB
+        assert log.stat().st_size <= 256 * KIB
+    assert cache.count().bytes > 64 * KIB
+
+
+def test_what_leaves_no_room_is_counted(file: Path) -> None:
+    """Of answers that were put or read since a moment, and of those that are too large."""
+    cache = AnswerCache(file, most_bytes=256 * KIB)
+    cache.put({f"{number}": ANSWER for number in range(20)})
+    assert cache.dropped(0) == 0
+    cache.put({"large": "x" * 400 * KIB})
+    assert cache.dropped(0) == 1
+    moment = time.time()
+    for number in range(200):
+        cache.put({f"later {number}": ANSWER})
+    kept = cache.count().answers
+    assert cache.dropped(0) == 1 + 220 - kept
+    assert cache.dropped(moment) == 200 - kept
+    assert AnswerCache(file).dropped(0) == 0
+
+
+def test_a_full_bound_is_no_full_disk(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where nothing makes room, the error names the bound."""
+    monkeypatch.setattr("langgraph_parallel.runtime.answer_file._evict", lambda *_: [])
+    cache = AnswerCache(file, most_bytes=256 * KIB)
+    with pytest.raises(sqlite3.OperationalError, match="its bound of 256 KiB is reached; raise most_bytes"):
+        _put_many(cache)
+
+
+def _put_many(cache: AnswerCache) -> None:
+    for number in range(400):
+        cache.put({f"{number}": ANSWER})
 
 
 def test_a_lower_bound_shrinks_the_file(file: Path) -> None:
@@ -320,14 +365,26 @@ def test_settings_name_a_cache(file: Path, tmp_path: Path, monkeypatch: pytest.M
     assert as_cache(str(file)) is as_cache(file)
     default = tmp_path / "langgraph-parallel" / "answers.sqlite"
     assert AnswerCache().path == default
-    for text, path in {"true": AnswerCache, "1": AnswerCache, str(file): None}.items():
+    for text, path in {"true": AnswerCache, "1": AnswerCache, " On ": AnswerCache, str(file): None}.items():
         monkeypatch.setenv("LANGGRAPH_PARALLEL_CACHE", text)
         found = cache_of_environment()
         assert isinstance(found, AnswerCache)
         assert path is not None or found.path == file
-    for text in ("", "false", "no", "0"):
+    for text in ("", "false", "no", "0", "off", "OFF"):
         monkeypatch.setenv("LANGGRAPH_PARALLEL_CACHE", text)
         assert cache_of_environment() is None
+
+
+@pytest.mark.parametrize("word", ["none", "disabled", "yess", "answers"])
+def test_a_word_alone_names_no_file(word: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Neither in the environment nor in Python: it is rather a switch that does not exist."""
+    monkeypatch.setenv("LANGGRAPH_PARALLEL_CACHE", word)
+    with pytest.raises(errors.UsageError, match=f"='{word}': write on, off, or a file as a path: ./{word}"):
+        cache_of_environment()
+    for text in (word, "yes"):
+        with pytest.raises(errors.UsageError, match=f"'{text}'; write True, False, or a file as a path"):
+            as_cache(text)
+    assert as_cache(Path(word)) is as_cache(f"./{word}") is as_cache(f"{Path.cwd()}/{word}")
 
 
 @pytest.mark.parametrize("wrong", [5, "", object(), ["a"]])

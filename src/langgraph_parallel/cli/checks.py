@@ -2,7 +2,6 @@
 
 import contextlib
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from importlib.util import find_spec
 from typing import Any
 
 from pydantic import ValidationError
@@ -155,10 +154,6 @@ def _option_for(field: str) -> str:
 
 
 def _check_provider(model: str, option: str = "--model") -> None:
-    provider, colon, _ = model.partition(":")
-    if colon and provider.strip() and provider != "openai" and not find_spec("langchain"):
-        packages = f"langchain langchain-{provider.replace('_', '-')}"
-        raise UsageError(f"{option} {model} needs langchain and its provider: pip install {packages}")
     with naming(option):
         check_model(model)
 

@@ -11,7 +11,7 @@ from pydantic import BaseModel
 from langgraph_parallel.cli.batch_waits import BatchWaits
 from langgraph_parallel.cli.checks import check_model_options, check_tracing, limit_fields, make_limits
 from langgraph_parallel.cli.exit_codes import OK
-from langgraph_parallel.cli.input.remarks import Remark, print_remarks, print_skipped
+from langgraph_parallel.cli.input.remarks import Remark, print_remarks, print_run_remarks, print_skipped
 from langgraph_parallel.cli.options import CallOptions, Format, Summary
 from langgraph_parallel.cli.signals import run_to_end, stoppable
 from langgraph_parallel.cli.writing import (
@@ -132,6 +132,8 @@ class GraphCommand:
         shows_summary = self._options.summary is Summary.stderr and not self._options.quiet
         if shows_summary and output["run_report"].status != "failed":
             sys.stderr.write("\n" + run_summary(output["run_report"]))
+        if self._options.quiet:
+            print_run_remarks(output["run_report"])
         return output
 
     def write(self, output: Mapping[str, Any], key: str, format: Format) -> int:

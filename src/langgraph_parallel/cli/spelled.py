@@ -6,8 +6,8 @@ from dataclasses import fields, is_dataclass
 from functools import wraps
 from typing import Any, get_type_hints
 
-from langgraph_parallel.cli.caching import keep_answers
 from langgraph_parallel.cli.endpoint import ask_at
+from langgraph_parallel.cli.keeping import keep_answers
 
 
 def spell_out(command: Callable[..., int]) -> Callable[..., int]:

@@ -9,6 +9,7 @@ import os
 import sqlite3
 import threading
 import time
+from bisect import bisect_left
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TypeVar
@@ -24,14 +25,16 @@ from langgraph_parallel.runtime.answer_file import (
     connect,
     count,
     delete_all,
-    find,
     insert,
     note_use,
+    select,
 )
 from langgraph_parallel.runtime.answer_store import AnswerStore
-from langgraph_parallel.runtime.private_file import make_private
+from langgraph_parallel.runtime.private_file import make_private, take_rights
 
 T = TypeVar("T")
+_MOST_LOST = 100_000
+"""Answers without room that are remembered."""
 
 
 class AnswerCache(AnswerStore):
@@ -44,7 +47,9 @@ class AnswerCache(AnswerStore):
 
     Args:
         path: of the file; None for `langgraph-parallel/answers.sqlite` in the user's folder of caches.
-        most_bytes: maximum size of the file, at least 256 KiB.
+        most_bytes: maximum size of the file, at least 256 KiB. The log beside it (`-wal`), from which SQLite
+            moves answers to the file, takes a quarter of it more, at most 4 MB, or as much as the answers
+            that are put at once.
         max_age: seconds after which an answer is asked for again; None for no limit.
 
     Raises:
@@ -71,6 +76,9 @@ class AnswerCache(AnswerStore):
         self._openings: WeakKeyDictionary[asyncio.AbstractEventLoop, asyncio.Task[Connections]] = (
             WeakKeyDictionary()
         )
+        self._made = time.time()
+        self._lost: list[float] = []
+        """When answers were used last that there was no room for, in order."""
         self._used: dict[str, float] = {}
         """When answers were read that the file says nothing of yet."""
 
@@ -119,6 +127,10 @@ class AnswerCache(AnswerStore):
         """
         return self._written(count)
 
+    def dropped(self, since: float) -> int:
+        """Return how many answers, put or read since a moment, this object had no room for."""
+        return len(self._lost) - bisect_left(self._lost, since)
+
     def close(self) -> None:
         """Close the file, once what is under way is written. It is opened again when it is needed."""
         with self._lock:
@@ -134,6 +146,8 @@ class AnswerCache(AnswerStore):
             if self._connections is None or self._connections.process != os.getpid():
                 make_private(self.path, own_folder=self._is_default)
                 self._connections = connect(self.path, self.most_bytes)
+                # Now that it is known to be one of ours.
+                take_rights(*(self.path.with_name(self.path.name + end) for end in ("", "-wal", "-shm")))
                 if self.max_age is not None:
                     oldest = time.time() - self.max_age
                     self._connections.writing.execute("DELETE FROM answers WHERE stored < ?", (oldest,))
@@ -151,7 +165,7 @@ class AnswerCache(AnswerStore):
         return await asyncio.shield(opening)
 
     def _read(self, opened: Connections, key: str) -> str | None:
-        row = find(opened, key)
+        row = select(opened, key)
         if row is None or (self.max_age is not None and time.time() - row.stored > self.max_age):
             return None
         with self._lock:
@@ -171,13 +185,9 @@ class AnswerCache(AnswerStore):
         return opened.writer.submit(work, opened.writing).result()
 
     def _write(self, opened: Connections, answers: Mapping[str, str]) -> None:
-        try:
-            insert(opened.writing, answers, self.most_bytes)
-        except sqlite3.OperationalError as error:
-            if "full" not in str(error):
-                raise
-            # Of the bound, or of the disk: then the second attempt says so.
-            insert(opened.writing, answers, self.most_bytes // 2)
+        for used in insert(opened.writing, answers, self.most_bytes):
+            self._lost.append(max(used, self._lost[-1] if self._lost else self._made))
+        del self._lost[:-_MOST_LOST]
 
 
 def default_path() -> Path:

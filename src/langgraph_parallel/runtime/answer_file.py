@@ -33,6 +33,11 @@ _AROUND = 320
 _FULL, _ROOM = 0.75, 0.65
 """Shares of the bound: beyond the first, answers are deleted until the second is left. The rest is what pages
 that are not full take."""
+_SHARES = 1.0, 0.5, 0.25, 0.1
+"""Of the room for answers: what takes more pages than expected is given room by deleting more."""
+_LOG = 4, 1000
+"""The part of the bound that the log beside the file takes before its pages are moved to the file, and
+how many pages at most: SQLite's own number."""
 _PATIENCE = 2.0
 """Seconds to wait for another process that writes."""
 _READ_PATIENCE = 0.05
@@ -74,7 +79,9 @@ def connect(path: Path, most_bytes: int) -> Connections:
     writing = sqlite3.connect(path, timeout=_PATIENCE, isolation_level=None, check_same_thread=False)
     try:
         _prepare(writing, path)
-        writing.execute(f"PRAGMA max_page_count = {most_bytes // _header(writing, 'page_size')}")
+        most_pages = most_bytes // _header(writing, "page_size")
+        writing.execute(f"PRAGMA max_page_count = {most_pages}")
+        writing.execute(f"PRAGMA wal_autocheckpoint = {min(most_pages // _LOG[0], _LOG[1])}")
         writing.execute(f"PRAGMA journal_size_limit = {LEAST_BYTES}")
         # What is committed outlives a process that is killed; a power failure may lose the last answers.
         writing.execute("PRAGMA synchronous = NORMAL")
@@ -114,18 +121,18 @@ def _transaction(database: sqlite3.Connection) -> Iterator[None]:
         yield
 
 
-class Found(NamedTuple):
+class Row(NamedTuple):
     """An answer, and when it was stored, in seconds since the epoch."""
 
     answer: str
     stored: float
 
 
-def find(opened: Connections, key: str) -> Found | None:
+def select(opened: Connections, key: str) -> Row | None:
     """Return an answer; None if it is not there."""
     with opened.lock:
         row = opened.reading.execute("SELECT answer, stored FROM answers WHERE key = ?", (key,)).fetchone()
-    return None if row is None else Found(*row)
+    return None if row is None else Row(*row)
 
 
 def note_use(database: sqlite3.Connection, used: Mapping[str, float]) -> None:
@@ -135,7 +142,7 @@ def note_use(database: sqlite3.Connection, used: Mapping[str, float]) -> None:
         database.executemany("UPDATE answers SET used = ? WHERE key = ?", rows)
 
 
-def insert(database: sqlite3.Connection, answers: Mapping[str, str], most_bytes: int) -> None:
+def insert(database: sqlite3.Connection, answers: Mapping[str, str], most_bytes: int) -> list[float]:
     """Keep answers, and delete what was not used for the longest time if they take too much.
 
     Args:
@@ -143,24 +150,43 @@ def insert(database: sqlite3.Connection, answers: Mapping[str, str], most_bytes:
         answers: by key.
         most_bytes: maximum size of the file.
 
+    Returns:
+        Of each answer that there was no room for, these included, when it was used last.
+
     Raises:
         sqlite3.Error: the file cannot be written.
     """
-    now = time.time()
+    for share in _SHARES:
+        try:
+            return _insert(database, answers, most_bytes, share)
+        except sqlite3.OperationalError as error:
+            pages, most_pages = _header(database, "page_count"), _header(database, "max_page_count")
+            if "full" not in str(error) or pages < most_pages * _FULL:
+                raise  # not of the bound: of the disk
+    size = most_bytes // 1024
+    raise sqlite3.OperationalError(f"its bound of {size} KiB is reached; raise most_bytes")
+
+
+def _insert(
+    database: sqlite3.Connection, answers: Mapping[str, str], most_bytes: int, share: float
+) -> list[float]:
+    now, room = time.time(), most_bytes * share
     sized = [(key, answer, len(answer.encode()) + _AROUND) for key, answer in answers.items()]
-    rows = _fitting(sized, int(most_bytes * _ROOM / 2))
+    rows = _fitting(sized, int(room * _ROOM / 2))
+    lost = [now] * (len(answers) - len(rows))
     added = sum(size for _, _, size in rows)
     with _transaction(database):
         # Deleted first: a trigger does not fire for what `OR REPLACE` removes.
         database.executemany("DELETE FROM answers WHERE key = ?", [(key,) for key, _, _ in rows])
-        if is_full := _sum(database) + added > most_bytes * _FULL:
-            _evict(database, int(most_bytes * _ROOM) - added)
+        if is_full := _sum(database) + added > room * _FULL:
+            lost = _evict(database, int(room * _ROOM) - added) + lost
         database.executemany(
             "INSERT INTO answers (key, answer, size, stored, used) VALUES (?, ?, ?, ?, ?)",
             [(*row, now, now) for row in rows],
         )
     if is_full and _header(database, "page_count") * _header(database, "page_size") > most_bytes:
         _shrink(database, most_bytes)  # it was made with a higher bound
+    return lost
 
 
 def _fitting(rows: list[_Row], most_bytes: int) -> list[_Row]:
@@ -179,16 +205,22 @@ def _shrink(database: sqlite3.Connection, most_bytes: int) -> None:
     database.execute(f"PRAGMA max_page_count = {most_bytes // _header(database, 'page_size')}")
 
 
-def _evict(database: sqlite3.Connection, left: int) -> None:
-    """Delete the answers that were not used for the longest time, until so many bytes are left."""
-    excess, keys = _sum(database) - left, list[tuple[str]]()
-    with closing(database.execute("SELECT key, size FROM answers ORDER BY used")) as oldest:
-        for key, size in oldest:
+def _evict(database: sqlite3.Connection, left: int) -> list[float]:
+    """Delete the answers that were not used for the longest time, until so many bytes are left.
+
+    Returns:
+        When each of them was used.
+    """
+    excess, keys, lost = _sum(database) - left, list[tuple[str]](), list[float]()
+    with closing(database.execute("SELECT key, size, used FROM answers ORDER BY used")) as oldest:
+        for key, size, used in oldest:
             if excess <= 0:
                 break
             excess -= size
+            lost.append(used)
             keys.append((key,))
     database.executemany("DELETE FROM answers WHERE key = ?", keys)
+    return lost
 
 
 def _sum(database: sqlite3.Connection) -> int:

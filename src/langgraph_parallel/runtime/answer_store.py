@@ -32,6 +32,14 @@ class AnswerStore(ABC):
         """Keep answers, as `put`, which runs in a thread by default."""
         await asyncio.to_thread(self.put, answers)
 
+    def dropped(self, since: float) -> int:
+        """Return how many answers, put or read since a moment, there was no room for; 0 if that is not known.
+
+        Args:
+            since: seconds since the epoch.
+        """
+        return 0
+
 
 class CacheStore(AnswerStore):
     """Keeps answers in a cache of LangGraph's: in memory, SQLite, Redis.

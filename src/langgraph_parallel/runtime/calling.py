@@ -27,8 +27,8 @@ from langchain_core.runnables import RunnableConfig
 from langgraph_parallel.errors import DeadlineExceeded, NotStarted, RunDrained
 from langgraph_parallel.records import Usage
 from langgraph_parallel.runtime.account import Account
+from langgraph_parallel.runtime.answer_setting import Chosen
 from langgraph_parallel.runtime.bound import Bound, BranchEnded, current_bound
-from langgraph_parallel.runtime.cache_setting import Chosen
 from langgraph_parallel.runtime.hedging import hedged
 from langgraph_parallel.runtime.kept_answers import Question, find_store, kept_or_asked
 from langgraph_parallel.runtime.led_call import turn_of
@@ -82,7 +82,7 @@ class Calling(Generic[AnswerT]):
     """Whether another model is asked if this one fails (`runtime.fallbacks`)."""
     instead_of: str = ""
     """Name of the model that was to be asked, if this is its fallback."""
-    cache: Chosen = None
+    answer_store: Chosen = None
     """The cache of answers of the worker itself; None for that of its run."""
     answers: Question = field(default_factory=Question)
     """What is kept once the question is answered."""

@@ -39,6 +39,13 @@ class Context(BaseModel):
         description="When the outermost fan-out has enough. Empty: the graph's own.",
         examples=["min_success(0.8) | deadline(30)"],
     )
+    cache: bool | None = Field(
+        None,
+        title="Cache",
+        description="Whether answers are kept, and asked for no more. No: in no graph and no worker. Yes: in "
+        "the default place, where the graph names no other. Empty: the graph's own.",
+        examples=[False],
+    )
     trace: TraceLevel | None = Field(
         None,
         title="Trace",

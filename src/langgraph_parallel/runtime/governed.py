@@ -20,10 +20,10 @@ from langchain_core.outputs import ChatGenerationChunk, ChatResult
 from langgraph_parallel.arguments import checked
 from langgraph_parallel.errors import UsageError
 from langgraph_parallel.runtime import blocking
-from langgraph_parallel.runtime.batch.sync import wait_in_thread, whole_chunk
+from langgraph_parallel.runtime.batch.sync import wait_in_thread
 from langgraph_parallel.runtime.calling import Calling
 from langgraph_parallel.runtime.governed_request import GovernedRequest, prepare, result_usage
-from langgraph_parallel.runtime.kept_answers import find, find_blocking, find_store
+from langgraph_parallel.runtime.kept_answers import find, find_blocking
 from langgraph_parallel.runtime.kept_streams import Whole, as_chunk
 from langgraph_parallel.runtime.limits import Limits, worker_limits
 from langgraph_parallel.runtime.models import (
@@ -162,9 +162,9 @@ async def _astream(
     request = GovernedRequest(model, _base(self), None, stop, run_manager, options)
     calling = await Calling.to(model, request, governed_limits(self), run_manager)
     if calling.limits.lane == "batch":
-        yield whole_chunk(await _agenerate(self, messages, stop, run_manager, **options))
+        yield as_chunk(await _agenerate(self, messages, stop, run_manager, **options))
         return
-    found = None if find_store(calling) is None else await find(calling, messages)
+    found = await find(calling, messages)
     if found is not None and found.answer is not None:
         yield as_chunk(found.answer)
         return
@@ -173,9 +173,8 @@ async def _astream(
         async for part in parts:
             whole.add(part)
             yield part
-    if found is not None and (result := whole.result()) is not None:
-        calling.answers.note(calling, found, result)
-        await calling.answers.answered()
+    calling.answers.note(calling, found, whole.result())
+    await calling.answers.answered()
 
 
 def _generate(
@@ -196,13 +195,12 @@ def _generate(
     calling = Calling.of(self, request, governed_limits(self), run_manager)
     if calling.limits.lane == "batch":
         return wait_in_thread(lambda: _agenerate(self, messages, stop, run_manager, **options))
-    found = None if find_store(calling) is None else find_blocking(calling, messages)
+    found = find_blocking(calling, messages)
     if found is not None and found.answer is not None:
         return cast("ChatResult", found.answer)
     result = blocking.send(calling, messages, make, result_usage)
-    if found is not None and is_whole(result):
-        calling.answers.note(calling, found, result)
-        calling.answers.answered_blocking()
+    calling.answers.note(calling, found, result if is_whole(result) else None)
+    calling.answers.answered_blocking()
     return result
 
 
@@ -223,9 +221,9 @@ def _stream(
     request = GovernedRequest(self, _base(self), None, stop, run_manager, options)
     calling = Calling.of(self, request, governed_limits(self), run_manager)
     if calling.limits.lane == "batch":
-        yield whole_chunk(_generate(self, messages, stop, run_manager, **options))
+        yield as_chunk(_generate(self, messages, stop, run_manager, **options))
         return
-    found = None if find_store(calling) is None else find_blocking(calling, messages)
+    found = find_blocking(calling, messages)
     if found is not None and found.answer is not None:
         yield as_chunk(found.answer)
         return
@@ -233,6 +231,5 @@ def _stream(
     for part in blocking.stream(calling, messages, open_stream, partial(_own_code_of, self)):
         whole.add(part)
         yield part
-    if found is not None and (result := whole.result()) is not None:
-        calling.answers.note(calling, found, result)
-        calling.answers.answered_blocking()
+    calling.answers.note(calling, found, whole.result())
+    calling.answers.answered_blocking()

@@ -19,9 +19,9 @@ from langgraph_parallel.arguments import fields_of
 from langgraph_parallel.errors import InputError, UsageError
 from langgraph_parallel.records import Estimate
 from langgraph_parallel.reducers.completion import Completion, as_completion
+from langgraph_parallel.runtime.answer_setting import Chosen
 from langgraph_parallel.runtime.around import find_around
 from langgraph_parallel.runtime.batch.claims import claiming
-from langgraph_parallel.runtime.cache_setting import Chosen, cache_of_environment, store_of
 from langgraph_parallel.runtime.context import Context, as_context, current_context
 from langgraph_parallel.runtime.levels import told
 from langgraph_parallel.runtime.limits import PREFIX, Limits
@@ -100,15 +100,6 @@ def is_resuming(config: RunnableConfig | None) -> bool:
     return bool(((config or {}).get("configurable") or {}).get(_RESUMING))
 
 
-def names_of_nodes(config: RunnableConfig | None) -> list[str]:
-    """Return the names of the nodes of other graphs, in one of which a graph with this config is invoked."""
-    if config is None:
-        with contextlib.suppress(RuntimeError):  # outside of any graph
-            config = get_config()
-    place = str(((config or {}).get("configurable") or {}).get("checkpoint_ns") or "")
-    return [part.partition(":")[0] for part in place.split("|")]
-
-
 class ParallelGraph(StoredGraph):
     """A compiled graph whose every invocation is a `Run` with a budget and a deadline of its own.
 
@@ -177,7 +168,7 @@ class ParallelGraph(StoredGraph):
                 around=around,
                 fallbacks=built.fallbacks,
             )
-            run.answers.store = store_of(built.cache, outer.answers.store)
+            run.answers.use(built.cache)
             return run
         given = self.as_context(context)
         completion = (
@@ -186,8 +177,7 @@ class ParallelGraph(StoredGraph):
             or as_completion(os.environ.get(f"{PREFIX}COMPLETION", ""))
         )
         run = Run(built.limits, given.limits, completion, around=around, fallbacks=built.fallbacks)
-        run.answers.store = store_of(built.cache, cache_of_environment())
-        run.answers.tree.place = names_of_nodes(config)
+        run.answers.begin(built.cache, given.cache, config)
         return run
 
     def _check_can_store(self, config: RunnableConfig | None, run: Run) -> None:

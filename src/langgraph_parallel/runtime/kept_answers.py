@@ -10,10 +10,8 @@ what a branch failed on.
 """
 
 import asyncio
-import threading
 import time
 import uuid
-from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextvars import ContextVar, Token
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
@@ -21,12 +19,11 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 from langchain_core.messages import BaseMessage
 
 from langgraph_parallel.records import Call, Usage
+from langgraph_parallel.runtime.answer_setting import store_of
 from langgraph_parallel.runtime.answer_store import AnswerStore
 from langgraph_parallel.runtime.bound import current_bound
-from langgraph_parallel.runtime.cache_setting import store_of
 from langgraph_parallel.runtime.question_identity import digest_of
 from langgraph_parallel.runtime.recording import record
-from langgraph_parallel.runtime.redact import redact
 from langgraph_parallel.runtime.savings import saved_by_keeping
 from langgraph_parallel.runtime.stored_answer import dump_answer, load_answer
 
@@ -50,51 +47,6 @@ class Found(NamedTuple):
     key: str
     answer: Any
     """None if it is not kept."""
-
-
-class RunAnswers:
-    """The cache of answers of a run.
-
-    Args:
-        outer: that of the run around it.
-    """
-
-    __slots__ = ("store", "tree")
-
-    def __init__(self, outer: "RunAnswers | None") -> None:
-        self.store: AnswerStore | None = outer.store if outer else None
-        """None if none are kept."""
-        self.tree: TreeAnswers = outer.tree if outer else TreeAnswers()
-
-
-class TreeAnswers:
-    """What a tree of runs knows of its questions."""
-
-    def __init__(self) -> None:
-        self.place: list[str] = []
-        """Names of the nodes of other graphs around it."""
-        self._lock = threading.Lock()
-        self._asked: Counter[str] = Counter()
-        self._broken: set[int] = set()
-        self._stores: list[AnswerStore] = []
-
-    def number(self, question: str) -> int:
-        """Count a question; return how often it was asked."""
-        with self._lock:
-            self._asked[question] += 1
-            return self._asked[question]
-
-    def is_usable(self, store: AnswerStore) -> bool:
-        """Return whether a store has not failed in these runs."""
-        return id(store) not in self._broken
-
-    def give_up(self, store: AnswerStore, error: Exception, run: "Run") -> None:
-        """Go on without a store, and say so once."""
-        with self._lock:
-            self._broken.add(id(store))
-            self._stores.append(store)  # so that its id stays its own
-        place = getattr(store, "path", None) or "their store"
-        run.note(f"answers are not kept in {place}: {redact(str(error)) or type(error).__name__}")
 
 
 class BranchAnswers:
@@ -134,14 +86,22 @@ class keeping_answers:  # noqa: N801 - entered like a function of contextlib, at
         self._token: Token[BranchAnswers | None] | None = None
 
     def __enter__(self) -> BranchAnswers:
-        outer = _branch.get()
-        answers = BranchAnswers((*(outer.path if outer else ()), self._id))
+        answers = BranchAnswers((*branch_path(), self._id))
         self._token = _branch.set(answers)
         return answers
 
     def __exit__(self, *_: object) -> None:
         assert self._token is not None
         _branch.reset(self._token)
+
+
+def branch_path() -> tuple[str, ...]:
+    """Return the ids of the branches around this code, the outermost first; empty outside of any.
+
+    Whatever config a caller passes on: one with metadata of its own loses what the metadata says of branches.
+    """
+    branch = _branch.get()
+    return branch.path if branch else ()
 
 
 class Question:
@@ -152,9 +112,15 @@ class Question:
     def __init__(self) -> None:
         self._kept: list[tuple[Found, str, Run]] = []
 
-    def note(self, calling: "Calling[Any]", found: Found, answer: Any) -> None:
-        """Note an answer that a model gave."""
-        if (text := dump_answer(answer)) is not None:
+    def note(self, calling: "Calling[Any]", found: Found | None, answer: Any) -> None:
+        """Note an answer that a model gave.
+
+        Args:
+            calling: how it was asked.
+            found: what the cache had; None if there is no cache.
+            answer: None if it is not to be kept.
+        """
+        if found is not None and answer is not None and (text := dump_answer(answer)) is not None:
             self._kept.append((found, text, calling.run))
 
     async def answered(self) -> None:
@@ -170,13 +136,16 @@ class Question:
             for store, run, answers in _by_store(kept):
                 try:
                     store.put(answers)
+                    run.answers.tree.stored(store, len(answers), run)
                 except Exception as error:
                     run.answers.tree.give_up(store, error, run)
 
 
 def find_store(calling: "Calling[Any]") -> AnswerStore | None:
     """Return the cache of a call; None if no answers are kept."""
-    return store_of(calling.cache, calling.run.answers.store)
+    if calling.run.answers.tree.is_off:
+        return None
+    return store_of(calling.answer_store, calling.run.answers.store)
 
 
 async def kept_or_asked(
@@ -195,8 +164,7 @@ async def kept_or_asked(
         calling.sender.recalled(kept)
         return kept
     answer = await ask()
-    if found is not None:
-        calling.answers.note(calling, found, answer)
+    calling.answers.note(calling, found, answer)
     return answer
 
 
@@ -236,16 +204,16 @@ def _identify(calling: "Calling[Any]", messages: Sequence[BaseMessage]) -> tuple
     store, answers = find_store(calling), calling.run.answers.tree
     if store is None or not answers.is_usable(store):
         return None
+    if not answers.has_place:
+        answers.begin(None)
     asked = calling.sender.question(messages)
-    branch = _branch.get()
-    where = [*answers.place, *(branch.path if branch else ())]
-    question = None
+    where, question = [*answers.place, *branch_path()], None
     if asked is not None:
         question = digest_of([_VERSION, calling.endpoint, calling.target, where, asked])
     if question is None:
         calling.run.note(f"answers of {calling.target} are not kept: its settings are no plain data")
         return None
-    key = digest_of([question, answers.number(question)])
+    key = digest_of([question, answers.number(question), answers.copy_of(question)])
     return None if key is None else (store, key)
 
 
@@ -286,6 +254,7 @@ async def _store(kept: "Sequence[tuple[Found, str, Run]]") -> None:
     for store, run, answers in _by_store(kept):
         try:
             await store.aput(answers)
+            run.answers.tree.stored(store, len(answers), run)
         except Exception as error:
             run.answers.tree.give_up(store, error, run)
 

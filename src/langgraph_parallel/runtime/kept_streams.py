@@ -38,9 +38,9 @@ class Whole:
 
 
 def as_chunk(answer: ChatResult) -> ChatGenerationChunk:
-    """Return an answer that was kept as the only part of a stream."""
+    """Return an answer as the only part of a stream: one that was kept, or came in a batch."""
     generation = answer.generations[0]
     message: Any = generation.message
-    fields = {name: value for name, value in dict(message).items() if name not in ("type", "id")}
+    fields = {name: value for name, value in dict(message).items() if name != "type"}
     chunk = AIMessageChunk(**fields, chunk_position="last")
     return ChatGenerationChunk(message=chunk, generation_info=generation.generation_info)

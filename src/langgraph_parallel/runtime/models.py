@@ -11,7 +11,6 @@ import asyncio
 import os
 from collections.abc import Sequence
 from importlib import import_module
-from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any, cast
 from urllib.parse import urlsplit
 
@@ -23,6 +22,7 @@ from langgraph_parallel.errors import ModelError, NoModelError, UsageError
 from langgraph_parallel.runtime.chained import all_of, first_of, is_model
 from langgraph_parallel.runtime.limits import Limits
 from langgraph_parallel.runtime.loops import loop_local_async
+from langgraph_parallel.runtime.providers import check_provider
 from langgraph_parallel.runtime.redact import in_words, redact
 from langgraph_parallel.runtime.transport import adopted_fields, http_client, is_instance, is_openai
 
@@ -97,18 +97,15 @@ def check_model(model: object) -> None:
     """Check that a model is valid, without reading a key or building a client.
 
     Raises:
-        ModelError: `model` is neither a chat model nor `provider:model`, or its provider is not installed.
+        ModelError: `model` is neither a chat model nor `provider:model`, or its provider is not known, or
+            needs langchain, which is not installed.
     """
     if is_model(model):
         return
     if not isinstance(model, str):
         raise ModelError(f"{model!r} is not a model; expected 'provider:model' or a LangChain chat model")
-    provider = check_form(model)
-    if provider != "openai" and not find_spec("langchain"):
-        raise ModelError(
-            f"the provider of {model!r} needs langchain: "
-            f"pip install langchain langchain-{provider}, or pass a chat model"
-        )
+    check_form(model)
+    check_provider(model)
 
 
 def check_form(model: str) -> str:

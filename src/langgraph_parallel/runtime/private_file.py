@@ -2,11 +2,12 @@
 
 import os
 import stat
+from contextlib import suppress
 from pathlib import Path
 
 
 def make_private(file: Path, *, own_folder: bool = False) -> None:
-    """Create a file, if it is not there, that its owner alone can read; take rights from others if it is.
+    """Create a file, if it is not there, that its owner alone can read; one that is there stays as it is.
 
     A file in place of which others could put another one is refused: what is read from it would be theirs.
 
@@ -38,5 +39,11 @@ def _check_existing(file: Path) -> None:
         raise PermissionError(f"{file} is a link or no file; name the file itself")
     if about.st_uid != os.geteuid():
         raise PermissionError(f"{file} belongs to another user; name a file of your own")
-    if about.st_mode & 0o077:
-        file.chmod(0o600)
+
+
+def take_rights(*files: Path) -> None:
+    """Take from others what rights they have to files, where these are there."""
+    for file in files:
+        with suppress(FileNotFoundError):
+            if file.lstat().st_mode & 0o077:
+                file.chmod(0o600)

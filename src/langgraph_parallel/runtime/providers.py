@@ -1,7 +1,14 @@
 """Providers of models: the package that a string `provider:model` needs, and the variables of its key."""
 
+import re
 from collections.abc import Sequence
+from difflib import get_close_matches
+from functools import lru_cache
+from importlib import import_module
+from importlib.util import find_spec
 from typing import NamedTuple
+
+from langgraph_parallel.errors import ModelError
 
 
 class Provider(NamedTuple):
@@ -40,3 +47,41 @@ def find_provider(model: str) -> Provider | None:
     """Return the provider of `provider:model`; None for one that is not known here."""
     name = model.partition(":")[0]
     return next((provider for provider in PROVIDERS if provider.name == name), None)
+
+
+def check_provider(model: str) -> None:
+    """Check that LangChain knows the provider of `provider:model`, and is installed if it is needed.
+
+    Raises:
+        ModelError: it does not, or it is not.
+    """
+    name = model.partition(":")[0]
+    spelled = name.replace("-", "_").lower()  # LangChain takes these, too
+    if name == "openai" or (find_provider(spelled) is not None and find_spec("langchain")):
+        return
+    names = _names_of_langchain() or {provider.name for provider in PROVIDERS}
+    if spelled not in names and (find_spec("langchain") is None or _names_of_langchain()):
+        near = get_close_matches(spelled, names, n=2, cutoff=0.7)
+        hint = f"did you mean {' or '.join(near)}?" if near else f"choose one of {', '.join(sorted(names))}"
+        raise ModelError(f"{model!r} is not a model: no provider is called {name!r}; {hint}")
+    if find_spec("langchain") is None:
+        provider = find_provider(spelled)
+        package = provider.package if provider else f"langchain-{name}"
+        install = f"pip install langchain {package}"
+        raise ModelError(f"the provider of {model!r} needs langchain: {install}, or pass a chat model")
+
+
+@lru_cache(maxsize=1)
+def _names_of_langchain() -> frozenset[str]:
+    """Return the providers that LangChain knows; empty if it is not installed, or does not tell.
+
+    It tells them in the error about one that it does not know, and nowhere else in public.
+    """
+    if find_spec("langchain") is None:
+        return frozenset()
+    try:
+        import_module("langchain.chat_models").init_chat_model("none", model_provider="none")
+    except Exception as error:
+        listed = re.search(r"providers?[^:]*: ([a-z_0-9]+(?:, [a-z_0-9]+)+)", str(error))
+        return frozenset(listed[1].split(", ")) if listed else frozenset()
+    return frozenset()

@@ -3,7 +3,6 @@
 Independent of what an endpoint was found not to take, which differs from process to process.
 """
 
-import hmac
 import json
 from collections.abc import Mapping, Sequence
 from hashlib import sha256
@@ -12,10 +11,10 @@ from typing import Any
 from langchain_core.language_models import BaseChatModel
 from langchain_core.messages import BaseMessage, HumanMessage
 
+from langgraph_parallel.runtime.account import account_digest, secrets_of
 from langgraph_parallel.runtime.models import GOVERNED
 from langgraph_parallel.runtime.transport import is_instance
 
-_DOMAIN = b"langgraph-parallel: the account of a question"
 _IN_MESSAGES = ("name", "tool_calls", "invalid_tool_calls", "tool_call_id", "status", "additional_kwargs")
 """Fields of a message beside its type and content that a model may see."""
 
@@ -26,7 +25,7 @@ def describe_model(model: BaseChatModel) -> dict[str, Any] | None:
     Args:
         model: with all of its settings.
     """
-    account = _account_digest(model)
+    account = account_digest(secrets_of(model))
     if account is None:
         return None
     kind = getattr(type(model), GOVERNED, type(model))
@@ -65,15 +64,3 @@ def _openai_parameters(model: Any) -> Mapping[str, Any]:
         "query": dict(model.default_query or {}),
         "organization": model.openai_organization,
     }
-
-
-def _account_digest(model: BaseChatModel) -> str | None:
-    """Return a digest that differs between accounts, and tells nothing of their keys; None if unknown."""
-    secrets = []
-    for field in sorted(model.lc_secrets):
-        secret: Any = getattr(model, field, None)
-        value = secret.get_secret_value() if hasattr(secret, "get_secret_value") else secret
-        if value is not None and not isinstance(value, str):
-            return None  # a function that gives keys, which may differ from call to call
-        secrets.append(value)
-    return hmac.new(_DOMAIN, json.dumps(secrets).encode(), sha256).hexdigest()

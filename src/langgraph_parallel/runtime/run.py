@@ -25,10 +25,10 @@ from langgraph_parallel.runtime.budget import Budget
 from langgraph_parallel.runtime.context import current_context
 from langgraph_parallel.runtime.explain import mark
 from langgraph_parallel.runtime.fan_out import FanOut
-from langgraph_parallel.runtime.kept_answers import RunAnswers
 from langgraph_parallel.runtime.kinds import Kind
 from langgraph_parallel.runtime.limits import Limits, limits_from_environment, merge_limits
 from langgraph_parallel.runtime.models import ModelLike, fallbacks_from_environment
+from langgraph_parallel.runtime.run_answers import RunAnswers
 from langgraph_parallel.runtime.settings import default_steps
 from langgraph_parallel.runtime.thinning import Tracing
 
@@ -199,8 +199,14 @@ class Run:
                 mark(error, *why)
                 raise error
 
-    def note(self, remark: str) -> None:
-        """Note something about an endpoint for the report of the outermost run."""
+    def note(self, remark: str, instead_of: str = "") -> None:
+        """Note something about an endpoint for the report of the outermost run.
+
+        Args:
+            remark: one sentence.
+            instead_of: an earlier one, which it replaces.
+        """
+        self.root.remarks.pop(instead_of, None)
         self.root.remarks.setdefault(remark)
 
     def starts_no_more(self) -> bool:

@@ -10,6 +10,15 @@ from pydantic import BaseModel, ValidationError
 from langgraph_parallel.errors import UsageError
 
 SettingsT = TypeVar("SettingsT")
+_SWITCHES: Mapping[str, bool] = {
+    **dict.fromkeys(("true", "on", "yes", "1"), True),
+    **dict.fromkeys(("false", "off", "no", "0"), False),
+}
+
+
+def switch_of(text: str) -> bool | None:
+    """Return what a word of the environment switches; None for a word that is no switch."""
+    return _SWITCHES.get(text.strip().lower())
 
 
 def as_settings(given: object, kind: type[SettingsT], name: str) -> SettingsT:

@@ -1,17 +1,16 @@
 """How much of a run its trace holds: set in the runtime context, for a graph, or in the environment."""
 
 import os
-from collections.abc import Mapping
 from typing import Any, Literal, cast, get_args
 
 from langgraph_parallel.errors import UsageError
 from langgraph_parallel.runtime.limits import PREFIX
+from langgraph_parallel.runtime.settings import switch_of
 
 TraceLevel = Literal["full", "branches", "graph"]
 """`full`: every branch and every model call. `branches`: one trace run for each branch. `graph`: the graph
 and its own steps."""
 LEVELS: tuple[TraceLevel, ...] = get_args(TraceLevel)
-_SWITCH: Mapping[str, bool] = {"true": True, "1": True, "yes": True, "false": False, "0": False, "no": False}
 
 
 def check_level(level: Any) -> TraceLevel | None:
@@ -49,6 +48,7 @@ def shows_contents(*given: bool | None) -> bool:
         UsageError: the environment has another value than true or false.
     """
     named = os.environ.get(f"{PREFIX}TRACE_CONTENTS", "").strip().lower()
-    if named and named not in _SWITCH:
+    switched = switch_of(named)
+    if named and switched is None:
         raise UsageError(f"{PREFIX}TRACE_CONTENTS={named!r}: expected true or false")
-    return False not in given and _SWITCH.get(named, True)
+    return False not in given and switched is not False

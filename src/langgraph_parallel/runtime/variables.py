@@ -6,8 +6,8 @@ from difflib import get_close_matches
 
 from langgraph_parallel.errors import UsageError
 from langgraph_parallel.reducers.completion import as_completion
+from langgraph_parallel.runtime.answer_setting import CACHE, cache_of_environment
 from langgraph_parallel.runtime.batch.settings import FOLDER
-from langgraph_parallel.runtime.cache_setting import CACHE, cache_of_environment
 from langgraph_parallel.runtime.limits import PREFIX, Limits, limits_from_environment
 from langgraph_parallel.runtime.models import check_model, fallbacks_from_environment
 from langgraph_parallel.runtime.redis_limits import check_url

@@ -73,7 +73,7 @@ def run(
     from langgraph_parallel.cli.writing import render_markdown, report_failed_run, write_estimate, write_text
 
     command = GraphCommand(options)
-    context = {**command.check(), "model": options.model}
+    context = {**command.check(), "model": options.model, "cache": False if options.cache is False else None}
     if input is not None and given:
         raise exclude_each_other("--input", "KEY=VALUE")
     graph = build(name, set or [], offline=options.offline)

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import PurePath
 from typing import NamedTuple
 
-from langgraph_parallel.records import Skipped
+from langgraph_parallel.records import RunReport, Skipped
 from langgraph_parallel.report.wording import visible
 
 NOT_INCLUDED = "not included"
@@ -50,3 +50,9 @@ def print_remarks(remarks: Sequence[Remark]) -> None:
     for remark in remarks:
         kind = "not all is read" if remark.is_unread else "note"
         print(visible(f"{kind}: {remark.name}: {remark.text}"), file=sys.stderr)
+
+
+def print_run_remarks(run: RunReport) -> None:
+    """Print to standard error the remarks of a run whose statistics are not printed."""
+    for remark in run.remarks:
+        print(visible(f"note: {remark}"), file=sys.stderr)

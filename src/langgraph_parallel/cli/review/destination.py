@@ -10,6 +10,7 @@ from typing import cast
 
 from langgraph_parallel.cli.commands.review import ReviewFormat
 from langgraph_parallel.cli.exit_codes import FOUND, INTERRUPTED, OK
+from langgraph_parallel.cli.input.remarks import print_run_remarks
 from langgraph_parallel.cli.input.repository import root_of
 from langgraph_parallel.cli.options import Summary
 from langgraph_parallel.cli.review.gate import judge_gate
@@ -96,6 +97,8 @@ class Destination:
             return report_failed_run(run)
         if self.summary is Summary.stderr and not self.quiet:
             sys.stderr.write("\n" + run_summary(run, width=width_for(self.output)))
+        if self.quiet:
+            print_run_remarks(run)
         return self._exit_code(review, shown)
 
     def _renderer(self, form: ReviewFormat, output: Path | None, folder: Path) -> Renderer:

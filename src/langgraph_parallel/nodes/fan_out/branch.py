@@ -42,7 +42,7 @@ from langgraph_parallel.runtime.bound import Bound, BranchEnded
 from langgraph_parallel.runtime.emitting import tell
 from langgraph_parallel.runtime.governor import governed_config
 from langgraph_parallel.runtime.graph import ParallelGraph
-from langgraph_parallel.runtime.kept_answers import keeping_answers
+from langgraph_parallel.runtime.kept_answers import branch_path, keeping_answers
 from langgraph_parallel.runtime.limits import Limits
 from langgraph_parallel.runtime.people import is_for_langgraph, pass_on
 from langgraph_parallel.runtime.recording import noting, recording
@@ -254,7 +254,7 @@ def _configure(config: RunnableConfig, task: Task, kind: str, worker: Worker, ru
             **around,
             **task.get("metadata", {}),
             "branch": task["id"],
-            "branch_path": [*around.get("branch_path", ()), task["id"]],
+            "branch_path": list(branch_path()),
             "branch_kind": kind,
         },
         "configurable": {

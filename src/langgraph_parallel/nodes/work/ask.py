@@ -24,7 +24,7 @@ from langgraph_parallel.nodes.work.variables import values_of
 from langgraph_parallel.prompts import PromptLike, as_prompt, load_prompt
 from langgraph_parallel.records import Estimate, Usage
 from langgraph_parallel.runtime.account import Account
-from langgraph_parallel.runtime.cache_setting import CacheLike, as_cache
+from langgraph_parallel.runtime.answer_setting import CacheLike, as_cache
 from langgraph_parallel.runtime.calling import Calling
 from langgraph_parallel.runtime.context import Context, current_context
 from langgraph_parallel.runtime.fallbacks import Chain
@@ -120,7 +120,7 @@ class Ask(AsksModels):
         """The sentence that tells a member of a panel its number; see `numbered`."""
         at_least(continuations, "continuations", 0)
         self.continuations = continuations
-        self.cache = as_cache(cache)
+        self.answer_store = as_cache(cache)
 
     @classmethod
     def shipped(cls, prompt: str, **options: Any) -> Self:
@@ -270,7 +270,7 @@ class Ask(AsksModels):
             run=run,
             config=RunnableConfig(),
             shared=await get_shared(endpoint, priced.model),
-            cache=self.cache,
+            answer_store=self.answer_store,
             together=TOGETHER,
         )
         return calling, (self, asyncio.get_running_loop(), chosen)

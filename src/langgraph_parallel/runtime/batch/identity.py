@@ -6,13 +6,10 @@ the branches of a run, and between accounts.
 
 import hashlib
 import json
-from collections.abc import Mapping
-from typing import Any
 
-from langchain_core.runnables import RunnableConfig
-from langgraph.config import get_config
-
+from langgraph_parallel.runtime.account import account_digest
 from langgraph_parallel.runtime.batch.claims import claims_of
+from langgraph_parallel.runtime.kept_answers import branch_path
 from langgraph_parallel.runtime.run import Run
 from langgraph_parallel.runtime.transport import Connection
 
@@ -22,30 +19,19 @@ _ACCOUNT = ("authorization", "api-key", "openai-organization", "openai-project")
 
 def scope_of(connection: Connection, model: str) -> str:
     """Return a digest of the endpoint, the account and the model."""
-    account = [str(connection.headers.get(name) or "") for name in _ACCOUNT]
-    return _digest([connection.base, model, *account])[:16]
+    account = account_digest({name: str(connection.headers.get(name) or "") for name in _ACCOUNT})
+    return _digest([connection.base, model, account or ""])[:16]
 
 
-def key_of(scope: str, run: Run, config: RunnableConfig, body: bytes) -> str:
+def key_of(scope: str, run: Run, body: bytes) -> str:
     """Return a digest of a request and of who asks.
 
     Args:
         scope: of the request.
         run: in which it is asked.
-        config: of the call; where it does not say, the branch is that of the code that asks.
         body: JSON.
     """
-    path = (config.get("metadata") or {}).get("branch_path")
-    if path is None:
-        path = (_around().get("metadata") or {}).get("branch_path")
-    return _digest([scope, *claims_of(run).asker, *(path or ())], body)
-
-
-def _around() -> Mapping[str, Any]:
-    try:
-        return get_config()
-    except RuntimeError:  # outside of any graph
-        return {}
+    return _digest([scope, *claims_of(run).asker, *branch_path()], body)
 
 
 def _digest(parts: list[str], body: bytes = b"") -> str:

@@ -192,7 +192,7 @@ def _new_item(
         run.note("a batch answered calls that had ended already, or gone live; the budget counts them")
 
     return Item(
-        key=key_of(scope, run, calling.config, body),
+        key=key_of(scope, run, body),
         owner=lane.owner_of(run),
         thread=claims_of(run).thread,
         body=body,

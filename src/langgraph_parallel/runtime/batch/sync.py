@@ -8,9 +8,6 @@ from contextlib import contextmanager
 from contextvars import copy_context
 from typing import Any, TypeVar
 
-from langchain_core.messages import AIMessage, AIMessageChunk
-from langchain_core.outputs import ChatGenerationChunk, ChatResult
-
 from langgraph_parallel.errors import UsageError
 from langgraph_parallel.runtime.bound import current_bound
 from langgraph_parallel.runtime.waiting import in_event_loop
@@ -61,17 +58,3 @@ def _place_given_back(loop: asyncio.AbstractEventLoop) -> Iterator[None]:
     finally:
         with _resizing:
             pool._max_workers -= 1
-
-
-def whole_chunk(result: ChatResult) -> ChatGenerationChunk:
-    """Return an answer as the only part of a stream."""
-    message = result.generations[0].message
-    chunk = AIMessageChunk(
-        content=message.content,
-        additional_kwargs=message.additional_kwargs,
-        response_metadata=message.response_metadata,
-        tool_calls=message.tool_calls if isinstance(message, AIMessage) else [],
-        usage_metadata=message.usage_metadata if isinstance(message, AIMessage) else None,
-        id=message.id,
-    )
-    return ChatGenerationChunk(message=chunk, generation_info=result.generations[0].generation_info)

@@ -10,6 +10,7 @@ from langgraph.cache.base import BaseCache
 from langgraph_parallel.errors import UsageError
 from langgraph_parallel.runtime.answer_store import AnswerStore, CacheStore
 from langgraph_parallel.runtime.limits import PREFIX
+from langgraph_parallel.runtime.settings import switch_of
 
 if TYPE_CHECKING:
     from langgraph_parallel.runtime.answer_cache import AnswerCache
@@ -18,7 +19,6 @@ CacheLike: TypeAlias = bool | str | os.PathLike[str] | AnswerStore | BaseCache[s
 """True for a cache in the default place, False for none, a file, an `AnswerCache`, an `AnswerStore` of the
 caller's, or a cache of LangGraph's."""
 CACHE = f"{PREFIX}CACHE"
-_SWITCH = {"true": True, "1": True, "yes": True, "false": False, "0": False, "no": False}
 
 
 class NoCache:
@@ -42,6 +42,8 @@ def as_cache(given: CacheLike | None) -> Chosen:
         return NO_CACHE
     if given is True:
         return _default()
+    if isinstance(given, str) and given and not _is_path(given):
+        raise UsageError(f"cache is {given!r}; write True, False, or a file as a path: './{given}'")
     if isinstance(given, str | os.PathLike) and str(given):
         return _opened(str(Path(given).expanduser().absolute()))
     if isinstance(given, BaseCache):
@@ -50,9 +52,16 @@ def as_cache(given: CacheLike | None) -> Chosen:
 
 
 def cache_of_environment() -> AnswerStore | None:
-    """Return the cache that the environment names; None for none."""
+    """Return the cache that the environment names; None for none.
+
+    Raises:
+        UsageError: it names something else.
+    """
     named = os.environ.get(CACHE, "").strip()
-    chosen = as_cache(_SWITCH.get(named.lower(), named)) if named else None
+    switched = switch_of(named)
+    if named and switched is None and not _is_path(named):
+        raise UsageError(f"{CACHE}={named!r}: write on, off, or a file as a path: ./{named}")
+    chosen = as_cache(named if switched is None else switched) if named else None
     return chosen if isinstance(chosen, AnswerStore) else None
 
 
@@ -64,6 +73,11 @@ def store_of(chosen: Chosen, outer: AnswerStore | None) -> AnswerStore | None:
         outer: the store of the graphs around it, or of the environment.
     """
     return outer if chosen is None else cast("AnswerStore | None", None if chosen is NO_CACHE else chosen)
+
+
+def _is_path(text: str) -> bool:
+    """Return whether a text is meant as a path: a word alone is rather a switch, maybe misspelt."""
+    return Path(text).suffix != "" or any(separator in text for separator in (os.sep, os.altsep or os.sep))
 
 
 def _default() -> "AnswerCache":
