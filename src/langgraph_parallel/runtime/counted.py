@@ -9,7 +9,7 @@ part that is larger than the whole.
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from langchain_core.messages import BaseMessage
+from langchain_core.messages import AIMessage, BaseMessage
 from langchain_core.messages.ai import InputTokenDetails, UsageMetadata, add_usage
 
 from langgraph_parallel.records import Usage
@@ -88,6 +88,12 @@ def completion_metadata(counted: Any) -> UsageMetadata | None:
     if reasoning:
         metadata["output_token_details"] = {"reasoning": reasoning}
     return metadata
+
+
+def counts_reasoning(answer: AIMessage) -> bool:
+    """Return whether an answer says that thinking took some of its tokens."""
+    counted: Mapping[str, Any] = answer.usage_metadata or {}
+    return bool((counted.get("output_token_details") or {}).get("reasoning"))
 
 
 def as_usage(counted: Mapping[str, Any] | None) -> Usage:

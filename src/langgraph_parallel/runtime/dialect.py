@@ -12,6 +12,7 @@ from typing import Literal
 
 from langgraph_parallel.runtime.failure import Failure
 from langgraph_parallel.runtime.sample_support import SampleSupport
+from langgraph_parallel.runtime.stream_support import StreamSupport
 
 Format = Literal["json_schema", "json_object", "text"]
 """How an answer in JSON is asked for: by a schema, as any object, or in the prompt alone."""
@@ -61,8 +62,8 @@ class Dialect:
         """Estimated tokens of a prompt that were too many for the model; None if none were."""
         self.samples = SampleSupport()
         """Whether it answers a request with several samples."""
-        self.counts = False
-        """Whether its answers have said how many tokens they took."""
+        self.streams = StreamSupport()
+        """Whether it streams answers that can be read."""
         self.without: set[str] = set()
         """Those of `EXTRAS` that are not sent any more."""
         self._left_out: tuple[int, list[str]] | None = None
@@ -107,6 +108,11 @@ class Dialect:
             return False
 
     @property
+    def may_stream(self) -> bool:
+        """Whether a leader's answer is streamed."""
+        return not (self.streams.is_off or self.without & {STREAM, STREAM_OPTIONS})
+
+    @property
     def is_guessing(self) -> bool:
         """Whether the format was lowered by a guess that no answer has confirmed yet."""
         return bool(self._refused_questions)
@@ -138,6 +144,12 @@ class Dialect:
         lines = [f"{name} is not sent" for name in not_sent if name not in CEILINGS]
         formats = [] if self.is_guessing else [_ASKED[self.format]]
         return [*filter(None, formats), *lines, *self.samples.remarks()]
+
+    def forget(self) -> None:
+        """Forget all that was learned; those who hold the dialect notice by its version."""
+        fresh = vars(Dialect())
+        with self._lock:
+            vars(self).update(fresh, _lock=self._lock, version=self.version + 1)
 
     def names_one(self, failure: Failure, sent: Collection[str]) -> bool:
         """Return whether a refusal names one of the parameters that were sent."""
@@ -197,4 +209,6 @@ def known_context(model: str) -> int | None:
 def forget_dialects() -> None:
     """Forget all that was learned, for a process that goes on after a server has changed."""
     with _lock:
-        _dialects.clear()
+        known = list(_dialects.values())
+    for dialect in known:  # not the dialects themselves: models hold them as long as their event loop lives
+        dialect.forget()

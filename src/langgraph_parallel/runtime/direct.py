@@ -21,7 +21,8 @@ from pydantic import ValidationError
 
 from langgraph_parallel.errors import EndpointError
 from langgraph_parallel.runtime.counted import completion_metadata
-from langgraph_parallel.runtime.parts import BrokenStream, read_parts
+from langgraph_parallel.runtime.event_lines import BrokenStream, is_stream, parts_of, split_lines
+from langgraph_parallel.runtime.parts import read_parts
 from langgraph_parallel.runtime.reported import Reporter
 from langgraph_parallel.runtime.response import NO_COMPLETION, correct_status, is_readable
 from langgraph_parallel.runtime.sdk_errors import api_error
@@ -186,8 +187,8 @@ class Direct:
         try:
             response = await self._http.send(self._request(content), stream=True)
             try:
-                if response.status_code < 300 and "event-stream" in response.headers.get("content-type", ""):
-                    return await read_parts(response.aiter_lines(), on_first), response
+                if response.status_code < 300 and is_stream(response.headers.get("content-type", "")):
+                    return await read_parts(split_lines(parts_of(response)), on_first), response
                 await response.aread()
             finally:
                 await response.aclose()

@@ -235,6 +235,8 @@ def _status(error: BaseException) -> int | None:
     status = getattr(error, "status_code", None) or getattr(
         getattr(error, "response", None), "status_code", None
     )
-    if status is None:  # Google's clients
+    # Google's clients have it as a code. That of other errors may be anything: in aiohttp's for a body that
+    # is cut off it is 400, though no server has refused anything.
+    if status is None and any(kind.__module__.partition(".")[0] == "google" for kind in type(error).__mro__):
         status = getattr(error, "code", None)
     return int(status) if isinstance(status, int) and 100 <= status < 600 else None

@@ -4,10 +4,12 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple, cast
 
 from langchain_core.language_models import BaseChatModel
+from langchain_core.messages import AIMessage
 from langchain_core.runnables import Runnable
 from pydantic import BaseModel
 
 from langgraph_parallel.answers.schema import is_strict, json_schema
+from langgraph_parallel.errors import InvalidAnswer
 from langgraph_parallel.runtime.dialect import CEILINGS, FORMAT, STRICT, Dialect
 from langgraph_parallel.runtime.direct import Direct
 
@@ -94,3 +96,17 @@ def form_of_others(
     # Beside the parser, of which nothing is used.
     raw = getattr(getattr(structured, "first", None), "steps__", {}).get("raw")
     return Form(version, bound, None, (FORMAT, *sent), None, streams=False, messages=raw)
+
+
+def as_message(answer: Any) -> AIMessage:
+    """Return the message that a bound model has returned.
+
+    Raises:
+        InvalidAnswer: it is none.
+    """
+    if isinstance(answer, Mapping):  # `with_structured_output(include_raw=True)`
+        # Not what was parsed of it: LangChain mends JSON that is cut off, and so makes answers up.
+        answer = answer["raw"]
+    if not isinstance(answer, AIMessage):
+        raise InvalidAnswer(f"the model returned {type(answer).__name__}; expected a message")
+    return answer

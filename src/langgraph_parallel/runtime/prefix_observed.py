@@ -27,6 +27,12 @@ class Observed:
         """Whether followers do not find what their leaders have sent."""
         return self._followers >= _ENOUGH and self._read < _POINTLESS * self._expected
 
+    def forget(self) -> None:
+        """Forget what answers have shown."""
+        fresh = vars(Observed())
+        with self._lock:
+            vars(self).update(fresh, _lock=self._lock)
+
     def note_read(self) -> None:
         """Note that a call has read from the cache: if followers did not, they are observed again."""
         self.has_cache = True
@@ -65,4 +71,6 @@ def observed(endpoint: str, model: str) -> Observed:
 def forget_observed() -> None:
     """Forget what answers have shown."""
     with _lock:
-        _observed.clear()
+        known = list(_observed.values())
+    for seen in known:  # not the objects themselves: models hold them as long as their event loop lives
+        seen.forget()

@@ -7,10 +7,12 @@ from typing import TYPE_CHECKING, Generic, TypeVar
 from langchain_core.runnables import RunnableConfig
 
 from langgraph_parallel.records import Usage
+from langgraph_parallel.runtime.dialect import get_dialect
 from langgraph_parallel.runtime.led_call import NO_TURN, Turn
 from langgraph_parallel.runtime.limiter_registry import current_limiter
 from langgraph_parallel.runtime.open_call import OpenCall
 from langgraph_parallel.runtime.rendered import Rendered
+from langgraph_parallel.runtime.retry import AskAgain
 from langgraph_parallel.runtime.time_limit import time_limit
 
 if TYPE_CHECKING:
@@ -31,7 +33,17 @@ class Request(Generic[AnswerT]):
         turn: of the attempt, among calls whose prompts begin alike.
     """
 
-    __slots__ = ("_calling", "_made", "_number", "_prompt", "_prompt_tokens", "_purpose", "_turn", "cut_off")
+    __slots__ = (
+        "_calling",
+        "_made",
+        "_number",
+        "_prompt",
+        "_prompt_tokens",
+        "_purpose",
+        "_turn",
+        "cut_off",
+        "is_led",
+    )
 
     def __init__(
         self,
@@ -46,6 +58,8 @@ class Request(Generic[AnswerT]):
         self._prompt_tokens, self._number = prompt_tokens, number
         self.cut_off: Usage | None = None
         """Tokens that count as used if the request is cut off; None for the prompt, charged at least."""
+        self.is_led = False
+        """Whether others wait for the first token of its answer, which is streamed where it can be."""
         self._made: list[OpenCall] = []
 
     def new_call(self, *, hedge: bool = False) -> OpenCall:
@@ -88,6 +102,9 @@ class Request(Generic[AnswerT]):
             cut_off = self.cut_off or Usage(input_tokens=self._prompt_tokens)
             await calling.failed(call, error, cut_off)
             if isinstance(error, TimeoutError):
+                streams = get_dialect(calling.endpoint, calling.target).streams
+                if (self.is_led or streams.is_off) and streams.note_broken():
+                    raise AskAgain("streamed answers do not end") from error
                 raise calling.timed_out() from error
             raise
         finally:
@@ -102,6 +119,7 @@ class Request(Generic[AnswerT]):
         # It counts all the same, in the report and in the budget: the client cannot tell whether it arrived.
         async with time_limit(self._calling.limits.call_timeout, self._calling.limiter, call.slot):
             sending = self._turn.sending(call)
+            self.is_led = sending.on_first is not None
             return await self._calling.sender.ainvoke(self._prompt.messages, self._config(call), sending)
 
     def _config(self, call: OpenCall) -> RunnableConfig:

@@ -5,12 +5,15 @@ from collections.abc import Mapping
 from typing import Any
 
 from langgraph_parallel.errors import EndpointError
+from langgraph_parallel.runtime.event_lines import is_stream
 from langgraph_parallel.runtime.failure import classify
 from langgraph_parallel.runtime.kinds import Kind
 
 NO_COMPLETION = "the endpoint's answer is not a chat completion; expected choices[0].message"
 _MAY_BE_ERROR = re.compile(rb'"error"\s*:\s*(?!null)|"finish_reason"\s*:\s*"error"')
 _NO_CHOICES = re.compile(rb'"choices"\s*:\s*(?:\[\s*\]|null)')
+_EVENTS = (b"data:", b"event:", b":", b"\xef\xbb\xbfdata:")
+"""How a stream of events begins, which some servers send as plain text."""
 _STATUS_OF: dict[Kind, int] = {
     "throttled": 429,
     "overloaded": 503,
@@ -28,8 +31,9 @@ _STATUS_OF: dict[Kind, int] = {
 
 def is_readable(response: Any) -> bool:
     """Return whether a response is whole in one body that claims success."""
-    kind = str(response.headers.get("content-type", ""))
-    return response.status_code < 300 and "event-stream" not in kind and "octet-stream" not in kind
+    kind = str(response.headers.get("content-type", "")).lower()
+    is_whole = kind.startswith("text/plain") or not kind or not is_stream(kind)
+    return response.status_code < 300 and is_whole
 
 
 def is_completion(headers: Mapping[str, str], body: bytes) -> bool:
@@ -58,6 +62,8 @@ def correct_status(response: Any) -> None:
         EndpointError: the body is neither an answer nor an error.
     """
     body: bytes = response.content
+    if body.startswith(_EVENTS):
+        return
     if body.lstrip()[:1] == b"<":
         response.status_code = 404
         return

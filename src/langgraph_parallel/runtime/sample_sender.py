@@ -15,7 +15,7 @@ from langgraph_parallel.runtime.sample_post import first_sample, post_samples, s
 from langgraph_parallel.runtime.samples import Seat
 from langgraph_parallel.runtime.savings import split_usage
 from langgraph_parallel.runtime.sender import PLAIN, PrefixCaching, Sending
-from langgraph_parallel.runtime.streamed import ensure_counted
+from langgraph_parallel.runtime.streamed import count_others, ensure_counted, learn_stream
 from langgraph_parallel.runtime.structured import BoundModel
 
 
@@ -61,6 +61,7 @@ class SampleSender:
         try:
             body = await post_samples(form.direct, messages, sending, configs)
         except Exception as error:
+            learn_stream(single.dialect, error, is_streamed=sending.on_first is not None)
             failure = classify(error)
             sent = single.sent(form, sending)
             names_other = single.dialect.names_one(failure, sent)
@@ -71,6 +72,7 @@ class SampleSender:
             raise
         whole = first_sample(body)
         ensure_counted(whole, messages, sending, single.dialect)
+        count_others(whole, body)
         learn_answer(single.dialect, messages, whole)
         parts = split_completion(body, asked)
         support.note_count(len(parts), asked, streamed=sending.on_first is not None)

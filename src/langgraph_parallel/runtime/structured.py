@@ -4,7 +4,7 @@ The SDK's own parsing of pydantic schemas costs more than the rest of the call. 
 JSON schema, once, and `answers` reads the text.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from contextvars import ContextVar
 from dataclasses import replace
 from functools import cached_property
@@ -19,18 +19,14 @@ from pydantic import BaseModel
 from langgraph_parallel.answers.message import read_message
 from langgraph_parallel.answers.schema import json_schema
 from langgraph_parallel.answers.thinking import ThinkingFilter, without_tokens
-from langgraph_parallel.errors import EndpointError, InvalidAnswer
+from langgraph_parallel.errors import EndpointError
 from langgraph_parallel.records import Usage
-from langgraph_parallel.runtime.dialect import (
-    FORMAT,
-    STREAM,
-    STREAM_OPTIONS,
-    Dialect,
-    get_dialect,
-)
+from langgraph_parallel.runtime.counted import counts_reasoning
+from langgraph_parallel.runtime.dialect import FORMAT, STREAM, Dialect, get_dialect
 from langgraph_parallel.runtime.direct import Direct, parse_completion
 from langgraph_parallel.runtime.form import (
     Form,
+    as_message,
     fields_of,
     form_of_others,
     refusable,
@@ -47,7 +43,14 @@ from langgraph_parallel.runtime.recording import read_usage
 from langgraph_parallel.runtime.retry import AskAgain
 from langgraph_parallel.runtime.sender import PLAIN, PrefixCaching, Sending
 from langgraph_parallel.runtime.stream_usage import tell_usage
-from langgraph_parallel.runtime.streamed import Listener, ensure_counted, stream_answer
+from langgraph_parallel.runtime.streamed import (
+    Listener,
+    check_end,
+    ensure_counted,
+    learn_stream,
+    must_end,
+    stream_answer,
+)
 from langgraph_parallel.runtime.transport import is_openai
 
 stream_listener: ContextVar[Listener | None] = ContextVar("stream_listener", default=None)
@@ -109,10 +112,12 @@ class BoundModel:
             EndpointError: the answer cannot be read.
             Exception: the provider's error.
         """
-        form = self.form
+        form, sending = self.form, self.taken(sending)
         try:
             message = await self._request(form, messages, config, sending)
         except Exception as error:
+            is_streamed = sending.on_first is not None or (self._is_shown and form.streams)
+            learn_stream(self.dialect, error, is_streamed=is_streamed)
             learn_failure(self.dialect, error, messages, self.sent(form, sending), form.version)
             raise
         ensure_counted(message, messages, sending, self.dialect)
@@ -191,7 +196,7 @@ class BoundModel:
         answer = read_message(message)
         if self._schema is None and answer.text:  # by a grammar, no model thinks
             self.dialect.answers_plainly = answer.text == without_tokens(message.text)
-        thinks = bool(answer.thinking) or _counts_reasoning(message)
+        thinks = bool(answer.thinking) or counts_reasoning(message)
         if thinks:
             self.dialect.note_thinking()
         if form.ceiling is not None and answer.finish == "length" and (thinks or not answer.text):
@@ -207,14 +212,13 @@ class BoundModel:
         sending: Sending = PLAIN,
     ) -> AIMessage:
         listener = stream_listener.get()
-        sending = self.taken(sending)
         if listener is None and form.direct is not None:
             answer = await form.direct.ainvoke(messages, config, sending)
             if answer is not None:
                 return answer
         form, messages = told(form, messages, sending)
         try:
-            if listener is not None and form.streams:
+            if listener is not None and self._is_shown and form.streams:
                 return await self._stream(form.runnable, messages, config, listener, sending.on_first)
             if sending.on_first is not None and listener is None and form.messages is not None:
                 return await self._stream(form.messages, messages, config, None, sending.on_first)
@@ -226,17 +230,23 @@ class BoundModel:
             if (completion := getattr(error, "completion", None)) is None:
                 raise
             return parse_completion(completion.model_dump())
-        answer = _as_message(answer)
+        answer = as_message(answer)
+        check_end(answer, self._model, self.dialect)
         if listener is not None:  # the answer could not be streamed
             listener(None)
             listener(read_message(answer).text)
         return answer
 
+    @property
+    def _is_shown(self) -> bool:
+        """Whether somebody gets answers as they arrive."""
+        return stream_listener.get() is not None and not self.dialect.streams.is_unreadable
+
     def taken(self, sending: Sending) -> Sending:
         """Return how a request is sent, without what the endpoint does not take."""
         if get_llm_cache() is not None or self._model.cache:
             return PLAIN  # a cache of LangChain's sees no streams, and tells requests apart by the rest
-        if sending.on_first is not None and self.dialect.without & {STREAM, STREAM_OPTIONS}:
+        if sending.on_first is not None and not self.dialect.may_stream:
             return replace(sending, on_first=None)
         return sending
 
@@ -253,7 +263,8 @@ class BoundModel:
         # an answer is shown when it is whole.
         unknown = is_self_hosted(self._model) and not self.dialect.answers_plainly
         shown = ThinkingFilter(hold=self._may_think or unknown)
-        answer = await stream_answer(runnable, messages, config, listener, shown, on_first)
+        ends = must_end(self._model, self.dialect)
+        answer = await stream_answer(runnable, messages, config, listener, shown, on_first, ends=ends)
         if listener is None and self._speaks_openai and not (answer.text or answer.tool_calls):
             # LangChain drops a refusal from a stream; whole, it tells.
             self.dialect.without.add(STREAM)
@@ -282,17 +293,3 @@ class BoundModel:
         sent = refusable(options | fields_of(model), dialect)
         bound = model.bind(**options) if options else model
         return Form(version, bound, direct, sent, ceiling, messages=bound)
-
-
-def _as_message(answer: Any) -> AIMessage:
-    if isinstance(answer, Mapping):  # `with_structured_output(include_raw=True)`
-        # Not what was parsed of it: LangChain mends JSON that is cut off, and so makes answers up.
-        answer = answer["raw"]
-    if not isinstance(answer, AIMessage):
-        raise InvalidAnswer(f"the model returned {type(answer).__name__}; expected a message")
-    return answer
-
-
-def _counts_reasoning(message: AIMessage) -> bool:
-    counted: Mapping[str, Any] = message.usage_metadata or {}
-    return bool((counted.get("output_token_details") or {}).get("reasoning"))

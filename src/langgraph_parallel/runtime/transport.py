@@ -16,6 +16,7 @@ from langgraph_parallel.runtime.limiter_registry import current_limiter
 from langgraph_parallel.runtime.loops import close_with_loop, loop_local_async
 from langgraph_parallel.runtime.rate_headers import hear
 from langgraph_parallel.runtime.response import correct_status, is_readable
+from langgraph_parallel.runtime.unmarked import without_mark
 from langgraph_parallel.runtime.waits import reset_after
 
 if TYPE_CHECKING:
@@ -65,6 +66,8 @@ async def _correct(response: Any) -> None:
     if is_readable(response):
         await response.aread()
         correct_status(response)
+    elif "event-stream" in str(response.headers.get("content-type", "")).lower():
+        without_mark(response)
 
 
 async def _pause(response: Any) -> None:
