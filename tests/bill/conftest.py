@@ -27,6 +27,6 @@ def client(till: Remote) -> OpenAI:
 def quick_lane(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
     """Shorten what the batch lane waits for, and keep its ledger in a folder of the test."""
     monkeypatch.setenv(FOLDER, str(tmp_path))
-    for name in ("quiet", "first_poll", "longest_poll", "first_pause", "longest_pause"):
+    for name in ("quiet", "first_poll", "longest_poll", "first_pause", "longest_pause", "late_creation"):
         monkeypatch.setattr(bounds, name, 0.02)
     return tmp_path

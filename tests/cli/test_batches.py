@@ -69,3 +69,6 @@ def test_batches_are_cancelled_at_their_endpoint(
     assert run(["batches", "--cancel", "batch_1"]) == 0
     assert capsys.readouterr().out == "batch_1: cancelled\n"
     assert server.batches.created[0].status == "cancelled"
+    assert run(["batches", "--format", "json"]) == 0
+    (listed,) = json.loads(capsys.readouterr().out)
+    assert (listed["status"], listed["remote"]) == ("cancelled", "batch_1")

@@ -173,6 +173,41 @@ def test_an_estimate_is_text_or_json(
     assert not server.requests
 
 
+@pytest.mark.parametrize(
+    "command",
+    [
+        ["vote", "Is it?"],
+        ["brief", "a.md"],
+        ["moderate", "a.md"],
+        ["feedback", "a.md"],
+        ["research", "Is it?", "a.md"],
+        ["run", "voting", "Is it?"],
+        ["review", "a.py"],
+    ],
+    ids=lambda command: command[0],
+)
+def test_every_command_that_asks_models_estimates(
+    command: list[str], model: str, server: ModelServer, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """With `--estimate`, as text or JSON, to standard output or a file; `--samples` is a limit of each."""
+    command = [*command, "--model", "openai:gpt-5-mini", "--estimate"]
+    assert run([*command, "--samples", "off"]) == 0
+    assert "requests if all are repeated" in capsys.readouterr().out
+    assert run([*command, "-f", "json", "-o", "estimate.json"]) == 0
+    assert json.loads(Path("estimate.json").read_text(encoding="utf-8"))["calls"] > 0
+    assert run([*command, "--samples", "sometimes"]) == 2
+    assert "--samples is sometimes; expected" in capsys.readouterr().err
+    assert not server.requests
+
+
+def test_an_estimate_is_no_table(capsys: pytest.CaptureFixture[str]) -> None:
+    """Nor has it the form of a report."""
+    for command, format in (("feedback", "csv"), ("review", "sarif")):
+        assert run([command, "a.md", "--estimate", "--format", format]) == 2
+        err = capsys.readouterr().err
+        assert all(option in err for option in ("--estimate", f"--format {format}", "exclude each other"))
+
+
 def test_answers_are_kept_by_options(
     model: str, server: ModelServer, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

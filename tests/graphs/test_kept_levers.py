@@ -24,7 +24,8 @@ def cache(tmp_path: Path) -> AnswerCache:
 @pytest.fixture(autouse=True)
 def short_times(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let the batch lane wait for milliseconds where it waits for minutes."""
-    for name in ("quiet", "first_poll", "longest_poll", "first_pause", "longest_pause", "settle"):
+    pauses = ("first_pause", "longest_pause", "late_creation")
+    for name in ("quiet", "first_poll", "longest_poll", *pauses, "settle"):
         monkeypatch.setattr(bounds, name, 0.02)
 
 

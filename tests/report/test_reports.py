@@ -10,6 +10,7 @@ import jsonschema
 import pytest
 from markdown_it import MarkdownIt
 
+from langgraph_parallel.cli.writing import render_markdown
 from langgraph_parallel.records import (
     AspectOutcome,
     Call,
@@ -29,7 +30,7 @@ from langgraph_parallel.report.markdown import escape, escape_text
 from langgraph_parallel.report.review.json import ReviewDocument, json_report, json_schema
 from langgraph_parallel.report.review.markdown import markdown_report
 from langgraph_parallel.report.review.sarif import sarif_report
-from langgraph_parallel.report.run import run_summary
+from langgraph_parallel.report.run import run_lines, run_summary
 
 ROOT = Path(__file__).parents[2]
 HOSTILE = "\x1b[2J`x` <img src=x onerror=1> [a](http://evil) @team | **b** \u202e[bold]x[/bold] ```"
@@ -189,6 +190,21 @@ def test_text_notifies_nobody_and_refers_to_nothing(text: str) -> None:
     page = "".join(child.content for child in shown)
     assert not ACTIVE.search(page)
     assert page.replace("\u200b", "") == text
+
+
+def test_a_number_with_a_point_begins_a_line_as_it_is() -> None:
+    """Only what is a list for a page gets a space of no width; a text for a terminal has none at all."""
+    assert escape_text("1.5 s") == "1.5 s"
+    assert escape_text("2) s").startswith("2&#8203;")
+    assert render_markdown(
+        f"- {escape_text('/approve 1. item')}\n\n{escape_text('1. item')}\n", Path("x")
+    ) == (" • /approve 1. item\n\n1. item\n")
+
+
+def test_a_run_of_kept_answers_says_that_no_model_was_called() -> None:
+    """Else it would sound as if something had been missed."""
+    assert "; no model call; " in run_lines(RunReport(kept=3))[1]
+    assert "; no calls seen; " in run_lines(RunReport())[1]
 
 
 @pytest.mark.parametrize(

@@ -24,6 +24,7 @@ from langgraph_parallel.records import Section
 from langgraph_parallel.runtime.batch.ledger import Ledger
 from langgraph_parallel.runtime.batch.settings import bounds, ledger_folder
 from langgraph_parallel.testing import FakeModel
+from tests.graphs.test_killed import until
 from tests.support.server import Gate, ModelServer, Reply
 
 YES = Reply(json={"choice": "yes"}, usage=(1000, 100))
@@ -34,6 +35,7 @@ BATCH = Limits(lane="batch", attempts=3)
 def short_times(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let the lane wait for milliseconds where it waits for minutes."""
     short = {"quiet": 0.05, "first_poll": 0.02, "longest_poll": 0.05, "first_pause": 0.01}
+    short["late_creation"] = 0.05
     for name, seconds in {**short, "longest_pause": 0.05, "settle": 0.1}.items():
         monkeypatch.setattr(bounds, name, seconds)
 
@@ -60,6 +62,11 @@ async def ask(graph: Any, question: str = "Is it?", **options: Any) -> Any:
 async def polled(server: ModelServer) -> None:
     """Wait until a batch has been looked at."""
     await asyncio.to_thread(server.wait, lambda s: s.batches.seen["get"] > 0)
+
+
+async def emptied(ledger: Ledger) -> None:
+    """Wait until a run that has ended has given back what it had; another thread does it."""
+    await asyncio.to_thread(until, lambda: not ledger.all(), 10)
 
 
 async def parts(worker: Any, *names: str) -> Any:
@@ -275,7 +282,7 @@ async def test_a_run_that_ends_leaves_no_answers(server: ModelServer, model: str
     for _ in range(2):
         await ask(vote(model))
     assert len(server.batches.billed) == 6
-    assert not ledger.all()
+    await emptied(ledger)
 
 
 async def test_a_cancelled_run_is_collected_by_the_next(server: ModelServer, model: str) -> None:
@@ -418,7 +425,7 @@ async def test_a_thread_that_ends_leaves_nothing_of_earlier_processes(
     await asyncio.gather(running, return_exceptions=True)
     server.batches.gate.open()
     await ask(vote(model), config=config)
-    assert not ledger.all()
+    await emptied(ledger)
     await ask(vote(model), config={"configurable": {"thread_id": "2"}})
     assert len(server.batches.created) == 2
 

@@ -236,13 +236,16 @@ def test_an_estimate_counts_planners_judges_and_synthesizers(model: str) -> None
 
 
 def test_an_estimate_says_what_it_cannot_know() -> None:
-    """Calls of functions are not included; without a price there is no cost."""
+    """Calls of functions are not included; without a price there is no cost, and the model is named."""
     estimated = estimate(create_voting(voters=[len, max]), {"question": "?"})
     assert (estimated.calls, estimated.notes) == (
         0,
-        ["calls made by functions, agents and other Runnables are not included"],
+        ["Calls made by functions, agents and other Runnables are not included."],
     )
-    assert estimate(create_voting(model="openai:unheard-of"), {"question": "?"}).usd is None
+    unknown = estimate(create_voting(model="openai:unheard-of"), {"question": "?"})
+    assert unknown.usd is None
+    (note,) = unknown.notes
+    assert note.startswith("The price of openai:unheard-of is not known: set price_input and price_output ")
 
 
 @pytest.mark.parametrize("input", [None, {}, {"content": 5}, "text"])

@@ -100,6 +100,10 @@ def test_a_price_that_is_not_known_is_not_expected_either() -> None:
     assert estimate.expected_calls == 1
 
 
+HEARD = {"wave": "all", "stop": "all_votes"}
+"""All voters are asked at once, and heard."""
+
+
 def vote(**options: Any) -> Any:
     """Build a vote of nine."""
     return create_voting(model=MODEL, voters=9, choices=["yes", "no"], **options)
@@ -108,8 +112,8 @@ def vote(**options: Any) -> Any:
 async def test_nine_voters_are_expected_to_cost_little_more_than_one() -> None:
     """They share one request; without samples they share the prefix, which their leader pays."""
     one = await aestimate(create_voting(model=MODEL, voters=1, choices=["yes", "no"]), {"question": LONG})
-    nine = await aestimate(vote(wave="all"), {"question": LONG})
-    led = await aestimate(vote(wave="all", limits={"samples": "off"}), {"question": LONG})
+    nine = await aestimate(vote(**HEARD), {"question": LONG})
+    led = await aestimate(vote(**HEARD, limits={"samples": "off"}), {"question": LONG})
     assert one.expected_usd is not None
     assert nine.expected_usd is not None
     assert led.expected_usd is not None
@@ -140,16 +144,15 @@ async def test_votes_whose_voters_agree_end_early() -> None:
 async def test_levers_that_are_off_say_what_they_would_save() -> None:
     """Each in US dollars, and the one that saves most is named, used or not."""
     given = {"question": LONG}
-    usual = await aestimate(vote(wave="all"), given)
-    assert usual.could_save.batch == pytest.approx((usual.expected_usd or 0) / 2)
+    usual = await aestimate(vote(**HEARD), given)
     assert usual.best_lever == "samples"
     prices = {"price_input": 1, "price_output": 0, "price_cache_read": 0.1}
-    off = await aestimate(vote(wave="all", limits={**prices, "samples": "off", "leader": "off"}), given)
+    off = await aestimate(vote(**HEARD, limits={**prices, "samples": "off", "leader": "off"}), given)
     assert off.savings.total == 0
     assert off.could_save.caching > 0
     assert off.could_save.samples > off.could_save.batch
     assert off.best_lever == "samples"
-    batch = await aestimate(vote(wave="all", limits={"lane": "batch"}), given)
+    batch = await aestimate(vote(**HEARD, limits={"lane": "batch"}), given)
     assert batch.savings.batch > 0
     assert batch.could_save == Savings()
     assert batch.usd == usual.usd
@@ -159,7 +162,7 @@ async def test_prompts_that_are_written_and_led_by_nobody_cost_more() -> None:
     """Where writing has a price of its own, a burst of siblings pays it for each: a leader saves that."""
     prices = {"price_input": 10, "price_output": 20, "price_cache_read": 1, "price_cache_write": 12.5}
     off = await aestimate(
-        vote(wave="all", limits={**prices, "samples": "off", "leader": "off"}), {"question": LONG}
+        vote(**HEARD, limits={**prices, "samples": "off", "leader": "off"}), {"question": LONG}
     )
     assert off.savings.caching < 0
     assert off.expected_usd is not None
@@ -246,12 +249,19 @@ async def test_it_is_near_the_bill(name: str, server: ModelServer, own: ChatOpen
 
 async def test_the_text_names_both_costs_and_the_best_lever() -> None:
     """What is used, what is not, and which saves most."""
-    lines = estimate_lines(await aestimate(vote(wave="all", limits={"leader": "off"}), {"question": LONG}))
+    lines = estimate_lines(await aestimate(vote(**HEARD, limits={"lane": "live"}), {"question": LONG}))
     assert lines[0].startswith("9 calls to models, 72 requests if all are repeated; ")
     assert "Expected: 9 calls, about $" in lines[1]
     assert "alone: saved by samples of one request $" in lines[1]
-    assert lines[2].startswith("batches (limits: lane='batch') would save $")
-    assert lines[3] == "Most is saved by samples of one request."
+    assert lines[2] == "Most is saved by samples of one request."
+    alone = await aestimate(vote(wave="all", limits={"leader": "off"}), {"question": LONG})
+    alone_lines = estimate_lines(alone)
+    assert alone_lines[1].startswith("Expected: 9 calls, about $")
+    assert [line.partition(" (")[0] for line in alone_lines[2:4]] == [
+        "A prefix that calls share, and that one of them leads",
+        "Batches",
+    ]
+    assert "(--batch, or lane='batch' in the limits) would save $" in alone_lines[3]
     unknown = Estimate(calls=1, expected_calls=1, usd=None, expected_usd=None, notes=["a note"])
     first, note = estimate_lines(unknown)
     assert first.endswith("0 tokens in and 0 out at most, at an unknown price.")

@@ -487,9 +487,12 @@ async def test_estimates_take_the_dearest(model: str) -> None:
     assert chained.usd == alone.usd > (await bounds(cheap)).usd
     assert (chained.calls, chained.most_calls) == (alone.calls, 2 * alone.most_calls)
     assert chained.notes == [
-        "costs are those of the dearest of the models that may answer: gpt-5-nano, gpt-5"
+        f"The greatest cost is that of the dearest of the models that may answer: {cheap}, {dear}."
     ]
-    assert (await bounds(cheap, "openai:nobody")).usd is None
+    unknown = await bounds(cheap, "openai:nobody")
+    assert unknown.usd is None
+    assert unknown.expected_usd is not None
+    assert unknown.notes[0].startswith("The price of openai:nobody is not known: ")
     inner = create_sectioning(
         planner=numbered(1), worker=Ask("{content}", model=cheap), fallbacks=[dear], name="inner"
     )

@@ -173,8 +173,9 @@ def test_a_report_says_what_was_saved_and_by_what() -> None:
     reading = Usage(input_tokens=2000, cache_read_tokens=1500, output_tokens=10)
     report = report_of(made("a", reading), made("b", reading), saved=2)
     expected = [
-        "4,000 tokens in (75% from the cache), 20 out.",
-        "$0.0014 instead of $0.0082 alone: saved by the provider's cache $0.0027, stopping early $0.0041.",
+        "4,000 tokens in (75% from the provider's cache), 20 out.",
+        "$0.00140 instead of $0.00820 alone: saved by the provider's cache $0.00270, "
+        "stopping early $0.00410.",
     ]
     assert run_lines(report)[-2:] == expected
     assert "75% from the cache" in run_markdown(report)
@@ -184,7 +185,7 @@ def test_a_cache_that_cost_more_than_it_gave_is_said_to() -> None:
     """Writing may have a surcharge that no reading has earned."""
     report = report_of(made("a", Usage(input_tokens=2000, cache_write_tokens=2000)))
     assert (
-        run_lines(report)[-1] == "$0.0025 instead of $0.0020 alone: more for the provider's cache $0.000500."
+        run_lines(report)[-1] == "$0.00250 instead of $0.00200 alone: more for the provider's cache $0.00050."
     )
 
 

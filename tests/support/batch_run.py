@@ -75,7 +75,7 @@ async def run(wanted: dict[str, Any]) -> dict[str, Any]:
         for name in names:
             setattr(owner, name, steps.around(getattr(owner, name)))
     bounds.quiet, bounds.first_poll, bounds.longest_poll = 0.03, 0.02, 0.05
-    bounds.first_pause, bounds.longest_pause = 0.02, 0.05
+    bounds.first_pause, bounds.longest_pause, bounds.late_creation = 0.02, 0.05, 0.1
     config: Any = {"configurable": {"thread_id": wanted["thread"]}}
     async with AsyncSqliteSaver.from_conn_string(wanted["address"]) as checkpointer:
         graph = create_labeling(

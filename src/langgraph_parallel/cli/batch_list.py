@@ -1,7 +1,6 @@
 """The ledger of batches as text and as JSON, and the cancellation of batches."""
 
 import asyncio
-import dataclasses
 import json
 import time
 from collections.abc import Sequence
@@ -10,7 +9,23 @@ from langgraph_parallel.errors import ParallelError, UsageError
 from langgraph_parallel.report.wording import count, visible
 from langgraph_parallel.runtime.batch.cancelling import cancel_remote
 from langgraph_parallel.runtime.batch.entries import Listed
-from langgraph_parallel.runtime.batch.ledger import list_batches
+from langgraph_parallel.runtime.batch.ledger import list_batches, note_status
+
+_FIELDS = (
+    "id",
+    "remote",
+    "state",
+    "status",
+    "calls",
+    "model",
+    "endpoint",
+    "created",
+    "submitted",
+    "file",
+    "scope",
+    "lane",
+)
+"""Fields of a batch in JSON."""
 
 
 def batches_text(batches: Sequence[Listed]) -> str:
@@ -28,7 +43,9 @@ def batches_text(batches: Sequence[Listed]) -> str:
 
 def batches_json(batches: Sequence[Listed]) -> str:
     """Render a list of objects, one per batch."""
-    return json.dumps([dataclasses.asdict(batch) for batch in batches], indent=2) + "\n"
+    return (
+        json.dumps([{name: getattr(batch, name) for name in _FIELDS} for batch in batches], indent=2) + "\n"
+    )
 
 
 def cancel_batches(id: str) -> str:
@@ -43,7 +60,9 @@ def cancel_batches(id: str) -> str:
     said = []
     for batch in known:
         try:
-            said.append(f"{batch.remote}: {asyncio.run(cancel_remote(batch))}")
+            status = asyncio.run(cancel_remote(batch))
+            note_status(batch, status)
+            said.append(f"{batch.remote}: {status}")
         except ParallelError as error:
             said.append(f"{batch.remote}: {error}")
     return "\n".join(map(visible, said)) + "\n"

@@ -19,6 +19,7 @@ from langgraph_parallel.cli.writing import (
     render_markdown,
     report_failed_run,
     report_no_result,
+    write_estimate,
     write_text,
 )
 from langgraph_parallel.graphs.options import GraphOptions
@@ -62,6 +63,7 @@ class GraphCommand:
             deadline=options.deadline,
             timeout=options.timeout,
             concurrency=options.concurrency,
+            samples=options.samples,
             budget_calls=options.budget_calls,
             budget_usd=options.budget_usd,
             batch=options.batch,
@@ -96,6 +98,30 @@ class GraphCommand:
         """
         print_skipped([file for file in skipped if file.path in unread or not self._options.quiet])
         print_remarks(remarks)
+
+    def estimate(
+        self,
+        graph: Any,
+        inputs: Mapping[str, Any],
+        format: Format,
+        context: Mapping[str, Any] | None = None,
+    ) -> int:
+        """Write what a run is expected to take, and would take at most, instead of running the graph.
+
+        Args:
+            graph: of the catalogue.
+            inputs: its input.
+            format: of the estimate; Markdown is text.
+            context: its runtime context, for what it was not built with.
+
+        Returns:
+            The exit code.
+
+        Raises:
+            UsageError: the input or the context is not valid.
+        """
+        write_estimate(graph, inputs, context, as_json=format is Format.json, output=self._options.output)
+        return OK
 
     def run(
         self, graph: Any, inputs: Mapping[str, Any], context: Mapping[str, Any] | None = None

@@ -18,6 +18,7 @@ from langgraph_parallel.cli.limit_options import (
     BudgetUsdOption,
     ConcurrencyOption,
     DeadlineOption,
+    SamplesOption,
     TimeoutOption,
 )
 from langgraph_parallel.cli.panels import MODEL_PANEL, OUTPUT_PANEL, TRACE_PANEL
@@ -193,6 +194,13 @@ CacheFileOption = Annotated[
         rich_help_panel=MODEL_PANEL,
     ),
 ]
+EstimateOption = Annotated[
+    bool,
+    typer.Option(
+        "--estimate",
+        help="Ask nothing; print the expected cost, and upper bounds of calls, tokens and cost.",
+    ),
+]
 RuleOption = Annotated[
     str,
     typer.Option("--rule", metavar="RULE", help="Rule that decides the vote, such as 'threshold(0.7)'."),
@@ -233,9 +241,11 @@ class CallOptions(OutputOptions, TraceOptions, CacheOptions):
     deadline: DeadlineOption = None
     timeout: TimeoutOption = None
     concurrency: ConcurrencyOption = None
+    samples: SamplesOption = None
     budget_calls: BudgetCallsOption = None
     budget_usd: BudgetUsdOption = None
     batch: BatchOption = False
+    estimate: EstimateOption = False
 
     @property
     def named_models(self) -> Sequence[str]:

@@ -17,6 +17,8 @@ from langgraph_parallel.report.estimate import estimate_lines
 from langgraph_parallel.report.run import cause_lines
 from langgraph_parallel.report.wording import visible
 
+_GAP = "\u200b"
+"""A space of no width, by which Markdown keeps words apart that hosts would act on."""
 WIDTH = 100
 """Columns of text that does not go to a terminal."""
 
@@ -54,19 +56,25 @@ def write_text(text: str, output: Path | None = None) -> None:
 
 
 def write_estimate(
-    graph: Any, inputs: Mapping[str, Any], context: Mapping[str, Any] | None = None, *, as_json: bool = False
+    graph: Any,
+    inputs: Mapping[str, Any],
+    context: Mapping[str, Any] | None = None,
+    *,
+    as_json: bool = False,
+    output: Path | None = None,
 ) -> None:
     """Write what a run is expected to take, and would take at most, without any call.
 
     Raises:
-        UsageError: the input or the context is not valid.
+        UsageError: the input or the context is not valid, or the estimate cannot be written.
     """
     bounds = estimate(graph, inputs, context=context)
     if as_json:
         fields = {**bounds.model_dump(mode="json"), "best_lever": bounds.best_lever}
-        write_text(json.dumps(fields, indent=2) + "\n")
+        write_text(json.dumps(fields, indent=2) + "\n", output)
     else:
-        write_text("".join(f"{line}\n" for line in estimate_lines(bounds)))
+        # A note may name a variable or a model that somebody else has named.
+        write_text("".join(f"{visible(line)}\n" for line in estimate_lines(bounds)), output)
 
 
 def report_no_result(name: str, run: RunReport) -> int:
@@ -110,7 +118,10 @@ def render_markdown(markdown: str, output: Path | None) -> str:
     )
     with console.capture() as captured:
         console.print(Markdown(safe, hyperlinks=False))
-    return "\n".join(line.rstrip() for line in captured.get().splitlines()) + "\n"
+    # A text that is read here needs nothing that keeps code hosts from making links of it. What others have
+    # written has no such spaces: `visible` shows theirs.
+    plain = captured.get().replace(_GAP, "")
+    return "\n".join(line.rstrip() for line in plain.splitlines()) + "\n"
 
 
 def width_for(output: Path | None) -> int:

@@ -18,12 +18,20 @@ class Estimate(Record):
     most_calls: int = 0
     """Requests to models, if each needs all attempts, hedges and repairs that the limits allow."""
     input_tokens: int = 0
-    """Estimated tokens of all prompts, repairs included."""
+    """Estimated tokens of all prompts, repairs included, and hedges and attempts after the first left out."""
     output_tokens: int = 0
-    """Tokens of all answers, each as long as `Limits.answer_tokens`."""
+    """Tokens of all answers to these, each as long as `Limits.answer_tokens`."""
     usd: float | None = 0.0
-    """Cost of these tokens in US dollars, at the price of writing to a cache where that is higher; None if a
-    price is unknown."""
+    """Greatest cost in US dollars if no request has to be repeated; None if a price is unknown.
+
+    Each call succeeds at its first request, but each answer is as long as `Limits.answer_tokens`, each answer
+    with a schema needs its repair, no cache has anything, prompts are written to one where that is dearer,
+    and the dearest of the models answers that may. Where slow requests are hedged, all of this counts twice.
+
+    Not in it: further attempts after requests that failed, which providers rarely bill; continuations of
+    answers that were cut off (`Ask(continuations=...)`); and answers that are longer than
+    `Limits.answer_tokens`, where nothing cuts them off.
+    """
     expected_calls: int = 0
     """Calls to models that are expected: those of votes that end early are left out."""
     expected_usd: float | None = 0.0
@@ -31,9 +39,15 @@ class Estimate(Record):
     savings: Savings = Savings()
     """By how much each lever that is used makes the expected cost lower, in US dollars."""
     could_save: Savings = Savings()
-    """By how much each lever that is switched off would make it lower."""
+    """By how much each lever that is switched off would make it lower, if it alone were used in addition.
+
+    A batch has no shared requests and no leaders; `samples` is that of `Limits(samples="on")`, and 0 where
+    requests cannot be shared, as in races; `caching` is that of leaders, and of `Ask(shared=[...])` for the
+    one variable that saves most (see `notes`).
+    """
     notes: list[str] = []
-    """What the estimate does not include, each once."""
+    """What the estimate does not include, which prices are missing, and which values of prompts siblings do
+    not share, as sentences, each once."""
 
     def __add__(self, other: "Estimate") -> "Estimate":
         return Estimate(

@@ -1,13 +1,15 @@
 """An estimate, as text."""
 
 from langgraph_parallel.records import Estimate
-from langgraph_parallel.report.run import CAUSES, dollars
+from langgraph_parallel.report.run import CAUSES, cause_words, saved_by_cause
 from langgraph_parallel.report.wording import count
+from langgraph_parallel.runtime.dollars import divide, dollars
 
 _SWITCHES = {
-    "caching": "leaders (limits: leader='auto')",
-    "samples": "samples of one request (limits: samples='auto')",
-    "batch": "batches (limits: lane='batch')",
+    "caching": "A prefix that calls share, and that one of them leads (leader='auto' in the limits, "
+    "LANGGRAPH_PARALLEL_LEADER=auto in a shell; Ask(shared=[...]) for prompts of your own)",
+    "samples": "Samples of one request (--samples on, or samples='on' in the limits)",
+    "batch": "Batches (--batch, or lane='batch' in the limits)",
 }
 """What switches a lever on."""
 
@@ -16,7 +18,7 @@ def estimate_lines(estimate: Estimate) -> list[str]:
     """Return the greatest and the expected cost, and which lever saves most, as lines of text."""
     lines = [_greatest(estimate)]
     if estimate.expected_usd is not None and estimate.calls:
-        lines.append(_expected(estimate))
+        lines.append(_expected(estimate, estimate.expected_usd))
         lines += [
             f"{switch} would save {dollars(usd)}."
             for lever, switch in _SWITCHES.items()
@@ -31,16 +33,14 @@ def estimate_lines(estimate: Estimate) -> list[str]:
 def _greatest(estimate: Estimate) -> str:
     calls, requests = count(estimate.calls, "call"), count(estimate.most_calls, "request")
     tokens = f"{estimate.input_tokens:,} tokens in and {estimate.output_tokens:,} out at most"
-    cost = "at an unknown price" if estimate.usd is None else f"${estimate.usd:.2f} at most"
+    # Rounded up: it is never shown below what is expected.
+    most = "" if estimate.usd is None else f"at most {dollars(estimate.usd, up=True)}"
+    cost = f"{most} if no request has to be repeated" if most else "at an unknown price"
     return f"{calls} to models, {requests} if all are repeated; {tokens}, {cost}."
 
 
-def _expected(estimate: Estimate) -> str:
-    assert estimate.expected_usd is not None
-    expected = f"Expected: {count(estimate.expected_calls, 'call')}, about {dollars(estimate.expected_usd)}"
-    alone = estimate.expected_usd + estimate.savings.total
-    saved = [(cause, getattr(estimate.savings, lever)) for lever, cause in CAUSES.items()]
-    less = ", ".join(f"{cause} {dollars(usd)}" for cause, usd in saved if usd > 0)
-    more = ", ".join(f"{cause} {dollars(-usd)}" for cause, usd in saved if usd < 0)
-    instead = f" instead of {dollars(alone)} alone: saved by {less}" if less else ""
-    return f"{expected}{instead}{f', more for {more}' if more else ''}."
+def _expected(estimate: Estimate, usd: float) -> str:
+    amounts = divide(usd, saved_by_cause(estimate.savings))
+    causes = cause_words(amounts)
+    instead = f" instead of {amounts.alone} alone: {causes}" if causes else ""
+    return f"Expected: {count(estimate.expected_calls, 'call')}, about {amounts.paid}{instead}."

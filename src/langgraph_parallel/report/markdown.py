@@ -9,7 +9,7 @@ from langgraph_parallel.report.wording import show, visible
 
 _ESCAPES = str.maketrans({**{mark: f"\\{mark}" for mark in "\\`*_[]|~#"}, "<": "&lt;", ">": "&gt;"})
 _SPECIAL = re.compile(r"([\\`*\[\]|~$]|(?<!\w)_|_(?!\w))")
-_START = re.compile(r"^(\s*)(#|[-+=/]|\d+(?=[.)]))")
+_START = re.compile(r"^(\s*)(#|[-+=/]|\d+(?=[.)](?:\s|$)))")
 """What begins a heading, a list or, for bots, a command."""
 _REFERENCE = re.compile(r"@(?=\w)|[#!](?=\d)|gh-(?=\d)|(?:https?|ftp):(?=//)|www(?=\.)", re.IGNORECASE)
 """What code hosts make links of, and notify people for: the first part of each."""

@@ -5,8 +5,10 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal
 
 from langgraph_parallel.records import RunReport
+from langgraph_parallel.records.call import Savings
 from langgraph_parallel.report.markdown import bullets, escape_text, join_blocks
 from langgraph_parallel.report.wording import count
+from langgraph_parallel.runtime.dollars import Divided, divide
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -121,31 +123,29 @@ def _time_line(report: RunReport) -> str:
 
 def _token_line(report: RunReport) -> str:
     usage = report.usage
-    cached = f" ({report.cached_share:.0%} from the cache)" if usage.cache_read_tokens else ""
+    cached = f" ({report.cached_share:.0%} from the provider's cache)" if usage.cache_read_tokens else ""
     return f"{usage.input_tokens:,} tokens in{cached}, {usage.output_tokens:,} out."
 
 
 def _saving_line(report: RunReport) -> str:
     """Return what the run has cost instead of what it would have, and why; empty if nothing was saved."""
-    saved = [(cause, getattr(report.savings, name)) for name, cause in CAUSES.items()]
-    if report.usd is None or report.usd_alone is None or not any(usd for _, usd in saved):
+    if report.usd is None:
         return ""
-    less = ", ".join(f"{cause} {dollars(usd)}" for cause, usd in saved if usd > 0)
-    more = ", ".join(f"{cause} {dollars(-usd)}" for cause, usd in saved if usd < 0)
-    causes = [f"saved by {less}"] * bool(less) + [f"more for {more}"] * bool(more)
-    return f"{dollars(report.usd)} instead of {dollars(report.usd_alone)} alone: {', '.join(causes)}."
+    amounts = divide(report.usd, saved_by_cause(report.savings))
+    causes = cause_words(amounts)
+    return f"{amounts.paid} instead of {amounts.alone} alone: {causes}." if causes else ""
 
 
-def dollars(usd: float) -> str:
-    """Return an amount of US dollars, with as many decimals as it needs to show.
+def saved_by_cause(savings: Savings) -> dict[str, float]:
+    """Return what was saved in US dollars, by the words for what has saved it."""
+    return {cause: getattr(savings, name) for name, cause in CAUSES.items()}
 
-    >>> dollars(12.3456), dollars(0.0123456), dollars(0.0000123), dollars(-0.5), dollars(0)
-    ('$12.35', '$0.0123', '$0.000012', '-$0.50', '$0.00')
-    """
-    sign, size = "-" if usd < 0 else "", abs(usd)
-    if size >= 0.1 or not size:
-        return f"{sign}${size:,.2f}"
-    return f"{sign}${size:.4f}" if size >= 0.001 else f"{sign}${size:.6f}"
+
+def cause_words(amounts: Divided) -> str:
+    """Return what has made a run cheaper and dearer; empty for nothing."""
+    less = ", ".join(f"{cause} {usd}" for cause, usd in amounts.less.items())
+    more = ", ".join(f"{cause} {usd}" for cause, usd in amounts.more.items())
+    return ", ".join([f"saved by {less}"] * bool(less) + [f"more for {more}"] * bool(more))
 
 
 def _work_line(report: RunReport) -> str:
@@ -157,7 +157,8 @@ def _work_line(report: RunReport) -> str:
         for kind, noun in (("model", "model call"), ("engine", "engine run"))
         if kind in kinds
     )
+    none = "no model call" if report.kept else "no calls seen"
     return (
-        f"{branches}; {calls or 'no calls seen'}; {count(report.retries, 'retry')}; "
+        f"{branches}; {calls or none}; {count(report.retries, 'retry')}; "
         f"{report.throttled_share:.0%} of calls throttled."
     )

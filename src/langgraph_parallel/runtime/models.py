@@ -41,6 +41,8 @@ GOVERNED_CLIENTS = "__governed_clients__"
 """Key in the attributes of a governed model: what it needs in each event loop."""
 GOVERNED_TAG = "langgraph-parallel:governed"
 """Tag of the calls of governed models, in traces too: nothing else has to govern them."""
+built: dict[str, BaseChatModel] = {}
+"""The models of other providers than OpenAI that runs have built, by their names."""
 _ADDRESSES = ("base_url", "anthropic_api_url", "endpoint", "endpoint_url", "api_base", "server_url")
 """Fields in which models of other providers than OpenAI hold the address of their endpoint."""
 ADD_MODEL = (
@@ -250,13 +252,14 @@ def _openai_configured() -> bool:
 async def _build(model: str, endpoint: str | None) -> BaseChatModel:
     """Build a model in a thread: imports and TLS set-up would block the event loop."""
     if not model.startswith("openai:"):
-        built = await asyncio.to_thread(_build_other, model)
-        return built.model_copy(update=await adopted_fields(built))
+        made = built[model] = await asyncio.to_thread(_build_other, model)
+        return made.model_copy(update=await adopted_fields(made))
     client = await http_client(endpoint or "openai")
-    return await asyncio.to_thread(_build_openai, model.partition(":")[2], client)
+    return await asyncio.to_thread(build_openai, model.partition(":")[2], client)
 
 
-def _build_openai(name: str, client: Any) -> BaseChatModel:
+def build_openai(name: str, client: Any = None) -> BaseChatModel:
+    """Build a model of OpenAI's, or of a server like it; its own client for None."""
     from langchain_openai import ChatOpenAI
     from pydantic import SecretStr
 

@@ -19,6 +19,7 @@ def measure_run(
     started: float,
     ended: float,
     closing: Iterable[Call] = (),
+    late: Iterable[Call] = (),
     reason: str = "",
     saved: int = 0,
     trials: Iterable[Trial] = (),
@@ -36,13 +37,14 @@ def measure_run(
         started: start of this invocation, in seconds since the epoch.
         ended: when it closed.
         closing: calls outside of branches: of a planner, a judge, a synthesizer.
+        late: calls as they are billed, although they had ended before they were answered.
         reason: why the fan-out ended.
         saved: voters or sections of the graph itself that were never asked.
         trials: results of other stops on the graph's own vote.
         escalations: the graph's own vote, if it waits for a person.
     """
     branches, closing = list(branches), list(closing)
-    calls = _distinct_calls(branches, closing)
+    calls = _distinct_calls(branches, [*closing, *late])
     failed_calls, made = [call for call in calls if not call.ok], [call for call in calls if not call.kept]
     seconds = sorted(call.seconds for call in made)
     wall, sequential = _wall_seconds(branches, calls, started, ended), math.fsum(seconds)

@@ -9,6 +9,7 @@ from typing import Any, cast
 
 from langchain_core.globals import get_llm_cache
 from langchain_core.messages import BaseMessage
+from langchain_core.runnables import RunnableConfig
 
 from langgraph_parallel.errors import BudgetSpent
 from langgraph_parallel.runtime.bound import Bound
@@ -19,19 +20,19 @@ from langgraph_parallel.runtime.rendered import Rendered
 from langgraph_parallel.runtime.sample_call import NotSampled, SampleCall
 from langgraph_parallel.runtime.sample_sender import Answers, SampleSender, temperature_of
 from langgraph_parallel.runtime.samples import Alone, Seat, Together
+from langgraph_parallel.runtime.sender import Sender
 from langgraph_parallel.runtime.structured import BoundModel, stream_listener
 from langgraph_parallel.runtime.tokens import count_tokens
 
 
-def may_share(calling: Calling[Any], messages: Sequence[BaseMessage]) -> bool:
+def may_share(bound: Sender[Any], messages: Sequence[BaseMessage], config: RunnableConfig) -> bool:
     """Return whether a call may share a request: its endpoint gives samples, and nothing streams."""
-    bound = calling.sender
     if not isinstance(bound, BoundModel) or stream_listener.get() is not None or get_llm_cache() is not None:
         return False
     direct = bound.form.direct
     if direct is None or bound.dialect.samples.most(bound.schema) < 2:
         return False
-    return temperature_of(bound.body(messages) or {}) != 0 and direct.reporter.tells_exactly(calling.config)
+    return temperature_of(bound.body(messages) or {}) != 0 and direct.reporter.tells_exactly(config)
 
 
 def ask(seats: Sequence[Seat]) -> None:

@@ -15,18 +15,21 @@ from contextvars import Context, copy_context
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
+from langchain_core.messages import BaseMessage
+from langchain_core.runnables import RunnableConfig
+
 from langgraph_parallel.records import Call
 from langgraph_parallel.runtime.bound import Bound
 from langgraph_parallel.runtime.emitting import Emitter, current_emitter
+from langgraph_parallel.runtime.limits import Limits
 from langgraph_parallel.runtime.prefix_cost import LEAST_KEPT
 from langgraph_parallel.runtime.recording import current_recording
 from langgraph_parallel.runtime.rendered import Rendered
 from langgraph_parallel.runtime.retry import AskAgain
+from langgraph_parallel.runtime.sender import Sender
 from langgraph_parallel.runtime.tokens import estimate_tokens
 
 if TYPE_CHECKING:
-    from langchain_core.messages import BaseMessage
-
     from langgraph_parallel.runtime.calling import Calling
     from langgraph_parallel.runtime.sample_request import SampleRequest
 
@@ -66,11 +69,14 @@ class Seat:
             self.told.set_result(answer)
 
 
+MayShare = Callable[[Sender[Any], Sequence[BaseMessage], RunnableConfig], bool]
+
+
 class Together(NamedTuple):
     """How requests for several samples are made (`runtime.sample_request`)."""
 
-    may_share: "Callable[[Calling[Any], Sequence[BaseMessage]], bool]"
-    """Returns whether a call may share a request."""
+    may_share: MayShare
+    """Returns whether a call may share a request, by its sender, its messages and its config."""
     ask: Callable[[Sequence[Seat]], None]
     """Asks voters that are asked the same."""
 
@@ -121,19 +127,50 @@ async def send_together(
 def _key(calling: "Calling[Any]", prompt: Rendered, together: Together) -> Hashable:
     """Return what is equal for those who may share a request; None for one that may not."""
     limits, fan_out = calling.limits, calling.run.fan_out
+    if fan_out.running == 1:
+        return None
+    texts = shared_texts(
+        together.may_share, calling.sender, prompt, limits, calling.config, cuts_off=fan_out.cuts_off
+    )
+    if texts is None:
+        return None
+    return id(asyncio.get_running_loop()), id(calling.sender), id(limits), texts
+
+
+def shared_texts(
+    may_share: MayShare,
+    sender: Sender[Any],
+    prompt: Rendered,
+    limits: Limits,
+    config: RunnableConfig,
+    *,
+    cuts_off: bool,
+    more: int = 0,
+) -> tuple[str, ...] | None:
+    """Return the texts that calls have in common which share a request; None for one that may share none.
+
+    Runs and estimates go by this rule.
+
+    Args:
+        may_share: returns whether the endpoint gives samples (`Together.may_share`).
+        sender: of the call.
+        prompt: of the call.
+        limits: of the call.
+        config: of the call, which names those who listen to it.
+        cuts_off: whether a stop may cut off voters that run.
+        more: tokens of the prompt that are not known yet.
+    """
     if limits.samples == "off" or limits.hedge != "off" or limits.lane != "live":
         return None
-    if fan_out.cuts_off or fan_out.running == 1 or prompt.alike is None:
+    if cuts_off or prompt.alike is None:
         return None
     if not all(isinstance(message.content, str) for message in prompt.alike):
         return None
     texts = tuple(message.text for message in prompt.alike)
     # Providers bill shorter prompts in full anyway.
-    if limits.samples == "auto" and sum(map(estimate_tokens, texts)) < LEAST_KEPT:
+    if limits.samples == "auto" and sum(map(estimate_tokens, texts)) + more < LEAST_KEPT:
         return None
-    if not together.may_share(calling, prompt.alike):
-        return None
-    return id(asyncio.get_running_loop()), id(calling.sender), id(limits), texts
+    return texts if may_share(sender, prompt.alike, config) else None
 
 
 class _Gatherings(dict[Hashable, "_Gathering"]):

@@ -8,6 +8,7 @@ default clients, which LangChain shares over event loops, break in the second lo
 import asyncio
 import sys
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 from langchain_core.language_models import BaseChatModel
@@ -114,6 +115,25 @@ async def _adopted_openai(model: "BaseChatOpenAI") -> dict[str, Any]:
     client = model.http_async_client
     if client is None:
         client = await http_client(str(sdk_client.base_url))
+    return _openai_fields(sdk_client, client)
+
+
+@lru_cache(maxsize=1)
+def _idle_client() -> Any:
+    return _build_client()
+
+
+def idle_fields(model: BaseChatModel) -> dict[str, Any]:
+    """Return the fields of a model as `adopted_fields`, for one that is not asked, outside of event loops."""
+    if not is_openai(model):
+        return {}
+    openai_model = cast("BaseChatOpenAI", model)
+    if (sdk_client := openai_model.root_async_client) is None:
+        return {}
+    return _openai_fields(sdk_client, openai_model.http_async_client or _idle_client())
+
+
+def _openai_fields(sdk_client: Any, client: Any) -> dict[str, Any]:
     adopted_client = sdk_client.with_options(max_retries=0, http_client=client)
     return {
         "max_retries": 0,

@@ -61,6 +61,12 @@ class BatchApi:
         """Most batches in one page of the list."""
         self.most_enqueued: int | None = None
         """Lines in batches that have not ended; a batch with more fails. None for any number."""
+        self.slow_creations: list[float] = []
+        """Seconds that the next creations of a batch take, after their files were found."""
+        self.list_lag = 0.0
+        """Seconds after which a batch is in the list."""
+        self.begins_first = False
+        """Whether a batch that fails is `in_progress` before."""
         self.created: list[CreatedBatch] = []
         self.files: dict[str, bytes] = {}
         self.seen: Counter[str] = Counter()
@@ -165,6 +171,7 @@ class BatchApi:
         if content is None:
             error = {"message": "no such file", "code": "file_not_found"}
             return web.json_response({"error": error}, status=400)
+        await asyncio.sleep(self.slow_creations.pop(0) if self.slow_creations else 0.0)
         with self._lock:
             id = f"batch_{len(self.created) + 1}"
             lines = [json.loads(line) for line in content.splitlines()]
@@ -176,7 +183,8 @@ class BatchApi:
         return web.json_response(_shown(batch))
 
     async def _list(self, raw: web.Request) -> web.Response:
-        latest, after = list(reversed(self.created)), raw.query.get("after")
+        listed = [one for one in self.created if one.created + self.list_lag <= time.time()]
+        latest, after = list(reversed(listed)), raw.query.get("after")
         begin = 0
         if after is not None:
             begin = 1 + next(i for i, batch in enumerate(latest) if batch.id == after)
@@ -207,6 +215,9 @@ class BatchApi:
             if enqueued > self.most_enqueued:
                 invalid = [{"code": "token_limit_exceeded", "message": "Enqueued token limit reached"}]
         if invalid:
+            if self.begins_first:
+                batch.status = "in_progress"
+                await asyncio.sleep(self.delay)
             batch.errors, batch.status = invalid, "failed"
             return
         batch.status = "in_progress"

@@ -167,7 +167,7 @@ class SectionVoter(Composed):
         """Return the upper bounds of one answer."""
         if isinstance(self.worker, Ask | Composed):
             return self.worker.estimate(self._work(input), run, context)
-        return Estimate(notes=["calls made by functions, agents and other Runnables are not included"])
+        return Estimate(notes=["Calls made by functions, agents and other Runnables are not included."])
 
     def _work(self, question: Any) -> Any:
         section = Section(id="vote", title="", content=str(question))

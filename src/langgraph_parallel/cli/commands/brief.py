@@ -63,4 +63,7 @@ def brief(
     graph = create_briefing(model=options.model, offline=options.offline, **shared, **arguments)
     documents = read_documents(paths, include=include or [], exclude=exclude or [], use="brief on")
     command.report_reading(documents.remarks, documents.skipped, documents.unread)
-    return command.write(command.run(graph, {"documents": documents.texts}), "briefing", format)
+    inputs = {"documents": documents.texts}
+    if options.estimate:
+        return command.estimate(graph, inputs, format)
+    return command.write(command.run(graph, inputs), "briefing", format)

@@ -79,6 +79,8 @@ def feedback(
 
     if format is TableFormat.csv and options.summary is Summary.report:
         raise exclude_each_other("--format csv", "--summary report")
+    if format is TableFormat.csv and options.estimate:
+        raise exclude_each_other("--format csv", "--estimate")
     command = GraphCommand(options)
     shared = command.check()
     names = split_names(dimensions)
@@ -88,6 +90,8 @@ def feedback(
     graph = create_feedback(model=options.model, offline=options.offline, **shared, **arguments)
     table = read_table(path, column, sheet)
     command.report_reading(table.remarks)
+    if options.estimate:
+        return command.estimate(graph, {"texts": table.texts}, Format(format.value))
     result = command.run(graph, {"texts": table.texts})
     if format is TableFormat.csv and result["csv"] is not None:
         write_text(result["csv"], options.output)

@@ -83,6 +83,8 @@ def moderate(
     )
     text, remarks = read_text(path, use="moderate")
     command.report_reading(remarks)
+    if options.estimate:
+        return command.estimate(graph, {"text": text}, format)
     result = command.run(graph, {"text": text})
     code = command.write(result, "moderation", format)
     needs_review = result["status"] == "needs_review" or any(remark.is_unread for remark in remarks)

@@ -67,4 +67,7 @@ def research(
     )
     files = read_documents(paths, use="search")
     command.report_reading(files.remarks, files.skipped, files.unread)
-    return command.write(command.run(graph, {"question": question, "files": files.texts}), "research", format)
+    inputs = {"question": question, "files": files.texts}
+    if options.estimate:
+        return command.estimate(graph, inputs, format)
+    return command.write(command.run(graph, inputs), "research", format)

@@ -11,6 +11,7 @@ from langgraph_parallel.cli.limit_options import LimitOptions
 from langgraph_parallel.cli.options import (
     BaseUrlOption,
     CacheOptions,
+    EstimateOption,
     ExcludeOption,
     FallbacksOption,
     ModelOption,
@@ -155,10 +156,6 @@ CompletionOption = Annotated[
         "met. Default: wait for all, and report failures.",
         rich_help_panel=LIMITS_PANEL,
     ),
-]
-EstimateOption = Annotated[
-    bool,
-    typer.Option("--estimate", help="Print the expected cost, and upper bounds of calls, tokens and cost."),
 ]
 ResumeOption = Annotated[
     str | None,

@@ -42,10 +42,6 @@ SetOption = Annotated[
         "Repeatable.",
     ),
 ]
-EstimateOption = Annotated[
-    bool,
-    typer.Option("--estimate", help="Print the expected cost, and upper bounds of calls, tokens and cost."),
-]
 
 
 @spell_out
@@ -54,7 +50,6 @@ def run(
     given: InputArgument = None,
     input: InputOption = None,
     set: SetOption = None,
-    estimate: EstimateOption = False,
     format: FormatOption = Format.text,
     *,
     options: OfflineRunOptions,
@@ -70,7 +65,7 @@ def run(
     from langgraph_parallel.cli.checks import exclude_each_other
     from langgraph_parallel.cli.exit_codes import FOUND, OK
     from langgraph_parallel.cli.graph_command import GraphCommand
-    from langgraph_parallel.cli.writing import render_markdown, report_failed_run, write_estimate, write_text
+    from langgraph_parallel.cli.writing import render_markdown, report_failed_run, write_text
 
     command = GraphCommand(options)
     context = {**command.check(), "model": options.model, "cache": False if options.cache is False else None}
@@ -80,9 +75,8 @@ def run(
     check_model(name, options.model)
     form = InputForm(graph)
     inputs = form.parse(given or []) if input is None else form.check(read_input(input))
-    if estimate:
-        write_estimate(graph, inputs, context, as_json=format is Format.json)
-        return OK
+    if options.estimate:
+        return command.estimate(graph, inputs, format, context)
     state = command.run(graph, inputs, context)
     output = {key: state[key] for key in form.outputs if key in state}
     report = state["run_report"]

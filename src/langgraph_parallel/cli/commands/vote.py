@@ -74,6 +74,8 @@ def vote(
         panel = Roster(voters or (len(models) if len(models) > 1 else SIZE), models=models)
         panel.count()
     graph = create_voting(voters=panel, choices=names, rule=rule, stop=stop, **shared)
+    if options.estimate:
+        return command.estimate(graph, {"question": question}, format)
     result = command.run(graph, {"question": question})
     code = command.write({**result, "markdown": verdict_markdown(result["verdict"])}, "verdict", format)
     return code if code != OK or result["verdict"].decided else FOUND

@@ -124,8 +124,12 @@ def print_estimate(options: ReviewOptions, source: Source, destination: Destinat
         UsageError: the options or the code are not usable.
     """
     destination.check()
+    if destination.format == "sarif":
+        raise exclude_each_other("--estimate", "--format sarif")
     graph = options.build()
-    write_estimate(graph, source.read().inputs, as_json=destination.format == "json")
+    write_estimate(
+        graph, source.read().inputs, as_json=destination.format == "json", output=destination.output
+    )
     return OK
 
 

@@ -132,10 +132,10 @@ class WithheldAnswer(Composed):
 
     def estimate(self, input: Any, run: Run, context: Context) -> Estimate:
         """Return the upper bounds of the answer."""
-        checks = Estimate(notes=["checks of the answer are not included"]) if self._checks else Estimate()
+        checks = Estimate(notes=["Checks of the answer are not included."]) if self._checks else Estimate()
         if isinstance(self._worker, Ask):
             return self._worker.estimate(_input_of(self._worker, input), run, context) + checks
-        return Estimate(notes=["calls made by a worker that answers are not included"]) + checks
+        return Estimate(notes=["Calls made by a worker that answers are not included."]) + checks
 
 
 async def _wait(gate: Gate, bound: Bound | None) -> None:

@@ -11,6 +11,7 @@ from langgraph_parallel.nodes.fan_out.gathered import in_order
 from langgraph_parallel.records import Branch, Call, Escalation, RunReport, Trial
 from langgraph_parallel.reducers.completion import Completion, Progress, State
 from langgraph_parallel.reducers.votes.diversity import fallback_remarks, lost_diversity, taken_seats
+from langgraph_parallel.runtime.batch.late import LateAnswers, late_answers
 from langgraph_parallel.runtime.explain import is_bug
 from langgraph_parallel.runtime.governor import governed_recording
 from langgraph_parallel.runtime.people import is_for_langgraph
@@ -42,11 +43,13 @@ class ClosingStep:
         """Measure the run of a graph that closes with this step."""
         run = current_run()
         branches = in_order(state["branches"])
+        late = late_answers(run) if run.outer is None else LateAnswers()
         report = measure_run(
             branches,
             started=run.started,
             ended=time.time(),
             closing={**state["calls"], **self.calls}.values(),
+            late=late.calls.values(),
             reason=why_ended(branches, run.completion, self.stopped),
             saved=self.saved,
             trials=self.trials,
@@ -58,7 +61,7 @@ class ClosingStep:
             status = "failed"
         elif status == "failed" and self.settled:
             status = "partial"
-        remarks = [*run.root.remarks, *self._fallbacks(state, report, run)]
+        remarks = [*run.root.remarks, *late.remarks(), *self._fallbacks(state, report, run)]
         update = {"failures": failures, "status": status, "remarks": list(dict.fromkeys(remarks))}
         report = report.model_copy(update=update)
         if run.level is not None:

@@ -121,8 +121,7 @@ class Count:
                     fan_out.call(voter)
             return ""
 
-        # A lossless wave has nobody who is not needed, whatever the others say.
-        fan_out.race(Watch(is_over), cuts_off=self.may_race and self.poll.wave != "lossless")
+        fan_out.race(Watch(is_over), cuts_off=self.poll.cuts_off)
 
     def reserve(self, wave: Sequence[str], later: Sequence[str]) -> list[str]:
         """Return the voters that are sent with a wave, and wait for their turn.
@@ -141,7 +140,7 @@ class Count:
     @property
     def may_race(self) -> bool:
         """Whether voters that are not needed any more are cancelled."""
-        return self.poll.settings.race and self.poll.may_stop
+        return self.poll.may_race
 
     def hear(self, branch: Branch) -> None:
         """Add the record of a voter."""

@@ -1,7 +1,6 @@
 """Estimate a vote, before any call."""
 
 import math
-from collections.abc import Sequence
 from typing import Any
 
 from langgraph_parallel.nodes.vote.electorate import Vote, question_input
@@ -27,10 +26,13 @@ def voting_estimator(settings: VoteSettings) -> Estimator:
         question, total = input["question"], Estimate()
         voters = settings.electorate.voters(question, as_context(context, VotingContext).voters)
         with pretend_run(run):
-            needed = _fewest_asked(settings, voters, as_context(context, VotingContext))
+            poll = Poll.of(settings, voters, as_context(context, VotingContext))
+        run.fan_out.cuts_off = poll.cuts_off
+        needed = _fewest_asked(poll)
+        size = poll.wave if isinstance(poll.wave, int) else len(voters)
         for number, voter in enumerate(voters):
             worker, work = settings.electorate.select(Vote(voter=voter, question=question))
-            with expected_to_be_asked(asked=number < needed):
+            with expected_to_be_asked(asked=number < needed, wave=number // size):
                 total += await estimate_worker(worker, work, run, context)
         for decider in (settings.rule, settings.on_undecided):
             with expected_to_be_asked(asked=decider is settings.rule):
@@ -47,12 +49,12 @@ def voting_estimator(settings: VoteSettings) -> Estimator:
     return estimate
 
 
-def _fewest_asked(settings: VoteSettings, voters: Sequence[str], context: VotingContext) -> int:
+def _fewest_asked(poll: Poll) -> int:
     """Return how many voters are asked if they agree: the waves that the stop needs, as long as it does."""
-    poll = Poll.of(settings, voters, context)
-    if isinstance(settings.rule, Judge) or poll.wave == "all":
+    voters, rule = poll.voters, poll.settings.rule
+    if isinstance(rule, Judge) or poll.wave == "all":
         return len(voters)
     pending = [PendingVoter(voter, order) for order, voter in enumerate(voters)]
-    fewest = min(poll.stop.fewest(Standing(as_counting(settings.rule), pending)), len(voters))
+    fewest = min(poll.stop.fewest(Standing(as_counting(rule), pending)), len(voters))
     size = 1 if poll.wave == "lossless" else poll.wave
     return min(len(voters), math.ceil(fewest / size) * size)

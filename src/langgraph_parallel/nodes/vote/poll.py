@@ -163,3 +163,13 @@ class Poll:
     def may_stop(self) -> bool:
         """Whether the vote may end before all voters are heard."""
         return not isinstance(self.stop, all_votes)
+
+    @property
+    def may_race(self) -> bool:
+        """Whether voters that are not needed any more are cancelled."""
+        return self.settings.race and self.may_stop
+
+    @property
+    def cuts_off(self) -> bool:
+        """Whether a voter that runs may turn out not to be needed: in a lossless wave all are, always."""
+        return self.may_race and self.wave != "lossless"

@@ -19,7 +19,7 @@ from langgraph_parallel.errors import CutAnswer, EmptyAnswer, InvalidAnswer
 from langgraph_parallel.nodes.work.arrange import render
 from langgraph_parallel.nodes.work.form import answer_form, repair_message
 from langgraph_parallel.nodes.work.planned import estimate_answer
-from langgraph_parallel.nodes.work.spare import AsksModels, fallback_notes
+from langgraph_parallel.nodes.work.spare import AsksModels
 from langgraph_parallel.nodes.work.variables import values_of
 from langgraph_parallel.prompts import PromptLike, as_prompt, load_prompt
 from langgraph_parallel.records import Estimate, Usage
@@ -217,11 +217,7 @@ class Ask(AsksModels):
         Raises:
             InputError, PromptError, ModelError: as `ainvoke`, except that no API key is required.
         """
-        rendered = self._render(input)
-        limits = run.limits_for(self.limits)
-        models = self.models_in(run, context)
-        bounds = estimate_answer(rendered, models, self.schema, self.temperature, limits, more)
-        return bounds.model_copy(update={"notes": fallback_notes(models)})
+        return estimate_answer(self, self._render(input), input, run, context, more)
 
     async def _calling(self, config: RunnableConfig) -> _Asking:
         """Collect what a call needs in the current run: of the model, and of those that may follow it."""

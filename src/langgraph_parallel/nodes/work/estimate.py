@@ -11,7 +11,7 @@ from langgraph_parallel.runtime.graph import ParallelGraph
 from langgraph_parallel.runtime.run import Run
 
 Estimator = Callable[[Any, Run, Context], Awaitable[Estimate]]
-_UNKNOWN = Estimate(notes=["calls made by functions, agents and other Runnables are not included"])
+_UNKNOWN = Estimate(notes=["Calls made by functions, agents and other Runnables are not included."])
 
 
 @runtime_checkable

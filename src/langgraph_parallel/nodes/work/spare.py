@@ -13,7 +13,6 @@ from langgraph_parallel.runtime.models import (
     check_model,
     governed_limits,
     model_name,
-    nameable_model,
     read_fallbacks,
     require_model,
 )
@@ -91,14 +90,6 @@ NO_SPARE = Spare()
 
 def _is_same(model: ModelLike, other: ModelLike | None) -> bool:
     return model is other or (isinstance(model, str) and model == other)
-
-
-def fallback_notes(models: Sequence[ModelLike | None]) -> list[str]:
-    """Return what an estimate says of models that may answer in place of others."""
-    if len(models) < 2:
-        return []
-    names = ", ".join(model_name(nameable_model(model)) for model in models)
-    return [f"costs are those of the dearest of the models that may answer: {names}"]
 
 
 class AsksModels:

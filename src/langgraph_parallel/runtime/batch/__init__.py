@@ -13,14 +13,18 @@ slot and a POST of its own it is a line of a file, and waits until the endpoint 
 4. `flight` is one batch: it uploads the file, creates the batch, polls it, reads what it has answered, and
    hands each line to the call that waits for it. `client` makes its requests, with the HTTP client and the
    headers of the model, and `files` writes and reads the lines.
-5. `spill` says when calls that a deadline ends have to go live.
+5. `spill` says when calls that a deadline ends have to go live: each in its own time. The batch is cancelled
+   only if nobody else waits for it. What it answers all the same is in `late`, and in the report.
 
 **Nothing is paid for twice.** The identity of a request is a digest of endpoint, account, model and body, of
 who asks (thread and branch), and a number: the same asker may ask the same again, and identical voters never
 share an answer. Before a batch is created, the ledger notes that it will be; the batch carries the ledger's
 id in its metadata. So whoever finds a batch in that state, after a lost connection or in a later process,
-looks for the id in the endpoint's list of batches. If it is not there, the uploaded file is deleted before a
-new one is uploaded: a creation that arrives late finds no file.
+looks for the id in the endpoint's list of batches, for as long as the creation may be under way. If it is not
+there, the uploaded file is deleted before a new one is uploaded: a creation that arrives later finds no file.
+If it has found one, the list has two batches after the next creation, and one is cancelled. A call that is
+sent again, since nothing could be learned of its batch, is the same request, and finds the batch in the
+ledger.
 
 **Who owns what.** A lane holds a lock on a small file for as long as its process lives (`owners`). A request
 belongs to the run that waits for it, and a batch to the lane that works on it. What belongs to a lane that is

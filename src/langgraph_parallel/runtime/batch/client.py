@@ -1,6 +1,5 @@
 """The requests of the Batch API, with the HTTP client and the headers that a model has itself."""
 
-import asyncio
 import json
 import secrets
 from collections.abc import AsyncIterator, Mapping
@@ -8,11 +7,11 @@ from typing import Any
 from urllib.parse import quote
 
 from langgraph_parallel.errors import ModelError
-from langgraph_parallel.runtime.batch.settings import MARK, WINDOW
+from langgraph_parallel.runtime.batch.settings import COMPLETIONS, MARK, WINDOW, bounds
+from langgraph_parallel.runtime.client_errors import is_timeout_error
 from langgraph_parallel.runtime.failure import classify
 from langgraph_parallel.runtime.transport import Connection
 
-_URL = "/v1/chat/completions"
 INSTEAD = (
     "ask it live (lane='live', without --batch), or set without_batch='live' to send such calls live, at the "
     "full price"
@@ -67,7 +66,7 @@ class Client:
         """
         wanted = {
             "input_file_id": file,
-            "endpoint": _URL,
+            "endpoint": COMPLETIONS,
             "completion_window": WINDOW,
             "metadata": {MARK: id},
         }
@@ -81,12 +80,19 @@ class Client:
         """Cancel a batch; what it has answered by then it keeps."""
         return await self._ask("POST", f"/batches/{quote(remote)}/cancel")
 
-    async def found(self, id: str) -> Mapping[str, Any] | None:
-        """Return the batch whose metadata carries an id of the ledger; None if there is none."""
-        async for batch in self._all():
-            if (batch.get("metadata") or {}).get(MARK) == id:
-                return batch
-        return None
+    async def found(self, id: str) -> list[Mapping[str, Any]]:
+        """Return the batches whose metadata carries an id of the ledger, but for those that were refused."""
+        return [
+            batch
+            async for batch in self._all()
+            if (batch.get("metadata") or {}).get(MARK) == id and batch.get("status") != "failed"
+        ]
+
+    def patience(self, error: BaseException) -> float:
+        """Return the seconds for which a request may still be under way that has failed with an error."""
+        limits = dict(self._with.extensions.get("timeout") or {})
+        own = max((float(limits.get(name) or 0.0) for name in ("read", "write")), default=0.0)
+        return max(bounds.late_creation, own) if is_timeout_error(error) else bounds.late_creation
 
     async def content(self, file: str) -> bytes:
         """Return the content of a file."""
@@ -157,8 +163,3 @@ def is_certain(error: BaseException) -> bool:
     """Return whether an error says for sure that the endpoint has not done what it was asked for."""
     failure = classify(error)
     return failure.status is not None and failure.status < 500
-
-
-async def pause(seconds: float) -> None:
-    """Wait before a request is repeated."""
-    await asyncio.sleep(seconds)

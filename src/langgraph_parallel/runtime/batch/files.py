@@ -5,7 +5,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-_URL = "/v1/chat/completions"
+from langgraph_parallel.runtime.batch.settings import COMPLETIONS
+
 AGAIN_CODES = frozenset({"batch_expired", "batch_cancelled"})
 """Codes of lines that the endpoint has not worked on."""
 
@@ -20,6 +21,10 @@ class LineError(Exception):
     def __init__(self, message: str, *, again: bool) -> None:
         super().__init__(message)
         self.again = again
+
+
+class NoRoom(LineError):
+    """A batch was refused since too much waits at the endpoint: that is no failed attempt."""
 
 
 class Spilled(Exception):
@@ -51,7 +56,7 @@ def make_line(custom_id: str, body: bytes) -> bytes:
     """
     return b'{"custom_id": "%s", "method": "POST", "url": "%s", "body": %s}\n' % (
         custom_id.encode(),
-        _URL.encode(),
+        COMPLETIONS.encode(),
         body,
     )
 

@@ -3,43 +3,21 @@
 import asyncio
 import contextlib
 import time
-from collections.abc import Callable, Iterable
-from typing import Protocol
+from collections.abc import AsyncIterator, Callable, Iterable
 
-from langgraph_parallel.runtime.batch.client import Client, may_pass
+from langgraph_parallel.runtime.batch.client import Client
 from langgraph_parallel.runtime.batch.files import Spilled, make_line
 from langgraph_parallel.runtime.batch.item import Item
-from langgraph_parallel.runtime.batch.ledger import Ledger
-from langgraph_parallel.runtime.batch.outcome import Outcome, anew, is_full, read_outcome, refusals
+from langgraph_parallel.runtime.batch.outcome import Outcome, Refusal, anew, is_full, read_outcome, refusals
 from langgraph_parallel.runtime.batch.settings import bounds
-from langgraph_parallel.runtime.batch.spill import spill_time
-from langgraph_parallel.runtime.batch.steps import Remote, Steps, pause_after
-from langgraph_parallel.runtime.failure import classify
+from langgraph_parallel.runtime.batch.spill import due_items, settled_by, spill_time
+from langgraph_parallel.runtime.batch.station import Station
+from langgraph_parallel.runtime.batch.steps import ENDED, Remote, Steps, Unwanted, pause_after
 
-_ENDED = frozenset({"completed", "failed", "expired", "cancelled", "gone"})
 _SLOWER = 4 / 3
-_GONE_AFTER = 3
-_LOOKS = 10
-"""At a batch that is being cancelled for a deadline, in the time that it is given."""
-
-
-class Station(Protocol):
-    """What a flight needs of its lane."""
-
-    ledger: Ledger
-    token: str
-
-    async def dispatch(self, items: Iterable[Item], client: Client) -> None:
-        """Plan requests anew: they are known to the ledger, or go into a new batch."""
-        ...
-
-    async def until_room(self, seconds: float) -> None:
-        """Wait until another batch has ended, at most for some seconds."""
-        ...
-
-    def renamed(self, before: str, flight: "Flight") -> None:
-        """Note that a flight has another id."""
-        ...
+_FIRST_LOOK, _LOOKS = 0.1, 10
+"""At a batch that is being cancelled for a deadline: the first pause in seconds, doubled each time, and how
+many of the longest fit into the time to settle."""
 
 
 class Flight:
@@ -59,11 +37,15 @@ class Flight:
         self._station, self._client, self.id, self._is_new = station, client, id, is_new
         self._items = {item.custom_id: item for item in items}
         self._order: list[str] = []
-        self._content = b""
-        self._steps = Steps(client, station.until_room, may_exist=not is_new)
-        self._spilled = self._landed = False
-        self._gone = 0
-        """How often in a row the endpoint did not know the batch."""
+        """The lines of the file, by their ids."""
+        self._lines: dict[str, bytes] = {}
+        """Those that may have to be sent once more."""
+        self._steps = Steps(client, station.until_room, self._is_whole, may_exist=not is_new)
+        self._landed = False
+        self._has_left = False
+        """Whether calls have gone live whose answers may still come."""
+        self._is_cancelled = False
+        """Whether the batch was cancelled for a deadline."""
         self._refused = 0
         """How often the endpoint had no room for it."""
         self._submitted = 0.0
@@ -83,58 +65,87 @@ class Flight:
 
     async def run(self) -> None:
         """Bring the batch to its end, and every call to its answer."""
-        hurry = asyncio.create_task(self._hurry())
         try:
-            if not await (self._submit() if self._is_new else self._take_over()):
-                await self._again(self._waiting())
-                return
-            while (remote := await self._until_ended()) is not None:
-                if not (remote["status"] == "failed" and is_full(remote) and await self._renew()):
-                    await self._read(remote)
+            async with self._hurrying():
+                if not await (self._submit() if self._is_new else self._take_over()):
+                    await self._again(self._waiting())
                     return
+            while (remote := await self._until_ended()) is not None:
+                async with self._hurrying():
+                    if not (remote["status"] == "failed" and is_full(remote) and await self._renew()):
+                        await self._read(remote)
+                        return
         except Exception as error:
+            self._landed = True
             if not self._steps.may_exist and not self._remote:
                 with contextlib.suppress(Exception):
                     await asyncio.to_thread(self._station.ledger.read, self.id, "failed", ())
             for item in self._waiting():
                 item.fail(anew(error))
+
+    @contextlib.asynccontextmanager
+    async def _hurrying(self) -> AsyncIterator[None]:
+        """Take the calls out meanwhile that have to go live, although the batch is not there, or not read."""
+        hurry = asyncio.create_task(self._hurry(settled_by(self._waiting(), time.monotonic())))
+        try:
+            yield
         finally:
             hurry.cancel()
 
-    async def _hurry(self) -> None:
-        """Take the calls out that have to go live before the batch is even submitted."""
-        while (spill := spill_time(self._waiting())) is not None and not self._remote:
-            await self._sleep(spill - time.monotonic())
-            if time.monotonic() >= spill and not self._remote:
-                self._spilled = True
-                self._let_go()
+    async def _hurry(self, not_before: float) -> None:
+        while True:
+            if (spill := spill_time(self._waiting())) is None:
+                self._changed.clear()
+                await self._changed.wait()
+                continue
+            await self._sleep(max(spill, not_before) - time.monotonic())
+            if (now := time.monotonic()) >= not_before:
+                self._let_go(due_items(self._waiting(), now))
 
-    def _let_go(self) -> None:
-        for item in self._waiting():
-            if item.deadline is not None:
-                item.fail(Spilled())
+    def _let_go(self, items: Iterable[Item]) -> None:
+        for item in items:
+            self._has_left = item.has_left = True
+            item.fail(Spilled())
 
     def _waiting(self) -> list[Item]:
         return [item for item in self._items.values() if item.is_waiting]
+
+    def _is_whole(self) -> bool:
+        return all(self._items[id].is_waiting for id in self._order)
 
     async def _again(self, items: Iterable[Item]) -> None:
         self._landed = True
         await self._station.dispatch(list(items), self._client)
 
     async def _submit(self) -> bool:
-        """Upload the file and create the batch; return False if no call waits for it any more."""
-        ledger, failures = self._station.ledger, 0
-        if not self._content:
-            self._order = [item.custom_id for item in self._waiting()]
-            self._content = b"".join(make_line(id, self._items[id].body) for id in self._order)
-        while self._waiting():
-            file = await self._steps.upload(self.id, self._content)
+        """Upload the file and create the batch; return False if no call waits for it any more.
+
+        Calls that have gone meanwhile are left out of the file, and would be paid for otherwise.
+        """
+        ledger, failures, file = self._station.ledger, 0, ""
+        while waiting := self._waiting():
+            self._lines |= {
+                item.custom_id: make_line(item.custom_id, item.body)
+                for item in waiting
+                if item.custom_id not in self._lines
+            }
+            self._order = [item.custom_id for item in waiting]
+            try:
+                file = await self._steps.upload(self.id, b"".join(map(self._lines.__getitem__, self._order)))
+            except Unwanted:
+                continue
+            if not self._is_whole():
+                await self._steps.forget(file)
+                continue
             await asyncio.to_thread(ledger.creating, self.id, file)
             remote, error = await self._steps.create(file, self.id)
             if remote is not None:
                 await self._note(remote)
                 return True
             await asyncio.to_thread(ledger.replanned, self.id)
+            if not self._is_whole():
+                await self._steps.forget(file)
+                continue
             failures += 1
             if failures >= bounds.file_attempts:
                 raise error
@@ -157,7 +168,9 @@ class Flight:
                 await asyncio.sleep(pause)
                 pause = min(pause * _SLOWER, bounds.longest_poll)
                 continue
-            found = await self._steps.reconcile(listed.file, self.id) if listed.state == "creating" else None
+            found = None
+            if listed.state == "creating":
+                found = await self._steps.reconcile(listed.file, self.id, bounds.late_creation)
             if found is None:
                 await asyncio.to_thread(ledger.dissolve, self.id)
                 return False
@@ -175,30 +188,30 @@ class Flight:
             if self._is_new:
                 item.body = b""
             if item.is_waiting:
+                item.remote = self._remote
                 item.told(self._remote, len(self._items), self._submitted)
 
     async def _until_ended(self) -> Remote | None:
         """Return the batch once it has ended; None if nobody waits for it any more."""
-        pause = bounds.first_poll if self._is_new else 0.0
-        status = ""
-        if self._spilled and not self._waiting():
+        pause, status = bounds.first_poll if self._is_new else 0.0, ""
+        if self._has_left and not self._waiting():
             with contextlib.suppress(Exception):
                 await self._client.cancel(self._remote)
-        while self._waiting() or self._spilled:
-            spill = None if self._spilled else spill_time(self._waiting())
+        while self._waiting() or self._has_left:
+            spill = spill_time(self._waiting())
             await self._sleep(pause if spill is None else min(pause, spill - time.monotonic()))
-            if spill is not None and time.monotonic() >= spill:
-                if (ended := await self._spill()) is not None:
+            if due := due_items(self._waiting(), time.monotonic()):
+                if (ended := await self._spill(due)) is not None:
                     return ended
                 continue
-            remote = await self._look()
-            if remote is not None and remote["status"] in _ENDED:
+            remote = await self._steps.look(self._remote)
+            if remote is not None and remote["status"] in ENDED:
                 return remote
             if remote is not None and remote["status"] != status:
                 status = str(remote["status"])
                 await asyncio.to_thread(self._station.ledger.noted, self.id, status)
                 if status != "validating":
-                    self._content = b""
+                    self._lines.clear()
             pause = min(max(pause, bounds.first_poll) * _SLOWER, bounds.longest_poll)
         return None
 
@@ -211,41 +224,36 @@ class Flight:
             async with asyncio.timeout(seconds):
                 await self._changed.wait()
 
-    async def _look(self) -> Remote | None:
-        """Return the batch as it is now; None if the endpoint does not say, for a reason that may pass."""
-        try:
-            remote = await self._client.get(self._remote)
-        except Exception as error:
-            self._gone += classify(error).status == 404
-            if self._gone >= _GONE_AFTER:
-                return {"status": "gone"}
-            if self._gone or may_pass(error):
-                return None
-            raise
-        self._gone = 0
-        return {**remote, "status": str(remote.get("status"))}
-
-    async def _spill(self) -> Remote | None:
+    async def _spill(self, due: list[Item]) -> Remote | None:
         """Take the calls out that have to go live; return the batch if it says in time what it has answered.
 
-        It is cancelled, unless calls without a deadline wait for it as well.
+        It is cancelled, unless other calls still have the time to wait for it.
         """
-        self._spilled = True
-        if all(item.deadline is not None for item in self._waiting()):
-            with contextlib.suppress(Exception):
-                await self._client.cancel(self._remote)
-            looks_until = time.monotonic() + bounds.settle
-            while time.monotonic() < looks_until:
-                remote = await self._look()
-                if remote is not None and remote["status"] in _ENDED:
-                    return remote
-                await asyncio.sleep(bounds.settle / _LOOKS)
-        self._let_go()
-        return None
+        ended = None
+        if len(due) == len(self._waiting()):
+            self._is_cancelled = True
+            with contextlib.suppress(Exception):  # TimeoutError, and what the endpoint says
+                async with asyncio.timeout(settled_by(due, now := time.monotonic()) - now):
+                    ended = await self._cancel()
+        if ended is None:
+            self._let_go(due)
+        return ended
+
+    async def _cancel(self) -> Remote:
+        """Cancel the batch, and wait until it has ended."""
+        pause = _FIRST_LOOK
+        with contextlib.suppress(Exception):
+            await self._client.cancel(self._remote)
+        while True:
+            remote = await self._steps.look(self._remote)
+            if remote is not None and remote["status"] in ENDED:
+                return remote
+            await asyncio.sleep(min(pause, bounds.settle / _LOOKS))
+            pause *= 2
 
     async def _renew(self) -> bool:
         """Create a batch again that the endpoint had no room for, once it may have; return whether it was."""
-        if not self._content:
+        if not self._lines or not self._waiting():
             return False
         before = self.id
         self.id = await asyncio.to_thread(self._station.ledger.renewed, before)
@@ -260,30 +268,33 @@ class Flight:
         status, texts = remote["status"], list[bytes]()
         for name in ("output_file_id", "error_file_id"):
             if file := remote.get(name):
-                texts.append(await self._steps.content(str(file)))
+                texts.append(await self._steps.content(str(file), lambda: bool(self._waiting())))
         outcome = await asyncio.to_thread(read_outcome, texts, str(status))
         await asyncio.to_thread(self._station.ledger.read, self.id, str(status), outcome.answers)
         refused = refusals(remote, self._order) if status == "failed" else None
+        if status == "failed" and is_full(remote) and self._waiting():  # it had begun, and keeps no lines
+            await self._station.until_room(bounds.longest_pause)
         self._landed = True
         again = [
             item
             for item in self._items.values()
-            if not self._settle(item, outcome, refused) and item.is_waiting
+            if not self._settle(item, outcome, refused or outcome.refusal) and item.is_waiting
         ]
         if again:
             await self._again(again)
 
-    def _settle(self, item: Item, outcome: Outcome, refused: Callable[[str], Exception] | None) -> bool:
+    def _settle(self, item: Item, outcome: Outcome, refused: Callable[[str], Refusal]) -> bool:
         """Hand a call what the batch says of it; return False if the call is to be submitted once more."""
         body = outcome.bodies.get(item.custom_id)
-        if body is not None and not item.is_waiting:
+        if not item.is_waiting:
             item.late(body)
         elif body is not None:
             item.answer(body)
-        elif self._spilled and item.deadline is not None:
+        elif self._is_cancelled and item.deadline is not None:
             item.fail(Spilled())
-        elif not self._is_new:
+        elif not self._is_new or self._is_cancelled:
             return False  # what an earlier process was refused is asked again
         else:
-            item.fail(refused(item.custom_id) if refused else outcome.error(item.custom_id))
+            error, item.is_own = refused(item.custom_id)
+            item.fail(error)
         return True

@@ -30,10 +30,17 @@ class Item:
     told: Callable[[str, int, float], None]
     """Called with the endpoint's id of its batch, the number of calls in it, and when it was submitted."""
     late: Callable[[Any], None]
-    """Called with an answer that comes although the call has gone live."""
+    """Called with an answer that comes although the call has gone; None if its batch ends without one."""
     future: "asyncio.Future[Any]"
     number: int | None = None
     """Tells it from others with the same key; None until the ledger has said."""
+
+    remote: str = ""
+    """The endpoint's id of its batch; empty until it has one."""
+    has_left: bool = False
+    """Whether it was taken out of a batch that has not ended."""
+    is_own: bool = False
+    """Whether its error is what the endpoint says of this request, and not of its whole batch."""
 
     @property
     def custom_id(self) -> str:
@@ -44,6 +51,16 @@ class Item:
     def is_waiting(self) -> bool:
         """Whether the call still waits."""
         return not self.future.done()
+
+    @property
+    def has_answer(self) -> bool:
+        """Whether its batch has answered it."""
+        return self.future.done() and not self.future.cancelled() and self.future.exception() is None
+
+    @property
+    def may_be_answered(self) -> bool:
+        """Whether its batch may answer it although the call has gone: live, or with its branch."""
+        return bool(self.remote) and (self.has_left or self.future.cancelled())
 
     def answer(self, body: Any) -> None:
         """Hand the call its answer, unless it has gone."""

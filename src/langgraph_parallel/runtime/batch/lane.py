@@ -3,20 +3,24 @@
 import asyncio
 import contextlib
 import json
+import time
 import weakref
-from collections.abc import Hashable, Iterable
+from collections.abc import Callable, Hashable, Iterable
+from functools import partial
 from typing import Any
 
 from langgraph_parallel.errors import UsageError
 from langgraph_parallel.runtime.batch.claims import Claims, claims_of
 from langgraph_parallel.runtime.batch.client import Client
 from langgraph_parallel.runtime.batch.entries import Planned, Wanted
+from langgraph_parallel.runtime.batch.files import Spilled
 from langgraph_parallel.runtime.batch.flight import Flight
 from langgraph_parallel.runtime.batch.item import Item
 from langgraph_parallel.runtime.batch.ledger import Ledger
 from langgraph_parallel.runtime.batch.owners import Owner
+from langgraph_parallel.runtime.batch.place import explained
 from langgraph_parallel.runtime.batch.settings import bounds, ledger_folder
-from langgraph_parallel.runtime.batch.spill import spill_time
+from langgraph_parallel.runtime.batch.spill import due_items, spill_time
 from langgraph_parallel.runtime.loops import close_with_loop, loop_local_async
 from langgraph_parallel.runtime.run import Run
 
@@ -39,12 +43,14 @@ class Lane:
 
     def __init__(self, ledger: Ledger) -> None:
         self.ledger = ledger
-        self._owner = Owner(ledger.folder)
+        with explained(ledger.folder):
+            self._owner = Owner(ledger.folder)
         self.token = self._owner.token
         self._loop = asyncio.get_running_loop()
         self._gatherings: dict[Hashable, Gathering] = {}
         self._flights: dict[str, Flight] = {}
         self._tasks: set[asyncio.Task[None]] = set()
+        self._releasing: set[asyncio.Future[None]] = set()
         self._runs: weakref.WeakKeyDictionary[Run, str] = weakref.WeakKeyDictionary()
         self._named = 0
         self._over: set[str] = set()
@@ -53,6 +59,8 @@ class Lane:
 
     async def close(self) -> None:
         """Let others have what nobody has collected here."""
+        await asyncio.sleep(0)  # for what has been given back, but not begun
+        await asyncio.gather(*self._releasing, return_exceptions=True)
         self._owner.close()
         await asyncio.to_thread(self.ledger.close)
 
@@ -69,6 +77,17 @@ class Lane:
     def end(self, owner: str, *, collected: bool, thread: str = "") -> None:
         """Give back what a run has claimed; forget the answers that it has collected."""
         self._over.add(owner)
+        release = partial(self._release, owner, collected=collected, thread=thread)
+        with contextlib.suppress(RuntimeError):  # the loop is closed, and the lane with it
+            self._loop.call_soon_threadsafe(self._in_thread, release)
+
+    def _in_thread(self, release: Callable[[], None]) -> None:
+        # No task: `asyncio.run` cancels those that are left when the run has returned.
+        releasing = self._loop.run_in_executor(None, release)
+        self._releasing.add(releasing)
+        releasing.add_done_callback(self._releasing.discard)
+
+    def _release(self, owner: str, *, collected: bool, thread: str) -> None:
         # A ledger that cannot be written keeps what it has: answers to the same questions, for a week.
         with contextlib.suppress(UsageError):
             self.ledger.release(owner, collected=collected, thread=thread)
@@ -76,8 +95,7 @@ class Lane:
     def end_single(self, item: Item, run: Run) -> None:
         """Give back what a call has claimed that is in no run which ends."""
         if Claims not in run.root.kept:
-            answered = item.future.done() and not item.future.cancelled() and item.future.exception() is None
-            self.end(item.owner, collected=answered)
+            self.end(item.owner, collected=item.has_answer)
 
     def add(self, item: Item, client: Client, group: Hashable) -> None:
         """Gather a call.
@@ -103,9 +121,13 @@ class Lane:
 
     async def dispatch(self, items: Iterable[Item], client: Client) -> None:
         """Let the ledger say what becomes of calls, and bring them there."""
+        items = list(items)
+        for item in due_items(items, time.monotonic()):
+            item.fail(Spilled())
         items = [item for item in items if item.is_waiting]
         if not items:
             return
+        await asyncio.gather(*self._releasing, return_exceptions=True)
         try:
             planned = await asyncio.to_thread(self._plan, items)
         except Exception as error:

@@ -5,7 +5,6 @@ all of them block, and are called in threads.
 """
 
 import contextlib
-import os
 import secrets
 import sqlite3
 import threading
@@ -13,10 +12,10 @@ import time
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
-from langgraph_parallel.errors import UsageError
 from langgraph_parallel.runtime.batch.entries import Listed, Planned, Wanted
 from langgraph_parallel.runtime.batch.owners import is_alive, sweep
-from langgraph_parallel.runtime.batch.settings import FOLDER, KEPT, bounds, ledger_folder
+from langgraph_parallel.runtime.batch.place import explained, make_private
+from langgraph_parallel.runtime.batch.settings import KEPT, bounds, ledger_folder
 
 _COLUMNS = ", ".join(Listed.__dataclass_fields__)
 _SCHEMA = """
@@ -48,10 +47,8 @@ class Ledger:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self._lock = threading.Lock()
-        with self._explained():
-            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-            file = folder / _FILE
-            os.close(os.open(file, os.O_CREAT | os.O_RDWR, 0o600))
+        with explained(folder):
+            file = make_private(folder, _FILE)
             self._database = sqlite3.connect(
                 file, timeout=_SECONDS, isolation_level=None, check_same_thread=False
             )
@@ -176,11 +173,12 @@ class Ledger:
         """
         with self._transaction() as database:
             if collected:
-                database.execute(
-                    "DELETE FROM requests WHERE answer IS NOT NULL "
-                    "AND (owner = ? OR (thread = ? AND thread != ''))",
-                    (owner, thread),
-                )
+                for one in {owner, *self._gone_on(database, thread)}:
+                    database.execute(
+                        "DELETE FROM requests WHERE answer IS NOT NULL "
+                        "AND owner = ? AND (owner = ? OR thread = ?)",
+                        (one, owner, thread),
+                    )
                 database.execute(
                     "DELETE FROM batches WHERE state = 'read' AND NOT EXISTS "
                     "(SELECT 1 FROM requests WHERE requests.batch = batches.id)"
@@ -220,6 +218,14 @@ class Ledger:
         fresh = one.claimed if one.claimed is not None else 1 + max((row[0] for row in rows), default=-1)
         return fresh, None, ""
 
+    def _gone_on(self, database: sqlite3.Connection, thread: str) -> list[str]:
+        """Return the owners of requests of a thread that have ended; another run on it may be alive."""
+        if not thread:
+            return []
+        rows = database.execute("SELECT DISTINCT owner FROM requests WHERE thread = ?", (thread,)).fetchall()
+        alive: dict[str, bool] = {}
+        return [one for (one,) in rows if not self._is_lane(one.partition(".")[0], alive)]
+
     def _is_taken(self, owner: str, lane: str, alive: dict[str, bool]) -> bool:
         """Return whether a run that is alive has a request: runs of this lane give back what they have."""
         of_lane = owner.partition(".")[0]
@@ -236,7 +242,8 @@ class Ledger:
 
     def _sweep(self) -> None:
         """Delete what is too old to be asked for again."""
-        sweep(self.folder)
+        with explained(self.folder):
+            sweep(self.folder)
         old = time.time() - KEPT
         with self._transaction() as database:
             database.execute("DELETE FROM batches WHERE created < ?", (old,))
@@ -244,7 +251,7 @@ class Ledger:
 
     @contextlib.contextmanager
     def _transaction(self) -> Iterator[sqlite3.Connection]:
-        with self._lock, self._explained():
+        with self._lock, explained(self.folder):
             self._database.execute("BEGIN IMMEDIATE")
             try:
                 yield self._database
@@ -253,16 +260,14 @@ class Ledger:
                 raise
             self._database.commit()
 
-    @contextlib.contextmanager
-    def _explained(self) -> Iterator[None]:
-        try:
-            yield
-        except (OSError, sqlite3.Error) as error:
-            problem = error.strerror if isinstance(error, OSError) else error
-            raise UsageError(
-                f"cannot keep the ledger of batches in {self.folder}: {problem}; set {FOLDER} to a folder "
-                "that can be written"
-            ) from error
+
+def note_status(batch: Listed, status: str) -> None:
+    """Note what an endpoint says of a batch in the user's ledger."""
+    ledger = Ledger(ledger_folder())
+    try:
+        ledger.noted(batch.id, status)
+    finally:
+        ledger.close()
 
 
 def list_batches() -> list[Listed]:

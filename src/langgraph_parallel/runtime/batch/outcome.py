@@ -4,14 +4,24 @@ import json
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from langgraph_parallel.errors import EndpointError
 from langgraph_parallel.runtime.batch.client import NoBatchApi
-from langgraph_parallel.runtime.batch.files import Line, LineError, merge_lines
+from langgraph_parallel.runtime.batch.files import Line, LineError, NoRoom, merge_lines
 from langgraph_parallel.runtime.batch.item import read_custom_id
+from langgraph_parallel.runtime.batch.settings import COMPLETIONS
+from langgraph_parallel.runtime.failure import classify
 
 _FULL = re.compile(r"token_limit|enqueued", re.IGNORECASE)
+
+
+class Refusal(NamedTuple):
+    """Why a request has no answer."""
+
+    error: Exception
+    is_own: bool = False
+    """Whether the endpoint says it of this request, and not of its whole batch."""
 
 
 @dataclass(frozen=True)
@@ -26,11 +36,14 @@ class Outcome:
     answers: Sequence[tuple[str, int, bytes]]
     """The same for the ledger: key, number and JSON."""
 
-    def error(self, custom_id: str) -> Exception:
+    def refusal(self, custom_id: str) -> Refusal:
         """Return why a request has no answer."""
         line = self.lines.get(custom_id)
         if line is not None and line.status is not None and line.status >= 400:
-            return _error_of(line.status, line.body)
+            return Refusal(_error_of(line.status, line.body), is_own=True)
+        return Refusal(self._unanswered(line))
+
+    def _unanswered(self, line: Line | None) -> Exception:
         if line is not None and line.status is not None:
             return LineError("the line of the answer holds no chat completion", again=True)
         code = str(line.body.get("code")) if line and isinstance(line.body, Mapping) else ""
@@ -67,7 +80,13 @@ def is_full(remote: Mapping[str, Any]) -> bool:
     return any(_FULL.search(f"{error.get('code')} {error.get('message')}") for error in _errors(remote))
 
 
-def refusals(remote: Mapping[str, Any], order: Sequence[str]) -> Callable[[str], Exception]:
+def says_full(error: Exception) -> bool:
+    """Return whether an endpoint has refused to create a batch because too much waits there already."""
+    failure = classify(error)
+    return bool(_FULL.search(f"{failure.code} {failure.message}"))
+
+
+def refusals(remote: Mapping[str, Any], order: Sequence[str]) -> Callable[[str], Refusal]:
     """Return what says why an endpoint has refused the file of a batch, for each request in it.
 
     Args:
@@ -81,11 +100,14 @@ def refusals(remote: Mapping[str, Any], order: Sequence[str]) -> Callable[[str],
         if isinstance(line, int) and 1 <= line <= len(order):
             named[order[line - 1]] = error
 
-    def refusal(custom_id: str) -> Exception:
+    def refusal(custom_id: str) -> Refusal:
+        if is_full(remote):
+            return Refusal(NoRoom("the endpoint has no room for the batch", again=True))
         if named and custom_id not in named:
-            return LineError("the file was refused for another request in it", again=True)
+            return Refusal(LineError("the file was refused for another request in it", again=True))
         error = named.get(custom_id, errors[0])
-        return _error_of(400, {"error": {**error, "message": error.get("message") or error.get("code")}})
+        body = {"error": {**error, "message": error.get("message") or error.get("code")}}
+        return Refusal(_error_of(400, body), is_own=custom_id in named)
 
     return refusal
 
@@ -112,6 +134,6 @@ def _error_of(status: int, body: Any) -> Exception:
 
     from langgraph_parallel.runtime.sdk_errors import api_error
 
-    request = httpx2.Request("POST", "batch:/v1/chat/completions")
+    request = httpx2.Request("POST", f"batch:{COMPLETIONS}")
     content = body.encode() if isinstance(body, str) else json.dumps(body).encode()
     return api_error(httpx2.Response(status, content=content, request=request))

@@ -3,9 +3,11 @@
 import contextlib
 import os
 import secrets
+import weakref
 from pathlib import Path
 
 _SUFFIX = ".lock"
+_open: "weakref.WeakSet[Owner]" = weakref.WeakSet()
 
 
 class Owner:
@@ -28,13 +30,30 @@ class Owner:
                 fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
                 # Whoever sweeps may have deleted the file between the two steps.
                 if self._path.exists():
+                    _open.add(self)
                     return
             os.close(self._file)
 
     def close(self) -> None:
         """Be gone."""
-        self._path.unlink(missing_ok=True)
+        if self in _open:
+            self._path.unlink(missing_ok=True)
+            self.let_go()
+
+    def let_go(self) -> None:
+        """Close the file of the lock: in a process that is forked, the lane is not its own."""
+        _open.discard(self)
         os.close(self._file)
+
+
+def _let_go_in_child() -> None:
+    # Else the lock would be held for as long as a child lives, though its lane is gone.
+    for owner in list(_open):
+        owner.let_go()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_let_go_in_child)
 
 
 def is_alive(folder: Path, token: str) -> bool:
@@ -43,17 +62,25 @@ def is_alive(folder: Path, token: str) -> bool:
     Args:
         folder: of the ledger.
         token: of the lane; one that is empty is not.
-    """
-    import fcntl
 
+    Raises:
+        PermissionError: the lock is of another user.
+    """
     if not token:
         return False
     try:
-        file = os.open(folder / f"{token}{_SUFFIX}", os.O_RDWR | os.O_CLOEXEC)
+        return _look_at(folder / f"{token}{_SUFFIX}")
     except FileNotFoundError:
         return False
+
+
+def _look_at(path: Path) -> bool:
+    import fcntl
+
+    file = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        # Shared: two that look at the same time must not take each other for the lane.
+        fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
     except BlockingIOError:
         return True
     finally:

@@ -9,6 +9,8 @@ from langgraph_parallel.runtime.limits import PREFIX, Limits
 
 FOLDER = f"{PREFIX}BATCHES"
 """Variable of the environment: the folder of the ledger."""
+COMPLETIONS = "/v1/chat/completions"
+"""What is asked in batches."""
 WINDOW = "24h"
 """Within which the endpoint has to answer."""
 MARK = "langgraph_parallel"
@@ -34,6 +36,9 @@ class Bounds:
     longest_poll: float = 60.0
     settle: float = 10.0
     """Given to a batch that is cancelled for a deadline, to say what it has answered."""
+    late_creation: float = 30.0
+    """For which the creation of a batch may still be under way after its connection broke; the time limit of
+    the request after that has passed, if it is longer."""
     first_pause: float = 1.0
     """Before a request to the Batch API is repeated; doubled each time."""
     longest_pause: float = 60.0

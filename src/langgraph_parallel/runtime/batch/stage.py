@@ -4,26 +4,28 @@ import asyncio
 import json
 import time
 from contextlib import nullcontext
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, TypeVar
-
-from langchain_core.runnables import RunnableConfig
 
 from langgraph_parallel.records import Usage
 from langgraph_parallel.runtime.batch.claims import claims_of
 from langgraph_parallel.runtime.batch.client import INSTEAD, Client, NoBatchApi
-from langgraph_parallel.runtime.batch.files import LineError, Spilled
+from langgraph_parallel.runtime.batch.files import LineError, NoRoom, Spilled
 from langgraph_parallel.runtime.batch.identity import key_of, scope_of
 from langgraph_parallel.runtime.batch.item import Item
 from langgraph_parallel.runtime.batch.lane import Lane, get_lane
 from langgraph_parallel.runtime.batch.lane_call import LaneCall
+from langgraph_parallel.runtime.batch.late import Awaited, late_answers
 from langgraph_parallel.runtime.batch.spill import spill_time
 from langgraph_parallel.runtime.bound import Bound
 from langgraph_parallel.runtime.budget import Amount
+from langgraph_parallel.runtime.call_record import record_end
 from langgraph_parallel.runtime.counted import as_usage, completion_metadata
 from langgraph_parallel.runtime.failure import classify
 from langgraph_parallel.runtime.open_call import OpenCall
 from langgraph_parallel.runtime.redact import redact
 from langgraph_parallel.runtime.rendered import Rendered
+from langgraph_parallel.runtime.request import call_config
 from langgraph_parallel.runtime.retry import AskAgain
 from langgraph_parallel.runtime.transport import Connection
 
@@ -58,11 +60,12 @@ async def send_in_batch(
         Exception: as `Calling.send`.
     """
     number = failures = 0
+    earlier: list[Item] = []
     while True:
         number += 1
         try:
-            return await _attempt(calling, prompt, tokens, number, purpose, bound)
-        except AskAgain:
+            return await _attempt(calling, prompt, tokens, number, purpose, bound, earlier)
+        except (AskAgain, NoRoom):
             continue
         except (Spilled, NoBatchApi) as error:
             _leave(calling, error)
@@ -95,12 +98,14 @@ async def _attempt(
     number: int,
     purpose: str,
     bound: Bound | None,
+    earlier: list[Item],
 ) -> AnswerT:
     direct = getattr(calling.sender, "direct", None)
     body = None if direct is None else calling.sender.body(prompt.messages)
     if direct is None or body is None:
         raise NoBatchApi(
-            f"{calling.target} cannot be asked in batches: only text prompts of ChatOpenAI can; {INSTEAD}"
+            f"{calling.target} cannot be asked in batches: only text prompts of ChatOpenAI can, with an "
+            f"API key that is a text and no function; {INSTEAD}"
         )
     lane, connection = await get_lane(), direct.connection
     call = calling.new_call(tokens, number, kind=LaneCall)
@@ -109,14 +114,26 @@ async def _attempt(
         item: Item | None = None
         try:
             item = _new_item(calling, call, lane, connection, json.dumps(body).encode())
-            answer = await _wait(calling, call, lane, Client(connection), item, prompt, purpose)
+            _take_number(item, earlier)
+            answer = await _wait(calling, call, lane, Client(connection), item, prompt, purpose, bound)
         except BaseException as error:
             # Cut off at the very moment that its batch had ended: the answer is billed all the same.
             await calling.failed(call, error, Usage() if item is None else _used(item))
+            if item is not None and item.may_be_answered:
+                most = calling.priced.most_usd(tokens, calling.limits.answer_tokens, "batch")
+                late_answers(calling.run).awaited[str(call.id)] = Awaited(item.remote, most)
             raise
     call.close(calling.sender.usage(answer), ok=True)
-    _show(answer)
+    calling.sender.recalled(answer)
     return answer
+
+
+def _take_number(item: Item, earlier: list[Item]) -> None:
+    """Let an attempt be the same request as an earlier one whose batch may still be there."""
+    for one in earlier:
+        if one.key == item.key and not one.has_answer:
+            item.number = one.number
+    earlier[:] = [item]
 
 
 async def _wait(
@@ -127,6 +144,7 @@ async def _wait(
     item: Item,
     prompt: Rendered,
     purpose: str,
+    bound: Bound | None,
 ) -> AnswerT:
     """Wait for the answer to a request."""
     hurried = None if item.deadline is None else id(calling.run.root)
@@ -140,11 +158,12 @@ async def _wait(
         else:
             completion = await item.future
     except Exception as error:
-        if (learn := getattr(calling.sender, "learn_from", None)) is not None and classify(error).status:
+        if (learn := getattr(calling.sender, "learn_from", None)) is not None and item.is_own:
             learn(error, prompt.messages)
         raise
     except asyncio.CancelledError:
-        if item.number is not None and calling.run.root.drained:
+        ended_by = None if bound is None else bound.ended_by
+        if item.number is not None and (calling.run.root.drained or ended_by == "deadline"):
             calling.run.note(
                 "calls wait in a batch at the endpoint, which is kept: resume the run, or start the same "
                 "command again, to collect its answers ('langgraph-parallel batches' lists it)"
@@ -159,13 +178,7 @@ async def _reported(
     calling: "Calling[Any]", call: OpenCall, purpose: str, prompt: Rendered, item: Item
 ) -> Any:
     """Wait for the body of an answer, and tell tracers and callbacks of the call."""
-    name = calling.config.get("run_name") or calling.target
-    config: RunnableConfig = {
-        **calling.config,
-        "run_id": call.id,
-        "run_name": f"{name} {purpose}".strip(),
-        "metadata": {**(calling.config.get("metadata") or {}), "call": str(call.id)},
-    }
+    config = call_config(calling.config, call, purpose)
 
     async def wait() -> Any:
         return await item.future
@@ -186,10 +199,20 @@ def _new_item(
 
     def charge(body: Any) -> None:
         """Count what a batch has answered although the call had ended: by a vote, or live."""
+        late = late_answers(run)
+        late.awaited.pop(str(call.id), None)
+        if body is None:
+            return
         used = _counted(body)
-        usd = calling.priced.usd(used, "batch") or 0.0
-        run.budget.settle(Amount(), Amount(1, used.input_tokens + used.output_tokens, usd))
-        run.note("a batch answered calls that had ended already, or gone live; the budget counts them")
+        usd = calling.priced.usd(used, "batch")
+        run.budget.settle(Amount(), Amount(0, used.input_tokens + used.output_tokens, usd or 0.0))
+        # The record of the call was closed without tokens; this one takes its place, in the branch if that is
+        # still open, else in the report.
+        again = replace(call, recorded=late.calls, emitter=None)
+        record_end(again, used, usd, ok=False, throttled=False)
+        if call.recorded is not None:
+            call.recorded[str(call.id)] = late.calls[str(call.id)]
+        run.note("a batch answered calls that had ended already, or gone live; report and budget count them")
 
     return Item(
         key=key_of(scope, run, body),
@@ -208,20 +231,8 @@ def _new_item(
 
 def _used(item: Item) -> Usage:
     """Return the tokens of the answer to a request; zero if it has none."""
-    has_answer = item.future.done() and not item.future.cancelled() and item.future.exception() is None
-    return _counted(item.future.result()) if has_answer else Usage()
+    return _counted(item.future.result()) if item.has_answer else Usage()
 
 
 def _counted(body: Any) -> Usage:
     return as_usage(completion_metadata(body.get("usage")))
-
-
-def _show(answer: Any) -> None:
-    """Give a whole answer to whoever listens to its parts."""
-    from langgraph_parallel.answers.message import read_message
-    from langgraph_parallel.runtime.structured import stream_listener
-
-    listener = stream_listener.get()
-    if listener is not None and hasattr(answer, "content"):
-        listener(None)
-        listener(read_message(answer).text)
