@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from langgraph_parallel.cli import checks
 from langgraph_parallel.cli.app import run
 from langgraph_parallel.cli.review import settings
 from langgraph_parallel.cli.run_store import RunStore
+from langgraph_parallel.runtime import providers
 from tests.cli.support import CLEAN, write
 from tests.support.server import ModelServer
 
@@ -30,7 +30,10 @@ PYTHON = re.compile(r"\w=|\w\(.*\w=|pass \{|True|False|None|--(call-timeout|sect
         (["review", "--aspects", "missing.md", "a.py"], "cannot read the prompt missing.md"),
         (["review", "--model", "gpt", "a.py"], "--model: 'gpt' is not a model"),
         (["review", "--model", "openai:gpt-5-mini", "a.py"], "no key for openai:gpt-5-mini"),
-        (["review", "--model", "acme:x", "a.py"], "--model acme:x needs langchain and its provider"),
+        (
+            ["review", "--model", "xai:x", "a.py"],
+            "--model: the provider of 'xai:x' needs langchain: pip install",
+        ),
         (["review", "a.py", *CONFLICT], "--offline and --model exclude each other"),
         (["review", "--offline", "--no-engines", "a.py"], "--offline and --no-engines exclude each other"),
         (["review", "--offline", "--reconcile", "a.py"], "--offline and --reconcile exclude each other"),
@@ -104,7 +107,7 @@ PYTHON = re.compile(r"\w=|\w\(.*\w=|pass \{|True|False|None|--(call-timeout|sect
         (["vote"], "Missing argument 'QUESTION'"),
         (["vote", "x", "--base-url", "localhost:8000"], "expected http://host/v1 or https://host/v1"),
         (["vote", "x", "--base-url", "http://ann:secret@host/v1"], "without a user, ? or #"),
-        (["vote", "x", "--base-url", "http://h/v1", "-m", "acme:x"], "--model acme:x needs langchain"),
+        (["vote", "x", "--base-url", "http://h/v1", "-m", "acme:x"], "no provider is called 'acme'"),
         (["brief", "a.md", "--offline", "--base-url", "http://h/v1"], "--offline and --base-url exclude"),
         (["review", "a.py", "--offline", "--base-url", "http://h/v1"], "--offline and --base-url exclude"),
         (["vote", "x", "-m", "openai:a", "-m", "openai:b", "-n", "1"], "--voters: the roster has 2 models"),
@@ -119,7 +122,7 @@ def test_bad_usage_is_one_line_and_exit_code_2(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """The line says what is wrong in terms of the command line, and no model is called."""
-    monkeypatch.setattr(checks, "find_spec", lambda name: None)  # langchain is not installed
+    monkeypatch.setattr(providers, "find_spec", lambda name: None)  # langchain is not installed
     write({"a.py": CLEAN, "latin.py": "x = 'é'".encode("latin-1"), "binary.py": b"x\0y"})
     write({"a.md": "text", "empty.md": "\n", "f.csv": "id,text\n1,good\n"})
     Path("empty").mkdir()

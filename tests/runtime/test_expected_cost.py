@@ -49,6 +49,8 @@ calls = st.builds(
     is_led=st.booleans(),
     is_written=st.booleans(),
     is_sampled=st.booleans(),
+    most_samples=st.integers(2, 9),
+    apart=st.just(()),
     lane=st.sampled_from(["live", "batch"]),
     may_batch=st.booleans(),
     is_asked=st.booleans(),
@@ -100,7 +102,7 @@ def test_a_price_that_is_not_known_is_not_expected_either() -> None:
     assert estimate.expected_calls == 1
 
 
-HEARD = {"wave": "all", "stop": "all_votes"}
+HEARD: dict[str, Any] = {"wave": "all", "stop": "all_votes"}
 """All voters are asked at once, and heard."""
 
 
@@ -253,7 +255,8 @@ async def test_the_text_names_both_costs_and_the_best_lever() -> None:
     assert lines[0].startswith("9 calls to models, 72 requests if all are repeated; ")
     assert "Expected: 9 calls, about $" in lines[1]
     assert "alone: saved by samples of one request $" in lines[1]
-    assert lines[2] == "Most is saved by samples of one request."
+    assert lines[2].startswith("Batches (--batch, or lane='batch' in the limits) would save $")
+    assert lines[3] == "Most is saved by samples of one request."
     alone = await aestimate(vote(wave="all", limits={"leader": "off"}), {"question": LONG})
     alone_lines = estimate_lines(alone)
     assert alone_lines[1].startswith("Expected: 9 calls, about $")

@@ -178,7 +178,7 @@ def test_a_report_says_what_was_saved_and_by_what() -> None:
         "stopping early $0.00410.",
     ]
     assert run_lines(report)[-2:] == expected
-    assert "75% from the cache" in run_markdown(report)
+    assert "75% from the provider's cache" in run_markdown(report)
 
 
 def test_a_cache_that_cost_more_than_it_gave_is_said_to() -> None:

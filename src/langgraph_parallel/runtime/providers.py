@@ -59,10 +59,10 @@ def check_provider(model: str) -> None:
     spelled = name.replace("-", "_").lower()  # LangChain takes these, too
     if name == "openai" or (find_provider(spelled) is not None and find_spec("langchain")):
         return
-    names = _names_of_langchain() or {provider.name for provider in PROVIDERS}
-    if spelled not in names and (find_spec("langchain") is None or _names_of_langchain()):
-        near = get_close_matches(spelled, names, n=2, cutoff=0.7)
-        hint = f"did you mean {' or '.join(near)}?" if near else f"choose one of {', '.join(sorted(names))}"
+    told = _names_of_langchain() if find_spec("langchain") else frozenset(one.name for one in PROVIDERS)
+    if told and spelled not in told:
+        near = get_close_matches(spelled, told, n=2, cutoff=0.7)
+        hint = f"did you mean {' or '.join(near)}?" if near else f"choose one of {', '.join(sorted(told))}"
         raise ModelError(f"{model!r} is not a model: no provider is called {name!r}; {hint}")
     if find_spec("langchain") is None:
         provider = find_provider(spelled)
@@ -73,12 +73,10 @@ def check_provider(model: str) -> None:
 
 @lru_cache(maxsize=1)
 def _names_of_langchain() -> frozenset[str]:
-    """Return the providers that LangChain knows; empty if it is not installed, or does not tell.
+    """Return the providers that LangChain, which is installed, knows; empty if it does not tell.
 
     It tells them in the error about one that it does not know, and nowhere else in public.
     """
-    if find_spec("langchain") is None:
-        return frozenset()
     try:
         import_module("langchain.chat_models").init_chat_model("none", model_provider="none")
     except Exception as error:

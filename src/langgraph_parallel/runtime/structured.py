@@ -91,11 +91,6 @@ class BoundModel:
         self._caching: tuple[int, PrefixCaching] | None = None
 
     @property
-    def model(self) -> BaseChatModel:
-        """The model itself."""
-        return self._model
-
-    @property
     def schema(self) -> type[BaseModel] | None:
         """Of its answers; None for text."""
         return self._schema

@@ -103,7 +103,8 @@ def _plan(
     limits, schema = run.limits_for(ask.limits), ask.schema
     sender = _sender(run, model, schema, ask.temperature)
     priced = Priced.of(model).at(limits)
-    endpoint = "" if sender is None else get_endpoint(sender.model)
+    made = model if isinstance(model, BaseChatModel) else known_model(model)
+    endpoint = "" if made is None else get_endpoint(made)
     answer, ceiling = limits.answer_tokens, limits.max_answer_tokens or ceiling_of(schema)
     expected = min(answer, ceiling or answer)
     if sender is not None:
@@ -115,7 +116,7 @@ def _plan(
     begins = Begins(
         tokens, [((preface, digest), min(tokens, int(size * density))) for digest, size in prompt.prefixes]
     )
-    asks_openai = sender is not None and is_openai(sender.model)
+    asks_openai = made is not None and is_openai(made)
     shared = None if sender is None or not asks_openai else _shared(sender, prompt, limits, run, unknown)
     call = PlannedCall(
         priced=priced,
