@@ -47,12 +47,12 @@ if TYPE_CHECKING:
     from langgraph_parallel.graphs.voting import create_voting
     from langgraph_parallel.nodes.catalogue.checks import Check
     from langgraph_parallel.nodes.catalogue.scatter_gather import Http, Source
+    from langgraph_parallel.nodes.vote.judge import Judge
     from langgraph_parallel.nodes.work.ask import Ask
     from langgraph_parallel.nodes.work.roster import Roster
     from langgraph_parallel.prompts import Prompt
     from langgraph_parallel.records import Section
     from langgraph_parallel.runtime.answer_cache import AnswerCache
-    from langgraph_parallel.runtime.answer_store import AnswerStore
     from langgraph_parallel.runtime.context import Context, ReviewContext, VotingContext
     from langgraph_parallel.runtime.draining import drain
     from langgraph_parallel.runtime.governed import governed
@@ -66,11 +66,11 @@ if TYPE_CHECKING:
 
 _MODULES = {
     "AnswerCache": "runtime.answer_cache",
-    "AnswerStore": "runtime.answer_store",
     "Ask": "nodes.work.ask",
     "Check": "nodes.catalogue.checks",
     "Context": "runtime.context",
     "Http": "nodes.catalogue.scatter_gather",
+    "Judge": "nodes.vote.judge",
     "Limits": "runtime.limits",
     "Prompt": "prompts",
     "ReviewContext": "runtime.context",
@@ -121,11 +121,11 @@ _NAMESPACES = {
 
 __all__ = [
     "AnswerCache",
-    "AnswerStore",
     "Ask",
     "Check",
     "Context",
     "Http",
+    "Judge",
     "Limits",
     "Prompt",
     "ReviewContext",

@@ -1,7 +1,6 @@
-"""Votes beyond one graph: ballots, normalisers, a judge, agreement, and what a history says about voters."""
+"""Votes beyond one graph: ballots, normalisers, agreement, and what a history says about voters."""
 
 from langgraph_parallel.nodes.vote.ballots import BallotFormat
-from langgraph_parallel.nodes.vote.judge import Judge
 from langgraph_parallel.reducers.votes.agreement import Agreement, agreement
 from langgraph_parallel.reducers.votes.calibration import Calibration, calibrate
 from langgraph_parallel.reducers.votes.normalise import without_articles, without_units
@@ -13,7 +12,6 @@ __all__ = [
     "BallotFormat",
     "Calibration",
     "DawidSkene",
-    "Judge",
     "Replay",
     "agreement",
     "calibrate",

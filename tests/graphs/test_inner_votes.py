@@ -8,8 +8,7 @@ import pytest
 from langgraph.checkpoint.memory import InMemorySaver
 from langgraph.types import Command, interrupt
 
-from langgraph_parallel import create_labeling, create_sectioning, create_voting
-from langgraph_parallel.votes import Judge
+from langgraph_parallel import Judge, create_labeling, create_sectioning, create_voting
 from tests.support.fans import GIVEN, numbered
 from tests.support.server import ModelServer, Reply
 

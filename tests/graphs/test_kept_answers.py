@@ -23,7 +23,6 @@ from pydantic import BaseModel, SecretStr
 
 from langgraph_parallel import (
     AnswerCache,
-    AnswerStore,
     Ask,
     Limits,
     Section,
@@ -37,6 +36,7 @@ from langgraph_parallel import (
     events,
     governed,
 )
+from langgraph_parallel.limiting import AnswerStore
 from langgraph_parallel.runtime.account import Account, account_digest
 from langgraph_parallel.runtime.batch.identity import key_of
 from langgraph_parallel.runtime.kept_streams import as_chunk

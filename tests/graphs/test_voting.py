@@ -13,10 +13,9 @@ from langgraph.errors import GraphInterrupt
 from langgraph.types import Command, interrupt
 from pydantic import BaseModel
 
-from langgraph_parallel import Ask, Limits, Roster, VotingContext, create_voting, errors
+from langgraph_parallel import Ask, Judge, Limits, Roster, VotingContext, create_voting, errors
 from langgraph_parallel.records import Verdict
 from langgraph_parallel.rules import threshold, union
-from langgraph_parallel.votes import Judge
 from tests.support.server import Gate, ModelServer, Reply
 
 everybody = partial(create_voting, stop="all_votes")

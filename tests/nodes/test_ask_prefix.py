@@ -7,12 +7,11 @@ import pytest
 from langchain_core.messages import BaseMessage
 from langchain_core.runnables import RunnableLambda
 
-from langgraph_parallel import Ask
+from langgraph_parallel import Ask, Judge
 from langgraph_parallel.media import image
 from langgraph_parallel.nodes.work.roster import Roster
 from langgraph_parallel.prompts import as_prompt, load_prompt
 from langgraph_parallel.runtime.rendered import Rendered
-from langgraph_parallel.votes import Judge
 
 WEB = image("https://example.org/cat.png")
 OTHER = image("https://example.org/dog.png")

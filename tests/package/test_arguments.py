@@ -111,7 +111,7 @@ def test_plain_data_of_another_type_is_named(factory: Callable[..., Any], name: 
         (lambda: lp.Ask("{question}", temperature="hot"), "temperature is 'hot'; expected a number"),
         (lambda: lp.Ask("{question}", instructing="question"), "instructing is 'question'; expected a list"),
         (lambda: lp.Check(criteria=3), "criteria is 3; expected a string"),
-        (lambda: lp.votes.Judge(readings="2"), "readings is '2'; expected an integer"),
+        (lambda: lp.Judge(readings="2"), "readings is '2'; expected an integer"),
         (lambda: lp.limiting.Rates(concurrency=0), "concurrency is 0; expected an integer of at least 1"),
         (lambda: lp.limiting.Rates(requests_per_minute=-1), "requests_per_minute is -1; expected a finite"),
         (lambda: lp.limiting.PacedRateLimiter("a"), "requests_per_minute is 'a'; expected a number"),

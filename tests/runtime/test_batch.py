@@ -355,7 +355,7 @@ async def test_a_panel_has_a_file_for_each_model(server: ModelServer, model: str
     """Files hold one model each."""
     server.always(YES)
     roster = Roster(models=["openai:one", "openai:two"], size=4)
-    await ask(create_voting(voters=roster, choices=["yes", "no"], limits=BATCH))
+    await ask(create_voting(voters=roster, choices=["yes", "no"], stop="all_votes", limits=BATCH))
     assert sorted(len(batch.lines) for batch in server.batches.created) == [2, 2]
     for batch in server.batches.created:
         assert len({line["body"]["model"] for line in batch.lines}) == 1

@@ -16,9 +16,9 @@ from pydantic import BaseModel, Field
 
 from langgraph_parallel.answers.message import read_message
 from langgraph_parallel.answers.read import read_record
-from langgraph_parallel.errors import AnswerError, CutAnswer
+from langgraph_parallel.errors import AnswerError, CutAnswer, EmptyAnswer
 from langgraph_parallel.runtime.calling import Calling
-from langgraph_parallel.runtime.dialect import Format, get_dialect
+from langgraph_parallel.runtime.dialect import Dialect, Format, get_dialect
 from langgraph_parallel.runtime.direct import Direct
 from langgraph_parallel.runtime.limits import Limits
 from langgraph_parallel.runtime.models import get_endpoint, is_self_hosted, model_name
@@ -142,8 +142,12 @@ class Probe:
             if part:
                 times.append(time.monotonic())
 
+        bound = BoundModel(self.model, ceiling=self._room)
+        bound.dialect = Dialect()  # what the endpoint does now, whatever it did before
         with _listening(listen):
-            answer = await self._send(BoundModel(self.model, ceiling=self._room), _GREETING)
+            answer = await self._send(bound, _GREETING)
+        if bound.dialect.streams.is_unreadable:
+            raise EmptyAnswer("the answer came as a whole, not as a stream")
         first = (times or [time.monotonic()])[0] - started
         return Streamed(len(times), first, bool(answer.usage_metadata))
 
