@@ -99,7 +99,7 @@ class SampleSender:
         """Return nothing: it is sent by itself."""
 
     def read(self, completion: Any) -> Answers:
-        """Return nothing: each voter reads its own answer."""
+        """Never called: `body` gives no request that could be sent in another way."""
         raise NotImplementedError
 
     def learn_from(self, error: Exception, messages: Sequence[BaseMessage]) -> None:
