@@ -134,6 +134,9 @@ ROOMS = [
     "tools",
     "mcp",
     "testing",
+    "reading",
+    "catalogue",
+    "scale",
     "cli",
 ]
 """The rooms of the package; each may import those before it, and none that comes after it."""

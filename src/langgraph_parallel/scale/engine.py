@@ -1,0 +1,120 @@
+"""Engines: where rows are run. The driver hands out chunks; results come back as each row ends."""
+
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from langgraph_parallel.scale.program import Program
+from langgraph_parallel.scale.rows import Result, Row
+
+Deliver = Callable[[Sequence[Result]], Awaitable[None]]
+"""Takes results of rows as they end; waits while the sink is behind. Called on the driver's event loop."""
+
+
+@dataclass(frozen=True, slots=True)
+class Chunk:
+    """Rows that are handed to an engine together."""
+
+    number: int
+    """Counts from 1; no two chunks of a run have the same."""
+    rows: Sequence[Row]
+
+    @property
+    def name(self) -> str:
+        """What a person sees of it: `rows 1-200`, by the keys of the first and the last."""
+        return f"{self.rows[0].key} to {self.rows[-1].key}"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Job:
+    """One command: what its workers need to know."""
+
+    id: str
+    """Of the map: the same for each command that goes on with it."""
+    program: Program
+    spent: float = 0.0
+    """US dollars that earlier commands have spent, open reservations included."""
+    spent_calls: int = 0
+    spent_tokens: int = 0
+
+
+@dataclass(slots=True)
+class WorkerState:
+    """What is known of one worker, for the progress."""
+
+    name: str
+    running: int = 0
+    """Rows that it runs now."""
+    in_flight: int = 0
+    """Requests to models that are in flight."""
+    done: int = 0
+    """Rows that it has ended."""
+
+
+class WorkerLost(Exception):
+    """The worker of a chunk has ended before the chunk; rows without a result are to be run again."""
+
+    def __init__(self, why: str, begun: Sequence[str] | None = None) -> None:
+        super().__init__(why)
+        self.begun = begun
+        """Keys of the rows that it had begun, and not delivered; None if that is not known."""
+
+
+class Engine(Protocol):
+    """Runs chunks somewhere."""
+
+    name: str
+    """As a person reads it: `this process`, `4 processes`, `Dask at tcp://...`."""
+
+    async def open(self, job: Job, deliver: Deliver) -> None:
+        """Start, or connect to, the workers.
+
+        Raises:
+            UsageError: they cannot be reached, or lack something.
+        """
+
+    @property
+    def capacity(self) -> int:
+        """Number of chunks that may be in flight now; it changes as workers come and go."""
+
+    async def run(self, chunk: Chunk) -> None:
+        """Run a chunk; return once every row of it that has a result was delivered.
+
+        Rows may have none: drained, or out of budget. Cancelling it stops the rows that have not ended.
+
+        Raises:
+            WorkerLost: its worker has died, or is gone.
+            UsageError: the program cannot be loaded there.
+        """
+
+    async def drain(self) -> None:
+        """Begin no more rows anywhere; rows that run end by themselves within the grace of the limits."""
+
+    def workers(self) -> Sequence[WorkerState]:
+        """Return what is known of the workers."""
+
+    @property
+    def open_reservations(self) -> float:
+        """US dollars reserved by calls in flight, and of dead workers, that no result has told yet."""
+
+    async def close(self) -> None:
+        """End what `open` has started."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Message:
+    """What goes over a line between a worker and the coordinator; plain values that msgpack takes."""
+
+    op: str
+    data: dict[str, object] = field(default_factory=dict)
+
+
+class Line(Protocol):
+    """How a worker asks the coordinator: over TCP, or through the scheduler of an engine."""
+
+    async def ask(self, op: str, data: dict[str, object]) -> dict[str, object]:
+        """Ask, and wait for the answer.
+
+        Raises:
+            OSError: the coordinator is gone.
+        """

@@ -1,0 +1,1 @@
+"""Engines: this process, processes of this machine, Dask, and any `concurrent.futures.Executor`."""

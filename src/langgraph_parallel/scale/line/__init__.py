@@ -1,0 +1,1 @@
+"""The line between workers and the coordinator, and what is shared over it."""
