@@ -21,6 +21,7 @@ _NAMESPACES = {
     "media": "Pictures and PDFs in prompts",
     "report": "Reports",
     "testing": "Test your own graph",
+    "scale": "Runs over many items",
 }
 """Public modules, with the titles of their pages."""
 

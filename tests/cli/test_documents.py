@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from langgraph_parallel.cli.app import run
-from langgraph_parallel.cli.input.documents import read_document, read_documents
 from langgraph_parallel.errors import UsageError
+from langgraph_parallel.reading.documents import read_document, read_documents
 from tests.cli.office import pdf
 from tests.cli.support import write
 from tests.support.server import ModelServer, Reply

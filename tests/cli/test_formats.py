@@ -12,11 +12,11 @@ import pytest
 from pypdf import PdfReader, PdfWriter
 
 from langgraph_parallel.cli.app import run
-from langgraph_parallel.cli.input import confined
-from langgraph_parallel.cli.input.confined_worker import parse
-from langgraph_parallel.cli.input.documents import DocumentReader, read_document, read_documents
-from langgraph_parallel.cli.input.notes import Unreadable
-from langgraph_parallel.cli.input.parsers import archives
+from langgraph_parallel.reading import confined
+from langgraph_parallel.reading.confined_worker import parse
+from langgraph_parallel.reading.documents import DocumentReader, read_document, read_documents
+from langgraph_parallel.reading.notes import Unreadable
+from langgraph_parallel.reading.parsers import archives
 from langgraph_parallel.records import Skipped
 from tests.cli.office import archive, docx, paragraph, pdf, xlsx
 from tests.cli.support import write

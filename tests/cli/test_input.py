@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from langgraph_parallel.cli.app import run
-from langgraph_parallel.cli.input.files import collect
 from langgraph_parallel.errors import UsageError
+from langgraph_parallel.reading.files import collect
 from tests.cli.support import CLEAN, git, write
 
 

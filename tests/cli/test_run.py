@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
+from langgraph_parallel.catalogue.graphs import CATALOGUE
 from langgraph_parallel.cli.app import run
-from langgraph_parallel.cli.catalogue.graphs import CATALOGUE
 from tests.cli.support import write
 from tests.support.server import ModelServer, Reply
 

@@ -8,8 +8,8 @@ from typing import NamedTuple
 import pytest
 
 from langgraph_parallel.cli.app import run
-from langgraph_parallel.cli.input.tables import read_table
 from langgraph_parallel.errors import UsageError
+from langgraph_parallel.reading.tables import read_table
 from tests.cli.office import xlsx
 from tests.cli.support import write
 

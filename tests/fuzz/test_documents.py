@@ -6,11 +6,11 @@ from functools import partial
 from hypothesis import given
 from hypothesis import strategies as st
 
-from langgraph_parallel.cli.input.confined_worker import parse
-from langgraph_parallel.cli.input.decoding import decode_text
-from langgraph_parallel.cli.input.documents import DocumentReader
-from langgraph_parallel.cli.input.formats import find_format
-from langgraph_parallel.cli.input.notes import Parsed, Unreadable
+from langgraph_parallel.reading.confined_worker import parse
+from langgraph_parallel.reading.decoding import decode_text
+from langgraph_parallel.reading.documents import DocumentReader
+from langgraph_parallel.reading.formats import find_format
+from langgraph_parallel.reading.notes import Parsed, Unreadable
 from tests.cli.office import docx, paragraph, pdf, xlsx
 from tests.support.fuzzing import fuzz
 

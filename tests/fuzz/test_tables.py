@@ -7,8 +7,8 @@ from pathlib import Path
 from hypothesis import given
 from hypothesis import strategies as st
 
-from langgraph_parallel.cli.input.tables import read_table
 from langgraph_parallel.errors import UsageError
+from langgraph_parallel.reading.tables import read_table
 from tests.support.fuzzing import fuzz
 
 fuzzed = partial(fuzz, examples=400, deadline=5_000)

@@ -56,7 +56,10 @@ def test_the_code_in_the_readme_runs(
     if running is not None:  # else nothing is awaited in it
         asyncio.run(running)
     is_by_hand = "langgraph_parallel" not in block.code
-    if "limiter" not in names and "langgraph_parallel.testing" not in block.code:  # else no model is called
+    if "langgraph_parallel.scale" in block.code:
+        assert names["report"].status == "ok"
+        assert len(server.requests) == names["report"].calls
+    elif "limiter" not in names and "langgraph_parallel.testing" not in block.code:  # else no model is called
         assert server.requests
         assert is_by_hand or (
             names["out"]["run_report"].failures == {}

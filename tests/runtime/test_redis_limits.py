@@ -22,7 +22,9 @@ from langgraph_parallel import Ask, Limits, Section, create_sectioning
 from langgraph_parallel.errors import UsageError
 from langgraph_parallel.limiting import Rates, share_limits
 from langgraph_parallel.runtime.loops import loop_local
-from langgraph_parallel.runtime.redis_limits import get_shared
+from langgraph_parallel.runtime.redis_limits import connect, open_redis, warn
+from langgraph_parallel.runtime.redis_shared import Shared
+from langgraph_parallel.runtime.shared_limits import get_shared
 from tests.support.clock import until
 from tests.support.fans import GIVEN, flat, numbered
 from tests.support.server import Gate, ModelServer, Reply
@@ -141,7 +143,7 @@ async def test_calls_of_functions_hold_leases_too(server: ModelServer, own: Chat
 async def test_a_lease_lasts_as_long_as_its_call_may(server: ModelServer) -> None:
     """A shorter call after it leaves it alone, and a long stream renews it."""
     share_limits(REDIS)
-    shared = await get_shared(server.url, "long")
+    shared: Any = await get_shared(server.url, "long")
     assert shared is not None
     name = f"langgraph-parallel:{server.url}|long:leases"
     connection: Any = Redis.from_url(REDIS)
@@ -257,3 +259,58 @@ def test_without_the_extra_the_error_names_it(monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.setitem(sys.modules, "redis.asyncio.connection", missing)
     with pytest.raises(UsageError, match=r"pip install 'langgraph-parallel\[redis\]'"):
         share_limits("redis://127.0.0.1")
+
+
+@pytest.mark.needs_redis
+@pytest.mark.skipif(not REDIS, reason="REDIS does not name a server; CI has one")
+async def test_a_pace_that_one_process_learns_holds_for_another() -> None:
+    """Of 20 requests at once one is refused: after the pause they leave one by one, 19 a second or slower."""
+    redis, circuit = await open_redis(REDIS)
+    key = f"learned|{time.time()}"
+    first, second = (Shared(redis, circuit, key, warn) for _ in range(2))
+
+    async def call(shared: Shared) -> float:
+        async with shared.lease(Rates(), 0, 60):
+            return time.monotonic()
+
+    await asyncio.gather(*(call(first) for _ in range(20)))
+    await first.refused(0.0, 0.2)
+    refused = time.monotonic()
+    left = sorted(await asyncio.gather(*(call(second) for _ in range(8))))
+    assert left[0] - refused >= 0.19
+    assert left[-1] - left[0] >= 7 / 19 - 0.06
+
+
+@pytest.mark.needs_redis
+@pytest.mark.skipif(not REDIS, reason="REDIS does not name a server; CI has one")
+async def test_a_ceiling_that_one_process_learns_holds_for_another() -> None:
+    """A request is refused at the ceiling without a Retry-After: fewer are in flight from then on."""
+    redis, circuit = await open_redis(REDIS)
+    key = f"ceiling|{time.time()}"
+    shared = Shared(redis, circuit, key, warn)
+    held = [shared.lease(Rates(concurrency=4), 0, 60) for _ in range(4)]
+    for lease in held:
+        await lease.__aenter__()
+    await shared.refused(0.0, None)
+    for lease in held[:2]:
+        await lease.__aexit__(None, None, None)
+    another = asyncio.ensure_future(shared.hold(Rates(concurrency=4), 0, 60))
+    await asyncio.sleep(0.1)
+    # 0.7 of four leaves room for two.
+    assert not another.done()
+    for lease in held[2:]:
+        await lease.__aexit__(None, None, None)
+    await asyncio.wait_for(another, 10)
+
+
+@pytest.mark.needs_redis
+@pytest.mark.skipif(not REDIS, reason="REDIS does not name a server; CI has one")
+async def test_tokens_that_are_set_hold_over_processes() -> None:
+    """A call that has taken more than its part lets the next one wait."""
+    shared = await connect(REDIS, "http://tokens", f"m{time.time()}")
+    rates = Rates(tokens_per_minute=60_000)
+    began = time.monotonic()
+    for _ in range(3):
+        async with shared.lease(rates, 1000, 60):
+            pass
+    assert time.monotonic() - began >= 0.9

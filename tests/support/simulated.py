@@ -178,15 +178,16 @@ class _Skipping(selectors.SelectSelector):
         return []
 
 
-def simulated(main: Coroutine[Any, Any, None], *, seed: int = 0) -> None:
+def simulated(main: Coroutine[Any, Any, None], *, seed: int | None = 0) -> None:
     """Run a coroutine in simulated time, in an event loop that wakes 1 ms late on average, and often 10 ms.
 
     Args:
         main: what to run.
-        seed: of the lateness.
+        seed: of the lateness; None for an event loop that is never late.
     """
     draw = random.Random(seed)
-    selector = _Skipping(lambda: 0.01 if draw.random() < 0.01 else draw.expovariate(1000))
+    late = (lambda: 0.01 if draw.random() < 0.01 else draw.expovariate(1000)) if seed is not None else float
+    selector = _Skipping(late)
     with (
         patch("time.monotonic", lambda: selector.now),
         asyncio.Runner(loop_factory=partial(asyncio.SelectorEventLoop, selector)) as runner,

@@ -1,18 +1,17 @@
 """Checks of options before any work, so that errors name options instead of Python arguments."""
 
-import contextlib
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from pydantic import ValidationError
 
+from langgraph_parallel.catalogue.spelling import naming
 from langgraph_parallel.errors import UnknownPrice, UsageError
 from langgraph_parallel.runtime.limits import Limits, limits_from_environment, merge_limits
 from langgraph_parallel.runtime.models import check_model, default_model, model_name
 from langgraph_parallel.runtime.prices import check_prices
 from langgraph_parallel.runtime.trace_options import TraceLevel, level_of, shows_contents
 
-MODEL_HINT = "pass --model PROVIDER:MODEL, or set LANGGRAPH_PARALLEL_MODEL or OPENAI_API_KEY"
 _FIELDS = {
     "timeout": "call_timeout",
     "rpm": "requests_per_minute",
@@ -23,15 +22,6 @@ _FIELDS = {
 """Fields of `Limits` by option, where their names differ."""
 _OPTIONS = {field: option for option, field in _FIELDS.items()}
 _HEDGES = "off, p95, or a number of seconds > 0"
-
-
-@contextlib.contextmanager
-def naming(option: str) -> Iterator[None]:
-    """Prefix usage errors with the option that causes them."""
-    try:
-        yield
-    except UsageError as error:
-        raise UsageError(f"{option}: {error}") from None
 
 
 def exclude_each_other(first: str, second: str, why: str = "") -> UsageError:
@@ -142,11 +132,6 @@ def check_tracing(level: TraceLevel | None = None) -> None:
     """
     level_of(level)
     shows_contents()
-
-
-def has_model(*models: str | None) -> bool:
-    """Return whether an option or the environment names a model."""
-    return any(models) or default_model() is not None
 
 
 def _option_for(field: str) -> str:

@@ -1,6 +1,5 @@
 """What commands that run one graph of the catalogue share."""
 
-import gc
 import json
 import sys
 from collections.abc import Collection, Mapping, Sequence
@@ -11,7 +10,7 @@ from pydantic import BaseModel
 from langgraph_parallel.cli.batch_waits import BatchWaits
 from langgraph_parallel.cli.checks import check_model_options, check_tracing, limit_fields, make_limits
 from langgraph_parallel.cli.exit_codes import OK
-from langgraph_parallel.cli.input.remarks import Remark, print_remarks, print_run_remarks, print_skipped
+from langgraph_parallel.cli.input.remarks import print_remarks, print_run_remarks, print_skipped
 from langgraph_parallel.cli.options import CallOptions, Format, Summary
 from langgraph_parallel.cli.signals import run_to_end, stoppable
 from langgraph_parallel.cli.writing import (
@@ -23,18 +22,12 @@ from langgraph_parallel.cli.writing import (
     write_text,
 )
 from langgraph_parallel.graphs.options import GraphOptions
+from langgraph_parallel.reading.notes import Remark
 from langgraph_parallel.records import RunReport, Skipped
 from langgraph_parallel.report.run import run_markdown, run_summary
 from langgraph_parallel.report.wording import visible
+from langgraph_parallel.runtime.collecting import collect_seldom
 from langgraph_parallel.runtime.trace_options import check_level
-
-_COLLECTED_AFTER = (50_000, 20, 50)
-"""Objects, and collections of younger ones, after which those in cycles are looked for.
-
-Python's 700, 10 and 10 are for processes that live long. Such a command keeps nearly all of what it makes,
-hundreds of thousands of values of a large input, so that to look through them again and again takes a quarter
-of its time. A review makes more in cycles, and keeps Python's.
-"""
 
 
 class GraphCommand:
@@ -136,7 +129,7 @@ class GraphCommand:
         Raises:
             KeyboardInterrupt: a second signal cancelled the run.
         """
-        gc.set_threshold(*_COLLECTED_AFTER)
+        collect_seldom()  # a review makes more in cycles, and keeps Python's
 
         batches = BatchWaits()
 

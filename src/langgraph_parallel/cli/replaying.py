@@ -12,7 +12,7 @@ from typing import Any
 
 from pydantic import JsonValue, ValidationError
 
-from langgraph_parallel.cli.checks import naming
+from langgraph_parallel.catalogue.spelling import naming
 from langgraph_parallel.errors import UsageError
 from langgraph_parallel.records import Ballot, Trial
 from langgraph_parallel.reducers.canonical import canonical

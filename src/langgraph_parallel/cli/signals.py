@@ -10,6 +10,8 @@ from typing import Any, TypeVar
 from langgraph_parallel.runtime.draining import drain
 
 T = TypeVar("T")
+STOPPED = "stopped by SIG"
+"""Beginning of the reason of a run that a signal has drained."""
 
 
 def run_to_end(running: Coroutine[Any, Any, T]) -> T:

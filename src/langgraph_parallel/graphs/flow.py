@@ -35,7 +35,8 @@ from langgraph_parallel.nodes.flow.sending import assignments, first_round_ids, 
 from langgraph_parallel.nodes.flow.spec import Flow
 from langgraph_parallel.records import Answer, Branch, Call, Section
 from langgraph_parallel.report.reply import reply_markdown
-from langgraph_parallel.runtime.graph import Governing, parallel_graph
+from langgraph_parallel.runtime.governing import Governing
+from langgraph_parallel.runtime.graph import parallel_graph
 from langgraph_parallel.runtime.messages import Replying, replying
 from langgraph_parallel.runtime.named_graph import name_keys
 from langgraph_parallel.runtime.stamp import STAMP
@@ -96,6 +97,8 @@ def flow_graph(flow: Flow, **options: Unpack[GraphOptions]) -> CompiledStateGrap
         asks=flow.asks if flow.uses_model is None else (),  # a graph that can work offline checks its own
         from_text=flow.from_text,
         from_messages=flow.from_messages,
+        in_task=flow.in_task,
+        gathers=flow.gathers,
     )
     graph = parallel_graph(_wire(flow).compile(name=flow.name, **resolved.compile), governing)
     return name_keys(graph, **resolved.names)

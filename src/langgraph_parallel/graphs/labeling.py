@@ -21,6 +21,7 @@ from langgraph_parallel.reducers.votes.agreement import Agreement
 from langgraph_parallel.reducers.votes.rules import RuleLike
 from langgraph_parallel.reducers.votes.stops import Stop
 from langgraph_parallel.reducers.votes.waves import Wave
+from langgraph_parallel.runtime.gathering import Gathering
 from langgraph_parallel.runtime.models import ModelLike
 
 
@@ -107,8 +108,10 @@ def create_labeling(
         workers=Workers(vote),
         close=annotation.close,
         needs_results=False,
+        own_steps=True,
         work_name="vote",
         close_name="label",
+        gathers=Gathering("items", annotation.item),
         from_text=lambda title, text: {"items": {title: text}},
     )
     return flow_graph(flow, **options)

@@ -69,7 +69,8 @@ from langgraph_parallel.reducers.votes.stops import Stop, as_stop
 from langgraph_parallel.reducers.votes.waves import Wave, as_wave
 from langgraph_parallel.report.reply import reply_markdown
 from langgraph_parallel.runtime.context import VotingContext
-from langgraph_parallel.runtime.graph import Governing, parallel_graph
+from langgraph_parallel.runtime.governing import Governing
+from langgraph_parallel.runtime.graph import parallel_graph
 from langgraph_parallel.runtime.messages import Replying, replying
 from langgraph_parallel.runtime.models import ModelLike
 from langgraph_parallel.runtime.named_graph import name_keys
@@ -240,6 +241,7 @@ def voting_graph(
         asks=[*settings.electorate.asks, *asks],
         from_text=lambda title, text: {"question": text},
         from_messages=settings.from_messages,
+        in_task=settings.only_asks,
     )
     inner = None
     if settings.counts_alone:

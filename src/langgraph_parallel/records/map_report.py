@@ -16,6 +16,8 @@ class MapReport(Record):
     succeeded."""
     reason: str = ""
     """Why the run ended before all items were run; empty if they were."""
+    met: bool = True
+    """Whether the completion policy is met; without one, whether any item has a row that did not fail."""
     items: int
     """Items of the input that were read."""
     kept: int

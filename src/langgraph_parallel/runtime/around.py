@@ -1,6 +1,6 @@
 """What bounds a run besides its own limits, where it is one of several that a conversation pays for."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
 
 from langchain_core.runnables import RunnableConfig
@@ -23,6 +23,12 @@ class Around:
     """Apply where the graph itself sets nothing; their deadline applies in any case."""
     budgets: Sequence[Budget] = ()
     """Are charged as those of the runs around."""
+    hold: Callable[[Callable[[bool], None]], None] | None = None
+    """Takes what a run in the batch lane would call at its end, to forget the answers that it has collected:
+    whoever makes the run stores its result first. None if the end of the run is the end of it."""
+    line: Hashable = None
+    """What has one line at an endpoint together with other runs, as the rows of a map; None for a line of its
+    own."""
 
     def within(self, config: RunnableConfig | None) -> RunnableConfig:
         """Return the config with this in it."""

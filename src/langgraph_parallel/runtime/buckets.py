@@ -11,12 +11,14 @@ import math
 
 SHARE = 0.97
 """The rate that is used as a share of the rate that was set."""
+SHARED_SHARE = 0.98
+"""Part of that for the rate of several processes together, since their requests arrive less evenly."""
 _LEAST_TOLERANCE, _MOST_TOLERANCE = ((1 / SHARE - 1) / 2 * window for window in (1, 60))
 """Seconds. Of what a second, or a minute, has to spare half is for calls that a busy event loop wakes late,
 and half for the way to the endpoint."""
-_REST = 1.0
+REST = 1.0
 """Seconds in which a request might have left, and none did, that count as a rest."""
-_START = 0.1
+START = 0.1
 """Seconds that the first request after a rest costs in addition. A fan-out that begins keeps the client busy:
 its first requests arrive late, in a bunch with those that leave next."""
 _LONGEST_DEBT = 60 / SHARE
@@ -31,11 +33,11 @@ class Bucket:
         usual: amount of a usual request, half of whose time a request may leave early.
     """
 
-    __slots__ = ("_free_at", "_seconds_each", "_tolerance")
+    __slots__ = ("_free_at", "seconds_each", "tolerance")
 
     def __init__(self, per_minute: float, usual: float = 0.0) -> None:
-        self._seconds_each = 60 / (SHARE * per_minute)
-        self._tolerance = max(_LEAST_TOLERANCE, min(usual * self._seconds_each / 2, _MOST_TOLERANCE))
+        self.seconds_each = 60 / (SHARE * per_minute)
+        self.tolerance = max(_LEAST_TOLERANCE, min(usual * self.seconds_each / 2, _MOST_TOLERANCE))
         self._free_at = -math.inf
 
     @classmethod
@@ -60,8 +62,8 @@ class Bucket:
         """Take an amount, unless the next request has to wait; return the seconds to wait, or 0."""
         if wait := self.wait(now):
             return wait
-        start = now + _START if now - self._free_at > _REST else max(self._free_at, now - self._tolerance)
-        self._free_at = start + amount * self._seconds_each
+        start = now + START if now - self._free_at > REST else max(self._free_at, now - self.tolerance)
+        self._free_at = start + amount * self.seconds_each
         return 0.0
 
     def correct(self, difference: int, now: float) -> None:
@@ -69,7 +71,7 @@ class Bucket:
 
         Debt above a minute's worth is forgiven: no call waits longer than that for what others took.
         """
-        free_at = max(self._free_at, now - self._tolerance) + difference * self._seconds_each
+        free_at = max(self._free_at, now - self.tolerance) + difference * self.seconds_each
         self._free_at = max(self._free_at, min(free_at, now + _LONGEST_DEBT)) if difference > 0 else free_at
 
 

@@ -15,7 +15,7 @@ from langgraph_parallel.errors import BudgetSpent
 from langgraph_parallel.runtime.limits import Limits
 from langgraph_parallel.runtime.waiting import Waiter
 
-_lock = threading.Lock()
+budgets_lock = threading.Lock()
 """One lock for all budgets: a reservation changes every budget of a chain, or none."""
 
 
@@ -57,6 +57,12 @@ class Budget:
         return self._chain
 
     @property
+    def reserved(self) -> Amount:
+        """What calls that have not ended may take at most."""
+        with budgets_lock:
+            return self._reserved
+
+    @property
     def _is_limited(self) -> bool:
         return not (self.calls is None and self.tokens is None and self.usd is None)
 
@@ -73,15 +79,10 @@ class Budget:
             BudgetSpent: the amount does not fit, and no running call can change that.
         """
         while self._chain:
-            with _lock:
+            with budgets_lock:
                 if (blocking := self._try_reserve(amount)) is None:
                     return
-                # A running call may use fewer tokens and dollars than were reserved, but it is one call.
-                certain = blocking.spent + Amount(calls=blocking._reserved.calls)
-                if problem := blocking._lacks(amount, certain):
-                    raise BudgetSpent(problem)
-                waiter = Waiter()
-                blocking._waiting.append(waiter)
+                waiter = blocking._wait_for_room(amount)
             if on_wait is not None:
                 on_wait("budget")
             await waiter.wait()
@@ -92,35 +93,34 @@ class Budget:
         Raises:
             BudgetSpent: it does not fit any more.
         """
-        with _lock:
+        with budgets_lock:
             for budget in self._chain:
-                if problem := budget._lacks(reserved, budget.spent):
+                if problem := budget._outgrown(reserved):
                     raise BudgetSpent(problem)
 
     def has_room(self, amount: Amount) -> bool:
         """Return whether an amount would fit beside what is spent and reserved."""
-        with _lock:
+        with budgets_lock:
             return not any(b._lacks(amount, b.spent + b._reserved) for b in self._chain)
 
     def try_reserve(self, amount: Amount) -> bool:
         """Reserve an amount if it fits at once; return whether it does."""
-        with _lock:
-            return self._try_reserve(amount) is None
+        with budgets_lock:
+            if (blocking := self._try_reserve(amount)) is not None:
+                blocking._miss(amount)
+            return blocking is None
 
     def settle(self, reserved: Amount, used: Amount) -> None:
         """Replace a reservation by what was used: `Amount()` if the request was never sent."""
-        with _lock:
+        with budgets_lock:
             for budget in self._chain:
                 budget._reserved -= reserved
                 budget.spent += used
-                # Wake all, not the first: amounts differ, and only their calls can tell what fits now.
-                waiting, budget._waiting = budget._waiting, []
-                for waiter in waiting:
-                    waiter.wake()
+                budget._wake()
 
     def note_spent(self, amount: Amount) -> None:
         """Note what was spent before, as another process knows it: at least this much of each."""
-        with _lock:
+        with budgets_lock:
             spent = self.spent
             self.spent = Amount(
                 max(spent.calls, amount.calls), max(spent.tokens, amount.tokens), max(spent.usd, amount.usd)
@@ -128,7 +128,7 @@ class Budget:
 
     def why_spent(self) -> str:
         """Return why not even the smallest call can start; empty while one may."""
-        with _lock:
+        with budgets_lock:
             return self._lacks(Amount(calls=1, tokens=1, usd=1e-9), self.spent)
 
     def _try_reserve(self, amount: Amount) -> "Budget | None":
@@ -139,6 +139,32 @@ class Budget:
         for budget in self._chain:
             budget._reserved += amount
         return None
+
+    def _wait_for_room(self, amount: Amount) -> Waiter:
+        """Return what waits until there may be room.
+
+        Raises:
+            BudgetSpent: nothing can make room.
+        """
+        # A running call may use fewer tokens and dollars than were reserved, but it is one call.
+        certain = self.spent + Amount(calls=self._reserved.calls)
+        if problem := self._lacks(amount, certain):
+            raise BudgetSpent(problem)
+        self._waiting.append(waiter := Waiter())
+        return waiter
+
+    def _wake(self) -> None:
+        """Wake all that wait, not the first: amounts differ, and only their calls can tell what fits now."""
+        waiting, self._waiting = self._waiting, []
+        for waiter in waiting:
+            waiter.wake()
+
+    def _miss(self, amount: Amount) -> None:
+        """Note that an amount did not fit, and is not waited for."""
+
+    def _outgrown(self, reserved: Amount) -> str:
+        """Return why an amount that is reserved does not fit any more; empty if it does."""
+        return self._lacks(reserved, self.spent)
 
     def _lacks(self, amount: Amount, taken: Amount) -> str:
         """Return why an amount does not fit beside what is taken already; empty if it fits."""

@@ -13,6 +13,7 @@ it may take several requests: the first one, its retries, a hedge, a repair. Eac
 """
 
 import asyncio
+import time
 import uuid
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -40,7 +41,6 @@ from langgraph_parallel.runtime.models import get_endpoint
 from langgraph_parallel.runtime.open_call import OpenCall
 from langgraph_parallel.runtime.prices import Priced
 from langgraph_parallel.runtime.recording import step_of
-from langgraph_parallel.runtime.redis_limits import Shared, get_shared
 from langgraph_parallel.runtime.rendered import Rendered, as_rendered
 from langgraph_parallel.runtime.request import Request
 from langgraph_parallel.runtime.resting import count_failure, detours
@@ -48,6 +48,7 @@ from langgraph_parallel.runtime.retry import is_throttled, is_transient, mark_us
 from langgraph_parallel.runtime.run import Run, current_run
 from langgraph_parallel.runtime.samples import Together, send_together
 from langgraph_parallel.runtime.sender import Sender
+from langgraph_parallel.runtime.shared_limits import SharedLimits, get_shared
 from langgraph_parallel.runtime.slots import Rates
 from langgraph_parallel.runtime.tokens import count_tokens
 from langgraph_parallel.runtime.waits import retry_after
@@ -76,7 +77,7 @@ class Calling(Generic[AnswerT]):
     """The step of an agent that makes the calls."""
     run_id: uuid.UUID | None = None
     """LangChain's id of the question, which its first request has in the record; None for a new one."""
-    shared: Shared | None = None
+    shared: SharedLimits | None = None
     """Limits that are shared with other processes; None if they are not."""
     has_fallback: bool = False
     """Whether another model is asked if this one fails (`runtime.fallbacks`)."""
@@ -218,13 +219,15 @@ class Calling(Generic[AnswerT]):
             error: what it raised.
             cut_off: tokens that count as used if it was cut off.
         """
-        call.learn(error)
+        call.learn(error, alone=self.shared is None)
         was_cut_off = isinstance(error, TimeoutError) or not isinstance(error, Exception)
         throttled = is_throttled(error)
         try:
-            pause = retry_after(error)
-            if self.shared is not None and throttled and pause is not None:
-                await self.shared.pause(min(pause, self.limits.retry_after_ceiling))
+            if self.shared is not None and throttled:
+                pause = retry_after(error)
+                if pause is not None:
+                    pause = min(pause, self.limits.retry_after_ceiling)
+                await self.shared.refused(time.time() - call.started, pause)
         finally:
             used: Usage = cut_off if was_cut_off else getattr(error, "usage", None) or Usage()
             call.close(used, ok=False, throttled=throttled)

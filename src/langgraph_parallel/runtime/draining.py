@@ -1,10 +1,15 @@
 """Stop all runs of the process gracefully."""
 
+import contextlib
 import math
+from collections.abc import Callable, Iterator
 
 from langgraph_parallel.arguments import checked
 from langgraph_parallel.errors import UsageError
 from langgraph_parallel.runtime.run import active_runs
+
+_others: list[Callable[[str, float | None], None]] = []
+"""What begins runs, and is drained before them."""
 
 
 @checked
@@ -19,11 +24,29 @@ def drain(why: str = "the process is being stopped", grace: float | None = None)
         grace: seconds; None for `grace` of each run's limits.
 
     Returns:
-        The number of runs in progress.
+        The number of runs in progress, runs over many items included.
     """
     if grace is not None and not 0 <= grace < math.inf:
         raise UsageError(f"grace is {grace!r}; expected a finite number of at least 0")
+    # What begins runs comes first: it must not begin one in place of one that is drained.
+    others = list(_others)
+    for stop in others:
+        stop(why, grace)
     runs = active_runs()
     for run in runs:
         run.drain(why, grace)
-    return len(runs)
+    return len(others) + len(runs)
+
+
+@contextlib.contextmanager
+def reached_by_drain(stop: Callable[[str, float | None], None]) -> Iterator[None]:
+    """Have `drain` stop something that begins runs, while the context is entered.
+
+    Args:
+        stop: called with why and the grace, in any thread.
+    """
+    _others.append(stop)
+    try:
+        yield
+    finally:
+        _others.remove(stop)

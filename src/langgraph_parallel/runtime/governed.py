@@ -50,9 +50,9 @@ def governed(model: ModelT, limits: Limits | Mapping[str, Any] | None = None) ->
     Every request waits for budget and a slot of its endpoint, is retried, timed and hedged as `Limits` say,
     and is recorded in the run report. An agent, a chain or a function may have such a model; so may code
     outside of any graph, where the limits of the endpoint hold all the same. The model's own retries are
-    switched off where they are known (OpenAI). Sync calls are neither timed nor hedged, and not counted in
-    limits that are shared through Redis. A stream is retried until its first part has arrived, and not
-    hedged.
+    switched off where they are known (OpenAI). Sync calls are neither timed nor hedged, and outside of a map
+    over many items not counted in limits that processes share. A stream is retried until its first part has
+    arrived, and not hedged.
 
     Chat models that are called in workers obey the run without this, too, but what their own code does in
     the slot (its retries, its timeout) stays as it is.

@@ -41,8 +41,8 @@ from langgraph_parallel.runtime.models import GOVERNED_TAG
 from langgraph_parallel.runtime.open_call import OpenCall
 from langgraph_parallel.runtime.prices import Priced
 from langgraph_parallel.runtime.recording import Unheard, read_usage, recording, step_of
-from langgraph_parallel.runtime.redis_limits import get_shared
 from langgraph_parallel.runtime.run import current_run, find_run
+from langgraph_parallel.runtime.shared_limits import get_shared
 from langgraph_parallel.runtime.slots import Rates
 from langgraph_parallel.runtime.tokens import count_tokens
 

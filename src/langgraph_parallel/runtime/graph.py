@@ -2,9 +2,10 @@
 
 import contextlib
 import os
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import aclosing
-from dataclasses import dataclass, field, is_dataclass
+from dataclasses import is_dataclass
+from functools import cached_property
 from queue import SimpleQueue
 from typing import Any, TypeVar, cast
 
@@ -17,16 +18,17 @@ from pydantic import BaseModel
 
 from langgraph_parallel.arguments import fields_of
 from langgraph_parallel.errors import InputError, UsageError
-from langgraph_parallel.records import Estimate
-from langgraph_parallel.reducers.completion import Completion, as_completion
-from langgraph_parallel.runtime.answer_setting import Chosen
+from langgraph_parallel.reducers.completion import as_completion
 from langgraph_parallel.runtime.around import find_around
 from langgraph_parallel.runtime.batch.claims import claiming
 from langgraph_parallel.runtime.context import Context, as_context, current_context
+from langgraph_parallel.runtime.gathering import find_items
+from langgraph_parallel.runtime.governing import Governing
+from langgraph_parallel.runtime.in_task import Wiring, run_in_task, runs_in_task
 from langgraph_parallel.runtime.levels import told
-from langgraph_parallel.runtime.limits import PREFIX, Limits
-from langgraph_parallel.runtime.messages import FromMessages, take_messages
-from langgraph_parallel.runtime.models import ModelLike
+from langgraph_parallel.runtime.limits import PREFIX
+from langgraph_parallel.runtime.messages import take_messages
+from langgraph_parallel.runtime.own_code import is_unwatched_model
 from langgraph_parallel.runtime.parent_keys import check_parent
 from langgraph_parallel.runtime.people import check_answers, refusing
 from langgraph_parallel.runtime.redriven import take_over
@@ -38,7 +40,6 @@ from langgraph_parallel.runtime.start_channel import store_input_once
 from langgraph_parallel.runtime.stored_graph import StoredGraph
 from langgraph_parallel.runtime.stored_once import nested_input
 from langgraph_parallel.runtime.tool_face import graph_as_tool
-from langgraph_parallel.runtime.trace_options import TraceLevel
 from langgraph_parallel.runtime.tracing import Traced
 from langgraph_parallel.runtime.wave_saver import storing_waves
 from langgraph_parallel.runtime.whole_streams import whole_updates, within_stream
@@ -49,47 +50,6 @@ _RESUMING = "__pregel_resuming"
 """The config key under which LangGraph tells nested graphs that a run is resumed."""
 
 GraphT = TypeVar("GraphT", bound=CompiledStateGraph)  # type: ignore[type-arg]
-
-
-@dataclass(frozen=True, kw_only=True)
-class Governing:
-    """How a graph was built, as its runs and the graphs around it need to know."""
-
-    kind: str
-    """The pattern: `voting`, `sectioning`. Branch values of nested graphs carry it as `graph`."""
-    fan_out_node: str
-    """The node after which the fan-out begins; a redrive resumes there."""
-    close_node: str | None
-    """The node that closes the graph, which traces show; None if it runs after every wave."""
-    estimate: Callable[[Any, Run, Context], Awaitable[Estimate]]
-    """Returns the upper bounds of a run on an input."""
-    context: type[Context] = Context
-    limits: Limits | None = None
-    completion: Completion | None = None
-    fallbacks: Sequence[ModelLike] | None = None
-    """Models that are asked where one does not answer; None for those of the run around it."""
-    redrive: Callable[[Any, Context], dict[str, Any]] = lambda state, context: {}
-    """Returns the state update that takes a finished run back to its fan-out."""
-    escalates: bool = False
-    """Whether a run may interrupt to ask a person."""
-    built: Mapping[str, Any] = field(default_factory=dict)
-    """What a resumed run must have in common with the one that began it (`runtime.stamp`)."""
-    input_keys: Sequence[str] = ()
-    """Keys of the input that are set to None where the caller leaves them out."""
-    asks: Sequence[Any] = ()
-    """Every `Ask` in the graph, so that an enclosing graph can check models and prices before any call."""
-    cache: Chosen = None
-    """The cache of answers of its runs; None for that of the graph around, or of the environment."""
-    trace: TraceLevel | None = None
-    """How much of a run its trace holds, if it is the outermost; None for what the environment says."""
-    trace_contents: bool | None = None
-    """Whether traces of this graph, wherever it runs, may hold contents."""
-    stores_waves: bool = False
-    """Whether only the checkpoints of its waves are stored (`runtime.wave_saver`)."""
-    from_text: Callable[[str, str], Any] | None = None
-    """Builds the input from a title and a text, for a graph used as a worker or voter; None if it cannot."""
-    from_messages: FromMessages | None = None
-    """How the input is read from a conversation, which gets the answer; None if the graph takes none."""
 
 
 def is_resuming(config: RunnableConfig | None) -> bool:
@@ -123,6 +83,43 @@ class ParallelGraph(StoredGraph):
             return self
         return self.inner
 
+    async def ainvoke(
+        self, input: Any, config: RunnableConfig | None = None, *, context: Any = None, **kwargs: Any
+    ) -> Any:
+        """Return the output, as LangGraph does; without it where nobody could tell (`runtime.in_task`)."""
+        is_ours = type(self) is ParallelGraph and self.governing.in_task
+        resumes = input is None or isinstance(input, Command)
+        if (
+            kwargs
+            or resumes
+            or not is_ours
+            or not runs_in_task(self, config, is_inner=bool(find_run(config)))
+            or not all(map(is_unwatched_model, self._models_with(context)))
+        ):
+            return await super().ainvoke(input, config, context=context, **kwargs)
+        run = self.run(config, context)
+        check_parent(self, config)
+        given, config = self._as_input(input, config, run)
+        config = Traced.of(run, config, None, self.governing, self.as_context(context)).config
+        context = None if context is None else self.as_context(context)
+        with run.active(), claiming(run, config), refusing(self.name):
+            return await run_in_task(self, self.wiring, given, run.within(config), context)
+
+    def _models_with(self, context: Any) -> list[Any]:
+        """Return the models that a run with this context may ask: callbacks may be set at any time."""
+        given = self.as_context(context)
+        return [*self._built_models, given.model, *(given.fallbacks or ())]
+
+    @cached_property
+    def _built_models(self) -> list[Any]:
+        models = [model for ask in self.governing.asks for model in ask.models]
+        return list({id(model): model for model in (*models, *(self.governing.fallbacks or ()))}.values())
+
+    @cached_property
+    def wiring(self) -> Wiring:
+        """How its nodes follow each other."""
+        return Wiring(self)
+
     async def astream(
         self, input: Any, config: RunnableConfig | None = None, *, context: Any = None, **kwargs: Any
     ) -> AsyncIterator[Any]:
@@ -131,17 +128,8 @@ class ParallelGraph(StoredGraph):
         self._check_can_store(config, run)
         check_parent(self, config)
         await self._check_stored(input, config, run)
-        if isinstance(input, BaseModel) or (is_dataclass(input) and not isinstance(input, Command)):
-            input = fields_of(input)  # the state of a graph around this one may be a record
-        if isinstance(input, Mapping):
-            # A key left out would keep the value of an earlier run on the thread.
-            given, messages = take_messages(input, self.governing.from_messages, is_resuming(config))
-            config = take_over(config, given)
-            stored = given if run.outer is None else nested_input(given, run.outer.texts)
-            input = {**dict.fromkeys(self.governing.input_keys), **stored, **messages}
-        elif input is not None and not isinstance(input, Command):
-            keys = ", ".join(f"{key!r}: ..." for key in self.governing.input_keys or ("question",))
-            raise InputError(f"the input is {type(input).__name__}; expected a mapping: {{{keys}}}")
+        if input is not None and not isinstance(input, Command):
+            input, config = self._as_input(input, config, run)
         if run.outer is not None and self.governing.stores_waves:
             config = storing_waves(config)
         traced = Traced.of(run, config, self.config, self.governing, self.as_context(context))
@@ -152,6 +140,25 @@ class ParallelGraph(StoredGraph):
             async with aclosing(cast("Any", stream)) as chunks:
                 async for chunk in chunks:
                     yield whole_updates(chunk)
+
+    def _as_input(
+        self, input: Any, config: RunnableConfig | None, run: Run
+    ) -> tuple[Mapping[str, Any], RunnableConfig | None]:
+        """Return an input as the graph takes it, and the config with what its run resumes from.
+
+        Raises:
+            InputError: it is no mapping, or has nothing to work on.
+        """
+        if isinstance(input, BaseModel) or is_dataclass(input):
+            input = fields_of(input)  # the state of a graph around this one may be a record
+        if not isinstance(input, Mapping):
+            keys = ", ".join(f"{key!r}: ..." for key in self.governing.input_keys or ("question",))
+            raise InputError(f"the input is {type(input).__name__}; expected a mapping: {{{keys}}}")
+        # A key left out would keep the value of an earlier run on the thread.
+        given, messages = take_messages(input, self.governing.from_messages, is_resuming(config))
+        config = take_over(config, given)
+        stored = given if run.outer is None else nested_input(given, run.outer.texts)
+        return {**dict.fromkeys(self.governing.input_keys), **stored, **messages}, config
 
     def run(self, config: RunnableConfig | None, context: Any) -> Run:
         """Open a run, nested in the enclosing one if there is one.
@@ -178,6 +185,7 @@ class ParallelGraph(StoredGraph):
         )
         run = Run(built.limits, given.limits, completion, around=around, fallbacks=built.fallbacks)
         run.answers.begin(built.cache, given.cache, config)
+        run.items = find_items(config, built.gathers)
         return run
 
     def _check_can_store(self, config: RunnableConfig | None, run: Run) -> None:

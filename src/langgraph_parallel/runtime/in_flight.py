@@ -51,3 +51,8 @@ class InFlight:
         if self.total + 1 <= rates.concurrency:
             return True
         return self._by_run[run] + 1 <= rates.concurrency and self.total + 1 <= max(self._by_concurrency)
+
+    def may_have_room(self, concurrency: int, ceiling: float) -> bool:
+        """Return whether another request fits for some run whose calls are bound by a concurrency at most."""
+        most = max(concurrency, max(self._by_concurrency, default=0))
+        return self.total + 1 <= min(most, ceiling)

@@ -62,6 +62,11 @@ class BranchAnswers:
         """Add answers of a question."""
         self._waiting.extend(kept)
 
+    @property
+    def waits(self) -> bool:
+        """Whether there are answers to keep."""
+        return bool(self._waiting)
+
     async def keep(self) -> None:
         """Keep the answers: the branch has ended ok, or waits for a person."""
         if self._waiting:

@@ -22,12 +22,15 @@ class Learned:
     """What was learned of one endpoint and model. Times are those of `time.monotonic`.
 
     Not thread-safe: the limiter locks.
+
+    Args:
+        patience: that of the pace.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, patience: float = 1.0) -> None:
         self.ceiling = Ceiling()
         self.queue = ServerQueue()
-        self.pace = Pace()
+        self.pace = Pace(patience)
         self.pause = Pause()
         self.buckets = RateBuckets()
         self.answer_length = AnswerLength()
@@ -38,6 +41,11 @@ class Learned:
         if left <= 0:
             self._lower_pace_after_pause(now)
         return left
+
+    def wait_of_all(self, now: float) -> float:
+        """Return the seconds until a call may leave, whatever its rates; 0 or less if one may."""
+        left = self.pause_left(now)
+        return left if left > 0 else self.pace.free_at() - now
 
     def wait(self, rates: Rates, tokens: int, now: float, requests: int = 1) -> float:
         """Return 0 if a request may leave, which then counts against its rates; else the seconds to wait."""
@@ -95,7 +103,7 @@ class Learned:
         # One request in flight, the least of all ceilings, is never one too many.
         is_at_ceiling = in_flight >= min(self.ceiling.value, slot.concurrency) > 1
         if is_at_ceiling:
-            self.ceiling.lower(in_flight, slot.launch.when)
+            self.ceiling.lower(in_flight, slot.launch.when, now)
         if retry_after is not None or not is_at_ceiling:
             self.pause_all(retry_after or 0.0, now, slot, is_refusal=True)
             # After it, since it may still learn from what the last pause was asked for. No more than the

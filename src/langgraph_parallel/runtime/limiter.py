@@ -166,15 +166,21 @@ class Limiter:
             self._learned.returned(slot, tokens, time.monotonic())
             self._serve()
 
-    def refused(self, slot: Slot, retry_after: float | None) -> None:
+    def refused(self, slot: Slot, retry_after: float | None, *, alone: bool = True) -> None:
         """Slow down after a 429, while the slot is still held; calls that would not wait leave the line.
 
         Args:
             slot: that of the refused request.
             retry_after: seconds that the endpoint asks to wait; None if it does not say.
+            alone: whether this process learns by itself. If not, it only pauses: pace and ceiling are learned
+                for all processes together.
         """
         with self._lock:
-            self._learned.refused(slot, self.in_flight, retry_after, time.monotonic())
+            now = time.monotonic()
+            if alone:
+                self._learned.refused(slot, self.in_flight, retry_after, now)
+            else:
+                self._learned.pause_all(retry_after or 0.0, now, slot, is_refusal=True)
             self._send_away()
 
     def overloaded(self, slot: Slot, retry_after: float | None) -> None:
@@ -183,7 +189,7 @@ class Limiter:
         The pace stays: an overloaded endpoint says nothing about the rate that this client may ask at.
         """
         with self._lock:
-            self._learned.ceiling.lower(self.in_flight, slot.launch.when)
+            self._learned.ceiling.lower(self.in_flight, slot.launch.when, time.monotonic())
             if retry_after is not None:
                 self._learned.pause_all(retry_after, time.monotonic(), slot)
                 self._send_away()
@@ -203,7 +209,7 @@ class Limiter:
         with self._lock:
             left = self._learned.queue.seconds_left(slot.launch, time.monotonic(), limit)
             if left > 0:
-                self._learned.ceiling.lower(self.in_flight, slot.launch.when)
+                self._learned.ceiling.lower(self.in_flight, slot.launch.when, time.monotonic())
             return left
 
     def exhausted(self, seconds: float) -> None:
@@ -245,7 +251,7 @@ class Limiter:
 
     def _serve(self) -> None:
         """Give slots to calls in line, run by run in turns, until no run's first call may leave."""
-        soonest, claimed, heads = math.inf, frozenset[object](), self._lines.in_turn()
+        soonest, claimed, heads = self._begin_turns()
         while heads:
             place, now = heads.pop(0), time.monotonic()
             # A call that waits for a rate has a claim on it: others at this rate would empty it each time.
@@ -258,9 +264,23 @@ class Limiter:
             self._lines.leave(place)
             place.slot = self._launch(place, now)
             place.wake()
-            soonest, claimed, heads = math.inf, frozenset(), self._lines.in_turn()
+            soonest, claimed, heads = self._begin_turns()
         if soonest < math.inf:
             self._alarm.set(soonest, self._lines.loops)
+
+    def _begin_turns(self) -> tuple[float, frozenset[object], list[Place]]:
+        """Return when to look again, the rates that are claimed, and the first calls in line, in their turns.
+
+        There are none of these while no call may leave, whatever its bounds: with many runs in line, to ask
+        each of them after every answer would take longer than the calls.
+        """
+        if not self._in_flight.may_have_room(self._lines.most_at_once, self._learned.ceiling.value):
+            return math.inf, frozenset(), []
+        now = time.monotonic()
+        if (wait := self._learned.wait_of_all(now)) > 0:
+            self._lines.drop_closed()  # nothing would ring there
+            return now + wait if self._lines else math.inf, frozenset(), []
+        return math.inf, frozenset(), self._lines.in_turn()
 
     def _give_up(self, place: Place) -> None:
         """Take a cancelled call out of line; another thread may have given it a slot at the same moment."""

@@ -26,6 +26,12 @@ def get_limiter(endpoint: str, model: str) -> Limiter:
         return _limiters[key]
 
 
+def requests_in_flight() -> int:
+    """Return the number of requests of this process that are in flight, at all endpoints."""
+    with _lock:
+        return sum(limiter.in_flight for limiter in _limiters.values())
+
+
 def reset_limits() -> None:
     """Forget what was learned about all endpoints.
 

@@ -256,6 +256,10 @@ def worker_limits(given: Limits | Mapping[str, Any] | None) -> Limits | None:
     return limits
 
 
+_VARIABLES = {f"{PREFIX}{name.upper()}": name for name in Limits.model_fields}
+"""Fields by the variable that sets them."""
+
+
 def limits_from_environment(environment: Mapping[str, str] | None = None) -> Limits:
     """Return the limits that `LANGGRAPH_PARALLEL_*` variables set; an empty variable sets nothing.
 
@@ -266,12 +270,8 @@ def limits_from_environment(environment: Mapping[str, str] | None = None) -> Lim
         UsageError: a variable has an invalid value.
     """
     variables = os.environ if environment is None else environment
-    texts = tuple(
-        (name, text)
-        for name in Limits.model_fields
-        if (text := variables.get(f"{PREFIX}{name.upper()}", "").strip())
-    )
-    return _parse_limits(texts)
+    given = ((field, variables.get(name, "").strip()) for name, field in _VARIABLES.items())
+    return _parse_limits(tuple((field, text) for field, text in given if text))
 
 
 @lru_cache(maxsize=64)

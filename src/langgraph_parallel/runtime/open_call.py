@@ -35,6 +35,7 @@ from langgraph_parallel.runtime.recording import current_recording
 from langgraph_parallel.runtime.redact import describe
 from langgraph_parallel.runtime.resting import Key, count_answer, detours
 from langgraph_parallel.runtime.run import Run
+from langgraph_parallel.runtime.shared_limits import hold_blocking
 from langgraph_parallel.runtime.slots import Rates, Slot
 from langgraph_parallel.runtime.waiting import in_event_loop, run_here
 from langgraph_parallel.runtime.waits import retry_after
@@ -172,15 +173,29 @@ class OpenCall:
         Raises:
             NotStarted, EndpointPaused: as `open`.
         """
-        self.open_at_once() if in_event_loop() else run_here(self.open())
+        if in_event_loop():
+            self.open_at_once()
+            return
+        run_here(self.open())
+        try:
+            seconds = self.limits.call_timeout
+            self.return_lease = hold_blocking(self.endpoint, self.target, self.rates, self.tokens, seconds)
+        except BaseException:
+            self.give_back()
+            raise
 
     def give_back(self) -> None:
         """Return what a request holds that is not sent after all."""
         self._end()
         self._return()
 
-    def learn(self, error: BaseException) -> None:
-        """Let the run and the limiter learn from an error, while the slot is still held."""
+    def learn(self, error: BaseException, *, alone: bool = True) -> None:
+        """Let the run and the limiter learn from an error, while the slot is still held.
+
+        Args:
+            error: what the request raised.
+            alone: whether this process learns the pace of its endpoint by itself.
+        """
         if not isinstance(error, Exception):
             return
         explain(
@@ -204,7 +219,7 @@ class OpenCall:
         if self.slot is None:
             return
         if kind == "throttled":
-            self.limiter.refused(self.slot, retry_after(error))
+            self.limiter.refused(self.slot, retry_after(error), alone=alone)
         elif kind in ("overloaded", "timeout"):
             self.limiter.overloaded(self.slot, retry_after(error))
 

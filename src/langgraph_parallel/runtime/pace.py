@@ -21,15 +21,19 @@ PLATEAU_PAUSES = 10.0
 vain costs at most one eleventh of the time."""
 SHORTEST_PLATEAU, LONGEST_PLATEAU = 1.5, 60.0
 """Seconds; bounds of the time that the pace is not raised."""
-_AGE_SHARE = 0.3
+AGE_SHARE = 0.3
 """A rate that has held for long is likely to hold on: the pace is not raised for this part of that time."""
+SHARED_PATIENCE = 6.0
+"""Where many processes have one pace: work for so many takes long, and in a trial all of them pause."""
+EVEN_SHARE = 0.8
+"""Where this part of a rate that is set was let through, those that were refused came too close together."""
 _SAME_RATE = 0.85
 """A rate that is at least this part of another one, and no more than its inverse, is the same."""
-_TRIAL_SECONDS = 1.5
+TRIAL_SECONDS = 1.5
 """After the plateau the pace is raised so slowly for this time that a limit which still holds refuses few."""
-_TRIAL_RAISE = 0.1
+TRIAL_RAISE = 0.1
 """Part of the rate by which the pace is raised in a second of the trial."""
-_DOUBLING_SECONDS = 0.75
+DOUBLING_SECONDS = 0.75
 """Time in which the pace doubles after the trial."""
 _MOST_DOUBLINGS = 30.0
 _UNLEARNED_INTERVAL = 0.002
@@ -54,9 +58,14 @@ class Launch:
 
 
 class Pace:
-    """Learns a rate from refusals, and says when the next request may leave."""
+    """Learns a rate from refusals, and says when the next request may leave.
 
-    def __init__(self) -> None:
+    Args:
+        patience: by which factor longer the pace is not raised.
+    """
+
+    def __init__(self, patience: float = 1.0) -> None:
+        self._patience = patience
         self._launches: deque[Launch] = deque(maxlen=_LAUNCHES_KEPT)
         """Since the pace was lowered last."""
         self._refused_rate = math.inf
@@ -78,8 +87,8 @@ class Pace:
         seconds = now - self._raised_from
         if seconds < 0:
             return self._refused_rate * MARGIN
-        raised = self._refused_rate * (1 + _TRIAL_RAISE * min(seconds, _TRIAL_SECONDS))
-        doublings = max(0.0, seconds - _TRIAL_SECONDS) / _DOUBLING_SECONDS
+        raised = self._refused_rate * (1 + TRIAL_RAISE * min(seconds, TRIAL_SECONDS))
+        doublings = max(0.0, seconds - TRIAL_SECONDS) / DOUBLING_SECONDS
         return raised * 2 ** min(doublings, _MOST_DOUBLINGS)
 
     def free_at(self) -> float:
@@ -139,8 +148,8 @@ class Pace:
         rate = learn(last_refused_at, seconds_asked, 1 / pause)
         if not _SAME_RATE <= rate / self._refused_rate <= 1 / _SAME_RATE:
             self._held_since = now
-        plateau = max(PLATEAU_PAUSES * pause, _AGE_SHARE * (now - self._held_since))
-        self._raised_from = now + min(max(plateau, SHORTEST_PLATEAU), LONGEST_PLATEAU)
+        plateau = max(self._patience * PLATEAU_PAUSES * pause, AGE_SHARE * (now - self._held_since))
+        self._raised_from = now + min(max(plateau, SHORTEST_PLATEAU), self._patience * LONGEST_PLATEAU)
         self._refused_rate = rate
         self._lowered_at = self._free_at = now
         self._launches.clear()  # the next adjustment must not count this burst again
@@ -161,7 +170,7 @@ class Pace:
         let_through = self._let_through_since(begin) / window
         # Never up: a pace that was refused is too much, although a burst after a delay may look faster. Nor
         # from a trial, which is over before the endpoint has counted a window at the pace of the trial.
-        is_in_vain = last_refused_at <= self._raised_from + _TRIAL_SECONDS
+        is_in_vain = last_refused_at <= self._raised_from + TRIAL_SECONDS
         most = min(self.rate(last_refused_at), self._refused_rate if is_in_vain else math.inf)
         lower = min(most, max(let_through, _LEAST_FALL * self._refused_rate))
         return max(lower, min(least, self._refused_rate))

@@ -25,6 +25,7 @@ from langgraph_parallel.runtime.budget import Budget
 from langgraph_parallel.runtime.context import current_context
 from langgraph_parallel.runtime.explain import mark
 from langgraph_parallel.runtime.fan_out import FanOut
+from langgraph_parallel.runtime.gathering import ON_ITEM, Items
 from langgraph_parallel.runtime.kinds import Kind
 from langgraph_parallel.runtime.limits import Limits, limits_from_environment, merge_limits
 from langgraph_parallel.runtime.models import ModelLike, fallbacks_from_environment
@@ -35,6 +36,7 @@ from langgraph_parallel.runtime.thinning import Tracing
 if TYPE_CHECKING:
     from langgraph_parallel.runtime.levels import Level
 
+_NO_LIMITS = Limits.model_construct()
 _KEY = "__langgraph_parallel_run"
 """Key in the config; LangGraph keeps keys with two underscores out of traces and checkpoints."""
 _STEPS = 2**31 - 1
@@ -70,7 +72,7 @@ class Run:
     ) -> None:
         self.outer = outer
         self.root: Run = outer.root if outer else self
-        self.line: Run | None = None if single else self.root
+        self.line: Hashable = None if single else outer.line if outer else around.line or self
         """The run whose line the calls join at an endpoint."""
         self.completion = completion
         self.started = time.time()
@@ -90,6 +92,8 @@ class Run:
         """How the run is traced; only that of the root counts. None if no tracer listens."""
         self.level: Level | None = None
         """What tells its events; None if nobody listens."""
+        self.items: Items | None = None
+        """What tells its items as they end; None if nobody asks for them."""
         self.shows_contents = True
         """Whether traces of this run may hold contents; those around it have a say."""
         outer_limits = outer._from_graphs if outer else ()
@@ -104,7 +108,7 @@ class Run:
         # Budget and deadline of the context are those of the root. An inner run has only what its own graph
         # was built with, on top of what bounds the runs around it; the context's would be granted to each of
         # them again.
-        own = (built or Limits.model_construct()) if outer else self.limits
+        own = (built or _NO_LIMITS) if outer else self.limits
         self.budget: Budget = Budget(own, [*around.budgets, *(outer.budget.chain if outer else ())])
         self.deadline: float | None = self._earliest_deadline(own, *around.limits)
         """When the run must end, on the clock of `time.monotonic`."""
@@ -250,7 +254,8 @@ class Run:
         if (steps := config.get("recursion_limit")) not in (None, _STEPS):
             self.steps_of_others = steps
         inner = {**(config.get("configurable") or {}), _KEY: self}
-        inner.pop(AROUND, None)  # this run has taken it over
+        for taken_over in (AROUND, ON_ITEM):
+            inner.pop(taken_over, None)
         return {**config, "recursion_limit": _STEPS, "configurable": inner}
 
 

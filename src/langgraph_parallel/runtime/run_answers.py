@@ -53,6 +53,13 @@ class RunAnswers:
             outer = as_cache(True) if given else cache_of_environment()
             self.store = store_of(built, cast("AnswerStore | None", outer))
 
+    def apart(self) -> "RunAnswers":
+        """Return the same cache for a run that has no questions in common with the run around it."""
+        answers = RunAnswers(None)
+        answers.store = self.store
+        answers.tree.has_place, answers.tree.is_off = True, self.tree.is_off
+        return answers
+
     def use(self, built: Chosen) -> None:
         """Choose the cache of a run inside of another one: that of its graph, else that of the other."""
         self.store = None if self.tree.is_off else store_of(built, self.store)

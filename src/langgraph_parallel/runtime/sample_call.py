@@ -96,16 +96,16 @@ class SampleCall(OpenCall):
         usage = Usage() if self.ballots else Usage(input_tokens=self.prompt_tokens)
         record_end(ballot, usage, self.priced.usd(usage), ok=False, throttled=False)
 
-    def learn(self, error: BaseException) -> None:
+    def learn(self, error: BaseException, *, alone: bool = True) -> None:
         """Let the run and the limiter learn from an error."""
         if isinstance(error, NotSampled):  # one request has failed: the voters ask again, one by one
             self.answered([])
             if error.failure.kind in LASTING | LATER:  # it may be so for this request alone
-                OpenCall.learn(self, error)
+                OpenCall.learn(self, error, alone=alone)
                 self.cause = error.failure.kind
                 return
             error = error.said
-        OpenCall.learn(self, error)
+        OpenCall.learn(self, error, alone=alone)
 
     def _begin(self) -> None:
         self.started, self.samples = time.time(), max(1, len(self.ballots))

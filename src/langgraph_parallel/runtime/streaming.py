@@ -17,8 +17,8 @@ from langgraph_parallel.runtime.calling import Calling
 from langgraph_parallel.runtime.counted import add_counted, as_usage
 from langgraph_parallel.runtime.limiter_registry import current_limiter
 from langgraph_parallel.runtime.open_call import OpenCall
-from langgraph_parallel.runtime.redis_limits import Lease
 from langgraph_parallel.runtime.retry import retrying
+from langgraph_parallel.runtime.shared_limits import Lease
 from langgraph_parallel.runtime.time_limit import time_limit
 from langgraph_parallel.runtime.tokens import count_tokens, estimate_tokens
 

@@ -18,7 +18,7 @@ from langgraph_parallel.runtime.thinning import GraphRun, Tracing, count_of
 from langgraph_parallel.runtime.trace_options import level_of, shows_contents
 
 if TYPE_CHECKING:
-    from langgraph_parallel.runtime.graph import Governing
+    from langgraph_parallel.runtime.governing import Governing
 
 _END = object()
 

@@ -11,7 +11,7 @@ and go do not hold up one that stays.
 """
 
 import asyncio
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Hashable
 
 from langgraph_parallel.runtime.slots import Rates, Slot
@@ -56,6 +56,8 @@ class Lines:
         # A run has a line for each bounds of its calls, so that a call with tight ones holds up no other.
         # No line is empty.
         self._lines: dict[tuple[Hashable, Rates], deque[Place]] = {}
+        self._by_concurrency: Counter[int] = Counter()
+        """Number of lines, by the concurrency of their calls."""
         self._clock = 0.0
         self._next_turns: dict[Hashable, float] = {}
         """On the clock, by run; also of runs without a line, which may have one again."""
@@ -68,15 +70,22 @@ class Lines:
         return sum(map(len, self._lines.values()))
 
     @property
+    def most_at_once(self) -> int:
+        """The highest concurrency that a call in line allows; 0 if there is none."""
+        return max(self._by_concurrency, default=0)
+
+    @property
     def loops(self) -> set[asyncio.AbstractEventLoop]:
         """Event loops of the calls at the head of a line."""
-        heads = [line[0] for line in self._lines.values()]
-        return {head.waiter.loop for head in heads if head.waiter is not None}
+        waiters = [line[0].waiter for line in self._lines.values()]
+        return {waiter.loop for waiter in waiters if waiter is not None}
 
     def join(self, place: Place, *, first: bool) -> Waiter:
         """Put a call at the end of its line, or at its head; return what waits for its turn."""
         place.waiter = Waiter()
-        line = self._lines.setdefault((place.run, place.rates), deque())
+        if (line := self._lines.get((place.run, place.rates))) is None:
+            line = self._lines[place.run, place.rates] = deque()
+            self._by_concurrency[place.rates.concurrency] += 1
         line.appendleft(place) if first else line.append(place)
         return place.waiter
 
@@ -88,12 +97,13 @@ class Lines:
             line.remove(place)
             if not line:
                 del self._lines[place.run, place.rates]
+                self._by_concurrency -= Counter([place.rates.concurrency])
 
     def in_turn(self) -> list[Place]:
         """Return the head of each line, in the order of turns; of equal turns, the older line's first."""
-        self._drop_closed()
-        heads = [line[0] for line in self._lines.values()]
-        return heads if len(heads) < 2 else sorted(heads, key=lambda head: self._turn(head.run))
+        self.drop_closed()
+        heads, next_turns, clock = [line[0] for line in self._lines.values()], self._next_turns, self._clock
+        return sorted(heads, key=lambda head: max(clock, next_turns.get(head.run, 0.0)))
 
     def served(self, run: Hashable, priority: float) -> None:
         """Note that a call of a run got a slot, from its line or without waiting."""
@@ -120,8 +130,8 @@ class Lines:
     def _turn(self, run: Hashable) -> float:
         return max(self._clock, self._next_turns.get(run, 0.0))
 
-    def _drop_closed(self) -> None:
+    def drop_closed(self) -> None:
         """Remove the calls at the heads of lines whose event loop was closed while they waited."""
-        while closed := [line[0] for line in self._lines.values() if line[0].is_abandoned]:
-            for place in closed:
+        while any(loop.is_closed() for loop in self.loops):
+            for place in [line[0] for line in self._lines.values() if line[0].is_abandoned]:
                 self.leave(place)

@@ -2,8 +2,10 @@
 
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Any, Protocol
 
+from langgraph_parallel.errors import ParallelError
+from langgraph_parallel.runtime.budget import Amount
 from langgraph_parallel.scale.program import Program
 from langgraph_parallel.scale.rows import Result, Row
 
@@ -60,11 +62,16 @@ class WorkerLost(Exception):
         """Keys of the rows that it had begun, and not delivered; None if that is not known."""
 
 
+class EngineLost(ParallelError):
+    """All of the engine is gone, such as its scheduler; the same command goes on with what is stored."""
+
+
 class Engine(Protocol):
     """Runs chunks somewhere."""
 
-    name: str
-    """As a person reads it: `this process`, `4 processes`, `Dask at tcp://...`."""
+    @property
+    def name(self) -> str:
+        """As a person reads it: `this process`, `4 processes`, `Dask at tcp://...`."""
 
     async def open(self, job: Job, deliver: Deliver) -> None:
         """Start, or connect to, the workers.
@@ -77,13 +84,18 @@ class Engine(Protocol):
     def capacity(self) -> int:
         """Number of chunks that may be in flight now; it changes as workers come and go."""
 
-    async def run(self, chunk: Chunk) -> None:
+    async def run(self, chunk: Chunk) -> str | None:
         """Run a chunk; return once every row of it that has a result was delivered.
 
         Rows may have none: drained, or out of budget. Cancelling it stops the rows that have not ended.
 
+        Returns:
+            Why no more rows can be run, in one line: a budget is spent, the endpoint refuses every call. None
+            or empty if they can, or if the engine was drained.
+
         Raises:
             WorkerLost: its worker has died, or is gone.
+            EngineLost: all of its workers are out of reach.
             UsageError: the program cannot be loaded there.
         """
 
@@ -94,8 +106,8 @@ class Engine(Protocol):
         """Return what is known of the workers."""
 
     @property
-    def open_reservations(self) -> float:
-        """US dollars reserved by calls in flight, and of dead workers, that no result has told yet."""
+    def open_reservations(self) -> Amount:
+        """What calls in flight and dead workers have reserved, and rows without a result have spent."""
 
     async def close(self) -> None:
         """End what `open` has started."""
@@ -112,7 +124,7 @@ class Message:
 class Line(Protocol):
     """How a worker asks the coordinator: over TCP, or through the scheduler of an engine."""
 
-    async def ask(self, op: str, data: dict[str, object]) -> dict[str, object]:
+    async def ask(self, op: str, data: dict[str, Any]) -> dict[str, Any]:
         """Ask, and wait for the answer.
 
         Raises:

@@ -19,6 +19,8 @@ class Row:
     """Identifies the item, in this input and in the sink."""
     data: Mapping[str, Any]
     """Its columns: JSON values."""
+    error: str = ""
+    """Why the source could not read it, in one line; such a row fails without being run."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,1 +1,1 @@
-"""Any graph from the command line: which one, how it is built, and what goes in and comes out."""
+"""Any graph from the command line: what it takes, what goes in and what comes out."""

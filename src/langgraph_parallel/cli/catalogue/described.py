@@ -5,8 +5,8 @@ import re
 from collections.abc import Collection, Mapping
 from typing import Any
 
-from langgraph_parallel.cli.catalogue.graphs import CATALOGUE, factory, settable
-from langgraph_parallel.cli.catalogue.inputs import required_keys
+from langgraph_parallel.catalogue.graphs import CATALOGUE, factory, settable
+from langgraph_parallel.catalogue.keys import required_keys
 from langgraph_parallel.graphs.defaults import DEFAULTS
 
 _BUILDS = re.compile(r"Build a graph (?:that|in which|whose) ")
@@ -59,7 +59,17 @@ def description_markdown(description: Mapping[str, Any]) -> str:
         entries = [_entry(key, form) for key, form in description[title].items()]
         how = {"input": "KEY=TEXT, KEY=@FILE or KEY:=JSON", "settings": "--set NAME=VALUE"}.get(title)
         parts += [f"## {title.capitalize()}" + (f": {how}" if how else ""), "\n".join(entries)]
+    parts.append(f"Over many items: `{_map_command(description)}`")
     return "\n\n".join(parts) + "\n"
+
+
+def _map_command(description: Mapping[str, Any]) -> str:
+    """Return how the graph runs over the rows of a table."""
+    needed = [key for key, form in description["input"].items() if form["required"]]
+    key = next(iter([*needed, *description["input"]]))
+    settings = [f" --set {name}=VALUE" for name, form in description["settings"].items() if form["required"]]
+    command = f"langgraph-parallel map {description['name']} items.csv --sink rows.sqlite"
+    return f"{command} --input {key}=COLUMN{''.join(settings)}"
 
 
 def _first_line(doc: str) -> str:

@@ -7,10 +7,11 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from langgraph_parallel.cli.input.documents import read_documents, read_text
+from langgraph_parallel.catalogue.keys import required_keys
 from langgraph_parallel.cli.input.remarks import print_remarks, print_skipped
-from langgraph_parallel.cli.input.tables import read_table
 from langgraph_parallel.errors import UsageError
+from langgraph_parallel.reading.documents import read_documents, read_text
+from langgraph_parallel.reading.tables import read_table
 from langgraph_parallel.runtime.graph import ParallelGraph
 from langgraph_parallel.runtime.messages import KEY
 
@@ -114,17 +115,6 @@ class InputForm:
         if all(isinstance(value, str) for value in values) and self.takes(key, "array"):
             return [*values]
         raise UsageError(f"{key} is given {len(values)} times; give it once, as {key}:=JSON if it has parts")
-
-
-def required_keys(graph: ParallelGraph, schema: Mapping[str, Any]) -> list[str]:
-    """Return the keys that an input needs if it has no messages.
-
-    Args:
-        graph: whose input it is.
-        schema: of the input.
-    """
-    spec = graph.governing.from_messages
-    return [*schema.get("required", []), *(spec.keys if spec is not None and len(spec.keys) == 1 else [])]
 
 
 def read_input(path: Path) -> dict[str, Any]:

@@ -7,6 +7,7 @@ from langgraph_parallel.cli.commands.brief import brief
 from langgraph_parallel.cli.commands.doctor import doctor
 from langgraph_parallel.cli.commands.feedback import feedback
 from langgraph_parallel.cli.commands.graphs import graphs
+from langgraph_parallel.cli.commands.map import map
 from langgraph_parallel.cli.commands.mcp import mcp
 from langgraph_parallel.cli.commands.moderate import moderate
 from langgraph_parallel.cli.commands.replay import replay
@@ -24,6 +25,7 @@ COMMANDS: Sequence[Callable[..., int]] = (
     moderate,
     feedback,
     run,
+    map,
     graphs,
     runs,
     batches,

@@ -54,8 +54,8 @@ def brief(
     central sentences.
     """
     from langgraph_parallel.cli.graph_command import GraphCommand
-    from langgraph_parallel.cli.input.documents import read_documents
     from langgraph_parallel.graphs.briefing import create_briefing
+    from langgraph_parallel.reading.documents import read_documents
 
     command = GraphCommand(options)
     shared = command.check(max_tokens=max_tokens)

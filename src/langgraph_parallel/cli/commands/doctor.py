@@ -40,7 +40,8 @@ def doctor(
 
     Without --offline, about ten tiny calls find out what the endpoint takes. No key is ever shown.
     """
-    from langgraph_parallel.cli.checks import limit_fields, make_limits, naming
+    from langgraph_parallel.catalogue.spelling import naming
+    from langgraph_parallel.cli.checks import limit_fields, make_limits
     from langgraph_parallel.cli.doctor.diagnose import diagnose
     from langgraph_parallel.cli.doctor.rendering import doctor_json, doctor_text
     from langgraph_parallel.cli.exit_codes import FOUND, OK

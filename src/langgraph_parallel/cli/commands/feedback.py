@@ -71,11 +71,11 @@ def feedback(
     from langgraph_parallel.cli.checks import check_names, exclude_each_other
     from langgraph_parallel.cli.exit_codes import OK
     from langgraph_parallel.cli.graph_command import GraphCommand
-    from langgraph_parallel.cli.input.tables import read_table
     from langgraph_parallel.cli.options import Format
     from langgraph_parallel.cli.writing import report_failed_run, write_text
     from langgraph_parallel.graphs.feedback import create_feedback
     from langgraph_parallel.nodes.catalogue.feedback import DIMENSIONS
+    from langgraph_parallel.reading.tables import read_table
 
     if format is TableFormat.csv and options.summary is Summary.report:
         raise exclude_each_other("--format csv", "--summary report")

@@ -62,13 +62,14 @@ def moderate(
     All checks run in parallel. Without a model, only patterns of personal data and spam are looked for, and
     the text is never called clean.
     """
-    from langgraph_parallel.cli.checks import check_names, naming
+    from langgraph_parallel.catalogue.spelling import naming
+    from langgraph_parallel.cli.checks import check_names
     from langgraph_parallel.cli.exit_codes import FOUND, OK
     from langgraph_parallel.cli.graph_command import GraphCommand
-    from langgraph_parallel.cli.input.documents import read_text
     from langgraph_parallel.graphs.moderation import create_moderation
     from langgraph_parallel.offline.personal_data import check_region
     from langgraph_parallel.prompts import list_prompts
+    from langgraph_parallel.reading.documents import read_text
 
     command = GraphCommand(options)
     shared = command.check()

@@ -49,9 +49,9 @@ def research(
     """
     from langgraph_parallel.cli.checks import check_not_empty
     from langgraph_parallel.cli.graph_command import GraphCommand
-    from langgraph_parallel.cli.input.documents import read_documents
     from langgraph_parallel.errors import UsageError
     from langgraph_parallel.graphs.research import create_research
+    from langgraph_parallel.reading.documents import read_documents
 
     command = GraphCommand(options)
     shared = command.check()

@@ -11,6 +11,7 @@ from langgraph_parallel.cli.options import (
     OfflineRunOptions,
     Summary,
 )
+from langgraph_parallel.cli.set_option import SetOption
 from langgraph_parallel.cli.spelled import spell_out
 
 GraphArgument = Annotated[
@@ -33,15 +34,6 @@ InputOption = Annotated[
         "--input", "-i", metavar="FILE", help="Read the input from a JSON file; - reads standard input."
     ),
 ]
-SetOption = Annotated[
-    list[str] | None,
-    typer.Option(
-        "--set",
-        metavar="NAME=VALUE",
-        help="Argument of the graph's factory, as JSON or text; the text of a worker is its prompt. "
-        "Repeatable.",
-    ),
-]
 
 
 @spell_out
@@ -59,7 +51,7 @@ def run(
     For example: langgraph-parallel run debate "Is 2027 a prime number?" --set choices='["yes", "no"]'. Exits
     with code 1 if a vote is undecided.
     """
-    from langgraph_parallel.cli.catalogue.graphs import build, check_model
+    from langgraph_parallel.catalogue.graphs import build, check_model
     from langgraph_parallel.cli.catalogue.inputs import InputForm, read_input
     from langgraph_parallel.cli.catalogue.outputs import output_json, output_markdown
     from langgraph_parallel.cli.checks import exclude_each_other

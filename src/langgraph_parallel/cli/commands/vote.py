@@ -58,7 +58,7 @@ def vote(
     With --model again and again, the voters are a panel of several models. Exits with code 1 if the vote is
     undecided. Needs a model.
     """
-    from langgraph_parallel.cli.checks import naming
+    from langgraph_parallel.catalogue.spelling import naming
     from langgraph_parallel.cli.exit_codes import FOUND, OK
     from langgraph_parallel.cli.graph_command import GraphCommand
     from langgraph_parallel.graphs.voting import create_voting
@@ -84,7 +84,8 @@ def vote(
 def _check_vote(
     question: str, models: Sequence[str], choices: list[str] | None, rule: str, stop: str
 ) -> None:
-    from langgraph_parallel.cli.checks import MODEL_HINT, check_names, check_not_empty, has_model, naming
+    from langgraph_parallel.catalogue.spelling import COMMAND, has_model, naming
+    from langgraph_parallel.cli.checks import check_names, check_not_empty
     from langgraph_parallel.errors import UsageError
     from langgraph_parallel.reducers.votes.rules import as_rule, ballot_form
     from langgraph_parallel.reducers.votes.stops import as_stop
@@ -99,4 +100,4 @@ def _check_vote(
     with naming("--stop"):
         as_stop(stop).check(decision)
     if not has_model(*models):
-        raise UsageError(f"no model: {MODEL_HINT}")
+        raise UsageError(f"no model: {COMMAND.model_hint}")

@@ -1,1 +1,1 @@
-"""What commands read: files, folders, documents, tables and diffs."""
+"""What commands read beside documents and tables: repositories, diffs, and folders of a server."""

@@ -6,12 +6,12 @@ from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
-from langgraph_parallel.cli.input.files import Globs, read_inside
 from langgraph_parallel.cli.input.isolated_git import Git, first_error, isolated_git
 from langgraph_parallel.cli.input.repository import find_repository, named_repository
 from langgraph_parallel.errors import UsageError
 from langgraph_parallel.nodes.text.diff import NOT_UTF8_TEXT, Change, Texts, read_diff, readable, without
 from langgraph_parallel.nodes.text.diffs.hunks import NOT_UTF8
+from langgraph_parallel.reading.files import Globs, read_inside
 from langgraph_parallel.records import Skipped
 
 _DIFF = ("diff", "--no-color", "--no-ext-diff", "--no-textconv", "--src-prefix=a/", "--dst-prefix=b/",

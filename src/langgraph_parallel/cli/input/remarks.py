@@ -4,29 +4,13 @@ import sys
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import PurePath
-from typing import NamedTuple
 
+from langgraph_parallel.reading.notes import NOT_INCLUDED, Remark
 from langgraph_parallel.records import RunReport, Skipped
 from langgraph_parallel.report.wording import visible
 
-NOT_INCLUDED = "not included"
-"""The reason to skip files that no pattern includes."""
 _MAX_LISTED = 10
 """Maximum files of other kinds that are listed one by one, and maximum kinds."""
-
-
-class Remark(NamedTuple):
-    """What a person has to know about a document that was read, or why it was not.
-
-    Attributes:
-        name: path of the document, or `standard input`.
-        text: of the remark.
-        is_unread: whether the document, or a part of it, was not read.
-    """
-
-    name: str
-    text: str
-    is_unread: bool = False
 
 
 def print_skipped(skipped: Sequence[Skipped]) -> None:

@@ -7,13 +7,13 @@ from pathlib import Path
 from pathspec import GitIgnoreSpec
 
 from langgraph_parallel.cli.input.changes import diff_since, select_changes
-from langgraph_parallel.cli.input.documents import SUFFIXES, DocumentReader
-from langgraph_parallel.cli.input.files import Files, collect, path_exists
-from langgraph_parallel.cli.input.reading import read_source
 from langgraph_parallel.cli.review.configuration import Configuration, read_configuration
 from langgraph_parallel.cli.review.reporting import Reporting
 from langgraph_parallel.errors import UsageError
 from langgraph_parallel.mcp.reading import Code, Texts
+from langgraph_parallel.reading.contents import read_source
+from langgraph_parallel.reading.documents import SUFFIXES, DocumentReader
+from langgraph_parallel.reading.files import Files, collect, path_exists
 from langgraph_parallel.records import Skipped
 
 SECRETS = (

@@ -11,7 +11,7 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
-from langgraph_parallel.cli.checks import naming
+from langgraph_parallel.catalogue.spelling import naming
 from langgraph_parallel.cli.review.selectors import check_selectors
 from langgraph_parallel.errors import UsageError
 from langgraph_parallel.nodes.review.aspects import ASPECTS

@@ -7,8 +7,8 @@ two other voters judged the very construct and did not report it.
 from collections.abc import Collection, Sequence
 from typing import NamedTuple
 
-from langgraph_parallel.cli.input.reading import PYTHON_SUFFIXES, TOO_LARGE
 from langgraph_parallel.offline import ACCEPTED, IN_TESTS, UPHELD
+from langgraph_parallel.reading.contents import PYTHON_SUFFIXES, TOO_LARGE
 from langgraph_parallel.records import SEVERITIES, Finding, Review, Severity, Skipped
 from langgraph_parallel.report.review.wording import uncovered_line
 from langgraph_parallel.report.wording import count, visible

@@ -6,15 +6,13 @@ from typing import Any
 
 from langgraph.graph.state import CompiledStateGraph
 
+from langgraph_parallel.catalogue.spelling import COMMAND, has_model, naming
 from langgraph_parallel.cli.checks import (
-    MODEL_HINT,
     check_model_options,
     check_names,
     check_tracing,
     exclude_each_other,
-    has_model,
     make_limits,
-    naming,
 )
 from langgraph_parallel.errors import UsageError
 from langgraph_parallel.graphs.review import create_review
@@ -96,9 +94,9 @@ class ReviewOptions:
             require_model(self.model)  # a missing key shows before anything is read
             return
         if not self.engines:
-            raise UsageError(f"--no-engines needs a model: {MODEL_HINT}")
+            raise UsageError(f"--no-engines needs a model: {COMMAND.model_hint}")
         if self.reconcile:
-            raise UsageError(f"--reconcile needs a model: {MODEL_HINT}")
+            raise UsageError(f"--reconcile needs a model: {COMMAND.model_hint}")
         if not installed_engines():
             install = "pip install 'langgraph-parallel[offline]'"
-            raise UsageError(f"no voter: install the static engines ({install}), or {MODEL_HINT}")
+            raise UsageError(f"no voter: install the static engines ({install}), or {COMMAND.model_hint}")

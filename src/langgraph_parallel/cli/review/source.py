@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from langgraph_parallel.cli.input.changes import Changes, diff_since, select_changes
-from langgraph_parallel.cli.input.files import collect, display_path, path_exists
-from langgraph_parallel.cli.input.reading import read_standard_input
 from langgraph_parallel.errors import UsageError
+from langgraph_parallel.reading.contents import read_standard_input
+from langgraph_parallel.reading.files import collect, display_path, path_exists
 from langgraph_parallel.records import Skipped
 
 _STANDARD_INPUT = "-"

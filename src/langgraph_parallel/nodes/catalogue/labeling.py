@@ -69,6 +69,15 @@ class LabelingSteps:
         items = require_texts(given, "items", "item")
         return [Section(id=title, title=title, content=item) for title, item in items.items()]
 
+    def item(self, name: str, branch: Branch) -> Mapping[str, Any]:
+        """Return what the output has of one item.
+
+        Args:
+            name: of the item.
+            branch: of its vote, which has ended.
+        """
+        return {"labels": _label(name, branch, read_vote(branch), self._min_support)}
+
     def close(self, gathered: Gathered) -> Mapping[str, Any]:
         """Return the labels, the queue for people, the counts, and the agreement of the voters."""
         titles = {section.id: section.title for section in gathered.sections}

@@ -76,7 +76,10 @@ def branch_node(
         run = find_run(config) or current_run()
         with telling_of(run, config, sent["id"]):
             # LangGraph finds a graph that is the worker where this very function names it.
-            return await work(worker, sent, config, run)
+            update = await work(worker, sent, config, run)
+        if run.items is not None:
+            await run.items.ended((update or {}).get("branches"))
+        return update
 
     async def work(worker: Worker | Dispatcher, sent: Any, config: RunnableConfig, run: Run) -> Any:
         planned = sent.get("planned", 0) > 0

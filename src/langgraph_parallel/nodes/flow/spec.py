@@ -13,6 +13,7 @@ from langgraph_parallel.nodes.work.workers import Workers
 from langgraph_parallel.records import Estimate, Section
 from langgraph_parallel.runtime.context import Context
 from langgraph_parallel.runtime.early_end import Watch
+from langgraph_parallel.runtime.gathering import Gathering
 from langgraph_parallel.runtime.messages import FromMessages
 from langgraph_parallel.runtime.run import Run
 
@@ -72,6 +73,11 @@ class Flow:
     from_messages: FromMessages | None = None
     """Reads the input from a conversation, which then gets the answer; None if the graph takes none."""
 
+    own_steps: bool = False
+    """Whether plan, rounds and close are code of this package alone, which needs nothing of LangGraph."""
+    gathers: Gathering | None = None
+    """How the graph takes many independent items in one run; None if it does not."""
+
     plan_asks: Sequence[Ask] = ()
     """The `Ask`s of the plan and of `next_round`."""
     close_asks: Sequence[Ask] = ()
@@ -119,6 +125,11 @@ class Flow:
     def built(self) -> dict[str, Any]:
         """What a resumed run must have in common with the one that began it."""
         return {"graph": self.kind, **self.settings, **self.workers.built}
+
+    @property
+    def in_task(self) -> bool:
+        """Whether nothing of the graph needs LangGraph while it runs."""
+        return self.own_steps and self.workers.in_task
 
     @property
     def asks(self) -> list[Ask]:

@@ -53,6 +53,8 @@ class ReviewVoters:
         same: dict[str, Any] = {"pinned": len(models) > 1, "fallbacks": settings.voters.fallbacks}
         return [Ask(settings.prompts["review"], model=model, **same) for model in models]
 
+    only_asks = False
+
     def identical_warning(self, voters: Sequence[str]) -> str:
         """Return an empty text: every reader reads in another way."""
         return ""

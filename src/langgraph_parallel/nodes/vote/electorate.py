@@ -7,7 +7,7 @@ from typing import Any, Protocol
 from langgraph.pregel.protocol import PregelProtocol
 from typing_extensions import TypedDict
 
-from langgraph_parallel.nodes.work.ask import Ask
+from langgraph_parallel.nodes.work.ask import Ask, is_unwatched_ask
 from langgraph_parallel.nodes.work.media import text_of
 from langgraph_parallel.nodes.work.workers import Worker, asks_in
 from langgraph_parallel.runtime.context import Context
@@ -56,6 +56,11 @@ class Electorate(Protocol):
         """The `Ask`s of the voters, as far as they are known before a run."""
         ...
 
+    @property
+    def only_asks(self) -> bool:
+        """Whether all voters are `Ask`s, and none is code of others (`work.ask.is_unwatched_ask`)."""
+        ...
+
     def identical_warning(self, voters: Sequence[str]) -> str:
         """Return a warning about voters that send the same request; empty if there are none."""
         ...
@@ -93,6 +98,11 @@ class WorkerVoters:
     def asks(self) -> Sequence[Ask]:
         """The `Ask`s of the voters."""
         return [ask for worker in self.workers.values() for ask in asks_in(worker)]
+
+    @property
+    def only_asks(self) -> bool:
+        """Whether all voters are `Ask`s whose calls nobody watches."""
+        return all(is_unwatched_ask(worker) for worker in self.workers.values())
 
     def identical_warning(self, voters: Sequence[str]) -> str:
         """Return an empty text: nothing is known of how the caller's workers answer."""

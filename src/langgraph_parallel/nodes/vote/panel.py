@@ -10,7 +10,7 @@ from langgraph_parallel.errors import UsageError
 from langgraph_parallel.nodes.vote.ballots import BallotFormat
 from langgraph_parallel.nodes.vote.electorate import Electorate, Vote, WorkerVoters, question_input
 from langgraph_parallel.nodes.vote.escalate import check_no_waiting
-from langgraph_parallel.nodes.work.ask import Ask
+from langgraph_parallel.nodes.work.ask import Ask, is_unwatched_ask
 from langgraph_parallel.nodes.work.roster import Roster
 from langgraph_parallel.nodes.work.workers import Worker
 from langgraph_parallel.prompts import PromptLike, as_prompt, load_prompt
@@ -87,6 +87,11 @@ class ModelVoters:
     def asks(self) -> Sequence[Ask]:
         """The `Ask`s of the voters that the panel was built with."""
         return [self._ask(number) for number in range(1, self._size + 1)]
+
+    @property
+    def only_asks(self) -> bool:
+        """Whether nobody watches the calls of the voters, which are all `Ask`s."""
+        return all(map(is_unwatched_ask, self.asks))
 
     def identical_warning(self, voters: Sequence[str]) -> str:
         """Return a warning about voters with the same model and wording at temperature 0."""

@@ -15,10 +15,12 @@ from langgraph_parallel.nodes.vote.judge import Judge
 from langgraph_parallel.nodes.work.workers import Worker
 from langgraph_parallel.reducers.votes.rules import Rule, weighted
 from langgraph_parallel.reducers.votes.rules.base import BaseRule
+from langgraph_parallel.reducers.votes.rules.function import FunctionRule
 from langgraph_parallel.reducers.votes.stops import Stop, all_votes, as_stop, default_stops
 from langgraph_parallel.reducers.votes.waves import Wave, as_wave
 from langgraph_parallel.runtime.context import VotingContext
 from langgraph_parallel.runtime.messages import FromMessages
+from langgraph_parallel.runtime.own_code import is_own_throughout
 from langgraph_parallel.runtime.run import current_run
 
 Undecided = Literal["return", "escalate"] | Rule | Judge | Worker
@@ -66,6 +68,21 @@ class VoteSettings:
         return not isinstance(self.rule, Judge) and (
             self.on_undecided == "return" or isinstance(self.on_undecided, BaseRule)
         )
+
+    @property
+    def only_asks(self) -> bool:
+        """Whether nothing but the models that it asks is code of others, or may ask a person."""
+        return (
+            self.counts_alone
+            and not any(isinstance(rule, FunctionRule) for rule in self._rules)
+            and is_own_throughout([*self._rules, self.stop, self.parser.normalise])
+            and self.electorate.only_asks
+        )
+
+    @property
+    def _rules(self) -> Sequence[Any]:
+        """The rule, and the one that decides what it leaves undecided."""
+        return [self.rule, *([] if isinstance(self.on_undecided, str) else [self.on_undecided])]
 
 
 def as_shadow_stops(

@@ -34,10 +34,10 @@ from langgraph_parallel.runtime.loops import loop_local_async, made_once
 from langgraph_parallel.runtime.models import ModelLike, get_endpoint, get_model, is_self_hosted
 from langgraph_parallel.runtime.prices import Priced, check_budget, check_prices
 from langgraph_parallel.runtime.recording import note
-from langgraph_parallel.runtime.redis_limits import get_shared
 from langgraph_parallel.runtime.rendered import Rendered
 from langgraph_parallel.runtime.run import Run, current_run
 from langgraph_parallel.runtime.sample_request import TOGETHER
+from langgraph_parallel.runtime.shared_limits import get_shared
 from langgraph_parallel.runtime.slots import Rates
 from langgraph_parallel.runtime.structured import BoundModel
 
@@ -290,3 +290,8 @@ class Ask(AsksModels):
             role=self.role,
             number_line=self.number_line,
         )
+
+
+def is_unwatched_ask(worker: object) -> bool:
+    """Return whether a worker is an `Ask` and nothing else, whose models have no callbacks of their own."""
+    return type(worker) is Ask and not any(getattr(model, "callbacks", None) for model in worker.models)

@@ -12,7 +12,7 @@ from typing_extensions import TypeAliasType
 from langgraph_parallel.arguments import check_called, check_named
 from langgraph_parallel.errors import UsageError
 from langgraph_parallel.nodes.work.adapter import Adapter, adapt_graph
-from langgraph_parallel.nodes.work.ask import Ask
+from langgraph_parallel.nodes.work.ask import Ask, is_unwatched_ask
 from langgraph_parallel.nodes.work.attempts import attempts_of
 from langgraph_parallel.nodes.work.function import Function
 from langgraph_parallel.nodes.work.render import section_text
@@ -179,6 +179,14 @@ class Workers:
     def has_graphs(self) -> bool:
         """Whether one of them is a graph of this package."""
         return any(isinstance(worker, ParallelGraph) for worker in self.by_name.values())
+
+    @property
+    def in_task(self) -> bool:
+        """Whether none of them needs LangGraph while it runs."""
+        return all(
+            worker.governing.in_task if isinstance(worker, ParallelGraph) else is_unwatched_ask(worker)
+            for worker in self.by_name.values()
+        )
 
     @property
     def built(self) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from typing import Any
 from langchain_core.runnables import RunnableConfig
 from langgraph.config import get_config
 
+from langgraph_parallel.runtime.around import find_around
 from langgraph_parallel.runtime.run import Run
 
 _CHECKPOINTER = "__pregel_checkpointer"
@@ -29,6 +30,11 @@ class Claims:
     """Whether the run may be resumed inside of a branch, or of a graph around it, which then asks the same
     again."""
 
+    def end(self, collected: bool) -> None:
+        """Give back what the run has claimed; forget its answers if it has collected what anybody needs."""
+        for end in self.at_end:
+            end(collected)
+
 
 @contextmanager
 def claiming(run: Run, config: RunnableConfig | None) -> Iterator[None]:
@@ -47,8 +53,22 @@ def claiming(run: Run, config: RunnableConfig | None) -> Iterator[None]:
         yield
         whole = not (claims.is_kept or run.starts_no_more())
     finally:
-        for end in claims.at_end:
-            end(whole)
+        around = find_around(config)
+        if whole and around.hold is not None and claims.at_end:
+            around.hold(claims.end)
+        else:
+            claims.end(whole)
+
+
+def open_claims(run: Run, thread: str) -> Claims:
+    """Let a run that no graph makes have claims; whoever makes it ends them.
+
+    Args:
+        run: an outermost one.
+        thread: what it has in common with a later run that asks the same again.
+    """
+    claims = run.kept[Claims] = _claims_of({"configurable": {"thread_id": thread}})
+    return claims
 
 
 def claims_of(run: Run) -> Claims:

@@ -1,9 +1,10 @@
 """What a sink does: keyed upserts, so that rows that are run twice are stored once."""
 
 from collections.abc import AsyncIterator, Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Protocol
 
+from langgraph_parallel.runtime.budget import Amount
 from langgraph_parallel.scale.rows import NOTHING_SPENT, Result, RowStatus, Spent
 
 
@@ -22,7 +23,7 @@ class Manifest:
     """Of the output; empty until known."""
     spent: Spent = NOTHING_SPENT
     """What all commands together have spent, failed attempts included."""
-    reserved_usd: float = 0.0
+    reserved: Amount = field(default_factory=Amount)
     """Open reservations when this was last stored: spent, as far as is known, if the driver died then."""
 
 
@@ -40,6 +41,10 @@ class Sink(Protocol):
     name: str
     """As a person reads it: `labels.sqlite`; without a password."""
 
+    @property
+    def remarks(self) -> Sequence[str]:
+        """What is to be known of the rows: texts that are not stored as they were."""
+
     async def open(self) -> Manifest | None:
         """Open or create it; return what its rows were made with, None if it is new.
 
@@ -53,7 +58,12 @@ class Sink(Protocol):
     async def write(self, results: Sequence[Result], manifest: Manifest) -> None:
         """Store results and the manifest in one step, durably: a row of the same key is replaced.
 
-        `attempts` is that of the row before plus one. A row that is `ok` is never replaced by a failed one.
+        A row that is `ok` stays as it is: what ran twice is stored once. One that failed is replaced, and its
+        attempts are added. Without results, the manifest alone is stored, and names of columns that the sink
+        cannot have are refused before anything is paid for.
+
+        Raises:
+            UsageError: the results cannot be stored: no room, no connection, a name that cannot be a column.
         """
 
     async def counts(self) -> Counts:

@@ -1,0 +1,1 @@
+"""Graphs by name: those of this package, and those of the user's own modules."""

@@ -1,0 +1,1 @@
+"""The command `map`: any graph over many items."""

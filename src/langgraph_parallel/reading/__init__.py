@@ -1,0 +1,1 @@
+"""What comes from outside, as text and as rows: files, folders, documents and tables."""

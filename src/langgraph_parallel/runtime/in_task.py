@@ -1,0 +1,275 @@
+"""Graphs that run in the task of whoever calls them, with nothing of LangGraph's loop around their nodes.
+
+For each step LangGraph prepares what somebody may want of it: checkpoints, traces, streams, answers of
+people, the task's own scratchpad and runtime. Of a small graph that runs many thousand times, such as the
+vote on one item, this is most of the cost. Where nobody wants any of it, the same nodes read the same
+channels and go the same ways here: what a graph returns and raises does not tell who ran it, except that an
+error has no note of LangGraph's that names its task, and metadata nothing of its checkpoints and paths.
+"""
+
+import asyncio
+from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
+from functools import partial
+from typing import Any, NamedTuple
+
+from langchain_core.callbacks import AsyncCallbackManager
+from langchain_core.runnables import RunnableConfig
+from langchain_core.runnables.config import ensure_config, var_child_runnable_config
+from langgraph.channels import LastValue
+from langgraph.channels.base import BaseChannel
+from langgraph.constants import END, START
+from langgraph.graph.state import CompiledStateGraph
+from langgraph.runtime import Runtime
+from langgraph.types import Send
+
+Graph = CompiledStateGraph[Any, Any, Any, Any]
+_RUNTIME, _READ, _TASK = "__pregel_runtime", "__pregel_read", "__pregel_task_id"
+"""Config keys under which LangGraph passes the runtime, what reads the state, and the task around a graph."""
+_TOLD = ("thread_id", "checkpoint_id", "task_id", "run_id", "assistant_id", "graph_id")
+"""Configurable values that LangGraph puts into the metadata of what it runs."""
+_NOTHING: Any = LastValue(object).checkpoint()
+"""What LangGraph loads a channel from that was never stored."""
+_OWN_LINEAGE = ("thread_id", "checkpoint_ns", "checkpoint_id", "checkpoint_map")
+"""Configurable values with which a caller says that nothing configurable of the graph around applies."""
+_NEEDS_LANGGRAPH = ("__pregel_checkpointer", "__pregel_stream", "__pregel_resuming")
+"""Config keys under which LangGraph passes what it alone can serve."""
+
+
+class _Node(NamedTuple):
+    """A node, or what chooses the next ones."""
+
+    call: Callable[..., Any]
+    wants: Sequence[str]
+    """Of `config` and `runtime`, those that it takes."""
+    reads: Sequence[str] | None
+    """The channels that it gets; None for what a `Send` carries."""
+    ends: Mapping[Any, str]
+    """From what it returns to the nodes that are next, if it chooses."""
+
+
+class Wiring:
+    """How the nodes of a compiled graph follow each other.
+
+    Args:
+        graph: whose nodes return mappings, and whose edges lead from one node each.
+    """
+
+    def __init__(self, graph: Graph) -> None:
+        builder = graph.builder
+        keys = builder.schemas[builder.state_schema]
+        self.channels = {
+            key: channel
+            for key, channel in graph.channels.items()
+            if key in keys and isinstance(channel, BaseChannel)
+        }
+        self.input_keys = list(builder.schemas[builder.input_schema])
+        self.output_keys = list(builder.schemas[builder.output_schema])
+        self.nodes = {
+            name: _node(
+                spec.runnable, [key for key in builder.schemas[spec.input_schema] if key in self.channels]
+            )
+            for name, spec in builder.nodes.items()
+        }
+        self.edges: dict[str, list[str]] = {}
+        for start, end in sorted(builder.edges):
+            self.edges.setdefault(start, []).append(end)
+        self.choices = {
+            start: [_node(branch.path, list(self.channels), branch.ends) for branch in branches.values()]
+            for start, branches in builder.branches.items()
+        }
+
+
+def _node(runnable: Any, reads: Sequence[str], ends: Mapping[Any, str] | None = None) -> _Node:
+    call = runnable.func or runnable.afunc
+    return _Node(call, [*runnable.func_accepts], list(reads) or None, ends or {})
+
+
+def runs_in_task(graph: Graph, config: RunnableConfig | None, *, is_inner: bool) -> bool:
+    """Return whether nobody wants anything of a run that only LangGraph has.
+
+    Args:
+        graph: to be run; with a checkpointer or settings of its own, LangGraph runs it.
+        config: of the caller.
+        is_inner: whether it is part of a run of this package. An outermost one inside of a graph of others,
+            which may do what it likes with it, is left to LangGraph.
+    """
+    own: Any = graph
+    if (
+        own.checkpointer
+        or own.config
+        or own.debug
+        or own.cache
+        or own.step_timeout
+        or own.interrupt_before_nodes
+        or own.interrupt_after_nodes
+    ):
+        return False
+    around: Mapping[str, Any] = var_child_runnable_config.get() or {}
+    given: Mapping[str, Any] = config or {}
+    configurable = {**(around.get("configurable") or {}), **(given.get("configurable") or {})}
+    if any(configurable.get(key) for key in _NEEDS_LANGGRAPH) or (_TASK in configurable and not is_inner):
+        return False
+    if given.get("max_concurrency") or around.get("max_concurrency"):
+        return False
+    callbacks = {id(each): each for each in (given.get("callbacks"), around.get("callbacks"))}
+    return not any(AsyncCallbackManager.configure(each).handlers for each in callbacks.values())
+
+
+async def run_in_task(
+    graph: Graph, wiring: Wiring, given: Mapping[str, Any], config: RunnableConfig, context: Any
+) -> dict[str, Any]:
+    """Run a graph, and return its output as LangGraph would.
+
+    Args:
+        graph: to be run.
+        wiring: of the graph.
+        given: its input.
+        config: of the run, which its nodes get.
+        context: the runtime context; None for that of the graph around.
+
+    Raises:
+        Exception: of a node. The others of the same step are cancelled, and have ended.
+    """
+    walk = _Walk(wiring, config, graph.store, context)
+    await walk.run(given)
+    return walk.read(wiring.output_keys)
+
+
+def _read(
+    channels: Mapping[str, BaseChannel[Any, Any, Any]], keys: Iterable[str], fresh: bool = False
+) -> dict[str, Any]:
+    """Return the values of channels that have one, as of the last step.
+
+    Args:
+        channels: by their keys.
+        keys: of the channels to read.
+        fresh: has no meaning here: no node reads what it has just written.
+    """
+    found = ((key, channels[key]) for key in keys)
+    return {key: channel.get() for key, channel in found if channel.is_available()}
+
+
+class _Walk:
+    """One run of a graph.
+
+    Args:
+        wiring: of the graph.
+        config: of the run.
+        store: of the graph; None for that of the graph around.
+        context: of the run; None for that of the graph around.
+    """
+
+    def __init__(self, wiring: Wiring, config: RunnableConfig, store: Any, context: Any) -> None:
+        self._wiring = wiring
+        self._channels = {key: channel.from_checkpoint(_NOTHING) for key, channel in wiring.channels.items()}
+        # The config below has it: as a method, it would leave each run in a cycle.
+        self.read = partial(_read, self._channels)
+        config = {**ensure_config(config), "configurable": _configurable(config)}
+        around: Runtime[Any] = (config.get("configurable") or {}).get(_RUNTIME) or Runtime()
+        changes = {key: value for key, value in (("context", context), ("store", store)) if value is not None}
+        # Nobody streams this run: what its nodes write belongs to no stream of a graph around.
+        self._runtime = around.override(**changes, stream_writer=_write_nowhere)
+        configurable = {**(config.get("configurable") or {}), _READ: self.read, _RUNTIME: self._runtime}
+        told = {key: configurable[key] for key in _TOLD if configurable.get(key)}
+        metadata = {**told, **(config.get("metadata") or {})}
+        self._config: RunnableConfig = {**config, "configurable": configurable, "metadata": metadata}
+        self._config.pop("run_id", None)  # of the graph itself
+        self._step = 0
+
+    async def run(self, given: Mapping[str, Any]) -> None:
+        """Run step by step, until no node is next."""
+        self._write([{key: given[key] for key in self._wiring.input_keys if key in given}])
+        due: Sequence[str | Send] = self._wiring.edges[START]
+        while due:
+            self._step += 1
+            due = await self._run_step(due)
+
+    async def _run_step(self, due: Sequence[str | Send]) -> Sequence[str | Send]:
+        """Run what is due, write what it returns, and return what is next."""
+        runs = [(one.node, one.arg) if isinstance(one, Send) else (one, self._state_for(one)) for one in due]
+        names = list(dict.fromkeys(name for name, _ in runs))
+        if len(due) == 1 and not isinstance(due[0], Send):
+            self._write([await self._run_node(*runs[0])])
+        else:  # a branch may be cancelled by itself, so that it needs a task of its own
+            self._write(await _together(self._run_node(*run) for run in runs))
+        following = [end for name in names for end in self._wiring.edges.get(name, ())]
+        choices = [(name, choice) for name in names for choice in self._wiring.choices.get(name, ())]
+        chosen = [one for name, choice in choices for one in self._choose(name, choice)]
+        return [one for one in (*dict.fromkeys(following), *chosen) if one != END]
+
+    def _state_for(self, name: str) -> Mapping[str, Any]:
+        """Return what a node gets that nothing was sent to."""
+        return self.read(self._wiring.nodes[name].reads or ())
+
+    async def _run_node(self, name: str, given: Any) -> Mapping[str, Any] | None:
+        node, config = self._wiring.nodes[name], self._config_of(name)
+        token = var_child_runnable_config.set(config)
+        try:
+            update: Mapping[str, Any] | None = await self._call(node, given, config)
+            return update
+        finally:
+            var_child_runnable_config.reset(token)
+
+    def _choose(self, name: str, choice: _Node) -> Sequence[str | Send]:
+        config = self._config_of(name)
+        token = var_child_runnable_config.set(config)
+        try:
+            chosen = self._call(choice, self.read(choice.reads or ()), config)
+        finally:
+            var_child_runnable_config.reset(token)
+        several = chosen if isinstance(chosen, list | tuple) else [chosen]
+        return [one if isinstance(one, Send) else choice.ends[one] for one in several]
+
+    def _call(self, node: _Node, given: Any, config: RunnableConfig) -> Any:
+        offers = {"config": config, "runtime": self._runtime}
+        return node.call(given, **{name: offers[name] for name in node.wants})
+
+    def _config_of(self, name: str) -> RunnableConfig:
+        told = {"langgraph_step": self._step, "langgraph_node": name}
+        metadata = {**(self._config.get("metadata") or {}), **told}
+        return {**self._config, "run_name": name, "metadata": metadata}
+
+    def _write(self, updates: Iterable[Mapping[str, Any] | None]) -> None:
+        """Write the updates of one step, in the order of its nodes."""
+        written: dict[str, list[Any]] = {}
+        for update in updates:
+            for key, value in (update or {}).items():
+                if key in self._channels:
+                    written.setdefault(key, []).append(value)
+        for key, values in written.items():
+            self._channels[key].update(values)
+
+
+def _configurable(given: RunnableConfig) -> dict[str, Any]:
+    """Return the configurable values of a run and of what runs around it, merged as LangGraph does."""
+    own: Mapping[str, Any] = given.get("configurable") or {}
+    around: Mapping[str, Any] = var_child_runnable_config.get() or {}
+    if any(own.get(key) for key in _OWN_LINEAGE):
+        return {**own}
+    return {**(around.get("configurable") or {}), **own}
+
+
+def _write_nowhere(value: object) -> None:
+    """Take what a node writes to a stream that nobody reads."""
+
+
+async def _together(runs: Iterable[Coroutine[Any, Any, Any]]) -> list[Any]:
+    """Run nodes at the same time, each in a task; if one fails, end the others before its error is raised."""
+    tasks = [asyncio.ensure_future(run) for run in runs]
+    try:
+        await asyncio.wait(tasks, return_when=asyncio.FIRST_EXCEPTION)
+        for task in tasks:
+            if task.done() and not task.cancelled() and (error := task.exception()) is not None:
+                raise error
+        return [task.result() for task in tasks]
+    finally:
+        try:
+            if left := [task for task in tasks if not task.done()]:
+                for task in left:
+                    task.cancel()
+                await asyncio.wait(left)
+        finally:
+            for task in tasks:  # asyncio reports an error that nobody has read
+                if task.done() and not task.cancelled():
+                    task.exception()
+            tasks.clear()  # an error that is raised here holds this frame, and so would hold itself

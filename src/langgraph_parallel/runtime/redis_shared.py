@@ -1,0 +1,223 @@
+"""What processes share through Redis about one model of one endpoint."""
+
+import asyncio
+import contextlib
+import math
+import random
+import time
+import uuid
+from collections.abc import AsyncIterator, Callable, Coroutine
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from langgraph_parallel.runtime.buckets import SHARED_SHARE, Bucket
+from langgraph_parallel.runtime.circuit import Circuit, CircuitOpen
+from langgraph_parallel.runtime.redis_scripts import DEPARTURES, LEASE, REFUSED, RENEW
+from langgraph_parallel.runtime.slots import Rates
+from langgraph_parallel.runtime.turnstile import Turnstile
+
+if TYPE_CHECKING:
+    from redis.asyncio import Redis
+
+_POLL_SECONDS = 0.02
+"""Average time between two attempts to get a lease."""
+_CLOCKS_AGREE = 30.0
+"""Seconds after which two clocks are compared anew."""
+_LEASE_MARGIN = 10.0
+"""Seconds that a lease lasts beyond the longest call."""
+_AHEAD = 0.15
+"""Seconds that times to leave are granted ahead."""
+_GRANTED, _ALL_TAKEN, _NEEDS_TIME = 0, -1, -2
+"""What is said of a lease; above these: milliseconds of a pause."""
+_Line = tuple[float | None, float | None]
+"""Requests and tokens per minute of the calls that wait together."""
+
+
+class Lease:
+    """A place among the requests in flight, for as long as it is renewed.
+
+    Args:
+        shared: what it is a place in.
+        id: of the lease.
+        seconds: after which it expires.
+    """
+
+    def __init__(self, shared: "Shared", id: str, seconds: float) -> None:
+        self._shared, self._id, self._seconds = shared, id, seconds
+        self._renew_at = time.monotonic() + seconds / 2
+
+    async def renew(self) -> None:
+        """Let it last as long again; does nothing in the first half of its time."""
+        if time.monotonic() >= self._renew_at:
+            self._renew_at = time.monotonic() + self._seconds / 2
+            await self._shared.renew(self._id, self._seconds)
+
+
+class Shared:
+    """What processes share about one model of one endpoint: see `SharedLimits`.
+
+    Args:
+        redis: the connection.
+        circuit: through which it is asked.
+        key: identifies endpoint and model.
+        warn: logs that Redis cannot be reached.
+    """
+
+    def __init__(
+        self, redis: "Redis", circuit: Circuit, key: str, warn: Callable[[BaseException], None]
+    ) -> None:
+        self._redis, self._ask, self._warn = redis, circuit.ask, warn
+        names = ("leases", "pause", "learned", "counts", "rates", "askers")
+        self._keys = [f"langgraph-parallel:{key}:{name}" for name in names]
+        self._lease_script: Any = redis.register_script(LEASE)
+        self._renew_script: Any = redis.register_script(RENEW)
+        self._refused_script: Any = redis.register_script(REFUSED)
+        self._departures_script: Any = redis.register_script(DEPARTURES)
+        self._name = uuid.uuid4().hex
+        self._lines: dict[_Line, tuple[Turnstile, asyncio.Event]] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._granting: set[_Line] = set()
+        self._is_paced = False
+        """Whether calls need a time to leave although they set no rate: a pace was learned."""
+        self._least_behind = math.inf, -math.inf
+        """The clock of this process less that of the server, with the quickest answer; and when that was."""
+        self._concurrency = 1
+        self._rate: float | None = None
+        """Requests per minute that calls have set of late."""
+
+    @contextlib.asynccontextmanager
+    async def lease(self, rates: Rates, tokens: int, seconds: float) -> AsyncIterator[Lease]:
+        """Count as one of the requests in flight, over all processes.
+
+        Args:
+            rates: bounds of this request.
+            tokens: estimate of the tokens that the request takes, in and out.
+            seconds: longest time that it may take; a lease that is not returned expires a little later.
+        """
+        id = uuid.uuid4().hex
+        try:
+            # Without a lease the call goes on: the limiter of this process still holds.
+            try:
+                await self._acquire(rates, tokens, seconds, id)
+            except CircuitOpen:
+                pass
+            except Exception as error:
+                self._warn(error)
+            yield Lease(self, id, seconds + _LEASE_MARGIN)
+        except asyncio.CancelledError:
+            # Nobody who cancels waits for Redis. A lease that is not returned expires.
+            self._start(self._release(id))
+            raise
+        except BaseException:
+            await self._release(id)
+            raise
+        else:
+            await self._release(id)
+
+    async def hold(self, rates: Rates, tokens: int, seconds: float) -> Callable[[], None]:
+        """Take a lease, as `lease`; return what gives it back, without waiting, and from any thread."""
+        held, loop = self.lease(rates, tokens, seconds), asyncio.get_running_loop()
+        await held.__aenter__()
+
+        def give_back() -> None:
+            with contextlib.suppress(RuntimeError):  # the loop is closed, and the lease expires
+                loop.call_soon_threadsafe(lambda: asyncio.ensure_future(held.__aexit__(None, None, None)))
+
+        return give_back
+
+    async def refused(self, seconds_ago: float, retry_after: float | None) -> None:
+        """Let all processes pause, and learn from a 429."""
+        pause = -1 if retry_after is None else max(0, round(retry_after * 1000))
+        arguments = [seconds_ago * 1000, pause, self._concurrency, self._rate or 0]
+        with contextlib.suppress(Exception):
+            await self._ask(lambda: self._refused_script(keys=self._keys[:4], args=arguments))
+
+    async def renew(self, id: str, seconds: float) -> None:
+        """Let a lease last some seconds from now."""
+        arguments = [id, round(seconds * 1000)]
+        with contextlib.suppress(Exception):
+            await self._ask(lambda: self._renew_script(keys=self._keys[:1], args=arguments))
+
+    async def _release(self, id: str) -> None:
+        with contextlib.suppress(Exception):
+            await self._ask(lambda: self._redis.zrem(self._keys[0], id))
+
+    async def _acquire(self, rates: Rates, tokens: int, seconds: float, id: str) -> None:
+        self._concurrency, self._rate = rates.concurrency, rates.requests_per_minute
+        line = rates.requests_per_minute, rates.tokens_per_minute
+        milliseconds = round((seconds + _LEASE_MARGIN) * 1000)
+        while True:
+            has_time = self._is_paced or line != (None, None)
+            arguments = [rates.concurrency, id, milliseconds, int(has_time)]
+            ask = partial(self._lease_script, keys=self._keys[:4], args=arguments)
+            while (answer := await self._ask(ask)) == _ALL_TAKEN:  # noqa: ASYNC110
+                # With jitter, or processes that poll together would stay together.
+                await asyncio.sleep(random.uniform(0, 2 * _POLL_SECONDS))  # noqa: S311
+            if answer == _GRANTED:
+                break
+            self._is_paced = True  # or all that wait would leave together when a pause is over
+            if answer != _NEEDS_TIME:
+                await asyncio.sleep(answer / 1000)
+        if has_time:
+            # The lease first: to ask for it takes time, and the call is to leave exactly at its own.
+            since = time.monotonic()
+            await self._wait_for_time(line, tokens)
+            if time.monotonic() - since > seconds / 2:
+                await self.renew(id, seconds + _LEASE_MARGIN)
+
+    async def _wait_for_time(self, line: _Line, tokens: int) -> None:
+        if line not in self._lines:
+            needed = asyncio.Event()
+            self._lines[line] = Turnstile(needed.set), needed
+        turnstile, needed = self._lines[line]
+        if line not in self._granting:
+            self._granting.add(line)
+            self._start(self._grant_times(line))
+        await turnstile.leave(tokens)
+
+    async def _grant_times(self, line: _Line) -> None:
+        """Ask for times as long as calls wait; let them leave if there is no answer."""
+        try:
+            await self._grant_until_none_waits(line)
+        except Exception as error:
+            if not isinstance(error, CircuitOpen):
+                self._warn(error)
+            self._lines[line][0].release()
+        finally:
+            self._granting.discard(line)
+
+    async def _grant_until_none_waits(self, line: _Line) -> None:
+        turnstile, needed = self._lines[line]
+        arguments = [self._name, _AHEAD * 1000, *_bucket(line[0], "requests"), *_bucket(line[1], "tokens")]
+        while turnstile.has_waiting:
+            needed.clear()
+            if wanted := turnstile.wanted():
+                ask = partial(self._departures_script, keys=self._keys, args=[*arguments, *wanted])
+                wait, now, *delays = await self._ask(ask)
+                turnstile.grant([delay / 1e6 for delay in delays], self._lateness(now / 1e6))
+                await asyncio.sleep(max(_POLL_SECONDS, wait / 1e6))
+            else:
+                await needed.wait()
+
+    def _lateness(self, now: float) -> float:
+        """Return how much later than the quickest of late an answer came, by the server's time in it.
+
+        The times to leave in it count from when it was given: else each delay would shift them into others'.
+        """
+        behind, current = time.monotonic() - now, time.monotonic()
+        if behind < self._least_behind[0] or current > self._least_behind[1] + _CLOCKS_AGREE:
+            self._least_behind = behind, current
+        return behind - self._least_behind[0]
+
+    def _start(self, coroutine: Coroutine[Any, Any, None]) -> None:
+        self._tasks.add(task := asyncio.ensure_future(coroutine))
+        task.add_done_callback(self._tasks.discard)
+
+
+def _bucket(per_minute: float | None, kind: str) -> list[str | float]:
+    """Return what the script is to know of a rate: a name, milliseconds for one, and those to be early."""
+    if per_minute is None:
+        return ["", 0, 0]
+    make = Bucket.of_requests if kind == "requests" else Bucket.of_tokens
+    bucket = make(SHARED_SHARE * per_minute)
+    return [f"{kind}:{per_minute:g}", bucket.seconds_each * 1000, bucket.tolerance * 1000]

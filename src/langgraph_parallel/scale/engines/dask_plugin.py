@@ -1,0 +1,232 @@
+"""What runs in Dask's scheduler: the coordinators of all jobs, between their workers and their drivers.
+
+Workers and drivers reach it as they reach the scheduler, so a driver may be anywhere from where the scheduler
+answers. What workers post waits here until a driver of the same job takes it: the one that started them, or
+the next one if that has died.
+"""
+
+import asyncio
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from importlib.metadata import version
+from typing import Any
+
+from distributed.diagnostics.plugin import SchedulerPlugin
+from distributed.scheduler import Scheduler
+
+from langgraph_parallel.scale.line.coordinator import DRAIN, GONE, Coordinator
+from langgraph_parallel.scale.line.dask_line import ASK, DRIVE, EARLIER, PACKAGE
+from langgraph_parallel.scale.line.wire import unpack_job
+
+_ASK_SECONDS = 0.25
+"""Least seconds between two workers that are asked to give rows back."""
+_KEEP_SECONDS = 7 * 86_400.0
+"""How long results wait for the next driver of their job."""
+
+
+@dataclass(slots=True)
+class _Begun:
+    """A part that a worker has begun."""
+
+    worker: str
+    """Empty once the part has ended."""
+    rows: int
+    """Rows that may have begun, the first ones."""
+
+
+class _Session:
+    """One command: its coordinator, and which worker has begun which part."""
+
+    def __init__(self, name: str, job: str, client: str, coordinator: Coordinator, local: bytes) -> None:
+        self.name = name
+        self.job = job
+        self.client = client
+        self.coordinator = coordinator
+        self.local = local
+        self.parts: dict[int, _Begun] = {}
+        """Each part that was ever begun."""
+        self.stopped: set[int] = set()
+        """Parts whose rows are to be stopped."""
+        self.left_at = 0.0
+        """When the driver went."""
+        self.left: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        """Done once the driver has gone."""
+
+    def driver_gone(self) -> None:
+        """Have its workers begin no more rows; what they run, they end and post."""
+        if not self.left.done():
+            self.coordinator.drain()
+            self.left_at = time.monotonic()
+            self.left.set_result(None)
+
+    def begin(self, worker: str, part: int, rows: int) -> bool:
+        """Note that rows of a part may begin.
+
+        Returns:
+            Whether the worker may run the part: Dask sends parts of a dead worker to another one, and what
+            becomes of these rows is for the driver to decide.
+        """
+        begun = self.parts.setdefault(part, _Begun("" if self.left.done() else worker, rows))
+        begun.rows = rows
+        return begun.worker == worker
+
+    def news(self, part: int, *told: Any) -> tuple[Any, ...]:
+        """Return what is told of a part; whoever reads it may be the driver of a later command."""
+        return (self.name, part, *told)
+
+    def end(self, part: int) -> None:
+        """Note that a part has ended."""
+        if part in self.parts:
+            self.parts[part].worker = ""
+        self.stopped.discard(part)
+
+    def stop(self, parts: Sequence[int]) -> None:
+        """Have workers stop the rows of some parts, and begin none of them that has not begun."""
+        for part in parts:
+            self.parts.setdefault(part, _Begun("", 0))
+            self.stopped.add(part)
+
+    def give_back(self, worker: str, part: int, keys: Sequence[str]) -> None:
+        """Tell the driver of rows that a worker has not begun, and leaves to others."""
+        self.coordinator.mailbox.put(worker, 0, b"", [self.news(part, "", "", {"back": keys})])
+
+    def worker_gone(self, worker: str) -> None:
+        """Tell the driver of the parts that have ended with their worker."""
+        self.coordinator.worker_gone(worker)
+        lost = {part: begun.rows for part, begun in self.parts.items() if begun.worker == worker}
+        news = [self.news(part, "", "", {"lost": rows, "worker": worker}) for part, rows in lost.items()]
+        if news:
+            self.coordinator.mailbox.put(worker, 0, b"", news)
+        for part in lost:
+            self.end(part)
+
+    @property
+    def is_busy(self) -> bool:
+        """Return whether a worker runs any part."""
+        return any(begun.worker for begun in self.parts.values())
+
+
+class Coordinators(SchedulerPlugin):
+    """Hosts the coordinators of a cluster's jobs."""
+
+    name = "langgraph-parallel"
+    idempotent = True
+
+    async def start(self, scheduler: Scheduler) -> None:
+        """Begin to answer workers and drivers."""
+        self._scheduler = scheduler
+        self._sessions: dict[str, _Session] = {}
+        self._asked_at = 0.0
+        scheduler.handlers[ASK] = self.ask
+        scheduler.handlers[DRIVE] = self.drive
+
+    async def ask(self, session: str, worker: str, what: str, data: Mapping[str, Any]) -> dict[str, Any]:
+        """Answer a worker."""
+        hosted = self._sessions.get(session)
+        if hosted is None:
+            return {"control": GONE, "number": 0, "go": False}
+        if what == "begin":
+            return {"go": hosted.begin(worker, data["part"], data["rows"])}
+        if what == "back":
+            hosted.give_back(worker, data["part"], data["keys"])
+            return {}
+        ended = data.get("ended", ())
+        told = {**data, "ended": [hosted.news(*one) for one in ended]}
+        answer = await self._answer(hosted, worker + EARLIER * hosted.left.done(), what, told)
+        if what == "hello":
+            about = {"local": hosted.local, "workers": len(self._scheduler.workers)}
+            return answer | about | {"version": version(PACKAGE)}
+        if what in ("post", "beat"):
+            for part, *_ in ended:
+                hosted.end(part)
+            answer["stop"] = [part for part in hosted.stopped if hosted.parts[part].worker == worker]
+            answer["back"] = bool(data["state"].get("left")) and self._has_idle_beside(worker)
+        return answer
+
+    def _has_idle_beside(self, worker: str) -> bool:
+        """Return whether another worker has nothing to do; asked for rows is one worker at a time."""
+        now = time.monotonic()
+        if now - self._asked_at < _ASK_SECONDS or self._scheduler.queued or self._scheduler.unrunnable:
+            return False
+        others = [ws for ws in self._scheduler.running if ws.address != worker]
+        if all(len(ws.processing) > len(ws.long_running) for ws in others):
+            return False
+        self._asked_at = now
+        return True
+
+    async def _answer(
+        self, hosted: _Session, worker: str, what: str, data: Mapping[str, Any]
+    ) -> dict[str, Any]:
+        """Have the coordinator answer; a post does not wait for room where nobody makes room."""
+        answering = asyncio.ensure_future(hosted.coordinator.answer(worker, what, data))
+        if what == "post" and not answering.done():
+            waiting: list[asyncio.Future[Any]] = [answering, hosted.left]
+            await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
+            if not answering.done():
+                answering.cancel()
+                return {"control": DRAIN, "number": hosted.coordinator.mailbox.last}
+        return await answering
+
+    async def drive(self, session: str, client: str, what: str, data: Mapping[str, Any]) -> dict[str, Any]:
+        """Answer a driver."""
+        if what == "open":
+            await self._tidy()
+            return self._open(session, client, data)
+        hosted = self._sessions.get(session)
+        if hosted is None or hosted.left.done():
+            return {"gone": True}
+        if what == "stop":
+            hosted.stop(data["parts"])
+            return {}
+        if what == "close":
+            await hosted.coordinator.mailbox.read(data["after"], 0.0)
+            hosted.driver_gone()
+            await self._tidy()
+            return {}
+        answer = await hosted.coordinator.answer("", what, data)
+        if what == "collect":
+            answer |= self._room(session)
+        return answer
+
+    def _open(self, session: str, client: str, data: Mapping[str, Any]) -> dict[str, Any]:
+        """Host a job; what its earlier commands have left in the mailbox goes to this one."""
+        job = unpack_job(data["job"])
+        coordinator = Coordinator(job)
+        for earlier in self._sessions.values():
+            if earlier.job == job.id:
+                earlier.driver_gone()
+                coordinator.mailbox = earlier.coordinator.mailbox
+        self._sessions[session] = _Session(session, job.id, client, coordinator, data["local"])
+        return self._room(session) | {"earlier": coordinator.mailbox.last}
+
+    async def _tidy(self) -> None:
+        """Forget the sessions that nothing waits in, and nobody works for."""
+        for name, hosted in list(self._sessions.items()):
+            if not hosted.left.done() or hosted.is_busy:
+                continue
+            too_old = time.monotonic() - hosted.left_at > _KEEP_SECONDS
+            if too_old or not await hosted.coordinator.mailbox.read(0, 0.0):
+                self._sessions.pop(name, None)
+
+    def _room(self, session: str) -> dict[str, Any]:
+        """Return what the number of parts in flight follows: threads, and parts that need none any more."""
+        running = self._scheduler.running
+        seceded = [ts for ws in running for ts in ws.long_running if session in str(ts.key)]
+        return {"threads": sum(ws.nthreads for ws in running), "seceded": len(seceded)}
+
+    def remove_worker(self, scheduler: Scheduler, worker: str, **_: Any) -> None:
+        """Tell the drivers what has ended with a worker."""
+        for hosted in self._sessions.values():
+            hosted.worker_gone(worker)
+
+    def remove_client(self, scheduler: Scheduler, client: str) -> None:
+        """Note that a driver has gone."""
+        for hosted in self._sessions.values():
+            if hosted.client == client:
+                hosted.driver_gone()
+
+    async def close(self) -> None:
+        """End what waits here, with the scheduler."""
+        for hosted in self._sessions.values():
+            hosted.driver_gone()

@@ -1,0 +1,163 @@
+"""The end of the line that all workers of a map ask: results, control, beats, and what is shared.
+
+It does no input and no output of its own, so that it can stand in the driver, behind a TCP server, or in
+the scheduler of an engine. There the driver is one more that asks it: `collect` takes results, and the next
+`collect` says which of them are stored, so that a driver that dies loses none.
+"""
+
+import time
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import astuple
+from typing import Any, Protocol
+
+from langgraph_parallel.errors import UsageError
+from langgraph_parallel.runtime.budget import Amount
+from langgraph_parallel.runtime.limits import Limits
+from langgraph_parallel.scale.engine import Job, WorkerState
+from langgraph_parallel.scale.line.limits import LimitsKeeper
+from langgraph_parallel.scale.line.mailbox import ROOM, Mailbox
+from langgraph_parallel.scale.line.wire import pack_job
+
+GO, DRAIN, GONE = "go", "drain", "gone"
+"""What a worker is told with each answer: go on; begin no more rows; stop, others have your rows."""
+_LONGEST_WAIT = 30.0
+"""Seconds that a `collect` may wait."""
+
+
+class Keeper(Protocol):
+    """Keeps what workers share; knows the ops that begin with its name and a dot."""
+
+    def answer(
+        self, worker: str, op: str, data: Mapping[str, Any]
+    ) -> dict[str, Any] | Awaitable[dict[str, Any]]:
+        """Answer a worker."""
+
+    def worker_gone(self, worker: str) -> None:
+        """Take back what the worker holds."""
+
+
+class Coordinator:
+    """Answers the workers of one job.
+
+    Args:
+        job: what workers are told when they say hello.
+        rows: keeper of the rows that workers pull; None where an engine hands out chunks itself.
+        room: rows in the mailbox beyond which `post` is answered only after some were collected.
+        clock: seconds, from any start.
+    """
+
+    def __init__(
+        self,
+        job: Job,
+        *,
+        rows: Keeper | None = None,
+        room: int = ROOM,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self.mailbox = Mailbox(room)
+        self._job = pack_job(job)
+        spent = Amount(job.spent_calls, job.spent_tokens, job.spent)
+        limits = LimitsKeeper(job.program.limits or Limits.model_construct(), spent, clock)
+        self._keepers: dict[str, Keeper] = {"limits": limits} | ({} if rows is None else {"rows": rows})
+        self._clock = clock
+        self._draining = False
+        self._states: dict[str, dict[str, Any]] = {}
+        self._heard: dict[str, float] = {}
+        self._gone: set[str] = set()
+        self._left_open = Amount()
+        self._answers: dict[str, Callable[[str, Mapping[str, Any]], Awaitable[dict[str, Any]]]] = {
+            "hello": self._hello,
+            "post": self._post,
+            "beat": self._beat,
+            "collect": self._collect,
+            "drain": self._drain,
+        }
+
+    async def answer(self, worker: str, op: str, data: Mapping[str, Any]) -> dict[str, Any]:
+        """Answer a worker, or the driver.
+
+        Raises:
+            UsageError: the op is not known here.
+        """
+        self._heard[worker] = self._clock()
+        if answering := self._answers.get(op):
+            return await answering(worker, data)
+        name = op.partition(".")[0]
+        if name not in self._keepers:
+            raise UsageError(f"{op!r} is not answered here; install the same langgraph-parallel everywhere")
+        answer = self._keepers[name].answer(worker, op, data)
+        return answer if isinstance(answer, dict) else await answer
+
+    def worker_gone(self, worker: str) -> None:
+        """Note that a worker has ended, as planned or not; its open reservations count as spent."""
+        self._heard.pop(worker, None)
+        if (state := self._states.pop(worker, None)) is None:
+            return
+        self._gone.add(worker)
+        self._left_open += Amount(*state.get("reserved", ()))
+        for keeper in self._keepers.values():
+            keeper.worker_gone(worker)
+
+    def drain(self) -> None:
+        """Have all workers begin no more rows."""
+        self._draining = True
+
+    def workers(self) -> Sequence[WorkerState]:
+        """Return what the workers that are there have told last."""
+        return [
+            WorkerState(
+                name,
+                running=state.get("running", 0),
+                in_flight=state.get("in_flight", 0),
+                done=state.get("done", 0),
+            )
+            for name, state in self._states.items()
+        ]
+
+    @property
+    def open_reservations(self) -> Amount:
+        """What workers have reserved, by their last word, those that are gone included."""
+        return sum((Amount(*state.get("reserved", ())) for state in self._states.values()), self._left_open)
+
+    def silent(self, seconds: float) -> Sequence[str]:
+        """Return the workers that have not been heard for so long, though they beat twice a second."""
+        latest = self._clock() - seconds
+        return [name for name in self._states if self._heard[name] < latest]
+
+    async def _hello(self, worker: str, data: Mapping[str, Any]) -> dict[str, Any]:
+        self._gone.discard(worker)
+        self._states[worker] = {}
+        return {"job": self._job, "control": self._control(worker)}
+
+    async def _post(self, worker: str, data: Mapping[str, Any]) -> dict[str, Any]:
+        self._note(worker, data)
+        number = self.mailbox.put(worker, data["size"], data["results"], data.get("ended", ()))
+        await self.mailbox.room()
+        return {"control": self._control(worker), "number": number}
+
+    async def _beat(self, worker: str, data: Mapping[str, Any]) -> dict[str, Any]:
+        self._note(worker, data)
+        return {"control": self._control(worker)}
+
+    async def _collect(self, worker: str, data: Mapping[str, Any]) -> dict[str, Any]:
+        wait = min(_LONGEST_WAIT, float(data.get("wait", 0.0)))
+        posted = await self.mailbox.read(data["after"], wait)
+        return {
+            "posted": [tuple(one) for one in posted],
+            "workers": self._states,
+            "reserved": astuple(self.open_reservations),
+        }
+
+    async def _drain(self, worker: str, data: Mapping[str, Any]) -> dict[str, Any]:
+        self.drain()
+        return {}
+
+    def _note(self, worker: str, data: Mapping[str, Any]) -> None:
+        """Keep the state that a worker tells with what it posts, and when it beats."""
+        if worker not in self._gone:
+            self._states[worker] = dict(data["state"])
+
+    def _control(self, worker: str) -> str:
+        if worker in self._gone:
+            return GONE
+        return DRAIN if self._draining else GO

@@ -1,0 +1,1 @@
+"""Mappings: of columns to inputs, and of outputs to columns."""

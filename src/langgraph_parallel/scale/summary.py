@@ -1,0 +1,78 @@
+"""What a driver has come to, at one moment and at its end."""
+
+import time
+from typing import Literal
+
+from langgraph_parallel.records.map_report import MapReport
+from langgraph_parallel.scale.course import Stop
+from langgraph_parallel.scale.driver import Driver
+from langgraph_parallel.scale.pace import expected_usd
+from langgraph_parallel.scale.snapshot import Snapshot
+
+
+def snapshot(driver: Driver) -> Snapshot:
+    """Return how far a driver has come."""
+    tally, items = driver.tally, driver.items
+    spent, now = tally.spent, time.monotonic()
+    # A redrive goes past items that it does not run, and are not known before it has read them all.
+    left = None if items is None else max(0, items - tally.kept - tally.ended - driver.intake.passed)
+    return Snapshot(
+        seconds=tally.seconds,
+        total=items,
+        kept=tally.kept,
+        ok=tally.ok,
+        failed=tally.failed,
+        rate=tally.pace.rate(now),
+        seconds_left=tally.pace.seconds_left(left, now),
+        spent=spent,
+        expected_usd=expected_usd(spent.usd, tally.ended, left),
+        failures=tally.failures,
+        throttled_share=tally.throttled_share,
+        workers=driver.engine.workers(),
+        lost_workers=len(driver.lost),
+        state="ended" if driver.has_ended else "running" if driver.stop is Stop.NOT else "draining",
+    )
+
+
+def report(driver: Driver) -> MapReport:
+    """Return the measurements of a driver that has ended."""
+    tally, intake = driver.tally, driver.intake
+    items = driver.items if driver.items is not None else intake.read
+    left = max(0, items - tally.kept - tally.ended - intake.repeated)
+    spent = tally.spent
+    return MapReport(
+        sink=driver.map.sink.name,
+        status=_status(tally.ok + tally.kept_ok, tally.failed + tally.kept_failed + left),
+        reason=driver.reason,
+        met=driver.endings.is_met(tally, items, left),
+        items=intake.read,
+        kept=tally.kept,
+        ok=tally.ok,
+        failed=tally.failed,
+        left=None if driver.items is None else left,
+        seconds=tally.seconds,
+        calls=spent.calls,
+        usage=tally.usage,
+        usd=spent.usd,
+        usd_all=driver.map.usd,
+        throttled_share=tally.throttled_share,
+        failures=dict(tally.failures),
+        workers=driver.most_workers,
+        lost_workers=len(driver.lost),
+        run_again=tally.run_again,
+        remarks=[*driver.source.remarks, *driver.map.sink.remarks, *driver.remarks, *_repeated(driver)],
+    )
+
+
+def _status(ok: int, others: int) -> Literal["ok", "partial", "failed"]:
+    if ok or not others:
+        return "partial" if others else "ok"
+    return "failed"
+
+
+def _repeated(driver: Driver) -> list[str]:
+    number = driver.intake.repeated
+    if not number:
+        return []
+    noun = "item has" if number == 1 else "items have"
+    return [f"{number:,} {noun} the key of an earlier one, such as {driver.intake.first_repeated!r}: not run"]
