@@ -12,6 +12,7 @@ from langgraph_parallel.scale.engine import Chunk, Deliver, Job, WorkerState
 from langgraph_parallel.scale.program import Program
 from langgraph_parallel.scale.rows import Result, Row, RowStatus, Spent
 from langgraph_parallel.scale.sinks.base import Counts, Manifest
+from langgraph_parallel.scale.sinks.naming import NameRules
 from langgraph_parallel.scale.stored_map import StoredMap
 
 
@@ -43,6 +44,9 @@ class Rows:
             yield row
 
 
+_FEW = NameRules(4)
+
+
 @dataclass
 class MemorySink:
     """A sink that remembers what was written, and how often."""
@@ -50,6 +54,7 @@ class MemorySink:
     rows: dict[str, Result] = field(default_factory=dict)
     manifest: Manifest | None = None
     name: str = "memory"
+    rules: NameRules = _FEW
     remarks: Sequence[str] = ()
     batches: list[int] = field(default_factory=list)
     is_open: bool = False

@@ -1,6 +1,7 @@
 """The coordinator: results, control, beats."""
 
 import asyncio
+from typing import Any
 
 import pytest
 
@@ -185,3 +186,17 @@ async def test_large_results_are_posted_apart() -> None:
             sizes.append(posted.size)
     assert await flushing == len(sizes)
     assert sizes == [2, 2]
+
+
+async def test_an_outbox_whose_line_fails_in_any_way_lets_nobody_wait() -> None:
+    """Not only an `OSError` ends it: whoever waits for the post hears of the error."""
+
+    class Broken:
+        async def ask(self, kind: str, data: object) -> dict[str, Any]:
+            raise RuntimeError("limits are not shared any more")
+
+    outbox = Outbox(Broken(), dict, lambda _: None)
+    outbox.ended(1)
+    async with asyncio.timeout(5):
+        with pytest.raises(RuntimeError, match="not shared any more"):
+            await outbox.flush()

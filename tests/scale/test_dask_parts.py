@@ -124,3 +124,33 @@ async def test_rows_that_a_worker_has_given_back_are_not_given_back_again() -> N
     await host._give_back()
     assert told == [(1, ["again"]), (2, ["again"])]
     assert (host._parts[1].left, host._parts[2].left) == (0, 0)
+
+
+async def test_the_scheduler_keeps_little_of_parts_that_have_ended() -> None:
+    """It knows that they are not to begin again, and nothing else; one that runs may begin more rows."""
+    plugin = await coordinators()
+    await open_session(plugin, "new")
+    hosted = plugin._sessions["new"]
+
+    async def begins(part: int, worker: str, rows: int = 1) -> bool:
+        answer = await plugin.ask("new", worker, "begin", {"part": part, "rows": rows})
+        return bool(answer["go"])
+
+    first, second, _ = WORKERS
+    for part in (1, 2, 3):
+        await plugin.ask("new", first, "hello", {})
+        assert await begins(part, first)
+    assert not await begins(2, second, rows=9)
+    assert await begins(2, first, rows=5)
+    assert hosted.parts[2].rows == 5
+    await plugin.drive("new", "", "stop", {"parts": [2, 4]})
+    await tell_of_part_1(plugin, "new", "ended")
+    assert [*hosted.parts] == [2, 3]
+    assert hosted.stopped == {2}
+    for part in (1, 4):
+        assert not await begins(part, first)
+    assert hosted.is_busy
+    plugin.remove_worker(cast("Any", None), first)
+    assert not [*hosted.parts, *hosted.stopped]
+    assert not hosted.is_busy
+    assert not await begins(3, second)

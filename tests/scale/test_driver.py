@@ -11,12 +11,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from langgraph_parallel.errors import UsageError
 from langgraph_parallel.reducers.completion import as_completion
 from langgraph_parallel.runtime.budget import Amount
-from langgraph_parallel.scale import trouble
+from langgraph_parallel.scale import intake, trouble
 from langgraph_parallel.scale.course import Course
 from langgraph_parallel.scale.driver import Driver
-from langgraph_parallel.scale.engine import Chunk, WorkerLost
+from langgraph_parallel.scale.engine import Chunk, WorkerLost, WorkerState
 from langgraph_parallel.scale.rows import Result, Row, Spent
 from langgraph_parallel.scale.stored_map import StoredMap
 from tests.scale.driven import PROGRAM, FakeEngine, MemorySink, Rows, doubled, drive
@@ -418,9 +419,37 @@ def test_a_sink_that_fails_ends_the_run_with_its_error() -> None:
     assert (engine.closed, engine.in_flight) == (1, 0)
 
 
+def test_a_row_whose_columns_the_sink_cannot_have_fails_alone() -> None:
+    """No other is thrown away with it, and names that come later are judged by all before."""
+    outputs = {"2": {"key": 1}, "3": {"A": 1}, "4": {"a": 1}, "5": {"b": 1, "c": 1, "d": 1, "e": 1}}
+
+    def work(row: Row) -> Result:
+        return replace(doubled(row), output=outputs.get(row.key, {"twice": 2}))
+
+    sink = MemorySink()
+    driver = asyncio.run(drive(Rows.numbered(8), sink, FakeEngine(work)))
+    errors = {key: row.error for key, row in sink.rows.items() if row.status == "failed"}
+    assert sorted(errors) == ["2", "4", "5"]
+    assert "'key' has the name of a column of the sink" in errors["2"]
+    assert "'A' and 'a' differ in case only" in errors["4"]
+    assert "the sink takes 4 at most" in errors["5"]
+    assert sink.rows["2"].spent == doubled(Row("2", {"n": 2})).spent
+    assert (driver.tally.ok, driver.tally.failed, driver.tally.spent.calls) == (5, 3, 8)
+
+
+def test_columns_that_are_known_before_the_run_are_refused_before_it() -> None:
+    """In a sink that has rows of another program, too."""
+    sink = MemorySink()
+    asyncio.run(drive(Rows.numbered(1), sink, FakeEngine()))
+    for there in (sink, MemorySink()):
+        program = replace(PROGRAM, outputs={"status": "choice"})
+        with pytest.raises(UsageError, match="'status' has the name of a column of the sink"):
+            asyncio.run(StoredMap.open(there, program, {"graph": PROGRAM.graph}, mixed=True))
+
+
 @pytest.mark.parametrize("good", [0, 1, 30, 300])
-def test_a_source_that_fails_ends_the_run_after_what_runs(good: int) -> None:
-    """Its error is raised, at the first row or later; rows that were begun before are stored."""
+def test_a_source_that_fails_ends_the_run_after_what_it_gave(good: int) -> None:
+    """Its error is raised, at the first row or later; every row before it is run and stored."""
 
     def rows() -> Any:
         yield from (Row(str(n), {"n": n}) for n in range(good))
@@ -429,7 +458,7 @@ def test_a_source_that_fails_ends_the_run_after_what_runs(good: int) -> None:
     sink, engine = MemorySink(), FakeEngine()
     with pytest.raises(ValueError, match="no JSON"):
         asyncio.run(drive(Rows(rows()), sink, engine))
-    assert set(sink.rows) == set(engine.ran) <= {str(n) for n in range(good)}
+    assert set(sink.rows) == set(engine.ran) == {str(n) for n in range(good)}
 
 
 def test_an_item_whose_key_is_under_way_is_passed_over() -> None:
@@ -488,3 +517,37 @@ def test_open_reservations_of_a_dead_driver_are_spent() -> None:
         assert engine.job.spent == pytest.approx(1.05 if len(engine.ran) else 1.06)
         assert engine.job.spent_calls >= 7
         assert engine.job.spent_tokens >= 90
+
+
+def test_what_fails_five_times_a_second_ends_the_run() -> None:
+    """An engine that cannot say how its workers are would leave a run without deadline and progress."""
+
+    class Mute(FakeEngine):
+        def workers(self) -> Sequence[WorkerState]:
+            """Fail, where the progress asks."""
+            if (task := asyncio.current_task()) and task.get_name() == "progress":
+                raise RuntimeError("no word of the workers")
+            return []
+
+    sink, engine = MemorySink(), Mute(upset=lambda row, chunk: asyncio.Event().wait())
+    with pytest.raises(RuntimeError, match="no word of the workers"):
+        asyncio.run(asyncio.wait_for(drive(Rows.numbered(4), sink, engine), 20))
+    assert engine.closed == 1
+
+
+def test_long_rows_are_read_ahead_in_small_numbers(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Read ahead and handed out together is what has room, though a thousand short rows would be; all run."""
+    monkeypatch.setattr(intake, "HEAVY", 40_000)
+    monkeypatch.setattr(intake, "HEAVY_CHUNK", 5_000)
+    source = Rows(Row(str(n), {"n": n, "text": "x" * 1_000}) for n in range(400))
+    sink, held = MemorySink(rows={str(n): Result(str(n), "ok", {}) for n in range(200, 300)}), list[int]()
+
+    def upset(row: Row, chunk: Chunk) -> None:
+        kept = min(max(0, source.read - 200), 100)
+        held.append(source.read - kept - len(engine.ran))
+
+    engine = FakeEngine(upset=upset)
+    asyncio.run(asyncio.wait_for(drive(source, sink, engine, chunk=200), 20))
+    assert len(sink.rows) == 400
+    assert max(engine.chunks) == 5
+    assert max(held) <= 40 + 2 * 5 + 100  # the last are those of one look-up, which have rows

@@ -1,8 +1,10 @@
 """Estimates of runs over many items: a sample is run and kept, and what it says of the rest is right."""
 
 import asyncio
+import itertools
 import random
 import sqlite3
+import threading
 from collections.abc import AsyncIterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -15,7 +17,11 @@ from langgraph_parallel import errors
 from langgraph_parallel.records.map_estimate import MapEstimate
 from langgraph_parallel.scale import aestimate_map, estimate_map, map_items
 from langgraph_parallel.scale.expectation import expected_mean
+from langgraph_parallel.scale.rows import Row
+from langgraph_parallel.scale.sampling import draw
+from langgraph_parallel.scale.stored_map import StoredMap
 from tests.scale import programs
+from tests.scale.driven import PROGRAM, MemorySink
 from tests.support.server import ModelServer, Reply
 
 
@@ -190,3 +196,36 @@ def test_a_wrong_key_costs_a_few_items_that_are_run_later(
     assert (report.ok, report.failed, report.left, report.status) == (0, 0, 400, "failed")
     assert len(server.requests) < 200
     assert _rows(options["sink"]) == 0
+
+
+class _Endless:
+    """A source that notes which thread it is counted in, and when it is closed."""
+
+    name, columns, remarks = "endless", None, ()
+    counted_in: threading.Thread | None = None
+    is_closed = False
+
+    def total(self) -> int | None:
+        """Return that it is not known."""
+        self.counted_in = threading.current_thread()
+        return None
+
+    async def rows(self) -> AsyncIterator[Row]:
+        """Iterate over numbers."""
+        try:
+            for number in itertools.count():
+                yield Row(str(number), {"number": number})
+        finally:
+            await asyncio.sleep(0)
+            self.is_closed = True
+
+
+@pytest.mark.parametrize("limit", [None, 3])
+async def test_a_source_is_counted_in_a_thread_and_closed_once_the_sample_is_drawn(limit: int | None) -> None:
+    """Large files hold up nobody else, and none stays open until the collector finds it."""
+    source, sink = _Endless(), MemorySink()
+    stored = await StoredMap.open(sink, PROGRAM, {}, mixed=False)
+    sample = await draw(source, stored, 5, limit=limit, redrive=False)
+    assert source.is_closed
+    assert source.counted_in is not threading.main_thread()
+    assert [row.key for row in sample.items] == ["0", "1", "2", "3", "4"][:limit]

@@ -39,6 +39,16 @@ def builds_number() -> int:
     return 7
 
 
+BUILT: list[str] = []
+"""What `builds_once` was called with."""
+
+
+def builds_once(key: str = "") -> Any:
+    """Build a vote, and note it."""
+    BUILT.append(key)
+    return create_voting(**VOTE, model="openai:gpt-5-mini")
+
+
 async def builds_later() -> Any:
     """Build a graph, but not at once."""
     return vote_with()
@@ -248,3 +258,18 @@ def test_what_a_graph_was_built_with_wins_over_the_environment(monkeypatch: pyte
     limits = make_program(graph).limits
     assert limits is not None
     assert limits.model_dump(exclude_unset=True) == {"attempts": 2}
+
+
+def test_a_factory_is_called_once_for_each_program_that_is_made() -> None:
+    """What was checked is what runs, and what the fingerprint is of: it is not built again."""
+    BUILT.clear()
+    program = make_program(f"{__name__}:builds_once", settings=["key=sk-first123456"])
+    assert parts_of(program)["graph"] == f"{__name__}:builds_once"
+    runner = load(program)
+    assert runner.program == program
+    assert load(pickle.loads(pickle.dumps(program))) is runner
+    assert BUILT == ["sk-first123456"]
+    other = make_program(f"{__name__}:builds_once", settings=["key=sk-second12345"])
+    assert other.fingerprint == program.fingerprint  # a key is no part of it
+    assert load(program) is runner is not load(other)
+    assert BUILT == ["sk-first123456", "sk-second12345"]

@@ -63,12 +63,21 @@ def test_an_input_is_made_of_columns(spec: str, form: dict[str, Any], value: Any
     assert _input({"key": spec}, {"key": form}) == {"key": value}
 
 
-@given(st.text(), st.text())
+@given(st.text(), st.text().filter(str.strip))
 def test_what_a_column_holds_is_never_a_template(before: str, text: str) -> None:
     """A template inserts it as it stands, whatever is in it."""
     literal = before.replace("{", "{{").replace("}", "}}")
     made = Columns.compile({"q": f"{literal}{{text}}!"}).to_input(Row("1", {"text": text, "text}": "no"}))
     assert made == {"q": f"{before}{text}!"}
+
+
+@pytest.mark.parametrize("text", ["", "  \n", None], ids=["empty", "blank", "null"])
+def test_a_template_without_any_text_of_the_row_fails(text: str | None) -> None:
+    """Before its run, and so for nothing; one of several columns may be empty."""
+    row = Row("1", {"text": text, "note": "n"})
+    with pytest.raises(RowProblem, match="its 'text' has no text, and the template needs some"):
+        Columns.compile({"q": "spam? {text}"}).to_input(row)
+    assert Columns.compile({"q": "{note}: {text}"}).to_input(row)["q"].startswith("n: ")
 
 
 def test_a_row_that_lacks_a_column_fails_with_what_it_has() -> None:

@@ -15,11 +15,12 @@ import pytest
 
 from langgraph_parallel.errors import UsageError
 from langgraph_parallel.runtime.limits import Limits
-from langgraph_parallel.scale.engine import Chunk
+from langgraph_parallel.scale.engine import Chunk, Job
 from langgraph_parallel.scale.engines import child, desk, fleet
 from langgraph_parallel.scale.engines.processes import ProcessesEngine
 from langgraph_parallel.scale.line import tcp
 from langgraph_parallel.scale.line.wire import pack_results
+from langgraph_parallel.scale.program import Program
 from langgraph_parallel.scale.rows import Result, Row
 from tests.scale.driving import Driver, job_of, numbered, opened, until
 from tests.support.server import ModelServer
@@ -251,6 +252,7 @@ import asyncio, sys
 from langgraph_parallel.scale.engines.processes import ProcessesEngine
 from langgraph_parallel.scale.line import tcp
 from langgraph_parallel.scale.line.wire import pack_results
+from langgraph_parallel.scale.program import Program
 from langgraph_parallel.scale.rows import Result, Row
 from tests.scale.driving import job_of, numbered, opened, until
 from tests.support.server import ModelServer
@@ -315,6 +317,18 @@ def test_a_function_of_a_script_is_found_in_its_file(tmp_path: Path, guard: str)
     else:
         assert ran.returncode == 1
         assert re.search(r'UsageError: .*if __name__ == "__main__":', ran.stderr)
+
+
+async def test_an_engine_that_was_refused_is_closed_like_any() -> None:
+    """The refusal is the error, not what closing would need."""
+
+    async def deliver(results: object) -> None:
+        raise AssertionError("there are no results")
+
+    engine = ProcessesEngine(1)
+    with pytest.raises(UsageError):
+        await engine.open(Job(id="x", program=Program(local=lambda text: 1)), deliver)
+    await engine.close()
 
 
 @pytest.mark.parametrize("count", [0, -1, True], ids=repr)

@@ -15,10 +15,13 @@ from typing import Any
 import pytest
 
 from langgraph_parallel.errors import UsageError
+from langgraph_parallel.reading.documents import DocumentReader
+from langgraph_parallel.reading.notes import Remark
 from langgraph_parallel.scale.rows import Row
 from langgraph_parallel.scale.sources import text_file
 from langgraph_parallel.scale.sources.base import Source
 from langgraph_parallel.scale.sources.choose import as_source
+from langgraph_parallel.scale.sources.folder import Folder
 from langgraph_parallel.scale.sources.records import RecordSource
 
 
@@ -254,6 +257,27 @@ async def test_a_folder_is_read_by_document(put: Any, tmp_path: Path) -> None:
     (tmp_path / "none").mkdir()
     with pytest.raises(UsageError, match="there is no document in"):
         as_source(tmp_path / "none")
+
+
+async def test_of_many_remarks_on_documents_the_first_are_kept(put: Any, tmp_path: Path) -> None:
+    """The others are counted, so that a million documents with remarks take no memory for them."""
+    for number in range(30):
+        put(f"docs/{number:02}.txt", "text")
+    source = Folder(tmp_path / "docs")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(DocumentReader, "read", _remarking)
+        await read(source)
+    assert [remark.split(":")[0] for remark in source.remarks] == [
+        *(f"{number:02}.txt" for number in range(10) for _ in range(2)),
+        "and 40 more remarks on documents",
+    ]
+    assert len(source._told) == 20
+
+
+def _remarking(reader: DocumentReader, path: Path) -> str:
+    """Read a document with two remarks on it."""
+    reader.remarks += [Remark(path.name, "one"), Remark(path.name, "two")]
+    return "text"
 
 
 def test_standard_input_is_what_its_content_is() -> None:

@@ -322,9 +322,10 @@ async def test_a_worker_that_is_closed_leaves_nothing_running() -> None:
         await gate.wait_for(1)
     await work
     assert not collected.results
+    before = {*threading.enumerate()}
     async with ChunkWorker(job(by_thread)) as worker:
         await worker.work(chunk_of(named("a", "b")), collected.deliver)
-        threads = [thread for thread in threading.enumerate() if thread.name == "row"]
+        threads = [thread for thread in {*threading.enumerate()} - before if thread.name == "row"]
     for thread in threads:
         thread.join(20)
         assert not thread.is_alive()
@@ -344,3 +345,17 @@ async def test_results_say_where_their_row_ran() -> None:
         await worker.work(chunk_of(named("a")), collected.deliver)
     assert collected.results["a"].worker.endswith(f":{os.getpid()}")
     assert collected.results["a"].seconds >= 0
+
+
+async def test_a_thread_lives_on_if_what_hears_of_its_row_fails() -> None:
+    """The work ends with the failure, rather than wait forever for a row that no thread runs."""
+
+    def begun(key: str) -> None:
+        raise RuntimeError("the loop is closed")
+
+    def function(row: Mapping[str, Any]) -> int:
+        return 1
+
+    async with ChunkWorker(job(function), begun=begun) as worker:
+        with pytest.raises(RuntimeError, match="the loop is closed"):
+            await asyncio.wait_for(worker.work(chunk_of(named("a")), Collected().deliver), 20)

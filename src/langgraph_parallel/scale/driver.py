@@ -19,7 +19,7 @@ from langgraph_parallel.scale.flights import Flight, Flights
 from langgraph_parallel.scale.intake import Intake
 from langgraph_parallel.scale.known import Known
 from langgraph_parallel.scale.program import Program
-from langgraph_parallel.scale.rows import Result
+from langgraph_parallel.scale.rows import Result, failed
 from langgraph_parallel.scale.sources.base import Source
 from langgraph_parallel.scale.stored_map import StoredMap
 from langgraph_parallel.scale.suspects import DEATHS
@@ -115,6 +115,7 @@ class Driver:
             self._backlog = Backlog(self._flights, self.intake, self.course.chunk)
             timers = [self._loop.call_later(seconds, self._judge) for seconds in self.course.moments]
             ticking = asyncio.create_task(self._tick(), name="progress")
+            ticking.add_done_callback(self._ticked)
             try:
                 await self._work()
             finally:
@@ -145,8 +146,6 @@ class Driver:
             self._end_pause()
             if self._pause_ends is None:
                 await self._launch()
-            if self.intake.failure is not None:
-                self._end_early("the input could not be read to its end", Stop.BEGIN_NONE)
             if self.stop is Stop.NOT and not self._is_done():
                 await self._wake.wait()
         is_drained = False
@@ -188,7 +187,7 @@ class Driver:
             if not rows:
                 return
             if any(row.error for row in rows):
-                await self._deliver([_failed(row.key, row.error) for row in rows if row.error])
+                await self._deliver([failed(row.key, row.error) for row in rows if row.error])
                 rows = [row for row in rows if not row.error]
             if rows:
                 self._flights.start(rows, self._fly, is_suspect=suspect is not None)
@@ -220,11 +219,12 @@ class Driver:
         number, given_up = self._backlog.lose(missing, begun)
         self.tally.run_again += number
         await self._deliver(
-            [_failed(row.key, f"its worker died {DEATHS} times while it ran: {lost}") for row in given_up]
+            [failed(row.key, f"its worker died {DEATHS} times while it ran: {lost}") for row in given_up]
         )
 
     async def _deliver(self, results: Sequence[Result]) -> None:
         """Take results from the engine; wait while the sink is behind."""
+        results = self.map.admit(results)
         landed = self._flights.land(results)
         self.tally.add_spent(results)
         self._backlog.clear(results)
@@ -292,9 +292,9 @@ class Driver:
                 self._on_tick = lambda driver: None
                 self.remarks[f"the progress was not shown to the end: {error}"] = None
 
+    def _ticked(self, ticking: asyncio.Task[None]) -> None:
+        if not ticking.cancelled() and (failure := ticking.exception()) is not None:
+            self._fail(failure)
+
     def _count_workers(self) -> None:
         self.most_workers = max(self.most_workers, len(self.engine.workers()))
-
-
-def _failed(key: str, error: str) -> Result:
-    return Result(key=key, status="failed", error=error)

@@ -13,6 +13,10 @@ from langgraph_parallel.scale.rows import Row, RowStatus
 
 _FEWEST, _MOST = 16, 1_000
 """Rows that are read ahead, and looked up at once."""
+HEAVY = 32_000_000
+"""Characters of texts in rows after which no more are read ahead, however few they are."""
+HEAVY_CHUNK = 4_000_000
+"""Characters after which no more rows are taken at once."""
 
 
 class Lookups(Protocol):
@@ -69,8 +73,10 @@ class Intake:
         self.is_whole = False
         """Whether the source has ended; not so at a limit."""
         self.failure: Exception | None = None
-        """What the source, or the sink, has raised; the rows before it are in `ready`."""
+        """What the source, or the sink, has raised; the rows that were read before it are run."""
         self._raw: deque[Row] = deque()
+        self._weight = 0
+        """Characters of texts in rows that were read, and not taken."""
         self._lookup = _FEWEST
         self._has_read = self._is_looking = False
         self._came, self._room = asyncio.Event(), asyncio.Event()
@@ -85,9 +91,14 @@ class Intake:
         return self.ended or not (self._raw or self._is_looking)
 
     def take(self, number: int) -> list[Row]:
-        """Return up to a number of rows, and make room for others."""
+        """Return up to a number of rows, fewer if their texts are long, and make room for others."""
         ready = self.ready
-        taken = [ready.popleft() for _ in range(min(number, len(ready)))]
+        taken, weight = list[Row](), 0
+        while ready and len(taken) < number and weight < HEAVY_CHUNK:
+            row = ready.popleft()
+            taken.append(row)
+            weight += _weight(row)
+        self._weight -= weight
         self._room.set()
         return taken
 
@@ -101,13 +112,15 @@ class Intake:
         try:
             await work()
         except Exception as failure:
-            self.failure, self.ended = failure, True
+            self.failure, self.ended = self.failure or failure, True
             self._on_change()
 
     async def _read_rows(self) -> None:
         if self._limit != 0:
             try:
                 await self._read_up_to(self._limit)
+            except Exception as failure:  # the rows before it are run like others
+                self.failure = failure
             finally:
                 if isinstance(self._rows, AsyncGenerator):
                     await self._rows.aclose()
@@ -118,14 +131,18 @@ class Intake:
         raw, came = self._raw, self._came
         async for row in self._rows:
             raw.append(row)
+            self._weight += _weight(row)
             self.read += 1
             if len(raw) == 1:
                 came.set()
             if self.read == limit:
                 return
-            if len(raw) >= max(self._lookup, self.ahead):
-                await self._wait_for_room(lambda: len(raw) < max(self._lookup, self.ahead))
+            if not self._may_read():
+                await self._wait_for_room(self._may_read)
         self.is_whole = True
+
+    def _may_read(self) -> bool:
+        return len(self._raw) < max(self._lookup, self.ahead) and self._weight < HEAVY
 
     async def _look_up(self) -> None:
         raw = self._raw
@@ -139,6 +156,9 @@ class Intake:
             rows = [raw.popleft() for _ in range(min(len(raw), self._lookup))]
             self._room.set()
             fresh = await self._without_stored(rows)
+            if len(fresh) < len(rows):
+                self._weight -= sum(map(_weight, rows)) - sum(map(_weight, fresh))
+                self._room.set()
             # Where most have a row, as in a run that goes on, few look-ups of many rows are fast.
             self._lookup = _MOST if 2 * len(fresh) < len(rows) else max(_FEWEST, min(_MOST, self.ahead))
             self._lookups.admit(fresh)
@@ -177,3 +197,7 @@ class Intake:
             else:
                 fresh.append(row)
         return fresh
+
+
+def _weight(row: Row) -> int:
+    return sum([len(value) for value in row.data.values() if type(value) is str])

@@ -24,7 +24,7 @@ from langgraph_parallel.runtime.settings import as_settings
 from langgraph_parallel.scale.fingerprint import fingerprint_of, program_parts
 from langgraph_parallel.scale.mapping.fitting import fit
 from langgraph_parallel.scale.program import Program
-from langgraph_parallel.scale.runner import Runner, load_anew
+from langgraph_parallel.scale.runner import Runner, load, load_anew, remember, runner_of
 
 GraphLike = str | Runnable[Any, Any] | Callable[..., Any]
 """What works on rows: a name, a graph or another Runnable, or a function of a row."""
@@ -94,12 +94,15 @@ def make_program(
     if schema is not None and columns is None and not inputs:  # a row may have each of them
         program = replace(program, inputs={name: name for name in schema["properties"]})
     fitted = fit(program, runner.target, columns, schema, spelling)
-    return replace(fitted, fingerprint=fingerprint_of(program_parts(replace(runner, program=fitted))))
+    runner = runner_of(fitted, runner.target)
+    made = replace(fitted, fingerprint=fingerprint_of(program_parts(runner)))
+    remember(replace(runner, program=made))
+    return made
 
 
 def parts_of(program: Program) -> dict[str, Any]:
     """Return what the fingerprint of a program is made of, by name."""
-    return program_parts(load_anew(program))
+    return program_parts(load(program))
 
 
 def _check(runner: Runner, model: str | None, spelling: Spelling) -> None:

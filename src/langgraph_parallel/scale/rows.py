@@ -68,3 +68,8 @@ class Result:
     """Where it ran, as a person reads it: `host:1234`."""
     attempts: int = 1
     """How many times it was run, over all commands; counted by the sink."""
+
+
+def failed(key: str, error: str) -> Result:
+    """Return what becomes of a row that fails without having been run to its end."""
+    return Result(key, "failed", error=error)

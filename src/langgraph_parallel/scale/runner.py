@@ -96,11 +96,24 @@ def load(program: Program) -> Runner:
     """
     if program.local is not None or not program.fingerprint:
         return load_anew(program)
-    key = repr((program.fingerprint, program.folder, sorted(program.context.items(), key=str)))
+    key = _key(program)
     with _lock:
         if key not in _loaded:
             _loaded[key] = load_anew(program)
         return _loaded[key]
+
+
+def remember(runner: Runner) -> None:
+    """Have `load` return a runner that was made and checked in this process."""
+    if runner.program.local is None:
+        with _lock:
+            _loaded[_key(runner.program)] = runner
+
+
+def _key(program: Program) -> str:
+    # The fingerprint has nothing of secret settings, which a factory may put into what it builds.
+    settings, context = list(program.settings), sorted(program.context.items(), key=str)
+    return repr((program.fingerprint, program.folder, settings, context))
 
 
 def load_anew(program: Program, spelling: Spelling = PYTHON) -> Runner:
@@ -115,7 +128,15 @@ def load_anew(program: Program, spelling: Spelling = PYTHON) -> Runner:
     """
     if program.folder and program.folder not in sys.path:
         sys.path.insert(0, program.folder)
-    target = _target(program, spelling)
+    return runner_of(program, _target(program, spelling))
+
+
+def runner_of(program: Program, target: Any) -> Runner:
+    """Return a runner of what was built or found for a program.
+
+    Raises:
+        UsageError: it cannot work on rows.
+    """
     name = _name_of(program, target)
     inputs: Mapping[str, str] = program.inputs
     if isinstance(target, ParallelGraph):

@@ -1,8 +1,10 @@
 """A sample of the items that have no row."""
 
+import asyncio
 import random
 import time
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+from contextlib import aclosing
 from dataclasses import dataclass
 
 from langgraph_parallel.scale.rows import Row
@@ -76,18 +78,18 @@ async def draw(source: Source, stored: StoredMap, number: int, *, limit: int | N
         limit: items of the input that count; None for all.
         redrive: whether items are run that have failed, and no others.
     """
-    known = source.total()
+    known = await asyncio.to_thread(source.total)  # which may look into files
     drawing = _Drawing(number, stored, redrive=redrive)
     is_whole, latest = True, time.monotonic() + _READING
-    rows = source.rows()
-    async for row in _up_to(rows, limit):
-        await drawing.add(row)
-        if known is None and drawing.is_full:
-            is_whole = False
-            break
-        if drawing.read % _LOOKUP == 0 and time.monotonic() > latest:
-            is_whole = False
-            break
+    async with aclosing(_up_to(source.rows(), limit)) as rows:  # files are closed here, in this loop
+        async for row in rows:
+            await drawing.add(row)
+            if known is None and drawing.is_full:
+                is_whole = False
+                break
+            if drawing.read % _LOOKUP == 0 and time.monotonic() > latest:
+                is_whole = False
+                break
     await drawing.look_up()
     total, kept = known if limit is None or known is None else min(known, limit), drawing.kept
     if is_whole:
@@ -105,15 +107,19 @@ async def draw(source: Source, stored: StoredMap, number: int, *, limit: int | N
     )
 
 
-async def _up_to(rows: AsyncIterator[Row], limit: int | None) -> AsyncIterator[Row]:
+async def _up_to(rows: AsyncIterator[Row], limit: int | None) -> AsyncGenerator[Row]:
     number = 0
-    if limit == 0:
-        return
-    async for row in rows:
-        yield row
-        number += 1
-        if number == limit:
+    try:
+        if limit == 0:
             return
+        async for row in rows:
+            yield row
+            number += 1
+            if number == limit:
+                return
+    finally:
+        if isinstance(rows, AsyncGenerator):
+            await rows.aclose()
 
 
 class _Drawing:

@@ -11,6 +11,7 @@ from langgraph_parallel.scale.manifest import check_same
 from langgraph_parallel.scale.program import Program
 from langgraph_parallel.scale.rows import NOTHING_SPENT, Result, Spent
 from langgraph_parallel.scale.sinks.base import Counts, Manifest, Sink
+from langgraph_parallel.scale.sinks.naming import Admission
 
 
 class StoredMap:
@@ -29,6 +30,7 @@ class StoredMap:
         self._before = manifest.spent + Spent(left.calls, left.tokens, usd=left.usd)
         self._manifest = replace(manifest, spent=self._before, reserved=Amount())
         self._stored = manifest
+        self.admit = Admission(sink.rules, manifest.columns).admit
 
     @classmethod
     async def open(
@@ -48,6 +50,7 @@ class StoredMap:
         found = await sink.open()
         try:
             check_same(found, parts, mixed)
+            sink.rules.check([*program.outputs])
             id = found.id if found else uuid.uuid4().hex
             spent = found.spent if found else NOTHING_SPENT
             manifest = Manifest(

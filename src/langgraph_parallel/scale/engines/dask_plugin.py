@@ -30,7 +30,6 @@ class _Begun:
     """A part that a worker has begun."""
 
     worker: str
-    """Empty once the part has ended."""
     rows: int
     """Rows that may have begun, the first ones."""
 
@@ -45,7 +44,9 @@ class _Session:
         self.coordinator = coordinator
         self.local = local
         self.parts: dict[int, _Begun] = {}
-        """Each part that was ever begun."""
+        """Each part that runs."""
+        self.ended: set[int] = set()
+        """Parts that have ended, or are not to begin: Dask may send a part again."""
         self.stopped: set[int] = set()
         """Parts whose rows are to be stopped."""
         self.left_at = 0.0
@@ -67,8 +68,13 @@ class _Session:
             Whether the worker may run the part: Dask sends parts of a dead worker to another one, and what
             becomes of these rows is for the driver to decide.
         """
-        begun = self.parts.setdefault(part, _Begun("" if self.left.done() else worker, rows))
-        begun.rows = rows
+        begun = self.parts.get(part)
+        if begun is None:
+            if part in self.ended or self.left.done():
+                return False
+            self.parts[part] = begun = _Begun(worker, rows)
+        elif begun.worker == worker:
+            begun.rows = rows
         return begun.worker == worker
 
     def news(self, part: int, *told: Any) -> tuple[Any, ...]:
@@ -77,15 +83,14 @@ class _Session:
 
     def end(self, part: int) -> None:
         """Note that a part has ended."""
-        if part in self.parts:
-            self.parts[part].worker = ""
+        self.parts.pop(part, None)
+        self.ended.add(part)
         self.stopped.discard(part)
 
     def stop(self, parts: Sequence[int]) -> None:
         """Have workers stop the rows of some parts, and begin none of them that has not begun."""
-        for part in parts:
-            self.parts.setdefault(part, _Begun("", 0))
-            self.stopped.add(part)
+        self.stopped.update(part for part in parts if part in self.parts)
+        self.ended.update(part for part in parts if part not in self.parts)
 
     def give_back(self, worker: str, part: int, keys: Sequence[str]) -> None:
         """Tell the driver of rows that a worker has not begun, and leaves to others."""
@@ -104,7 +109,7 @@ class _Session:
     @property
     def is_busy(self) -> bool:
         """Return whether a worker runs any part."""
-        return any(begun.worker for begun in self.parts.values())
+        return bool(self.parts)
 
 
 class Coordinators(SchedulerPlugin):

@@ -48,6 +48,7 @@ class ProcessesEngine:
         self._left: dict[str, Sequence[int]]
         self._lost: dict[int, _Lost]
         self._failure: Exception | None
+        self._is_open = False
 
     async def open(self, job: Job, deliver: Deliver) -> None:
         """Start the processes; see `Engine.open`."""
@@ -61,6 +62,7 @@ class ProcessesEngine:
         self._fleet = Fleet(self._count, self._bury, self._fail)
         self._left, self._lost, self._failure = {}, {}, None
         self._end = DriverEnd(job, deliver, rows=self._desk, on_ended=self._note_ended, on_failure=self._fail)
+        self._is_open = True
         self._fleet.start(await self._end.open())
 
     @property
@@ -90,7 +92,10 @@ class ProcessesEngine:
         return self._end.coordinator.open_reservations
 
     async def close(self) -> None:
-        """End the processes."""
+        """End the processes, if there are any: opening may have been refused."""
+        if not self._is_open:
+            return
+        self._is_open = False
         self._desk.close()
         await self._fleet.close(_GRACE)
         await self._end.close()

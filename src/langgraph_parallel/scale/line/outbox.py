@@ -38,7 +38,7 @@ class Outbox:
         self._posting: asyncio.Task[None] | None = None
         self._space = asyncio.Event()
         self._urgent = asyncio.Event()
-        self._lost: OSError | None = None
+        self._lost: Exception | None = None
         self._delivered = self._posted = 0
         self._progress = asyncio.Event()
         self._number = 0
@@ -101,7 +101,7 @@ class Outbox:
                         await self._urgent.wait()
                 self._urgent.clear()
                 await self._post_all()
-        except OSError as error:
+        except Exception as error:  # of any kind: whoever waits for the post is to hear of it
             self._lost = error
         finally:
             self._posting = None

@@ -177,11 +177,15 @@ def _template(spec: str) -> Reads:
     literals[-1] += spec[start:]
 
     def read(row: Row) -> str:
-        parts = [literals[0]]
+        parts, is_empty = [literals[0]], True
         for name, literal in zip(names, literals[1:], strict=True):
             if name not in row.data:
                 raise RowProblem(f"it has no column {name!r}; it has {list_names(row.data)}")
-            parts += (as_text(row.data[name]), literal)
+            text = as_text(row.data[name])
+            is_empty = is_empty and not text.strip()
+            parts += (text, literal)
+        if is_empty:
+            raise RowProblem(f"its {list_names(map(repr, names))} has no text, and the template needs some")
         return "".join(parts)
 
     return read

@@ -228,9 +228,9 @@ class ThreadLanes(Lanes):
         row, work = entry
         token = object()
         self._running[token] = entry
-        self._marks.begun(row.key)
         result: Result | BaseException | None
         try:
+            self._marks.begun(row.key)
             result = self._context.copy().run(self._rows.run_blocking, row, self._loop)
         except BaseException as error:  # what ends a program ends the work, not this thread alone
             result = error

@@ -6,6 +6,7 @@ from typing import Any, Protocol
 
 from langgraph_parallel.runtime.budget import Amount
 from langgraph_parallel.scale.rows import NOTHING_SPENT, Result, RowStatus, Spent
+from langgraph_parallel.scale.sinks.naming import NameRules
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,6 +41,8 @@ class Sink(Protocol):
 
     name: str
     """As a person reads it: `labels.sqlite`; without a password."""
+    rules: NameRules
+    """Of the columns of an output. A row that breaks them fails, and takes no other along."""
 
     @property
     def remarks(self) -> Sequence[str]:

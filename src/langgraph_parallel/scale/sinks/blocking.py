@@ -11,6 +11,7 @@ from langgraph_parallel.errors import UsageError
 from langgraph_parallel.report.wording import visible
 from langgraph_parallel.scale.rows import Result, RowStatus
 from langgraph_parallel.scale.sinks.base import Counts, Manifest
+from langgraph_parallel.scale.sinks.naming import NameRules
 
 T = TypeVar("T")
 
@@ -19,6 +20,7 @@ class Store(Protocol):
     """What a sink does, for one thread; see `Sink`."""
 
     name: str
+    rules: NameRules
 
     @property
     def remarks(self) -> Sequence[str]:
@@ -74,7 +76,7 @@ class BlockingSink:
     def __init__(self, store: Store) -> None:
         self._store = store
         self._thread: ThreadPoolExecutor | None = None
-        self.name = store.name
+        self.name, self.rules = store.name, store.rules
 
     @property
     def remarks(self) -> Sequence[str]:

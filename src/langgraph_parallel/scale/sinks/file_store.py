@@ -14,8 +14,8 @@ from langgraph_parallel.scale.sinks.append_log import AppendLog
 from langgraph_parallel.scale.sinks.base import Counts, Manifest
 from langgraph_parallel.scale.sinks.blocking import explained
 from langgraph_parallel.scale.sinks.journal import Journal
+from langgraph_parallel.scale.sinks.naming import NameRules
 from langgraph_parallel.scale.sinks.table import (
-    check_names,
     last_values,
     made_with,
     new_columns,
@@ -25,7 +25,7 @@ from langgraph_parallel.scale.sinks.table import (
 from langgraph_parallel.scale.sinks.values import Texts
 from langgraph_parallel.scale.sinks.writer_lock import WriterLock
 
-_MOST_COLUMNS = 10_000
+_RULES = NameRules(10_000)
 _ATTEMPTS = 1
 """Place of the attempts in the values of `LAST`."""
 
@@ -43,6 +43,8 @@ class FileStore(ABC):
         failed: the file of rows that failed, which is written when the sink is closed.
         kind: what it is, for the journal.
     """
+
+    rules = _RULES
 
     def __init__(self, name: str, path: Path, log: Path, failed: Path, kind: str) -> None:
         self.name = visible(name)
@@ -156,7 +158,7 @@ class FileStore(ABC):
         names = new_columns(results, self._columns.keys())
         if not self._journal.writes:
             names = list(dict.fromkeys([*manifest.columns, *names]))
-        check_names(names, self._columns, most=_MOST_COLUMNS)
+        self.rules.check(names, self._columns)
         with self._explained("write to"):
             if results and not self._has_written:
                 self._failed.unlink(missing_ok=True)  # what it lists may be ok from now on
@@ -185,7 +187,7 @@ class FileStore(ABC):
             self.facts["size"] = self._log.append(("\n".join(lines) + "\n").encode())
         columns = [*self._columns, *names]
         try:
-            self._journal.commit(ok, failed, manifest, columns)
+            self._journal.commit(ok, failed, manifest, columns, attempts.keys() - failed.keys() - done)
         except BaseException:
             self.facts["size"] = self._log.size
             self._log.cut(self._log.size)

@@ -94,6 +94,7 @@ class Journal:
         failed: Mapping[str, tuple[int, Sequence[Any]]],
         manifest: Manifest,
         columns: Sequence[str],
+        mended: Collection[str] = (),
     ) -> None:
         """Store, in one transaction, which rows are ok and failed, the facts and the manifest.
 
@@ -102,11 +103,12 @@ class Journal:
             failed: for each key, its attempts and the values of `LAST`.
             manifest: the one in force.
             columns: of the output.
+            mended: those keys of `done` whose row failed before.
         """
         with self._transaction() as database:
             keys = [(key_text(key),) for key in done]
             database.executemany("INSERT INTO done VALUES (?)", keys)
-            database.executemany("DELETE FROM failed WHERE key = ?", keys)
+            database.executemany("DELETE FROM failed WHERE key = ?", [(key_text(key),) for key in mended])
             rows = [(key_text(key), attempts, json.dumps(row)) for key, (attempts, row) in failed.items()]
             database.executemany("INSERT OR REPLACE INTO failed VALUES (?, ?, ?)", rows)
             record = stored_manifest.as_row(manifest, columns, self.writes + 1)

@@ -17,7 +17,7 @@ try:
     from psycopg import conninfo, errors
 
     from langgraph_parallel.scale.sinks.postgres_session import Connection, Session
-    from langgraph_parallel.scale.sinks.postgres_table import Table
+    from langgraph_parallel.scale.sinks.postgres_table import RULES, Table
 except ImportError:
     raise UsageError("a sink in PostgreSQL needs psycopg; install langgraph-parallel[postgres]") from None
 
@@ -44,6 +44,8 @@ class PostgresSink:
             a schema: `labels.reviews`. Beside the table are the view `NAME_failed` of rows that failed, and
             `NAME_manifest`, which says what the rows were made with and what they have cost.
     """
+
+    rules = RULES
 
     def __init__(self, address: str) -> None:
         base, _, query = address.partition("?")

@@ -11,12 +11,12 @@ from langgraph_parallel.scale.rows import Result, RowStatus
 from langgraph_parallel.scale.sinks import stored_manifest
 from langgraph_parallel.scale.sinks.base import Counts, Manifest
 from langgraph_parallel.scale.sinks.kinds import Kind, as_kind, kind_of_all
+from langgraph_parallel.scale.sinks.naming import NameRules
 from langgraph_parallel.scale.sinks.postgres_session import Connection
 from langgraph_parallel.scale.sinks.table import (
     FAILURE,
     FIRST,
     LAST,
-    check_names,
     failure,
     last_values,
     made_with,
@@ -49,9 +49,9 @@ _BY_KIND: dict[Kind, str] = {
     "json": "jsonb",
     "text": "text",
 }
-_MOST_COLUMNS = 1500
-"""Of the output; PostgreSQL takes 1,600 in a table."""
 _NAME_BYTES = 63
+RULES = NameRules(1500, longest=_NAME_BYTES)
+"""PostgreSQL takes 1,600 columns in a table."""
 _AT_ONCE = 1000
 """Failures that are read in one query."""
 _LOCK_SECONDS = 60
@@ -158,7 +158,7 @@ class Table:
         names = new_columns(results, self._kinds.keys())
         if not self._writes:
             names = list(dict.fromkeys([*manifest.columns, *names]))
-        check_names(names, self._kinds, most=_MOST_COLUMNS, longest=_NAME_BYTES)
+        RULES.check(names, self._kinds)
         kinds = self._united(results, names)
         if connection is self._known or not await self._is_stored(connection):
             async with connection.transaction():

@@ -14,11 +14,11 @@ from langgraph_parallel.scale.rows import Result, RowStatus
 from langgraph_parallel.scale.sinks import stored_manifest
 from langgraph_parallel.scale.sinks.base import Counts, Manifest
 from langgraph_parallel.scale.sinks.blocking import BlockingSink, explained
+from langgraph_parallel.scale.sinks.naming import NameRules
 from langgraph_parallel.scale.sinks.table import (
     FAILURE,
     FIRST,
     LAST,
-    check_names,
     failure,
     last_values,
     made_with,
@@ -47,8 +47,8 @@ _TYPES = {
     "made_with": "TEXT NOT NULL",
 }
 """Of our columns. Those of the output have none: each value keeps its own."""
-_MOST_COLUMNS = 1900
-"""Of the output; SQLite takes 2,000 in a table."""
+_RULES = NameRules(1900)
+"""SQLite takes 2,000 columns in a table."""
 _AT_ONCE = 1000
 """Keys that are asked for, and failures that are read, in one query."""
 _PATIENCE = 30.0
@@ -78,6 +78,8 @@ class SqliteSink(BlockingSink):
 
 class _Table:
     """The store of `SqliteSink`; see `Store`."""
+
+    rules = _RULES
 
     def __init__(self, path: Path, table: str) -> None:
         if not table or "\0" in table or table.lower().startswith("sqlite_"):
@@ -169,7 +171,7 @@ class _Table:
         names = new_columns(results, self._columns.keys())
         if not self._writes:
             names = list(dict.fromkeys([*manifest.columns, *names]))
-        check_names(names, self._columns, most=_MOST_COLUMNS)
+        self.rules.check(names, self._columns)
         with self._explained("write to"), self._transaction():
             if not self._writes:
                 self._create(names)

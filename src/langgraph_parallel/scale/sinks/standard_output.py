@@ -9,8 +9,8 @@ from langgraph_parallel.scale.sinks.base import Counts, Manifest
 from langgraph_parallel.scale.sinks.blocking import BlockingSink
 from langgraph_parallel.scale.sinks.journal import Journal
 from langgraph_parallel.scale.sinks.jsonl import json_row
+from langgraph_parallel.scale.sinks.naming import NameRules
 from langgraph_parallel.scale.sinks.table import (
-    check_names,
     last_values,
     made_with,
     new_columns,
@@ -33,6 +33,7 @@ class _StandardOutput:
     """The store of `StandardOutputSink`."""
 
     name = "standard output"
+    rules = NameRules(sys.maxsize)
     remarks: Sequence[str] = ()
 
     def __init__(self) -> None:
@@ -50,7 +51,7 @@ class _StandardOutput:
 
     def write(self, results: Sequence[Result], manifest: Manifest) -> None:
         """See `Store`; what was written once is not written again, also if it failed."""
-        check_names(new_columns(results, frozenset()), most=sys.maxsize)
+        self.rules.check(new_columns(results, frozenset()))
         there = self._journal.stored([result.key for result in results])
         results = [result for result in once_each(results) if result.key not in there]
         written, program = now_text(), made_with(manifest.fingerprint)

@@ -1,10 +1,9 @@
 """The table of results: names of its columns, and rows of it."""
 
-from collections.abc import Callable, Collection, Iterable, Sequence, Set
+from collections.abc import Callable, Iterable, Sequence, Set
 from datetime import UTC, datetime
 from typing import Any
 
-from langgraph_parallel.errors import UsageError
 from langgraph_parallel.scale.rows import Result, Spent
 
 FIRST = ("key", "status")
@@ -42,46 +41,6 @@ def new_columns(results: Iterable[Result], known: Set[str]) -> list[str]:
         if not result.output.keys() <= known:
             names.update((name, None) for name in result.output if name not in known)
     return list(names)
-
-
-def check_names(names: Sequence[str], known: Collection[str] = (), *, most: int, longest: int = 1000) -> None:
-    """Refuse names of output columns that the sink cannot have.
-
-    Args:
-        names: new ones.
-        known: those that are there.
-        most: maximum number of output columns.
-        longest: maximum bytes of a name.
-
-    Raises:
-        UsageError: names the column, and what to do.
-    """
-    rename = "give it another name with --output NAME=PATH (outputs={name: path})"
-    taken = {name.lower(): name for name in known}
-    for name in names:
-        if name.lower() in OURS:
-            raise UsageError(f"the output column {name!r} has the name of a column of the sink; {rename}")
-        other = taken.setdefault(name.lower(), name)
-        if other != name:
-            raise UsageError(f"the output columns {other!r} and {name!r} differ in case only; {rename}")
-        if not name or "\0" in name or not _is_unicode(name) or len(name.encode()) > longest:
-            raise UsageError(
-                f"{name[:60]!r} cannot be the name of a column: 1 to {longest} bytes of UTF-8 can; {rename}"
-            )
-    if len(names) + len(known) > most:
-        total = len(names) + len(known)
-        raise UsageError(
-            f"the output has {total:,} columns, and the sink takes {most:,} at most; "
-            "choose those to store with --output NAME=PATH (outputs={name: path})"
-        )
-
-
-def _is_unicode(name: str) -> bool:
-    try:
-        name.encode()
-    except UnicodeEncodeError:
-        return False
-    return True
 
 
 def quoted(name: str) -> str:

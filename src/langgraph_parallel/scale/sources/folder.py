@@ -34,6 +34,7 @@ class Folder(RecordSource):
         super().__init__(str(path), PATH)
         self._folder = path
         self._told: list[str] = []
+        self._untold = 0
         self._left_out: Counter[str] = Counter()
         self._total = sum(1 for _ in self._files())
         if not self._total:
@@ -47,9 +48,9 @@ class Folder(RecordSource):
     @property
     def remarks(self) -> Sequence[str]:
         """What was left out, and what of documents was not read."""
-        told = self._told[:_MOST_TOLD]
-        if more := len(self._told) - len(told):
-            told.append(f"and {more:,} more remarks on documents")
+        told = [*self._told]
+        if self._untold:
+            told.append(f"and {self._untold:,} more remarks on documents")
         left = [f"not read: {number:,} {reason}" for reason, number in self._left_out.most_common(_MOST_TOLD)]
         return [*left, *told]
 
@@ -57,14 +58,16 @@ class Folder(RecordSource):
         """Iterate over the documents."""
         from langgraph_parallel.reading.documents import DocumentReader
 
-        self._told = []
+        self._told, self._untold = [], 0
         with DocumentReader() as reader:
             for number, (path, name) in enumerate(self._files(), 1):
                 text = reader.read(path)
                 if isinstance(text, Skipped):
                     yield Record(number, {PATH: name}, f"cannot read {name}: {text.reason}")
                     continue
-                self._told += [f"{name}: {remark.text}" for remark in reader.remarks]
+                room = _MOST_TOLD - len(self._told)
+                self._told += [f"{name}: {remark.text}" for remark in reader.remarks[:room]]
+                self._untold += len(reader.remarks[room:])
                 reader.remarks.clear()
                 yield Record(number, {PATH: name, TEXT: text})
 
