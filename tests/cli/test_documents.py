@@ -10,7 +10,7 @@ import pytest
 
 from langgraph_parallel.cli.app import run
 from langgraph_parallel.errors import UsageError
-from langgraph_parallel.reading.documents import read_document, read_documents
+from langgraph_parallel.reading.documents import DocumentReader, read_documents
 from tests.cli.office import pdf
 from tests.cli.support import write
 from tests.support.server import ModelServer, Reply
@@ -72,7 +72,8 @@ def test_what_cannot_be_read_is_skipped_with_a_reason() -> None:
     assert reasons["bad.pdf"] == "it is damaged, and cannot be opened"
     with pytest.raises(UsageError, match=r"cannot read bad\.pdf"):
         read_documents(["bad.pdf"])
-    assert not isinstance(read_document(Path("missing.md")), str)
+    with DocumentReader() as reader:
+        assert not isinstance(reader.read(Path("missing.md")), str)
 
 
 def test_brief_writes_one_briefing(capsys: pytest.CaptureFixture[str]) -> None:

@@ -14,7 +14,7 @@ from pypdf import PdfReader, PdfWriter
 from langgraph_parallel.cli.app import run
 from langgraph_parallel.reading import confined
 from langgraph_parallel.reading.confined_worker import parse
-from langgraph_parallel.reading.documents import DocumentReader, read_document, read_documents
+from langgraph_parallel.reading.documents import DocumentReader, read_documents
 from langgraph_parallel.reading.notes import Unreadable
 from langgraph_parallel.reading.parsers import archives
 from langgraph_parallel.records import Skipped
@@ -36,7 +36,8 @@ def read(content: str | bytes, name: str) -> tuple[str, str]:
 def refusal(content: str | bytes, name: str) -> str:
     """Return why a document is not read."""
     write({name: content})
-    skipped = read_document(Path(name))
+    with DocumentReader() as reader:
+        skipped = reader.read(Path(name))
     assert isinstance(skipped, Skipped), skipped
     return skipped.reason
 
@@ -223,7 +224,8 @@ def test_a_parser_that_is_not_installed_is_named(monkeypatch: pytest.MonkeyPatch
 def test_modules_beside_the_documents_are_not_run() -> None:
     """A folder may hold anything, also Python files with the names of parsers."""
     write({"pypdf.py": "open('run', 'w')", "langgraph_parallel.py": "open('run', 'w')", "a.pdf": pdf("Text")})
-    assert str(read_document(Path("a.pdf"))).strip() == "Text"
+    with DocumentReader() as reader:
+        assert str(reader.read(Path("a.pdf"))).strip() == "Text"
     assert not Path("run").exists()
 
 

@@ -46,20 +46,18 @@ def test_failed_items_are_rows_and_can_be_redriven(tmp_path: Path) -> None:
     assert set(_column(sink, "attempts").values()) == {1, 2}
 
 
-def test_a_row_may_end_the_program(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
-    """Its exit code is that of the call, without a traceback of this package; what has ended is stored."""
+def test_a_row_that_ends_the_program_fails_alone(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    """`sys.exit` in a function is a failure of its row, with its exit code; all others are run."""
 
     async def exits(number: int) -> int:
         await asyncio.sleep(0)
         if number == 7:
-            raise SystemExit(3)
+            sys.exit(3)
         return number
 
-    with pytest.raises(SystemExit) as ended:
-        map_items(exits, [{"number": n} for n in range(8)], sink=tmp_path / "out.sqlite", chunk=8)
-    assert ended.value.code == 3
+    report = map_items(exits, [{"number": n} for n in range(30)], sink=tmp_path / "out.sqlite", chunk=8)
+    assert (report.ok, report.failed, report.failures) == (29, 1, {"SystemExit: 3": 1})
     assert capfd.readouterr().err == ""
-    assert len(_column(tmp_path / "out.sqlite", "result")) == 7
 
 
 def test_an_empty_input_is_no_failure(tmp_path: Path) -> None:
@@ -153,23 +151,6 @@ def test_a_drain_of_the_process_drains_the_run(tmp_path: Path) -> None:
         assert (more.kept, more.status) == (report.ok, "ok")
 
     asyncio.run(run())
-
-
-def test_a_row_that_ends_the_program_ends_it_after_the_others_are_stored(tmp_path: Path) -> None:
-    """`sys.exit` in a function is raised by the call, once the rows that had ended are stored."""
-
-    async def works(row: Mapping[str, Any]) -> dict[str, Any]:
-        await asyncio.sleep(0.001)
-        if row["n"] == 200:
-            sys.exit(3)
-        return {"n": row["n"]}
-
-    sink, items = tmp_path / "out.sqlite", [{"n": n} for n in range(1_000)]
-    with pytest.raises(SystemExit):
-        map_items(works, items, sink=sink, chunk=20)
-    stored = len(_column(sink, "n"))
-    assert stored > 0
-    assert map_items(works, items[:200], sink=sink, mixed=True).kept == min(stored, 200)
 
 
 def test_the_sync_face_works_while_a_loop_is_running(tmp_path: Path) -> None:

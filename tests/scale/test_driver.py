@@ -15,6 +15,7 @@ from langgraph_parallel.errors import UsageError
 from langgraph_parallel.reducers.completion import as_completion
 from langgraph_parallel.runtime.budget import Amount
 from langgraph_parallel.scale import intake, trouble
+from langgraph_parallel.scale.backlog import Backlog
 from langgraph_parallel.scale.course import Course
 from langgraph_parallel.scale.driver import Driver
 from langgraph_parallel.scale.engine import Chunk, WorkerLost, WorkerState
@@ -445,6 +446,45 @@ def test_columns_that_are_known_before_the_run_are_refused_before_it() -> None:
         program = replace(PROGRAM, outputs={"status": "choice"})
         with pytest.raises(UsageError, match="'status' has the name of a column of the sink"):
             asyncio.run(StoredMap.open(there, program, {"graph": PROGRAM.graph}, mixed=True))
+
+
+@pytest.mark.parametrize("error", [SystemExit(3), GeneratorExit(), asyncio.CancelledError()], ids=repr)
+def test_whatever_an_engine_raises_ends_the_run_with_it(error: BaseException) -> None:
+    """No row is lost without a word; what ended before is stored."""
+
+    def upset(row: Row, chunk: Chunk) -> None:
+        if row.key == "5":
+            raise error
+
+    sink = MemorySink()
+    with pytest.raises(type(error)):
+        asyncio.run(drive(Rows.numbered(8), sink, FakeEngine(capacity=1, upset=upset), chunk=1))
+    assert set(sink.rows) == {"1", "2", "3", "4"}
+
+
+def test_a_fault_after_a_chunk_ends_the_run_with_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is raised; the rows of the chunk were not forgotten."""
+
+    def learn(backlog: Backlog, flight: object) -> None:
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(Backlog, "learn", learn)
+    with pytest.raises(ZeroDivisionError):
+        asyncio.run(drive(Rows.numbered(8), MemorySink(), FakeEngine()))
+
+
+@pytest.mark.parametrize("error", [SystemExit(3), GeneratorExit()], ids=repr)
+def test_a_source_that_raises_what_ends_a_program_ends_the_run_with_it(error: BaseException) -> None:
+    """The run does not wait for its next row for ever."""
+
+    def rows() -> Any:
+        yield Row("1", {"n": 1})
+        raise error
+
+    sink = MemorySink()
+    with pytest.raises(type(error)):
+        asyncio.run(asyncio.wait_for(drive(Rows(rows()), sink, FakeEngine()), 20))
+    assert set(sink.rows) <= {"1"}
 
 
 @pytest.mark.parametrize("good", [0, 1, 30, 300])

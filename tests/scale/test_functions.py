@@ -3,7 +3,7 @@
 import asyncio
 import contextvars
 import dataclasses
-import sys
+import signal
 import threading
 import time
 from collections.abc import Mapping
@@ -127,19 +127,50 @@ async def test_a_row_that_cancels_itself_has_failed(function: Any) -> None:
     assert "CancelledError" in results["a"].error
 
 
-def exits(row: Mapping[str, Any]) -> None:  # noqa: D103
-    sys.exit(3)
+def _raising(error: BaseException) -> Mapping[str, Any]:
+    """Return functions of each kind that raise it for the row `bad`."""
+
+    def blocking(row: Mapping[str, Any]) -> str:
+        if row["bad"]:
+            raise error
+        return "fine"
+
+    async def waiting(row: Mapping[str, Any]) -> str:
+        await asyncio.sleep(0)
+        return blocking(row)
+
+    def returned(row: Mapping[str, Any]) -> Any:
+        return waiting(row)
+
+    return {"blocking": blocking, "async": waiting, "returned": returned}
 
 
-async def exits_async(row: Mapping[str, Any]) -> None:  # noqa: D103
-    sys.exit(3)
+@pytest.mark.parametrize("kind", ["blocking", "async", "returned"])
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        (SystemExit(3), "SystemExit: 3"),
+        (KeyboardInterrupt(), "KeyboardInterrupt"),
+        (GeneratorExit(), "GeneratorExit"),
+    ],
+    ids=["exit", "interrupt", "generator"],
+)
+async def test_a_row_that_ends_the_program_has_failed_alone(
+    error: BaseException, said: str, kind: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Code of others calls `sys.exit` for an error of its own, as command lines do."""
+    monkeypatch.setattr(signal, "getsignal", lambda number: None)  # nobody can press Ctrl-C here
+    rows = {"a": {"bad": False}, "b": {"bad": True}, "c": {"bad": False}}
+    results = await run_rows(make_program(_raising(error)[kind]), rows)
+    assert {key: result.status for key, result in results.items()} == {"a": "ok", "b": "failed", "c": "ok"}
+    assert results["b"].error == said
 
 
-@pytest.mark.parametrize("function", [exits, exits_async], ids=["thread", "async"])
-async def test_what_ends_a_program_ends_the_work(function: Any) -> None:
-    """`sys.exit` of a row is no failure of the row: whoever waits for the work gets it."""
-    with pytest.raises(SystemExit):
-        await run_rows(make_program(function), {"a": {}})
+async def test_an_interrupt_by_a_person_is_no_failure_of_a_row(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where Ctrl-C raises an exception in whatever runs, it ends the work."""
+    monkeypatch.setattr(signal, "getsignal", lambda number: signal.default_int_handler)
+    with pytest.raises(KeyboardInterrupt):
+        await run_rows(make_program(_raising(KeyboardInterrupt())["async"]), {"a": {"bad": True}})
 
 
 async def test_sync_functions_run_in_as_many_threads_as_rows_may_run() -> None:

@@ -134,12 +134,6 @@ def read_documents(
         return Documents(files.texts, files.skipped, reader.remarks, frozenset(reader.unread))
 
 
-def read_document(path: Path) -> str | Skipped:
-    """Read the text of one document; the pages of a PDF are separated by form feeds."""
-    with DocumentReader() as reader:
-        return reader.read(path)
-
-
 def read_text(path: str, *, use: str) -> tuple[str, list[Remark]]:
     """Read one document, or standard input if the path is `-`, with remarks on it.
 

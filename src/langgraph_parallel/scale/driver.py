@@ -21,6 +21,7 @@ from langgraph_parallel.scale.known import Known
 from langgraph_parallel.scale.program import Program
 from langgraph_parallel.scale.rows import Result, failed
 from langgraph_parallel.scale.sources.base import Source
+from langgraph_parallel.scale.stopping import is_being_cancelled
 from langgraph_parallel.scale.stored_map import StoredMap
 from langgraph_parallel.scale.suspects import DEATHS
 from langgraph_parallel.scale.tally import Tally
@@ -172,7 +173,7 @@ class Driver:
             await self._store(self._trouble.release())
         self._queue.note()
         await self._queue.close()
-        self._count_workers()
+        self.most_workers = max(self.most_workers, len(self.engine.workers()))
 
     async def _launch(self) -> None:
         """Begin chunks while the engine has room, or a few rows after a pause."""
@@ -196,17 +197,19 @@ class Driver:
     async def _fly(self, flight: Flight) -> None:
         """Have the engine run a chunk, and see what has become of its rows."""
         try:
-            why = await self.engine.run(flight.chunk)
-        except WorkerLost as lost:
-            await self._lose(flight, lost)
-        except (Exception, SystemExit, KeyboardInterrupt) as failure:  # first the rows are written
-            self._fail(failure)
-        else:
+            try:
+                why = await self.engine.run(flight.chunk)
+            except WorkerLost as lost:
+                return await self._lose(flight, lost)
             self._backlog.learn(flight)
             missing = self._flights.missing(flight)
             self._flights.settle(missing)
             if why or missing:
                 self._end_early(why or why_missing(self.program, self.engine.name, missing), Stop.BEGIN_NONE)
+        except BaseException as failure:  # first the rows are written
+            if isinstance(failure, asyncio.CancelledError) and is_being_cancelled():
+                raise
+            self._fail(failure)
 
     async def _lose(self, flight: Flight, lost: WorkerLost) -> None:
         """Have rows run again whose worker has died."""
@@ -281,7 +284,7 @@ class Driver:
     async def _tick(self) -> None:
         for ticks in count(1):
             await asyncio.sleep(TICK)
-            self._count_workers()
+            self.most_workers = max(self.most_workers, len(self.engine.workers()))
             self._judge()
             self._wake.set()  # capacity may have changed
             if ticks % 5 == 0:
@@ -295,6 +298,3 @@ class Driver:
     def _ticked(self, ticking: asyncio.Task[None]) -> None:
         if not ticking.cancelled() and (failure := ticking.exception()) is not None:
             self._fail(failure)
-
-    def _count_workers(self) -> None:
-        self.most_workers = max(self.most_workers, len(self.engine.workers()))

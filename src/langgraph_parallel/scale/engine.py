@@ -1,8 +1,8 @@
 """Engines: where rows are run. The driver hands out chunks; results come back as each row ends."""
 
-from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass, field
-from typing import Any, Protocol
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol, Self
 
 from langgraph_parallel.errors import ParallelError
 from langgraph_parallel.runtime.budget import Amount
@@ -23,7 +23,7 @@ class Chunk:
 
     @property
     def name(self) -> str:
-        """What a person sees of it: `rows 1-200`, by the keys of the first and the last."""
+        """What a person sees of it: `1 to 200`, by the keys of the first and the last."""
         return f"{self.rows[0].key} to {self.rows[-1].key}"
 
 
@@ -51,6 +51,15 @@ class WorkerState:
     """Requests to models that are in flight."""
     done: int = 0
     """Rows that it has ended."""
+
+    def told(self) -> dict[str, Any]:
+        """Return it as it travels over a line; the name is known at the other end."""
+        return {"running": self.running, "in_flight": self.in_flight, "done": self.done}
+
+    @classmethod
+    def of(cls, name: str, told: Mapping[str, Any]) -> Self:
+        """Return what a worker has told of itself; zeros if it has told nothing yet."""
+        return cls(name, told.get("running", 0), told.get("in_flight", 0), told.get("done", 0))
 
 
 class WorkerLost(Exception):
@@ -100,7 +109,11 @@ class Engine(Protocol):
         """
 
     async def drain(self) -> None:
-        """Begin no more rows anywhere; rows that run end by themselves within the grace of the limits."""
+        """Begin no more rows anywhere; rows that run end by themselves within the grace of the limits.
+
+        Raises:
+            EngineLost: all of the workers are out of reach.
+        """
 
     def workers(self) -> Sequence[WorkerState]:
         """Return what is known of the workers."""
@@ -113,14 +126,6 @@ class Engine(Protocol):
         """End what `open` has started."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class Message:
-    """What goes over a line between a worker and the coordinator; plain values that msgpack takes."""
-
-    op: str
-    data: dict[str, object] = field(default_factory=dict)
-
-
 class Line(Protocol):
     """How a worker asks the coordinator: over TCP, or through the scheduler of an engine."""
 
@@ -129,4 +134,5 @@ class Line(Protocol):
 
         Raises:
             OSError: the coordinator is gone.
+            UsageError: it does not know the operation: another version is installed there.
         """

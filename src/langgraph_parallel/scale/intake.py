@@ -10,6 +10,7 @@ from collections.abc import AsyncGenerator, AsyncIterator, Callable, Collection,
 from typing import Any, Protocol
 
 from langgraph_parallel.scale.rows import Row, RowStatus
+from langgraph_parallel.scale.stopping import is_being_cancelled
 
 _FEWEST, _MOST = 16, 1_000
 """Rows that are read ahead, and looked up at once."""
@@ -72,7 +73,7 @@ class Intake:
         """Rows to be read ahead; the driver sets it."""
         self.is_whole = False
         """Whether the source has ended; not so at a limit."""
-        self.failure: Exception | None = None
+        self.failure: BaseException | None = None
         """What the source, or the sink, has raised; the rows that were read before it are run."""
         self._raw: deque[Row] = deque()
         self._weight = 0
@@ -111,7 +112,9 @@ class Intake:
     async def _guarded(self, work: Callable[[], Coroutine[Any, Any, None]]) -> None:
         try:
             await work()
-        except Exception as failure:
+        except BaseException as failure:
+            if isinstance(failure, asyncio.CancelledError) and is_being_cancelled():
+                raise
             self.failure, self.ended = self.failure or failure, True
             self._on_change()
 

@@ -219,7 +219,7 @@ def _own_module(target: Any) -> Mapping[str, Any]:
     """Return the names of the module that has a graph as one of its names; empty if it is not known."""
     frame = inspect.currentframe()
     while frame is not None:
-        names = frame.f_globals
+        names = dict(frame.f_globals)  # other threads may add to it
         if not str(names.get("__name__", "")).startswith("langgraph_parallel.") and any(
             value is target for value in names.values()
         ):

@@ -112,7 +112,7 @@ class ChunkWorker:
             Why no more rows can be run: a budget is spent. Empty if they can, or if this is drained.
 
         Raises:
-            BaseException: what ends a program, raised by a row.
+            BaseException: what was raised by `deliver`, or by Ctrl-C while a row ran.
         """
         assert self._lanes is not None
         if self.is_draining or not chunk.rows:

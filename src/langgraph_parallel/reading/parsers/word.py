@@ -7,7 +7,6 @@ from langgraph_parallel.reading.parsers.archives import check_unpacked
 from langgraph_parallel.reading.parsers.html import html_text
 
 _STYLES = "p[style-name='Title'] => h1:fresh\ncomment-reference => sup"
-_COMMENT = '<li id="comment-'
 
 
 def docx_text(data: bytes) -> Parsed:

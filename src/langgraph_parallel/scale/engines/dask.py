@@ -146,15 +146,7 @@ class DaskEngine:
 
     def workers(self) -> Sequence[WorkerState]:
         """Return what the workers have told last."""
-        return [
-            WorkerState(
-                _place(address),
-                running=state.get("running", 0),
-                in_flight=state.get("in_flight", 0),
-                done=state.get("done", 0),
-            )
-            for address, state in self._workers.items()
-        ]
+        return [WorkerState.of(_place(address), told) for address, told in self._workers.items()]
 
     @property
     def open_reservations(self) -> Amount:

@@ -10,12 +10,13 @@ import socket
 import threading
 import time
 from collections.abc import Callable, Sequence, Set
-from dataclasses import astuple, dataclass, replace
+from dataclasses import dataclass, replace
 from importlib.metadata import version
 from typing import Any
 
 from langgraph_parallel.errors import UsageError
 from langgraph_parallel.scale.engine import Chunk, Job
+from langgraph_parallel.scale.line.beats import state_of
 from langgraph_parallel.scale.line.coordinator import DRAIN, GO, GONE
 from langgraph_parallel.scale.line.dask_line import PACKAGE, DaskLine
 from langgraph_parallel.scale.line.outbox import Outbox
@@ -185,15 +186,8 @@ class Host:
         """Return what posts and beats tell; called in any thread."""
         if (worker := self._worker) is None:
             return {}
-        state = worker.state()
         left = worker.waiting + sum(part.left for part in tuple(self._parts.values()))
-        return {
-            "running": state.running,
-            "in_flight": state.in_flight,
-            "done": state.done,
-            "reserved": astuple(worker.reserved),
-            "left": left,
-        }
+        return state_of(worker) | {"left": left}
 
     def _follow(self, answer: dict[str, Any]) -> None:
         """Do what the coordinator has said in an answer; on the loop of the rows."""

@@ -11,10 +11,4 @@ BEAT = 0.5
 
 def state_of(rows: ChunkWorker) -> dict[str, Any]:
     """Return what the coordinator is told of a worker; may be called on any thread."""
-    state = rows.state()
-    return {
-        "running": state.running,
-        "in_flight": state.in_flight,
-        "done": state.done,
-        "reserved": astuple(rows.reserved),
-    }
+    return rows.state().told() | {"reserved": astuple(rows.reserved)}

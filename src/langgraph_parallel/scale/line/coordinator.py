@@ -104,15 +104,7 @@ class Coordinator:
 
     def workers(self) -> Sequence[WorkerState]:
         """Return what the workers that are there have told last."""
-        return [
-            WorkerState(
-                name,
-                running=state.get("running", 0),
-                in_flight=state.get("in_flight", 0),
-                done=state.get("done", 0),
-            )
-            for name, state in self._states.items()
-        ]
+        return [WorkerState.of(name, told) for name, told in self._states.items()]
 
     @property
     def open_reservations(self) -> Amount:

@@ -34,11 +34,6 @@ class Purse:
     """By earlier commands, and by workers that are gone."""
     _accounts: dict[str, _Account] = field(default_factory=dict)
 
-    @property
-    def is_limited(self) -> bool:
-        """Whether anything is limited."""
-        return any(most is not None for most in self.most)
-
     def total_spent(self) -> Units:
         """Return what was spent, and settled."""
         return _sum([self.spent, *(account.spent for account in self._accounts.values())])

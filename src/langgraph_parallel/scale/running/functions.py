@@ -19,6 +19,7 @@ from langgraph_parallel.scale.running.calling import Signature, as_output, is_as
 from langgraph_parallel.scale.running.inside import Inside
 from langgraph_parallel.scale.running.results import in_one_line, is_from_outside, spent_on
 from langgraph_parallel.scale.running.shared import Shared, worker_name
+from langgraph_parallel.scale.stopping import stops_more
 
 Call = Callable[[Mapping[str, Any], RunnableConfig], Any]
 """Works on the inputs of a row; its result is awaited where the rows are async."""
@@ -44,7 +45,7 @@ class CodeRows:
 
         Raises:
             asyncio.CancelledError: this task is being cancelled.
-            BaseException: what ends a program, raised by the code.
+            KeyboardInterrupt: by a person.
         """
         started, key = time.perf_counter(), row.key
         config = self._inside.config(key)
@@ -55,12 +56,10 @@ class CodeRows:
                     output = await output
                 columns = self._columns.to_columns(output)
                 await inside.answers.keep()
-            except asyncio.CancelledError as error:
-                if is_being_cancelled():
+            except BaseException as error:
+                if stops_more(error):
                     raise
-                return self._failed(key, error, inside.calls, started)  # it has cancelled itself
-            except Exception as error:
-                return self._failed(key, error, inside.calls, started)
+                return self._failed(key, error, inside.calls, started)  # if cancelled, it was by itself
         seconds = time.perf_counter() - started
         return Result(key, "ok", columns, "", spent_on(inside.calls.values()), seconds, worker_name())
 
@@ -77,11 +76,11 @@ class CodeRows:
             try:
                 output = self._call(self._columns.to_input(row), config)
                 if inspect.isawaitable(output):
-                    output = asyncio.run_coroutine_threadsafe(_awaited(output), loop).result()
+                    output = _outcome_of(output, loop)
                 columns = self._columns.to_columns(as_output(output))
                 if inside.answers.waits:
                     asyncio.run_coroutine_threadsafe(inside.answers.keep(), loop).result()
-            except Exception as error:
+            except BaseException as error:
                 return self._failed(key, error, inside.calls, started)
         seconds = time.perf_counter() - started
         return Result(key, "ok", columns, "", spent_on(inside.calls.values()), seconds, worker_name())
@@ -154,11 +153,18 @@ def _text_of(message: Any) -> Any:
     return message.text if hasattr(message, "text") else message
 
 
-async def _awaited(value: Awaitable[Any]) -> Any:
-    return await value
+def _outcome_of(awaitable: Awaitable[Any], loop: asyncio.AbstractEventLoop) -> Any:
+    """Await something in a loop that runs in another thread."""
+    output, error = asyncio.run_coroutine_threadsafe(_awaited(awaitable), loop).result()
+    if error is not None:
+        raise error
+    return output
 
 
-def is_being_cancelled() -> bool:
-    """Return whether the cancellation comes from outside of the row."""
-    task = asyncio.current_task()
-    return task is None or task.cancelling() > 0
+async def _awaited(awaitable: Awaitable[Any]) -> tuple[Any, BaseException | None]:
+    try:
+        return await awaitable, None
+    except (SystemExit, KeyboardInterrupt) as error:  # which would end the loop, if a task raised it
+        if stops_more(error):
+            raise
+        return None, error

@@ -1,6 +1,5 @@
 """Rows of which many are one run of a graph, which tells each as its item ends."""
 
-import asyncio
 import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -14,7 +13,6 @@ from langgraph_parallel.runtime.graph import ParallelGraph
 from langgraph_parallel.scale.columns import Columns
 from langgraph_parallel.scale.mapping.problem import RowProblem
 from langgraph_parallel.scale.rows import Result, Row, RowStatus
-from langgraph_parallel.scale.running.functions import is_being_cancelled
 from langgraph_parallel.scale.running.results import (
     ended_from_outside,
     in_one_line,
@@ -22,6 +20,7 @@ from langgraph_parallel.scale.running.results import (
     spent_on,
 )
 from langgraph_parallel.scale.running.shared import Shared, worker_name
+from langgraph_parallel.scale.stopping import stops_more
 
 Ended = Callable[[Result], None]
 """Takes the result of a row as it ends."""
@@ -55,7 +54,7 @@ class GatheredRows:
 
         Raises:
             asyncio.CancelledError: this task is being cancelled.
-            BaseException: what ends a program, raised by code of the caller's.
+            KeyboardInterrupt: by a person.
         """
         started = time.perf_counter()
         items: dict[str, str] = {}
@@ -78,11 +77,9 @@ class GatheredRows:
         config = telling_items(on_item, self._config(next(iter(items)), len(items)))
         try:
             await self._graph.ainvoke({self._gathering.input: items}, config, context=self._context)
-        except asyncio.CancelledError as error:
-            if is_being_cancelled():
+        except BaseException as error:
+            if stops_more(error):
                 raise
-            self._fail(left, error, ended, started)
-        except Exception as error:
             if is_from_outside(error, budgets=self._shared.has_budget):
                 return
             if len(items) > 1:  # one of them may be to blame for all

@@ -1,6 +1,5 @@
 """Rows of which each is a run of a graph of this package."""
 
-import asyncio
 import time
 from collections.abc import Mapping
 from typing import Any
@@ -14,7 +13,6 @@ from langgraph_parallel.runtime.graph import ParallelGraph
 from langgraph_parallel.runtime.recording import recording
 from langgraph_parallel.scale.columns import Columns
 from langgraph_parallel.scale.rows import Result, Row, RowStatus
-from langgraph_parallel.scale.running.functions import is_being_cancelled
 from langgraph_parallel.scale.running.results import (
     ended_from_outside,
     failure_of,
@@ -23,6 +21,7 @@ from langgraph_parallel.scale.running.results import (
     spent_on,
 )
 from langgraph_parallel.scale.running.shared import Shared, worker_name
+from langgraph_parallel.scale.stopping import stops_more
 
 
 class GraphRows:
@@ -44,7 +43,7 @@ class GraphRows:
 
         Raises:
             asyncio.CancelledError: this task is being cancelled.
-            BaseException: what ends a program, raised by code of the caller's.
+            KeyboardInterrupt: by a person.
         """
         started = time.perf_counter()
         output: Mapping[str, Any] = {}
@@ -57,11 +56,9 @@ class GraphRows:
                 problem = failure_of(output)
                 if not problem:
                     columns = self._columns.to_columns(output)
-            except asyncio.CancelledError as error:
-                if is_being_cancelled():
+            except BaseException as error:
+                if stops_more(error):
                     raise
-                problem = in_one_line(error)
-            except Exception as error:
                 if self._is_stopped(error):
                     return None
                 problem = in_one_line(error)
@@ -73,7 +70,7 @@ class GraphRows:
         status: RowStatus = "failed" if problem else "ok"
         return Result(row.key, status, columns, problem, spent, seconds, worker_name())
 
-    def _is_stopped(self, error: Exception) -> bool:
+    def _is_stopped(self, error: BaseException) -> bool:
         branches = error.branches if isinstance(error, FanOutError) else {}
         return is_from_outside(error, budgets=self._shared.has_budget) or self._is_cut_short(branches)
 

@@ -99,7 +99,7 @@ class _TaskLanes(Lanes):
         self.wake()
 
     async def _guarded(self, running: Entries) -> None:
-        """Run what was taken; what ends a program ends the work instead."""
+        """Run what was taken; an interrupt by a person ends the work instead of the event loop."""
         try:
             await self._run(running)
         except (asyncio.CancelledError, Exception):
@@ -232,7 +232,7 @@ class ThreadLanes(Lanes):
         try:
             self._marks.begun(row.key)
             result = self._context.copy().run(self._rows.run_blocking, row, self._loop)
-        except BaseException as error:  # what ends a program ends the work, not this thread alone
+        except BaseException as error:  # no row has raised it: those fail alone
             result = error
         if self._running.pop(token, None) is None:
             return  # it was stopped meanwhile
