@@ -1,7 +1,7 @@
 """Docstrings and signatures as Markdown that can be read on a code host as it is."""
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from functools import cache
 from typing import Any
 
@@ -62,12 +62,13 @@ def _class(name: str, thing: griffe.Class, level: int) -> Iterator[str]:
     is_built_by_users = any(one.name != "self" for one in parameters) and not _is_record(thing)
     if is_built_by_users:
         yield _code(f"{name}{_format_parameters(parameters)}")
-    yield from _docstring(thing)
+    yield from _docstring(thing, without=("attributes",))
     if is_built_by_users and (init := thing.members.get("__init__")) and init.docstring:
         yield from _docstring(init)
     fields = [one for one in thing.all_members.values() if _is_documented(one) and one.is_attribute]
     if fields:
-        yield bullets(field(one) for one in fields)
+        described = _described(thing)
+        yield bullets(field(one, described.get(one.name, "")) for one in fields)
     for member in thing.members.values():
         if member.is_function and _is_documented(member) and member.docstring:
             yield f"{'#' * (level + 1)} `{name}.{member.name}`"
@@ -83,11 +84,23 @@ def _is_documented(member: Any) -> bool:
     return not member.name.startswith("_") and member.name not in ("model_config",)
 
 
-def field(member: Any) -> str:
-    """Return what documents a field of a record."""
+def _described(thing: griffe.Class) -> dict[str, str]:
+    """Return what the docstring of a class says of its attributes, by name."""
+    sections = [] if thing.docstring is None else thing.docstring.parsed
+    attributes = [section.value for section in sections if section.kind.value == "attributes"]
+    return {one.name: one.description for listed in attributes for one in listed}
+
+
+def field(member: Any, described: str = "") -> str:
+    """Return what documents a field of a record.
+
+    Args:
+        member: from griffe.
+        described: what the docstring of its class says of it.
+    """
     annotation = str(member.annotation).strip("\"'") if member.annotation is not None else ""
     kind = f" ({code_span(annotation)})" if annotation else ""
-    return f"`{member.name}`{kind}: {_field_text(member)}".rstrip(": ")
+    return f"`{member.name}`{kind}: {_field_text(member) or _one_line(described)}".rstrip(": ")
 
 
 def _field_text(member: Any) -> str:
@@ -107,11 +120,13 @@ def _literal(text: str) -> str:
     return "".join(a or b for a, b in parts).replace("\\'", "'").replace('\\"', '"')
 
 
-def _docstring(thing: Any) -> Iterator[str]:
+def _docstring(thing: Any, without: Collection[str] = ()) -> Iterator[str]:
     if thing.docstring is None:
         return
     for section in thing.docstring.parsed:
         kind = section.kind.value
+        if kind in without:
+            continue
         if kind == "text":
             yield text(section.value)
         elif kind in ("parameters", "attributes", "other parameters"):

@@ -274,13 +274,13 @@ async def test_fallbacks_count_against_the_budget(model: str, server: ModelServe
 async def test_unknown_prices_are_refused_before_any_call(model: str, server: ModelServer) -> None:
     """A budget in dollars needs the price of every model that may be asked."""
     dollars = Limits(budget_usd=1.0)
-    with pytest.raises(UnknownPrice, match="price of nobody"):
+    with pytest.raises(UnknownPrice, match="price of 'nobody'"):
         create_voting(model="openai:gpt-5-mini", fallbacks=["openai:nobody"], limits=dollars)
     ask = Ask("{content}", model="openai:gpt-5-mini", fallbacks=["openai:nobody"])
-    with pytest.raises(UnknownPrice, match="price of nobody"):
+    with pytest.raises(UnknownPrice, match="price of 'nobody'"):
         create_sectioning(planner=numbered(1), worker=ask, limits=dollars)
     graph = create_voting(model="openai:gpt-5-mini", limits=dollars)
-    with pytest.raises(UnknownPrice, match="price of nobody"):
+    with pytest.raises(UnknownPrice, match="price of 'nobody'"):
         await graph.ainvoke({"question": "x"}, context={"fallbacks": ["openai:nobody"]})
     assert server.requests == []
 

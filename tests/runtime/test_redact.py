@@ -117,3 +117,16 @@ def test_a_long_error_is_cut_and_says_so() -> None:
 def test_a_secret_is_masked_before_the_text_is_cut() -> None:
     """A key at the edge is not shown in part."""
     assert "sk-" not in describe(ValueError("x" * 280 + " sk-abcdefghijklmnop"))
+
+
+@pytest.mark.parametrize("root", [None, OSError("the network is down")], ids=["alone", "with a cause"])
+def test_an_error_that_cannot_say_what_it_is_has_its_type(root: Exception | None) -> None:
+    """Its own code fails when it is asked, which must not end whoever reports it."""
+
+    class Odd(Exception):
+        def __str__(self) -> str:
+            raise LookupError("no such field")
+
+    odd = Odd()
+    odd.__cause__ = root
+    assert describe(odd) == ("Odd" if root is None else "Odd: (the network is down)")

@@ -186,3 +186,9 @@ async def drive(source: Rows, sink: MemorySink, engine: FakeEngine, **course: An
     finally:
         await sink.close()
     return driver
+
+
+async def turns(number: int) -> None:
+    """Let all other tasks have a number of turns: what is not bounded goes on in them."""
+    for _ in range(number):
+        await asyncio.sleep(0)

@@ -17,8 +17,10 @@ async def tells(row: Mapping[str, Any]) -> dict[str, Any]:
 
 
 async def blocks(row: Mapping[str, Any]) -> dict[str, Any]:
-    """Hold up the event loop of the rows."""
-    time.sleep(row["seconds"])  # noqa: ASYNC251 - what users do
+    """Hold up the event loop of the rows, until the file that the row names is there."""
+    _note(row)
+    while not Path(row["gate"]).exists():  # noqa: ASYNC240 - what users do
+        time.sleep(0.01)  # noqa: ASYNC251
     return {"process": os.getpid()}
 
 

@@ -1,20 +1,22 @@
 """Runs over many items as callers make them, in this process, with a file as a sink."""
 
 import asyncio
+import inspect
 import os
+import re
 import signal
 import sqlite3
 import subprocess
 import sys
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from langgraph_parallel import drain, errors
-from langgraph_parallel.scale import Snapshot, amap_items, map_items
+from langgraph_parallel.scale import MapOptions, Snapshot, aestimate_map, amap_items, estimate_map, map_items
 from tests.scale import programs
 
 ROOT = Path(__file__).parents[2]
@@ -41,6 +43,8 @@ def test_failed_items_are_rows_and_can_be_redriven(tmp_path: Path) -> None:
     report = map_items(programs.fails_on_odd, items, sink=sink)
     assert (report.status, report.ok, report.failed, report.met) == ("partial", 5, 5, True)
     assert report.failures == {"ValueError: 1 is odd": 5}
+    again = map_items(programs.fails_on_odd, items, sink=sink)
+    assert (again.kept, again.kept_failed, again.failed, again.status) == (10, 5, 0, "partial")
     redriven = map_items(programs.fails_on_odd, items, sink=sink, redrive="failed")
     assert (redriven.kept, redriven.failed, redriven.ok) == (5, 5, 0)
     assert set(_column(sink, "attempts").values()) == {1, 2}
@@ -96,6 +100,42 @@ def test_what_is_not_valid_is_refused_before_anything_runs(
     with pytest.raises(errors.UsageError, match=said.replace("(", r"\(").replace(")", r"\)")):
         map_items(programs.double, [{"number": 1}], sink=sink, **options)
     assert not sink.exists()
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ({"engin": 2}, "has no argument 'engin'; did you mean 'engine'?"),
+        (
+            {"budget_usd": 1},
+            "has no argument 'budget_usd'; it is one of the limits: limits={\"budget_usd\": 1}",
+        ),
+        ({"xyz": 1}, "has no argument 'xyz'; it takes graph, items, sink, key, engine"),
+    ],
+    ids=["misspelt", "a limit", "unknown"],
+)
+@pytest.mark.parametrize("call", [map_items, amap_items, estimate_map, aestimate_map])
+def test_an_option_that_does_not_exist_is_refused_by_name(
+    call: Callable[..., Any], options: dict[str, Any], said: str
+) -> None:
+    """Of the function that was called, with what may be meant."""
+
+    async def run() -> None:
+        result = call(programs.double, [], sink="-", **options)
+        if inspect.isawaitable(result):
+            await result
+
+    with pytest.raises(TypeError) as refused:
+        asyncio.run(run())
+    assert str(refused.value).startswith(f"{call.__name__}() {said}")
+
+
+@pytest.mark.parametrize("call", [map_items, amap_items, estimate_map, aestimate_map])
+def test_help_lists_the_options_with_their_meanings(call: Callable[..., Any]) -> None:
+    """All of them, where they are looked for first."""
+    text = inspect.getdoc(call) or ""
+    for name in MapOptions.__annotations__:
+        assert re.search(rf"^ +{name}: .{{15,}}", text, re.MULTILINE), name
 
 
 def test_rows_of_another_program_do_not_mix(tmp_path: Path) -> None:
@@ -192,8 +232,11 @@ def test_progress_is_shown_and_cannot_end_the_run(tmp_path: Path) -> None:
 
 
 _INTERRUPTED = """
+import signal
 import sys
 from langgraph_parallel.scale import map_items
+
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell in the background has it ignored
 
 async def works(row):
     import asyncio

@@ -215,18 +215,21 @@ async def test_a_drain_ends_chunks_without_the_rows_that_had_not_begun(cluster: 
     assert {result.status for result in feeder.results} == {"ok"}
 
 
-async def test_rows_that_block_hold_up_neither_the_worker_nor_other_commands(cluster: DaskProcesses) -> None:
+async def test_rows_that_block_hold_up_neither_the_worker_nor_other_commands(
+    cluster: DaskProcesses, tmp_path: Path
+) -> None:
     """The event loop of the rows is not that of Dask."""
+    told, gate = tmp_path / "begun", tmp_path / "gate"
     program = Program(graph="tests.scale.programs_on_dask:blocks", limits=Limits(concurrency=1))
     async with (
         Feeder(DaskEngine(cluster.address), program, "blocks") as blocks,
         Feeder(DaskEngine(cluster.address), NOTHING, "other") as other,
     ):
-        blocking = asyncio.create_task(blocks.feed(rows_of(2, seconds=2.0), 1))
-        await asyncio.sleep(0.5)
-        assert not blocking.done()
+        blocking = asyncio.create_task(blocks.feed(rows_of(2, file=str(told), gate=str(gate)), 1))
+        await asyncio.to_thread(wait_for_lines, told, 1)
         await other.feed(rows_of(1), 1)
         assert not blocking.done()
+        gate.touch()
         await blocking
 
 

@@ -21,7 +21,8 @@ from langgraph_parallel.scale.driver import Driver
 from langgraph_parallel.scale.engine import Chunk, WorkerLost, WorkerState
 from langgraph_parallel.scale.rows import Result, Row, Spent
 from langgraph_parallel.scale.stored_map import StoredMap
-from tests.scale.driven import PROGRAM, FakeEngine, MemorySink, Rows, doubled, drive
+from tests.scale.driven import PROGRAM, FakeEngine, MemorySink, Rows, doubled, drive, turns
+from tests.scale.driving import until
 
 
 def _outputs(sink: MemorySink) -> dict[str, Any]:
@@ -139,7 +140,8 @@ def test_the_source_is_read_a_little_ahead_only() -> None:
         gate, source = asyncio.Event(), Rows.numbered(100_000)
         engine = FakeEngine(upset=lambda row, chunk: gate.wait())
         task = asyncio.create_task(drive(source, MemorySink(), engine, chunk=10))
-        await asyncio.sleep(0.3)
+        await until(lambda: engine.rows_in_flight == 20)
+        await turns(1_000)
         read, in_flight = source.read, engine.rows_in_flight
         task.cancel()
         await asyncio.gather(task, return_exceptions=True)
@@ -154,13 +156,16 @@ def test_workers_wait_for_a_sink_that_is_behind() -> None:
     """Results that are not written are bounded: the engine waits while the sink does not take any."""
 
     async def run() -> int:
-        sink, engine = MemorySink(gate=asyncio.Event()), FakeEngine()
+        gate = asyncio.Event()
+        gate.set()  # the sink is opened; it takes nothing from the first row on
+        sink, engine = MemorySink(gate=gate), FakeEngine(upset=lambda row, chunk: gate.clear())
         task = asyncio.create_task(drive(Rows.numbered(100_000), sink, engine, chunk=500))
-        await asyncio.sleep(0.5)
+        await until(lambda: len(engine.ran) >= 2_000)
+        await turns(10_000)
         ran = len(engine.ran)
         task.cancel()
-        assert sink.gate is not None
-        sink.gate.set()
+        engine.is_draining = True
+        gate.set()
         await asyncio.gather(task, return_exceptions=True)
         assert len(sink.rows) == len(engine.ran) == len(set(engine.ran))
         return ran
@@ -273,7 +278,10 @@ def test_a_run_whose_first_items_all_fail_ends_and_stores_none() -> None:
 
     sink, engine = MemorySink(), FakeEngine(refused)
     driver = asyncio.run(drive(Rows.numbered(1000), sink, engine))
-    assert driver.reason == "the first 20 items all failed, such as: 401 from http://x: check KEY (request 1)"
+    assert (
+        driver.reason
+        == "none of the first 20 items succeeded, such as: 401 from http://x: check KEY (request 1)"
+    )
     assert len(engine.ran) < 50
     assert sink.rows == {}
     asyncio.run(drive(Rows.numbered(1000), sink, FakeEngine()))

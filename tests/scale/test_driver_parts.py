@@ -18,6 +18,7 @@ from langgraph_parallel.scale.rows import Result, Row, Spent
 from langgraph_parallel.scale.suspects import Suspects
 from langgraph_parallel.scale.tally import Tally
 from langgraph_parallel.scale.writing import MOST, WriteQueue
+from tests.scale.driven import turns
 
 
 def _converged(seconds: float, at_once: int, capacity: int) -> int:
@@ -168,9 +169,10 @@ def test_long_texts_wait_for_the_sink_in_small_numbers() -> None:
     """Results of a megabyte each are held back long before there are thousands of them."""
 
     async def run() -> None:
-        gate, text = asyncio.Event(), "x" * 1_000_000
+        begun, gate, text = asyncio.Event(), asyncio.Event(), "x" * 1_000_000
 
         async def write(results: Sequence[Result]) -> None:
+            begun.set()
             await gate.wait()
 
         queue, brought = WriteQueue(write, lambda failure: None), 0
@@ -182,7 +184,8 @@ def test_long_texts_wait_for_the_sink_in_small_numbers() -> None:
                 brought += 1
 
         bringing = asyncio.create_task(bring())
-        await asyncio.sleep(0.2)
+        await begun.wait()
+        await turns(1_000)
         assert 32 <= brought <= 64
         gate.set()
         await bringing

@@ -153,6 +153,26 @@ async def test_a_budget_stops_rows_that_others_have_left_nothing_for(
 
 
 @pytest.mark.parametrize("kind", ["voting", "labeling"])
+async def test_a_row_without_a_valid_vote_has_failed(
+    kind: str, model: str, server: ModelServer, tmp_path: Path
+) -> None:
+    """An answer that is no choice is no vote; a row of such answers is run again by a redrive."""
+    server.always(Reply(json={"choice": "perhaps"}))
+    if kind == "voting":
+        of_kind: Any = {"settings": {"choices": ["yes", "no"]}, "inputs": {"question": "text"}}
+    else:
+        of_kind = {"settings": {"labels": ["yes", "no"]}, "inputs": {"items": "text"}}
+    sink, items = tmp_path / "out.sqlite", [{"text": f"text {number}"} for number in range(3)]
+    report = await amap_items(kind, items, sink=sink, model=model, stop_after_errors=9, **of_kind)
+    assert (report.ok, report.failed) == (0, 3)
+    (cause,) = report.failures
+    assert cause.startswith("no quorum, 0 of 3 votes were valid: ")
+    server.always(YES)
+    report = await amap_items(kind, items, sink=sink, model=model, redrive=True, **of_kind)
+    assert (report.ok, report.failed) == (3, 0)
+
+
+@pytest.mark.parametrize("kind", ["voting", "labeling"])
 async def test_a_row_that_a_drain_has_cut_short_is_none(
     kind: str, model: str, server: ModelServer, tmp_path: Path
 ) -> None:

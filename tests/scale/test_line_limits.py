@@ -14,11 +14,13 @@ from langgraph_parallel.runtime.budget import Amount, Budget
 from langgraph_parallel.runtime.shared_limits import get_shared
 from langgraph_parallel.runtime.slots import Rates
 from langgraph_parallel.scale.engine import Job
+from langgraph_parallel.scale.line import shared as shared_over_line
 from langgraph_parallel.scale.line.limits import SYNC, LimitsKeeper
 from langgraph_parallel.scale.line.limits_setup import limits_of
 from langgraph_parallel.scale.line.shared import LineLimits
 from langgraph_parallel.scale.program import Program
 from langgraph_parallel.scale.working import ChunkWorker
+from tests.scale.driven import turns
 from tests.scale.working import Collected, chunk_of
 from tests.support.clock import until
 from tests.support.server import ModelServer, Reply
@@ -193,11 +195,13 @@ async def test_what_is_shared_is_found_by_the_event_loop_and_no_longer() -> None
     assert await get_shared("e", "m") is None
 
 
-async def test_a_job_that_limits_nothing_says_little() -> None:
-    """A worker without calls asks nothing of the keeper but at its end."""
+async def test_a_job_that_limits_nothing_says_little(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A worker without calls asks nothing of the keeper but at its end, however often it might."""
+    monkeypatch.setattr(shared_over_line, "_USUAL_SECONDS", 0.0)
+    monkeypatch.setattr(shared_over_line, "_LEAST_SECONDS", 0.0)
     line = Line(LimitsKeeper(Limits()), "a")
     async with limits_of(Job(id="map", program=Program()), line):
-        await asyncio.sleep(0.3)
+        await turns(1_000)
     assert len(line.asked) == 1
 
 

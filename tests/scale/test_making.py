@@ -2,7 +2,8 @@
 
 import pickle
 import sys
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -54,6 +55,19 @@ async def builds_later() -> Any:
     return vote_with()
 
 
+async def yields(row: Mapping[str, Any]) -> AsyncIterator[dict[str, int]]:
+    """Yield columns, which nobody would read."""
+    yield {"a": 1}
+
+
+class Yields:
+    """The same, as an object."""
+
+    async def __call__(self, row: Mapping[str, Any]) -> AsyncIterator[dict[str, int]]:
+        """Yield columns."""
+        yield {"a": 1}
+
+
 REFUSED: list[tuple[Any, dict[str, Any], str]] = [
     ("votting", {}, "'votting' is not a graph; choose one of"),
     ("voting", {"settings": {"choice": ["a"]}}, "settings 'choice' is not a setting of this graph"),
@@ -83,6 +97,9 @@ REFUSED: list[tuple[Any, dict[str, Any], str]] = [
     ("tests.scale.programs:nothing", {"model": "openai:m"}, "nothing has models of its own"),
     (programs.nothing, {"settings": {"a": 1}}, "settings are for graphs by name"),
     (escalating(), {}, "asks a person about undecided votes"),
+    (yields, {}, "yields is an async generator; return one mapping of columns"),
+    (partial(yields), {}, "is an async generator"),
+    (Yields(), {}, "is an async generator"),
     (7, {}, "expected the name of a graph"),
     (dict, {}, "expected the name of a graph"),
     ("voting", {"settings": VOTE, "outputs": {"a": ""}, "inputs": {"question": "=nothing"}}, "not JSON"),

@@ -48,6 +48,21 @@ def test_each_difference_is_named_with_what_was_and_is() -> None:
     assert "--mixed" in way_out
 
 
+@pytest.mark.parametrize("name", ["graph", "settings"])
+def test_what_follows_from_the_settings_is_not_named_beside_them(name: str) -> None:
+    """A digest says nothing; alone it is all that there is to say."""
+    following = {"built": {"voters": 5}, "asked": "9c1e"}
+    with pytest.raises(UsageError) as refused:
+        check_same(STORED, PARTS | following)
+    assert all(part in str(refused.value) for part in ("built was", "asked was"))
+    with pytest.raises(UsageError) as refused:
+        check_same(STORED, PARTS | following | {name: '["a", "b"]', "model": "openai:large"})
+    said = str(refused.value)
+    assert 'is ["a", "b"]' in said
+    assert "openai:large" in said
+    assert not any(part in said for part in ("built", "asked"))
+
+
 def test_many_differences_are_counted() -> None:
     """The first dozen is named."""
     stored = replace(STORED, parts={f"part{number}": 1 for number in range(30)})

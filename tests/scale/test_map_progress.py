@@ -39,7 +39,8 @@ def test_a_line_says_all_that_matters() -> None:
     assert progress_line(SNAPSHOT) == (
         "45,210 of 100,000 items (45%), 210/s, 4:21 left, $1.23 of about $2.74, 10,000 kept, "
         "2.1% of calls throttled, 1 worker lost, 285 running, 240 calls in flight on 6 workers, "
-        "210 failed (120 x rate \\x1b[31mlimit again; 80 x timeout; 5 x z; 5 for 2 other causes)"
+        "210 failed (120 times: rate \\x1b[31mlimit again; 80 times: timeout; 5 times: z; "
+        "5 times: 2 other causes)"
     )
 
 
@@ -112,8 +113,11 @@ def test_the_bar_at_eighty_columns() -> None:
         "  2.1% of calls throttled   1 worker lost",
         "  285 running, 240 calls in flight on 6 workers",
     ]
-    assert lines[4:6] == ["  210 failed", "    120 x rate \\x1b[31mlimit again"]
-    assert lines[8:10] == ["    5 for 2 other causes", "  node0: 50 running, 40 calls in flight, 1,000 done"]
+    assert lines[4:6] == ["  210 failed", "    120 times: rate \\x1b[31mlimit again"]
+    assert lines[8:10] == [
+        "    5 times: 2 other causes",
+        "  node0: 50 running, 40 calls in flight, 1,000 done",
+    ]
     assert lines[-1] == "  2 more workers: 91 running"
 
 

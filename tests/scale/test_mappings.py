@@ -1,10 +1,12 @@
 """Mappings of columns to inputs, and of outputs to columns."""
 
+from datetime import date
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pydantic import BaseModel
 
 from langgraph_parallel.catalogue.spelling import COMMAND
 from langgraph_parallel.errors import UsageError
@@ -141,6 +143,87 @@ def test_without_paths_all_of_an_output_is_columns() -> None:
     assert columns({"a": 1, "run_report": 2}) == {"a": 1}
     assert columns(Support(k=1, n=2)) == {"k": 1, "n": 2}
     assert columns("text") == {"result": "text"}
+
+
+class Raw(BaseModel):
+    """A record with bytes."""
+
+    data: Any
+
+
+@pytest.mark.parametrize("data", [b"\xff\x00", bytearray(b"\xff\x00"), memoryview(b"\xff\x00")], ids=repr)
+@pytest.mark.parametrize(
+    ("holding", "expected"),
+    [
+        (lambda data: data, "/wA="),
+        (lambda data: {"a": (data, "b", date(2026, 5, 1))}, {"a": ["/wA=", "b", "2026-05-01"]}),
+        (lambda data: [Raw(data=data)], [{"data": "/wA="}]),
+        (lambda data: {bytes(data): 1}, {"/wA=": 1}),
+    ],
+    ids=["alone", "nested", "record", "name"],
+)
+def test_bytes_that_are_no_text_are_base64(data: Any, holding: Any, expected: Any) -> None:
+    """As those of sources; a result that was paid for is not lost for them."""
+    assert Columns.compile().to_columns({"x": holding(data)}) == {"x": expected}
+    assert Columns.compile().to_columns({"x": holding(b"caf\xc3\xa9")}) != {"x": expected}
+
+
+def test_bytes_that_are_text_are_that_text() -> None:
+    """In UTF-8."""
+    assert Columns.compile().to_columns({"x": ["é".encode()]}) == {"x": ["é"]}
+
+
+class Listed:
+    """An array, as numpy has them."""
+
+    def tolist(self) -> list[float]:
+        """Return it in types of Python."""
+        return [0.5, float("nan")]
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [(Listed(), [0.5, None]), ({"a": {1: 2}.values()}, {"a": [2]}), (range(2), [0, 1])],
+    ids=["array", "values", "range"],
+)
+def test_values_that_are_like_lists_are_lists(value: Any, expected: Any) -> None:
+    """They are never stored as what Python shows of them."""
+    assert Columns.compile().to_columns({"x": value}) == {"x": expected}
+
+
+class Odd:
+    """Nothing that JSON knows."""
+
+
+SELF: list[Any] = []
+SELF.append(SELF)
+
+
+@pytest.mark.parametrize(
+    ("value", "outputs", "error"),
+    [
+        (
+            {"a": 1, "x": Odd()},
+            {},
+            "its output column 'x' has a value of type Odd, which has no form in JSON; return",
+        ),
+        ({"a": 1, "x": {"deep": [Odd()]}}, {}, "'x' has a value of type Odd"),
+        ({"a": Odd(), "x": 1}, {"y": "a"}, "'y' has a value of type Odd"),
+        (Odd(), {}, "'result' has a value of type Odd"),
+        (Raw(data=Odd()), {}, "'data' has a value of type Odd"),
+        ({"x": [b"\xff", Odd()]}, {}, "'x' has a value of type Odd"),
+        ({"x": SELF}, {}, "'x' has no form in JSON: Circular reference"),
+        ({"x": iter([b"\xff"])}, {}, "return a list"),
+    ],
+    ids=["column", "nested", "path", "whole", "record", "beside bytes", "circle", "iterator"],
+)
+def test_a_value_without_a_form_in_json_fails_its_row(
+    value: Any, outputs: dict[str, str], error: str
+) -> None:
+    """It is not stored as `<object at 0x7f...>`; the error names the column."""
+    with pytest.raises(RowProblem) as raised:
+        Columns.compile({}, outputs).to_columns(value)
+    assert error in str(raised.value)
 
 
 def _fit(graph: str, columns: list[str] | None, **mappings: Any) -> Program:

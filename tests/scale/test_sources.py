@@ -1,6 +1,7 @@
 """Sources: what they read, which keys they give, and what they refuse before anything is paid."""
 
 import gzip
+import importlib
 import json
 import os
 import sqlite3
@@ -425,6 +426,56 @@ async def test_rows_of_a_database_are_streamed(tmp_path: Path) -> None:
     ):
         with pytest.raises(UsageError, match=error):
             as_source(url, key, query)
+
+
+def _joined_database(folder: Path) -> Source:
+    pytest.importorskip("sqlalchemy", reason="needs the extra sql")
+    with sqlite3.connect(folder / "x.db") as connection:
+        connection.execute("create table a (id integer, text text)")
+        connection.execute("insert into a values (1, 'one')")
+        connection.execute("create table b (id integer, text text)")
+        connection.execute("insert into b values (7, 'seven')")
+    connection.close()
+    return as_source(f"sqlite:///{folder}/x.db", "id 2", "select * from a, b")
+
+
+def _joined_parquet(folder: Path) -> Source:
+    pyarrow = pytest.importorskip("pyarrow", reason="needs the extra parquet")
+    names = ["id", "text", "id", "text"]
+    table = pyarrow.Table.from_arrays([[1], ["one"], [7], ["seven"]], names=names)
+    importlib.import_module("pyarrow.parquet").write_table(table, folder / "x.parquet")
+    return as_source(folder / "x.parquet", "id 2")
+
+
+def _joined_csv(folder: Path) -> Source:
+    (folder / "x.csv").write_text("id,text,id,text\n1,one,7,seven\n")
+    return as_source(folder / "x.csv", "id 2")
+
+
+@pytest.mark.parametrize(
+    "joined", [_joined_database, _joined_parquet, _joined_csv], ids=["sql", "parquet", "csv"]
+)
+@pytest.mark.parametrize("used", [None, ["text 2"]], ids=["all", "one"])
+async def test_the_second_column_of_a_name_has_another(
+    joined: Any, used: list[str] | None, tmp_path: Path
+) -> None:
+    """As in the result of a join: none of them is dropped, and the first keeps its name."""
+    source = joined(tmp_path)
+    assert source.columns == ["id", "text", "id 2", "text 2"]
+    assert [remark.split(": ")[1] for remark in source.remarks] == [
+        "its second column 'id' is called 'id 2'",
+        "its second column 'text' is called 'text 2'",
+    ]
+    if used is not None:
+        assert isinstance(source, RecordSource)
+        source.narrow(used)
+    (row,) = await read(source)
+    assert row.key == "7"
+    assert {"id 2": "7", "text 2": "seven"}.items() <= {
+        name: str(one) for name, one in row.data.items()
+    }.items()
+    if used is None:
+        assert [str(one) for one in row.data.values()] == ["1", "one", "7", "seven"]
 
 
 @pytest.mark.skipif(not POSTGRES, reason="POSTGRES is not set")

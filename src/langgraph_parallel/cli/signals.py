@@ -12,6 +12,7 @@ from langgraph_parallel.runtime.draining import drain
 T = TypeVar("T")
 STOPPED = "stopped by SIG"
 """Beginning of the reason of a run that a signal has drained."""
+_STOPPING = "stopping: running calls may finish; a second Ctrl-C cancels them"
 
 
 def run_to_end(running: Coroutine[Any, Any, T]) -> T:
@@ -29,14 +30,18 @@ def run_to_end(running: Coroutine[Any, Any, T]) -> T:
     return results[0]
 
 
-async def stoppable(running: Awaitable[T]) -> T:
+async def stoppable(running: Awaitable[T], *, silent: bool = False) -> T:
     """Await a run that the first SIGINT or SIGTERM drains and the second cancels.
+
+    Args:
+        running: the run.
+        silent: say nothing of it on standard error, which a program reads.
 
     Raises:
         KeyboardInterrupt: a second signal cancelled the run.
     """
     task = asyncio.ensure_future(running)
-    with _handling_signals(task):
+    with _handling_signals(task, silent):
         try:
             return await task
         except asyncio.CancelledError:
@@ -44,7 +49,7 @@ async def stoppable(running: Awaitable[T]) -> T:
 
 
 @contextlib.contextmanager
-def _handling_signals(task: "asyncio.Future[Any]") -> Iterator[None]:
+def _handling_signals(task: "asyncio.Future[Any]", silent: bool) -> Iterator[None]:
     loop = asyncio.get_running_loop()
     signals = (signal.SIGINT, signal.SIGTERM)
     is_stopping = False
@@ -56,7 +61,8 @@ def _handling_signals(task: "asyncio.Future[Any]") -> Iterator[None]:
             return
         is_stopping = True
         drain(f"stopped by {number.name}")
-        print("stopping: running calls may finish; a second Ctrl-C cancels them", file=sys.stderr, flush=True)
+        if not silent:
+            print(_STOPPING, file=sys.stderr, flush=True)
 
     try:
         for number in signals:

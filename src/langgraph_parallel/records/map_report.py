@@ -22,10 +22,15 @@ class MapReport(Record):
     """Items of the input that were read."""
     kept: int
     """Those that had a row before this command began, and were not run again."""
+    kept_failed: int = 0
+    """Those of `kept` whose row has failed."""
     ok: int
     """Those that this command has run well."""
     failed: int
-    """Those that this command has run, and that failed."""
+    """Those that this command has run, and that failed; `kept_failed` are those of before."""
+    unstored: int = 0
+    """Those that this command has run, that failed one after the other at its end, and have no row: the cause
+    may be no fault of theirs. They are among those that are left."""
     left: int | None
     """Those without a row: the same command goes on with them; None if the input was not read to its end."""
     seconds: float
@@ -41,7 +46,7 @@ class MapReport(Record):
     throttled_share: float = 0.0
     """Share of the calls that were answered 429, 0 to 1."""
     failures: dict[str, int] = {}
-    """Number of failed items by cause, the most frequent first."""
+    """Number of the `failed` items by cause, the most frequent first; causes of before are in their rows."""
     workers: int = 1
     """Workers that ran items."""
     lost_workers: int = 0

@@ -1,4 +1,4 @@
-"""Amounts of US dollars, as text: three significant digits, and sums that add up as they are printed."""
+"""Amounts of US dollars, as text: a few significant digits, and sums that add up as they are printed."""
 
 import math
 from collections.abc import Mapping
@@ -10,19 +10,20 @@ _NOTHING = 1e-12
 """Amounts below come from the rounding of sums, not from any price."""
 
 
-def dollars(usd: float, *, up: bool = False) -> str:
-    """Return an amount of US dollars with three significant digits, and with cents at least.
+def dollars(usd: float, *, up: bool = False, digits: int = _DIGITS) -> str:
+    """Return an amount of US dollars with some significant digits, and with cents at least.
 
     Args:
         usd: the amount.
         up: round up, for what it is at most.
+        digits: that are significant; fewer for what is estimated.
 
     >>> dollars(12.3456), dollars(0.0123456), dollars(0.0000123), dollars(-0.5), dollars(0)
     ('$12.35', '$0.0123', '$0.0000123', '-$0.500', '$0.00')
-    >>> dollars(0.02411, up=True)
-    '$0.0242'
+    >>> dollars(0.02411, up=True), dollars(0.02411, digits=2)
+    ('$0.0242', '$0.024')
     """
-    decimals = _decimals(usd)
+    decimals = _decimals(usd, digits)
     rounding = ROUND_CEILING if up else ROUND_HALF_EVEN
     # From the shortest text of the number: 0.1 is a little more than that, and would be rounded up.
     return _shown(int(Decimal(repr(usd)).scaleb(decimals).to_integral_value(rounding)), decimals)
@@ -69,9 +70,9 @@ def divide(paid: float, saved: Mapping[str, float]) -> Divided:
     )
 
 
-def _decimals(usd: float) -> int:
+def _decimals(usd: float, digits: int = _DIGITS) -> int:
     size = abs(usd)
-    return max(2, _DIGITS - 1 - math.floor(math.log10(size))) if size > _NOTHING else 2
+    return max(2, digits - 1 - math.floor(math.log10(size))) if size > _NOTHING else 2
 
 
 def _shown(units: int, decimals: int) -> str:

@@ -148,8 +148,9 @@ def check_budget(limits: Limits, priced: Priced) -> None:
     """
     if limits.budget_usd is not None and not priced.known:
         raise UnknownPrice(
-            f"budget_usd cannot be kept: the price of {priced.model} is not known; set price_input and "
-            "price_output in Limits (US dollars per million tokens), or use budget_tokens"
+            f"budget_usd cannot be kept: the price of {priced.model!r} is not known; set it in US dollars "
+            'per million tokens, with limits={"price_input": ..., "price_output": ...} or in '
+            "LANGGRAPH_PARALLEL_PRICE_INPUT and LANGGRAPH_PARALLEL_PRICE_OUTPUT, or use budget_tokens"
         )
 
 

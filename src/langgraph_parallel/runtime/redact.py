@@ -93,11 +93,21 @@ def describe(error: BaseException) -> str:
         return str(noted) if len(noted) <= _LONGEST else f"{noted[: _LONGEST - 1]}…"
     root = root_cause(error)
     # An SDK's "Connection error." hides what the operating system said.
-    words = f"{error} ({root})" if root is not error and isinstance(root, OSError) else str(error)
+    words = _said(error)
+    if root is not error and isinstance(root, OSError):
+        words = f"{words} ({_said(root)})".lstrip()
     words = words[:_MOST_READ]
     message = redact(" ".join(words.split()))  # masked before it is cut, or a part of a key could remain
     text = f"{type(error).__name__}: {message}" if message else type(error).__name__
     return text if len(text) <= _LONGEST else f"{text[: _LONGEST - 1]}…"
+
+
+def _said(error: BaseException) -> str:
+    """Return the text of an error; empty if its own code fails to make one."""
+    try:
+        return str(error)
+    except Exception:
+        return ""
 
 
 def in_words(error: BaseException) -> str:

@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     from langgraph_parallel.records.map_estimate import MapEstimate
     from langgraph_parallel.records.map_report import MapReport
     from langgraph_parallel.scale.api import aestimate_map, amap_items, estimate_map, map_items
-    from langgraph_parallel.scale.command import MapOptions
     from langgraph_parallel.scale.engine import Chunk, Engine, Job, WorkerLost, WorkerState
+    from langgraph_parallel.scale.map_options import MapOptions
     from langgraph_parallel.scale.rows import Result, Row, Spent
     from langgraph_parallel.scale.sinks.base import Counts, Manifest, Sink
     from langgraph_parallel.scale.sinks.jsonl import JsonLinesSink
@@ -37,7 +37,7 @@ _MODULES = {
     "JsonLinesSink": "scale.sinks.jsonl",
     "Manifest": "scale.sinks.base",
     "MapEstimate": "records.map_estimate",
-    "MapOptions": "scale.command",
+    "MapOptions": "scale.map_options",
     "MapReport": "records.map_report",
     "ParquetSink": "scale.sinks.parquet",
     "PostgresSink": "scale.sinks.postgres",

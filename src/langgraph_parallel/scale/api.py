@@ -8,14 +8,16 @@ from typing import Any, TypeVar, Unpack
 from langgraph_parallel.records.map_estimate import MapEstimate
 from langgraph_parallel.records.map_report import MapReport
 from langgraph_parallel.runtime.draining import drain
-from langgraph_parallel.scale.command import Command, MapOptions
+from langgraph_parallel.scale.command import Command
 from langgraph_parallel.scale.estimate import SAMPLE, estimated
 from langgraph_parallel.scale.making import GraphLike
+from langgraph_parallel.scale.map_options import MapOptions, check_names, listing_options
 from langgraph_parallel.scale.sinks.base import Sink
 
 T = TypeVar("T")
 
 
+@listing_options
 async def amap_items(
     graph: GraphLike,
     items: Any,
@@ -54,9 +56,11 @@ async def amap_items(
         UsageError: an argument is not valid, the input cannot be read, the sink has rows of another program
             or cannot store any more, or the engine cannot be reached.
     """
+    check_names("amap_items", options)
     return await Command.of(graph, items, sink=sink, **options).run()
 
 
+@listing_options
 def map_items(
     graph: GraphLike,
     items: Any,
@@ -81,9 +85,11 @@ def map_items(
     Raises:
         UsageError: as `amap_items`.
     """
+    check_names("map_items", options)
     return _wait(Command.of(graph, items, sink=sink, **options).run)
 
 
+@listing_options
 async def aestimate_map(
     graph: GraphLike,
     items: Any,
@@ -111,9 +117,11 @@ async def aestimate_map(
     Raises:
         UsageError: as `amap_items`, or `sample` is less than 2.
     """
+    check_names("aestimate_map", options)
     return await estimated(Command.of(graph, items, sink=sink, **options), sample)
 
 
+@listing_options
 def estimate_map(
     graph: GraphLike,
     items: Any,
@@ -137,6 +145,7 @@ def estimate_map(
     Raises:
         UsageError: as `aestimate_map`.
     """
+    check_names("estimate_map", options)
     command = Command.of(graph, items, sink=sink, **options)
     return _wait(lambda: estimated(command, sample))
 

@@ -1,10 +1,10 @@
 """One command over many items: what it is given, checked before anything is paid for, and its run."""
 
 import os
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
-from typing import Any, Literal, Self, TypedDict
+from typing import Any, Literal, Self
 
 import anyio
 
@@ -20,60 +20,15 @@ from langgraph_parallel.scale.driver import Driver
 from langgraph_parallel.scale.engine import Engine
 from langgraph_parallel.scale.engines.choose import as_engine
 from langgraph_parallel.scale.making import GraphLike, make_program, parts_of
+from langgraph_parallel.scale.map_options import Watch
 from langgraph_parallel.scale.mapping.fitting import columns_used
 from langgraph_parallel.scale.program import Program
 from langgraph_parallel.scale.sinks.base import Sink
 from langgraph_parallel.scale.sinks.choose import as_sink
-from langgraph_parallel.scale.snapshot import Snapshot
 from langgraph_parallel.scale.sources.base import Source
 from langgraph_parallel.scale.sources.choose import as_source
 from langgraph_parallel.scale.sources.records import RecordSource
 from langgraph_parallel.scale.stored_map import StoredMap
-
-Watch = Callable[[Snapshot], None]
-
-
-class MapOptions(TypedDict, total=False):
-    """How a run over many items is to be made; each may be left out."""
-
-    key: str | None
-    """Column of the keys. Default: the number of a row, the path of a document, a table's primary key."""
-    engine: Any
-    """Where items run. None: this process; a number, or `"processes:4"`: as many processes; `"dask"`,
-    `"dask:4"`, the address of a Dask scheduler or a `Client`; an `Executor` of `concurrent.futures`; an
-    `Engine`."""
-    limits: Limits | Mapping[str, Any] | None
-    """Limits of the whole run: rates, concurrency, budgets and deadline hold over all items and workers, and
-    budgets over all commands on the same sink."""
-    completion: Completion | str | None
-    """When the run is complete, over all items: `tolerated_failures(0.05)` ends it as soon as more have
-    failed."""
-    chunk: int | None
-    """Items that are handed out together; None: as many as take about a second."""
-    inputs: Mapping[str, str] | None
-    """For each key of the graph's input, the column it is read from. Default: columns of the same names."""
-    outputs: Mapping[str, str] | None
-    """For each column of the output, the path in the graph's output: `verdict.choice`. Default: all keys."""
-    settings: Mapping[str, Any] | Sequence[str] | None
-    """Arguments of the factory of a graph by name, as a mapping or as `NAME=VALUE`."""
-    model: str | None
-    """`provider:model`, for graphs of this package. Default: their own, or the environment's."""
-    fallbacks: Sequence[str] | None
-    """Models that are asked where the first does not answer."""
-    cache: bool | None
-    """Whether answers are kept. Default: as the graph says."""
-    offline: bool
-    """Whether no model may be asked."""
-    redrive: bool | Literal["failed"]
-    """Whether items are run again that failed, and no others. Default: only items without a row are run."""
-    mixed: bool
-    """Whether rows may be added to those of another graph, prompt, model or setting."""
-    limit: int | None
-    """Number of items from the start of the input, those with a row included; None for all."""
-    stop_after_errors: int | None
-    """Items that fail in this command, after which it ends; None: it ends if the first 20 fail."""
-    watch: Watch | None
-    """Called with a `Snapshot` at most five times a second, and at the end."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -62,7 +62,7 @@ class Driver:
         self.course, self._on_tick = course, on_tick
         self.tally = tally or Tally()
         self.endings = Endings(course.completion, course.stop_after_errors)
-        self._trouble = Trouble(
+        self.trouble = Trouble(
             course.patience,
             is_off=course.stop_after_errors is not None,
             has_succeeded=stored.counts.ok > 0,
@@ -108,7 +108,7 @@ class Driver:
             self._queue = WriteQueue(self._write, self._fail)
             self.intake = Intake(
                 self.source.rows(),
-                Known(self.map.sink, self._flights, self._queue, self._trouble, self.tally, self.endings),
+                Known(self.map.sink, self._flights, self._queue, self.trouble, self.tally, self.endings),
                 limit=self.course.limit,
                 redrive=self.course.redrive,
                 on_change=self._wake.set,
@@ -169,8 +169,8 @@ class Driver:
         self._flights.cancel()
         await self._flights.wait()
         await self.intake.close()
-        if self._pause_ends is None and not self._trouble.is_certain:
-            await self._store(self._trouble.release())
+        if self._pause_ends is None and not self.trouble.is_certain:
+            await self._store(self.trouble.release())
         self._queue.note()
         await self._queue.close()
         self.most_workers = max(self.most_workers, len(self.engine.workers()))
@@ -179,7 +179,7 @@ class Driver:
         """Begin chunks while the engine has room, or a few rows after a pause."""
         backlog, engine, probes = self._backlog, self.engine, None
         while self.stop is Stop.NOT and len(self._flights) < engine.capacity:
-            if self._trouble.is_probing:
+            if self.trouble.is_probing:
                 if self._flights:
                     return
                 probes = PROBES
@@ -231,8 +231,8 @@ class Driver:
         landed = self._flights.land(results)
         self.tally.add_spent(results)
         self._backlog.clear(results)
-        to_store = self._trouble.sift(landed)
-        if self._trouble.is_certain and self._pause_ends is None:
+        to_store = self.trouble.sift(landed)
+        if self.trouble.is_certain and self._pause_ends is None:
             self._pause()
         self._wake.set()  # the engine may have room
         await self._store(to_store)
@@ -246,20 +246,20 @@ class Driver:
 
     def _pause(self) -> None:
         """Begin no rows for a while, because all of late have failed."""
-        if seconds := self._trouble.pause():
+        if seconds := self.trouble.pause():
             remark = "items failed one after the other for a while, and were run again after a pause"
             self.remarks[remark] = None
             self._pause_ends = self._loop.time() + seconds
             self._loop.call_later(seconds, self._wake.set)
         else:
-            self._end_early(self._trouble.reason, Stop.DRAIN)
+            self._end_early(self.trouble.reason, Stop.DRAIN)
 
     def _end_pause(self) -> None:
         """Have the rows run again that failed, once the pause and all other rows have ended."""
         if self._pause_ends is None or self._flights or self._loop.time() < self._pause_ends:
             return
         self._pause_ends = None
-        self._backlog.put_back(self._trouble.retry())
+        self._backlog.put_back(self.trouble.retry())
 
     async def _write(self, results: Sequence[Result]) -> None:
         await self.map.write(results, self.tally.spent, self.engine.open_reservations)

@@ -12,6 +12,8 @@ _SHOWN = 60
 """Characters of a value that an error shows."""
 _MOST = 12
 """Differences that an error names."""
+_FOLLOWING = ("built", "asked")
+"""Parts that follow from the graph and its settings, as a repetition of them or as a digest."""
 _MISSING = object()
 
 
@@ -29,7 +31,7 @@ def check_same(stored: Manifest | None, parts: Mapping[str, Any], mixed: bool = 
     if stored is None or mixed:
         return
     # As JSON both: the stored ones were read from it, where a tuple has become a list.
-    found = list(differences(_as_stored(stored.parts), _as_stored(parts)))
+    found = list(differences(*_explained(_as_stored(stored.parts), _as_stored(parts))))
     if not found:
         return
     more = f"; and {len(found) - _MOST:,} more" if len(found) > _MOST else ""
@@ -57,6 +59,14 @@ def differences(was: Mapping[str, Any], now: Mapping[str, Any]) -> Iterator[str]
             yield f"{visible(name)} was {_shown(before)}, is {_shown(after)}"
 
 
+def _explained(was: dict[str, Any], now: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Return parts without those whose difference the graph or its settings explain."""
+    if all(was.get(name) == now.get(name) for name in ("graph", "settings")):
+        return was, now
+    without = [{name: part for name, part in parts.items() if name not in _FOLLOWING} for parts in (was, now)]
+    return without[0], without[1]
+
+
 def _as_stored(parts: Mapping[str, Any]) -> dict[str, Any]:
     return dict(json.loads(json.dumps(dict(parts), default=str)))
 
@@ -64,5 +74,6 @@ def _as_stored(parts: Mapping[str, Any]) -> dict[str, Any]:
 def _shown(value: object) -> str:
     if value is _MISSING:
         return "not there"
-    text = visible(json.dumps(value, ensure_ascii=False, default=str))
+    is_json = isinstance(value, str) and value.startswith(("[", "{"))  # as settings are
+    text = visible(str(value) if is_json else json.dumps(value, ensure_ascii=False, default=str))
     return text if len(text) <= _SHOWN else f"{text[: _SHOWN - 3]}..."

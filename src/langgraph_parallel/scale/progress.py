@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
+from langgraph_parallel.records.map_report import MapReport
 from langgraph_parallel.report.wording import count, visible
 from langgraph_parallel.runtime.dollars import dollars
 from langgraph_parallel.scale.engine import WorkerState
@@ -28,6 +29,15 @@ def clock(seconds: float) -> str:
     hours, minutes, left = rest // _HOUR, rest // _MINUTE % 60, rest % _MINUTE
     text = f"{hours}:{minutes:02d}:{left:02d}" if days or hours else f"{minutes}:{left:02d}"
     return f"{days} d {text}" if days else text
+
+
+def times(number: int) -> str:
+    """Return how often something has happened.
+
+    >>> times(1), times(1200)
+    ('once', '1,200 times')
+    """
+    return "once" if number == 1 else f"{number:,} times"
 
 
 def done(snapshot: Snapshot) -> int:
@@ -69,10 +79,10 @@ def measures(snapshot: Snapshot) -> list[str]:
 def failure_lines(snapshot: Snapshot) -> list[str]:
     """Return the most frequent causes of failures, one line each; what data has put in them is harmless."""
     causes = sorted(snapshot.failures.items(), key=lambda cause: -cause[1])
-    lines = [f"{number:,} x {_cut(visible(cause))}" for cause, number in causes[:CAUSES]]
+    lines = [f"{times(number)}: {_cut(visible(cause))}" for cause, number in causes[:CAUSES]]
     if len(causes) > CAUSES:
         others = sum(number for _, number in causes[CAUSES:])
-        lines.append(f"{others:,} for {count(len(causes) - CAUSES, 'other cause')}")
+        lines.append(f"{times(others)}: {count(len(causes) - CAUSES, 'other cause')}")
     return lines
 
 
@@ -138,6 +148,14 @@ def progress_record(snapshot: Snapshot) -> dict[str, Any]:
         ],
         "lost_workers": snapshot.lost_workers,
     }
+
+
+def summary_record(report: MapReport) -> dict[str, Any]:
+    """Return a report in JSON's types, as the object that follows the last `progress`: `event` is `summary`.
+
+    The other keys are the fields of `MapReport`.
+    """
+    return {"event": "summary", **report.model_dump(mode="json")}
 
 
 def _work(worker: WorkerState) -> str:

@@ -22,7 +22,7 @@ from langgraph_parallel.runtime.named_graph import with_own_keys
 from langgraph_parallel.runtime.settings import as_settings
 from langgraph_parallel.scale.columns import Columns
 from langgraph_parallel.scale.program import Program
-from langgraph_parallel.scale.running.calling import Signature, is_async
+from langgraph_parallel.scale.running.calling import Signature, is_async, is_async_generator
 from langgraph_parallel.scale.running.functions import CodeRows, calling_function, calling_runnable
 from langgraph_parallel.scale.running.gathered import GatheredRows
 from langgraph_parallel.scale.running.graphs import GraphRows
@@ -149,6 +149,8 @@ def runner_of(program: Program, target: Any) -> Runner:
             target = copy.copy(target)
             target.checkpointer = None
         return Runner(program, target, name, "runnable", Columns.compile(inputs, program.outputs))
+    if is_async_generator(target):
+        raise UsageError(f"{name} is an async generator; return one mapping of columns instead of `yield`")
     signature = Signature(target)
     schema = signature.schema
     if schema is not None and not inputs:

@@ -93,4 +93,4 @@ class Trouble:
             return (
                 f"one item after the other failed, after pauses of {self._waited:g} s too, such as: {error}"
             )
-        return f"the first {len(self.held):,} items all failed, such as: {error}"
+        return f"none of the first {len(self.held):,} items succeeded, such as: {error}"

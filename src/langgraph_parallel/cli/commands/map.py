@@ -52,7 +52,7 @@ def map(
     stop_after_errors: StopAfterErrorsOption = None,
     completion: CompletionOption = None,
     estimate: EstimateOption = False,
-    sample: SampleOption = 50,
+    sample: SampleOption = None,
     progress: ProgressOption = Progress.bar,
     quiet: QuietOption = False,
     model: ModelOption = None,
@@ -93,7 +93,7 @@ def map(
         limit=limit,
         stop_after_errors=stop_after_errors,
         completion=completion,
-        progress="none" if quiet else progress.value,
+        progress="none" if quiet and progress is Progress.bar else progress.value,
         quiet=quiet,
     )
-    return command.estimate(sample) if estimate else command.run()
+    return command.estimate(sample) if estimate else command.run(sample)

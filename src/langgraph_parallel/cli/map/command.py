@@ -1,5 +1,6 @@
 """What the command `map` does: checks, the run, and the end of it."""
 
+import json
 import re
 import shlex
 import sys
@@ -21,18 +22,25 @@ from langgraph_parallel.cli.map.mappings import parse_inputs, parse_outputs
 from langgraph_parallel.cli.map.progress import MapProgress, ProgressKind
 from langgraph_parallel.cli.signals import STOPPED, run_to_end, stoppable
 from langgraph_parallel.cli.writing import write_text
+from langgraph_parallel.errors import UsageError
 from langgraph_parallel.runtime.collecting import collect_seldom
 from langgraph_parallel.runtime.limits import Limits
+from langgraph_parallel.runtime.redact import redact
 from langgraph_parallel.scale.command import Command
 from langgraph_parallel.scale.map_text import estimate_lines, map_lines
+from langgraph_parallel.scale.progress import summary_record
 from langgraph_parallel.scale.sources.choose import as_source
 
 T = TypeVar("T")
 
-_PASSWORD = re.compile(r"(?<=://)([^:/@\s]*):[^@/\s]*@")
-_WITH_VALUE = ("--redrive", "--limit")
-_ONCE = (*_WITH_VALUE, "--mixed")
+_PASSWORD = re.compile(r"(?<=://)([^:@\s]*):\S*@")
+"""In an address, up to its last `@`: a password may hold any character."""
+_TOKEN = re.compile(r"(?<=https://)[^:/@\s]+@|(?<=http://)[^:/@\s]+@")
+_WITH_VALUE = ("--redrive", "--limit", "--sample")
+_ONCE = (*_WITH_VALUE, "--mixed", "--estimate")
 """Options of one command, which the command to go on with does not need."""
+
+_NOTHING_AGAIN = "Nothing to run again: no row has failed."
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -63,42 +71,53 @@ class MapCommand:
     progress: ProgressKind
     quiet: bool
 
-    def run(self) -> int:
+    def run(self, sample: int | None = None) -> int:
         """Run the items, with progress and a summary on standard error.
+
+        Args:
+            sample: refused, as it is for an estimate; taken for one, it would run all items.
 
         Returns:
             The exit code.
         """
+        if sample is not None:
+            raise UsageError("--sample is for --estimate; use --limit to run the first items alone")
         collect_seldom()
         with MapProgress(self.progress) as watch:
             report = run_to_end(self._stoppable(self._command(watch).run))
-        if not self.quiet:
-            self._print(map_lines(report, shown_command(sys.argv[1:])))
+        ran = report.ok or report.failed or report.kept_failed or report.reason
+        is_idle = self.redrive and not ran
+        if self.progress == "json":
+            self._print([json.dumps(summary_record(report))])
+        elif not self.quiet:
+            self._print([_NOTHING_AGAIN] if is_idle else map_lines(report, self._to_go_on()))
+        if is_idle:
+            return OK
         if report.reason.startswith(STOPPED):
             return INTERRUPTED
         return OK if report.met and report.status != "failed" else FOUND
 
-    def estimate(self, sample: int) -> int:
+    def estimate(self, sample: int | None) -> int:
         """Run a sample, and write what all items would cost and take.
 
         Args:
-            sample: number of items that are run.
+            sample: number of items that are run; None for as many as an estimate takes by itself.
 
         Returns:
             The exit code.
         """
-        from langgraph_parallel.scale.estimate import estimated
+        from langgraph_parallel.scale.estimate import SAMPLE, estimated
 
         if self.redrive or self.limit is not None:
             raise exclude_each_other("--estimate", "--redrive" if self.redrive else "--limit")
         with MapProgress(self.progress) as watch:
             command = self._command(watch)
-            found = run_to_end(self._stoppable(lambda: estimated(command, sample)))
-        write_text("".join(f"{line}\n" for line in estimate_lines(found)))
+            found = run_to_end(self._stoppable(lambda: estimated(command, sample or SAMPLE)))
+        write_text("".join(f"{line}\n" for line in estimate_lines(found, self._to_go_on())))
         return OK
 
     async def _stoppable(self, start: Callable[[], Awaitable[T]]) -> T:
-        return await stoppable(start())
+        return await stoppable(start(), silent=self.progress == "json")
 
     def _command(self, watch: MapProgress) -> Command:
         """Check the options, and load the program.
@@ -142,6 +161,10 @@ class MapCommand:
         check_tracing()
         return limits
 
+    def _to_go_on(self) -> str:
+        """Return the command to go on with; none with rows on standard output, which are not kept."""
+        return "" if self.sink == "-" else shown_command(sys.argv[1:])
+
     def _print(self, lines: Sequence[str]) -> None:
         print("\n".join(lines), file=sys.stderr, flush=True)
 
@@ -159,5 +182,13 @@ def shown_command(arguments: Sequence[str]) -> str:
         if skips or name in _ONCE:
             skips = not skips and not equals and name in _WITH_VALUE
             continue
-        kept.append(_PASSWORD.sub(r"\1:***@", argument))
+        kept.append(_hidden(argument))
     return shlex.join(["langgraph-parallel", *kept])
+
+
+def _hidden(argument: str) -> str:
+    """Return an argument without passwords, tokens and keys."""
+    if "://" not in argument:
+        return redact(argument)
+    address, mark, query = _TOKEN.sub("***@", _PASSWORD.sub(r"\1:***@", argument)).partition("?")
+    return f"{address}{mark}{redact(query)}"

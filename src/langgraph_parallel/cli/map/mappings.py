@@ -31,7 +31,7 @@ def parse_inputs(options: Sequence[str]) -> dict[str, str]:
 
 
 def parse_outputs(options: Sequence[str]) -> dict[str, str]:
-    """Parse `--output`.
+    """Parse `--output`; a name alone is a column of a key of that name.
 
     Returns:
         For each column, the path in the output.
@@ -42,8 +42,12 @@ def parse_outputs(options: Sequence[str]) -> dict[str, str]:
     found: dict[str, str] = {}
     for option in options:
         column, equals, path = option.partition("=")
-        if not (column and equals and path):
-            raise UsageError(f"--output {option}: expected COLUMN=PATH, such as label=verdict.choice")
+        if not equals and "." not in column:
+            path = column
+        if not (column and path):
+            raise UsageError(
+                f"--output {option}: expected COLUMN=PATH, such as label=verdict.choice, or a key alone"
+            )
         if column in found:
             raise UsageError(f"--output has the column {column!r} twice; give each once")
         found[column] = path

@@ -77,8 +77,8 @@ OutputOption = Annotated[
         "--output",
         "-o",
         metavar="COLUMN=PATH",
-        help="Write a value of the graph's output to a column, such as label=verdict.choice. Default: what "
-        "matters most of it. Repeatable.",
+        help="Write a value of the graph's output to a column, such as label=verdict.choice; NAME alone is "
+        "NAME=NAME. Default: what matters most of it. Repeatable.",
     ),
 ]
 EngineOption = Annotated[
@@ -139,13 +139,15 @@ EstimateOption = Annotated[
     ),
 ]
 SampleOption = Annotated[
-    int, typer.Option("--sample", min=2, metavar="N", help="Items of the sample of --estimate.")
+    int | None,
+    typer.Option("--sample", min=2, metavar="N", help="Items of the sample of --estimate. Default: 50."),
 ]
 ProgressOption = Annotated[
     Progress,
     typer.Option(
         "--progress",
-        help="Progress on standard error: a bar (lines if it is no terminal), or a JSON object a line.",
+        help="Progress on standard error: a bar (lines if it is no terminal), or a JSON object a line, the "
+        "summary last; -q leaves these.",
         rich_help_panel=OUTPUT_PANEL,
     ),
 ]

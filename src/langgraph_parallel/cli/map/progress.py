@@ -75,11 +75,12 @@ class MapProgress:
             self._show(self._last)
 
     def __call__(self, snapshot: Snapshot) -> None:
-        """Show a snapshot, unless another one was shown a moment ago; the last one is shown in any case."""
+        """Show a snapshot, unless one of the same state was shown a moment ago."""
         if self._is_silent:
             return
+        is_new = self._last is not None and snapshot.state != self._last.state
         self._last = snapshot
-        if snapshot.seconds - self._shown_at >= self._between or snapshot.state == "ended":
+        if is_new or snapshot.seconds - self._shown_at >= self._between:
             self._show(snapshot)
 
     def _show(self, snapshot: Snapshot) -> None:

@@ -215,9 +215,9 @@ def _converter(key: str, form: Mapping[str, Any]) -> Callable[[Any, Row], Any] |
     if "string" in kinds:
         return None if len(kinds - {"null"}) > 1 else lambda value, row: as_text(value)
     if "array" in kinds:
-        return lambda value, row: [value] if isinstance(value, str) else value
+        return lambda value, row: _wrapped(value, lambda text: [text])
     if "object" in kinds:
-        return lambda value, row: {row.key: value} if isinstance(value, str) else value
+        return lambda value, row: _wrapped(value, lambda text: {row.key: text})
     expected = " or ".join(sorted(str(kind) for kind in kinds))
 
     def parse(value: Any, row: Row) -> Any:
@@ -229,6 +229,13 @@ def _converter(key: str, form: Mapping[str, Any]) -> Callable[[Any, Row], Any] |
             raise RowProblem(f"{key} takes {expected}, not {value[:40]!r}") from None
 
     return parse
+
+
+def _wrapped(value: Any, wrap: Callable[[str], Any]) -> Any:
+    """Return one text as what holds many; there is none of an empty one."""
+    if not isinstance(value, str):
+        return value
+    return wrap(value) if value.strip() else _ABSENT
 
 
 def _missing(key: str, spec: str, row: Row) -> RowProblem:

@@ -1,13 +1,16 @@
 """Columns from the output of a graph or function."""
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections import deque
+from collections.abc import Callable, ItemsView, Iterator, KeysView, Mapping, Sequence, Set, ValuesView
 from typing import Any
 
 from pydantic import BaseModel, JsonValue, TypeAdapter
 
 from langgraph_parallel.errors import UsageError
+from langgraph_parallel.runtime.redact import in_words
 from langgraph_parallel.scale.mapping.problem import RowProblem, list_names
+from langgraph_parallel.scale.sources.values import bytes_text
 
 OF_THE_RUN = frozenset({"run_report", "branches", "sections", "messages"})
 """Keys of an output that say how it came about."""
@@ -25,7 +28,7 @@ def compile_output(outputs: Mapping[str, str]) -> Callable[[Any], dict[str, Json
     paths = [(column, split_path(path)) for column, path in outputs.items()]
 
     def to_columns(output: Any) -> dict[str, JsonValue]:
-        return {column: _plain(_follow(output, parts)) for column, parts in paths}
+        return {column: _plain(_follow(output, parts), column) for column, parts in paths}
 
     return to_columns
 
@@ -47,10 +50,10 @@ def split_path(path: str) -> list[str]:
 
 def _all_columns(output: Any) -> dict[str, JsonValue]:
     if isinstance(output, BaseModel):
-        return {name: _plain(getattr(output, name)) for name in type(output).model_fields}
+        return {name: _plain(getattr(output, name), name) for name in type(output).model_fields}
     if isinstance(output, Mapping):
-        return {str(key): _plain(value) for key, value in output.items() if key not in OF_THE_RUN}
-    return {WHOLE: _plain(output)}
+        return {str(key): _plain(value, str(key)) for key, value in output.items() if key not in OF_THE_RUN}
+    return {WHOLE: _plain(output, WHOLE)}
 
 
 def _follow(value: Any, parts: Sequence[str]) -> Any:
@@ -98,13 +101,57 @@ def names_of(record: type[BaseModel]) -> list[str]:
 _NAMES: dict[type[BaseModel], list[str]] = {}
 
 
-def _plain(value: Any) -> JsonValue:
+def _plain(value: Any, column: str) -> JsonValue:
     if isinstance(value, _PLAIN):
         return value
     if isinstance(value, float):
         return value if value - value == 0 else None  # JSON has neither infinity nor NaN
-    plain: JsonValue = _ANY.dump_python(value, mode="json", fallback=str)
+    try:
+        return _dumped(value)
+    except _NoForm as found:
+        raise RowProblem(
+            f"its output column {column!r} has a value of type {found}, which has no form in JSON; return "
+            "texts, numbers, lists or mappings"
+        ) from None
+    except ValueError as error:  # it holds itself, for example
+        raise RowProblem(f"its output column {column!r} has no form in JSON: {in_words(error)}") from None
+
+
+def _dumped(value: Any) -> JsonValue:
+    try:
+        plain: JsonValue = _ANY.dump_python(value, mode="json", fallback=_simple)
+    except UnicodeDecodeError:
+        texts = _bytes_as_texts(_ANY.dump_python(value, fallback=_simple))
+        plain = _ANY.dump_python(texts, mode="json", fallback=_simple)
     return plain
+
+
+class _NoForm(Exception):
+    """A value that has no form in JSON, by its type."""
+
+
+def _simple(value: Any) -> Any:
+    """Return what pydantic does not know in types that it does."""
+    if isinstance(value, memoryview):
+        return bytes(value)
+    if isinstance(value, range | KeysView | ValuesView | ItemsView):
+        return list(value)
+    if callable(listed := getattr(value, "tolist", None)):  # arrays and numbers of numpy, series of pandas
+        return listed()
+    raise _NoForm(type(value).__name__)
+
+
+def _bytes_as_texts(value: Any) -> Any:
+    """Return a value of types of Python, in which bytes are texts."""
+    if isinstance(value, bytes | bytearray):
+        return bytes_text(bytes(value))
+    if isinstance(value, dict):
+        return {_bytes_as_texts(name): _bytes_as_texts(one) for name, one in value.items()}
+    if isinstance(value, list | tuple | Set | deque):
+        return [_bytes_as_texts(one) for one in value]
+    if isinstance(value, Iterator):  # of which some has been taken
+        raise RowProblem("it returned an iterator of bytes that are no text; return a list")
+    return value
 
 
 def _no_such(parts: Sequence[str], index: int, known: Sequence[str]) -> RowProblem:

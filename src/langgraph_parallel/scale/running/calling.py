@@ -72,11 +72,19 @@ class Signature:
 
 def is_async(function: Callable[..., Any]) -> bool:
     """Return whether a callable is an async function, or an object whose call is one."""
+    return any(map(inspect.iscoroutinefunction, _called(function)))
+
+
+def is_async_generator(function: Callable[..., Any]) -> bool:
+    """Return whether a callable is an async function with `yield`, or an object whose call is one."""
+    return any(map(inspect.isasyncgenfunction, _called(function)))
+
+
+def _called(function: Callable[..., Any]) -> tuple[Any, Any]:
+    """Return what a call runs: a function, or the method `__call__` of an object."""
     while isinstance(function, partial):
         function = function.func
-    return inspect.iscoroutinefunction(function) or inspect.iscoroutinefunction(
-        getattr(function, "__call__", None)  # noqa: B004 - its own method is looked at, not whether it has one
-    )
+    return function, getattr(function, "__call__", None)  # noqa: B004 - it is looked at, not whether it is there
 
 
 def as_output(value: Any) -> Any:

@@ -15,6 +15,7 @@ from langgraph_parallel.scale.mapping.problem import RowProblem
 from langgraph_parallel.scale.rows import Result, Row, RowStatus
 from langgraph_parallel.scale.running.results import (
     ended_from_outside,
+    failure_of_vote,
     in_one_line,
     is_from_outside,
     spent_on,
@@ -102,12 +103,14 @@ class GatheredRows:
         if ended_from_outside([branch], budgets=self._shared.has_budget):
             return None
         if branch.ok:
+            problem = failure_of_vote(branch)
+        if branch.ok and not problem:
             try:
                 columns = self._columns.to_columns(_of_one(item.output))
             except Exception as error:
                 problem = in_one_line(error)
         else:
-            problem = branch.error or branch.status
+            problem = problem or branch.error or branch.status
         status: RowStatus = "failed" if problem else "ok"
         spent, seconds = spent_on(branch.calls), branch.ended - branch.started
         return Result(item.name, status, columns, problem, spent, seconds, worker_name())

@@ -4,7 +4,8 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from langgraph_parallel.errors import BudgetSpent, RunDrained
-from langgraph_parallel.records import Branch, Call, RunReport
+from langgraph_parallel.nodes.catalogue.nested_vote import read_vote
+from langgraph_parallel.records import Ballot, Branch, Call, RunReport, Verdict
 from langgraph_parallel.runtime.redact import describe
 from langgraph_parallel.runtime.run_report import cost
 from langgraph_parallel.scale.mapping.problem import RowProblem
@@ -71,6 +72,23 @@ def ended_from_outside(branches: Iterable[Branch], *, budgets: bool) -> bool:
 def failure_of(output: Mapping[str, Any]) -> str:
     """Return why the run of a graph has failed; empty if it has not."""
     report: RunReport | None = output.get("run_report")
-    if report is None or report.status != "failed":
+    if report is not None and report.status == "failed":
+        return next(iter(report.failures.values()), "it has no result")
+    verdict = output.get("verdict")
+    return _no_quorum(verdict, output.get("ballots") or ()) if isinstance(verdict, Verdict) else ""
+
+
+def failure_of_vote(branch: Branch) -> str:
+    """Return why the vote on an item has chosen nothing; empty if enough of its votes were valid."""
+    value: Any = branch.value
+    if not isinstance(value, dict) or (value.get("verdict") or {}).get("status") != "no_quorum":
+        return ""  # nearly all; to read a vote takes longer than to look at its status
+    vote = read_vote(branch)
+    return "" if vote is None else _no_quorum(vote.verdict, vote.ballots)
+
+
+def _no_quorum(verdict: Verdict, ballots: Iterable[Ballot]) -> str:
+    if verdict.status != "no_quorum":
         return ""
-    return next(iter(report.failures.values()), "it has no result")
+    errors = [f": {ballot.error}" for ballot in ballots if ballot.error]
+    return f"no quorum, {verdict.cast} of {verdict.asked} votes were valid{''.join(errors[-1:])}"

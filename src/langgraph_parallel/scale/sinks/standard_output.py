@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Collection, Mapping, Sequence
+from typing import TextIO
 
 from langgraph_parallel.errors import UsageError
 from langgraph_parallel.scale.rows import Result, RowStatus
@@ -38,11 +39,13 @@ class _StandardOutput:
 
     def __init__(self) -> None:
         self._journal = Journal(None)
+        self._out = sys.stdout
 
     def open(self) -> Manifest | None:
         """See `Store`."""
         if sys.stdout is None:
             raise UsageError("standard output is closed; open it, or name another sink")
+        self._out, sys.stdout = sys.stdout, sys.stderr  # what the code of rows prints is no row
         return self._journal.open()
 
     def stored(self, keys: Collection[str]) -> Mapping[str, RowStatus]:
@@ -56,7 +59,9 @@ class _StandardOutput:
         results = [result for result in once_each(results) if result.key not in there]
         written, program = now_text(), made_with(manifest.fingerprint)
         rows = [(result, last_values(result, str, written, program)) for result in results]
-        _print("".join(f"{json_row(row.key, row.status, row.output, last)}\n" for row, last in rows))
+        _print(
+            "".join(f"{json_row(row.key, row.status, row.output, last)}\n" for row, last in rows), self._out
+        )
         done = [row.key for row, _ in rows if row.status == "ok"]
         failed = {row.key: (row.attempts, last) for row, last in rows if row.status == "failed"}
         self._journal.commit(done, failed, manifest, ())
@@ -71,16 +76,17 @@ class _StandardOutput:
 
     def close(self) -> None:
         """See `Store`."""
+        sys.stdout = self._out
         self._journal.close()
 
 
-def _print(text: str) -> None:
+def _print(text: str, out: TextIO) -> None:
     try:
-        if hasattr(sys.stdout, "buffer"):
-            sys.stdout.buffer.write(text.encode())  # UTF-8, as all JSON is, whatever the locale
-            sys.stdout.buffer.flush()
+        if hasattr(out, "buffer"):
+            out.buffer.write(text.encode())  # UTF-8, as all JSON is, whatever the locale
+            out.buffer.flush()
         else:
-            sys.stdout.write(text)
+            out.write(text)
     except BrokenPipeError:
         raise UsageError("the reader of standard output has closed it before all rows were written") from None
     except OSError as error:

@@ -18,6 +18,7 @@ from langgraph_parallel.reading.table.rows import Dialect, Row, read_rows
 from langgraph_parallel.reading.tables import SEPARATOR_LINE, TABLE_SUFFIXES, is_surely_table
 from langgraph_parallel.scale.sources.json_lines import TEXT
 from langgraph_parallel.scale.sources.keys import Record
+from langgraph_parallel.scale.sources.names import distinct_names
 from langgraph_parallel.scale.sources.records import RecordSource
 from langgraph_parallel.scale.sources.text_file import TextFile
 
@@ -216,18 +217,5 @@ def _find_head(file: TextFile) -> _Head:
     check_has_header(rows, header)
     if dialect.delimiter not in ",;\t":
         said.append(f"is read as separated by {name_delimiter(dialect.delimiter)}")
-    return _Head(dialect, before, header, *_names(fields, said))
-
-
-def _names(fields: Sequence[str], notes: list[str]) -> tuple[list[str], list[str]]:
-    """Return names of columns that differ, and notes on those that were given one."""
-    names: list[str] = []
-    for number, field in enumerate(fields, 1):
-        name = first = field.strip().lstrip("\ufeff") or f"column {number}"
-        again = 2
-        while name in names:
-            name, again = f"{first} {again}", again + 1
-        names.append(name)
-        if name != first:
-            notes.append(f"its second column {first!r} is called {name!r}")
-    return names, notes
+    names, renamed = distinct_names([field.strip().lstrip("\ufeff") for field in fields])
+    return _Head(dialect, before, header, names, [*said, *renamed])

@@ -6,10 +6,12 @@ from typing import TYPE_CHECKING, Any
 
 from langgraph_parallel.errors import UsageError
 from langgraph_parallel.scale.sources.keys import Record
+from langgraph_parallel.scale.sources.names import distinct_names
 from langgraph_parallel.scale.sources.records import RecordSource
 from langgraph_parallel.scale.sources.values import as_json
 
 if TYPE_CHECKING:
+    from pyarrow import RecordBatch
     from pyarrow.parquet import ParquetFile
 
 _BATCH = 1_000
@@ -40,12 +42,18 @@ class Parquet(RecordSource):
             if file.schema_arrow.names != self._schema.names:
                 raise UsageError(f"{part} has other columns than {self._parts[0]}; read them one by one")
             file.close()
+        self._names, self._renamed = distinct_names(self._schema.names)
         self._wanted: list[str] | None = None
 
     @property
     def columns(self) -> Sequence[str]:
         """Those of its schema."""
-        return [*self._schema.names]
+        return self._names
+
+    @property
+    def remarks(self) -> Sequence[str]:
+        """Columns that had the name of another one."""
+        return [f"{self.name}: {note}" for note in self._renamed]
 
     @property
     def can_look(self) -> bool:
@@ -54,7 +62,7 @@ class Parquet(RecordSource):
 
     def narrow(self, columns: Sequence[str]) -> None:
         """Read no other columns than these, and the key."""
-        self._wanted = [name for name in self._schema.names if name in columns or name == self.key]
+        self._wanted = [name for name in self._names if name in columns or name == self.key]
 
     def records(self) -> Iterator[Record]:
         """Iterate over the records."""
@@ -66,15 +74,23 @@ class Parquet(RecordSource):
 
     def _records(self, columns: list[str] | None) -> Iterator[Record]:
         number = 0
+        wanted = self._names if columns is None else columns
         is_plain = all(
-            str(field.type) in _PLAIN for field in self._schema if columns is None or field.name in columns
+            str(field.type) in _PLAIN
+            for name, field in zip(self._names, self._schema, strict=True)
+            if name in wanted
         )
         for part in self._parts:
             with self._open(part) as file:
-                for batch in file.iter_batches(_BATCH, columns=columns):
-                    for row in batch.to_pylist():
+                for batch in file.iter_batches(_BATCH, columns=None if self._renamed else columns):
+                    for row in (self._of(batch, wanted) if self._renamed else batch).to_pylist():
                         number += 1
                         yield Record(number, row if is_plain else as_json(row))
+
+    def _of(self, batch: "RecordBatch", wanted: list[str]) -> "RecordBatch":
+        """Return the columns of a batch that are wanted, under names that differ."""
+        places = [self._names.index(name) for name in wanted]
+        return type(batch).from_arrays([batch.column(place) for place in places], names=wanted)
 
     @staticmethod
     def _open(path: Path) -> "ParquetFile":

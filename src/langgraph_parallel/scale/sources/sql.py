@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from langgraph_parallel.errors import UsageError
 from langgraph_parallel.scale.sources.keys import Record
+from langgraph_parallel.scale.sources.names import distinct_names
 from langgraph_parallel.scale.sources.records import RecordSource
 from langgraph_parallel.scale.sources.values import as_json
 
@@ -42,7 +43,7 @@ class SqlSource(RecordSource):
         self._is_table = _TABLE.fullmatch(self._query) is not None
         self._engine = self._connect()
         with self._in_words():
-            self._columns = self._read_columns()
+            self._columns, self._renamed = distinct_names(self._read_columns())
             self.key = key or self._primary_key()
         if self.key is None:
             raise UsageError(
@@ -54,6 +55,11 @@ class SqlSource(RecordSource):
     def columns(self) -> Sequence[str]:
         """Those of the query."""
         return self._columns
+
+    @property
+    def remarks(self) -> Sequence[str]:
+        """Columns that had the name of another one."""
+        return [f"{self.name}: {note}" for note in self._renamed]
 
     def total(self) -> int | None:
         """Count the rows; None if the database cannot count those of such a query."""

@@ -39,7 +39,7 @@ def _other(value: Any) -> Any:
     if isinstance(value, decimal.Decimal):
         return as_json(int(value) if value == value.to_integral_value() else float(value))
     if isinstance(value, bytes | bytearray | memoryview):
-        return _bytes_text(bytes(value))
+        return bytes_text(bytes(value))
     if isinstance(value, uuid.UUID):
         return str(value)
     if callable(listed := getattr(value, "tolist", None)):  # arrays and numbers of numpy
@@ -49,7 +49,8 @@ def _other(value: Any) -> Any:
     return None if str(value) in ("<NA>", "NaT") else str(value)
 
 
-def _bytes_text(data: bytes) -> str:
+def bytes_text(data: bytes) -> str:
+    """Return bytes as text: that which they are in UTF-8, else in Base64."""
     try:
         return data.decode()
     except UnicodeDecodeError:
