@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from langgraph_parallel.errors import UsageError
 from langgraph_parallel.reducers.completion import as_completion
 from langgraph_parallel.runtime.budget import Amount
-from langgraph_parallel.scale import intake, trouble
+from langgraph_parallel.scale import intake, summary, trouble
 from langgraph_parallel.scale.backlog import Backlog
 from langgraph_parallel.scale.course import Course
 from langgraph_parallel.scale.driver import Driver
@@ -282,7 +282,10 @@ def test_a_run_whose_first_items_all_fail_ends_and_stores_none() -> None:
         driver.reason
         == "none of the first 20 items succeeded, such as: 401 from http://x: check KEY (request 1)"
     )
-    assert len(engine.ran) < 50
+    assert 20 < len(engine.ran) < 50
+    report = summary.report(driver)  # which counts those that still ran, too
+    assert report.unstored == len(engine.ran)
+    assert report.reason.startswith(f"none of the first {len(engine.ran)} items succeeded, such as: 401 ")
     assert sink.rows == {}
     asyncio.run(drive(Rows.numbered(1000), sink, FakeEngine()))
     assert len(sink.rows) == 1000

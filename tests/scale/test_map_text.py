@@ -122,6 +122,8 @@ def test_an_estimate_says_what_the_rest_takes_and_how_to_run_it() -> None:
         "Rows of the sample: out.sqlite",
         "To run the rest: map x",
     ]
+    failed = estimate_lines(estimate(failed=3, failures={"a": 3}))
+    assert failed[:2] == ["50 items run (a random sample), 3 failed, in 0:02.", "Failed 3 times: a"]
 
 
 @pytest.mark.parametrize(

@@ -151,7 +151,11 @@ class Raw(BaseModel):
     data: Any
 
 
-@pytest.mark.parametrize("data", [b"\xff\x00", bytearray(b"\xff\x00"), memoryview(b"\xff\x00")], ids=repr)
+@pytest.mark.parametrize(
+    "data",
+    [b"\xff\x00", bytearray(b"\xff\x00"), memoryview(b"\xff\x00")],
+    ids=["bytes", "bytearray", "memoryview"],
+)
 @pytest.mark.parametrize(
     ("holding", "expected"),
     [

@@ -33,8 +33,8 @@ async def amap_items(
     - An item that fails has a row with the reason, and is run again only by `redrive`.
     - An item that could not be run, or was stopped by a budget, a deadline, a drain or the end of its worker,
       has none. One whose worker died three times while it ran has failed.
-    - If the first 20 items fail, before any has succeeded, the run ends, and stores nothing of them: a wrong
-      key, or a column that does not exist, is no fault of the items. `stop_after_errors` replaces this.
+    - If the first 20 items all fail, the run ends, and stores nothing of them: a wrong key, or a
+      column that does not exist, is no fault of the items. `stop_after_errors` replaces this.
     - A budget holds over all commands on the sink, with what was in flight when one of them was killed.
 
     Cancelling it writes the results that have arrived. `langgraph_parallel.drain()` has the items that run

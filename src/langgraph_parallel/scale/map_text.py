@@ -123,9 +123,8 @@ def estimate_lines(found: MapEstimate, command: str = "") -> list[str]:
 
 def _sampled(found: MapEstimate) -> list[str]:
     how = "a random sample" if found.is_random else "the first items"
-    lines = [
-        f"{count(found.sample, 'item')} run ({how}){_of_these(found.failed)}, in {clock(found.seconds)}."
-    ]
+    failed = f", {found.failed:,} failed" if found.failed else ""
+    lines = [f"{count(found.sample, 'item')} run ({how}){failed}, in {clock(found.seconds)}."]
     lines += [*_stopped(found.reason), *_failures(found.failures, _CAUSES)]
     if found.calls:
         spent = _UNKNOWN_COST if found.usd is None else dollars(found.usd)

@@ -43,7 +43,7 @@ def report(driver: Driver) -> MapReport:
     return MapReport(
         sink=driver.map.sink.name,
         status=_status(tally.ok + tally.kept_ok, tally.failed + tally.kept_failed + left),
-        reason=driver.reason,
+        reason=_reason(driver),
         met=driver.endings.is_met(tally, items, left),
         items=intake.read,
         kept=tally.kept,
@@ -64,6 +64,12 @@ def report(driver: Driver) -> MapReport:
         run_again=tally.run_again,
         remarks=[*driver.source.remarks, *driver.map.sink.remarks, *driver.remarks, *_repeated(driver)],
     )
+
+
+def _reason(driver: Driver) -> str:
+    """Return why a driver has ended early; items that still ran then are counted in it."""
+    trouble = driver.trouble
+    return trouble.reason if trouble.held and driver.reason == trouble.said else driver.reason
 
 
 def _status(ok: int, others: int) -> Literal["ok", "partial", "failed"]:

@@ -35,6 +35,8 @@ class Trouble:
         """Failures that are not stored."""
         self.keys: set[str] = set()
         """Keys of these."""
+        self.said = ""
+        """Why the run ends, as it was said when it was to end; empty before."""
         self._waited = 0.0
         self._pause = _FIRST_PAUSE
 
@@ -79,6 +81,7 @@ class Trouble:
     def pause(self) -> float:
         """Begin a pause; return its seconds, 0 if it makes no sense to wait any longer."""
         if not self._has_succeeded or self._waited >= self._patience:
+            self.said = self.said or self.reason
             return 0.0
         seconds = min(self._pause, self._patience - self._waited)
         self._waited += seconds
