@@ -13,9 +13,11 @@ from langchain_openai import ChatOpenAI
 from openai import DefaultAsyncHttpxClient, DefaultHttpxClient
 from pydantic import SecretStr
 
+from langgraph_parallel.offline import engines
 from langgraph_parallel.runtime.limiter_registry import reset_limits
 from langgraph_parallel.runtime.resting import detours, rests
 from tests.support.clock import Clock
+from tests.support.engine_runs import remembered_run
 from tests.support.server import NO_TLS, ModelServer
 
 settings.register_profile("project", deadline=None, max_examples=60, derandomize=True)
@@ -35,6 +37,15 @@ _VARIABLES = (
     "LANGSMITH_PROJECT",
     "LANGCHAIN_TRACING_V2",
 )
+
+
+_LONG = ("tests/package/test_notebooks.py", "tests/graphs/test_killed.py", "tests/tools/test_plan_killed.py")
+"""Files with tests of many seconds: one that began last would be waited for by idle processes."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with the longest tests; the others keep their order."""
+    items.sort(key=lambda item: not item.nodeid.startswith(_LONG))
 
 
 def pytest_collection_finish() -> None:
@@ -60,6 +71,12 @@ def clean_environment(monkeypatch: pytest.MonkeyPatch, state_homes: Iterator[Pat
     monkeypatch.setenv("LANGSMITH_TRACING", "false")
     rests.forget()  # tests without a server may ask the same address
     detours.forget()
+
+
+@pytest.fixture(autouse=True)
+def remembered_engines(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Run a static engine once for the same files; the tests of the engines themselves run it each time."""
+    monkeypatch.setattr(engines, "run_module", remembered_run)
 
 
 @pytest.fixture

@@ -29,6 +29,7 @@
     │   └── RunDrained                      the run is being stopped gracefully
     ├── Handoff                             a worker hands over to another agent, and a branch has none
     ├── KeptBack                            a check of a guarded answer has not passed
+    ├── EngineLost                          all workers of a run over many items are out of reach
     ├── DeadlineExceeded (also a TimeoutError)  the deadline of the run has passed
     └── FanOutError                         a fan-out has ended, and the run cannot go on; has its branches
         ├── CompletionError                 the completion policy is not met
@@ -56,6 +57,7 @@ __all__ = [
     "EndpointPaused",
     "EndpointResting",
     "EndpointUnusable",
+    "EngineLost",
     "FanOutError",
     "FilteredAnswer",
     "Handoff",
@@ -165,11 +167,7 @@ class EmptyAnswer(AnswerError):
 
 
 class CutAnswer(AnswerError):
-    """The answer was cut off at its token limit.
-
-    Attributes:
-        partial: the text up to there.
-    """
+    """The answer was cut off at its token limit; `partial` is the text up to there."""
 
     def __init__(self, message: str, *, partial: str = "") -> None:
         super().__init__(message)
@@ -177,10 +175,7 @@ class CutAnswer(AnswerError):
 
 
 class ContextOverflow(AnswerError):
-    """The prompt is longer than the context of the model, and was cut to fit.
-
-    `usage` has the tokens that the answer took all the same.
-    """
+    """The prompt is longer than the model's context, and was cut to fit; `usage` is what the answer took."""
 
     def __init__(self, message: str, *, usage: "Usage | None" = None) -> None:
         super().__init__(message)
@@ -251,6 +246,10 @@ class KeptBack(ParallelError):
     def __init__(self, message: str, *, final: bool = False, outcomes: object = None) -> None:
         super().__init__(message)
         self.final, self.outcomes = final, outcomes
+
+
+class EngineLost(ParallelError):
+    """All workers of a run over many items are out of reach; what has arrived is stored, and it can go on."""
 
 
 class DeadlineExceeded(ParallelError, TimeoutError):

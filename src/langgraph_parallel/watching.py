@@ -7,6 +7,7 @@ from typing import Any, cast
 
 from langchain_core.messages import AIMessage
 from langchain_core.runnables import RunnableConfig
+from langgraph.runtime import RunControl
 
 from langgraph_parallel.control import go_back_to_failed, is_unfinished, read_output, require_redrivable
 from langgraph_parallel.errors import CompletionError, UsageError
@@ -32,6 +33,7 @@ async def events(
     context: Any = None,
     tokens: bool = False,
     redrive: bool = False,
+    control: RunControl | None = None,
 ) -> AsyncIterator[Event]:
     """Run a graph, and yield what happens at all levels of nesting.
 
@@ -53,12 +55,14 @@ async def events(
             costs more.
         redrive: whether to run again what did not end ok in the last run of the thread, as `aredrive` does,
             which returns the output alone. `input` is None then.
+        control: as for `ainvoke`: its `request_drain` stops the run between two calls.
 
     Yields:
         records of `records.events`, in the order in which things happened.
 
     Raises:
         UsageError: `graph` is not a LangGraph graph, or cannot be redriven, as for `aredrive`.
+        GraphDrained: the run was asked to stop; it goes on with None as the input.
         Exception: that of the run, after its last event.
     """
     if not hasattr(graph, "astream") or not hasattr(graph, "output_channels"):
@@ -66,20 +70,24 @@ async def events(
     if redrive and input is not None:
         raise UsageError("a redrive has the input of the run that it repeats; pass None with redrive=True")
     if redrive:
-        told = _redrive(graph, config or {}, context, tokens=tokens)
+        told = _redrive(graph, config or {}, context, control, tokens=tokens)
     else:
-        told = _run(graph, input, config, context, tokens=tokens)
+        told = _run(graph, input, config, context, control, tokens=tokens)
     async with aclosing(cast("Any", told)) as found:
         async for event in found:
             yield event
 
 
-async def _redrive(graph: Any, config: RunnableConfig, context: Any, *, tokens: bool) -> AsyncIterator[Event]:
+async def _redrive(
+    graph: Any, config: RunnableConfig, context: Any, control: RunControl | None, *, tokens: bool
+) -> AsyncIterator[Event]:
     """Finish the run of a thread, if it is not finished, and run again what did not end ok."""
     redriven = require_redrivable(graph)
     if await is_unfinished(redriven, config):
         with suppress(CompletionError):
-            async with aclosing(cast("Any", _run(redriven, None, config, context, tokens=tokens))) as told:
+            async with aclosing(
+                cast("Any", _run(redriven, None, config, context, control, tokens=tokens))
+            ) as told:
                 async for event in told:
                     if not isinstance(event, Output):  # the last one is told below
                         yield event
@@ -88,18 +96,25 @@ async def _redrive(graph: Any, config: RunnableConfig, context: Any, *, tokens: 
     if (back := await go_back_to_failed(redriven, config, context)) is None:
         yield Output(event="output", at=time(), output=await read_output(redriven, config))
         return
-    async with aclosing(cast("Any", _run(redriven, None, back, context, tokens=tokens))) as told:
+    async with aclosing(cast("Any", _run(redriven, None, back, context, control, tokens=tokens))) as told:
         async for event in told:
             yield event
 
 
 async def _run(
-    graph: Any, input: Any, config: RunnableConfig | None, context: Any, *, tokens: bool
+    graph: Any,
+    input: Any,
+    config: RunnableConfig | None,
+    context: Any,
+    control: RunControl | None,
+    *,
+    tokens: bool,
 ) -> AsyncIterator[Event]:
     stream: AsyncIterator[Any] = graph.astream(
         input,
         config,
         context=context,
+        control=control,
         stream_mode=["custom", "values", *(["messages"] if tokens else [])],
         output_keys=graph.output_channels,
         subgraphs=True,

@@ -14,7 +14,8 @@ import pytest
 from langgraph_parallel.cli.app import run
 from langgraph_parallel.cli.map.command import shown_command
 from langgraph_parallel.cli.map.mappings import parse_inputs, parse_outputs
-from langgraph_parallel.errors import UsageError
+from langgraph_parallel.errors import EngineLost, UsageError
+from langgraph_parallel.scale.engines.inline import InlineEngine
 from tests.cli.support import PATIENCE, started, write
 from tests.support.server import Gate, ModelServer, Reply
 
@@ -178,7 +179,7 @@ def test_nothing_succeeded_is_told_by_the_exit_code(measured: str) -> None:
             "a=b: the output has no",
         ),
         (["labeling", "items.csv", "--sink", "o.sqlite"], "labeling needs --set labels=VALUE"),
-        (["measures:measure", "items.csv", "--sink", "o.sqlite", "--query", "x"], "--query is for databases"),
+        (["measures:measure", "items.csv", "--sink", "o.sqlite", "--query", "x"], "a query is for databases"),
         (["measures:measure", "items.csv", "--sink", "o.sqlite", "--engine", "many"], "'many'"),
         (
             ["measures:measure", "items.csv", "--sink", "o.sqlite", "--estimate", "--limit", "2"],
@@ -243,6 +244,16 @@ def test_a_sample_gives_cost_and_time_and_stays(measured: str, capsys: pytest.Ca
         "All 3 items have been run; nothing is left.",
         "Rows: out.sqlite",
     ]
+
+
+def test_an_estimate_is_json_where_progress_is(measured: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """An object on standard output, and progress on standard error."""
+    command = ["map", measured, "items.csv", "--sink", "out.sqlite", "--progress", "json"]
+    assert run([*command, "--estimate", "--sample", "2"]) == 0
+    said = capsys.readouterr()
+    estimate = json.loads(said.out)
+    assert (estimate["event"], estimate["sample"], estimate["left"]) == ("estimate", 2, 1)
+    assert {json.loads(line)["event"] for line in said.err.splitlines()} == {"progress"}
 
 
 def test_failures_that_are_no_fault_of_the_items_are_counted_and_not_stored(
@@ -316,6 +327,24 @@ def test_the_first_signal_drains(model: str, server: ModelServer) -> None:
         _, err = process.communicate(timeout=PATIENCE)
     assert process.returncode == 0, err
     assert f"{40 - stored} run, {stored} kept from before" in err
+
+
+def test_an_engine_that_is_lost_is_told_in_a_line(
+    measured: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """With exit code 1, and the same command goes on."""
+
+    async def lost(*_: object) -> str:
+        raise EngineLost("the scheduler is gone: run the same command again to go on")
+
+    command = ["map", measured, "items.csv", "--key", "id", "--sink", "out.sqlite", "--progress", "none"]
+    with monkeypatch.context() as patch:
+        patch.setattr(InlineEngine, "run", lost)
+        assert run(command) == 1
+    told = "langgraph-parallel: the scheduler is gone: run the same command again to go on\n"
+    assert capsys.readouterr().err == told
+    assert run(command) == 0
+    assert len(rows()) == 3
 
 
 def test_mappings_on_the_command_line() -> None:

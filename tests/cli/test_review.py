@@ -9,6 +9,8 @@ from typing import Any
 import pytest
 
 from langgraph_parallel.cli.app import run
+from langgraph_parallel.offline import engines
+from langgraph_parallel.offline.process import run_module
 from tests.cli.support import CLEAN, UNSAFE, commit_all, write
 from tests.support.server import ModelServer, Reply
 
@@ -52,6 +54,7 @@ def test_two_runs_print_the_same_bytes(
 ) -> None:
     """In every format, a report on standard output can be compared with the previous one."""
     monkeypatch.chdir(ROOT)
+    monkeypatch.setattr(engines, "run_module", run_module)  # of which no output is remembered
     for form in ("text", "markdown", "json", "sarif"):
         outputs = []
         for _ in range(2):

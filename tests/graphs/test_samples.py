@@ -134,7 +134,9 @@ def test_ballots_stops_and_verdicts_are_those_of_single_requests(
 async def test_nobody_shares_in_a_race(serve: Serve) -> None:
     """Where a stop cuts off voters that run, each has a request of its own, whose connection is closed."""
     server = serve(*["yes"] * 5)
-    server.on("You are voter 5 ", Reply(hang=True))
+    gate = Gate(opens_at=5)  # else the vote may be decided before the last request has arrived
+    server.always(Reply(gate=gate))
+    server.on("You are voter 5 ", Reply(hang=True, gate=gate))
     out = await voting(5, stop="decided", wave="all").ainvoke(LONG)
     assert server.sizes == [1] * 5
     assert out["ballots"][4].status == "cancelled"

@@ -7,10 +7,10 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import httpx
 import pytest
@@ -37,12 +37,18 @@ def _wait_for(client: SyncLangGraphClient, process: "subprocess.Popen[bytes]", l
     raise AssertionError(log.read_text())
 
 
+def free_ports(number: int) -> list[int]:
+    """Return different ports that are free."""
+    with ExitStack() as held:
+        probes = [held.enter_context(socket.socket()) for _ in range(number)]
+        for probe in probes:
+            probe.bind(("127.0.0.1", 0))
+        return [probe.getsockname()[1] for probe in probes]
+
+
 @contextmanager
-def serving(folder: Path, **settings: str) -> Iterator[SyncLangGraphClient]:
-    """Run `langgraph dev` on a free port, without a key of this machine, and yield a client of it."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+def serving(folder: Path, port: int, **settings: str) -> Iterator[Callable[[], SyncLangGraphClient]]:
+    """Run `langgraph dev` without a key of this machine, and yield what waits until it answers."""
     log = folder / "log.txt"
     hidden = ("OPENAI", "LANGSMITH", "LANGCHAIN", "LANGGRAPH_PARALLEL")
     environment = {name: value for name, value in os.environ.items() if not name.startswith(hidden)}
@@ -65,29 +71,53 @@ def serving(folder: Path, **settings: str) -> Iterator[SyncLangGraphClient]:
         )
     try:
         with get_sync_client(url=f"http://127.0.0.1:{port}", timeout=60) as client:
-            _wait_for(client, process, log)
-            yield client
+
+            def ready() -> SyncLangGraphClient:
+                _wait_for(client, process, log)
+                return client
+
+            yield ready
     finally:
         os.killpg(process.pid, signal.SIGTERM)
         process.wait(timeout=30)
     assert "langgraph_parallel.records" not in log.read_text()  # no record was unknown to the server
 
 
-@pytest.fixture(scope="module")
-def client(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SyncLangGraphClient]:
-    """A client of a server that has no key."""
-    with serving(tmp_path_factory.mktemp("studio")) as client:
-        yield client
+class Servers(NamedTuple):
+    """Two servers, each of which answers once it was waited for."""
+
+    plain: Callable[[], SyncLangGraphClient]
+    strict: Callable[[], SyncLangGraphClient]
+    models: ModelServer
 
 
 @pytest.fixture(scope="module")
-def strict(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[SyncLangGraphClient, ModelServer]]:
-    """A client of a server that has a model, and reads no types but those that it was told of."""
+def servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Servers]:
+    """Start both at the same time, since each takes seconds to start."""
+    plain_port, strict_port = free_ports(2)
     with ModelServer() as models:
-        settings = {"OPENAI_BASE_URL": models.url, "OPENAI_API_KEY": "sk-test-not-a-real-key"}
-        folder = tmp_path_factory.mktemp("strict")
-        with serving(folder, LANGGRAPH_STRICT_MSGPACK="true", **settings) as client:
-            yield client, models
+        settings = {
+            "LANGGRAPH_STRICT_MSGPACK": "true",
+            "OPENAI_BASE_URL": models.url,
+            "OPENAI_API_KEY": "sk-test-not-a-real-key",
+        }
+        with (
+            serving(tmp_path_factory.mktemp("studio"), plain_port) as plain,
+            serving(tmp_path_factory.mktemp("strict"), strict_port, **settings) as strict,
+        ):
+            yield Servers(plain, strict, models)
+
+
+@pytest.fixture(scope="module")
+def client(servers: Servers) -> SyncLangGraphClient:
+    """A client of a server that has no key."""
+    return servers.plain()
+
+
+@pytest.fixture(scope="module")
+def strict(servers: Servers) -> tuple[SyncLangGraphClient, ModelServer]:
+    """A client of a server that has a model, and reads no types but those that it was told of."""
+    return servers.strict(), servers.models
 
 
 def test_every_graph_is_listed_with_a_description(client: SyncLangGraphClient) -> None:

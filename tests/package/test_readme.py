@@ -11,6 +11,7 @@ import pytest
 
 from langgraph_parallel import errors
 from langgraph_parallel.cli import app
+from langgraph_parallel.runtime.batch.settings import bounds
 from tests.support.collector import Collector
 from tests.support.documents import LANGUAGES, ROOT, Block, blocks, run_shell
 from tests.support.server import ModelServer, Reply
@@ -45,6 +46,8 @@ def test_the_code_in_the_readme_runs(
 ) -> None:
     """Every block, of the documents too, is complete, and runs against a model server."""
     monkeypatch.chdir(tmp_path)
+    for name in ("quiet", "first_poll", "longest_poll"):  # of the batch lane, which waits for seconds
+        monkeypatch.setattr(bounds, name, 0.05)
     # An agent calls its first tool, and has its answer then.
     server.on(lambda request: request.body["messages"][-1]["role"] == "tool", Reply(text="They agree."))
     (tmp_path / "docs").mkdir()

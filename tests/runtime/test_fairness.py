@@ -98,6 +98,24 @@ async def test_a_run_with_a_priority_is_ahead(model: str, server: ModelServer) -
     assert order[:23].count(True) == 20
 
 
+async def test_runs_with_one_key_have_their_turns_together(model: str, server: ModelServer) -> None:
+    """Of a tenant with many runs and one with a single run, each gets every other slot."""
+    gate = Gate()
+    server.always(Reply(gate=gate))
+    server.on(CHAT, Reply(json={"rationale": "", "choice": "yes", "confidence": None}))
+    limiter = get_limiter(f"{server.url}/", "test-model")
+    busy = flat(1, model, limits=Limits(concurrency=1, fairness_key="busy"))
+    tasks = [asyncio.ensure_future(busy.ainvoke(GIVEN)) for _ in range(21)]
+    await until(lambda: len(limiter._lines) == 20)
+    own = Limits(concurrency=1, fairness_key="quiet")
+    tasks.append(asyncio.ensure_future(chat(model, own, voters=10)))
+    await until(lambda: len(limiter._lines) == 30)
+    gate.open()
+    await asyncio.gather(*tasks)
+    order = [CHAT in request.prompt for request in server.requests]
+    assert order[:22].count(True) == 10
+
+
 def test_a_priority_belongs_to_a_run(model: str) -> None:
     """It is above 0, and no worker has one of its own."""
     with pytest.raises(UsageError, match="limits of a worker cannot set priority; pass it to the graph"):

@@ -19,7 +19,7 @@ from pydantic import BaseModel, SecretStr
 from langgraph_parallel import Ask, Limits, agents, create_sectioning, errors, governed
 from langgraph_parallel.runtime.limiter_registry import get_limiter
 from langgraph_parallel.runtime.loops import _stores
-from tests.support.clock import until
+from tests.support.clock import Clock, until
 from tests.support.fans import GIVEN, numbered
 from tests.support.server import Gate, ModelServer, Reply
 
@@ -371,17 +371,25 @@ async def test_a_stream_without_usage_is_estimated(server: ModelServer, own: Cha
     assert report.usage.output_tokens > 20
 
 
-async def test_the_deadline_reaches_a_planner_that_streams(server: ModelServer, own: ChatOpenAI) -> None:
-    """It is in no branch, whose bound would end it."""
-    server.always(Reply(hang=True))
+@pytest.mark.parametrize("reply", [Reply(hang=True), Reply(status=500)], ids=["hangs", "is retried"])
+async def test_the_deadline_reaches_a_planner_that_streams(
+    reply: Reply, server: ModelServer, own: ChatOpenAI, clock: Clock
+) -> None:
+    """It is in no branch, whose bound would end it; nothing goes on, be it a request or a pause."""
+    server.always(reply)
     model = governed(own)
 
     async def planner(content: str) -> Any:
         return [part async for part in model.astream(content)]
 
-    graph = create_sectioning(planner=planner, worker=len, limits={"deadline": 0.2})
-    out = await graph.ainvoke(GIVEN)
-    assert out["run_report"].failures["plan"].startswith("DeadlineExceeded")
+    limits = {"deadline": 500, "backoff": 1000, "call_timeout": 900}
+    graph = create_sectioning(planner=planner, worker=len, limits=limits)
+    running = asyncio.ensure_future(graph.ainvoke(GIVEN))
+    await until(lambda: server.hanging == 1 or any(request.status == 500 for request in server.requests))
+    await asyncio.sleep(0.05)
+    clock.advance(500)
+    await until(running.done)
+    assert (await running)["run_report"].failures["plan"].startswith("DeadlineExceeded")
 
 
 def test_a_sync_call_leaves_the_event_loop_of_its_thread_alone() -> None:

@@ -4,7 +4,9 @@ import pytest
 
 from langgraph_parallel import Ask, Context, Limits, create_sectioning, create_voting
 from langgraph_parallel.errors import UsageError
-from langgraph_parallel.runtime.limits import PREFIX, limits_from_environment
+from langgraph_parallel.runtime.limit_sources import limits_from_environment
+from langgraph_parallel.runtime.limits import PREFIX
+from langgraph_parallel.runtime.resting import rests
 from langgraph_parallel.runtime.run import Run
 from tests.support.fans import GIVEN, flat, numbered
 from tests.support.server import ModelServer, Reply
@@ -12,6 +14,7 @@ from tests.support.server import ModelServer, Reply
 
 async def attempts_of(graph: object, server: ModelServer, **options: object) -> int:
     """Return the number of requests that a graph makes for one question that is never answered."""
+    rests.forget()  # else the endpoint rests after some such questions, and the next one waits for its end
     before = len(server.requests)
     await graph.ainvoke(GIVEN, **options)  # type: ignore[attr-defined]
     return len(server.requests) - before

@@ -155,12 +155,44 @@ async def test_a_process_that_was_silent_for_too_long_goes_on_with_new_grants(
         assert not await spend(around(budget))
 
 
+@pytest.mark.needs_redis
+@needs_redis
+@pytest.mark.parametrize("is_made_anew", [False, True], ids=["emptied", "used again"])
+async def test_a_redis_that_has_lost_the_budget_ends_it(job: str, *, is_made_anew: bool) -> None:
+    """It is not spent a second time, also if another process has begun a new purse before."""
+    limits = Limits(budget_calls=10)
+    async with open_redis_budget(REDIS, job, limits, Amount()) as budget:
+        assert [await spend(around(budget)) for _ in range(4)] == [True] * 4
+        connection: Any = Redis.from_url(REDIS)
+        async with connection as redis:
+            await redis.delete(*(f"langgraph-parallel:{{{job}}}:{name}" for name in ("purse", "sessions")))
+        if is_made_anew:
+            async with open_redis_budget(REDIS, job, limits, Amount()):
+                pass
+        made = 0
+        while await asyncio.wait_for(spend(around(budget)), 20):
+            made += 1
+        assert made <= 6
+        assert "Redis has lost the budget" in budget.why_spent()
+        with pytest.raises(BudgetSpent, match=r"goes on from what the sink has as spent.*appendonly yes"):
+            await around(budget).reserve(CALL)
+
+
 async def test_without_redis_calls_wait_and_then_fail(job: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Nothing is spent that the purse has not granted."""
     monkeypatch.setattr(redis_budget, "_GIVE_UP", 0.2)
     async with open_redis_budget("redis://127.0.0.1:9/0", job, Limits(budget_calls=5), Amount()) as budget:
         with pytest.raises(BudgetSpent, match="Redis, which has the budget, has not answered"):
             await asyncio.wait_for(around(budget).reserve(CALL), 20)
+
+
+async def test_calls_fail_if_what_asks_redis_fails(job: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever the error is, no call waits for a grant that nobody asks for."""
+    async with open_redis_budget("redis://127.0.0.1:9/0", job, Limits(budget_calls=5), Amount()) as budget:
+        with monkeypatch.context() as patched:
+            patched.setattr(budget, "told", lambda **_: 1 / 0)
+            with pytest.raises(BudgetSpent, match="the budget in Redis cannot be read: ZeroDivisionError"):
+                await asyncio.wait_for(around(budget).reserve(CALL), 20)
 
 
 @pytest.mark.usefixtures("stop_sharing")

@@ -25,6 +25,10 @@ from langgraph_parallel.runtime.loops import loop_local
 from langgraph_parallel.runtime.redis_limits import connect, open_redis, warn
 from langgraph_parallel.runtime.redis_shared import Shared
 from langgraph_parallel.runtime.shared_limits import get_shared
+from langgraph_parallel.runtime.slots import Slot
+from langgraph_parallel.scale.engine import Job
+from langgraph_parallel.scale.line.limits_setup import limits_of
+from langgraph_parallel.scale.program import Program
 from tests.support.clock import until
 from tests.support.fans import GIVEN, flat, numbered
 from tests.support.server import Gate, ModelServer, Reply
@@ -251,6 +255,33 @@ async def test_a_url_that_is_not_valid_is_an_error(
     with pytest.raises(UsageError, match="the URL of Redis is not valid"):
         await Ask("{text}", model=model).ainvoke("x")
     assert server.requests == []
+
+
+async def test_without_redis_each_worker_keeps_to_its_part(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of four workers each has a quarter of the limits; a process on its own has all."""
+    share_limits(url := "redis://127.0.0.1:9/0")
+    shared: Any = await connect(url, "endpoint", "model")
+    acquire, parts, rates = shared._alone.acquire, list[Rates](), Rates(concurrency=8)
+
+    async def acquire_noted(part: Rates, *, tokens: int) -> Slot:
+        parts.append(part)
+        return await acquire(part, tokens=tokens)  # type: ignore[no-any-return]
+
+    monkeypatch.setattr(shared._alone, "acquire", acquire_noted)
+    async with limits_of(Job(id="map", program=Program()), None, 4), contextlib.AsyncExitStack() as stack:
+        async with shared.lease(Rates(8, 600, 1000), 100, 1):
+            assert parts == [Rates(2, 150, 250)]
+        for _ in range(2):
+            await stack.enter_async_context(shared.lease(rates, 0, 1))
+        third = asyncio.ensure_future(shared.lease(rates, 0, 1).__aenter__())
+        await until(lambda: len(parts) == 4)
+        assert shared._alone.in_flight == 2
+        assert not third.done()
+        third.cancel()
+        await asyncio.wait([third])
+    assert shared._alone.in_flight == 0
+    async with shared.lease(rates, 0, 1):
+        assert shared._alone.in_flight == 0
 
 
 def test_without_the_extra_the_error_names_it(monkeypatch: pytest.MonkeyPatch) -> None:

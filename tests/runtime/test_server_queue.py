@@ -98,19 +98,19 @@ async def one_slot(monkeypatch: pytest.MonkeyPatch, seconds: float) -> AsyncIter
 async def test_votes_at_a_server_with_one_slot_are_all_answered(
     hedge: float | str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Thirty-six at once, of which five fit into the time limit: none is lost, and few are sent twice."""
+    """Eighteen at once, of which five fit into the time limit: none is lost, and few are sent twice."""
     async with one_slot(monkeypatch, 0.2) as requests:
         graph = create_voting(
             model="openai:one-slot",
             choices=["yes", "no"],
-            voters=36,
+            voters=18,
             wave="all",
             stop="all_votes",
             limits={"call_timeout": 1.0, "hedge": hedge},
         )
         out = await graph.ainvoke({"question": "?"})
-    assert out["verdict"].cast == 36
-    assert requests[0] <= 1.25 * 36
+    assert out["verdict"].cast == 18
+    assert requests[0] <= 1.25 * 18
 
 
 async def test_a_request_that_hangs_among_others_times_out(model: str, server: ModelServer) -> None:

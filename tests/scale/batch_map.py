@@ -1,22 +1,18 @@
-"""A worker in the batch lane, in a process of its own that may end in the middle.
-
-    python -m tests.scale.batch_map GRAPH ROWS [die]
-
-Writes the keys and results of its rows. With `die` it kills itself when the first results are delivered,
-before anybody could store them.
-"""
+"""A worker in the batch lane, in a process of its own that may end in the middle."""
 
 import asyncio
 import json
 import os
 import signal
-import sys
 from collections.abc import Mapping, Sequence
-from typing import Any
+from pathlib import Path
+from typing import Any, TextIO
 
 from langchain_openai import ChatOpenAI
 
 from langgraph_parallel import governed
+from langgraph_parallel.graphs import labeling, voting  # noqa: F401 - what every process needs
+from langgraph_parallel.runtime.batch import lane  # noqa: F401 - the same
 from langgraph_parallel.runtime.batch.settings import bounds
 from langgraph_parallel.scale.engine import Chunk, Job
 from langgraph_parallel.scale.making import make_program
@@ -46,8 +42,23 @@ PROGRAMS: dict[str, dict[str, Any]] = {
 }
 
 
-async def main(graph: str, rows: int, *, dies: bool) -> None:
-    """Run rows of equal texts: they are told apart by their keys alone."""
+def work(graph: str, rows: int, variables: Mapping[str, str], output: Path, *, dies: bool = False) -> None:
+    """Run rows of equal texts, and write the keys and results: they are told apart by their keys alone.
+
+    Args:
+        graph: one of `PROGRAMS`.
+        rows: their number.
+        variables: of the environment.
+        output: file for a line of JSON for each row.
+        dies: whether the process kills itself when the first results are delivered, before anybody could
+            store them.
+    """
+    os.environ.update(variables)
+    with output.open("w") as lines:
+        asyncio.run(_work(graph, rows, lines, dies=dies))
+
+
+async def _work(graph: str, rows: int, lines: TextIO, *, dies: bool) -> None:
     bounds.quiet, bounds.first_poll, bounds.longest_poll = 0.05, 0.02, 0.05
     bounds.first_pause, bounds.longest_pause, bounds.late_creation = 0.02, 0.05, 0.1
     program = make_program(graph, limits={"lane": "batch"}, **PROGRAMS[graph])
@@ -56,7 +67,8 @@ async def main(graph: str, rows: int, *, dies: bool) -> None:
         if dies:
             os.kill(os.getpid(), signal.SIGKILL)
         for result in results:
-            print(json.dumps([result.key, result.status, result.error or result.spent.calls]), flush=True)
+            told = [result.key, result.status, result.error or result.spent.calls]
+            print(json.dumps(told), file=lines, flush=True)
 
     async with ChunkWorker(Job(id="map-1", program=program)) as worker:
         keys = [str(number) for number in range(rows)]
@@ -65,7 +77,3 @@ async def main(graph: str, rows: int, *, dies: bool) -> None:
             for number in (0, 1)
         ]
         await asyncio.gather(*(worker.work(chunk, deliver) for chunk in chunks))
-
-
-if __name__ == "__main__":
-    asyncio.run(main(sys.argv[1], int(sys.argv[2]), dies="die" in sys.argv))

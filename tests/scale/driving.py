@@ -9,6 +9,9 @@ from langgraph_parallel.scale.engine import Chunk, Engine, Job, WorkerLost
 from langgraph_parallel.scale.program import Program
 from langgraph_parallel.scale.rows import Result, Row
 
+LONGEST = 120.0
+"""Seconds that an engine may be open."""
+
 
 def numbered(count: int, **data: Any) -> list[Row]:
     """Return rows with the keys `1`, `2` ..., each with its number beside the data."""
@@ -34,6 +37,8 @@ class Driver:
         self.results: list[Result] = []
         self.lost: list[WorkerLost] = []
         self.delivered = asyncio.Condition()
+        self.failure: BaseException | None = None
+        """Of `run`."""
         self._rows = [*rows]
         self._chunk = chunk
         self._number = 0
@@ -50,12 +55,27 @@ class Driver:
             self.delivered.notify_all()
 
     async def has(self, test: Callable[[], bool]) -> None:
-        """Wait until something holds, which is looked at with each delivery."""
+        """Wait until something holds, which is looked at with each delivery, or until `run` has failed."""
         async with self.delivered:
-            await self.delivered.wait_for(test)
+            await self.delivered.wait_for(lambda: self.failure or test())
+        if self.failure is not None:
+            raise self.failure
+
+    def __str__(self) -> str:
+        workers = ", ".join(f"{one.name} with {one.running} rows" for one in self.engine.workers())
+        return f"{len(self.results)} results, {len(self._rows)} rows left, workers: {workers or 'none'}"
 
     async def run(self) -> None:
         """Run all rows; return once no row is left that has neither a result nor was drained."""
+        try:
+            await self._run()
+        except BaseException as failure:
+            async with self.delivered:
+                self.failure = failure
+                self.delivered.notify_all()
+            raise
+
+    async def _run(self) -> None:
         running: dict[asyncio.Task[str | None], Chunk] = {}
         while self._rows or running:
             while self._rows and len(running) < self.engine.capacity:
@@ -76,10 +96,15 @@ class Driver:
 
 @asynccontextmanager
 async def opened(engine: Engine, job: Job, rows: Sequence[Row], chunk: int) -> AsyncIterator[Driver]:
-    """Open an engine for a job, and close it at the end."""
-    driver = Driver(engine, rows, chunk)
-    await engine.open(job, driver.deliver)
+    """Open an engine for a job, and close it at the end; what takes too long fails with its state."""
+    driver, state = Driver(engine, rows, chunk), ""
     try:
-        yield driver
-    finally:
-        await engine.close()
+        async with asyncio.timeout(LONGEST):
+            await engine.open(job, driver.deliver)
+            try:
+                yield driver
+            finally:
+                state = str(driver)
+                await engine.close()
+    except TimeoutError as late:
+        raise AssertionError(f"not at its end after {LONGEST:g} s: {state}") from late

@@ -16,6 +16,14 @@ async def tells(row: Mapping[str, Any]) -> dict[str, Any]:
     return {"process": os.getpid()}
 
 
+async def waits(row: Mapping[str, Any]) -> dict[str, Any]:
+    """Write a line to a file as the row begins; if it is slow, wait until the file that it names is there."""
+    _note(row)
+    while row["slow"] and not Path(row["gate"]).exists():  # noqa: ASYNC110, ASYNC240 - set by another process
+        await asyncio.sleep(0.01)
+    return {"process": os.getpid()}
+
+
 async def blocks(row: Mapping[str, Any]) -> dict[str, Any]:
     """Hold up the event loop of the rows, until the file that the row names is there."""
     _note(row)

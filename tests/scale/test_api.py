@@ -9,7 +9,7 @@ import sqlite3
 import subprocess
 import sys
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +17,11 @@ import pytest
 
 from langgraph_parallel import drain, errors
 from langgraph_parallel.scale import MapOptions, Snapshot, aestimate_map, amap_items, estimate_map, map_items
+from langgraph_parallel.scale.batching import check_endpoints
+from langgraph_parallel.scale.making import make_program
+from langgraph_parallel.scale.runner import load
 from tests.scale import programs
+from tests.support.server import ModelServer
 
 ROOT = Path(__file__).parents[2]
 
@@ -48,6 +52,40 @@ def test_failed_items_are_rows_and_can_be_redriven(tmp_path: Path) -> None:
     redriven = map_items(programs.fails_on_odd, items, sink=sink, redrive="failed")
     assert (redriven.kept, redriven.failed, redriven.ok) == (5, 5, 0)
     assert set(_column(sink, "attempts").values()) == {1, 2}
+
+
+def test_a_redrive_of_nothing_says_so(tmp_path: Path) -> None:
+    """Its report would look like that of a run in which all is well."""
+    sink, items = tmp_path / "out.sqlite", [{"number": n} for n in range(3)]
+    assert map_items(programs.double, items, sink=sink, limit=2).remarks == []
+    again = map_items(programs.double, items, sink=sink, redrive=True)
+    assert again.remarks == [
+        "nothing was run again: no row has failed, and without redrive, 1 item would be run"
+    ]
+
+
+@pytest.mark.parametrize("kind", ["iterator", "async iterator"])
+def test_items_that_raise_midway_keep_what_was_stored(kind: str, tmp_path: Path) -> None:
+    """The error says at which item, and how many rows there are; the same call goes on."""
+    sink = tmp_path / "out.sqlite"
+
+    def numbers(most: int) -> Iterator[Mapping[str, int]]:
+        yield from ({"number": n} for n in range(most))
+        raise ValueError("the line is cut")
+
+    async def later() -> AsyncIterator[Mapping[str, int]]:
+        for item in numbers(3):
+            yield item
+
+    with pytest.raises(errors.UsageError) as raised:
+        map_items(programs.double, numbers(3) if kind == "iterator" else later(), sink=sink)
+    assert str(raised.value) == (
+        "item 4 cannot be read: ValueError: the line is cut; 3 rows of this command are stored, and the same "
+        "command goes on once that is mended"
+    )
+    assert _column(sink, "result") == {"1": 0, "2": 2, "3": 4}
+    with pytest.raises(errors.UsageError, match=r"item 1 cannot be read: ValueError: the line is cut$"):
+        map_items(programs.double, numbers(0), sink=sink)
 
 
 def test_a_row_that_ends_the_program_fails_alone(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
@@ -87,10 +125,12 @@ def test_keys_of_any_kind_are_kept(tmp_path: Path) -> None:
         ({"limit": -1}, "limit is -1"),
         ({"stop_after_errors": True}, "stop_after_errors is True"),
         ({"redrive": "all"}, "redrive is 'all'"),
+        ({"watch": 3}, "watch is 3"),
+        ({"sink": 3}, "sink is 3; name one of NAME.sqlite"),
         ({"completion": "most(3)"}, "is not a completion policy"),
         ({"limits": {"budget": 3}}, "budget"),
     ],
-    ids=["chunk", "limit", "errors", "redrive", "completion", "limits"],
+    ids=["chunk", "limit", "errors", "redrive", "watch", "sink", "completion", "limits"],
 )
 def test_what_is_not_valid_is_refused_before_anything_runs(
     options: dict[str, Any], said: str, tmp_path: Path
@@ -98,7 +138,7 @@ def test_what_is_not_valid_is_refused_before_anything_runs(
     """A wrong argument is named, and no sink is made."""
     sink = tmp_path / "out.sqlite"
     with pytest.raises(errors.UsageError, match=said.replace("(", r"\(").replace(")", r"\)")):
-        map_items(programs.double, [{"number": 1}], sink=sink, **options)
+        map_items(programs.double, [{"number": 1}], **{"sink": sink, **options})
     assert not sink.exists()
 
 
@@ -283,3 +323,21 @@ def _nothing() -> Any:
     import contextlib
 
     return contextlib.nullcontext()
+
+
+async def test_an_endpoint_without_a_batch_api_is_told_once(
+    server: ModelServer, model: str, tmp_path: Path
+) -> None:
+    """Before the sink is made or any row is run; one that only has no list of batches is used."""
+    server.batches.offered = False
+    sink, settings = tmp_path / "out.sqlite", {"choices": ["yes", "no"]}
+    limits = {"lane": "batch"}
+    with pytest.raises(errors.UsageError, match=r"/v1 has no Batch API; ask it without the batch lane, or"):
+        await amap_items("voting", ["Is it?"], sink=sink, settings=settings, model=model, limits=limits)
+    assert not sink.exists()
+    assert server.requests == []
+    server.batches.offered = True
+    server.batches.refuse("list", 404)
+    program = make_program("voting", settings=settings, model=model, limits=limits)
+    await check_endpoints(program, load(program).target)
+    assert server.batches.seen == {"list": 1, "create": 1}

@@ -7,6 +7,7 @@ import pytest
 
 from langgraph_parallel.errors import UsageError
 from langgraph_parallel.runtime.budget import Amount
+from langgraph_parallel.runtime.limits import Limits
 from langgraph_parallel.scale.line import outbox as outbox_module
 from langgraph_parallel.scale.line.coordinator import Coordinator
 from langgraph_parallel.scale.line.outbox import Outbox
@@ -87,6 +88,34 @@ async def test_the_reservations_of_a_dead_worker_stay_open() -> None:
     await coordinator.answer("b", "post", _post("2"))
     assert coordinator.open_reservations == Amount(2, 30, 0.25)
     assert [posted.size for posted in await coordinator.mailbox.read(0, 0)] == [1, 1]
+
+
+async def test_a_worker_that_was_taken_for_dead_gets_nothing_more_and_its_results_count() -> None:
+    """What it held is spent once; places and grants that it got later nobody would take back again."""
+    limits = Limits(budget_calls=40, concurrency=4)
+    coordinator = Coordinator(job_of("programs:nothing", limits=limits))
+    endpoint = {"held": 0, "demand": 4, "concurrency": 4}
+
+    async def ask(worker: str, op: str, session: str, *, spent: int = 0, needs: int = 2) -> dict[str, Any]:
+        purse = {"spent": (spent, 0, 0), "held": (0,) * 3, "needs": (needs, 0, 0), "like": (0,) * 3}
+        told = {"session": session, "endpoints": {"e|m": endpoint}, "purse": purse}
+        return await coordinator.answer(worker, op, told)
+
+    for worker in ("early", "late", "alive"):
+        await coordinator.answer(worker, "hello", {})
+    assert (await ask("early", "limits.sync", "s1"))["purse"]["granted"][0] == 2
+    for worker in ("early", "late"):  # the second has asked for nothing so far
+        coordinator.worker_gone(worker)
+    for session in ("s1", "s2"):
+        assert await ask("early", "limits.sync", session, spent=1) == {"gone": True}
+        assert await ask("late", "limits.sync", session) == {"gone": True}
+        assert await ask("late", "limits.leave", session) == {"gone": True}
+    coordinator.worker_gone("early")
+    assert (await coordinator.answer("early", "post", _post("1")))["control"] == "gone"
+    assert [posted.size for posted in await coordinator.mailbox.read(0, 0)] == [1]
+    answer = await ask("alive", "limits.sync", "s3")
+    assert answer["purse"]["spent"][0] == 2
+    assert answer["endpoints"]["e|m"]["held"] == 4
 
 
 async def test_workers_that_do_not_beat_are_silent() -> None:

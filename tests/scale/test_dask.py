@@ -11,7 +11,7 @@ import sys
 import threading
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -22,10 +22,11 @@ pytest.importorskip("distributed", reason="distributed is not installed; CI has 
 
 from distributed import Client
 
-from benchmarks import scale_dask_kills
-from langgraph_parallel.errors import UsageError
+from langgraph_parallel.cli.app import run
+from langgraph_parallel.errors import EngineLost, UsageError
 from langgraph_parallel.runtime.limits import Limits
-from langgraph_parallel.scale.engine import Chunk, EngineLost, Job, WorkerLost
+from langgraph_parallel.scale import amap_items
+from langgraph_parallel.scale.engine import Chunk, Job, WorkerLost
 from langgraph_parallel.scale.engines import dask_cluster
 from langgraph_parallel.scale.engines.dask import DaskEngine
 from langgraph_parallel.scale.program import Program
@@ -94,6 +95,27 @@ async def test_a_row_that_kills_its_worker_is_among_those_that_had_begun(cluster
     cluster.replace()
 
 
+async def test_a_row_that_kills_whatever_runs_it_fails_alone(cluster: DaskProcesses, tmp_path: Path) -> None:
+    """After the third of its workers, with the cause; its neighbours are run elsewhere."""
+
+    def replace_three() -> None:
+        for _ in range(3):
+            wait_until(lambda: any(worker.poll() is not None for worker in cluster.workers))
+            cluster.replace()
+
+    replacing = asyncio.create_task(asyncio.to_thread(replace_three))
+    report = await amap_items(
+        "tests.scale.programs:kills",
+        [{"number": number, "kill": number == 7} for number in range(40)],
+        sink=tmp_path / "rows.sqlite",
+        engine=cluster.address,
+    )
+    await replacing
+    assert (report.ok, report.failed, report.lost_workers) == (39, 1, 3)
+    (cause,) = report.failures
+    assert cause.startswith("its worker died 3 times while it ran: worker 127.0.0.1:")
+
+
 async def test_results_wait_in_the_scheduler_for_the_next_driver(
     cluster: DaskProcesses, tmp_path: Path
 ) -> None:
@@ -127,7 +149,7 @@ async def test_an_address_that_does_not_answer_is_named(monkeypatch: pytest.Monk
 
 
 async def test_a_scheduler_that_dies_ends_the_run(tmp_path: Path) -> None:
-    """The error says that the same command goes on, for each chunk that runs or is to run."""
+    """The error says at once that the same command goes on, for all that is asked of the engine."""
     with dask_processes(tmp_path, 0) as cluster:
         async with Feeder(DaskEngine(cluster.address), SLEEPS) as feeder:
             feeding = asyncio.create_task(feeder.feed(rows_of(1000, seconds=0.1), 100))
@@ -137,6 +159,9 @@ async def test_a_scheduler_that_dies_ends_the_run(tmp_path: Path) -> None:
                 await feeding
             with pytest.raises(EngineLost, match="run the same command again"):
                 await feeder.engine.run(Chunk(99, rows_of(1)))
+            async with asyncio.timeout(5):
+                with pytest.raises(EngineLost, match="run the same command again"):
+                    await feeder.engine.drain()
 
 
 async def test_a_worker_with_another_version_is_named(tmp_path: Path) -> None:
@@ -303,20 +328,48 @@ def tasks_and_events(dask_scheduler: Any) -> dict[str, Any]:
     }
 
 
-async def test_kills_of_workers_and_driver_leave_one_row_for_each_item(
-    cluster: DaskProcesses, tmp_path: Path
+def test_rows_that_end_after_a_killed_command_are_taken_by_the_next(
+    cluster: DaskProcesses, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """The same command goes on each time; what runs again was in flight at a kill, or is not 100 ms old."""
-    sink = tmp_path / "rows.sqlite"
-    outcome = await asyncio.to_thread(scale_dask_kills.run, cluster, tmp_path, 1200, 2, str(sink))
-    assert dict(outcome.kills) == {"worker": 1, "driver": 1}
-    assert outcome.again <= outcome.allowed
-    assert outcome.report["status"] == "ok"
-    with closing(sqlite3.connect(sink)) as database:
-        rows = database.execute('SELECT key, status, "double" FROM rows').fetchall()
-    assert sorted((int(key), status, int(double)) for key, status, double in rows) == [
-        (number + 1, "ok", 2 * number) for number in range(1200)
+    """No row runs twice: neither those that were stored, nor those that ended when nobody took them."""
+    begun, gate, sink = tmp_path / "begun", tmp_path / "gate", tmp_path / "rows.sqlite"
+    columns = {"file": str(begun), "gate": str(gate)}
+    items = tmp_path / "items.jsonl"
+    items.write_text("".join(json.dumps({"number": n, "slow": n >= 8, **columns}) + "\n" for n in range(100)))
+    arguments = [
+        *("map", "tests.scale.programs_on_dask:waits", str(items), "--key", "number", "--sink", str(sink)),
+        *("--engine", cluster.address, "--concurrency", "8", "--progress", "none"),
     ]
+    command = subprocess.Popen([sys.executable, "-m", "langgraph_parallel", *arguments], env=ENVIRONMENT)
+    wait_until(lambda: stored(sink) == {str(n) for n in range(8)})
+    wait_for_lines(begun, 10)
+    kill(command.pid)
+    command.wait()
+    at_kill = stored(sink)
+    gate.touch()
+    with Client(cluster.address, set_as_default=False) as client:
+        wait_until(lambda: not client.run_on_scheduler(is_working))
+    before = set(begun.read_text().split())
+    assert at_kill < before
+    assert run(arguments) == 0
+    assert f"{100 - len(at_kill)} run, 8 kept from before" in capsys.readouterr().err
+    assert Counter(begun.read_text().split()) == {str(n): 1 for n in range(100)}
+    assert stored(sink) == {str(n) for n in range(100)}
+
+
+def is_working(dask_scheduler: Any) -> bool:
+    """Return whether a worker runs rows of any command, in the scheduler."""
+    return any(hosted.is_busy for hosted in dask_scheduler.plugins["langgraph-parallel"]._sessions.values())
+
+
+def stored(sink: Path) -> set[str]:
+    """Return the keys of the rows that are stored."""
+    if not sink.exists():
+        return set()
+    with closing(sqlite3.connect(sink)) as database:
+        if not database.execute("SELECT name FROM sqlite_master WHERE name = 'rows'").fetchall():
+            return set()
+        return {str(key) for (key,) in database.execute("SELECT key FROM rows WHERE status = 'ok'")}
 
 
 def start_driver(*arguments: str) -> "subprocess.Popen[bytes]":
@@ -327,8 +380,13 @@ def start_driver(*arguments: str) -> "subprocess.Popen[bytes]":
 
 def wait_for_lines(file: Path, number: int) -> None:
     """Return once a file has so many lines."""
+    wait_until(lambda: file.exists() and len(file.read_text().splitlines()) >= number)
+
+
+def wait_until(holds: Callable[[], bool]) -> None:
+    """Return once something holds."""
     deadline = time.monotonic() + 30
-    while not file.exists() or len(file.read_text().splitlines()) < number:
+    while not holds():
         assert time.monotonic() < deadline
         time.sleep(0.02)
 

@@ -1,6 +1,9 @@
 """What is told of the parts of chunks on Dask, and who may take it as being about its own."""
 
 import asyncio
+import concurrent.futures
+import logging
+from collections.abc import Awaitable, Callable
 from types import SimpleNamespace
 from typing import Any, cast
 
@@ -8,11 +11,19 @@ import pytest
 
 pytest.importorskip("distributed", reason="distributed is not installed; CI has it")
 
-from langgraph_parallel.scale.engine import Job
+from distributed import KilledWorker
+from distributed.core import Status
+
+from langgraph_parallel.runtime.limits import Limits
+from langgraph_parallel.scale.engine import Chunk, Job, LineEnded, WorkerLost
+from langgraph_parallel.scale.engines import dask_cluster
 from langgraph_parallel.scale.engines.dask import DaskEngine
 from langgraph_parallel.scale.engines.dask_flights import Flight, Part
 from langgraph_parallel.scale.engines.dask_host import Host, _Part
 from langgraph_parallel.scale.engines.dask_plugin import Coordinators
+from langgraph_parallel.scale.engines.dask_tasks import submit
+from langgraph_parallel.scale.line.dask_line import ASK, DaskLine
+from langgraph_parallel.scale.line.shared import LineLimits
 from langgraph_parallel.scale.line.wire import pack_job, pack_results
 from langgraph_parallel.scale.program import Program
 from langgraph_parallel.scale.rows import Row
@@ -66,7 +77,7 @@ async def tell_of_part_1(plugin: Coordinators, session: str, way: str) -> None:
     """Have a worker of a session tell of its part 1."""
     state = {"left": 1}
     if way == "back":
-        await plugin.ask(session, WORKERS[0], "back", {"part": 1, "keys": ["mine"]})
+        await plugin.ask(session, WORKERS[0], "back", {"part": 1, "keys": ["mine"], "to": WORKERS[1]})
     elif way == "lost":
         plugin.remove_worker(cast("Any", None), WORKERS[0])
     else:
@@ -82,7 +93,7 @@ async def test_what_is_told_of_a_part_is_heard_by_its_own_command(
     """Parts of each command are counted from 1, and a later command reads the mailbox of an earlier one."""
     plugin, (engine, flight) = await coordinators(), engine_with(Row("mine", {}))
     started: list[Any] = []
-    monkeypatch.setattr(engine, "_start", lambda flight, rows: started.append(rows))
+    monkeypatch.setattr(engine, "_start", lambda flight, rows, to: started.append((rows, to)))
     for session in ("old", "new"):
         await open_session(plugin, session)
         await plugin.ask(session, WORKERS[0], "begin", {"part": 1, "rows": 1})
@@ -94,14 +105,39 @@ async def test_what_is_told_of_a_part_is_heard_by_its_own_command(
     await engine._take(await collect(plugin, "new"))
     heard = flight.ended.done() or bool(started)
     assert heard is not earlier
+    assert [to for _, to in started] == ([WORKERS[1]] if way == "back" and not earlier else [])
     if flight.ended.done():
         flight.ended.exception()
+
+
+@pytest.mark.parametrize("has_begun", [True, False], ids=["begun", "not begun"])
+async def test_a_part_that_dask_gives_up_is_lost_with_the_rows_that_had_begun(has_begun: bool) -> None:
+    """Dask counts deaths of all workers that had the task; whether rows have begun, our scheduler knows."""
+    plugin, (engine, flight) = await coordinators(), engine_with(Row("mine", {}), Row("other", {}))
+    await open_session(plugin, "new")
+    if has_begun:
+        await plugin.ask("new", WORKERS[0], "begin", {"part": 1, "rows": 1})
+        plugin.remove_worker(cast("Any", None), WORKERS[0])
+
+    async def drive(what: str, data: dict[str, Any]) -> dict[str, Any]:
+        return await plugin.drive("new", "", what, data)
+
+    class Killed(Task):
+        async def exception(self) -> Exception:
+            return KilledWorker("task", cast("Any", SimpleNamespace(address=WORKERS[0])), 0)
+
+    cast("Any", engine)._drive = drive
+    await engine._watch(1, cast("Any", Killed()))
+    await engine._take(await collect(plugin, "new"))
+    with pytest.raises(WorkerLost, match=r"worker 127\.0\.0\.1:1 has died") as lost:
+        await flight.ended
+    assert lost.value.begun == (["mine"] if has_begun else [])
 
 
 async def test_rows_given_back_that_the_part_has_no_more_start_no_task() -> None:
     """There may be none of them left."""
     engine, flight = engine_with(Row("mine", {}))
-    engine._hear(1, "", "", {"back": ["other"]})
+    engine._hear(1, "", "", {"back": ["other"], "to": WORKERS[1]})
     assert [row.key for row in engine._parts[1].rows] == ["mine"]
     assert not flight.ended.done()
 
@@ -119,9 +155,9 @@ async def test_rows_that_a_worker_has_given_back_are_not_given_back_again() -> N
     host._giving, host._line = asyncio.Lock(), SimpleNamespace(ask=ask)
     host._parts = {1: _Part(1, [Row("first", {}), row], lambda: None, handed=2)}
     host._worker = SimpleNamespace(is_draining=False, waiting=1, give_back=lambda most: [row])
-    await host._give_back()
+    await host._give_back(WORKERS[1])
     host._parts[2] = _Part(2, [row], lambda: None, handed=1)
-    await host._give_back()
+    await host._give_back(WORKERS[1])
     assert told == [(1, ["again"]), (2, ["again"])]
     assert (host._parts[1].left, host._parts[2].left) == (0, 0)
 
@@ -154,3 +190,199 @@ async def test_the_scheduler_keeps_little_of_parts_that_have_ended() -> None:
     assert not [*hosted.parts, *hosted.stopped]
     assert not hosted.is_busy
     assert not await begins(3, second)
+
+
+@pytest.mark.parametrize("is_gone", [True, False], ids=["scheduler gone", "scheduler there"])
+async def test_a_client_whose_scheduler_is_gone_logs_nothing_as_it_closes(
+    is_gone: bool, caplog: pytest.LogCaptureFixture
+) -> None:
+    """It would tell with its stack that it gives up to connect again; the command tells the loss itself."""
+    log = logging.getLogger("distributed.client")
+
+    class Reconnecting:
+        async def __aexit__(self, *_: object) -> None:
+            log.error("cancelled")
+
+    log.addHandler(caplog.handler)
+    try:
+        await dask_cluster._close(cast("Any", Reconnecting()), at_once=is_gone)
+        log.error("later")
+        assert {*caplog.messages} == ({"later"} if is_gone else {"cancelled", "later"})
+    finally:
+        log.removeHandler(caplog.handler)
+
+
+async def asked_back(plugin: Coordinators, worker: str, left: int, free: int = 0) -> str:
+    """Return for whom a worker is asked for rows, as it tells how many it has left, and could begin."""
+    state = {"left": left, "free": free}
+    plugin._asked_at = float("-inf")
+    return str((await plugin.ask("new", worker, "beat", {"state": state}))["back"])
+
+
+async def test_rows_are_asked_back_only_for_a_worker_that_could_begin_them() -> None:
+    """One whose rows have all begun is not idle while they run: the rows would only come back from it."""
+    plugin = await coordinators()
+    await open_session(plugin, "new")
+    first, second, third = WORKERS
+    for part, worker in enumerate((first, second, third)):
+        await plugin.ask("new", worker, "begin", {"part": part, "rows": 1})
+    assert not await asked_back(plugin, first, 1)
+    assert not await asked_back(plugin, second, 0, free=0)
+    assert not await asked_back(plugin, third, 0, free=0)
+    assert not await asked_back(plugin, first, 1)
+    assert not await asked_back(plugin, second, 0, free=2)
+    assert not await asked_back(plugin, third, 0, free=3)
+    assert await asked_back(plugin, first, 1) == third
+    await plugin.ask("new", third, "begin", {"part": 4, "rows": 1})
+    assert await asked_back(plugin, first, 1) == second
+    assert not await asked_back(plugin, second, 0, free=0)
+    assert not await asked_back(plugin, first, 1)
+
+
+async def test_a_worker_without_rows_is_asked_for_first_unless_dask_keeps_it_busy() -> None:
+    """It may be new, or have had none of this command; Dask knows of those of others."""
+    plugin = await coordinators()
+    await open_session(plugin, "new")
+    first, second, third = WORKERS
+    assert not await asked_back(plugin, second, 0, free=5)
+    assert await asked_back(plugin, first, 1) == third
+    cast("Any", plugin._scheduler).running[2].processing["task"] = 1.0
+    assert await asked_back(plugin, first, 1) == second
+    assert not await asked_back(plugin, first, 0)
+
+
+@pytest.mark.parametrize("to", [None, WORKERS[1]], ids=["anywhere", "one worker"])
+def test_rows_that_are_given_back_go_to_the_worker_that_waits_for_them(to: str | None) -> None:
+    """It may have gone meanwhile: then Dask gives them to another one."""
+    submitted: dict[str, Any] = {}
+    client = SimpleNamespace(submit=lambda *_, **options: submitted.update(options))
+    submit(cast("Any", client), ("title", "rows", "new-1"), 1, [Row("mine", {})], to)
+    assert submitted.get("workers") == (None if to is None else [to])
+    assert submitted.get("allow_other_workers", False) is (to is not None)
+
+
+@pytest.mark.parametrize("pages", [[], ["bokeh's"]], ids=["without bokeh", "with bokeh"])
+async def test_a_dashboard_is_named_where_there_is_one(pages: list[str]) -> None:
+    """Without bokeh, or with `--no-dashboard`, the scheduler serves pages, but no dashboard."""
+    plugin = await coordinators()
+    scheduler = cast("Any", plugin._scheduler)
+    scheduler.http_application = SimpleNamespace(applications=pages)
+    scheduler.http_server = SimpleNamespace(port=8787)
+    opened = await plugin.drive("new", "client", "open", {"job": pack_job(JOB), "local": b""})
+    cluster = dask_cluster.Cluster("tcp://10.0.0.7:8786")
+    cluster._client = cast("Any", SimpleNamespace(scheduler=SimpleNamespace(address="tcp://10.0.0.7:8786")))
+    assert cluster.dashboard(opened["dashboard"]) == ("http://10.0.0.7:8787/status" if pages else "")
+
+
+def test_tasks_are_named_by_their_rows_in_few_characters() -> None:
+    """Keys come from the data, and may be of any length."""
+    rows = [Row("first\n", {"text": "SECRET"}), Row("2", {}), Row("k" * 5000, {})]
+    assert Chunk(1, rows).name == f"rows first  to {'k' * 37}..."
+    assert Chunk(1, rows[1:2]).name == "row 2"
+
+
+class OtherLine:
+    """A line that answers as a function does."""
+
+    def __init__(self, answer: Callable[[str, dict[str, Any]], Awaitable[dict[str, Any]]]) -> None:
+        self._answer = answer
+
+    async def ask(self, op: str, data: dict[str, Any]) -> dict[str, Any]:
+        """Ask the function."""
+        return await self._answer(op, data)
+
+
+async def test_a_worker_that_shares_limits_past_the_end_of_its_command_says_nothing(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """The scheduler has forgotten the session, or the worker is closing: nothing is lost."""
+    plugin = await coordinators()
+
+    async def forgotten(op: str, data: dict[str, Any]) -> dict[str, Any]:
+        return await plugin.ask("ended", WORKERS[0], op, data)
+
+    async def closing(op: str, data: dict[str, Any]) -> dict[str, Any]:
+        raise LineEnded("this worker is closing")
+
+    for answer in (forgotten, closing):
+        async with LineLimits(OtherLine(answer), None).kept_up():
+            pass
+    assert not caplog.messages
+
+
+async def test_a_line_that_is_cut_is_told_once(caplog: pytest.LogCaptureFixture) -> None:
+    """Calls go on, and the log of the worker says that its limits are its own from now on."""
+
+    async def cut(op: str, data: dict[str, Any]) -> dict[str, Any]:
+        raise OSError("connection reset")
+
+    limits = LineLimits(OtherLine(cut), Limits(budget_calls=1))
+    async with limits.kept_up():
+        assert limits.budget is not None
+        assert limits.budget.why_spent()
+    assert caplog.messages == ["limits are not shared any more: connection reset"]
+
+
+@pytest.mark.parametrize("status", [Status.running, Status.closing, Status.closed], ids=lambda one: one.name)
+async def test_a_dask_worker_that_closes_ends_its_line(status: Status) -> None:
+    """Dask's connections raise a RuntimeError then; of a worker that runs, any error is a loss."""
+
+    async def closed(**_: object) -> None:
+        raise RuntimeError("ConnectionPool is closed")
+
+    worker = SimpleNamespace(scheduler=SimpleNamespace(**{ASK: closed}), status=status, address=WORKERS[0])
+    expected = RuntimeError if status is Status.running else LineEnded
+    with pytest.raises(expected):
+        await DaskLine(cast("Any", worker), "new").ask("beat", {})
+
+
+async def test_a_line_ends_with_the_event_loop_of_its_worker() -> None:
+    """Rows have a loop of their own, which may outlive it."""
+
+    async def make() -> DaskLine:
+        return DaskLine(cast("Any", SimpleNamespace()), "new")
+
+    line = await asyncio.to_thread(asyncio.run, make())
+    with pytest.raises(LineEnded, match="closing"):
+        await line.ask("beat", {})
+
+
+async def test_a_part_whose_scheduler_has_gone_ends_without_an_error() -> None:
+    """Nobody may wait for it any more who could hear of the error."""
+
+    async def cut(op: str, data: dict[str, Any]) -> dict[str, Any]:
+        raise OSError("connection reset")
+
+    host: Any = Host.__new__(Host)
+    host._line = OtherLine(cut)
+    assert await host._run(_Part(1, [Row("mine", {})], lambda: None)) is None
+
+
+async def test_a_worker_that_was_taken_for_dead_begins_no_more_rows_of_its_part() -> None:
+    """Others have them: a row that they have stored would be asked for again."""
+    begun: list[str] = []
+    answers = iter([True, False, True])
+
+    async def ask(op: str, data: dict[str, Any]) -> dict[str, Any]:
+        return {"go": next(answers)}
+
+    async def work(chunk: Chunk, deliver: Any) -> str:
+        begun.extend(row.key for row in chunk.rows)
+        return ""
+
+    host: Any = Host.__new__(Host)
+    host._line = SimpleNamespace(ask=ask)
+    host._outbox = SimpleNamespace(deliver=None)
+    host._opened = concurrent.futures.Future()
+    state = SimpleNamespace(done=0)
+    host._opened.set_result(
+        SimpleNamespace(work=work, at_once=2, waiting=0, is_draining=False, state=lambda: state)
+    )
+    host._feeding, host._hungry = asyncio.Lock(), asyncio.Event()
+    host._dask_loop = asyncio.get_running_loop()
+    host._few = host._done = 0
+    host._handed_at = 0.0
+    part = _Part(1, [Row(key, {}) for key in "abcdef"], lambda: None)
+    await host._work(part)
+    await asyncio.sleep(0)
+    assert begun in ([], ["a", "b"])

@@ -1,6 +1,7 @@
 """Who gets which rows, by a desk without processes."""
 
 import asyncio
+import tempfile
 from collections.abc import Sequence
 from typing import Any
 
@@ -9,8 +10,10 @@ import pytest
 from langgraph_parallel.errors import UsageError
 from langgraph_parallel.scale.engine import Chunk, WorkerLost
 from langgraph_parallel.scale.engines.desk import Desk
+from langgraph_parallel.scale.line.marks import Marks
 from langgraph_parallel.scale.line.wire import unpack_rows
-from tests.scale.driving import numbered
+from langgraph_parallel.scale.pulling import Puller
+from tests.scale.driving import job_of, numbered
 
 
 class Office:
@@ -225,3 +228,27 @@ async def test_large_rows_are_handed_out_in_portions(monkeypatch: pytest.MonkeyP
         office.desk.ended(given["part"], "", None)
     assert keys == [str(number) for number in range(1, 21)]
     assert await done == ""
+
+
+class _BrokenLine:
+    """A line whose news cannot be read, while rows are waited for."""
+
+    async def ask(self, op: str, data: dict[str, Any]) -> dict[str, Any]:
+        """Wait forever, or fail."""
+        if op == "rows.news":
+            raise ValueError("no news of this kind")
+        if op == "rows.take":
+            await asyncio.Event().wait()
+        return {"endpoints": {}}
+
+
+async def test_a_worker_that_hears_no_news_ends() -> None:
+    """Nobody could stop its rows or have some of them back; its end is seen, and it is replaced."""
+    with tempfile.TemporaryFile() as file:
+        marks = Marks(file.fileno())
+        try:
+            puller = Puller(job_of("programs:nothing"), _BrokenLine(), marks, 1)
+            with pytest.raises(ValueError, match="no news of this kind"):
+                await asyncio.wait_for(puller.run(), 20)
+        finally:
+            marks.close()

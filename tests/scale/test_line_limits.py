@@ -2,15 +2,19 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from typing import Any
 
 import pytest
 from langchain_openai import ChatOpenAI
+from openai import DefaultAsyncHttpxClient
+from pydantic import SecretStr
 
 from langgraph_parallel import Ask, Limits, governed
 from langgraph_parallel.errors import BudgetSpent
 from langgraph_parallel.runtime.budget import Amount, Budget
+from langgraph_parallel.runtime.shared_elsewhere import SharedElsewhere
 from langgraph_parallel.runtime.shared_limits import get_shared
 from langgraph_parallel.runtime.slots import Rates
 from langgraph_parallel.scale.engine import Job
@@ -133,6 +137,17 @@ async def test_when_the_line_is_cut_calls_that_wait_for_a_grant_fail() -> None:
         # Its endpoints go on within the limits of the process.
         async with shared.share_of("e", "m").lease(Rates(requests_per_minute=1), 0, 1):
             pass
+
+
+async def test_calls_fail_if_what_asks_for_them_fails(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever the error is, no call waits for a grant that nobody asks for."""
+    limits = Limits(budget_calls=10)
+    shared = LineLimits(Line(LimitsKeeper(limits), "a"), limits)
+    async with shared.kept_up():
+        monkeypatch.setattr(shared, "_is_due", lambda: 1 / 0)
+        waiting = asyncio.gather(*(budget_of(shared).reserve(CALL) for _ in range(5)))
+        with pytest.raises(BudgetSpent, match="the coordinator of the run is gone"):
+            await asyncio.wait_for(waiting, 10)
 
 
 async def test_a_worker_taken_for_dead_goes_on_with_new_grants() -> None:
@@ -272,6 +287,82 @@ async def test_calls_of_sync_functions_stay_within_the_concurrency_of_all_worker
         )
     assert len(collected.results) == 10
     assert 1 <= server.most_in_flight <= 2
+
+
+async def ask_in_a_loop_of_its_own(url: str) -> str:
+    """Ask a model with connections that belong to the running loop."""
+    async with DefaultAsyncHttpxClient() as client:
+        made = ChatOpenAI(model="own", base_url=url, api_key=SecretStr("sk"), http_async_client=client)
+        return str((await governed(made, Limits(concurrency=2)).ainvoke("hello")).text)
+
+
+@pytest.mark.parametrize("is_told_of_its_caller", [True, False], ids=["context", "bare thread"])
+async def test_a_function_with_a_loop_of_its_own_shares_the_places_of_all_workers(
+    server: ModelServer, *, is_told_of_its_caller: bool
+) -> None:
+    """While another worker holds all places, it asks for one and waits; then it is answered."""
+    server.always(Reply(text="fine"))
+
+    def asks(row: Mapping[str, Any]) -> str:
+        if is_told_of_its_caller:
+            return asyncio.run(ask_in_a_loop_of_its_own(server.url))
+        with ThreadPoolExecutor(1) as pool:
+            return pool.submit(asyncio.run, ask_in_a_loop_of_its_own(server.url)).result()
+
+    keeper, collected, name = LimitsKeeper(Limits()), Collected(), f"{server.url}/|own"
+
+    def other(held: int, demand: int) -> int:
+        told = {"held": held, "demand": demand, "concurrency": 2}
+        answer = keeper.answer("b", SYNC, {"session": "b", "endpoints": {name: told}})
+        return int(answer["endpoints"][name]["held"])
+
+    def asked() -> int:
+        return sum(data["endpoints"].get(name, {}).get("demand", 0) for data in line.asked)
+
+    assert other(0, 2) == 2
+    line = Line(keeper, "a")
+    async with ChunkWorker(Job(id="map", program=Program(local=asks)), line) as worker:
+        running = asyncio.ensure_future(worker.work(chunk_of({"x": {}}), collected.deliver))
+        await asyncio.wait_for(until(lambda: asked() > 0), 20)
+        assert not server.requests
+        assert other(0, 0) == 0
+        await asyncio.wait_for(running, 20)
+    assert collected.results["x"].output == {"result": "fine"}
+    assert len(server.requests) == 1
+
+
+async def test_a_call_elsewhere_that_is_cancelled_leaves_its_place_to_others() -> None:
+    """Whether it waits for the place, or was given it at the same moment."""
+    async with worker(LimitsKeeper(Limits()), "a") as shared:
+        share, loop = shared.share_of("e", "m"), asyncio.get_running_loop()
+        elsewhere = SharedElsewhere(share, loop)
+        held = await share.hold(Rates(concurrency=1), 0, 1)
+
+        async def cancelled() -> None:
+            async def call() -> None:
+                async with elsewhere.lease(Rates(concurrency=1), 0, 1):
+                    raise AssertionError("there is no place")
+
+            calling = asyncio.ensure_future(call())
+            while not share.is_in_need:  # noqa: ASYNC110 - it belongs to another loop
+                await asyncio.sleep(0.001)
+            calling.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await calling
+
+        await asyncio.to_thread(asyncio.run, cancelled())
+        held()
+        await until(lambda: share.in_flight == 0)
+
+        async def call() -> None:
+            async with elsewhere.lease(Rates(concurrency=1), 0, 1) as lease:
+                await lease.renew()
+            with pytest.raises(ZeroDivisionError):
+                async with elsewhere.lease(Rates(concurrency=1), 0, 1):
+                    raise ZeroDivisionError
+
+        await asyncio.wait_for(asyncio.to_thread(asyncio.run, call()), 20)
+        await until(lambda: share.in_flight == 0)
 
 
 async def test_a_refusal_is_told_to_all_workers(server: ModelServer, own: ChatOpenAI) -> None:

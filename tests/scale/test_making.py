@@ -2,16 +2,19 @@
 
 import pickle
 import sys
+import sysconfig
 from collections.abc import AsyncIterator, Mapping
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, TypedDict
 
 import pytest
+from langchain_core.language_models import FakeListChatModel
 from langchain_core.runnables import RunnableLambda
 from langchain_openai import ChatOpenAI
+from langgraph.graph import StateGraph
 
-from langgraph_parallel import Limits, create_labeling, create_voting
+from langgraph_parallel import Limits, create_labeling, create_voting, governed
 from langgraph_parallel.catalogue.spelling import COMMAND
 from langgraph_parallel.errors import UnknownPrice, UsageError
 from langgraph_parallel.nodes.work.ask import Ask
@@ -23,6 +26,20 @@ VOTE: dict[str, Any] = {"choices": ["yes", "no"]}
 GRAPH = create_voting(choices=["yes", "no"], model="openai:gpt-5-mini")
 """A graph with a name in this module."""
 NUMBER = 7
+
+
+class State(TypedDict):
+    """The state of a graph of others."""
+
+    text: str
+
+
+STATES: Any = StateGraph(State)
+
+
+def builds_states() -> Any:
+    """Build a graph, without its last line."""
+    return StateGraph(State)
 
 
 def vote_with(model: str = "openai:gpt-5-mini", key: str = "") -> Any:
@@ -118,6 +135,52 @@ def test_what_cannot_work_is_refused_at_once(graph: Any, options: dict[str, Any]
         make_program(graph, **options)
 
 
+BATCH: dict[str, Any] = {"limits": {"lane": "batch"}}
+OTHER = FakeListChatModel(responses=["yes"])
+
+
+@pytest.mark.parametrize(
+    ("graph", "options", "message"),
+    [
+        ("voting", {"settings": VOTE, "model": "anthropic:m"}, "m cannot be asked in batches"),
+        (create_voting(**VOTE, model=OTHER), {}, "FakeListChatModel cannot be asked in batches"),
+        (OTHER, {}, "FakeListChatModel cannot be asked in batches"),
+        (ChatOpenAI(model="m", api_key="sk-x"), {}, r"m is called by code .*; wrap it in governed\(...\)"),
+    ],
+    ids=["by name", "graph", "model", "not governed"],
+)
+def test_what_cannot_be_in_a_batch_is_told_once(graph: Any, options: Mapping[str, Any], message: str) -> None:
+    """Not by each row; `without_batch` lets it go live."""
+    with pytest.raises(UsageError, match=message) as raised:
+        make_program(graph, **options, **BATCH)
+    assert "leave out limits={'lane': 'batch'}" in str(raised.value)
+    with pytest.raises(UsageError, match="leave out --batch"):
+        make_program(graph, **options, **BATCH, spelling=COMMAND)
+    make_program(graph, **options, limits={"lane": "batch", "without_batch": "live"})
+
+
+def test_models_may_be_in_a_batch_or_are_not_to_be(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Those of openai by name, in a graph, and governed; others where a graph's own limits are live."""
+    monkeypatch.setenv("LANGGRAPH_PARALLEL_LANE", "batch")
+    make_program(create_voting(**VOTE, model=OTHER, limits={"lane": "live"}))
+    with pytest.raises(UsageError, match="FakeListChatModel cannot be asked in batches"):
+        make_program(create_voting(**VOTE, model=OTHER))
+    make_program("voting", settings=VOTE, model="openai:m", **BATCH)
+    make_program(create_voting(**VOTE, model=ChatOpenAI(model="m", api_key="sk-x")), **BATCH)
+    make_program(governed(ChatOpenAI(model="m", api_key="sk-x")), **BATCH)
+
+
+@pytest.mark.parametrize(
+    "graph",
+    [StateGraph(State), f"{__name__}:STATES", f"{__name__}:builds_states"],
+    ids=["it", "named", "built"],
+)
+def test_a_graph_that_is_not_compiled_is_told_so(graph: Any) -> None:
+    """It is what people have before the last line of a graph."""
+    with pytest.raises(UsageError, match=r"is a StateGraph that is not compiled; call its compile\(\)"):
+        make_program(graph)
+
+
 def test_a_command_is_told_of_its_options() -> None:
     """The same errors, as the command line spells arguments."""
     with pytest.raises(UsageError, match="labeling needs --set labels=VALUE"):
@@ -172,6 +235,47 @@ def test_modules_of_the_current_folder_are_found_by_workers(
     sys.path.remove(str(tmp_path))
     monkeypatch.chdir("/")
     assert load(program).target("a") == "A"
+
+
+def test_names_of_python_stay_those_of_python(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A file of the user's that is called like a module of Python is not imported in its place."""
+    for name in ("json", "colorsys", "rows_beside"):
+        (tmp_path / f"{name}.py").write_text("def shout(text):\n    return text.upper()\n")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "path", [*sys.path])
+    for name in ("json", "colorsys"):
+        with pytest.raises(UsageError, match=f"{name}.py here is not imported, .*: give yours another name"):
+            make_program(f"{name}:shout")
+    assert make_program("rows_beside:shout").graph == "rows_beside:shout"
+    assert sys.path.index(str(tmp_path)) > sys.path.index(sysconfig.get_path("stdlib"))
+
+
+def test_the_current_folder_comes_first_as_by_python(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """So that the modules of the user's win over installed ones; an error says where that has happened."""
+    (tmp_path / "rows_installed.py").write_text("array = list\n")
+    here = tmp_path / "here"
+    here.mkdir()
+    (here / "rows_installed.py").write_text("")
+    (here / "rows_of_hers.py").write_text("import rows_installed\nrows_installed.array([1])\n")
+    monkeypatch.chdir(here)
+    monkeypatch.setattr(sys, "path", [str(tmp_path), *sys.path])
+    with pytest.raises(
+        UsageError, match=r"rows_of_hers fails .*'rows_installed' of this folder is imported in"
+    ):
+        make_program("rows_of_hers:shout")
+    assert sys.path[0] == str(here)
+    sys.modules.pop("rows_installed")
+
+
+def test_a_module_that_was_imported_from_elsewhere_is_told_apart(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is not taken for the one in the current folder."""
+    (tmp_path / "tests.py").write_text("def shout(text):\n    return text.upper()\n")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "path", [*sys.path])
+    with pytest.raises(UsageError, match=r"tests.py here is not imported, as 'tests' is the one at "):
+        make_program("tests:shout")
 
 
 def fingerprint(**changed: Any) -> str:

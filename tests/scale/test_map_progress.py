@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 from rich.console import Console
 
-from langgraph_parallel.cli.map.progress import MapProgress, bar
+from langgraph_parallel.cli.map.progress import MapProgress, ProgressKind, bar
 from langgraph_parallel.scale.engine import WorkerState
 from langgraph_parallel.scale.pace import Pace, expected_usd
 from langgraph_parallel.scale.progress import progress_line, progress_record
@@ -154,6 +154,27 @@ def test_json_is_one_object_a_line() -> None:
         for snapshot in moments(15, 1)[:5]:
             show(snapshot)
     assert [json.loads(line)["seconds"] for line in broken.getvalue().splitlines()] == [0, 4]
+
+
+def test_a_dashboard_is_told_once_before_all() -> None:
+    """As a line, or as an object of its own; above a bar it stays."""
+    address = "http://127.0.0.1:8787/status"
+    shown: dict[str, str] = {}
+    kinds: list[ProgressKind] = ["bar", "json", "none"]
+    for kind in kinds:
+        stream = io.StringIO()
+        with MapProgress(kind, stream) as show:
+            for snapshot in moments(15, 1):
+                show(replace(snapshot, dashboard=address))
+        shown[kind] = stream.getvalue()
+    assert shown["bar"].splitlines()[0] == f"dashboard: {address}"
+    assert json.loads(shown["json"].splitlines()[0]) == {"event": "dashboard", "address": address}
+    assert not shown["none"]
+    terminal = Terminal()
+    with MapProgress("bar", terminal) as show:
+        show(replace(SNAPSHOT, dashboard=address))
+    for text in (shown["bar"], shown["json"], terminal.getvalue()):
+        assert text.count(address) == 1
 
 
 def test_none_says_nothing() -> None:

@@ -164,6 +164,18 @@ async def test_workers_that_cannot_start_end_the_run(
     assert capfd.readouterr().err.count("no room on the moon") == 3
 
 
+async def test_whatever_ends_the_care_of_workers_ends_the_run(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nobody waits for processes that are not started any more."""
+
+    async def start(*_: object) -> None:
+        raise RuntimeError("no such thing as a pipe")
+
+    monkeypatch.setattr(child.Child, "start", start)
+    async with opened(ProcessesEngine(1), job_of("recorded:where"), [], 1) as driver:
+        with pytest.raises(RuntimeError, match="no such thing as a pipe"):
+            await asyncio.wait_for(driver.engine.run(Chunk(1, numbered(1))), 20)
+
+
 async def test_workers_that_are_killed_again_and_again_end_the_run(monkeypatch: pytest.MonkeyPatch) -> None:
     """A bound on deaths without a result between them."""
     suicide = (sys.executable, "-c", "import os; os.kill(os.getpid(), 9)")

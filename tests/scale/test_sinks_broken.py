@@ -132,8 +132,19 @@ async def test_databases_of_something_else_are_refused(name: str, content: bytes
         database.close()
     else:
         file.write_bytes(content * 100)
-    with pytest.raises(UsageError, match=r"cannot|left as it is"):
+    before = file.read_bytes()
+    with pytest.raises(UsageError, match=r"^cannot open|left as it is"):
         await as_sink(tmp_path / name.removesuffix(".state")).open()
+    assert content == b"foreign" or file.read_bytes() == before
+
+
+async def test_a_text_in_place_of_a_database_is_told_so(tmp_path: Path) -> None:
+    """With what to do, and again in a second try."""
+    (tmp_path / "out.sqlite").write_text("key,status\n" * 100)
+    sink = as_sink(tmp_path / "out.sqlite")
+    for _ in range(2):
+        with pytest.raises(UsageError, match=r"out.sqlite is not an SQLite database, .*; name another file"):
+            await sink.open()
 
 
 async def test_sqlite_keeps_other_tables_and_takes_several_of_ours(tmp_path: Path) -> None:
@@ -326,6 +337,10 @@ async def test_a_server_that_is_not_there_is_said_without_the_password() -> None
         ("out.csv", r"'out.csv' is not a sink; name one of NAME.sqlite"),
         ("out", "is not a sink"),
         ("", "is not a sink"),
+        ("/", "'/' is not a sink"),
+        ("sqlite:///out.db", r"'sqlite://...' is not a sink"),
+        ("mysql://u:hunter2@host/db", r"'mysql://...' is not a sink"),
+        ("out.jsonl?table=a", "sinks in SQLite and PostgreSQL have tables, and files have none"),
         ("out.sqlite?tabel=x", r"only \?table=NAME may follow"),
         ("out.sqlite?table=sqlite_x", "'sqlite_x' cannot be the name of a table"),
         ("postgresql://[?table=x", "the address of a sink in PostgreSQL is not valid"),

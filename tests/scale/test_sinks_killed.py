@@ -12,7 +12,7 @@ import pytest
 
 from langgraph_parallel.scale.sinks.base import Counts
 from tests.scale.sinks import FILES, KINDS, MANIFEST, kind_of, labels_of, new_address, ok, rows_of
-from tests.support.forked import in_fork
+from tests.support.fork_server import ForkServer
 from tests.support.killed_sink import KEYS, killed_run, label, run, sink_of
 
 STRIDE = {"sqlite": 1, "jsonl": 2, "parquet": 2, "postgres": 4}
@@ -30,11 +30,16 @@ def folder(tmp_path: Path) -> Iterator[Path]:
         yield Path(name)
 
 
-def write_steps(address: str, told: Path) -> int:
-    """Run undisturbed in a process of its own; return its number of steps."""
-    file = told.with_suffix(".steps")
-    assert in_fork(lambda: file.write_text(str(killed_run(address, None, told)))).wait() == 0
-    return int(file.read_text())
+@pytest.fixture(scope="module")
+def forks() -> Iterator[ForkServer]:
+    """What starts the processes that are killed."""
+    with ForkServer("pyarrow.parquet", "langgraph_parallel.scale.sinks.parquet") as server:
+        yield server
+
+
+def write_steps(address: str, told: Path, file: Path) -> None:
+    """Run undisturbed, and write down the number of steps."""
+    file.write_text(str(killed_run(address, None, told)))
 
 
 def read_told(told: Path) -> dict[str, str]:
@@ -65,8 +70,12 @@ async def check(address: str, told: Path) -> None:
     assert labels_of(address) == {key: None if key in KEYS[-4:-2] else label(key) for key in KEYS}
 
 
-async def redrive_and_die(address: str) -> None:
+def redrive_and_die(address: str) -> None:
     """Store that a row is ok that had failed, and be killed."""
+    asyncio.run(_redrive_and_die(address))
+
+
+async def _redrive_and_die(address: str) -> None:
     sink = sink_of(address)
     await sink.open()
     await sink.write([ok(KEYS[-1])], MANIFEST)
@@ -74,24 +83,30 @@ async def redrive_and_die(address: str) -> None:
 
 
 @pytest.mark.parametrize("kind", FILES)
-def test_a_row_that_is_ok_is_in_no_list_of_failures_after_a_kill(kind: str, folder: Path) -> None:
+def test_a_row_that_is_ok_is_in_no_list_of_failures_after_a_kill(
+    kind: str, folder: Path, forks: ForkServer
+) -> None:
     """Nobody has to open the sink first."""
     address = new_address(kind, folder)
     asyncio.run(run(address))
     assert rows_of(address)[KEYS[-1]]["status"] == "failed"
-    assert in_fork(lambda: asyncio.run(redrive_and_die(address))).wait() == -9
+    assert forks.run(partial(redrive_and_die, address)) == -9
     assert rows_of(address).get(KEYS[-1], {"status": "ok"})["status"] == "ok"
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_killed_at_any_step_it_loses_nothing_and_has_nothing_twice(kind: str, folder: Path) -> None:
+def test_killed_at_any_step_it_loses_nothing_and_has_nothing_twice(
+    kind: str, folder: Path, forks: ForkServer
+) -> None:
     """In opening, writing, making a part and closing, of a new sink and of one that has failures."""
     for before in (0, 1):
         told = folder / "undisturbed"
         address = new_address(kind, folder)
         for _ in range(before):
             asyncio.run(run(address))
-        steps = write_steps(address, told)
+        file = folder / "steps"
+        assert forks.run(partial(write_steps, address, told, file)) == 0
+        steps = int(file.read_text())
         assert steps > 20
         stride = 1 if "KILLS" in os.environ else STRIDE[kind]
         for step in range(1 + before % stride, steps + 1, stride):
@@ -99,6 +114,6 @@ def test_killed_at_any_step_it_loses_nothing_and_has_nothing_twice(kind: str, fo
             address = new_address(kind, folder)
             for _ in range(before):
                 asyncio.run(run(address))
-            assert in_fork(partial(killed_run, address, step, told)).wait() == -9
+            assert forks.run(partial(killed_run, address, step, told)) == -9
             asyncio.run(check(address, told))
             assert kind_of(address) == kind

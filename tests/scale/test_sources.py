@@ -1,5 +1,6 @@
 """Sources: what they read, which keys they give, and what they refuse before anything is paid."""
 
+import decimal
 import gzip
 import importlib
 import json
@@ -14,11 +15,16 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from pydantic import BaseModel
 
+from langgraph_parallel.catalogue.spelling import COMMAND
 from langgraph_parallel.errors import UsageError
 from langgraph_parallel.reading.documents import DocumentReader
 from langgraph_parallel.reading.notes import Remark
+from langgraph_parallel.scale import amap_items
+from langgraph_parallel.scale.addresses import check_address
 from langgraph_parallel.scale.rows import Row
+from langgraph_parallel.scale.sinks.choose import as_sink
 from langgraph_parallel.scale.sources import text_file
 from langgraph_parallel.scale.sources.base import Source
 from langgraph_parallel.scale.sources.choose import as_source
@@ -222,12 +228,26 @@ async def test_lines_of_plain_text_are_items(put: Any) -> None:
     ("name", "content", "error"),
     [
         ("a.json", '[{"a": 1}]', "jq -c"),
+        ("a.jsonl", '[{"a": 1}]', "a.jsonl is one JSON document"),
+        ("a.json", '{"a":\n 1}', "a.json is one JSON document"),
+        ("a.jsonl", '{"a": 1},\n{"a": 2}\n', "line 1, column 9 is not JSON: a comma follows the value"),
+        ("a.db", b"SQLite format 3\0", "is an SQLite database; name it by its URL, sqlite:///"),
         ("a.pdf", "%PDF-1.4", "name the folder that it is in"),
         ("a.xlsx", "PK\x03\x04", "save the sheet as CSV"),
         ("a.jsonl.bz2", "BZh9", "compress it with gzip"),
         ("a.jsonl.gz", gzip.compress(LINES.encode() * 99)[:-9], "its archive is damaged"),
     ],
-    ids=["an array", "a document", "a workbook", "bzip2", "half an archive"],
+    ids=[
+        "an array",
+        "lines in an array",
+        "an object on lines",
+        "commas after lines",
+        "a database",
+        "a document",
+        "a workbook",
+        "bzip2",
+        "half an archive",
+    ],
 )
 async def test_files_that_are_not_read_say_what_to_do(
     put: Any, name: str, content: str | bytes, error: str
@@ -392,6 +412,46 @@ async def test_texts_and_mappings_of_texts_are_items() -> None:
         as_source(None)
 
 
+class _Sums(BaseModel):
+    """A record with what JSON lacks."""
+
+    number: float = float("nan")
+    data: bytes = b"\xff"
+
+
+async def test_values_that_json_lacks_are_null_or_texts() -> None:
+    """Numbers that are none, numbers of any size, and bytes."""
+    decimals = {
+        "a": "Infinity",
+        "b": "NaN",
+        "c": "sNaN",
+        "d": "1e400",
+        "e": "2.50",
+        "f": "1e999999",
+        "g": "7",
+    }
+    (row,) = await read(as_source([{name: decimal.Decimal(text) for name, text in decimals.items()}]))
+    assert row.data == {
+        "a": None,
+        "b": None,
+        "c": None,
+        "d": "1E+400",
+        "e": 2.5,
+        "f": "1E+999999",
+        "g": 7,
+    }
+    (record,) = await read(as_source([_Sums()]))
+    assert record.data == {"number": None, "data": "/w=="}
+
+
+async def test_keys_may_have_half_characters() -> None:
+    """As names of files do that are not UTF-8; they differ, or are told to be the same."""
+    keys = ["a\ud800", "a\ud801", "é", "a"]
+    assert [row.key for row in await read(as_source([{"k": key} for key in keys], "k"))] == keys
+    with pytest.raises(UsageError, match=r"the key 'a\\ud800' comes twice: in items 1 and 2"):
+        await read(as_source([{"k": "a\ud800"}, {"k": "a\ud800"}], "k"))
+
+
 async def test_a_key_that_comes_twice_in_an_iterator_names_both() -> None:
     """It can be read once only, so the error comes where the second is."""
     source = as_source(({"id": number % 700} for number in range(2000)), "id")
@@ -426,6 +486,17 @@ async def test_rows_of_a_database_are_streamed(tmp_path: Path) -> None:
     ):
         with pytest.raises(UsageError, match=error):
             as_source(url, key, query)
+
+
+def test_what_cannot_be_opened_is_said_once(put: Any) -> None:
+    """Not that it cannot be read because it is not there, or is not text."""
+    for name, said in (
+        ("none.csv", "there is no file {}; check the path"),
+        ("a\0b", "cannot read {!r}: embedded"),
+    ):
+        with pytest.raises(UsageError) as raised:
+            as_source(name)
+        assert str(raised.value).startswith(said.format(name))
 
 
 def _joined_database(folder: Path) -> Source:
@@ -500,14 +571,58 @@ async def test_rows_of_postgresql_are_json_values() -> None:
     }
 
 
-def test_no_error_of_a_database_has_its_password() -> None:
-    """Neither where it cannot be reached, nor where its URL cannot be read."""
+def _said(url: str) -> list[str]:
+    """Return what a source and a sink say of an address: their errors, or their names."""
+    said = []
+    for opened in (lambda: as_source(url, "id", "t"), lambda: as_sink(url)):
+        try:
+            said.append(opened().name)
+        except UsageError as error:
+            said.append(str(error))
+    return said
+
+
+@pytest.mark.parametrize(
+    "before",
+    ["", "x@", "x/", "x?", "x#", "1/", "1?"],
+    ids=["plain", "at", "slash", "mark", "hash", "1/", "1?"],
+)
+@pytest.mark.parametrize("port", ["1", "port"], ids=["a port", "no port"])
+def test_no_error_of_a_database_has_its_password(before: str, port: str) -> None:
+    """Neither where it cannot be reached, nor where its URL cannot be read, or the password ends early."""
     pytest.importorskip("sqlalchemy", reason="needs the extra sql")
     pytest.importorskip("psycopg", reason="needs the extra postgres")
-    for url in ("postgresql://u:hunter2@127.0.0.1:1/db", "postgresql://u:hunter2@127.0.0.1:port/db"):
-        with pytest.raises(UsageError) as raised:
-            as_source(url, "id", "t")
-        assert "hunter2" not in str(raised.value)
+    said = _said(f"postgresql://u:{before}hunter2@127.0.0.1:{port}/db")
+    assert "hunter2" not in " ".join(said)
+    if before:
+        assert all("write @ as %40, / as %2F, ? as %3F and # as %23" in text for text in said)
+
+
+def test_an_at_sign_that_ends_no_password_is_read() -> None:
+    """In the path of a file, and in the values of a query."""
+    pytest.importorskip("psycopg", reason="needs the extra postgres")
+    assert (
+        as_sink("postgresql://127.0.0.1/db?user=me@home").name
+        == "postgresql://me@home@127.0.0.1/db, table rows"
+    )
+    check_address("sqlite:///reviews@home.db")
+
+
+def test_each_face_is_told_its_own_words(tmp_path: Path) -> None:
+    """Arguments in Python, options on the command line."""
+    pytest.importorskip("sqlalchemy", reason="needs the extra sql")
+    url = f"sqlite:///{tmp_path}/x.db"
+    for given, python, command in (
+        ((url, None, None), r"SqlSource\(url, 'select", "--query 'select"),
+        ((url, None, "select 1 as a"), "with key='COLUMN'", "with --key COLUMN"),
+        ((str(tmp_path), "id", None), "leave out key='id'", "leave out --key id"),
+    ):
+        with pytest.raises(UsageError, match=python):
+            as_source(given[0], given[1], given[2])
+        with pytest.raises(UsageError, match=command):
+            as_source(given[0], given[1], given[2], COMMAND)
+    with pytest.raises(UsageError, match="is not the address of a database that SQLAlchemy knows"):
+        as_source("s3://bucket/x.csv", "id", "t")
 
 
 async def test_parquet_is_read_in_parts_and_by_column(tmp_path: Path) -> None:
@@ -529,6 +644,54 @@ async def test_parquet_is_read_in_parts_and_by_column(tmp_path: Path) -> None:
     parquet.write_table(pyarrow.table({"id": [1, 2, 1]}), tmp_path / "twice.parquet")
     with pytest.raises(UsageError, match="comes twice"):
         await read(as_source(tmp_path / "twice.parquet", "id"))
+
+
+async def test_dates_beyond_those_of_python_are_texts(tmp_path: Path) -> None:
+    """Parquet has years of up to seven digits, and nanoseconds."""
+    pyarrow = pytest.importorskip("pyarrow", reason="needs the extra parquet")
+    parquet = pytest.importorskip("pyarrow.parquet", reason="needs the extra parquet")
+    seconds = pyarrow.array([2_534_023_008_000, 0], pyarrow.timestamp("ms"))
+    columns = {
+        "near": seconds,
+        "far": pyarrow.array([2_534_023_008_000_123, None], pyarrow.timestamp("ms", "UTC")),
+        "day": pyarrow.array([50_000_000, 0], pyarrow.date32()),
+        "days": pyarrow.array([[50_000_000, 0], []], pyarrow.list_(pyarrow.date32())),
+        "part": pyarrow.array([{"day": 50_000_000}, None], pyarrow.struct([("day", pyarrow.date32())])),
+        "span": pyarrow.array([2**62, 1], pyarrow.duration("s")),
+    }
+    parquet.write_table(pyarrow.table(columns), tmp_path / "far.parquet")
+    first, second = await read(as_source(tmp_path / "far.parquet"))
+    assert first.data == {
+        "near": "2050-04-19T23:16:48",
+        "far": "82269-12-29T00:00:00.123+00:00",
+        "day": "138865-05-08",
+        "days": ["138865-05-08", "1970-01-01"],
+        "part": {"day": "138865-05-08"},
+        "span": "4611686018427387904 s",
+    }
+    assert (second.data["near"], second.data["days"]) == ("1970-01-01T00:00:00", [])
+
+
+async def test_what_a_sink_writes_beside_its_input_is_no_input(tmp_path: Path) -> None:
+    """A folder of documents stays one, and a folder of parts has the parts that it had."""
+    pyarrow = pytest.importorskip("pyarrow", reason="needs the extra parquet")
+    pytest.importorskip("pyarrow.parquet", reason="needs the extra parquet")
+    (tmp_path / "one.txt").write_text("one")
+    sink = tmp_path / "out.parquet"
+
+    def fails(path: str) -> str:
+        if path == "one.txt":
+            return path
+        raise ValueError(path)
+
+    (tmp_path / "two.txt").write_text("two")
+    for kept in (0, 2):
+        report = await amap_items(fails, tmp_path, sink=sink)
+        assert (report.items, report.kept) == (2, kept)
+    assert {"out.failed.parquet", "out.parquet"} <= {*os.listdir(tmp_path)}
+    parts = importlib.import_module("pyarrow.parquet")
+    parts.write_table(pyarrow.table({"path": ["a"]}), tmp_path / "part.parquet")
+    assert [row.data for row in await read(as_source(tmp_path))] == [{"path": "a"}]
 
 
 async def test_a_row_costs_little(tmp_path: Path) -> None:

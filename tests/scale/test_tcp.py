@@ -173,6 +173,48 @@ async def test_frames_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
         await line.close()
 
 
+async def test_an_answer_that_cannot_travel_is_no_wait_for_who_asked(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """It waits for no answer that does not come: the error is its answer, or the line ends."""
+    async with serving() as (server, _, echo):
+        line = await TcpLine.connect(server.host, server.port, server.token, "w")
+        monkeypatch.setattr(tcp, "MOST_BYTES", 10_000)
+
+        async def answer(worker: str, op: str, data: Mapping[str, Any]) -> dict[str, Any]:
+            return {"heard": "x" * 20_000 if op == "rows.large" else object()}
+
+        monkeypatch.setattr(echo, "answer", answer)
+        with pytest.raises(UsageError, match=r"at most 10000 can travel"):
+            await asyncio.wait_for(line.ask("rows.large", {}), 20)
+        with pytest.raises(OSError, match="the coordinator is gone"):
+            await asyncio.wait_for(line.ask("rows.strange", {}), 20)
+        await line.close()
+
+
+async def test_a_worker_whose_beats_fail_ends() -> None:
+    """Else it would work on unheard, and be taken for dead."""
+    async with serving() as (server, *_):
+        loop, ended = asyncio.get_running_loop(), asyncio.Event()
+
+        def state() -> dict[str, Any]:
+            raise RuntimeError("dictionary changed size during iteration")
+
+        def end() -> None:
+            loop.call_soon_threadsafe(ended.set)
+
+        line = ThreadedLine(
+            Address(server.host, server.port, server.token),
+            worker="w",
+            state=state,
+            on_answer=lambda _: None,
+            on_end=end,
+        )
+        await asyncio.to_thread(line.start)
+        await asyncio.wait_for(ended.wait(), 20)
+        await asyncio.to_thread(line.close)
+
+
 async def test_beats_come_from_a_thread_of_their_own() -> None:
     """A loop that is blocked by the code of a row does not make its worker silent."""
     async with serving() as (server, coordinator, _):

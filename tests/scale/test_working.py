@@ -125,6 +125,28 @@ async def test_one_failure_at_the_end_skips_nothing_else(monkeypatch: pytest.Mon
     assert left == ["limits"]
 
 
+async def test_a_worker_that_cannot_begin_leaves_the_limits(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever its lanes raise when they are made, the budget and the places it has are given back."""
+    left = list[str]()
+
+    @contextlib.asynccontextmanager
+    async def limits_of(*_: object) -> AsyncIterator[Sequence[Any]]:
+        try:
+            yield []
+        finally:
+            left.append("limits")
+
+    def make_lanes(*_: object) -> None:
+        raise RuntimeError("no lanes")
+
+    monkeypatch.setattr(working, "limits_of", limits_of)
+    monkeypatch.setattr(ChunkWorker, "_make_lanes", make_lanes)
+    with pytest.raises(RuntimeError, match="no lanes"):
+        async with ChunkWorker(job(Gate())):
+            pass
+    assert left == ["limits"]
+
+
 async def test_results_that_have_ended_outlive_a_row_that_ends_the_program() -> None:
     """What ended before it, and what ended after it, is delivered first."""
     collected = Collected()
@@ -347,15 +369,27 @@ async def test_results_say_where_their_row_ran() -> None:
     assert collected.results["a"].seconds >= 0
 
 
-async def test_a_thread_lives_on_if_what_hears_of_its_row_fails() -> None:
-    """The work ends with the failure, rather than wait forever for a row that no thread runs."""
+@pytest.mark.parametrize("when", ["begun", "ended"])
+@pytest.mark.parametrize("kind", ["thread", "task"])
+async def test_a_lane_lives_on_if_what_hears_of_its_row_fails(kind: str, when: str) -> None:
+    """The work ends with the failure, rather than wait forever for a row that nothing runs."""
 
-    def begun(key: str) -> None:
-        raise RuntimeError("the loop is closed")
+    def hears(key: str) -> None:
+        if key == keys[-1]:
+            raise RuntimeError("the loop is closed")
 
-    def function(row: Mapping[str, Any]) -> int:
+    def by_thread(row: Mapping[str, Any]) -> int:
         return 1
 
-    async with ChunkWorker(job(function), begun=begun) as worker:
+    async def by_task(row: Mapping[str, Any]) -> int:
+        return 1
+
+    keys: list[str] = []
+    program = job(by_thread if kind == "thread" else by_task, concurrency=1)
+    begun, ended = (hears, None) if when == "begun" else (None, hears)
+    async with ChunkWorker(program, begun=begun, ended=ended) as worker:
+        keys += [
+            str(number) for number in range(worker.at_once + 1)
+        ]  # the last begins after another has ended
         with pytest.raises(RuntimeError, match="the loop is closed"):
-            await asyncio.wait_for(worker.work(chunk_of(named("a")), Collected().deliver), 20)
+            await asyncio.wait_for(worker.work(chunk_of(named(*keys)), Collected().deliver), 20)

@@ -22,6 +22,7 @@ from typing import Any
 from langgraph.checkpoint.sqlite.aio import AsyncSqliteSaver
 
 from langgraph_parallel import Limits, create_labeling
+from langgraph_parallel.runtime.batch import lane  # noqa: F401 - what every process needs
 from langgraph_parallel.runtime.batch.client import Client
 from langgraph_parallel.runtime.batch.ledger import Ledger
 from langgraph_parallel.runtime.batch.settings import bounds

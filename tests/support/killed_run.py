@@ -57,13 +57,18 @@ async def run(address: str, *, redrive: bool) -> dict[str, Any]:
     }
 
 
-_NEEDED = (
+NEEDED = (
     "anyio.streams.tls",
+    "genai_prices.data_units",
     "genai_prices.update_prices",
     "httpcore2",
     "jiter",
     "langchain_core.tracers.context",
+    "langchain_core.tracers.stdout",
     "langchain_openai",
+    "openai.lib._chat_completion_resources",
+    "openai.lib.streaming.chat",
+    "openai.pagination",
     "openai.resources.chat.completions",
     "psycopg",
     "truststore",
@@ -73,7 +78,7 @@ _NEEDED = (
 
 def import_all() -> None:
     """Import what every process needs, before any is forked."""
-    for name in _NEEDED:
+    for name in NEEDED:
         import_module(name)
 
 

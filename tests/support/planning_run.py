@@ -26,6 +26,7 @@ from pydantic import SecretStr
 
 from langgraph_parallel import Ask, Limits, parallel_tool
 from tests.support.dying_run import MODEL, Dying
+from tests.support.killed_run import import_all
 
 SIBLINGS = 2
 """Calls in flight at the same time."""
@@ -111,6 +112,7 @@ async def run(wanted: dict[str, Any]) -> dict[str, Any]:
 
 def main() -> None:
     """Fork a process for every line."""
+    import_all()
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # nobody waits for them: they just go
     for line in sys.stdin:
         wanted = json.loads(line)

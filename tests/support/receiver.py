@@ -6,6 +6,9 @@ from email.message import Message
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, Self
 
+POLL = 0.01
+"""Seconds after which a server of the standard library sees that it is told to end; else they are 0.5."""
+
 
 class Receiver(ABC):
     """Answers every request with 200; what is posted, a subclass takes."""
@@ -35,7 +38,7 @@ class Receiver(ABC):
                 """Be quiet."""
 
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self._thread = threading.Thread(target=self._server.serve_forever, daemon=True)
+        self._thread = threading.Thread(target=self._server.serve_forever, args=(POLL,), daemon=True)
 
     @property
     def url(self) -> str:

@@ -1,8 +1,10 @@
 """`langgraph_parallel.testing`: a model in memory, a server on loopback, and their fixtures."""
 
+import socket
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 from pydantic import BaseModel
@@ -114,3 +116,21 @@ def test_what_is_offered_is_documented(name: str) -> None:
 
     assert name in testing.__all__
     assert getattr(testing, name).__doc__
+
+
+def test_no_port_is_given_twice(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where the system offers a port that a server of this process has had, the next one gets another."""
+    offered: list[int] = []
+    listen = socket.create_server
+
+    def again(address: tuple[str, int], **options: Any) -> socket.socket:
+        listening = listen((address[0], offered[0]) if len(offered) == 1 else address, **options)
+        offered.append(listening.getsockname()[1])
+        return listening
+
+    monkeypatch.setattr(socket, "create_server", again)
+    with ModelServer() as first:
+        pass
+    with ModelServer() as second:
+        assert offered[:2] == [first.port] * 2
+        assert second.port == offered[2] != first.port

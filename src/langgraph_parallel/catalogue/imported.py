@@ -9,6 +9,7 @@ from contextlib import contextmanager, redirect_stdout
 from pathlib import Path
 from typing import Any
 
+from langgraph_parallel.catalogue.folders import check_is_of, in_place_of_others, search_in
 from langgraph_parallel.catalogue.settings import parse_settings
 from langgraph_parallel.catalogue.spelling import COMMAND, Spelling
 from langgraph_parallel.errors import UsageError
@@ -90,8 +91,7 @@ def find(name: str) -> Any:
     if not all(part.isidentifier() for part in [*module_name.split("."), *path.split(".")]):
         raise UsageError(f"{name!r} is not a graph; write module:graph, as in 'import module'")
     here = str(Path.cwd())
-    if here not in sys.path:
-        sys.path.insert(0, here)
+    search_in(here)
     with _in_words(module_name, "imported"):
         try:
             found: Any = importlib.import_module(module_name)
@@ -103,6 +103,7 @@ def find(name: str) -> Any:
             if error.name:
                 raise UsageError(f"{module_name} needs {error.name}, which is not installed") from None
             raise
+    check_is_of(here, module_name)
     missing = object()
     for attribute in path.split("."):
         with _in_words(name, "looked up"):
@@ -129,7 +130,8 @@ def _in_words(name: str, done: str) -> Iterator[None]:
     except Exception as error:
         text = error.msg if isinstance(error, SyntaxError | ImportError) else str(error)
         said = redact(" ".join(text.split())) or "an error without a text"
-        raise UsageError(f"{name} fails when it is {done}{_place(error)}: {said}") from None
+        shadow = in_place_of_others(str(Path.cwd()))
+        raise UsageError(f"{name} fails when it is {done}{_place(error)}: {said}{shadow}") from None
 
 
 def _place(error: Exception) -> str:

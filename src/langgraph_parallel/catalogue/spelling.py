@@ -23,6 +23,12 @@ class Spelling:
     """One input of a mapping of columns, with `{key}` and `{value}`."""
     output: str
     """One column of a mapping of outputs, with `{key}` and `{value}`."""
+    batch: str
+    """How calls are sent in batches."""
+    key: str
+    """How the column of the keys is named, with `{column}`."""
+    query: str
+    """How a query of a database is given, with `{sql}`, in quotes."""
 
     def one(self, name: str) -> str:
         """Return how one setting is written."""
@@ -35,6 +41,14 @@ class Spelling:
     def column(self, key: str, value: str) -> str:
         """Return how a column of the output is mapped."""
         return self.output.format(key=key, value=value)
+
+    def keyed(self, column: str) -> str:
+        """Return how the column of the keys is named."""
+        return self.key.format(column=column)
+
+    def queried(self, sql: str) -> str:
+        """Return how a query of a database is given."""
+        return self.query.format(sql=repr(sql))
 
     @property
     def model_hint(self) -> str:
@@ -49,6 +63,9 @@ COMMAND = Spelling(
     model="--model PROVIDER:MODEL",
     input="--input {key}={value}",
     output="--output {key}={value}",
+    batch="--batch",
+    key="--key {column}",
+    query="--query {sql}",
 )
 """On the command line."""
 PYTHON = Spelling(
@@ -58,6 +75,9 @@ PYTHON = Spelling(
     model="model='provider:model'",
     input="inputs={{'{key}': '{value}'}}",
     output="outputs={{'{key}': '{value}'}}",
+    batch="limits={'lane': 'batch'}",
+    key="key='{column}'",
+    query="SqlSource(url, {sql})",
 )
 """As arguments of a function."""
 

@@ -11,7 +11,7 @@ from langgraph_parallel.cli.commands import COMMANDS
 from langgraph_parallel.cli.exit_codes import FOUND, INTERRUPTED, OK, USAGE
 from langgraph_parallel.cli.help import HELP_OPTIONS, HelpfulCommand, HelpfulGroup
 from langgraph_parallel.cli.streams import silence_output, write_out
-from langgraph_parallel.errors import CompletionError, UsageError
+from langgraph_parallel.errors import CompletionError, EngineLost, UsageError
 
 app = typer.Typer(
     name="langgraph-parallel",
@@ -34,8 +34,8 @@ def run(arguments: list[str] | None = None) -> int:
 
     Returns:
         The exit code: 0; 1 if a gate failed (`--fail-on`), a vote is undecided, a completion policy was not
-        met, or there is no result; 2 for bad usage or if no model answered, after one paragraph on standard
-        error; 130 if interrupted.
+        met, all workers were lost, or there is no result; 2 for bad usage or if no model answered, after one
+        paragraph on standard error; 130 if interrupted.
     """
     command = typer.main.get_command(app)
     try:
@@ -50,7 +50,7 @@ def run(arguments: list[str] | None = None) -> int:
         reason = error.strerror or "the system gives no reason"
         print(f"langgraph-parallel: error: cannot read or write{place}: {reason}", file=sys.stderr)
         return USAGE
-    except CompletionError as error:
+    except (CompletionError, EngineLost) as error:
         print(f"langgraph-parallel: {error}", file=sys.stderr)
         return FOUND
     except (KeyboardInterrupt, typer.Abort):

@@ -7,7 +7,8 @@ from pydantic import ValidationError
 
 from langgraph_parallel.catalogue.spelling import naming
 from langgraph_parallel.errors import UnknownPrice, UsageError
-from langgraph_parallel.runtime.limits import Limits, limits_from_environment, merge_limits
+from langgraph_parallel.runtime.limit_sources import limits_from_environment, merge_limits
+from langgraph_parallel.runtime.limits import Limits
 from langgraph_parallel.runtime.models import check_model, default_model, model_name
 from langgraph_parallel.runtime.prices import check_prices
 from langgraph_parallel.runtime.trace_options import TraceLevel, level_of, shows_contents

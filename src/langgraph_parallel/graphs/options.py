@@ -10,7 +10,8 @@ from typing_extensions import TypedDict
 from langgraph_parallel.errors import UsageError
 from langgraph_parallel.reducers.completion import Completion, as_completion
 from langgraph_parallel.runtime.answer_setting import CacheLike, as_cache
-from langgraph_parallel.runtime.limits import Limits, limits_from_environment, merge_limits
+from langgraph_parallel.runtime.limit_sources import limits_from_environment, merge_limits
+from langgraph_parallel.runtime.limits import Limits
 from langgraph_parallel.runtime.models import ModelLike, fallbacks_from_environment, read_fallbacks
 from langgraph_parallel.runtime.prices import check_prices
 from langgraph_parallel.runtime.settings import as_settings

@@ -1,12 +1,14 @@
 """What bounds a run besides its own limits, where it is one of several that a conversation pays for."""
 
-from collections.abc import Callable, Hashable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Hashable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
 
 from langchain_core.runnables import RunnableConfig
 
 from langgraph_parallel.runtime.budget import Budget
 from langgraph_parallel.runtime.limits import Limits
+from langgraph_parallel.runtime.settings import as_settings
 
 AROUND = "__langgraph_parallel_around"
 """Key in the config; LangGraph keeps keys with two underscores out of traces and checkpoints."""
@@ -43,3 +45,26 @@ def find_around(config: RunnableConfig | None) -> Around:
     """Return what is around the run that begins with a config."""
     around: Around = ((config or {}).get("configurable") or {}).get(AROUND, NOTHING)
     return around
+
+
+def around(limits: Limits | Mapping[str, Any], config: RunnableConfig | None = None) -> RunnableConfig:
+    """Return a config whose limits bound all graphs below it together.
+
+        config = limiting.around({"budget_usd": 0.5, "fairness_key": tenant}, {"configurable": {...}})
+        await app.ainvoke(given, config)  # a graph of yours, with several of ours as its nodes
+
+    Budgets are one for all graphs of ours that run with the config, one after the other or at the same time.
+    The other limits are those of each graph that does not set them itself; a deadline begins with each. What
+    runs on the same thread later, after a person's answer for example, has a new budget: pass what is left.
+
+    Args:
+        limits: that bound them, those of runs and those of calls.
+        config: of the run; limits that it already has from here apply as well. It is not changed.
+
+    Raises:
+        UsageError: a limit is not valid.
+    """
+    given, outer = as_settings(limits, Limits, "limits"), find_around(config)
+    return replace(outer, limits=[given, *outer.limits], budgets=[Budget(given), *outer.budgets]).within(
+        config
+    )

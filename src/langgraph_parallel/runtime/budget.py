@@ -50,6 +50,8 @@ class Budget:
         self.spent = Amount()
         self._reserved = Amount()
         self._waiting: list[Waiter] = []
+        self.refused = ""
+        """Why the last call was refused that did not fit; empty if none was."""
 
     @property
     def chain(self) -> Sequence["Budget"]:
@@ -149,6 +151,7 @@ class Budget:
         # A running call may use fewer tokens and dollars than were reserved, but it is one call.
         certain = self.spent + Amount(calls=self._reserved.calls)
         if problem := self._lacks(amount, certain):
+            self.refused = problem
             raise BudgetSpent(problem)
         self._waiting.append(waiter := Waiter())
         return waiter
@@ -171,9 +174,21 @@ class Budget:
         if self.calls is not None and taken.calls + amount.calls > self.calls:
             return f"the budget of {self.calls} calls is spent"
         if self.tokens is not None and taken.tokens + amount.tokens > self.tokens:
+            if amount.tokens > self.tokens > 0:
+                return _too_small(f"{self.tokens:,} tokens", f"{amount.tokens:,}", "budget_tokens")
             return (
                 f"the budget of {self.tokens:,} tokens has less than {amount.tokens:,} left for another call"
             )
         if self.usd is not None and taken.usd + amount.usd > self.usd:
+            if amount.usd > self.usd > 0:
+                return _too_small(f"${self.usd:g}", f"${amount.usd:.4g}", "budget_usd")
             return f"the budget of ${self.usd:g} has less than ${amount.usd:.4f} left for another call"
         return ""
+
+
+def _too_small(budget: str, call: str, setting: str) -> str:
+    """Return why no call of a size fits into a budget, whatever is spent."""
+    return (
+        f"the budget of {budget} is less than the {call} that this call alone reserves, for its prompt and "
+        f"`answer_tokens`; raise {setting}, or lower answer_tokens"
+    )

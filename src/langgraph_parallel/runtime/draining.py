@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 
 from langgraph_parallel.arguments import checked
 from langgraph_parallel.errors import UsageError
-from langgraph_parallel.runtime.run import active_runs
+from langgraph_parallel.runtime.active_runs import active_runs
 
 _others: list[Callable[[str, float | None], None]] = []
 """What begins runs, and is drained before them."""

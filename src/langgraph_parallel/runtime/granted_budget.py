@@ -143,6 +143,7 @@ class GrantedBudget(Budget):
 
     def _wait_for_room(self, amount: Amount) -> Waiter:
         if problem := self._closed or self._whole._lacks(amount, self._whole.spent):
+            self.refused = problem
             raise BudgetSpent(problem)
         self._waiting.append(waiter := Waiter())
         self._miss(amount)

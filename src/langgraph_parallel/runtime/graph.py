@@ -19,6 +19,7 @@ from pydantic import BaseModel
 from langgraph_parallel.arguments import fields_of
 from langgraph_parallel.errors import InputError, UsageError
 from langgraph_parallel.reducers.completion import as_completion
+from langgraph_parallel.runtime.active_runs import active
 from langgraph_parallel.runtime.around import find_around
 from langgraph_parallel.runtime.batch.claims import claiming
 from langgraph_parallel.runtime.context import Context, as_context, current_context
@@ -102,7 +103,7 @@ class ParallelGraph(StoredGraph):
         given, config = self._as_input(input, config, run)
         config = Traced.of(run, config, None, self.governing, self.as_context(context)).config
         context = None if context is None else self.as_context(context)
-        with run.active(), claiming(run, config), refusing(self.name):
+        with active(run), claiming(run, config), refusing(self.name):
             return await run_in_task(self, self.wiring, given, run.within(config), context)
 
     def _models_with(self, context: Any) -> list[Any]:
@@ -136,7 +137,7 @@ class ParallelGraph(StoredGraph):
         inner = within_stream(run.within(traced.config), self.config)
         stream = traced.started(super().astream(input, inner, context=context, **kwargs))
         stream = told(stream, run, self, inner, kwargs)
-        with run.active(), claiming(run, config), refusing(self.name):
+        with active(run), claiming(run, config), refusing(self.name):
             async with aclosing(cast("Any", stream)) as chunks:
                 async for chunk in chunks:
                     yield whole_updates(chunk)

@@ -18,6 +18,7 @@ from langchain_core.runnables.config import ensure_config, var_child_runnable_co
 from langgraph.channels import LastValue
 from langgraph.channels.base import BaseChannel
 from langgraph.constants import END, START
+from langgraph.errors import GraphBubbleUp
 from langgraph.graph.state import CompiledStateGraph
 from langgraph.runtime import Runtime
 from langgraph.types import Send
@@ -254,20 +255,25 @@ def _write_nowhere(value: object) -> None:
 
 
 async def _together(runs: Iterable[Coroutine[Any, Any, Any]]) -> list[Any]:
-    """Run nodes at the same time, each in a task; if one fails, end the others before its error is raised."""
+    """Run nodes at the same time, each in a task; if one fails, end the others before its error is raised.
+
+    One that only asks the run to stop or to wait does not end the others.
+    """
     tasks = [asyncio.ensure_future(run) for run in runs]
     try:
-        await asyncio.wait(tasks, return_when=asyncio.FIRST_EXCEPTION)
-        for task in tasks:
-            if task.done() and not task.cancelled() and (error := task.exception()) is not None:
-                raise error
+        left: set[asyncio.Future[Any]] = set(tasks)
+        while left:
+            done, left = await asyncio.wait(left, return_when=asyncio.FIRST_EXCEPTION)
+            errors = [error for task in done if not task.cancelled() and (error := task.exception())]
+            if failed := [error for error in errors if not isinstance(error, GraphBubbleUp)]:
+                raise failed[0]
         return [task.result() for task in tasks]
     finally:
         try:
-            if left := [task for task in tasks if not task.done()]:
-                for task in left:
+            if unfinished := [task for task in tasks if not task.done()]:
+                for task in unfinished:
                     task.cancel()
-                await asyncio.wait(left)
+                await asyncio.wait(unfinished)
         finally:
             for task in tasks:  # asyncio reports an error that nobody has read
                 if task.done() and not task.cancelled():

@@ -12,16 +12,15 @@ A limit can be set in several places. The first of these that sets a field wins,
 `call_timeout`, `attempts`, `concurrency` and `requests_per_minute` hold for functions, tools, chains and
 graphs of others as well, where one of the first four sets them: per branch, beside the model calls inside.
 
-Deadline, grace, priority, budgets and `max_sections` belong to runs, so a worker cannot set them. Nested
-graphs may have their own; those of the graphs around them apply as well, and the outermost graph's priority.
+Deadline, grace, priority, fairness key, budgets and `max_sections` belong to runs, so a worker cannot set
+them. Nested graphs may have their own; those of the graphs around them apply as well. Priority and fairness
+key are those of the outermost graph.
 """
 
-import os
-from collections.abc import Iterable, Mapping
-from functools import lru_cache
+from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
-from pydantic import ConfigDict, Field, ValidationError
+from pydantic import ConfigDict, Field
 
 from langgraph_parallel.errors import UsageError
 from langgraph_parallel.records.base import Record
@@ -109,6 +108,15 @@ class Limits(Record):
         description="Of the outermost run, while calls of several runs of the process wait for slots: "
         "one of 2 gets twice as many as one of 1.",
         examples=[2],
+    )
+    fairness_key: str | None = Field(
+        None,
+        min_length=1,
+        max_length=200,
+        title="Fairness key",
+        description="Of the outermost run: runs of the process with the same key, as those of one tenant, "
+        "have their turns at a busy endpoint together, as if they were one run.",
+        examples=["tenant 42"],
     )
     requests_per_minute: float | None = Field(
         None,
@@ -238,7 +246,16 @@ class Limits(Record):
     )
 
 
-_OF_RUNS = ("deadline", "grace", "priority", "budget_calls", "budget_tokens", "budget_usd", "max_sections")
+_OF_RUNS = (
+    "deadline",
+    "grace",
+    "priority",
+    "fairness_key",
+    "budget_calls",
+    "budget_tokens",
+    "budget_usd",
+    "max_sections",
+)
 """Limits of a run, not of a call."""
 
 
@@ -254,46 +271,3 @@ def worker_limits(given: Limits | Mapping[str, Any] | None) -> Limits | None:
     if of_run := [name for name in _OF_RUNS if name in limits.model_fields_set]:
         raise UsageError(f"limits of a worker cannot set {of_run[0]}; pass it to the graph")
     return limits
-
-
-_VARIABLES = {f"{PREFIX}{name.upper()}": name for name in Limits.model_fields}
-"""Fields by the variable that sets them."""
-
-
-def limits_from_environment(environment: Mapping[str, str] | None = None) -> Limits:
-    """Return the limits that `LANGGRAPH_PARALLEL_*` variables set; an empty variable sets nothing.
-
-    Args:
-        environment: variables by name; None for those of the process.
-
-    Raises:
-        UsageError: a variable has an invalid value.
-    """
-    variables = os.environ if environment is None else environment
-    given = ((field, variables.get(name, "").strip()) for name, field in _VARIABLES.items())
-    return _parse_limits(tuple((field, text) for field, text in given if text))
-
-
-@lru_cache(maxsize=64)
-def _parse_limits(texts: tuple[tuple[str, str], ...]) -> Limits:
-    """Parse limits, given as pairs of field and text. Cached: every run reads the environment."""
-    try:
-        return Limits.model_validate(dict(texts))
-    except ValidationError as error:
-        problem = error.errors()[0]
-        name = str(problem["loc"][0])
-        raise UsageError(f"{PREFIX}{name.upper()}={dict(texts)[name]!r}: {problem['msg']}") from None
-
-
-def merge_limits(sources: Iterable[Limits | None]) -> Limits:
-    """Merge limits: each field is from the first source that sets it, and set only if a source does.
-
-    >>> both = merge_limits([Limits(attempts=2), Limits(attempts=9, backoff=1)])
-    >>> both.attempts, both.backoff, sorted(both.model_fields_set)
-    (2, 1.0, ['attempts', 'backoff'])
-    """
-    fields: dict[str, object] = {}
-    for limits in sources:
-        if limits is not None:
-            fields = {name: getattr(limits, name) for name in limits.model_fields_set} | fields
-    return Limits.model_construct(**fields)  # type: ignore[arg-type]  # validated where they were set

@@ -1,13 +1,14 @@
-"""What the config of a node says: where it is among graphs of others, and how to write to its stream."""
+"""What the config of a node says: where it is among graphs of others, its stream, and whether to stop."""
 
 from collections.abc import Callable, Mapping
 from typing import Any, cast
 
 from langchain_core.runnables import RunnableConfig
 from langchain_core.runnables.config import var_child_runnable_config
+from langgraph.runtime import RunControl, Runtime
 
 _RUNTIME = "__pregel_runtime"
-"""The config key under which LangGraph passes what writes to the stream."""
+"""The config key under which LangGraph passes what writes to the stream, and what asks it to stop."""
 
 
 def nodes_around(config: RunnableConfig) -> str:
@@ -15,6 +16,12 @@ def nodes_around(config: RunnableConfig) -> str:
     place = str((config.get("configurable") or {}).get("checkpoint_ns", ""))
     names = [part.partition(":")[0] for part in place.split("|")[:-1]]
     return "/".join(name for name in names if not name.isdecimal())  # a number tells calls in a node apart
+
+
+def control_of(config: RunnableConfig) -> RunControl | None:
+    """Return what asks LangGraph to stop the run of a node."""
+    runtime: Runtime[Any] | None = (config.get("configurable") or {}).get(_RUNTIME)
+    return None if runtime is None else runtime.control
 
 
 def writer(config: RunnableConfig) -> Callable[[dict[str, Any]], None]:

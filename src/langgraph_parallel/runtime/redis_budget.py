@@ -2,7 +2,8 @@
 
 The purse of a job has what was spent, and for each process what it has spent of its grants and what it holds
 of them. A process that does not tell for `_LASTS` seconds is gone, by the server's clock: what it held counts
-as spent from then on. Calls wait while Redis does not answer, since nobody else knows what is left.
+as spent from then on. Calls wait while Redis does not answer, since nobody else knows what is left; and none
+begins any more once the purse is not the one that was used so far: Redis has lost it.
 """
 
 import asyncio
@@ -15,6 +16,7 @@ from typing import Any
 from langgraph_parallel.runtime.budget import Amount
 from langgraph_parallel.runtime.granted_budget import GrantedBudget, caps_of, units_of
 from langgraph_parallel.runtime.limits import Limits
+from langgraph_parallel.runtime.redact import describe
 from langgraph_parallel.runtime.redis_limits import check_url, open_redis, warn
 
 _LASTS = 15.0
@@ -28,11 +30,17 @@ _NONE_SECONDS = 0.05
 _GIVE_UP = 60.0
 """Seconds without an answer after which calls fail that wait for a grant."""
 
+_LOST = (
+    "Redis has lost the budget: it was restarted without its data, or emptied; run the same again, which "
+    "goes on from what the sink has as spent, with a Redis that keeps its data (appendonly yes)"
+)
+
 # Numbers are whole: calls, tokens, billionths of a dollar. `%.0f`, since Lua writes large ones as 1e+15.
 _SYNC = """
 -- KEYS: purse, sessions. ARGV: session, its name; whether it is new; whether it ends; then, three each, caps
 -- (-1: none), spent by earlier commands, spent of the grants, held, needed, wished; then milliseconds that
--- a session lasts, and those that a purse is kept; the part of the room that a grant beyond need may be.
+-- a session lasts, and those that a purse is kept; the part of the room that a grant beyond need may be; what
+-- the purse was called that this process has used so far (empty: none), and what a new one is to be called.
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
 local session = ARGV[1]
@@ -55,6 +63,12 @@ local function finish(name)
 end
 local function given(from)
   return {tonumber(ARGV[from]), tonumber(ARGV[from + 1]), tonumber(ARGV[from + 2])}
+end
+local made = redis.call('HGET', KEYS[1], 'made')
+if ARGV[25] ~= '' and made ~= ARGV[25] then return {'lost'} end
+if not made then
+  made = ARGV[26]
+  redis.call('HSET', KEYS[1], 'made', made)
 end
 for _, name in ipairs(redis.call('ZRANGEBYSCORE', KEYS[2], '-inf', now)) do finish(name) end
 if ARGV[2] == '0' and not redis.call('ZSCORE', KEYS[2], session) then return {'gone'} end
@@ -100,6 +114,7 @@ local answer = {tostring(tight)}
 for _, numbers in ipairs({granted, all}) do
   for i = 1, 3 do table.insert(answer, string.format('%.0f', numbers[i])) end
 end
+table.insert(answer, made)
 return answer
 """
 
@@ -142,14 +157,23 @@ class _RedisPurse:
         self._caps = [-1 if cap is None else cap for cap in caps_of(limits)]
         self._earlier = units_of(spent)
         self._session, self._is_new = secrets.token_hex(8), 1
+        self._made = ""
+        """What the purse is called, by which it is known again; empty before the first answer."""
+        self._is_lost = False
         self._loop = asyncio.get_running_loop()
         self._needed = asyncio.Event()
         self._answered_at = self._told_at = time.monotonic()
         self.budget = GrantedBudget(limits, self._need)
 
     async def keep_up(self) -> None:
-        """Tell and ask, until it is cancelled."""
-        while True:
+        """Tell and ask, until it is cancelled; whatever ends it, calls that wait for it hear of."""
+        try:
+            await self._ask_when_due()
+        except Exception as error:
+            self.budget.close(f"the budget in Redis cannot be read: {describe(error)}")
+
+    async def _ask_when_due(self) -> None:
+        while not self._is_lost:
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(_USUAL_SECONDS):
                     await self._needed.wait()
@@ -165,7 +189,7 @@ class _RedisPurse:
         told = self.budget.told(all_of_it=ends)
         numbers = [number for name in ("spent", "held", "needs", "like") for number in told[name]]
         arguments = [self._session, self._is_new, int(ends), *self._caps, *self._earlier, *numbers]
-        arguments += [round(_LASTS * 1000), _KEPT * 1000, 4]
+        arguments += [round(_LASTS * 1000), _KEPT * 1000, 4, self._made, secrets.token_hex(8)]
         try:
             answer = await self._script(keys=self._keys, args=arguments)
         except Exception as error:
@@ -179,7 +203,14 @@ class _RedisPurse:
             self.budget.begin_again()
             self._needed.set()
             return
-        tight, *both = map(int, answer)
+        if answer[0] == b"lost":
+            self._is_lost = True
+            self.budget.begin_again()  # nothing of what was granted is used any more
+            self.budget.close(_LOST)
+            return
+        *numbers, made = answer
+        self._made = made.decode()
+        tight, *both = map(int, numbers)
         self.budget.take({"tight": tight, "granted": both[:3], "spent": both[3:]})
 
     def _need(self) -> None:

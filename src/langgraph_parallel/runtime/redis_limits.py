@@ -5,12 +5,15 @@ that expire if a process dies; the rates that the user sets, and the pace that i
 several of which are granted at once (`runtime.redis_shared`); and pauses. The clock is that of the server.
 
 If Redis cannot be reached, or hangs, each process goes on within its own limits after the first slow answer
-(`runtime.circuit`), until Redis answers again, and logs a warning at most once a minute.
+(`runtime.circuit`), until Redis answers again, and logs a warning at most once a minute. Workers of a run
+over many items know how many they are, and go on within their part of the limits each.
 """
 
+import contextlib
 import logging
 import os
 import time
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from langgraph_parallel.arguments import checked
@@ -26,6 +29,8 @@ if TYPE_CHECKING:
 _log = logging.getLogger("langgraph_parallel")
 _WARNING_INTERVAL = 60.0
 _url: str | None = None
+_processes: list[int] = []
+"""How many processes share the limits of each run over many items of this one; the last one holds."""
 _warned_at = -_WARNING_INTERVAL
 
 
@@ -53,6 +58,16 @@ def shared_url() -> str | None:
     return _url or os.environ.get(f"{PREFIX}REDIS_URL", "").strip() or None
 
 
+@contextlib.contextmanager
+def one_of(processes: int) -> Iterator[None]:
+    """While Redis does not answer, take this process for one of so many: each has its part of the limits."""
+    _processes.append(processes)
+    try:
+        yield
+    finally:
+        _processes.remove(processes)
+
+
 async def connect(url: str, endpoint: str, model: str) -> Shared:
     """Return what is shared through a Redis about one model of one endpoint.
 
@@ -67,7 +82,7 @@ async def connect(url: str, endpoint: str, model: str) -> Shared:
 
 async def _connect(url: str, key: str) -> Shared:
     redis, circuit = await open_redis(url)
-    return Shared(redis, circuit, key, warn)
+    return Shared(redis, circuit, key, warn, lambda: _processes[-1] if _processes else 1)
 
 
 async def open_redis(url: str) -> tuple["Redis", Circuit]:

@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING, Any
 
 from langgraph_parallel.runtime.buckets import SHARED_SHARE, Bucket
 from langgraph_parallel.runtime.circuit import Circuit, CircuitOpen
+from langgraph_parallel.runtime.limiter import Limiter
 from langgraph_parallel.runtime.redis_scripts import DEPARTURES, LEASE, REFUSED, RENEW
-from langgraph_parallel.runtime.slots import Rates
+from langgraph_parallel.runtime.slots import Rates, Slot
 from langgraph_parallel.runtime.turnstile import Turnstile
 
 if TYPE_CHECKING:
@@ -61,12 +62,20 @@ class Shared:
         circuit: through which it is asked.
         key: identifies endpoint and model.
         warn: logs that Redis cannot be reached.
+        processes: returns how many processes share the limits, as far as it is known without Redis.
     """
 
     def __init__(
-        self, redis: "Redis", circuit: Circuit, key: str, warn: Callable[[BaseException], None]
+        self,
+        redis: "Redis",
+        circuit: Circuit,
+        key: str,
+        warn: Callable[[BaseException], None],
+        processes: Callable[[], int] = lambda: 1,
     ) -> None:
-        self._redis, self._ask, self._warn = redis, circuit.ask, warn
+        self._redis, self._ask, self._warn, self._processes = redis, circuit.ask, warn, processes
+        self._alone = Limiter()
+        """Holds the part of this process while Redis does not answer."""
         names = ("leases", "pause", "learned", "counts", "rates", "askers")
         self._keys = [f"langgraph-parallel:{key}:{name}" for name in names]
         self._lease_script: Any = redis.register_script(LEASE)
@@ -94,15 +103,15 @@ class Shared:
             tokens: estimate of the tokens that the request takes, in and out.
             seconds: longest time that it may take; a lease that is not returned expires a little later.
         """
-        id = uuid.uuid4().hex
+        id, alone = uuid.uuid4().hex, None
         try:
             # Without a lease the call goes on: the limiter of this process still holds.
             try:
                 await self._acquire(rates, tokens, seconds, id)
-            except CircuitOpen:
-                pass
             except Exception as error:
-                self._warn(error)
+                if not isinstance(error, CircuitOpen):
+                    self._warn(error)
+                alone = await self._acquire_part(rates, tokens)
             yield Lease(self, id, seconds + _LEASE_MARGIN)
         except asyncio.CancelledError:
             # Nobody who cancels waits for Redis. A lease that is not returned expires.
@@ -113,6 +122,9 @@ class Shared:
             raise
         else:
             await self._release(id)
+        finally:
+            if alone is not None:
+                self._alone.release(alone)
 
     async def hold(self, rates: Rates, tokens: int, seconds: float) -> Callable[[], None]:
         """Take a lease, as `lease`; return what gives it back, without waiting, and from any thread."""
@@ -164,6 +176,18 @@ class Shared:
             await self._wait_for_time(line, tokens)
             if time.monotonic() - since > seconds / 2:
                 await self.renew(id, seconds + _LEASE_MARGIN)
+
+    async def _acquire_part(self, rates: Rates, tokens: int) -> Slot | None:
+        """Wait for a place in what is the part of this process, if there are others."""
+        if (number := self._processes()) <= 1:
+            return None
+        requests, in_tokens = rates.requests_per_minute, rates.tokens_per_minute
+        part = Rates(
+            max(1, rates.concurrency // number),
+            None if requests is None else requests / number,
+            None if in_tokens is None else in_tokens / number,
+        )
+        return await self._alone.acquire(part, tokens=tokens)
 
     async def _wait_for_time(self, line: _Line, tokens: int) -> None:
         if line not in self._lines:

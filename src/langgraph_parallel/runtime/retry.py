@@ -9,6 +9,7 @@ from contextlib import AbstractContextManager, nullcontext
 
 import tenacity
 
+from langgraph_parallel.errors import DeadlineExceeded
 from langgraph_parallel.records import Usage
 from langgraph_parallel.runtime.emitting import current_emitter
 from langgraph_parallel.runtime.failure import classify
@@ -201,9 +202,11 @@ def _says_throttled(error: BaseException) -> bool:
 def _is_retried(
     error: BaseException, limits: Limits, retried: Callable[[BaseException], bool] = is_transient
 ) -> bool:
-    return isinstance(error, AskAgain) or (
-        retried(error) and (retry_after(error) or 0.0) <= limits.retry_after_ceiling
-    )
+    if isinstance(error, AskAgain):
+        return True
+    if isinstance(error, DeadlineExceeded):  # it is a timeout, and there is no more time
+        return False
+    return retried(error) and (retry_after(error) or 0.0) <= limits.retry_after_ceiling
 
 
 def mark_used_up(error: BaseException) -> None:

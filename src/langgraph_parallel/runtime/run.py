@@ -6,7 +6,6 @@ reaches every level, and two runs in one process share nothing but the limiters.
 """
 
 import contextlib
-import threading
 import time
 import weakref
 from collections.abc import Hashable, Iterator, Mapping, Sequence
@@ -15,6 +14,8 @@ from typing import TYPE_CHECKING, Any
 
 from langchain_core.runnables import RunnableConfig
 from langgraph.config import get_config
+from langgraph.errors import GraphDrained
+from langgraph.runtime import RunControl
 
 from langgraph_parallel.errors import DeadlineExceeded, EndpointUnusable, RunDrained
 from langgraph_parallel.reducers.completion import Completion
@@ -27,7 +28,8 @@ from langgraph_parallel.runtime.explain import mark
 from langgraph_parallel.runtime.fan_out import FanOut
 from langgraph_parallel.runtime.gathering import ON_ITEM, Items
 from langgraph_parallel.runtime.kinds import Kind
-from langgraph_parallel.runtime.limits import Limits, limits_from_environment, merge_limits
+from langgraph_parallel.runtime.limit_sources import limits_from_environment, merge_limits
+from langgraph_parallel.runtime.limits import Limits
 from langgraph_parallel.runtime.models import ModelLike, fallbacks_from_environment
 from langgraph_parallel.runtime.run_answers import RunAnswers
 from langgraph_parallel.runtime.settings import default_steps
@@ -72,12 +74,12 @@ class Run:
     ) -> None:
         self.outer = outer
         self.root: Run = outer.root if outer else self
-        self.line: Hashable = None if single else outer.line if outer else around.line or self
-        """The run whose line the calls join at an endpoint."""
         self.completion = completion
         self.started = time.time()
         self.drained = ""
         """Why no new call may start; empty while calls may start. Only that of the root counts."""
+        self.control: RunControl | None = None
+        """With which LangGraph is asked to stop at the next step; only that of the root counts."""
         self.unusable: dict[tuple[str, Account, str], tuple[str, Kind]] = {}
         """Why no call to an endpoint by an account is started any more; only that of the root counts."""
         self.remarks: dict[str, None] = {}
@@ -105,10 +107,13 @@ class Run:
         """What workers prepare once for all of their calls under the same limits."""
         if outer and built is None and around is NOTHING:  # nothing differs from the graphs around it
             self._from_graphs, self._merged, self.prepared = outer._from_graphs, outer._merged, outer.prepared
-        # Budget and deadline of the context are those of the root. An inner run has only what its own graph
-        # was built with, on top of what bounds the runs around it; the context's would be granted to each of
-        # them again.
+        # Budget and deadline of the context are those of the root: else each inner run would be granted them
+        # again. It has only what its own graph was built with, on top of what bounds the runs around it.
         own = (built or _NO_LIMITS) if outer else self.limits
+        self.line: Hashable = (
+            None if single else outer.line if outer else around.line or own.fairness_key or self
+        )
+        """Whose line the calls join at an endpoint: that of the outermost run, or of all with its key."""
         self.budget: Budget = Budget(own, [*around.budgets, *(outer.budget.chain if outer else ())])
         self.deadline: float | None = self._earliest_deadline(own, *around.limits)
         """When the run must end, on the clock of `time.monotonic`."""
@@ -120,7 +125,7 @@ class Run:
         self.kept: dict[type, Any] = {}
         """What nodes of the graph keep for those after them, by its type. It is lost when the run is resumed,
         so that it must follow from the state."""
-        # Weak: a drain must reach the inner runs in progress, and no other purpose keeps them alive.
+        # Weak: only those in progress are to be reached by a drain.
         self._inner: weakref.WeakSet[Run] = weakref.WeakSet()
         if outer:
             outer._inner.add(self)
@@ -159,10 +164,13 @@ class Run:
 
         Raises:
             RunDrained: the run is being drained.
+            GraphDrained: LangGraph was asked to stop, and what has not begun waits until the run goes on.
             DeadlineExceeded: the deadline has passed.
         """
         if self.root.drained:
             raise RunDrained(self.root.drained)
+        if (control := self.root.control) is not None and control.drain_requested:
+            raise GraphDrained(control.drain_reason or "shutdown")
         if self.seconds_left() == 0:
             raise DeadlineExceeded("the run's deadline has passed")
 
@@ -236,18 +244,6 @@ class Run:
         for run in list(self._inner):
             run.drain(why, grace)
 
-    @contextlib.contextmanager
-    def active(self) -> Iterator[None]:
-        """Be reached by `drain` while the context is entered."""
-        if self.outer is None:
-            with _lock:
-                _active.add(self)
-        try:
-            yield
-        finally:
-            with _lock:
-                _active.discard(self)
-
     def within(self, config: RunnableConfig | None) -> RunnableConfig:
         """Return the config with this run in it, for the levels below."""
         config = config or {}
@@ -259,8 +255,6 @@ class Run:
         return {**config, "recursion_limit": _STEPS, "configurable": inner}
 
 
-_active: "weakref.WeakSet[Run]" = weakref.WeakSet()
-_lock = threading.Lock()
 _pretended: ContextVar[Run | None] = ContextVar("pretended", default=None)
 
 
@@ -272,12 +266,6 @@ def pretend_run(run: Run) -> Iterator[None]:
         yield
     finally:
         _pretended.reset(token)
-
-
-def active_runs() -> list[Run]:
-    """Return the outermost runs of this process that are in progress."""
-    with _lock:
-        return list(_active)
 
 
 def current_run() -> Run:

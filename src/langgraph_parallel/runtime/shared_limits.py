@@ -6,11 +6,14 @@ many items has registered for its event loop, which asks the coordinator of the 
 
 import asyncio
 import contextlib
+import threading
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import AbstractAsyncContextManager
+from contextvars import ContextVar
 from typing import Protocol
 
 from langgraph_parallel.runtime.redis_limits import connect, shared_url
+from langgraph_parallel.runtime.shared_elsewhere import SharedElsewhere
 from langgraph_parallel.runtime.slots import Rates
 
 
@@ -50,6 +53,8 @@ Provider = Callable[[str, str], Awaitable[SharedLimits]]
 
 _providers: dict[asyncio.AbstractEventLoop, list[Provider]] = {}
 """By event loop; the last one gives."""
+_home: ContextVar[asyncio.AbstractEventLoop | None] = ContextVar("home", default=None)
+"""The event loop that shares limits with whatever this code was started from."""
 
 
 @contextlib.contextmanager
@@ -61,6 +66,7 @@ def sharing(provider: Provider) -> Iterator[None]:
     """
     loop = asyncio.get_running_loop()
     _providers.setdefault(loop, []).append(provider)
+    _home.set(loop)  # for all that is started from here; it is not looked at any more after the end
     try:
         yield
     finally:
@@ -72,13 +78,30 @@ def sharing(provider: Provider) -> Iterator[None]:
 async def get_shared(endpoint: str, model: str) -> SharedLimits | None:
     """Return what is shared about one model of one endpoint; None if limits are not shared.
 
+    In an event loop that was started by code of a loop that shares limits, it is what is shared in that one.
+
     Raises:
         UsageError: the URL of Redis is not valid, or its client is not installed.
     """
     if (url := shared_url()) is not None:
         return await connect(url, endpoint, model)
-    providers = _providers.get(asyncio.get_running_loop()) if _providers else None
-    return await providers[-1](endpoint, model) if providers else None
+    if not _providers:
+        return None
+    running = asyncio.get_running_loop()
+    if providers := _providers.get(running):
+        return await providers[-1](endpoint, model)
+    home = _home.get()
+    if home is None and threading.current_thread() is not threading.main_thread():
+        home = next(iter(_providers))  # a thread that knows nothing of who has started it
+    if home is None or home not in _providers:
+        return None
+    providing = _provide(_providers[home][-1], endpoint, model)
+    shared = await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(providing, home))
+    return SharedElsewhere(shared, home)
+
+
+async def _provide(provider: Provider, endpoint: str, model: str) -> SharedLimits:
+    return await provider(endpoint, model)
 
 
 def hold_blocking(
@@ -91,7 +114,9 @@ def hold_blocking(
     """
     if not _providers:
         return None
-    loop, providers = next(iter(_providers.items()))
+    home = _home.get()
+    loop = home if home in _providers else next(iter(_providers))
+    providers = _providers[loop]
 
     async def hold() -> Callable[[], None]:
         return await (await providers[-1](endpoint, model)).hold(rates, tokens, seconds)

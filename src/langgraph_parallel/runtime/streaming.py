@@ -48,14 +48,14 @@ async def stream(
     bound = current_bound()
     waiting = nullcontext if bound is None else bound.waiting
     with calling.counting_failures():
-        async for attempt in retrying(calling.limits, waiting):
-            with attempt:
-                call = calling.new_call(count_tokens(messages), attempt.number)
-                with waiting():
-                    async with _in_time(calling):
+        async with _in_time(calling):  # the pauses before a retry included
+            async for attempt in retrying(calling.limits, waiting):
+                with attempt:
+                    call = calling.new_call(count_tokens(messages), attempt.number)
+                    with waiting():
                         await call.open()
-                parts = _Parts(calling, call, open_stream, around)
-                part = await parts.first()
+                    parts = _Parts(calling, call, open_stream, around)
+                    part = await parts.first()
     try:
         while part is not None:
             yield part

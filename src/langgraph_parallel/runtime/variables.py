@@ -8,7 +8,8 @@ from langgraph_parallel.errors import UsageError
 from langgraph_parallel.reducers.completion import as_completion
 from langgraph_parallel.runtime.answer_setting import CACHE, cache_of_environment
 from langgraph_parallel.runtime.batch.settings import FOLDER
-from langgraph_parallel.runtime.limits import PREFIX, Limits, limits_from_environment
+from langgraph_parallel.runtime.limit_sources import limits_from_environment
+from langgraph_parallel.runtime.limits import PREFIX, Limits
 from langgraph_parallel.runtime.models import check_model, fallbacks_from_environment
 from langgraph_parallel.runtime.redis_limits import check_url
 from langgraph_parallel.runtime.trace_options import level_of, shows_contents

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from langgraph_parallel.records.map_report import MapReport
     from langgraph_parallel.scale.api import aestimate_map, amap_items, estimate_map, map_items
     from langgraph_parallel.scale.engine import Chunk, Engine, Job, WorkerLost, WorkerState
+    from langgraph_parallel.scale.engines.executor import ExecutorEngine
+    from langgraph_parallel.scale.engines.processes import ProcessesEngine
     from langgraph_parallel.scale.map_options import MapOptions
     from langgraph_parallel.scale.rows import Result, Row, Spent
     from langgraph_parallel.scale.sinks.base import Counts, Manifest, Sink
@@ -33,6 +35,7 @@ _MODULES = {
     "Chunk": "scale.engine",
     "Counts": "scale.sinks.base",
     "Engine": "scale.engine",
+    "ExecutorEngine": "scale.engines.executor",
     "Job": "scale.engine",
     "JsonLinesSink": "scale.sinks.jsonl",
     "Manifest": "scale.sinks.base",
@@ -41,6 +44,7 @@ _MODULES = {
     "MapReport": "records.map_report",
     "ParquetSink": "scale.sinks.parquet",
     "PostgresSink": "scale.sinks.postgres",
+    "ProcessesEngine": "scale.engines.processes",
     "Result": "scale.rows",
     "Row": "scale.rows",
     "Sink": "scale.sinks.base",
@@ -63,6 +67,7 @@ __all__ = [
     "Chunk",
     "Counts",
     "Engine",
+    "ExecutorEngine",
     "Job",
     "JsonLinesSink",
     "Manifest",
@@ -71,6 +76,7 @@ __all__ = [
     "MapReport",
     "ParquetSink",
     "PostgresSink",
+    "ProcessesEngine",
     "Result",
     "Row",
     "Sink",

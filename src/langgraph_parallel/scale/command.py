@@ -15,6 +15,7 @@ from langgraph_parallel.reducers.completion import Completion, as_completion
 from langgraph_parallel.runtime.draining import reached_by_drain
 from langgraph_parallel.runtime.limits import Limits
 from langgraph_parallel.scale import summary
+from langgraph_parallel.scale.batching import check_endpoints
 from langgraph_parallel.scale.course import Course
 from langgraph_parallel.scale.driver import Driver
 from langgraph_parallel.scale.engine import Engine
@@ -23,6 +24,7 @@ from langgraph_parallel.scale.making import GraphLike, make_program, parts_of
 from langgraph_parallel.scale.map_options import Watch
 from langgraph_parallel.scale.mapping.fitting import columns_used
 from langgraph_parallel.scale.program import Program
+from langgraph_parallel.scale.runner import load
 from langgraph_parallel.scale.sinks.base import Sink
 from langgraph_parallel.scale.sinks.choose import as_sink
 from langgraph_parallel.scale.sources.base import Source
@@ -77,6 +79,8 @@ class Command:
         for name, value, least in (("chunk", chunk, 1), ("stop_after_errors", stop_after_errors, 1)):
             _check_number(name, value, least)
         _check_number("limit", limit, 0)
+        if not (watch is None or callable(watch)):
+            raise UsageError(f"watch is {watch!r}; expected a function of a Snapshot")
         if redrive not in (True, False, "failed"):
             raise UsageError(f"redrive is {redrive!r}; expected True, False or 'failed'")
         policy = as_completion(completion)
@@ -133,8 +137,9 @@ class Command:
         """Open the sink while the context is entered, and check that its rows were made with this program.
 
         Raises:
-            UsageError: it cannot be opened, or they were not.
+            UsageError: it cannot be opened, or they were not, or an endpoint lacks the Batch API.
         """
+        await check_endpoints(self.program, load(self.program).target)
         stored = await StoredMap.open(self.sink, self.program, parts_of(self.program), mixed=self.mixed)
         try:
             yield stored

@@ -7,13 +7,12 @@ result is written; only its first result counts.
 
 import asyncio
 from collections.abc import Callable, Sequence
-from itertools import count
 
 import anyio
 
 from langgraph_parallel.scale.backlog import Backlog
 from langgraph_parallel.scale.course import Course, Stop
-from langgraph_parallel.scale.endings import Endings, why_missing
+from langgraph_parallel.scale.endings import Endings, why_missing, with_stored
 from langgraph_parallel.scale.engine import Engine, WorkerLost
 from langgraph_parallel.scale.flights import Flight, Flights
 from langgraph_parallel.scale.intake import Intake
@@ -25,11 +24,10 @@ from langgraph_parallel.scale.stopping import is_being_cancelled
 from langgraph_parallel.scale.stored_map import StoredMap
 from langgraph_parallel.scale.suspects import DEATHS
 from langgraph_parallel.scale.tally import Tally
+from langgraph_parallel.scale.ticking import start_ticking
 from langgraph_parallel.scale.trouble import PROBES, Trouble
 from langgraph_parallel.scale.writing import WriteQueue
 
-TICK = 0.2
-"""Seconds between looks at capacity, progress and open reservations."""
 _SLACK = 5.0
 """Seconds beside the grace in which an engine that was drained is to have ended its rows."""
 
@@ -103,9 +101,10 @@ class Driver:
             Exception: what the sink has raised.
         """
         self.total = await asyncio.to_thread(self.source.total)  # which may look into files
+        self._queue = WriteQueue(self._write, self._fail)
+        self.map.ledger.on_need = self._queue.note_at_once
         try:
             await self.engine.open(self.map.job(self.program), self._deliver)
-            self._queue = WriteQueue(self._write, self._fail)
             self.intake = Intake(
                 self.source.rows(),
                 Known(self.map.sink, self._flights, self._queue, self.trouble, self.tally, self.endings),
@@ -115,8 +114,12 @@ class Driver:
             )
             self._backlog = Backlog(self._flights, self.intake, self.course.chunk)
             timers = [self._loop.call_later(seconds, self._judge) for seconds in self.course.moments]
-            ticking = asyncio.create_task(self._tick(), name="progress")
-            ticking.add_done_callback(self._ticked)
+            ticking = start_ticking(
+                self._look,
+                lambda: self._on_tick(self),
+                on_silence=self.remarks.setdefault,
+                on_failure=self._fail,
+            )
             try:
                 await self._work()
             finally:
@@ -127,9 +130,9 @@ class Driver:
                     await self._settle()
         finally:
             with anyio.CancelScope(shield=True):
-                await self.engine.close()
+                await self._close()
             self.has_ended = True
-        if failure := self._failure or self.intake.failure:
+        if failure := self._failure or self.intake.failure or with_stored(self.intake.unread, self.tally):
             raise failure
 
     def drain(self, why: str, grace: float | None = None) -> None:
@@ -174,6 +177,14 @@ class Driver:
         self._queue.note()
         await self._queue.close()
         self.most_workers = max(self.most_workers, len(self.engine.workers()))
+
+    async def _close(self) -> None:
+        """Close the engine, and store what its workers have given back of the budget."""
+        try:
+            await self.engine.close()
+        finally:
+            await self._queue.close()  # open still where the engine was refused
+        await self.map.settle(self.tally.spent)
 
     async def _launch(self) -> None:
         """Begin chunks while the engine has room, or a few rows after a pause."""
@@ -262,7 +273,7 @@ class Driver:
         self._backlog.put_back(self.trouble.retry())
 
     async def _write(self, results: Sequence[Result]) -> None:
-        await self.map.write(results, self.tally.spent, self.engine.open_reservations)
+        await self.map.write(results, self.tally.spent, lambda: self.engine.open_reservations)
 
     def _judge(self) -> None:
         seconds = self.tally.seconds
@@ -281,20 +292,9 @@ class Driver:
         self._failure = self._failure or failure
         self._end_early("it failed", Stop.CANCEL)
 
-    async def _tick(self) -> None:
-        for ticks in count(1):
-            await asyncio.sleep(TICK)
-            self.most_workers = max(self.most_workers, len(self.engine.workers()))
-            self._judge()
-            self._wake.set()  # capacity may have changed
-            if ticks % 5 == 0:
-                self._queue.note()
-            try:
-                self._on_tick(self)
-            except Exception as error:
-                self._on_tick = lambda driver: None
-                self.remarks[f"the progress was not shown to the end: {error}"] = None
-
-    def _ticked(self, ticking: asyncio.Task[None]) -> None:
-        if not ticking.cancelled() and (failure := ticking.exception()) is not None:
-            self._fail(failure)
+    def _look(self, ticks: int) -> None:
+        self.most_workers = max(self.most_workers, len(self.engine.workers()))
+        self._judge()
+        self._wake.set()  # capacity may have changed
+        if ticks % 5 == 0:
+            self._queue.note()

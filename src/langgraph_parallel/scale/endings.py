@@ -4,7 +4,9 @@ import sys
 from collections.abc import Iterable, Iterator, Sequence, Set
 from typing import Any
 
+from langgraph_parallel.errors import UsageError
 from langgraph_parallel.reducers.completion import Completion, Progress, State
+from langgraph_parallel.report.wording import count
 from langgraph_parallel.runtime.limits import Limits
 from langgraph_parallel.scale.program import Program
 from langgraph_parallel.scale.rows import Result, Row
@@ -104,6 +106,21 @@ class Endings:
             elapsed=tally.seconds,
             closed=closed,
         )
+
+
+def with_stored(failure: Exception | None, tally: Tally) -> Exception | None:
+    """Return what a source has raised, with the number of rows of this command that are stored all the same.
+
+    Args:
+        failure: of the source; None for none.
+        tally: of all items.
+    """
+    if not isinstance(failure, UsageError) or not tally.ended:
+        return failure
+    stored = f"{count(tally.ended, 'row')} of this command {'is' if tally.ended == 1 else 'are'} stored"
+    told = UsageError(f"{failure}; {stored}, and the same command goes on once that is mended")
+    told.__cause__ = failure.__cause__ or failure
+    return told
 
 
 def why_missing(program: Program, engine: str, rows: Sequence[Row]) -> str:

@@ -1,14 +1,19 @@
 """Engines: where rows are run. The driver hands out chunks; results come back as each row ends."""
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any, Protocol, Self
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Protocol, Self
 
-from langgraph_parallel.errors import ParallelError
+from langgraph_parallel.report.wording import visible
 from langgraph_parallel.runtime.budget import Amount
 from langgraph_parallel.scale.program import Program
 from langgraph_parallel.scale.rows import Result, Row
 
+if TYPE_CHECKING:
+    from langgraph_parallel.scale.line.ledger import Ledger
+
+_MOST_OF_A_KEY = 40
+"""Characters of a key that are shown."""
 Deliver = Callable[[Sequence[Result]], Awaitable[None]]
 """Takes results of rows as they end; waits while the sink is behind. Called on the driver's event loop."""
 
@@ -23,8 +28,17 @@ class Chunk:
 
     @property
     def name(self) -> str:
-        """What a person sees of it: `1 to 200`, by the keys of the first and the last."""
-        return f"{self.rows[0].key} to {self.rows[-1].key}"
+        """What a person sees of it: `rows 1 to 200`, by the keys of the first and the last, or `row 7`.
+
+        Keys come from the data: long ones are cut, and control characters are escapes.
+        """
+        first, last = (_short(self.rows[place].key) for place in (0, -1))
+        return f"row {first}" if len(self.rows) == 1 else f"rows {first} to {last}"
+
+
+def _short(key: str) -> str:
+    key = visible(key)
+    return key if len(key) <= _MOST_OF_A_KEY else f"{key[: _MOST_OF_A_KEY - 3]}..."
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,6 +52,8 @@ class Job:
     """US dollars that earlier commands have spent, open reservations included."""
     spent_calls: int = 0
     spent_tokens: int = 0
+    ledger: "Ledger | None" = field(default=None, repr=False, compare=False)
+    """Has the sink know of what is granted of a budget; stays in the process of the driver."""
 
 
 @dataclass(slots=True)
@@ -69,10 +85,6 @@ class WorkerLost(Exception):
         super().__init__(why)
         self.begun = begun
         """Keys of the rows that it had begun, and not delivered; None if that is not known."""
-
-
-class EngineLost(ParallelError):
-    """All of the engine is gone, such as its scheduler; the same command goes on with what is stored."""
 
 
 class Engine(Protocol):
@@ -126,6 +138,10 @@ class Engine(Protocol):
         """End what `open` has started."""
 
 
+class LineEnded(ConnectionError):
+    """There is nobody to ask any more, as it should be: the command has ended, or this worker is closing."""
+
+
 class Line(Protocol):
     """How a worker asks the coordinator: over TCP, or through the scheduler of an engine."""
 
@@ -133,6 +149,6 @@ class Line(Protocol):
         """Ask, and wait for the answer.
 
         Raises:
-            OSError: the coordinator is gone.
+            OSError: the coordinator is gone; `LineEnded` if that is no loss.
             UsageError: it does not know the operation: another version is installed there.
         """

@@ -74,7 +74,9 @@ class Intake:
         self.is_whole = False
         """Whether the source has ended; not so at a limit."""
         self.failure: BaseException | None = None
-        """What the source, or the sink, has raised; the rows that were read before it are run."""
+        """What the sink has raised."""
+        self.unread: Exception | None = None
+        """What the source has raised; the rows that were read before are run."""
         self._raw: deque[Row] = deque()
         self._weight = 0
         """Characters of texts in rows that were read, and not taken."""
@@ -123,7 +125,7 @@ class Intake:
             try:
                 await self._read_up_to(self._limit)
             except Exception as failure:  # the rows before it are run like others
-                self.failure = failure
+                self.unread = failure
             finally:
                 if isinstance(self._rows, AsyncGenerator):
                     await self._rows.aclose()

@@ -9,22 +9,27 @@ from pathlib import Path
 from typing import Any
 
 from langchain_core.runnables import Runnable
+from langgraph.graph.state import StateGraph
 from pydantic import BaseModel
 
 from langgraph_parallel.catalogue.graphs import check_model as check_named
 from langgraph_parallel.catalogue.spelling import PYTHON, Spelling
 from langgraph_parallel.errors import ModelError, UsageError
 from langgraph_parallel.reducers.completion import Completion
+from langgraph_parallel.runtime.chained import is_model
 from langgraph_parallel.runtime.graph import ParallelGraph
-from langgraph_parallel.runtime.limits import Limits, limits_from_environment, merge_limits
+from langgraph_parallel.runtime.limit_sources import limits_from_environment, merge_limits
+from langgraph_parallel.runtime.limits import Limits
 from langgraph_parallel.runtime.models import ModelLike, check_model, read_fallbacks
 from langgraph_parallel.runtime.named_graph import with_own_keys
 from langgraph_parallel.runtime.prices import check_prices
 from langgraph_parallel.runtime.settings import as_settings
+from langgraph_parallel.scale.batching import asked_in_batches, check_batches, goes_in_batches
 from langgraph_parallel.scale.fingerprint import fingerprint_of, program_parts
 from langgraph_parallel.scale.mapping.fitting import fit
+from langgraph_parallel.scale.mapping.given import read_mapping
 from langgraph_parallel.scale.program import Program
-from langgraph_parallel.scale.runner import Runner, load, load_anew, remember, runner_of
+from langgraph_parallel.scale.runner import Runner, load, load_anew, not_compiled, remember, runner_of
 
 GraphLike = str | Runnable[Any, Any] | Callable[..., Any]
 """What works on rows: a name, a graph or another Runnable, or a function of a row."""
@@ -78,8 +83,8 @@ def make_program(
     program = Program(
         graph=named,
         settings=_as_texts(settings or ()),
-        inputs=dict(inputs or {}),
-        outputs=dict(outputs or {}),
+        inputs=read_mapping("inputs", inputs),
+        outputs=read_mapping("outputs", outputs),
         context=_context(model, fallbacks, cache, context or {}),
         offline=offline,
         limits=_limits(limits),
@@ -90,14 +95,26 @@ def make_program(
     program = replace(program, limits=_with_environment(program.limits, runner.target))
     runner = replace(runner, program=program)
     _check(runner, model, spelling)
-    schema = None if runner.signature is None else runner.signature.schema
+    signature = runner.signature
+    schema, returns = (None, Any) if signature is None else (signature.schema, signature.returns)
+    if signature is not None and (names := _input_names(program, columns, schema)) is not None:
+        signature.check(names)
     if schema is not None and columns is None and not inputs:  # a row may have each of them
         program = replace(program, inputs={name: name for name in schema["properties"]})
-    fitted = fit(program, runner.target, columns, schema, spelling)
+    fitted = fit(program, runner.target, columns, schema, spelling, returns)
     runner = runner_of(fitted, runner.target)
     made = replace(fitted, fingerprint=fingerprint_of(program_parts(runner)))
     remember(replace(runner, program=made))
     return made
+
+
+def _input_names(
+    program: Program, columns: Sequence[str] | None, schema: Mapping[str, Any] | None
+) -> list[str] | None:
+    """Return the inputs that a function may get, by name; None if the columns are not known."""
+    if program.inputs and schema is None:
+        return [*program.inputs]
+    return None if columns is None else list(dict.fromkeys([*program.inputs, *columns]))
 
 
 def parts_of(program: Program) -> dict[str, Any]:
@@ -113,20 +130,23 @@ def _check(runner: Runner, model: str | None, spelling: Spelling) -> None:
                 f"{spelling.model} and fallbacks are for graphs of langgraph_parallel, and {runner.name} has "
                 "models of its own"
             )
+        if is_model(target) and goes_in_batches(program.limits):
+            check_batches([target], spelling, is_governed=False)
         return
     as_settings({**program.context, "limits": program.limits}, target.governing.context, "context")
     if program.graph and ":" not in program.graph and not program.offline:
         check_named(program.graph, model, spelling)
     if not program.offline:
-        _check_models(runner, model)
+        _check_models(runner, model, spelling)
 
 
-def _check_models(runner: Runner, model: str | None) -> None:
+def _check_models(runner: Runner, model: str | None, spelling: Spelling) -> None:
     """Check the models, and that each has a price if there is a budget in dollars."""
     governing = runner.target.governing
     asked: list[ModelLike | None] = [] if model is None else [model]
     for ask in governing.asks:
         asked += ask.models if model is None or ask.pinned else ()
+    check_batches(asked_in_batches(runner.program, runner.target), spelling)
     fallbacks = runner.program.context.get("fallbacks")
     asked += [*(governing.fallbacks or ())] if fallbacks is None else fallbacks
     for one in asked:
@@ -175,9 +195,13 @@ def _as_texts(settings: Mapping[str, Any] | Sequence[str]) -> Sequence[str]:
     Raises:
         UsageError: a value has no form as JSON, so that it cannot travel to a worker.
     """
-    if isinstance(settings, str):
-        raise UsageError(f"settings is {settings!r}; expected a mapping of names to values")
     if not isinstance(settings, Mapping):
+        if isinstance(settings, str) or not isinstance(settings, Sequence):
+            raise UsageError(f"settings is {settings!r}; expected a mapping of names to values")
+        if wrong := [one for one in settings if not isinstance(one, str)]:
+            raise UsageError(
+                f"settings has {wrong[0]!r}; expected NAME=VALUE, or a mapping of names to values"
+            )
         return list(settings)
     texts = []
     for name, value in settings.items():
@@ -198,6 +222,8 @@ def _named(target: Any) -> tuple[str, Any]:
     Raises:
         UsageError: it is nothing that works on rows.
     """
+    if isinstance(target, StateGraph):
+        raise not_compiled("graph")
     if not (isinstance(target, Runnable) or callable(target)) or isinstance(target, type):
         raise UsageError(
             f"graph is {target!r}; expected the name of a graph, module:graph, a graph or a function of a row"

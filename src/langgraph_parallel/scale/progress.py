@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
+from langgraph_parallel.records.map_estimate import MapEstimate
 from langgraph_parallel.records.map_report import MapReport
 from langgraph_parallel.report.wording import count, visible
 from langgraph_parallel.runtime.dollars import dollars
@@ -115,6 +116,11 @@ def progress_line(snapshot: Snapshot) -> str:
     return ", ".join(part for part in parts if part)
 
 
+def dashboard_record(address: str) -> dict[str, Any]:
+    """Return the object that tells once where a page shows what the engine does: `event` is `dashboard`."""
+    return {"event": "dashboard", "address": address}
+
+
 def progress_record(snapshot: Snapshot) -> dict[str, Any]:
     """Return a snapshot in JSON's types. Keys are only added, and keep their meaning, within a minor series.
 
@@ -156,6 +162,14 @@ def summary_record(report: MapReport) -> dict[str, Any]:
     The other keys are the fields of `MapReport`.
     """
     return {"event": "summary", **report.model_dump(mode="json")}
+
+
+def estimate_record(estimate: MapEstimate) -> dict[str, Any]:
+    """Return an estimate in JSON's types; `event` is `estimate`.
+
+    The other keys are the fields of `MapEstimate`.
+    """
+    return {"event": "estimate", **estimate.model_dump(mode="json")}
 
 
 def _work(worker: WorkerState) -> str:

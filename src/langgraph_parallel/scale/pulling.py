@@ -59,17 +59,19 @@ class Puller:
                 await entered.enter_async_context(self._rows)
             except UsageError as error:
                 return await self._refuse(str(error))
-            news = asyncio.create_task(self._follow_news())
+            tasks = [asyncio.create_task(self._pull()), asyncio.create_task(self._follow_news())]
             try:
-                await self._pull()
+                for task in (await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED))[0]:
+                    task.result()  # without news, as without rows, this worker is of no use
             finally:
-                news.cancel()
+                for task in tasks:
+                    task.cancel()
                 self._stop([*self._parts])
-                await asyncio.gather(news, *self._parts.values(), return_exceptions=True)
+                await asyncio.gather(*tasks, *self._parts.values(), return_exceptions=True)
         return None
 
     async def _pull(self) -> None:
-        while (given := await self._line.ask("rows.take", {}))["part"]:
+        while (given := await self._line.ask("rows.take", {})).get("part"):
             number, rows = given["part"], unpack_rows(given["rows"])
             self._places |= {row.key: (number, place) for place, row in enumerate(rows)}
             self._few = len(rows) // 2
@@ -99,13 +101,15 @@ class Puller:
 
     async def _refuse(self, problem: str) -> None:
         """End each part with the reason why no row can be run here."""
-        while number := (await self._line.ask("rows.take", {}))["part"]:
+        while number := (await self._line.ask("rows.take", {})).get("part"):
             self._outbox.ended(number, problem=problem)
             await self._outbox.flush()
 
     async def _follow_news(self) -> None:
         while True:
             news = await self._line.ask("rows.news", {})
+            if news.get("gone"):
+                return  # this worker was taken for dead, and others have its rows
             self._stop(news.get("stop", ()))
             if news.get("back"):
                 await self._give_back()

@@ -2,15 +2,15 @@
 
 import copy
 import inspect
-import sys
 import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from langchain_core.runnables import Runnable
-from langgraph.graph.state import CompiledStateGraph
+from langgraph.graph.state import CompiledStateGraph, StateGraph
 
+from langgraph_parallel.catalogue.folders import search_in
 from langgraph_parallel.catalogue.graphs import build
 from langgraph_parallel.catalogue.imported import call_factory, find
 from langgraph_parallel.catalogue.spelling import PYTHON, Spelling
@@ -126,8 +126,8 @@ def load_anew(program: Program, spelling: Spelling = PYTHON) -> Runner:
     Raises:
         UsageError: there is no such graph or function, or it cannot be built here.
     """
-    if program.folder and program.folder not in sys.path:
-        sys.path.insert(0, program.folder)
+    if program.folder:
+        search_in(program.folder)
     return runner_of(program, _target(program, spelling))
 
 
@@ -192,6 +192,8 @@ def _target(program: Program, spelling: Spelling) -> Any:
                 f"{program.graph} is a graph, not a function that builds one; leave out {spelling.settings}"
             )
         return found
+    if isinstance(found, StateGraph):
+        raise not_compiled(program.graph)
     if not callable(found):
         raise _not_a_program(program.graph)
     if program.settings or is_factory(found):
@@ -207,6 +209,8 @@ def _built(program: Program, factory: Callable[..., Any], spelling: Spelling) ->
         raise UsageError(
             f"{program.graph} is an async function; name one that returns the graph without await"
         )
+    if isinstance(built, StateGraph):
+        raise not_compiled(program.graph)
     if not (isinstance(built, Runnable) or callable(built)):
         raise _not_a_program(program.graph)
     return built
@@ -234,6 +238,11 @@ def _name_of(program: Program, target: Any) -> str:
         return str(target.name)
     named = program.graph.rpartition(":")[2]
     return named or str(getattr(target, "__name__", None) or getattr(target, "name", None) or "function")
+
+
+def not_compiled(name: str) -> UsageError:
+    """Return the error of a graph that cannot run yet."""
+    return UsageError(f"{name} is a StateGraph that is not compiled; call its compile(), and pass the result")
 
 
 def _not_a_program(name: str) -> UsageError:

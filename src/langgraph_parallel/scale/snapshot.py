@@ -35,5 +35,7 @@ class Snapshot:
     workers: Sequence[WorkerState] = ()
     lost_workers: int = 0
     """Workers that have died."""
+    dashboard: str = ""
+    """Address of a page of the engine that shows what it does; empty for none."""
     state: str = "running"
     """`running`, `draining`, or `ended`."""

@@ -1,12 +1,13 @@
 """A map as its sink holds it: what its rows were made with, and what all commands on it have spent."""
 
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
 from langgraph_parallel.runtime.budget import Amount
 from langgraph_parallel.scale.engine import Job
+from langgraph_parallel.scale.line.ledger import Ledger
 from langgraph_parallel.scale.manifest import check_same
 from langgraph_parallel.scale.program import Program
 from langgraph_parallel.scale.rows import NOTHING_SPENT, Result, Spent
@@ -30,6 +31,8 @@ class StoredMap:
         self._before = manifest.spent + Spent(left.calls, left.tokens, usd=left.usd)
         self._manifest = replace(manifest, spent=self._before, reserved=Amount())
         self._stored = manifest
+        self.ledger = Ledger()
+        """Of the budget of this command."""
         self.admit = Admission(sink.rules, manifest.columns).admit
 
     @classmethod
@@ -77,6 +80,7 @@ class StoredMap:
             spent=before.usd or 0.0,
             spent_calls=before.calls,
             spent_tokens=before.input_tokens + before.output_tokens,
+            ledger=self.ledger,
         )
 
     async def claim(self) -> None:
@@ -84,9 +88,30 @@ class StoredMap:
         await self.sink.write((), self._manifest)
         self._stored = self._manifest
 
-    async def write(self, results: Sequence[Result], spent: Spent, reserved: Amount) -> None:
-        """Store results, and what this command has spent and reserved so far."""
+    async def write(
+        self, results: Sequence[Result], spent: Spent, reserved: Callable[[], Amount] = Amount
+    ) -> None:
+        """Store results, and what this command has spent and reserved so far.
+
+        Args:
+            results: of rows.
+            spent: by this command.
+            reserved: returns what is reserved, where the ledger does not know.
+        """
         spent_by_all = self._before + spent
+        if not self.ledger.is_kept:
+            await self._write(results, spent_by_all, reserved())
+            return
+        tokens = spent_by_all.input_tokens + spent_by_all.output_tokens
+        with self.ledger.writing(Amount(spent_by_all.calls, tokens, spent_by_all.usd or 0.0)) as at_most:
+            await self._write(results, spent_by_all, at_most)
+
+    async def settle(self, spent: Spent) -> None:
+        """Store what is spent once workers have given back what they held; none will have grants any more."""
+        if self.ledger.is_kept and not self.ledger.has_failed:
+            await self.write((), spent)
+
+    async def _write(self, results: Sequence[Result], spent_by_all: Spent, reserved: Amount) -> None:
         if not results and (spent_by_all, reserved) == (self._stored.spent, self._stored.reserved):
             return
         manifest = replace(self._manifest, spent=spent_by_all, reserved=reserved)

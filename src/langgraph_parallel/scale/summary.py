@@ -4,6 +4,7 @@ import time
 from typing import Literal
 
 from langgraph_parallel.records.map_report import MapReport
+from langgraph_parallel.report.wording import count
 from langgraph_parallel.scale.course import Stop
 from langgraph_parallel.scale.driver import Driver
 from langgraph_parallel.scale.pace import expected_usd
@@ -30,6 +31,7 @@ def snapshot(driver: Driver) -> Snapshot:
         throttled_share=tally.throttled_share,
         workers=driver.engine.workers(),
         lost_workers=len(driver.lost),
+        dashboard=getattr(driver.engine, "dashboard", ""),
         state="ended" if driver.has_ended else "running" if driver.stop is Stop.NOT else "draining",
     )
 
@@ -62,7 +64,13 @@ def report(driver: Driver) -> MapReport:
         workers=driver.most_workers,
         lost_workers=len(driver.lost),
         run_again=tally.run_again,
-        remarks=[*driver.source.remarks, *driver.map.sink.remarks, *driver.remarks, *_repeated(driver)],
+        remarks=[
+            *driver.source.remarks,
+            *driver.map.sink.remarks,
+            *driver.remarks,
+            *_repeated(driver),
+            *_nothing_again(driver),
+        ],
     )
 
 
@@ -76,6 +84,17 @@ def _status(ok: int, others: int) -> Literal["ok", "partial", "failed"]:
     if ok or not others:
         return "partial" if others else "ok"
     return "failed"
+
+
+def _nothing_again(driver: Driver) -> list[str]:
+    """Return that there was nothing to redrive, if so: the report of that would look like any other."""
+    tally = driver.tally
+    has_run = tally.ended or tally.kept_failed or driver.trouble.held or driver.reason
+    if not driver.course.redrive or has_run:
+        return []
+    passed = driver.intake.passed
+    others = f", and without redrive, {count(passed, 'item')} would be run" if passed else ""
+    return [f"nothing was run again: no row has failed{others}"]
 
 
 def _repeated(driver: Driver) -> list[str]:

@@ -71,10 +71,14 @@ class ChunkWorker:
             UsageError: the program cannot be loaded in this process.
         """
         runner = await asyncio.to_thread(load, self._job.program)  # imports may take seconds
-        budgets = await self._entered.enter_async_context(limits_of(self._job, self._line))
+        budgets = await self._entered.enter_async_context(limits_of(self._job, self._line, self._workers))
         self._accounted = sum((budget.spent for budget in budgets), Amount())
         self._shared = Shared(self._job.id, self._shared.limits, budgets)
-        self._lanes = self._make_lanes(runner)
+        try:
+            self._lanes = self._make_lanes(runner)
+        except BaseException as error:
+            await self.__aexit__(type(error), error, error.__traceback__)
+            raise
         return self
 
     async def __aexit__(
@@ -120,17 +124,23 @@ class ChunkWorker:
         work = Work(chunk, self._accounting(deliver) if self._shared.has_budget else deliver)
         self._pending.add(work)
         self._lanes.wake()
+        stopped = self._marks.stopped
         try:
             await work.deliver_all()
         finally:
             if not work.is_done:
                 self._stop(lambda other: other is work)
-        return self.why_stopped
+        return self.why_stopped or (self._why_refused if self._marks.stopped > stopped else "")
 
     @property
     def why_stopped(self) -> str:
         """Why no more rows can be run, in one line; empty if they can."""
         return next((why for budget in self._shared.budgets if (why := budget.why_spent())), "")
+
+    @property
+    def _why_refused(self) -> str:
+        """Why the last call did not fit into a budget, of which something may be left; empty if all did."""
+        return next((why for budget in self._shared.budgets if (why := budget.refused)), "")
 
     def drain(self) -> None:
         """Begin no more rows, and cancel those that have not ended after the grace of the limits."""

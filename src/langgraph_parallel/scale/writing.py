@@ -62,6 +62,11 @@ class WriteQueue:
         self._is_noted = True
         self._filled.set()
 
+    def note_at_once(self) -> None:
+        """Do the same without a wait for more results."""
+        self.note()
+        self._enough.set()
+
     async def close(self) -> None:
         """Write what is left, and end. The failure of the sink, if there is one, was told."""
         self._is_closing = True

@@ -12,6 +12,7 @@ request that no rule matches gets the smallest object that fits its schema.
 
 import asyncio
 import json
+import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -24,6 +25,10 @@ from aiohttp import web
 from langgraph_parallel.testing.batches import BatchApi
 from langgraph_parallel.testing.replies import Reply, Request
 from langgraph_parallel.testing.wire import completion, deltas
+
+_PORTS: set[int] = set()
+"""That servers of this process have had."""
+_MOST_TRIES = 100
 
 
 @dataclass
@@ -121,7 +126,7 @@ class ModelServer:
         self.batches.add_routes(app.router)
         runner = web.AppRunner(app, handler_cancellation=True, shutdown_timeout=0.1)
         self._loop.run_until_complete(runner.setup())
-        site = web.TCPSite(runner, "127.0.0.1", 0, backlog=2048)
+        site = web.SockSite(runner, _listen(), backlog=2048)
         self._loop.run_until_complete(site.start())
         self.port = runner.addresses[0][1]
         self._ready.set()
@@ -254,8 +259,27 @@ class ModelServer:
 
 
 def _is_of_another_client(request: Request) -> bool:
-    """Return whether a request may come from a client that LangChain caches by the address of the server.
+    """Return whether a request may come from a client that LangChain keeps for the address of the server.
 
-    It outlives the test and its event loop, and would reuse the connection for a server on the same port.
+    It outlives the test and its event loop; open connections would be lost with it, with a warning.
     """
     return bool(request.body["model"] != "test-model")
+
+
+def _listen() -> socket.socket:
+    """Listen at a port that no server of this process has had, as far as there is one.
+
+    A client that is kept for each address, as LangChain does, outlives its event loop. It would ask a later
+    server at the same port over a connection of that loop.
+    """
+    tried = [socket.create_server(("127.0.0.1", 0), backlog=2048)]
+    while _port(tried[-1]) in _PORTS and len(tried) < _MOST_TRIES:
+        tried.append(socket.create_server(("127.0.0.1", 0), backlog=2048))
+    for other in tried[:-1]:
+        other.close()
+    _PORTS.add(_port(tried[-1]))
+    return tried[-1]
+
+
+def _port(listening: socket.socket) -> int:
+    return int(listening.getsockname()[1])

@@ -14,7 +14,8 @@ from langgraph.store.base import BaseStore
 from langgraph_parallel.arguments import at_least, checked, shown
 from langgraph_parallel.errors import UsageError
 from langgraph_parallel.runtime.graph import ParallelGraph
-from langgraph_parallel.runtime.limits import Limits, merge_limits
+from langgraph_parallel.runtime.limit_sources import merge_limits
+from langgraph_parallel.runtime.limits import Limits
 from langgraph_parallel.runtime.named_graph import NamedGraph
 from langgraph_parallel.runtime.prices import check_prices
 from langgraph_parallel.runtime.settings import as_settings

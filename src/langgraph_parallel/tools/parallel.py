@@ -18,7 +18,8 @@ from pydantic import ValidationError
 from langgraph_parallel.arguments import at_least, checked
 from langgraph_parallel.errors import PlanError
 from langgraph_parallel.nodes.work.workers import asks_in
-from langgraph_parallel.runtime.limits import Limits, merge_limits
+from langgraph_parallel.runtime.limit_sources import merge_limits
+from langgraph_parallel.runtime.limits import Limits
 from langgraph_parallel.runtime.models import ModelLike, check_model
 from langgraph_parallel.runtime.prices import check_prices
 from langgraph_parallel.runtime.settings import as_settings

@@ -19,7 +19,8 @@ from typing_extensions import TypedDict
 from langgraph_parallel.errors import ParallelError
 from langgraph_parallel.runtime.budget import Budget
 from langgraph_parallel.runtime.graph import ParallelGraph
-from langgraph_parallel.runtime.limits import Limits, limits_from_environment
+from langgraph_parallel.runtime.limit_sources import limits_from_environment
+from langgraph_parallel.runtime.limits import Limits
 from langgraph_parallel.runtime.models import ModelLike
 from langgraph_parallel.tools.call import Call
 from langgraph_parallel.tools.failures import error_words, is_invalid_resume

@@ -9,7 +9,8 @@ from langgraph_parallel.cli.doctor.requirements import find_version
 from langgraph_parallel.errors import UnknownPrice, UsageError
 from langgraph_parallel.offline import installed_engines
 from langgraph_parallel.records import Usage
-from langgraph_parallel.runtime.limits import Limits, limits_from_environment, merge_limits
+from langgraph_parallel.runtime.limit_sources import limits_from_environment, merge_limits
+from langgraph_parallel.runtime.limits import Limits
 from langgraph_parallel.runtime.models import default_model, require_model
 from langgraph_parallel.runtime.prices import Priced, check_prices
 from langgraph_parallel.runtime.providers import find_provider

@@ -28,7 +28,7 @@ from langgraph_parallel.runtime.limits import Limits
 from langgraph_parallel.runtime.redact import redact
 from langgraph_parallel.scale.command import Command
 from langgraph_parallel.scale.map_text import estimate_lines, map_lines
-from langgraph_parallel.scale.progress import summary_record
+from langgraph_parallel.scale.progress import estimate_record, summary_record
 from langgraph_parallel.scale.sources.choose import as_source
 
 T = TypeVar("T")
@@ -113,7 +113,10 @@ class MapCommand:
         with MapProgress(self.progress) as watch:
             command = self._command(watch)
             found = run_to_end(self._stoppable(lambda: estimated(command, sample or SAMPLE)))
-        write_text("".join(f"{line}\n" for line in estimate_lines(found, self._to_go_on())))
+        lines = estimate_lines(found, self._to_go_on())
+        if self.progress == "json":
+            lines = [json.dumps(estimate_record(found))]
+        write_text("".join(f"{line}\n" for line in lines))
         return OK
 
     async def _stoppable(self, start: Callable[[], Awaitable[T]]) -> T:
@@ -128,7 +131,7 @@ class MapCommand:
         limits = self._limits()
         return Command.of(
             self.graph,
-            as_source(self.items, self.key, self.query),
+            as_source(self.items, self.key, self.query, COMMAND),
             sink=self.sink,
             engine=int(self.engine) if self.engine and self.engine.isdecimal() else self.engine,
             limits=limits,

@@ -13,6 +13,7 @@ from rich.table import Table
 from rich.text import Text
 
 from langgraph_parallel.scale.progress import (
+    dashboard_record,
     done,
     failure_lines,
     in_flight,
@@ -52,8 +53,11 @@ class MapProgress:
         self._text: Callable[[Snapshot], str] = progress_line
         self._between = BETWEEN_LINES
         self._is_silent = kind == "none"
+        self._is_dashboard_told = False
+        self._dashboard: Callable[[str], str] = "dashboard: {}".format
         if kind == "json":
             self._text = _json_line
+            self._dashboard = _json_dashboard
         elif kind == "bar":
             console = Console(file=self._stream, highlight=False, emoji=False)
             if console.is_terminal and not console.is_dumb_terminal:
@@ -78,10 +82,21 @@ class MapProgress:
         """Show a snapshot, unless one of the same state was shown a moment ago."""
         if self._is_silent:
             return
+        self._tell_dashboard(snapshot.dashboard)
         is_new = self._last is not None and snapshot.state != self._last.state
         self._last = snapshot
         if is_new or snapshot.seconds - self._shown_at >= self._between:
             self._show(snapshot)
+
+    def _tell_dashboard(self, address: str) -> None:
+        """Say once where the engine shows what it does; above the bar it stays."""
+        if address and not self._is_dashboard_told:
+            self._is_dashboard_told = True
+            text = self._dashboard(address)
+            if self._live:
+                self._live.console.print(text, markup=False, soft_wrap=True)
+            else:
+                print(text, file=self._stream, flush=True)
 
     def _show(self, snapshot: Snapshot) -> None:
         self._shown_at = snapshot.seconds
@@ -89,6 +104,10 @@ class MapProgress:
             self._live.update(bar(snapshot, self._live.console.width), refresh=True)
         else:
             print(self._text(snapshot), file=self._stream, flush=True)
+
+
+def _json_dashboard(address: str) -> str:
+    return json.dumps(dashboard_record(address))
 
 
 def _json_line(snapshot: Snapshot) -> str:

@@ -44,6 +44,7 @@ from langgraph_parallel.runtime.governor import governed_config
 from langgraph_parallel.runtime.graph import ParallelGraph
 from langgraph_parallel.runtime.kept_answers import branch_path, keeping_answers
 from langgraph_parallel.runtime.limits import Limits
+from langgraph_parallel.runtime.node_stream import control_of
 from langgraph_parallel.runtime.people import is_for_langgraph, pass_on
 from langgraph_parallel.runtime.recording import noting, recording
 from langgraph_parallel.runtime.redact import describe
@@ -74,6 +75,7 @@ def branch_node(
 
     async def branch(sent: Any, config: RunnableConfig) -> Any:
         run = find_run(config) or current_run()
+        run.root.control = control_of(config)
         with telling_of(run, config, sent["id"]):
             # LangGraph finds a graph that is the worker where this very function names it.
             update = await work(worker, sent, config, run)

@@ -7,7 +7,8 @@ from typing import Self
 from langgraph_parallel.runtime.chained import all_of, first_of, read_chain
 from langgraph_parallel.runtime.context import Context, current_context
 from langgraph_parallel.runtime.fallbacks import Handled
-from langgraph_parallel.runtime.limits import Limits, merge_limits
+from langgraph_parallel.runtime.limit_sources import merge_limits
+from langgraph_parallel.runtime.limits import Limits
 from langgraph_parallel.runtime.models import (
     ModelLike,
     check_model,

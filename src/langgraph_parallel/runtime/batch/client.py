@@ -94,6 +94,25 @@ class Client:
         own = max((float(limits.get(name) or 0.0) for name in ("read", "write")), default=0.0)
         return max(bounds.late_creation, own) if is_timeout_error(error) else bounds.late_creation
 
+    async def is_offered(self) -> bool:
+        """Return whether the endpoint has batches: it lists them, or says what is wrong with an empty one.
+
+        Raises:
+            Exception: the SDK's error, if it says neither.
+        """
+        for method, path, content in (("GET", "/batches?limit=1", b""), ("POST", "/batches", b"{}")):
+            try:
+                await self._send(method, path, content)
+            except NoBatchApi:
+                continue
+            except Exception as error:
+                if classify(error).status in _MISSING:
+                    continue
+                if not is_certain(error):
+                    raise
+            return True
+        return False
+
     async def content(self, file: str) -> bytes:
         """Return the content of a file."""
         response = await self._send("GET", f"/files/{quote(file)}/content")

@@ -7,10 +7,11 @@ import secrets
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from langgraph_parallel.errors import EngineLost
 from langgraph_parallel.runtime.budget import Amount
-from langgraph_parallel.scale.engine import Chunk, Deliver, EngineLost, Job, WorkerState
+from langgraph_parallel.scale.engine import Chunk, Deliver, Job, WorkerState
 from langgraph_parallel.scale.engines.dask_cluster import Cluster
-from langgraph_parallel.scale.engines.dask_flights import Flight, Part
+from langgraph_parallel.scale.engines.dask_flights import Flight, Part, place_of
 from langgraph_parallel.scale.engines.dask_tasks import failure_of, pickled, submit, title_of
 from langgraph_parallel.scale.line.dask_line import DRIVE, EARLIER
 from langgraph_parallel.scale.line.wire import pack_job, unpack_results
@@ -42,6 +43,8 @@ class DaskEngine:
     def __init__(self, where: "int | str | Client | None" = None) -> None:
         self._cluster = Cluster(where)
         self.name = self._cluster.name
+        self.dashboard = ""
+        """Address of Dask's dashboard; empty if it has none."""
         self._session = ""
         self._title = ""
         self._numbers = itertools.count(1)
@@ -82,6 +85,7 @@ class DaskEngine:
 
         await self._cluster.client.register_plugin(Coordinators())
         self._room = await self._drive("open", about)
+        self.dashboard = self._cluster.dashboard(self._room["dashboard"])
         self._earlier_up_to = self._room["earlier"]
         await self._take(await self._drive("collect", {"after": 0, "wait": 0.0}))
 
@@ -123,18 +127,28 @@ class DaskEngine:
             for number in flight.parts:
                 self._parts.pop(number).release()
 
-    def _start(self, flight: Flight, rows: Sequence[Row]) -> None:
-        """Submit rows as one task."""
+    def _start(self, flight: Flight, rows: Sequence[Row], to: str | None = None) -> None:
+        """Submit rows as one task, for a worker if there is one that waits for them."""
         number = next(self._numbers)
-        key = (self._title, f"rows {Chunk(number, rows).name}", f"{self._session}-{number}")
-        task = submit(self._cluster.client, key, number, rows)
+        key = (self._title, Chunk(number, rows).name, f"{self._session}-{number}")
+        task = submit(self._cluster.client, key, number, rows, to)
         watching = asyncio.create_task(self._watch(number, task))
         self._parts[number] = flight.parts[number] = Part(flight, rows, task, watching)
 
     async def _watch(self, number: int, task: "Future[Any]") -> None:
         """End the chunk of a part that Dask does not run."""
-        if (failure := await failure_of(task)) is not None and (part := self._parts.get(number)) is not None:
+        try:
+            failure = await failure_of(task, lambda: self._has_begun(number))
+        except Exception as error:  # of whatever kind: somebody waits for the part
+            failure = error
+        if failure is not None and (part := self._parts.get(number)) is not None:
             part.flight.fail(failure)
+
+    async def _has_begun(self, number: int) -> bool:
+        try:
+            return bool((await self._drive("begun", {"part": number}))["begun"])
+        except EngineLost:
+            return True  # which ends all chunks
 
     async def drain(self) -> None:
         """Begin no more rows on any worker.
@@ -146,7 +160,7 @@ class DaskEngine:
 
     def workers(self) -> Sequence[WorkerState]:
         """Return what the workers have told last."""
-        return [WorkerState.of(_place(address), told) for address, told in self._workers.items()]
+        return [WorkerState.of(place_of(address), told) for address, told in self._workers.items()]
 
     @property
     def open_reservations(self) -> Amount:
@@ -179,7 +193,7 @@ class DaskEngine:
         self._room, self._reserved = answer, Amount(*answer["reserved"])
         self._workers = answer["workers"]
         for number, worker, size, packed, news in answer["posted"]:
-            place = _place(worker.removesuffix(EARLIER))
+            place = place_of(worker.removesuffix(EARLIER))
             results: Sequence[Result] = unpack_results(packed, place) if size else ()
             if number <= self._earlier_up_to or worker.endswith(EARLIER):
                 results = self._keep_earlier(results)
@@ -206,11 +220,11 @@ class DaskEngine:
             given = [row for row in part.rows if row.key in keys]
             part.rows = [row for row in part.rows if row.key not in keys]
             if given:
-                self._start(flight, given)
+                self._start(flight, given, news["to"])
             return
         self._parts.pop(number).release()
         if news:
-            flight.lose(number, _place(news["worker"]), news["lost"])
+            flight.lose(number, place_of(news["worker"]), news["lost"])
         else:
             flight.end(number, why, problem)
 
@@ -220,6 +234,8 @@ class DaskEngine:
         Raises:
             EngineLost: it is gone, or has been restarted.
         """
+        if self._lost:  # to find out again may take half a minute
+            raise EngineLost(self._lost)
         client = self._cluster.client
         try:
             asked = getattr(client.scheduler, DRIVE)
@@ -237,8 +253,3 @@ class DaskEngine:
             f"the scheduler of {self.name} is gone ({why}); all results that have arrived are stored: "
             "run the same command again to go on"
         )
-
-
-def _place(address: str) -> str:
-    """Return a worker's address as a person reads it."""
-    return address.rpartition("://")[2]

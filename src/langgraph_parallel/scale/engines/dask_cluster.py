@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import logging
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from langgraph_parallel.errors import UsageError
@@ -49,6 +49,19 @@ class Cluster:
         """The connection; it lives on the event loop that opened it."""
         assert self._client is not None, "the cluster is not open"
         return self._client
+
+    def dashboard(self, port: int) -> str:
+        """Return the address of the dashboard, as Dask's configuration has it: `distributed.dashboard.link`.
+
+        Args:
+            port: where the scheduler serves it; 0 if it does not, and the address is empty.
+        """
+        from distributed.utils import format_dashboard_link
+
+        host = _address_of(self.client).rpartition("://")[2].rpartition(":")[0]
+        with contextlib.suppress(KeyError):  # a variable of the environment that is not set
+            return str(format_dashboard_link(host, port)) if port else ""
+        return ""
 
     async def open(self) -> None:
         """Start or reach the cluster, and check that its members have this version of the package.
@@ -128,7 +141,23 @@ async def _close(client: "Client", *, at_once: bool) -> None:
     """Close a connection, whatever has become of the scheduler."""
     with contextlib.suppress(OSError, TimeoutError):
         async with asyncio.timeout(_CLOSE_SECONDS):
-            await client.__aexit__(OSError if at_once else None, None, None)
+            with _quiet() if at_once else contextlib.nullcontext():
+                await client.__aexit__(OSError if at_once else None, None, None)
+
+
+@contextlib.contextmanager
+def _quiet() -> Iterator[None]:
+    """Keep a client from telling, as an error with its stack, that it tries to connect again no longer."""
+    log = logging.getLogger("distributed.client")
+
+    def is_told(record: logging.LogRecord) -> bool:
+        return False
+
+    log.addFilter(is_told)
+    try:
+        yield
+    finally:
+        log.removeFilter(is_told)
 
 
 def _address_of(client: "Client | None") -> str:

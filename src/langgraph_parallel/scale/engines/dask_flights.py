@@ -13,6 +13,21 @@ if TYPE_CHECKING:
     from distributed import Future
 
 
+def place_of(address: str) -> str:
+    """Return a worker's address as a person reads it."""
+    return address.rpartition("://")[2]
+
+
+def died(place: str, begun: Sequence[str]) -> WorkerLost:
+    """Return what is raised for a worker that has died; its text tells one worker from another.
+
+    Args:
+        place: of the worker.
+        begun: keys of the rows that it had begun.
+    """
+    return WorkerLost(f"worker {place} has died", begun)
+
+
 class Flight:
     """A chunk, until all of its parts have ended."""
 
@@ -56,7 +71,7 @@ class Flight:
         if self.parts or self.ended.done():
             return
         if self._lost:
-            self.fail(WorkerLost(f"worker {self._lost} has died", self._begun))
+            self.fail(died(self._lost, self._begun))
         else:
             self.ended.set_result(self._why)
 

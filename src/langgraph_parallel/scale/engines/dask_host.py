@@ -95,9 +95,6 @@ class Host:
             number: of the part.
             rows: as `pack_rows` made them.
             secede: called on the loop of Dask once there is no row left to begin.
-
-        Raises:
-            OSError: the scheduler is gone.
         """
         running = self._run(_Part(number, unpack_rows(rows), secede))
         self._running += 1
@@ -114,6 +111,10 @@ class Host:
         return self._worker
 
     async def _run(self, part: _Part) -> None:
+        with contextlib.suppress(OSError):  # the scheduler has gone, and the worker goes with it
+            await self._run_and_tell(part)
+
+    async def _run_and_tell(self, part: _Part) -> None:
         # Until the program is loaded, the first row stands for what a worker may die of.
         if not await self._may_begin(part, 1):
             return
@@ -143,7 +144,8 @@ class Host:
                     first = part.handed
                     part.handed += min(part.left, self._slice(worker))
                     rows = part.rows[first : part.handed]  # before others of the part are given back
-                    await self._may_begin(part, part.handed)
+                    if not await self._may_begin(part, part.handed):
+                        return  # this worker was taken for dead, and others have the rows of the part
                     slices.append(asyncio.create_task(self._work_on(worker, part, rows)))
             self._dask_loop.call_soon_threadsafe(part.secede)
             await asyncio.gather(*slices)
@@ -187,7 +189,8 @@ class Host:
         if (worker := self._worker) is None:
             return {}
         left = worker.waiting + sum(part.left for part in tuple(self._parts.values()))
-        return state_of(worker) | {"left": left}
+        free = max(0, worker.at_once - worker.state().running - left)
+        return state_of(worker) | {"left": left, "free": free}
 
     def _follow(self, answer: dict[str, Any]) -> None:
         """Do what the coordinator has said in an answer; on the loop of the rows."""
@@ -196,11 +199,11 @@ class Host:
         for number in [*self._parts] if answer["control"] == GONE else answer.get("stop", ()):
             if (part := self._parts.get(number)) is not None and part.running is not None:
                 part.running.cancel()
-        if answer.get("back"):
-            self._giving_back = asyncio.create_task(self._give_back())
+        if to := answer.get("back"):
+            self._giving_back = asyncio.create_task(self._give_back(to))
 
-    async def _give_back(self) -> None:
-        """Give back half of the rows that have not begun, since another worker has none."""
+    async def _give_back(self, to: str) -> None:
+        """Give back half of the rows that have not begun, for another worker that has none."""
         async with self._giving:
             part = max(self._parts.values(), key=lambda part: part.left, default=None)
             if part is None or self._worker is None or self._worker.is_draining:
@@ -209,16 +212,17 @@ class Host:
                 if part.left:
                     kept = len(part.rows) - -(-part.left // 2)
                     given, part.rows = part.rows[kept:], part.rows[:kept]
-                    await self._tell_back(part, given)
+                    await self._tell_back(part, given, to)
                     return
                 given = self._worker.give_back(-(-self._worker.waiting // 2))
                 keys = {row.key for row in given}
                 for part in [*self._parts.values()]:
-                    await self._tell_back(part, part.take_out(keys))
+                    await self._tell_back(part, part.take_out(keys), to)
 
-    async def _tell_back(self, part: _Part, rows: Sequence[Row]) -> None:
+    async def _tell_back(self, part: _Part, rows: Sequence[Row], to: str) -> None:
         if rows:
-            await self._line.ask("back", {"part": part.number, "keys": [row.key for row in rows]})
+            keys = [row.key for row in rows]
+            await self._line.ask("back", {"part": part.number, "keys": keys, "to": to})
 
     async def _beat(self) -> None:
         """Tell the state twice a second while rows run; else ask at times whether the command has ended.

@@ -21,6 +21,8 @@ from langgraph_parallel.scale.line.wire import unpack_job
 
 _ASK_SECONDS = 0.25
 """Least seconds between two workers that are asked to give rows back."""
+_MANY = 1_000_000
+"""Rows that a worker may be able to begin that has had none of a command."""
 _KEEP_SECONDS = 7 * 86_400.0
 """How long results wait for the next driver of their job."""
 
@@ -49,6 +51,8 @@ class _Session:
         """Parts that have ended, or are not to begin: Dask may send a part again."""
         self.stopped: set[int] = set()
         """Parts whose rows are to be stopped."""
+        self.free: dict[str, int] = {}
+        """Rows that a worker could begin at once, by its last word; 0 if it has begun others since."""
         self.left_at = 0.0
         """When the driver went."""
         self.left: asyncio.Future[None] = asyncio.get_running_loop().create_future()
@@ -75,6 +79,7 @@ class _Session:
             self.parts[part] = begun = _Begun(worker, rows)
         elif begun.worker == worker:
             begun.rows = rows
+        self.free[worker] = 0
         return begun.worker == worker
 
     def news(self, part: int, *told: Any) -> tuple[Any, ...]:
@@ -92,13 +97,14 @@ class _Session:
         self.stopped.update(part for part in parts if part in self.parts)
         self.ended.update(part for part in parts if part not in self.parts)
 
-    def give_back(self, worker: str, part: int, keys: Sequence[str]) -> None:
-        """Tell the driver of rows that a worker has not begun, and leaves to others."""
-        self.coordinator.mailbox.put(worker, 0, b"", [self.news(part, "", "", {"back": keys})])
+    def give_back(self, worker: str, part: int, keys: Sequence[str], to: str) -> None:
+        """Tell the driver of rows that a worker has not begun, and leaves to another one."""
+        self.coordinator.mailbox.put(worker, 0, b"", [self.news(part, "", "", {"back": keys, "to": to})])
 
     def worker_gone(self, worker: str) -> None:
         """Tell the driver of the parts that have ended with their worker."""
         self.coordinator.worker_gone(worker)
+        self.free.pop(worker, None)
         lost = {part: begun.rows for part, begun in self.parts.items() if begun.worker == worker}
         news = [self.news(part, "", "", {"lost": rows, "worker": worker}) for part, rows in lost.items()]
         if news:
@@ -134,7 +140,7 @@ class Coordinators(SchedulerPlugin):
         if what == "begin":
             return {"go": hosted.begin(worker, data["part"], data["rows"])}
         if what == "back":
-            hosted.give_back(worker, data["part"], data["keys"])
+            hosted.give_back(worker, data["part"], data["keys"], data["to"])
             return {}
         ended = data.get("ended", ())
         told = {**data, "ended": [hosted.news(*one) for one in ended]}
@@ -146,19 +152,27 @@ class Coordinators(SchedulerPlugin):
             for part, *_ in ended:
                 hosted.end(part)
             answer["stop"] = [part for part in hosted.stopped if hosted.parts[part].worker == worker]
-            answer["back"] = bool(data["state"].get("left")) and self._has_idle_beside(worker)
+            hosted.free[worker] = data["state"].get("free", 0)
+            answer["back"] = self._idle_for(hosted, worker) if data["state"].get("left") else ""
         return answer
 
-    def _has_idle_beside(self, worker: str) -> bool:
-        """Return whether another worker has nothing to do; asked for rows is one worker at a time."""
+    def _idle_for(self, hosted: _Session, worker: str) -> str:
+        """Return who could begin rows at once that a worker has not begun; empty for nobody.
+
+        Asked for rows is one worker at a time. One whose rows have all begun, and keep it busy, is not idle:
+        it could only give the rows back.
+        """
         now = time.monotonic()
         if now - self._asked_at < _ASK_SECONDS or self._scheduler.queued or self._scheduler.unrunnable:
-            return False
+            return ""
         others = [ws for ws in self._scheduler.running if ws.address != worker]
-        if all(len(ws.processing) > len(ws.long_running) for ws in others):
-            return False
+        waiting = [ws.address for ws in others if len(ws.processing) <= len(ws.long_running)]
+        free = {address: hosted.free.get(address, _MANY) for address in waiting}
+        idle = max(free, key=free.__getitem__, default="")
+        if not idle or not free[idle]:
+            return ""
         self._asked_at = now
-        return True
+        return idle
 
     async def _answer(
         self, hosted: _Session, worker: str, what: str, data: Mapping[str, Any]
@@ -181,6 +195,8 @@ class Coordinators(SchedulerPlugin):
         hosted = self._sessions.get(session)
         if hosted is None or hosted.left.done():
             return {"gone": True}
+        if what == "begun":
+            return {"begun": data["part"] in hosted.parts or data["part"] in hosted.ended}
         if what == "stop":
             hosted.stop(data["parts"])
             return {}
@@ -203,7 +219,13 @@ class Coordinators(SchedulerPlugin):
                 earlier.driver_gone()
                 coordinator.mailbox = earlier.coordinator.mailbox
         self._sessions[session] = _Session(session, job.id, client, coordinator, data["local"])
-        return self._room(session) | {"earlier": coordinator.mailbox.last}
+        return self._room(session) | {"earlier": coordinator.mailbox.last, "dashboard": self._dashboard()}
+
+    def _dashboard(self) -> int:
+        """Return the port of Dask's dashboard; 0 if it is not served, as without bokeh."""
+        scheduler: Any = self._scheduler
+        application = getattr(scheduler, "http_application", None)
+        return int(scheduler.http_server.port) if getattr(application, "applications", ()) else 0
 
     async def _tidy(self) -> None:
         """Forget the sessions that nothing waits in, and nobody works for."""

@@ -4,11 +4,12 @@ import asyncio
 import contextlib
 import re
 import warnings
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from langgraph_parallel.errors import UsageError
 from langgraph_parallel.scale.engine import WorkerLost
+from langgraph_parallel.scale.engines.dask_flights import died, place_of
 from langgraph_parallel.scale.line.wire import pack_rows
 from langgraph_parallel.scale.program import Program
 from langgraph_parallel.scale.rows import Row
@@ -22,7 +23,9 @@ _CANCELLED_SECONDS = 5.0
 """How long a worker that has begun a task may take to tell so after the task was cancelled."""
 
 
-def submit(client: "Client", key: tuple[str, str, str], number: int, rows: Sequence[Row]) -> "Future[Any]":
+def submit(
+    client: "Client", key: tuple[str, str, str], number: int, rows: Sequence[Row], to: str | None
+) -> "Future[Any]":
     """Have Dask run rows as one task.
 
     Args:
@@ -30,6 +33,7 @@ def submit(client: "Client", key: tuple[str, str, str], number: int, rows: Seque
         key: title, rows, and what no other task has: `session-number`.
         number: of the part.
         rows: of the part.
+        to: address of the worker that is to run them, if it is there still; None for any.
 
     Raises:
         UsageError: a column of a row holds something that JSON does not have.
@@ -42,16 +46,23 @@ def submit(client: "Client", key: tuple[str, str, str], number: int, rows: Seque
             stack.enter_context(warnings.catch_warnings())
             warnings.simplefilter("ignore", UserWarning)
         session = key[2].partition("-")[0]
-        return client.submit(run_part, session, number, [*key], packed, key=key, pure=False)
+        where = {} if to is None else {"workers": [to], "allow_other_workers": True}
+        return client.submit(run_part, session, number, [*key], packed, key=key, pure=False, **where)
 
 
-async def failure_of(task: "Future[Any]") -> Exception | None:
-    """Return why Dask does not run a task; None once it has run."""
+async def failure_of(task: "Future[Any]", has_begun: Callable[[], Awaitable[bool]]) -> Exception | None:
+    """Return why Dask does not run a task; None if it has run, or its part has begun and died.
+
+    Args:
+        task: of Dask.
+        has_begun: asks the scheduler whether a worker has begun the part of the task. Then what has become of
+            its rows is told with the results: Dask knows only how many workers have died that had the task.
+    """
     from distributed import KilledWorker
 
     error = await task.exception()
     if isinstance(error, KilledWorker):
-        return WorkerLost("its workers died before they began it", begun=[])
+        return None if await has_begun() else died(place_of(error.last_worker.address), [])
     if error is not None:
         return UsageError(f"a worker of Dask cannot run rows: {type(error).__name__}: {error}")
     if task.status == "cancelled":

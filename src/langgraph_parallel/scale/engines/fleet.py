@@ -24,14 +24,14 @@ class Fleet:
     Args:
         size: number of processes.
         on_end: called with each process that has ended, and how; returns whether it had rows.
-        on_failure: called with an error, once it makes no sense to start more.
+        on_failure: called with an error, of whatever kind, once no more are started.
     """
 
     def __init__(
         self,
         size: int,
         on_end: Callable[[Child, str], Awaitable[bool]],
-        on_failure: Callable[[UsageError], None],
+        on_failure: Callable[[Exception], None],
     ) -> None:
         self._size = size
         self._on_end = on_end
@@ -61,13 +61,18 @@ class Fleet:
         await asyncio.gather(*self._keeping, return_exceptions=True)
 
     async def _keep(self, address: Address) -> None:
-        """Run one process after the other."""
+        """Run one process after the other; tell of any error that ends this."""
+        try:
+            await self._run_one_after_the_other(address)
+        except OSError as error:
+            self._fail(f"cannot start a worker process: {error}; ask for fewer processes")
+        except Exception as error:
+            self._closed.set()
+            self._on_failure(error)
+
+    async def _run_one_after_the_other(self, address: Address) -> None:
         while not self._closed.is_set():
-            try:
-                child = await Child.start(address, self._size)
-            except OSError as error:
-                self._fail(f"cannot start a worker process: {error}; ask for fewer processes")
-                return
+            child = await Child.start(address, self._size)
             self.children[child.name] = child
             if self._closed.is_set():
                 child.kill()

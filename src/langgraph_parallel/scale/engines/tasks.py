@@ -11,7 +11,8 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from langgraph_parallel.errors import UsageError
-from langgraph_parallel.runtime.limits import PREFIX, Limits, limits_from_environment
+from langgraph_parallel.runtime.limit_sources import limits_from_environment
+from langgraph_parallel.runtime.limits import PREFIX, Limits
 from langgraph_parallel.runtime.redis_limits import shared_url
 from langgraph_parallel.scale.engine import Chunk
 from langgraph_parallel.scale.line.beats import state_of
@@ -171,6 +172,9 @@ class Station:
         with contextlib.suppress(OSError):
             while self._line is not None:
                 news = await self._line.ask("rows.news", {"known": known})
+                if news.get("gone"):
+                    self.end()
+                    break
                 self._stop(news["stop"])
                 known += len(news["stop"])
                 if news["end"]:

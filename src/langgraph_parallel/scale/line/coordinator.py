@@ -14,6 +14,7 @@ from langgraph_parallel.errors import UsageError
 from langgraph_parallel.runtime.budget import Amount
 from langgraph_parallel.runtime.limits import Limits
 from langgraph_parallel.scale.engine import Job, WorkerState
+from langgraph_parallel.scale.line.ledger import CoveredLimits
 from langgraph_parallel.scale.line.limits import LimitsKeeper
 from langgraph_parallel.scale.line.mailbox import ROOM, Mailbox
 from langgraph_parallel.scale.line.wire import pack_job
@@ -58,7 +59,8 @@ class Coordinator:
         self._job = pack_job(job)
         spent = Amount(job.spent_calls, job.spent_tokens, job.spent)
         limits = LimitsKeeper(job.program.limits or Limits.model_construct(), spent, clock)
-        self._keepers: dict[str, Keeper] = {"limits": limits} | ({} if rows is None else {"rows": rows})
+        covered = limits if job.ledger is None else CoveredLimits(limits, job.ledger)
+        self._keepers: dict[str, Keeper] = {"limits": covered} | ({} if rows is None else {"rows": rows})
         self._clock = clock
         self._draining = False
         self._states: dict[str, dict[str, Any]] = {}
@@ -85,6 +87,9 @@ class Coordinator:
         name = op.partition(".")[0]
         if name not in self._keepers:
             raise UsageError(f"{op!r} is not answered here; install the same langgraph-parallel everywhere")
+        if worker in self._gone:
+            # Nobody would take back again what it got now; its results count, and its beats tell it to stop.
+            return {"gone": True}
         answer = self._keepers[name].answer(worker, op, data)
         return answer if isinstance(answer, dict) else await answer
 

@@ -3,6 +3,8 @@
 import asyncio
 from typing import TYPE_CHECKING, Any
 
+from langgraph_parallel.scale.engine import LineEnded
+
 if TYPE_CHECKING:
     from distributed import Worker
 
@@ -13,6 +15,9 @@ DRIVE = "langgraph_parallel_drive"
 """Handler of the scheduler that drivers ask."""
 EARLIER = " (earlier command)"
 """Follows the name of a worker that posts for a command whose driver is gone."""
+_CLOSED = ("closing", "closing_gracefully", "closed", "failed")
+"""States of a Dask worker that asks nothing any more."""
+_CLOSING = "this worker of Dask is closing"
 
 
 class DaskLine:
@@ -32,14 +37,25 @@ class DaskLine:
         """Ask, and wait for the answer.
 
         Raises:
-            OSError: the scheduler is gone, or has been restarted.
+            OSError: the scheduler is gone, or has been restarted; `LineEnded` if the worker is closing, with
+                which all that it runs ends.
         """
-        asking = asyncio.run_coroutine_threadsafe(self._ask(op, data), self._loop)
-        return await asyncio.wrap_future(asking)
+        asking = self._ask(op, data)
+        try:
+            asked = asyncio.run_coroutine_threadsafe(asking, self._loop)
+        except RuntimeError:
+            asking.close()
+            raise LineEnded(_CLOSING) from None  # the loop of the worker is closed
+        return await asyncio.wrap_future(asked)
 
     async def _ask(self, op: str, data: dict[str, object]) -> dict[str, Any]:
         asked = getattr(self._worker.scheduler, ASK)
-        answer = await asked(session=self._session, worker=self._worker.address, what=op, data=data)
+        try:
+            answer = await asked(session=self._session, worker=self._worker.address, what=op, data=data)
+        except (OSError, RuntimeError) as error:  # a pool of connections that is closed raises RuntimeError
+            if self._worker.status.name in _CLOSED:
+                raise LineEnded(_CLOSING) from error
+            raise
         if not isinstance(answer, dict):  # a scheduler that was restarted knows no such handler
             raise ConnectionResetError("Dask's scheduler has been restarted")
         return answer

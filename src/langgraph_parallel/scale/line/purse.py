@@ -13,6 +13,8 @@ from langgraph_parallel.runtime.granted_budget import Units
 
 _PART = 4
 """A grant beyond need is at most an even part of the room for each worker, divided by this."""
+_PART_AHEAD = 8
+"""The sink is told of grants to come of at most the room divided by this, which is lost with the driver."""
 
 
 @dataclass(slots=True)
@@ -32,6 +34,8 @@ class Purse:
     most: tuple[int | None, int | None, int | None]
     spent: Units = (0, 0, 0)
     """By earlier commands, and by workers that are gone."""
+    is_used: bool = False
+    """Whether any worker has asked."""
     _accounts: dict[str, _Account] = field(default_factory=dict)
 
     def total_spent(self) -> Units:
@@ -41,6 +45,23 @@ class Purse:
     def total_held(self) -> Units:
         """Return what workers hold of their grants."""
         return _sum([account.held for account in self._accounts.values()])
+
+    def at_most(self) -> Units:
+        """Return what may be spent before anyone has to tell again: all that is spent and held, and more.
+
+        More is as much again as is held, and at most a part of what is left of the budget.
+        """
+        spent, held = self.total_spent(), self.total_held()
+        ahead = [
+            held[i] if most is None else min(held[i], max(0, most - spent[i] - held[i]) // _PART_AHEAD)
+            for i, most in enumerate(self.most)
+        ]
+        return _sum([spent, held, ahead])
+
+    def is_within(self, amount: Units) -> bool:
+        """Return whether all that is spent and held is within an amount, of what is limited."""
+        taken = _sum([self.total_spent(), self.total_held()])
+        return all(most is None or taken[i] <= amount[i] for i, most in enumerate(self.most))
 
     def sync(self, worker: str, told: dict[str, Any]) -> dict[str, Any]:
         """Take in what a worker tells, and grant what it needs, if there is room.
@@ -54,6 +75,7 @@ class Purse:
             `granted`, which it holds from now on; `spent` by all; whether it is `tight`: then a worker holds
             nothing but what its calls have reserved.
         """
+        self.is_used = True
         account = self._accounts.setdefault(worker, _Account())
         account.spent, account.held = _units(told["spent"]), _units(told["held"])
         spent, held = self.total_spent(), self.total_held()

@@ -13,7 +13,8 @@ from typing import Any
 
 from langgraph_parallel.runtime.granted_budget import GrantedBudget
 from langgraph_parallel.runtime.limits import Limits
-from langgraph_parallel.scale.engine import Line
+from langgraph_parallel.scale.engine import Line, LineEnded
+from langgraph_parallel.scale.line.coordinator import GONE
 from langgraph_parallel.scale.line.endpoint_share import EndpointShare
 from langgraph_parallel.scale.line.limits import LEAVE, SYNC
 
@@ -71,6 +72,13 @@ class LineLimits:
                 await self._sync(LEAVE)
 
     async def _keep_up(self) -> None:
+        """Tell and ask until the line is lost; whatever ends it, calls that wait for it hear of."""
+        try:
+            await self._ask_when_due()
+        except Exception as error:
+            self._lose_line(error)
+
+    async def _ask_when_due(self) -> None:
         while not self._is_gone:
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(self._seconds_until_due()):
@@ -104,7 +112,11 @@ class LineLimits:
         self._told_at = self._loop.time()
         try:
             answer = await self._line.ask(op, self._told(all_of_it=op == LEAVE))
+            if answer.get("control") == GONE:
+                raise LineEnded("the command has ended")
             self._take(answer)
+        except LineEnded:
+            self._go_alone()
         except Exception as error:  # whatever it is: calls wait for what this asks for
             self._lose_line(error)
 
@@ -137,9 +149,12 @@ class LineLimits:
         self._needed.set()
 
     def _lose_line(self, error: Exception) -> None:
+        _log.warning("limits are not shared any more: %s", error)
+        self._go_alone()
+
+    def _go_alone(self) -> None:
         """Let calls go on within the limits of this process, and within what it was granted of the budget."""
         self._is_gone = True
-        _log.warning("limits are not shared any more: %s", error)
         for endpoint in self._endpoints.values():
             endpoint.open()
         if self.budget is not None:

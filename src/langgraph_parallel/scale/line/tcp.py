@@ -98,7 +98,10 @@ class LineServer:
             late = loop.time() - looked > 3 * _LOOK
             looked = loop.time()
             for worker in () if late else self._coordinator.silent(_SILENCE):
-                self._connected[worker].writer.transport.abort()
+                if (connected := self._connected.get(worker)) is not None:
+                    connected.writer.transport.abort()
+                else:
+                    self._coordinator.worker_gone(worker)
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """Serve a connection until it ends."""
@@ -107,7 +110,10 @@ class LineServer:
         self._serving.add(serving)
         worker, answering = "", set[asyncio.Task[None]]()
         try:
-            worker = await self._greet(reader, writer, serving)
+            number, given = await self._greet(reader)
+            worker = self._name(given)
+            self._connected[worker] = _Connected(serving, writer)
+            writer.write(_frame([number, await self._coordinator.answer(worker, "hello", {})]))
             while True:
                 number, op, data = unpack(await _read(reader, MOST_BYTES))
                 task = asyncio.create_task(self._answer(worker, writer, number, op, data))
@@ -128,10 +134,8 @@ class LineServer:
             for task in answering:
                 task.cancel()
 
-    async def _greet(
-        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, serving: asyncio.Task[None]
-    ) -> str:
-        """Let a worker in that knows the token; return its name.
+    async def _greet(self, reader: asyncio.StreamReader) -> tuple[int, str]:
+        """Let a worker in that knows the token; return the number of its question, and its name.
 
         Raises:
             ValueError: it does not.
@@ -140,10 +144,7 @@ class LineServer:
             number, op, data = unpack(await _read(reader, _MOST_OF_STRANGERS))
         if op != "hello" or not secrets.compare_digest(data["token"].encode(), self.token.encode()):
             raise ValueError("this is no worker of the job")
-        worker = self._name(data["worker"])
-        self._connected[worker] = _Connected(serving, writer)
-        writer.write(_frame([number, await self._coordinator.answer(worker, "hello", {})]))
-        return worker
+        return number, data["worker"]
 
     def _name(self, given: str) -> str:
         """Return a name that no connected worker has."""
@@ -157,14 +158,14 @@ class LineServer:
         self, worker: str, writer: asyncio.StreamWriter, number: int, op: str, data: Mapping[str, Any]
     ) -> None:
         try:
-            answer: list[object] = [number, await self._coordinator.answer(worker, op, data)]
+            frame = _frame([number, await self._coordinator.answer(worker, op, data)])
         except UsageError as error:
-            answer = [number, None, str(error)]
+            frame = _frame([number, None, str(error)])
         except BaseException:
             writer.transport.abort()  # nobody may wait for an answer that does not come
             raise
         if not writer.is_closing():
-            writer.write(_frame(answer))
+            writer.write(frame)
             with contextlib.suppress(OSError):
                 await writer.drain()
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import logging
 import os
 import threading
 from collections.abc import Callable
@@ -9,6 +10,8 @@ from typing import Any, NamedTuple
 
 from langgraph_parallel.scale.line.beats import BEAT
 from langgraph_parallel.scale.line.tcp import TcpLine
+
+_log = logging.getLogger("langgraph_parallel")
 
 
 class Address(NamedTuple):
@@ -108,7 +111,14 @@ class ThreadedLine:
             self._line.closed.set()
 
     async def _beat(self) -> None:
-        """Beat until the coordinator is gone."""
+        """Beat until the coordinator is gone; without beats a worker is taken for dead, so it ends then."""
+        try:
+            await self._beat_while_there()
+        except Exception:
+            _log.exception("a worker cannot tell its command how it is, and ends")
+        self._on_end()
+
+    async def _beat_while_there(self) -> None:
         while not self._line.closed.is_set():
             if self._lifeline is not None and os.getppid() != self._parent:
                 break  # a fork of the parent may hold pipe and connection open
@@ -118,4 +128,3 @@ class ThreadedLine:
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(BEAT):
                     await self._line.closed.wait()
-        self._on_end()

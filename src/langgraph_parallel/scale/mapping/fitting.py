@@ -9,7 +9,7 @@ from langgraph.graph.state import CompiledStateGraph
 from langgraph_parallel.catalogue.keys import required_keys
 from langgraph_parallel.catalogue.spelling import PYTHON, Spelling
 from langgraph_parallel.runtime.graph import ParallelGraph
-from langgraph_parallel.scale.mapping.forms import Form, output_form, resolve_outputs
+from langgraph_parallel.scale.mapping.forms import Form, check_returned, output_form, resolve_outputs
 from langgraph_parallel.scale.mapping.inputs import check_columns, named_columns, resolve_inputs
 from langgraph_parallel.scale.program import Program
 
@@ -20,6 +20,7 @@ def fit(
     columns: Sequence[str] | None,
     schema: Mapping[str, Any] | None = None,
     spelling: Spelling = PYTHON,
+    returns: Any = Any,
 ) -> Program:
     """Return a program that names the column of each input, and the path of each column of its output.
 
@@ -29,6 +30,7 @@ def fit(
         columns: of the source; None if they are not known.
         schema: JSON schema of what a function takes by name; None if it takes a mapping of all columns.
         spelling: how the caller writes a mapping.
+        returns: type that a function is annotated to return; `Any` if it says nothing.
 
     Raises:
         UsageError: a key, a column or a path does not exist, or an input has no column.
@@ -41,11 +43,13 @@ def fit(
         # Of other graphs, the schema of the whole state is often that of the input, too.
         if schema is not None and isinstance(target, ParallelGraph):
             required = required_keys(target, schema)
+    check_returned(program.outputs, returns, spelling)
     if schema is None:
         check_columns(program.inputs, columns, spelling)
         inputs = dict(program.inputs)
     else:
-        inputs = resolve_inputs(program.inputs, columns, schema, required, spelling)
+        is_function = not isinstance(target, CompiledStateGraph)
+        inputs = resolve_inputs(program.inputs, columns, schema, required, spelling, of_function=is_function)
     return replace(program, inputs=inputs, outputs=resolve_outputs(program.outputs, form, spelling))
 
 

@@ -1,5 +1,6 @@
 """Which columns an output has by default, and whether the paths of a mapping exist, by its types."""
 
+import dataclasses
 from collections.abc import Mapping, Sequence
 from difflib import get_close_matches
 from types import UnionType
@@ -9,7 +10,7 @@ from pydantic import BaseModel
 
 from langgraph_parallel.catalogue.spelling import PYTHON, Spelling
 from langgraph_parallel.errors import UsageError
-from langgraph_parallel.scale.mapping.outputs import OF_THE_RUN, names_of, split_path
+from langgraph_parallel.scale.mapping.outputs import OF_THE_RUN, WHOLE, names_of, split_path
 from langgraph_parallel.scale.mapping.problem import list_names
 from langgraph_parallel.scale.sinks.table import OURS
 
@@ -49,8 +50,30 @@ def resolve_outputs(
         UsageError: a path does not exist.
     """
     for column, path in given.items():
-        _check_path(spelling.column(column, path), path, form)
+        _check_path(spelling.column(column, path), path, Any if form is None else form)
     return dict(given) or ({} if form is None else _default(form))
+
+
+def check_returned(given: Mapping[str, str], kind: Any, spelling: Spelling = PYTHON) -> None:
+    """Check the columns of the output of a function, as far as it says what it returns.
+
+    Args:
+        given: as in `Columns.compile`.
+        kind: that it is annotated to return; `Any` if it says nothing.
+        spelling: how the caller writes a mapping.
+
+    Raises:
+        UsageError: a path does not exist, or a field of a record has the name of a column of every sink.
+    """
+    for column, path in given.items():
+        _check_path(spelling.column(column, path), path, kind)
+    fields = [] if given else [name for one in _alternatives(kind) for name in _fields(one) or ()]
+    for name in fields:
+        if name.lower() in OURS:
+            raise UsageError(
+                f"the function returns {name!r}, which every sink has as a column of its own; name the "
+                f"columns of the output, such as {spelling.column(f'output_{name}', name)}"
+            )
 
 
 def _default(form: Form) -> dict[str, str]:
@@ -63,9 +86,11 @@ def _default(form: Form) -> dict[str, str]:
     return {f"output_{key}" if key in OURS else key: key.replace(".", r"\.") for key in keys}
 
 
-def _check_path(given: str, path: str, form: Form | None) -> None:
-    kinds: list[Any] = [Any if form is None else form]
+def _check_path(given: str, path: str, kind: Any) -> None:
+    kinds: list[Any] = [kind] if isinstance(kind, Mapping) else _alternatives(kind)
     parts = split_path(path)
+    if parts[0] == WHOLE and not any(isinstance(one, Mapping) or _fields(one) is not None for one in kinds):
+        return  # a value that is no record is called so
     for index, part in enumerate(parts):
         known: list[str] = []
         found: list[Any] = []
@@ -74,6 +99,7 @@ def _check_path(given: str, path: str, form: Form | None) -> None:
             known += names
             found += inner
         if not found:
+            known = known or [WHOLE] * (index == 0)
             where = ".".join(parts[:index]) or "the output"
             close = get_close_matches(part, known, 1)
             meant = f"; did you mean {close[0]!r}?" if close else ""
@@ -87,8 +113,8 @@ def _inside(kind: Any, part: str) -> tuple[Sequence[str], list[Any]]:
         return [], [Any]
     if isinstance(kind, Mapping):
         return list(kind), [kind[part]] if part in kind else []
-    if is_typeddict(kind) or (isinstance(kind, type) and issubclass(kind, BaseModel)):
-        return _inside(output_form(kind), part)
+    if (fields := _fields(kind)) is not None:
+        return _inside(fields, part)
     origin, arguments = get_origin(kind) or kind, get_args(kind)
     if isinstance(origin, type) and issubclass(origin, Mapping):
         return [], [arguments[1] if len(arguments) == 2 else Any]
@@ -96,6 +122,17 @@ def _inside(kind: Any, part: str) -> tuple[Sequence[str], list[Any]]:
         is_number = part.removeprefix("-").isdecimal()
         return ["0", "1", "..."], [arguments[0] if arguments else Any] if is_number else []
     return [], [] if kind in (str, int, float, bool) else [Any]
+
+
+def _fields(kind: Any) -> Form | None:
+    """Return the types of the fields of a record; None if a type is none."""
+    is_record = is_typeddict(kind) or (isinstance(kind, type) and issubclass(kind, BaseModel))
+    if not is_record and not (dataclasses.is_dataclass(kind) and isinstance(kind, type)):
+        return None
+    try:
+        return output_form(kind)
+    except Exception:  # names that exist for type checkers alone
+        return None
 
 
 def _alternatives(kind: Any) -> list[Any]:

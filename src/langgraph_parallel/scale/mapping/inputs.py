@@ -3,6 +3,7 @@
 import json
 import re
 from collections.abc import Callable, Collection, Mapping, Sequence
+from difflib import get_close_matches
 from typing import Any
 
 from langgraph_parallel.catalogue.spelling import PYTHON, Spelling
@@ -54,11 +55,14 @@ def resolve_inputs(
     schema: Mapping[str, Any],
     required: Sequence[str],
     spelling: Spelling = PYTHON,
+    *,
+    of_function: bool = False,
 ) -> dict[str, str]:
     """Complete a mapping by the columns that are there, and check it.
 
     A key without one is read from the column of its name. If that leaves a single required key, it is read
-    from the only column that can hold texts.
+    from the only column that can hold texts; for a function, whose names are its author's, only if there is
+    no other column at all.
 
     Args:
         given: as in `Columns.compile`.
@@ -66,6 +70,7 @@ def resolve_inputs(
         schema: JSON schema of the input.
         required: keys that the input must have.
         spelling: how the caller writes a mapping.
+        of_function: whether the keys are parameters of a function.
 
     Raises:
         UsageError: a key or a column does not exist, or a required key has no column.
@@ -83,12 +88,17 @@ def resolve_inputs(
     missing = [key for key in required if key not in found]
     if not (found or missing or columns is None):
         missing = [*keys]
-    if len(missing) == 1 and (text := find_text_column(columns or (), {*found.values()})) is not None:
-        return {**found, missing[0]: text}
+    may_find = not of_function or len(columns or ()) == 1
+    if may_find and len(missing) == 1 and _takes_text(keys.get(missing[0], {})):
+        text = find_text_column(columns or (), {*found.values()})
+        if text is not None:
+            return {**found, missing[0]: text}
     if missing:
+        close = get_close_matches(missing[0], columns or (), 1)
+        column = close[0] if close else "COLUMN"
         raise UsageError(
             f"the input needs {' or '.join(missing)}, and no column has that name: map one with "
-            f"{spelling.mapped(missing[0], 'COLUMN')}; the columns are {list_names(columns or ())}"
+            f"{spelling.mapped(missing[0], column)}; the columns are {list_names(columns or ())}"
         )
     return {key: found[key] for key in keys if key in found}
 
@@ -107,7 +117,13 @@ def check_columns(
         UsageError: one does not exist, or a constant is not JSON.
     """
     for key, spec in given.items():
-        for column in named_columns(key, spec):
+        named = named_columns(key, spec)
+        if named and spec not in (columns or ()) and _has_stray_brace(spec):
+            raise UsageError(
+                f"{spelling.mapped(key, spec)}: a brace of it has no other one; columns are in braces, as in "
+                "'{text}', and a brace of the text itself is written twice: {{ or }}"
+            )
+        for column in named:
             if columns is not None and column not in columns:
                 raise UsageError(
                     f"{spelling.mapped(key, spec)}: there is no column {column!r}; the columns are "
@@ -134,6 +150,10 @@ def find_text_column(columns: Sequence[str], taken: Collection[str] = ()) -> str
         if found := [column for column in free if fits(column)]:
             return found[0] if len(found) == 1 else None
     return free[0] if len(free) == 1 else None
+
+
+def _has_stray_brace(spec: str) -> bool:
+    return not {"{", "}"}.isdisjoint(_PLACE.sub("", spec))
 
 
 def _places(spec: str) -> list[str]:
@@ -229,6 +249,12 @@ def _converter(key: str, form: Mapping[str, Any]) -> Callable[[Any, Row], Any] |
             raise RowProblem(f"{key} takes {expected}, not {value[:40]!r}") from None
 
     return parse
+
+
+def _takes_text(form: Mapping[str, Any]) -> bool:
+    """Return whether a text may be a value of a type, alone or in a list or an object."""
+    kinds = {one.get("type") for one in form.get("anyOf", [form])}
+    return not kinds <= {"integer", "number", "boolean", "null"}
 
 
 def _wrapped(value: Any, wrap: Callable[[str], Any]) -> Any:

@@ -1,5 +1,6 @@
 """Columns from the output of a graph or function."""
 
+import dataclasses
 import re
 from collections import deque
 from collections.abc import Callable, ItemsView, Iterator, KeysView, Mapping, Sequence, Set, ValuesView
@@ -28,7 +29,7 @@ def compile_output(outputs: Mapping[str, str]) -> Callable[[Any], dict[str, Json
     paths = [(column, split_path(path)) for column, path in outputs.items()]
 
     def to_columns(output: Any) -> dict[str, JsonValue]:
-        return {column: _plain(_follow(output, parts), column) for column, parts in paths}
+        return {column: _plain(_found(output, parts), column) for column, parts in paths}
 
     return to_columns
 
@@ -56,6 +57,12 @@ def _all_columns(output: Any) -> dict[str, JsonValue]:
     return {WHOLE: _plain(output, WHOLE)}
 
 
+def _found(output: Any, parts: Sequence[str]) -> Any:
+    """Return what a path names; a value that is no record is called `result`."""
+    is_value = parts[0] == WHOLE and not isinstance(output, Mapping | BaseModel)
+    return _follow(output, parts[1:] if is_value else parts)
+
+
 def _follow(value: Any, parts: Sequence[str]) -> Any:
     for index, part in enumerate(parts):
         if value is None:
@@ -67,6 +74,10 @@ def _follow(value: Any, parts: Sequence[str]) -> Any:
         elif isinstance(value, BaseModel):
             if part not in names_of(type(value)):
                 raise _no_such(parts, index, names_of(type(value)))
+            value = getattr(value, part)
+        elif dataclasses.is_dataclass(value) and not isinstance(value, type):
+            if part not in (names := [field.name for field in dataclasses.fields(value)]):
+                raise _no_such(parts, index, names)
             value = getattr(value, part)
         elif isinstance(value, Sequence) and not isinstance(value, str):
             value = _item(value, parts, index)

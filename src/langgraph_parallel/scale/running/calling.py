@@ -4,25 +4,29 @@ import dataclasses
 import inspect
 import types
 import typing
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Collection, Mapping
+from difflib import get_close_matches
 from functools import partial
 from typing import Any, Union
 
 from pydantic import BaseModel, TypeAdapter, ValidationError
 
+from langgraph_parallel.errors import UsageError
 from langgraph_parallel.scale.mapping.problem import RowProblem, list_names
 
 _KINDS: Mapping[Any, str] = {str: "string", int: "integer", float: "number", bool: "boolean"}
 _BY_POSITION = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
+_WHOLE_ROW = ("row", "item", "record", "")
+"""Names by which an only parameter without a type asks for the whole row, underscores around them aside."""
 
 
 class Signature:
     """What a function of a row takes.
 
     A function with one parameter gets the mapping of its inputs, if the parameter is annotated with a
-    mapping, a pydantic model or a dataclass, or has no annotation and is named like none of the inputs. Every
-    other function gets its inputs by the names of its parameters; inputs that it does not name are left out,
-    unless it takes `**others`.
+    mapping, a pydantic model or a dataclass, or is called `row`, `item`, `record` or `_`, no input is, and no
+    annotation says that it is a text, a number or a truth value. Every other function gets its inputs by the
+    names of its parameters; inputs that it does not name are left out, unless it takes `**others`.
 
     Args:
         function: any callable.
@@ -31,6 +35,8 @@ class Signature:
     def __init__(self, function: Callable[..., Any]) -> None:
         self._parameters = _parameters(function)
         hints = _hints(function)
+        self.returns = _awaited_kind(hints.pop("return", Any))
+        """What it is annotated to return; `Any` if it says nothing."""
         named = [p for p in self._parameters if p.kind not in (p.VAR_POSITIONAL, p.VAR_KEYWORD)]
         self._takes_all = any(p.kind is p.VAR_KEYWORD for p in self._parameters)
         self._named = [p.name for p in named if p.kind is not p.POSITIONAL_ONLY]
@@ -39,7 +45,9 @@ class Signature:
         self._types = {p.name: hints.get(p.name) for p in named}
         only = named[0] if len(named) == 1 and named[0].kind in _BY_POSITION and not self._takes_all else None
         self._record = None if only is None else _record_reader(hints.get(only.name))
-        self._only = only.name if only is not None and (only.name not in hints or self._record) else ""
+        bare = only.name if only is not None and not _form(hints.get(only.name)) else ""
+        self._only = only.name if only is not None and (self._record or (bare and _is_row(bare))) else ""
+        self._bare = "" if self._only else bare
 
     @property
     def schema(self) -> dict[str, Any] | None:
@@ -48,6 +56,23 @@ class Signature:
             return None
         properties = {name: _form(self._types[name]) for name in self._named}
         return {"properties": properties, "required": self._required}
+
+    def check(self, names: Collection[str]) -> None:
+        """Refuse a function whose only parameter has no type, and is neither an input nor the whole row.
+
+        Args:
+            names: of the inputs: those of the mapping, or of the columns.
+
+        Raises:
+            UsageError: it is neither; a name that is spelt wrong would otherwise get something else.
+        """
+        if self._bare and self._bare not in names:
+            close = get_close_matches(self._bare, names, 1)
+            meant = f" (did you mean {close[0]!r}?)" if close else ""
+            raise UsageError(
+                f"the function takes {self._bare!r}, and a row has {list_names(names)}; name the parameter "
+                f"like one of these{meant}, or 'row' for the whole row"
+            )
 
     def bind(self, given: Mapping[str, Any]) -> tuple[list[Any], Mapping[str, Any]]:
         """Return the arguments of a call.
@@ -68,6 +93,10 @@ class Signature:
         if self._takes_all:
             return first, {name: value for name, value in given.items() if name not in self._first}
         return first, {name: given[name] for name in self._named if name in given}
+
+
+def _is_row(name: str) -> bool:
+    return name.strip("_").lower() in _WHOLE_ROW
 
 
 def is_async(function: Callable[..., Any]) -> bool:
@@ -110,8 +139,15 @@ def _hints(function: Callable[..., Any]) -> dict[str, Any]:
         hints = typing.get_type_hints(function)
     except Exception:  # names that exist for type checkers alone
         hints = dict(getattr(function, "__annotations__", {}))
-    hints.pop("return", None)
     return hints
+
+
+def _awaited_kind(hint: Any) -> Any:
+    """Return what a type gives if it is awaited; `Any` for text that cannot be read."""
+    origin, arguments = typing.get_origin(hint), typing.get_args(hint)
+    if isinstance(origin, type) and issubclass(origin, Awaitable):
+        return arguments[-1] if arguments else Any
+    return Any if isinstance(hint, str) else hint
 
 
 def _record_reader(hint: Any) -> Callable[[Mapping[str, Any]], Any] | None:

@@ -10,6 +10,7 @@ from queue import SimpleQueue
 from langchain_core.runnables.config import var_child_runnable_config
 
 from langgraph_parallel.scale.rows import Result
+from langgraph_parallel.scale.running.exits import enter_rows, guard_tasks
 from langgraph_parallel.scale.running.functions import CodeRows
 from langgraph_parallel.scale.running.gathered import GatheredRows
 from langgraph_parallel.scale.running.graphs import GraphRows
@@ -37,6 +38,8 @@ class Lanes(ABC):
         self._context = copy_context()
         # Rows are no part of a graph that calls a map: they have limits and traces of their own.
         self._context.run(var_child_runnable_config.set, None)
+        self._context.run(enter_rows)
+        guard_tasks(asyncio.get_running_loop())
 
     @abstractmethod
     def wake(self) -> None:
@@ -52,9 +55,17 @@ class Lanes(ABC):
 
     def _end(self, entry: Entry, result: Result | BaseException | None) -> None:
         row, work = entry
-        self._marks.ended(row.key, result)
+        result = self._note_ended(row.key, result)
         if not work.is_stopped:
             work.end(result)
+
+    def _note_ended(self, key: str, result: Result | BaseException | None) -> Result | BaseException | None:
+        """Tell whoever listens that a row has ended; return its result, or why that cannot be told."""
+        try:
+            self._marks.ended(key, result)
+        except Exception as error:
+            return error
+        return result
 
 
 class _TaskLanes(Lanes):
@@ -67,8 +78,13 @@ class _TaskLanes(Lanes):
     def wake(self) -> None:
         """Begin with rows that were added."""
         while len(self._tasks) < self._most and (entries := self._take()):
-            for key in entries:
-                self._marks.begun(key)
+            try:
+                for key in entries:
+                    self._marks.begun(key)
+            except BaseException as error:  # no row has raised it: the work ends, rather than wait for them
+                for _, work in entries.values():
+                    work.end(error)
+                continue
             task = asyncio.create_task(self._guarded(entries), context=self._context.copy())
             self._tasks[task] = entries
             task.add_done_callback(self._over)
@@ -236,5 +252,4 @@ class ThreadLanes(Lanes):
             result = error
         if self._running.pop(token, None) is None:
             return  # it was stopped meanwhile
-        self._marks.ended(row.key, result)
-        work.end_in_thread(result)
+        work.end_in_thread(self._note_ended(row.key, result))

@@ -8,7 +8,8 @@ from functools import cache
 
 from langgraph_parallel.runtime.around import Around
 from langgraph_parallel.runtime.budget import Budget
-from langgraph_parallel.runtime.limits import Limits, limits_from_environment
+from langgraph_parallel.runtime.limit_sources import limits_from_environment
+from langgraph_parallel.runtime.limits import Limits
 from langgraph_parallel.scale.running.held import Held
 
 _OF_ALL_ROWS = ("deadline", "budget_calls", "budget_tokens", "budget_usd")

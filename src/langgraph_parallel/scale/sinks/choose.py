@@ -27,6 +27,8 @@ def as_sink(given: "str | os.PathLike[str] | Sink") -> Sink:
         UsageError: the name says nothing, or a package is missing.
     """
     if not isinstance(given, str | os.PathLike):
+        if not callable(getattr(given, "write", None)) or not hasattr(given, "rules"):
+            raise UsageError(f"sink is {given!r}; name one of {CHOICES}; or pass a Sink")
         return given
     name = os.fspath(given)
     if name == "-":
@@ -38,11 +40,17 @@ def as_sink(given: "str | os.PathLike[str] | Sink") -> Sink:
 
         return PostgresSink(name)
     path, _, query = name.partition("?")
+    if "://" in path or not Path(path).name:
+        raise _no_sink(name)
     ending = Path(path).suffix.lower()
     if ending in _SQLITE:
         from langgraph_parallel.scale.sinks.sqlite import TABLE, SqliteSink
 
         return SqliteSink(path, _table(name, query) or TABLE)
+    if query.startswith("table="):
+        raise UsageError(
+            f"{visible(name)!r}: sinks in SQLite and PostgreSQL have tables, and files have none"
+        )
     if ending in _JSON_LINES and not name.endswith("/"):
         from langgraph_parallel.scale.sinks.jsonl import JsonLinesSink
 
@@ -51,7 +59,13 @@ def as_sink(given: "str | os.PathLike[str] | Sink") -> Sink:
         from langgraph_parallel.scale.sinks.parquet import ParquetSink
 
         return ParquetSink(name)
-    raise UsageError(f"{visible(name)!r} is not a sink; name one of {CHOICES}")
+    raise _no_sink(name)
+
+
+def _no_sink(name: str) -> UsageError:
+    scheme, mark, _ = name.partition("://")  # what follows may have a password
+    shown = f"{scheme}://..." if mark else name
+    return UsageError(f"{visible(shown)!r} is not a sink; name one of {CHOICES}")
 
 
 def _table(name: str, query: str) -> str:

@@ -8,6 +8,7 @@ from urllib.parse import parse_qsl, urlencode
 
 from langgraph_parallel.errors import UsageError
 from langgraph_parallel.report.wording import visible
+from langgraph_parallel.scale.addresses import check_address, masked
 from langgraph_parallel.scale.rows import Result, RowStatus
 from langgraph_parallel.scale.sinks.base import Counts, Manifest
 from langgraph_parallel.scale.sinks.table import once_each
@@ -48,6 +49,7 @@ class PostgresSink:
     rules = RULES
 
     def __init__(self, address: str) -> None:
+        check_address(address)
         base, _, query = address.partition("?")
         given = dict(parse_qsl(query, keep_blank_values=True))
         schema, _, name = given.pop("table", TABLE).rpartition(".")
@@ -59,6 +61,7 @@ class PostgresSink:
                 "the address of a sink in PostgreSQL is not valid; "
                 "expected postgresql://USER@HOST/DATABASE?table=NAME"
             ) from None
+        self._password = where.get("password")
         self.name = visible(_shown(where, f"{schema}.{name}" if schema else name))
         self._table = Table(schema, name, self.name)
         self._session = Session(rest, self._table.lock_name, self.name)
@@ -130,7 +133,7 @@ class PostgresSink:
         return self._session.is_broken or isinstance(error, passing)
 
     def _explained(self, doing: str, error: Exception) -> UsageError:
-        reason = visible(" ".join(str(error).split()))
+        reason = visible(masked(" ".join(str(error).split()), self._password))
         return UsageError(
             f"cannot {doing} {self.name}: {reason}; what was stored stays, and the same command goes on "
             "once that is mended"

@@ -15,6 +15,7 @@ from langgraph_parallel.scale.sinks import stored_manifest
 from langgraph_parallel.scale.sinks.base import Counts, Manifest
 from langgraph_parallel.scale.sinks.blocking import BlockingSink, explained
 from langgraph_parallel.scale.sinks.naming import NameRules
+from langgraph_parallel.scale.sinks.sqlite_mode import mode_of, unless_in_use
 from langgraph_parallel.scale.sinks.table import (
     FAILURE,
     FIRST,
@@ -92,7 +93,8 @@ class _Table:
         self._columns: dict[str, None] = {}
         self._writes = 0
         self._database: sqlite3.Connection | None = None
-        self._mode = "delete"
+        self._mode = ""
+        """How the file logged its changes before it was opened; empty while that is not known."""
         self._text = Texts()
 
     @property
@@ -110,7 +112,7 @@ class _Table:
             self._database = sqlite3.connect(
                 self._path, timeout=_PATIENCE, isolation_level=None, check_same_thread=False
             )
-            (self._mode,) = self._database.execute("PRAGMA journal_mode").fetchone()
+            self._mode = mode_of(self._database, self._path)
             self._database.execute("PRAGMA journal_mode = WAL")
             self._database.execute("PRAGMA synchronous = FULL")
             self._database.execute(f"PRAGMA cache_size = -{_CACHE}")
@@ -256,13 +258,13 @@ class _Table:
 
     def close(self) -> None:
         try:
-            if self._database is not None:
-                with self._explained("close"), _unless_in_use():
+            if self._database is not None and self._mode:
+                with self._explained("close"), unless_in_use():
                     self._execute(f"PRAGMA journal_mode = {self._mode}")
         finally:
             if self._database is not None:
                 self._database.close()
-            self._database = None
+            self._database, self._mode = None, ""
             self._lock.release()
 
     def _execute(self, query: str, values: Sequence[Any] = ()) -> list[Any]:
@@ -282,13 +284,3 @@ class _Table:
 
     def _explained(self, doing: str) -> AbstractContextManager[None]:
         return explained(doing, self.name)
-
-
-@contextmanager
-def _unless_in_use() -> Iterator[None]:
-    """Leave the log beside the file where others have it open: they read it as well."""
-    try:
-        yield
-    except sqlite3.OperationalError as error:
-        if error.sqlite_errorcode & 0xFF not in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
-            raise

@@ -8,6 +8,7 @@ from typing import Any
 from pydantic import BaseModel
 
 from langgraph_parallel.errors import UsageError
+from langgraph_parallel.runtime.redact import describe
 from langgraph_parallel.scale.rows import Row
 from langgraph_parallel.scale.sources.json_lines import TEXT
 from langgraph_parallel.scale.sources.keys import Keys, Record
@@ -15,6 +16,8 @@ from langgraph_parallel.scale.sources.records import RecordSource
 from langgraph_parallel.scale.sources.values import as_json
 
 _FRAME_ROWS = 1_000
+_OF_ITEMS = (Exception, SystemExit)
+"""What code of the caller's may raise that gives items."""
 NAME = "name"
 """The column of the keys of a mapping."""
 
@@ -40,8 +43,11 @@ class Items(RecordSource):
     def columns(self) -> Sequence[str] | None:
         """Those of the first item."""
         if self._columns is None:
-            iterator = iter(self._items)
-            first = next(iterator, None)
+            try:
+                iterator = iter(self._items)
+                first = next(iterator, None)
+            except _OF_ITEMS as error:
+                raise _unreadable(1, error) from error
             if iterator is self._items:  # which has given away its first item
                 self._items = iterator if first is None else chain([first], iterator)
             self._columns = [] if first is None else [*_record(1, first).data]
@@ -53,8 +59,19 @@ class Items(RecordSource):
         return self.key is not None and isinstance(self._items, list | tuple)
 
     def records(self) -> Iterator[Record]:
-        """Iterate over the records."""
-        return (_record(number, item) for number, item in enumerate(self._items, 1))
+        """Iterate over the records.
+
+        Raises:
+            UsageError: the items have raised an error, or one is of a wrong type.
+        """
+        number = 0
+        try:
+            for number, item in enumerate(self._items, 1):
+                yield _record(number, item)
+        except UsageError:
+            raise
+        except _OF_ITEMS as error:
+            raise _unreadable(number + 1, error) from error
 
 
 class AsyncItems:
@@ -80,13 +97,21 @@ class AsyncItems:
         return None
 
     async def rows(self) -> AsyncIterator[Row]:
-        """Iterate over the rows."""
+        """Iterate over the rows.
+
+        Raises:
+            UsageError: the iterable has raised an error, an item is of a wrong type, or a key comes twice.
+        """
         keys = Keys(self.name, self._key, "item", is_checked=False)
         number = 0
         try:
             async for item in self._items:
                 number += 1
                 yield keys.rows([_record(number, item)])[0]
+        except UsageError:
+            raise
+        except _OF_ITEMS as error:
+            raise _unreadable(number + 1, error) from error
         finally:
             keys.close()
 
@@ -135,13 +160,27 @@ def of_mapping(items: Mapping[Any, Any]) -> list[dict[str, Any]]:
     ]
 
 
+def _unreadable(number: int, error: BaseException) -> UsageError:
+    """Return an error that says at which item code of the caller's has raised another one."""
+    return UsageError(f"item {number:,} cannot be read: {describe(error)}")
+
+
 def _record(number: int, item: Any) -> Record:
+    try:
+        return _read(number, item)
+    except UsageError:
+        raise
+    except Exception as error:  # a value that holds itself, or code of its class
+        raise _unreadable(number, error) from error
+
+
+def _read(number: int, item: Any) -> Record:
     if isinstance(item, str):
         return Record(number, {TEXT: item})
     if isinstance(item, Mapping):
         return Record(number, {str(name): as_json(value) for name, value in item.items()})
     if isinstance(item, BaseModel):
-        return Record(number, item.model_dump(mode="json"))
+        return Record(number, as_json(item))
     if is_dataclass(item) and not isinstance(item, type):
         return Record(number, as_json(asdict(item)))
     raise UsageError(

@@ -57,6 +57,11 @@ class JsonLines(RecordSource):
                 yield _read(decoder, number, line)
 
 
+def is_json(line: str) -> bool:
+    """Return whether a line is a JSON value."""
+    return not _read(_decoder(), 1, line).error
+
+
 def _decoder() -> json.JSONDecoder:
     return json.JSONDecoder(parse_int=_whole, parse_constant=lambda name: None)
 
@@ -70,6 +75,8 @@ def _read(decoder: json.JSONDecoder, number: int, line: str) -> Record:
         value = decoder.decode(line.removeprefix("\ufeff"))
     except json.JSONDecodeError as error:
         reason = error.msg[:1].lower() + error.msg[1:]
+        if error.doc[error.pos :].strip() == ",":
+            reason = "a comma follows the value; take it away"
         return Record(number, {}, f"line {number:,}, column {error.colno:,} is not JSON: {reason}")
     except (ValueError, RecursionError):
         return Record(number, {}, f"line {number:,} is nested too deep, or has a number that is too long")

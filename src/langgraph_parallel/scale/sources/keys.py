@@ -61,7 +61,9 @@ class Keys:
             for record in records
         ]
         if self._seen is not None:
-            self._compare([(row.key, record.place) for row, record in zip(rows, records, strict=True)])
+            self._compare(
+                [(_stored(row.key), record.place) for row, record in zip(rows, records, strict=True)]
+            )
         return rows
 
     def close(self) -> None:
@@ -69,7 +71,7 @@ class Keys:
         if self._seen is not None:
             self._seen.close()
 
-    def _compare(self, keys: Sequence[tuple[str, int]]) -> None:
+    def _compare(self, keys: Sequence[tuple[str | bytes, int]]) -> None:
         assert self._seen is not None
         try:
             self._seen.executemany("insert into keys values (?, ?)", keys)
@@ -80,7 +82,8 @@ class Keys:
                 if first != place:
                     raise self._twice(key, first, place) from None
 
-    def _twice(self, key: str, first: int, second: int) -> UsageError:
+    def _twice(self, stored: str | bytes, first: int, second: int) -> UsageError:
+        key = stored if isinstance(stored, str) else stored.decode(errors="surrogatepass")
         return UsageError(
             f"{self._source}: the key {key!r} comes twice: in {self._unit}s {first:,} and {second:,}; keys "
             "identify the rows, so name a column whose values differ, or leave the key out to count rows"
@@ -112,11 +115,16 @@ def key_text(value: Any) -> str:
     return ""
 
 
+def _stored(key: str) -> str | bytes:
+    """Return a key as SQLite takes it, which has no half characters in texts."""
+    return key if key.isascii() else key.encode(errors="surrogatepass")
+
+
 def _seen() -> sqlite3.Connection:
     """Open a database of its own, in memory as long as it is small, and gone when it is closed."""
     connection = sqlite3.connect("", isolation_level=None, check_same_thread=False)
     for pragma in _PRAGMAS:
         connection.execute(f"pragma {pragma}")
-    connection.execute("create table keys (key text primary key, place integer) without rowid")
+    connection.execute("create table keys (key primary key, place integer) without rowid")
     connection.execute("begin")
     return connection

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from langgraph_parallel.errors import UsageError
+from langgraph_parallel.scale.sources.arrow_values import rows_of
 from langgraph_parallel.scale.sources.keys import Record
 from langgraph_parallel.scale.sources.names import distinct_names
 from langgraph_parallel.scale.sources.records import RecordSource
@@ -34,7 +35,7 @@ class Parquet(RecordSource):
 
     def __init__(self, path: Path, key: str | None = None) -> None:
         super().__init__(str(path), key)
-        self._parts = sorted(path.glob("*.parquet")) if path.is_dir() else [path]
+        self._parts = parts_in(path) if path.is_dir() else [path]
         files = [self._open(part) for part in self._parts]
         self._total = sum(file.metadata.num_rows for file in files)
         self._schema = files[0].schema_arrow
@@ -83,7 +84,7 @@ class Parquet(RecordSource):
         for part in self._parts:
             with self._open(part) as file:
                 for batch in file.iter_batches(_BATCH, columns=None if self._renamed else columns):
-                    for row in (self._of(batch, wanted) if self._renamed else batch).to_pylist():
+                    for row in rows_of(self._of(batch, wanted) if self._renamed else batch):
                         number += 1
                         yield Record(number, row if is_plain else as_json(row))
 
@@ -107,6 +108,18 @@ class Parquet(RecordSource):
             raise UsageError(f"there is no file {path}; check the path") from None
         except (OSError, ArrowException) as error:
             raise UsageError(f"cannot read {path}: {_first_line(error)}") from None
+
+
+def parts_in(folder: Path) -> list[Path]:
+    """Return the parts in a folder, in the order of their names; what a sink writes there is none of them."""
+    found = sorted(path for path in folder.glob("*.parquet") if path.is_file())
+    return [path for path in found if not _is_of_sink(path)]
+
+
+def _is_of_sink(path: Path) -> bool:
+    """Return whether a sink beside the parts lists in a file the rows that failed."""
+    name = path.name.removesuffix(".failed.parquet")
+    return name != path.name and path.with_name(f"{name}.parquet.state").exists()
 
 
 def _first_line(error: Any) -> str:

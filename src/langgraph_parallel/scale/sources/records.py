@@ -118,13 +118,23 @@ class BatchIterator(Iterator[list[Row]]):
 
     def __init__(self, records: Iterator[Record], keys: Keys) -> None:
         self._records, self._keys = records, keys
+        self._failure: Exception | None = None
 
     def __next__(self) -> list[Row]:
-        records = list(islice(self._records, _BATCH))
-        if not records:
-            self.close()
-            raise StopIteration
-        return self._keys.rows(records)
+        records = [] if self._failure else self._read()
+        if records:
+            return self._keys.rows(records)
+        self.close()
+        raise self._failure or StopIteration
+
+    def _read(self) -> list[Record]:
+        """Return the next records; where reading fails, those before are rows, too."""
+        records: list[Record] = []
+        try:
+            records.extend(islice(self._records, _BATCH))
+        except Exception as failure:
+            self._failure = failure
+        return records
 
     def close(self) -> None:
         """Close the file or the connection, and drop the keys."""

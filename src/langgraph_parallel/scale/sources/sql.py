@@ -5,7 +5,9 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+from langgraph_parallel.catalogue.spelling import PYTHON, Spelling
 from langgraph_parallel.errors import UsageError
+from langgraph_parallel.scale.addresses import check_address, masked
 from langgraph_parallel.scale.sources.keys import Record
 from langgraph_parallel.scale.sources.names import distinct_names
 from langgraph_parallel.scale.sources.records import RecordSource
@@ -29,17 +31,19 @@ class SqlSource(RecordSource):
         url: of the database, as SQLAlchemy writes it: `postgresql://user:password@host/database`.
         query: a SELECT, or the name of a table.
         key: the column of the keys; by default the primary key of the table.
+        spelling: how errors name these arguments.
 
     Raises:
         UsageError: the database cannot be reached, the query fails, or there is no key.
     """
 
-    def __init__(self, url: str, query: str, key: str | None = None) -> None:
+    def __init__(self, url: str, query: str, key: str | None = None, *, spelling: Spelling = PYTHON) -> None:
         self._url = _parse(url)
         super().__init__(self._url.render_as_string(hide_password=True), key)
         self._query = query.strip().rstrip(";")
         if not self._query:
-            raise UsageError("a database needs a query: --query 'select id, text from reviews', or a table")
+            asked = spelling.queried("select id, text from reviews")
+            raise UsageError(f"a database needs a query: {asked}, or a table in its place")
         self._is_table = _TABLE.fullmatch(self._query) is not None
         self._engine = self._connect()
         with self._in_words():
@@ -48,7 +52,7 @@ class SqlSource(RecordSource):
         if self.key is None:
             raise UsageError(
                 "the rows of a query have no order, so that numbers cannot identify them: name the column of "
-                f"the keys (--key); the columns are {', '.join(self._columns)}"
+                f"the keys with {spelling.keyed('COLUMN')}; the columns are {', '.join(self._columns)}"
             )
 
     @property
@@ -87,10 +91,16 @@ class SqlSource(RecordSource):
 
     def _connect(self) -> "Engine":
         from sqlalchemy import create_engine
+        from sqlalchemy.exc import NoSuchModuleError
         from sqlalchemy.pool import NullPool
 
         try:
             return create_engine(self._url, poolclass=NullPool)
+        except NoSuchModuleError:
+            raise UsageError(
+                f"{self.name} is not the address of a database that SQLAlchemy knows, such as "
+                "postgresql://user@host/database or sqlite:///reviews.db; of other files, name the path"
+            ) from None
         except ModuleNotFoundError as error:
             raise UsageError(
                 f"{self.name} needs its driver: pip install {error.name}; for PostgreSQL, pip install "
@@ -120,9 +130,7 @@ class SqlSource(RecordSource):
             yield
         except SQLAlchemyError as error:
             reason = " ".join(str(getattr(error, "orig", None) or error).split())[:300]
-            password = self._url.password
-            shown = reason.replace(str(password), "***") if password else reason
-            raise UsageError(f"cannot read {self.name}: {shown}") from None
+            raise UsageError(f"cannot read {self.name}: {masked(reason, self._url.password)}") from None
 
 
 def _as_it_stands(statement: str) -> "TextClause":
@@ -134,7 +142,8 @@ def _as_it_stands(statement: str) -> "TextClause":
 
 def is_database(text: str) -> bool:
     """Return whether a text is the URL of a database."""
-    return re.match(r"[a-z][a-z0-9+]*://", text) is not None and not text.startswith(("http://", "https://"))
+    is_address = re.match(r"[a-z][a-z0-9+]*://", text, re.IGNORECASE) is not None
+    return is_address and not text.lower().startswith(("http://", "https://"))
 
 
 def _parse(url: str) -> "URL":
@@ -143,6 +152,7 @@ def _parse(url: str) -> "URL":
         from sqlalchemy.exc import ArgumentError
     except ModuleNotFoundError:
         raise UsageError("a database needs the extra: pip install 'langgraph-parallel[sql]'") from None
+    check_address(url)
     try:
         parsed: URL = make_url(url)
     except (ArgumentError, ValueError):  # whose text has the URL, and so the password

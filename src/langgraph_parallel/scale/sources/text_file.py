@@ -138,6 +138,8 @@ def _in_words(name: str) -> Iterator[None]:
     """Turn errors of reading a file into words."""
     try:
         yield
+    except UsageError:  # in words already, and a ValueError
+        raise
     except FileNotFoundError:
         raise UsageError(f"there is no file {name}; check the path") from None
     except (EOFError, gzip.BadGzipFile, zlib.error):

@@ -13,6 +13,9 @@ _TEXTS = (datetime.datetime, datetime.date, datetime.time)
 LARGEST = 2**63
 """Whole numbers from which on they do not travel between processes, and are written as text."""
 
+_MOST_DIGITS = 19
+"""Digits of the largest of these."""
+
 
 def as_json(value: Any) -> Any:
     """Return a value as a JSON value; what has no form in JSON as its text.
@@ -29,7 +32,7 @@ def as_json(value: Any) -> Any:
     if isinstance(value, Mapping):
         return {str(key): as_json(one) for key, one in value.items()}
     if isinstance(value, BaseModel):
-        return value.model_dump(mode="json")
+        return as_json(_dumped(value))
     return _other(value)
 
 
@@ -37,7 +40,7 @@ def _other(value: Any) -> Any:
     if isinstance(value, _TEXTS):
         return value.isoformat() if value == value else None  # pandas' NaT is a datetime
     if isinstance(value, decimal.Decimal):
-        return as_json(int(value) if value == value.to_integral_value() else float(value))
+        return _decimal(value)
     if isinstance(value, bytes | bytearray | memoryview):
         return bytes_text(bytes(value))
     if isinstance(value, uuid.UUID):
@@ -47,6 +50,22 @@ def _other(value: Any) -> Any:
     if isinstance(value, Iterable):
         return [as_json(one) for one in value]
     return None if str(value) in ("<NA>", "NaT") else str(value)
+
+
+def _decimal(value: decimal.Decimal) -> Any:
+    """Return a decimal as a number; as text beyond what numbers travel as, and None for what is none."""
+    if not value.is_finite():
+        return None
+    if value.adjusted() >= _MOST_DIGITS:
+        return str(value)
+    return as_json(int(value) if value == value.to_integral_value() else float(value))
+
+
+def _dumped(record: BaseModel) -> Any:
+    try:
+        return record.model_dump(mode="json")
+    except ValueError:  # bytes that are no text, for example
+        return record.model_dump()
 
 
 def bytes_text(data: bytes) -> str:
