@@ -7,6 +7,9 @@ from typing import NamedTuple
 DELAY = 1.0
 """Seconds in which an answer is stored, and workers notice that their command is gone, on a busy machine."""
 
+JUST_BEFORE = 0.1
+"""Seconds before a kill, in which answers may have come that are not stored yet."""
+
 
 class Call:
     """One request."""
@@ -75,6 +78,14 @@ def repeated_calls(asked: Asked, kills: list[Kill]) -> Repeated:
             if before.is_answered:
                 oldest = max(oldest, min((kill.sent - before.ended for kill in reasons), default=0.0))
     return Repeated(number, without_reason, stored, oldest)
+
+
+def calls_at(asked: Asked, kills: list[Kill]) -> int:
+    """Return how many calls were in flight at the kills, or answered just before: the most to repeat."""
+    calls = [call for calls in asked.values() for call in calls]
+    return sum(
+        call.came <= kill.gone and call.ended >= kill.sent - JUST_BEFORE for kill in kills for call in calls
+    )
 
 
 def exposed_calls(asked: Asked, kills: list[Kill]) -> int:

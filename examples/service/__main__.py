@@ -21,7 +21,8 @@ def main() -> None:
             parser.error("several processes share their limits and events: set LANGGRAPH_PARALLEL_REDIS_URL")
         os.environ.setdefault("PROMETHEUS_MULTIPROC_DIR", tempfile.mkdtemp())
     uvicorn.run(
-        "examples.service.app:app",
+        "examples.service.app:create_app",
+        factory=True,
         host=given.host,
         port=given.port,
         workers=given.processes if given.processes > 1 else None,

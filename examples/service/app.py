@@ -1,35 +1,27 @@
-"""The service over HTTP: `uvicorn examples.service.app:app`, or `python -m examples.service`."""
+"""The service over HTTP: `python -m examples.service`."""
 
-import asyncio
+import contextlib
 import json
-import signal
 from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Annotated, Any
 
-from fastapi import Depends, FastAPI, Header, HTTPException, Request
-from fastapi.responses import FileResponse, JSONResponse, Response, StreamingResponse
+from fastapi import APIRouter, Depends, FastAPI, Header, HTTPException, Request
+from fastapi.responses import FileResponse, Response, StreamingResponse
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
-from langgraph.checkpoint.postgres.aio import AsyncPostgresSaver
-from langgraph.checkpoint.sqlite.aio import AsyncSqliteSaver
 from pydantic import BaseModel, ConfigDict, Field
 
-from examples.service.feed import OVER, Feed, feed_at
-from examples.service.graph import build
-from examples.service.metrics import Metrics
-from examples.service.runner import Runner
-from examples.service.settings import HERE, Settings, Tenant
-from examples.service.store import OverBudget, Store
-from langgraph_parallel import agents, limiting
+from examples.service.feed import OVER, Line
+from examples.service.guard import Guard
+from examples.service.lifespan import running
+from examples.service.settings import HERE, Settings, Tenant, digest
+from examples.service.store import OVER as STATUSES_OVER
+from examples.service.store import OverBudget
+from langgraph_parallel import agents
 from langgraph_parallel.errors import InputError
 
-MOST_BYTES = 1_000_000
-HEADERS = {
-    "Content-Security-Policy": "default-src 'self'; frame-ancestors 'none'; base-uri 'none'",
-    "X-Content-Type-Options": "nosniff",
-    "Referrer-Policy": "no-referrer",
-    "Cache-Control": "no-store",
-}
+PARTS = ("form.js", "icon.svg", "nodes.js", "page.css", "page.js")
+GOING_ON = ("waiting", "running")
+"""Statuses of runs of which more is told."""
 
 
 class Change(BaseModel):
@@ -43,73 +35,31 @@ class Change(BaseModel):
 class Answer(BaseModel):
     """A person's answer: one decision for each request of the form."""
 
+    model_config = ConfigDict(extra="forbid")
     decisions: list[dict[str, Any]]
 
 
-@asynccontextmanager
-async def running(app: FastAPI) -> AsyncIterator[None]:
-    """Open the parts of the service, and let calls in flight finish at its end."""
-    settings: Settings = app.state.settings
-    async with AsyncExitStack() as stack:
-        store = app.state.store = Store(settings.database)
-        await store.open()
-        stack.push_async_callback(store.close)
-        if settings.redis:
-            stack.callback(limiting.share_limits(settings.redis).close)
-        feed = app.state.feed = feed_at(settings.redis)
-        stack.push_async_callback(feed.close)
-        saver = await stack.enter_async_context(_saver(settings.database))
-        await saver.setup()
-        app.state.graph = build(saver)
-        runner = app.state.runner = Runner(settings, app.state.graph, store, feed, app.state.metrics)
-        keeping = asyncio.create_task(runner.keep())
-        _stop_on_sigterm(runner, feed)
-        try:
-            yield
-        finally:
-            await runner.stop()
-            keeping.cancel()
-
-
-def _saver(database: str) -> Any:
-    """Return the checkpointer for the same database."""
-    if database.startswith("sqlite"):
-        return AsyncSqliteSaver.from_conn_string(database.partition(":///")[2])
-    return AsyncPostgresSaver.from_conn_string(database.replace("+psycopg", "", 1))
-
-
-def _stop_on_sigterm(runner: Runner, feed: Feed) -> None:
-    """Begin to stop with the signal: the server waits for its requests, which would follow runs for ever."""
-    loop, before = asyncio.get_running_loop(), signal.getsignal(signal.SIGTERM)
-
-    def stop(number: int, frame: Any) -> None:
-        runner.request_stop()
-        loop.call_soon_threadsafe(lambda: loop.create_task(feed.close()))
-        if callable(before):
-            before(number, frame)
-
-    signal.signal(signal.SIGTERM, stop)
-
-
-app = FastAPI(title="Reviews", lifespan=running)
-app.state.settings = Settings.from_environment()
-app.state.metrics = Metrics()
+router = APIRouter()
 bearer = HTTPBearer(auto_error=False)
+Key = Annotated[HTTPAuthorizationCredentials | None, Depends(bearer)]
 
 
-def tenant_of(
-    request: Request, given: Annotated[HTTPAuthorizationCredentials | None, Depends(bearer)]
-) -> Tenant:
+def _no_key() -> HTTPException:
+    return HTTPException(401, "pass a key: Authorization: Bearer KEY", {"WWW-Authenticate": "Bearer"})
+
+
+def tenant_of(request: Request, key: Key) -> Tenant:
     """Return who asks, by their key."""
-    tenant = request.app.state.settings.tenant_with(given.credentials) if given else None
+    tenant = request.app.state.settings.tenant_with(key.credentials) if key else None
     if tenant is None:
-        raise HTTPException(401, "pass a key: Authorization: Bearer KEY", {"WWW-Authenticate": "Bearer"})
+        raise _no_key()
     return tenant
 
 
 async def run_of(id: str, request: Request, tenant: Annotated[Tenant, Depends(tenant_of)]) -> Any:
     """Return a run of who asks; what others have does not exist for them."""
-    if (run := await request.app.state.store.get(tenant.name, id)) is None:
+    is_id = id.isprintable()  # PostgreSQL refuses nulls
+    if not is_id or (run := await request.app.state.store.get(tenant.name, id)) is None:
         raise HTTPException(404, "there is no such run")
     return run
 
@@ -118,17 +68,7 @@ Asking = Annotated[Tenant, Depends(tenant_of)]
 Mine = Annotated[Any, Depends(run_of)]
 
 
-@app.middleware("http")
-async def guarded(request: Request, call_next: Any) -> Response:
-    """Refuse large requests, and say what browsers may do with the answers."""
-    if int(request.headers.get("content-length") or 0) > MOST_BYTES:
-        return JSONResponse({"detail": f"at most {MOST_BYTES:,} bytes"}, 413)
-    response: Response = await call_next(request)
-    response.headers.update(HEADERS)
-    return response
-
-
-@app.post("/runs", status_code=201)
+@router.post("/runs", status_code=201)
 async def start(change: Change, request: Request, tenant: Asking) -> dict[str, str]:
     """Start the review of a change."""
     state = request.app.state
@@ -136,48 +76,70 @@ async def start(change: Change, request: Request, tenant: Asking) -> dict[str, s
         raise HTTPException(422, "nothing to review: pass files or diff")
     if state.runner.is_stopping:
         raise HTTPException(503, "the service is being stopped", {"Retry-After": "5"})
-    if (await state.store.waiting()).get(tenant.name, 0) >= tenant.waiting:
+    if state.runner.waiting.get(tenant.name, 0) >= tenant.waiting:
         raise HTTPException(429, f"{tenant.waiting} runs wait already", {"Retry-After": "10"})
     try:
         id = await state.store.create(tenant, change.model_dump())
     except OverBudget as error:
         raise HTTPException(402, str(error)) from None
-    await state.feed.put(id, {"event": "queued"})
+    await state.runner.tell(id, {"event": "queued"})
     state.runner.wake()
     return {"id": id}
 
 
-@app.get("/runs")
+@router.get("/runs")
 async def latest(request: Request, tenant: Asking) -> list[dict[str, Any]]:
     """List the latest runs."""
     return [dict(run) for run in await request.app.state.store.latest(tenant.name)]
 
 
-@app.get("/runs/{id}")
+@router.get("/runs/{id}")
 async def show(run: Mine) -> dict[str, Any]:
     """Show where a run is: its result, or the form with which a person answers."""
     shown = {name: run[name] for name in ("id", "status", "created", "usd", "result", "problem")}
     return shown | {"form": agents.one_form(run["asked"]) if run["status"] == "asking" else None}
 
 
-@app.get("/runs/{id}/events")
+@router.get("/runs/{id}/events")
 async def watch(
-    run: Mine, request: Request, last_event_id: Annotated[str, Header(pattern=r"^[\d-]*$")] = ""
+    run: Mine, request: Request, last_event_id: Annotated[str, Header(pattern=r"^(\d+-\d+)?$")] = ""
 ) -> StreamingResponse:
-    """Tell what happens in a run, as server-sent events, from the start or after one of them."""
-    lines = request.app.state.feed.follow(run["id"], last_event_id)
-    return StreamingResponse(_sent(lines, run), media_type="text/event-stream")
+    """Tell what happens in a run, as server-sent events, from the start or after one of them.
+
+    The stream ends where the run is over or asks. Follow it again, after the last event, once it goes on.
+    """
+    return StreamingResponse(_sent(request.app.state, run, last_event_id), media_type="text/event-stream")
 
 
-async def _sent(lines: AsyncIterator[tuple[str, str] | None], run: Any) -> AsyncIterator[str]:
-    if run["status"] not in ("waiting", "running"):  # what is told of it may be forgotten
-        yield f"data: {json.dumps({'event': OVER, 'status': run['status']})}\n\n"
-        return
-    async for line in lines:
-        yield ": still there\n\n" if line is None else f"id: {line[0]}\ndata: {line[1]}\n\n"
+async def _sent(state: Any, run: Any, after: str) -> AsyncIterator[str]:
+    if run["status"] in GOING_ON:
+        async with contextlib.aclosing(state.feed.follow(run["id"], after)) as told:
+            async for line in told:
+                if line is None:
+                    yield ": still there\n\n"
+                elif not _is_end(line):
+                    yield _as_event(line)
+                elif (now := await state.store.get(run["tenant"], run["id"]))["status"] not in GOING_ON:
+                    run = now
+                    break
+            else:  # the service is being stopped
+                return
+    else:
+        for line in await state.feed.past(run["id"], after):
+            if not _is_end(line):
+                yield _as_event(line)
+    yield f"data: {json.dumps({'event': OVER, 'status': run['status'], 'usd': run['usd']})}\n\n"
 
 
-@app.post("/runs/{id}/answer", status_code=202)
+def _as_event(line: Line) -> str:
+    return f"id: {line[0]}\ndata: {line[1]}\n\n"
+
+
+def _is_end(line: Line) -> bool:
+    return bool(json.loads(line[1])["event"] == OVER)
+
+
+@router.post("/runs/{id}/answer", status_code=202)
 async def answer(answer: Answer, run: Mine, request: Request) -> dict[str, str]:
     """Answer what a run asks. An answer that cannot be used is refused, and can be given again."""
     state = request.app.state
@@ -187,31 +149,32 @@ async def answer(answer: Answer, run: Mine, request: Request) -> dict[str, str]:
         agents.reply(run["asked"], answer.model_dump())
     except InputError as error:
         raise HTTPException(422, str(error)) from None
-    if not await state.store.answer(run["tenant"], run["id"], answer.model_dump()):
+    if not await state.store.answer(run["id"], answer.model_dump()):
         raise HTTPException(409, "somebody else has answered")
     state.runner.wake()
     return {"status": "waiting"}
 
 
-@app.post("/runs/{id}/cancel", status_code=202)
+@router.post("/runs/{id}/cancel", status_code=202)
 async def cancel(run: Mine, request: Request) -> dict[str, str]:
     """End a run: its connections are closed."""
     state = request.app.state
-    if not await state.store.end(run["id"], None, status="cancelled"):  # nobody runs it: it waits or asks
-        await state.store.cancel(run["tenant"], run["id"])
-        state.runner.wake()
-    else:
-        await state.feed.put(run["id"], {"event": OVER, "status": "cancelled"})
+    if run["status"] in STATUSES_OVER:
+        raise HTTPException(409, f"the run is over: it is {run['status']}")
+    await state.store.cancel(run["id"])  # first, so that a process that lets go of it now sees it
+    if (ended := await state.store.leave(run["id"], None, status="cancelled")) is not None:
+        await state.runner.over(ended)
+    state.runner.wake()
     return {"status": "cancelled"}
 
 
-@app.get("/healthz")
+@router.get("/healthz")
 async def alive() -> dict[str, str]:
     """Say that the process answers."""
     return {"status": "ok"}
 
 
-@app.get("/readyz")
+@router.get("/readyz")
 async def ready(request: Request) -> dict[str, str]:
     """Say whether it takes work: the database is reached, and it is not being stopped."""
     if request.app.state.runner.is_stopping:
@@ -223,22 +186,35 @@ async def ready(request: Request) -> dict[str, str]:
     return {"status": "ok"}
 
 
-@app.get("/metrics")
-async def metrics(request: Request) -> Response:
-    """Return numbers for Prometheus; they name tenants, so let only the monitoring reach them."""
-    text = request.app.state.metrics.text(await request.app.state.store.waiting())
+@router.get("/metrics")
+async def metrics(request: Request, key: Key) -> Response:
+    """Return numbers for Prometheus. They name tenants, so they have a key of their own."""
+    state = request.app.state
+    if key is None or digest(key.credentials) != state.settings.metrics_key_sha256:
+        raise _no_key()
+    none = dict.fromkeys((tenant.name for tenant in state.settings.tenants), 0)
+    text = state.metrics.text(none | await state.store.waiting())
     return Response(text, media_type="text/plain; version=0.0.4")
 
 
-@app.get("/")
+@router.get("/")
 async def page() -> FileResponse:
     """Return the page."""
     return FileResponse(HERE / "page" / "index.html")
 
 
-@app.get("/page/{name}")
+@router.get("/page/{name}")
 async def part(name: str) -> FileResponse:
     """Return a part of the page."""
-    if name not in ("page.js", "page.css"):
+    if name not in PARTS:
         raise HTTPException(404, "there is no such file")
     return FileResponse(HERE / "page" / name)
+
+
+def create_app(settings: Settings | None = None) -> FastAPI:
+    """Return the service, with settings of the environment if there are no others."""
+    app = FastAPI(title="Reviews", lifespan=running, docs_url=None, redoc_url=None)
+    app.state.settings = settings or Settings.from_environment()
+    app.add_middleware(Guard)
+    app.include_router(router)
+    return app

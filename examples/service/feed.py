@@ -2,19 +2,24 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Mapping
+import time
+from bisect import bisect_right
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import suppress
 from typing import Any, Protocol
 
 Line = tuple[str, str]
-"""Its number, to go on after it, and its JSON."""
+"""Its id, `MILLISECONDS-NUMBER`, to go on after it, and its JSON."""
 MOST_LINES = 20_000
 """Of a run, the oldest of which are forgotten."""
 MOST_RUNS = 200
 """Runs that have ended whose lines are kept in memory."""
 SECONDS = 3600
 """For which Redis keeps the lines of a run."""
+QUIET = 15.0
+"""Seconds without a line after which a page is told that the connection is alive."""
 OVER = "over"
-"""Kind of the last line of a run, after which nothing comes until it goes on."""
+"""Kind of the last line of a run until somebody lets it go on."""
 
 
 class Feed(Protocol):
@@ -23,62 +28,79 @@ class Feed(Protocol):
     async def put(self, run: str, line: Mapping[str, Any]) -> None:
         """Add a line to a run."""
 
+    async def past(self, run: str, after: str) -> Sequence[Line]:
+        """Return the lines of a run after one of them, as far as they are not forgotten."""
+
     def follow(self, run: str, after: str) -> AsyncIterator[Line | None]:
-        """Yield the lines of a run after one of them, then those to come; None where a while nothing came."""
+        """Yield the same, then those to come; None where a while nothing came."""
+
+    def dismiss(self) -> None:
+        """End all that follow; lines can still be put."""
 
     async def close(self) -> None:
-        """End all that follow."""
+        """Close all connections."""
 
 
 class InMemory:
-    """Lines of the runs of this process."""
+    """Lines of the runs of this process. Their ids go on after a restart, since they are times."""
 
     def __init__(self) -> None:
         self._lines: dict[str, list[Line]] = {}
         self._ended: dict[str, None] = {}
-        self._dropped: dict[str, int] = {}
-        self._changed: dict[str, asyncio.Event] = {}
-        self._is_closed = False
+        self._followers: dict[str, set[asyncio.Event]] = {}
+        self._number = 0
+        self._is_dismissed = False
 
     async def put(self, run: str, line: Mapping[str, Any]) -> None:
         """Add a line, and wake who waits for it."""
         lines = self._lines.setdefault(run, [])
-        lines.append((str(len(lines) + 1 + self._dropped.get(run, 0)), json.dumps(line)))
+        latest = _order(lines[-1])[0] if lines else 0  # the clock may be set back
+        self._number += 1
+        lines.append((f"{max(latest, int(time.time() * 1000))}-{self._number}", json.dumps(line)))
         if len(lines) > MOST_LINES:
-            self._dropped[run] = self._dropped.get(run, 0) + len(lines) // 2
-            del lines[: len(lines) // 2]
+            del lines[: MOST_LINES // 2]
         self._ended.pop(run, None)
         if line.get("event") == OVER:
             self._ended[run] = None
         while len(self._ended) > MOST_RUNS:
             oldest = next(iter(self._ended))
-            for kept in (self._ended, self._lines, self._dropped):
-                kept.pop(oldest, None)
-        self._wake(run)
+            del self._ended[oldest], self._lines[oldest]
+        for follower in self._followers.get(run, ()):
+            follower.set()
+
+    async def past(self, run: str, after: str) -> Sequence[Line]:
+        """Return what there is."""
+        lines = self._lines.get(run, [])
+        return lines[bisect_right(lines, _order((after or "0-0", "")), key=_order) :]
 
     async def follow(self, run: str, after: str) -> AsyncIterator[Line | None]:
         """Yield what there is, and then what comes."""
-        seen = int(after or 0)
-        while not self._is_closed:
-            changed = self._changed.setdefault(run, asyncio.Event())
-            for line in self._lines.get(run, [])[max(0, seen - self._dropped.get(run, 0)) :]:
-                seen = int(line[0])
-                yield line
-            try:
-                async with asyncio.timeout(15):
-                    await changed.wait()
-            except TimeoutError:
-                yield None
+        changed = asyncio.Event()
+        self._followers.setdefault(run, set()).add(changed)
+        try:
+            while not self._is_dismissed:
+                changed.clear()
+                for line in await self.past(run, after):
+                    yield line
+                    after = line[0]
+                with suppress(TimeoutError):
+                    async with asyncio.timeout(QUIET):
+                        await changed.wait()
+                if not changed.is_set():
+                    yield None
+        finally:
+            self._followers[run].discard(changed)
+            if not self._followers[run]:
+                del self._followers[run]
+
+    def dismiss(self) -> None:
+        """Wake all that wait."""
+        self._is_dismissed = True
+        for follower in (one for some in self._followers.values() for one in some):
+            follower.set()
 
     async def close(self) -> None:
-        """Wake all that wait."""
-        self._is_closed = True
-        for run in list(self._changed):
-            self._wake(run)
-
-    def _wake(self, run: str) -> None:
-        if (changed := self._changed.pop(run, None)) is not None:
-            changed.set()
+        """Close nothing: there are no connections."""
 
 
 class InRedis:
@@ -92,7 +114,7 @@ class InRedis:
         from redis.asyncio import Redis
 
         self._redis = Redis.from_url(address, decode_responses=True)
-        self._is_closed = False
+        self._is_dismissed = False
 
     async def put(self, run: str, line: Mapping[str, Any]) -> None:
         """Add a line to the stream of its run."""
@@ -101,22 +123,34 @@ class InRedis:
             pipeline.expire(_key(run), SECONDS)
             await pipeline.execute()
 
+    async def past(self, run: str, after: str) -> Sequence[Line]:
+        """Read the stream."""
+        found = await self._redis.xrange(_key(run), min=f"({after}" if after else "-")
+        return [(id, fields["line"]) for id, fields in found]
+
     async def follow(self, run: str, after: str) -> AsyncIterator[Line | None]:
         """Read the stream, and wait for what comes."""
-        seen, quiet = after or "0", 0
-        while not self._is_closed:
-            found = await self._redis.xread({_key(run): seen}, block=1000, count=500)
-            for _, lines in found:
+        seen, told = after or "0", time.monotonic()
+        while not self._is_dismissed:
+            for _, lines in await self._redis.xread({_key(run): seen}, block=1000, count=500):
                 for seen, fields in lines:
                     yield seen, fields["line"]
-            quiet = 0 if found else quiet + 1
-            if quiet and quiet % 15 == 0:
+                told = time.monotonic()
+            if time.monotonic() - told > QUIET:
+                told = time.monotonic()
                 yield None
+
+    def dismiss(self) -> None:
+        """Let those that wait end within a second."""
+        self._is_dismissed = True
 
     async def close(self) -> None:
         """Close all connections."""
-        self._is_closed = True
         await self._redis.aclose()
+
+
+def _order(line: Line) -> tuple[int, ...]:
+    return tuple(int(part) for part in line[0].split("-"))
 
 
 def _key(run: str) -> str:

@@ -64,7 +64,7 @@ class Metrics:
         """Return them in Prometheus' text format.
 
         Args:
-            waiting: runs in line, by tenant.
+            waiting: runs in line, by tenant; of all tenants, or what it was would stay.
         """
         for tenant, number in waiting.items():
             self._waiting.labels(tenant).set(number)

@@ -41,6 +41,8 @@ class Settings:
     grace: float = 20.0
     """Seconds that calls in flight have to finish when the service is stopped."""
     tenants: tuple[Tenant, ...] = field(default=(), repr=False)
+    metrics_key_sha256: str = field(default="", repr=False)
+    """Digest of the key for `/metrics`, which names all tenants; without one, nobody reads it."""
 
     @classmethod
     def from_environment(cls) -> "Settings":
@@ -51,16 +53,21 @@ class Settings:
             if (value := os.environ.get(f"SERVICE_{name.upper()}"))
         }
         file = Path(os.environ.get("SERVICE_TENANTS", HERE / "tenants.toml"))
-        tenants = tomllib.loads(file.read_text())
+        said = tomllib.loads(file.read_text())
         return cls(
             database=given.get("database", cls.database),
             redis=os.environ.get("LANGGRAPH_PARALLEL_REDIS_URL") or None,
             lease=float(given.get("lease", cls.lease)),
             grace=float(given.get("grace", cls.grace)),
-            tenants=tuple(Tenant(name=name, **of) for name, of in tenants.items()),
+            tenants=tuple(Tenant(name=name, **of) for name, of in said["tenants"].items()),
+            metrics_key_sha256=said.get("metrics_key_sha256", ""),
         )
 
     def tenant_with(self, key: str) -> Tenant | None:
         """Return the tenant whose key this is; digests are compared, so that times tell nothing of keys."""
-        digest = hashlib.sha256(key.encode()).hexdigest()
-        return next((tenant for tenant in self.tenants if tenant.key_sha256 == digest), None)
+        return next((tenant for tenant in self.tenants if tenant.key_sha256 == digest(key)), None)
+
+
+def digest(key: str) -> str:
+    """Return the digest of a key, as it is in the file of tenants."""
+    return hashlib.sha256(key.encode()).hexdigest()

@@ -1,7 +1,7 @@
 """Runs and what tenants have spent, in SQLite or PostgreSQL."""
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from secrets import token_urlsafe
 from typing import Any
@@ -15,6 +15,7 @@ from sqlalchemy import (
     RowMapping,
     String,
     Table,
+    case,
     event,
     func,
     insert,
@@ -24,8 +25,12 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import create_async_engine
+from sqlalchemy.schema import CreateIndex, CreateTable
 
 from examples.service.settings import Tenant
+
+UNFINISHED = ("waiting", "running", "asking")
+OVER = ("done", "failed", "cancelled")
 
 _tables = MetaData()
 runs = Table(
@@ -33,11 +38,11 @@ runs = Table(
     _tables,
     Column("id", String, primary_key=True),
     Column("tenant", String, index=True, nullable=False),
-    Column("status", String, index=True, nullable=False),  # waiting, running, asking, done, failed, cancelled
+    Column("status", String, index=True, nullable=False),  # one of UNFINISHED or OVER
     Column("created", Float, nullable=False),
     Column("given", JSON, nullable=False),
     Column("day", String, nullable=False),
-    Column("held_usd", Float, nullable=False),  # of the day's budget, until the run has ended
+    Column("held_usd", Float, nullable=False),  # of the day's budget, until the run is over
     Column("usd", Float, nullable=False, default=0.0),
     Column("owner", String, index=True),  # the process that runs it
     Column("lease_until", Float, nullable=False, default=0.0),
@@ -55,12 +60,10 @@ accounts = Table(
     Column("spent_usd", Float, nullable=False, default=0.0),
     Column("held_usd", Float, nullable=False, default=0.0),
 )
-LEAST_USD = 0.001
-"""With less left of a day's budget, no run begins."""
 
 
 class OverBudget(Exception):
-    """The budget of a tenant's day is spent, or held by runs that have not ended."""
+    """What is left of a tenant's day is less than a run may cost."""
 
 
 class Store:
@@ -74,12 +77,15 @@ class Store:
         self._engine = create_async_engine(address)
         self._is_sqlite = address.startswith("sqlite")
         if self._is_sqlite:
-            event.listen(self._engine.sync_engine, "connect", _wait_for_others)
+            event.listen(self._engine.sync_engine, "connect", _let_others_wait)
 
     async def open(self) -> None:
         """Make the tables that are missing."""
         async with self._engine.begin() as database:
-            await database.run_sync(_tables.create_all)
+            for table in _tables.sorted_tables:
+                await database.execute(CreateTable(table, if_not_exists=True))
+                for index in table.indexes:
+                    await database.execute(CreateIndex(index, if_not_exists=True))
 
     async def close(self) -> None:
         """Close all connections."""
@@ -96,31 +102,28 @@ class Store:
         Raises:
             OverBudget: too little is left of the day.
         """
-        day = datetime.now(UTC).date().isoformat()
-        mine = (accounts.c.tenant == tenant.name, accounts.c.day == day)
-        dialect = sqlite if self._is_sqlite else postgresql
+        id, day = token_urlsafe(12), datetime.now(UTC).date().isoformat()
+        of_day = (accounts.c.tenant == tenant.name, accounts.c.day == day)
+        total = accounts.c.spent_usd + accounts.c.held_usd + tenant.run_usd
+        # Asked and held in one statement, so that two runs are never granted the same dollars.
+        hold = update(accounts).where(*of_day, total <= tenant.budget_usd)
+        hold = hold.values(held_usd=accounts.c.held_usd + tenant.run_usd)
+        made = (sqlite if self._is_sqlite else postgresql).insert(accounts)
         async with self._engine.begin() as database:
-            await database.execute(
-                dialect.insert(accounts).values(tenant=tenant.name, day=day).on_conflict_do_nothing()
-            )
-            # The row stays locked from here on, so that two runs are never granted the same dollars.
-            await database.execute(update(accounts).where(*mine).values(held_usd=accounts.c.held_usd))
-            account = (await database.execute(select(accounts).where(*mine))).mappings().one()
-            left = tenant.budget_usd - account["spent_usd"] - account["held_usd"]
-            held = min(tenant.run_usd, left)
-            if held < LEAST_USD:
-                raise OverBudget(
-                    f"the budget of {tenant.name}, ${tenant.budget_usd:g} a day, is used up until 00:00 UTC"
-                )
-            await database.execute(update(accounts).where(*mine).values(held_usd=accounts.c.held_usd + held))
-            run = {
-                "id": token_urlsafe(12),
-                "tenant": tenant.name,
-                "status": "waiting",
-                "created": time.time(),
-            }
-            await database.execute(insert(runs).values(**run, given=dict(given), day=day, held_usd=held))
-        return str(run["id"])
+            if not (await database.execute(hold)).rowcount:  # over budget, or the first run of the day
+                await database.execute(made.values(tenant=tenant.name, day=day).on_conflict_do_nothing())
+                if not (await database.execute(hold)).rowcount:
+                    account = (await database.execute(select(accounts).where(*of_day))).mappings().one()
+                    raise OverBudget(
+                        f"{tenant.name} is over its budget of ${tenant.budget_usd:g} a day: "
+                        f"${account['spent_usd']:.4f} is spent, ${account['held_usd']:.4f} is held for runs "
+                        f"that are not over, and a run may cost ${tenant.run_usd:g}; wait for other runs, or "
+                        "until 00:00 UTC"
+                    )
+            run = {"id": id, "tenant": tenant.name, "given": dict(given), "day": day}
+            first = {"status": "waiting", "created": time.time(), "held_usd": tenant.run_usd}
+            await database.execute(insert(runs).values(**run, **first))
+        return id
 
     async def get(self, tenant: str, id: str) -> RowMapping | None:
         """Return a run of a tenant; None if they have none of this id."""
@@ -137,69 +140,62 @@ class Store:
 
     async def waiting(self) -> dict[str, int]:
         """Return how many runs wait for a process, by tenant."""
-        asked = select(runs.c.tenant, func.count()).where(runs.c.status == "waiting").group_by(runs.c.tenant)
+        asked = select(runs.c.tenant, func.count()).where(*_free()).group_by(runs.c.tenant)
         async with self._engine.connect() as database:
             return {row[0]: row[1] for row in await database.execute(asked)}
 
     async def take(self, owner: str, until: float, tenant: str, most: int) -> Sequence[RowMapping]:
         """Take over runs of a tenant that wait, and those whose process is gone."""
-        unfinished = runs.c.status.in_(("waiting", "running"))
-        free = (unfinished, or_(runs.c.owner.is_(None), runs.c.lease_until < time.time()))
-        first = select(runs.c.id).where(runs.c.tenant == tenant, *free).order_by(runs.c.created).limit(most)
-        taken = update(runs).where(runs.c.id.in_(first.scalar_subquery()), *free)
+        first = select(runs.c.id).where(runs.c.tenant == tenant, *_free())
+        oldest = first.order_by(runs.c.created).limit(most).scalar_subquery()
+        # Asked again outside: of two processes that found the same run, the second one finds it taken.
+        taken = update(runs).where(runs.c.id.in_(oldest), *_free())
         values = {"owner": owner, "lease_until": until, "status": "running"}
         async with self._engine.begin() as database:
             return (await database.execute(taken.values(**values).returning(runs))).mappings().all()
 
-    async def renew(self, owner: str, until: float) -> dict[str, bool]:
-        """Keep the runs of a process, and return them, each with whether somebody has cancelled it."""
-        kept = update(runs).where(runs.c.owner == owner).values(lease_until=until)
+    async def renew(self, owner: str, until: float, usd: Mapping[str, float]) -> dict[str, bool]:
+        """Keep runs of a process, note what each has cost; return those kept, and whether one is unwanted."""
+        mine = update(runs).where(runs.c.owner == owner, runs.c.id.in_(usd))
+        noted = case(dict(usd), value=runs.c.id)
+        renewed = mine.values(lease_until=until, usd=noted).returning(runs.c.id, runs.c.is_unwanted)
         async with self._engine.begin() as database:
-            found = await database.execute(kept.returning(runs.c.id, runs.c.is_unwanted))
-            return {id: bool(unwanted) for id, unwanted in found}
+            return {id: bool(unwanted) for id, unwanted in await database.execute(renewed)}
 
-    async def change(self, id: str, by: str | None, **values: Any) -> bool:
-        """Change a run if it is still owned so; return whether it was."""
+    async def leave(self, id: str, by: str | None, **values: Any) -> RowMapping | None:
+        """Let go of a run, changed, if it is still owned so; if it is over, book what it has cost."""
+        mine = update(runs).where(runs.c.id == id, runs.c.owner.is_not_distinct_from(by))
+        left = mine.where(runs.c.status.in_(UNFINISHED)).values(owner=None, **values).returning(runs)
         async with self._engine.begin() as database:
-            found = await database.execute(
-                update(runs).where(runs.c.id == id, runs.c.owner == by).values(**values)
-            )
-            return found.rowcount > 0
-
-    async def end(self, id: str, by: str | None, **values: Any) -> bool:
-        """Change a run that has ended, and book what it has cost."""
-        async with self._engine.begin() as database:
-            mine = (
-                runs.c.id == id,
-                runs.c.owner == by,
-                runs.c.status.in_(("waiting", "running", "asking")),
-            )
-            ended = update(runs).where(*mine).values(owner=None, asked=None, **values)
-            row = (await database.execute(ended.returning(runs))).mappings().one_or_none()
-            if row is not None:
+            row = (await database.execute(left)).mappings().one_or_none()
+            if row is not None and row["status"] in OVER:
+                of_day = (accounts.c.tenant == row["tenant"], accounts.c.day == row["day"])
                 booked = {
                     "held_usd": accounts.c.held_usd - row["held_usd"],
                     "spent_usd": accounts.c.spent_usd + row["usd"],
                 }
-                of_day = (accounts.c.tenant == row["tenant"], accounts.c.day == row["day"])
                 await database.execute(update(accounts).where(*of_day).values(**booked))
-            return row is not None
+            return row
 
-    async def answer(self, tenant: str, id: str, answer: Mapping[str, Any]) -> bool:
+    async def answer(self, id: str, answer: Mapping[str, Any]) -> bool:
         """Let a run that asks go on with an answer; return whether it still asked."""
-        asking = (runs.c.tenant == tenant, runs.c.id == id, runs.c.status == "asking")
+        asking = update(runs).where(runs.c.id == id, runs.c.status == "asking")
         async with self._engine.begin() as database:
-            given = update(runs).where(*asking).values(status="waiting", answer=dict(answer))
-            return (await database.execute(given)).rowcount > 0
+            return (await database.execute(asking.values(status="waiting", answer=dict(answer)))).rowcount > 0
 
-    async def cancel(self, tenant: str, id: str) -> None:
-        """Note that nobody wants a run any more; its process ends it."""
-        mine = (runs.c.tenant == tenant, runs.c.id == id)
+    async def cancel(self, id: str) -> None:
+        """Note that nobody wants a run any more, for the process that runs it."""
         async with self._engine.begin() as database:
-            await database.execute(update(runs).where(*mine).values(is_unwanted=True))
+            await database.execute(update(runs).where(runs.c.id == id).values(is_unwanted=True))
 
 
-def _wait_for_others(connection: Any, _: Any) -> None:
+def _free() -> Iterable[Any]:
+    """Return the conditions of runs that a process may take."""
+    unfinished = runs.c.status.in_(("waiting", "running"))
+    return unfinished, or_(runs.c.owner.is_(None), runs.c.lease_until < time.time())
+
+
+def _let_others_wait(connection: Any, _: Any) -> None:
     """Let SQLite wait while another connection writes, and readers go on meanwhile."""
-    for setting in ("journal_mode = WAL", "busy_timeout = 30000"):
+    for setting in ("journal_mode = WAL", "busy_timeout = 30000", "synchronous = NORMAL"):
         connection.execute(f"PRAGMA {setting}")

@@ -20,7 +20,7 @@ from langgraph_parallel.records.events import (
     Token,
     read_event,
 )
-from langgraph_parallel.runtime.messages import is_reply
+from langgraph_parallel.runtime.replying import is_reply
 
 _INTERRUPT = "__interrupt__"
 

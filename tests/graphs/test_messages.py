@@ -419,20 +419,57 @@ async def test_a_cancelled_run_is_resumed_to_one_answer() -> None:
 NO = {"type": "edit", "edited_action": {"args": {"choice": "no"}}}
 
 
-@pytest.mark.parametrize("decision", [{"type": "reject"}, NO], ids=readable)
-async def test_an_undecided_vote_answers_once_a_person_has_decided(decision: dict[str, Any]) -> None:
-    """As long as it waits there is no answer."""
-    graph = create_voting(
+def undecided(**options: Any) -> Any:
+    """A vote that two voters leave undecided, so that a person is asked."""
+    return create_voting(
         voters={"a": lambda q: "yes", "b": lambda q: "no"},
+        choices=["yes", "no", "later"],
         stop="all_votes",
         on_undecided="escalate",
-        checkpointer=InMemorySaver(),
+        **options,
     )
+
+
+@pytest.mark.parametrize("decision", [{"type": "reject"}, NO], ids=["reject", "edit"])
+async def test_an_undecided_vote_answers_once_a_person_has_decided(decision: dict[str, Any]) -> None:
+    """As long as it waits a message says so, with the choices; the answer takes its place."""
+    graph = undecided(checkpointer=InMemorySaver())
     waiting = await graph.ainvoke({"messages": [("user", "Is it?")]}, config())
-    assert types(waiting["messages"]) == ["human"]
-    out = await graph.ainvoke(Command(resume={"decisions": [decision]}), config())
+    assert types(waiting["messages"]) == ["human", "ai"]
+    said = waiting["messages"][-1]
+    assert said.content.startswith("**The vote is undecided**: a person is asked.")
+    assert "Possible choices: yes, no, later." in said.content
+    assert said.response_metadata == {"graph": "voting", "status": "interrupted"}
+    resumed: Command[Any] = Command(resume={"decisions": [decision]})
+    shown = [m async for m, _ in graph.astream(resumed, config(), stream_mode="messages")]
+    kept = (await graph.aget_state(config())).values["messages"]
+    assert types(kept) == ["human", "ai"]
+    assert [message.id for message in shown if message.type == "ai"] == [kept[-1].id]
+    assert ("**no**" in kept[-1].content) == (decision["type"] == "edit")
+
+
+async def test_each_question_of_a_thread_that_waits_is_followed_by_a_message() -> None:
+    """A chat UI shows a form below the last message only if that is one of the graph."""
+    graph = undecided(checkpointer=InMemorySaver())
+    for number, text in enumerate(("Is it?", "And now?"), 1):
+        waiting = await graph.ainvoke({"messages": [("user", text)]}, config())
+        assert types(waiting["messages"]) == ["human", "ai"] * number
+        assert waiting["__interrupt__"]
+        await graph.ainvoke(Command(resume={"decisions": [NO]}), config())
+
+
+async def test_votes_inside_are_named_while_a_person_is_asked() -> None:
+    """The outer graph says it, in its own conversation, once for all of them."""
+    drafters: Any = {"first": undecided(), "second": undecided(), "third": lambda task: "yes"}
+    graph = create_best_of(drafters=drafters, judge=lambda draft: 1, checkpointer=InMemorySaver())
+    waiting = await graph.ainvoke({"messages": [("user", "Is it?")]}, config())
+    assert types(waiting["messages"]) == ["human", "ai"]
+    said = waiting["messages"][-1].content
+    assert said.startswith("**2 votes are undecided**: a person is asked.")
+    assert all(f"{name}` > `voting`" in said for name in ("first", "second"))
+    out = await graph.ainvoke(Command(resume={"decisions": [NO, NO]}), config())
     assert types(out["messages"]) == ["human", "ai"]
-    assert ("**no**" in out["messages"][-1].content) == (decision["type"] == "edit")
+    assert "undecided" not in out["messages"][-1].content
 
 
 async def test_a_run_that_a_limit_left_without_a_result_says_that_it_failed() -> None:

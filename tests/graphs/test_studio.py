@@ -322,3 +322,17 @@ def test_a_chat_with_a_graph(client: SyncLangGraphClient) -> None:
     assert [message["type"] for message in messages] == ["human", "ai"] * 2
     assert [one["id"] for one in shown] == [one["id"] for one in messages if one["type"] == "ai"]
     assert ["example.com" in message["content"] for message in messages[1::2]] == [True, False]
+
+
+def test_a_review_in_a_chat_shows_its_code_in_streams_and_states(client: SyncLangGraphClient) -> None:
+    """A chat UI reads the history of the thread, in which the server puts mappings for records."""
+    code = "import os\n\n\ndef run(command: str) -> int:\n    return os.system('ls ' + command)\n"
+    thread = client.threads.create()["thread_id"]
+    said: Any = {"messages": [{"type": "human", "content": f"```python app.py\n{code}```"}]}
+    parts = list(client.runs.stream(thread, "review", input=said, stream_mode=["values", "updates"]))
+    assert [part.data for part in parts if part.event == "error"] == []
+    states = [client.threads.get_state(thread), *client.threads.get_history(thread, limit=100)]
+    kept: Any = states[0]["values"]
+    assert [message["type"] for message in kept["messages"]] == ["human", "ai"]
+    assert {section["id"] for section in kept["sections"]} >= {"security/1"}
+    assert code.strip() in json.dumps(kept["sections"]).encode().decode("unicode_escape")

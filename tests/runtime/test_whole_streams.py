@@ -10,6 +10,8 @@ from langgraph.graph import END, START, StateGraph
 from typing_extensions import TypedDict
 
 from langgraph_parallel import Section, create_sectioning, create_voting
+from langgraph_parallel.runtime.excerpts import hold_sources, planned, stored_plan
+from langgraph_parallel.runtime.whole_streams import whole_updates
 
 TEXT = "This paragraph is long enough to be stored once, and no section repeats it in a checkpoint. " * 2
 MODES = ["updates", "values", "tasks", "debug", "checkpoints"]
@@ -141,3 +143,24 @@ async def test_what_is_stored_stays_small() -> None:
         pass
     written = repr([one for writes in saver.writes.values() for one in writes.values()])
     assert "excerpts" in written
+
+
+def test_a_plan_that_adds_the_input_that_it_repeats_is_whole_at_once() -> None:
+    """A plan of a conversation, if a stream is read before the channels have got the input."""
+    text = "A text that no run holds, since nothing else in the process has it, word for word: 2027 and 2029."
+    given = {"content": text}
+    stored = stored_plan([Section(id="a", title="a", content=text)], given)
+    assert stored["sections"][0].content == ""
+    shown = whole_updates({"plan": {**given, "sections": stored}})
+    assert [section.content for section in shown["plan"]["sections"]] == [text]
+
+
+def test_sections_that_a_server_reads_as_mappings_are_whole() -> None:
+    """A LangGraph server reads a thread as JSON."""
+    given = {"content": TEXT}
+    stored = stored_plan([Section(id="a", title="a", content=TEXT)], given)
+    told = {**stored, "sections": [section.model_dump() for section in stored["sections"]]}
+    held = hold_sources(given)
+    shown: list[Any] = list(planned(None, [told]))
+    assert [section["content"] for section in shown] == [TEXT]
+    assert held

@@ -22,6 +22,7 @@ from langgraph_parallel.scale.engines.dask_flights import Flight, Part
 from langgraph_parallel.scale.engines.dask_host import Host, _Part
 from langgraph_parallel.scale.engines.dask_plugin import Coordinators
 from langgraph_parallel.scale.engines.dask_tasks import submit
+from langgraph_parallel.scale.line.coordinator import DRAIN
 from langgraph_parallel.scale.line.dask_line import ASK, DaskLine
 from langgraph_parallel.scale.line.shared import LineLimits
 from langgraph_parallel.scale.line.wire import pack_job, pack_results
@@ -96,6 +97,7 @@ async def test_what_is_told_of_a_part_is_heard_by_its_own_command(
     monkeypatch.setattr(engine, "_start", lambda flight, rows, to: started.append((rows, to)))
     for session in ("old", "new"):
         await open_session(plugin, session)
+        await plugin.ask("old", WORKERS[0], "beat", {"state": {}})  # to hear that its driver is gone
         await plugin.ask(session, WORKERS[0], "begin", {"part": 1, "rows": 1})
     if earlier:
         plugin._sessions["new"].end(1)
@@ -386,3 +388,36 @@ async def test_a_worker_that_was_taken_for_dead_begins_no_more_rows_of_its_part(
     await host._work(part)
     await asyncio.sleep(0)
     assert begun in ([], ["a", "b"])
+
+
+@pytest.mark.parametrize("way", ["beat", "death"])
+async def test_no_row_begins_before_workers_have_heard_that_the_command_before_is_gone(way: str) -> None:
+    """They may still begin rows that this one has as well, and that would be asked for again."""
+    plugin = await coordinators()
+    await open_session(plugin, "old")
+    await plugin.ask("old", WORKERS[0], "hello", {})
+    await plugin.ask("old", WORKERS[0], "begin", {"part": 1, "rows": 1})
+    plugin.remove_client(cast("Any", None), "client of old")
+    await open_session(plugin, "new")
+    await plugin.ask("new", WORKERS[1], "hello", {})
+    beginning = asyncio.ensure_future(plugin.ask("new", WORKERS[1], "begin", {"part": 1, "rows": 1}))
+    await asyncio.sleep(0.05)
+    assert not beginning.done()
+    if way == "beat":
+        answer = await plugin.ask("old", WORKERS[0], "beat", {"state": {}})
+        assert answer["control"] == DRAIN
+    else:
+        plugin.remove_worker(cast("Any", None), WORKERS[0])
+    async with asyncio.timeout(3):
+        assert (await beginning)["go"]
+
+
+async def test_a_command_begins_at_once_where_nothing_runs_of_the_one_before() -> None:
+    """Nobody has to hear that it has gone."""
+    plugin = await coordinators()
+    await open_session(plugin, "old")
+    plugin.remove_client(cast("Any", None), "client of old")
+    await open_session(plugin, "new")
+    await plugin.ask("new", WORKERS[1], "hello", {})
+    async with asyncio.timeout(3):
+        assert (await plugin.ask("new", WORKERS[1], "begin", {"part": 1, "rows": 1}))["go"]

@@ -2,7 +2,7 @@
 
 import pytest
 
-from benchmarks.kill_law import Call, Kill, exposed_calls, repeated_calls
+from benchmarks.kill_law import Call, Kill, calls_at, exposed_calls, repeated_calls
 
 
 def call(came: float, answered: float | None = None, left: float = float("inf")) -> Call:
@@ -60,3 +60,10 @@ def test_workers_of_a_killed_command_have_a_second_to_notice() -> None:
     asked = {1: [call(9.9, left=10.0)], 2: [call(10.5, answered=10.6)], 3: [call(9.9, answered=9.95)]}
     assert exposed_calls(asked, [kill(10.0, "i3")]) == 1
     assert exposed_calls(asked, [kill(10.0, "i3", is_command=True)]) == 2
+
+
+def test_as_many_calls_may_be_repeated_as_kills_find_in_flight() -> None:
+    """With those that were answered in the 100 ms before, for each kill, whoever had sent them."""
+    asked = {1: [call(9.8, answered=9.92)], 2: [call(9.8, answered=9.88)], 3: [call(9.99), call(10.02)]}
+    assert calls_at(asked, [kill(10.0)]) == 2
+    assert calls_at(asked, [kill(10.0), kill(10.05)]) == 4

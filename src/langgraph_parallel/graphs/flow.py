@@ -1,6 +1,5 @@
 """Wire a flow: plan -> work -> gather -> (work ...) -> close."""
 
-from functools import partial
 from typing import Annotated, Any, Unpack
 
 from langgraph.graph import END, START, StateGraph
@@ -33,12 +32,13 @@ from langgraph_parallel.nodes.flow.nodes import (
 from langgraph_parallel.nodes.flow.redrive import redrive_update, watch_again
 from langgraph_parallel.nodes.flow.sending import assignments, first_round_ids, section_tasks
 from langgraph_parallel.nodes.flow.spec import Flow
+from langgraph_parallel.nodes.vote.escalate import asked_after_gather
 from langgraph_parallel.records import Answer, Branch, Call, Section
-from langgraph_parallel.report.reply import reply_markdown
+from langgraph_parallel.report.reply import answering
 from langgraph_parallel.runtime.governing import Governing
 from langgraph_parallel.runtime.graph import parallel_graph
-from langgraph_parallel.runtime.messages import Replying, replying
 from langgraph_parallel.runtime.named_graph import name_keys
+from langgraph_parallel.runtime.replying import Replying, replying, telling_to_wait
 from langgraph_parallel.runtime.stamp import STAMP
 
 
@@ -107,7 +107,7 @@ def flow_graph(flow: Flow, **options: Unpack[GraphOptions]) -> CompiledStateGrap
 def _reply(flow: Flow) -> Replying | None:
     """Return how a flow answers in a conversation; None if it takes none."""
     spec = flow.from_messages
-    return None if spec is None else Replying(flow.kind, flow.name, spec, partial(reply_markdown, flow.kind))
+    return None if spec is None else answering(flow.kind, flow.name, spec)
 
 
 def _wire(flow: Flow) -> StateGraph[Any, Any, Any, Any]:
@@ -145,7 +145,7 @@ def _wire(flow: Flow) -> StateGraph[Any, Any, Any, Any]:
     )
     builder.add_node("plan", plan_node(flow))
     builder.add_node(work, branch, input_schema=SentTask)
-    builder.add_node("gather", gather_node(flow))
+    builder.add_node("gather", telling_to_wait(gather_node(flow), _reply(flow), asked_after_gather))
     builder.add_node(close, replying(close_node(flow), _reply(flow)))
     builder.add_edge(START, "plan")
     builder.add_edge(work, "gather")

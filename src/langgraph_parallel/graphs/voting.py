@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from functools import partial
 from typing import Annotated, Any, Required, Unpack
 
 from langchain_core.runnables import RunnableConfig
@@ -29,7 +28,7 @@ from langgraph_parallel.nodes.fan_out.state import (
 )
 from langgraph_parallel.nodes.fan_out.task import SentTask
 from langgraph_parallel.nodes.vote.ballots import BallotFormat, BallotParser
-from langgraph_parallel.nodes.vote.escalate import check_no_waiting, escalate_node
+from langgraph_parallel.nodes.vote.escalate import asked_after_tally, check_no_waiting, escalate_node
 from langgraph_parallel.nodes.vote.estimate import voting_estimator
 from langgraph_parallel.nodes.vote.fallback import (
     as_on_undecided,
@@ -67,13 +66,13 @@ from langgraph_parallel.reducers.votes.rules import (
 )
 from langgraph_parallel.reducers.votes.stops import Stop, as_stop
 from langgraph_parallel.reducers.votes.waves import Wave, as_wave
-from langgraph_parallel.report.reply import reply_markdown
+from langgraph_parallel.report.reply import answering
 from langgraph_parallel.runtime.context import VotingContext
 from langgraph_parallel.runtime.governing import Governing
 from langgraph_parallel.runtime.graph import parallel_graph
-from langgraph_parallel.runtime.messages import Replying, replying
 from langgraph_parallel.runtime.models import ModelLike
 from langgraph_parallel.runtime.named_graph import name_keys
+from langgraph_parallel.runtime.replying import Replying, replying, telling_to_wait
 from langgraph_parallel.runtime.settings import as_settings
 from langgraph_parallel.runtime.stamp import STAMP
 
@@ -264,13 +263,14 @@ def _wire(
         input_schema=input_type(VotingInput, spec) if question is str else typed_dict("VotingInput", asked),
         output_schema=typed_dict("VotingOutput", VotingOutput, output_messages(spec)),
     )
-    reply = None if spec is None else Replying("voting", name, spec, partial(reply_markdown, "voting"))
+    reply = None if spec is None else answering("voting", name, spec)
     tasks, undecided = voter_tasks(settings), _wire_undecided(builder, settings, reply)
     builder.add_node("open", open_node(settings, name))
     again = watch_again(settings)
     voter = branch_node(settings.electorate, "voter", assignments=ASSIGNMENTS, on_resume=again)
     builder.add_node("voter", voter, input_schema=SentTask)
-    builder.add_node("tally", replying(tally_node(settings), reply, settings.is_final))
+    tally = telling_to_wait(tally_node(settings), reply, asked_after_tally(settings))
+    builder.add_node("tally", replying(tally, reply, settings.is_final))
     builder.add_edge(START, "open")
     builder.add_conditional_edges("open", *scatter_to("voter", tasks, join="tally", planned=planned_voters))
     builder.add_edge("voter", "tally")

@@ -7,7 +7,7 @@ its arguments. The merges are idempotent: an update may be applied again after a
 """
 
 from collections.abc import Callable, Iterable, Mapping
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from langgraph_parallel.records import Branch, Call, Claim
 
@@ -87,9 +87,14 @@ def _add(
 # `repr`, not JSON: JSON writes infinity as null, and would rank two different values as equal.
 
 
-def _branch_precedence(branch: Branch) -> tuple[object, ...]:
+def _branch_precedence(branch: Branch | Mapping[str, Any]) -> tuple[object, ...]:
+    """Return what ranks a branch; a LangGraph server reads states as JSON, with mappings for records."""
+    if isinstance(branch, Mapping):
+        return branch["attempt"], branch["status"] == "ok", branch["ended"], repr(branch)
     return branch.attempt, branch.ok, branch.ended, repr(branch)
 
 
-def _call_precedence(call: Call) -> tuple[object, ...]:
+def _call_precedence(call: Call | Mapping[str, Any]) -> tuple[object, ...]:
+    if isinstance(call, Mapping):
+        return call["attempt"], call["ended"], repr(call)
     return call.attempt, call.ended, repr(call)

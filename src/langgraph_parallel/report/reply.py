@@ -2,9 +2,10 @@
 
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from functools import partial
 from typing import Any
 
-from langgraph_parallel.records import Idea, RunReport, Verdict
+from langgraph_parallel.records import Escalation, Idea, RunReport, Verdict
 from langgraph_parallel.report.markdown import (
     bullets,
     code_lines,
@@ -16,7 +17,9 @@ from langgraph_parallel.report.markdown import (
 )
 from langgraph_parallel.report.run import NAMED, causes_of, more_names, result_status
 from langgraph_parallel.report.voting import verdict_markdown
-from langgraph_parallel.report.wording import count
+from langgraph_parallel.report.wording import count, show
+from langgraph_parallel.runtime.messages import FromMessages
+from langgraph_parallel.runtime.replying import Replying
 
 _MAX_CAUSES = 5
 """Causes of failures that are shown."""
@@ -25,6 +28,30 @@ _MAX_IDEAS = 30
 _LONGEST = 20_000
 """Characters of a report. The answer of a model is shown whole."""
 _SHORTENED = "The rest is left out here; the output of the graph has all of it."
+
+
+def answering(kind: str, name: str, spec: FromMessages) -> Replying:
+    """Return how a graph answers in a conversation.
+
+    Args:
+        kind: the pattern.
+        name: of the graph.
+        spec: how it reads its input.
+    """
+    return Replying(kind, name, spec, partial(reply_markdown, kind), waiting_markdown)
+
+
+def waiting_markdown(escalations: Sequence[Escalation]) -> str:
+    """Render that a person is asked about undecided votes, and how these stand."""
+    head = "**The vote is undecided**: a person is asked."
+    if len(escalations) > 1:
+        head = f"**{len(escalations)} votes are undecided**: a person is asked."
+    blocks = [head]
+    for one in escalations:
+        names = [*one.path, one.title] if one.path else []
+        possible = names_line("Possible choices", map(show, one.choices or ()))
+        blocks += [" > ".join(map(_name, names)), verdict_markdown(one.verdict), possible]
+    return _bounded(join_blocks(blocks))
 
 
 def reply_markdown(kind: str, output: Mapping[str, Any], unread: Sequence[str]) -> str:

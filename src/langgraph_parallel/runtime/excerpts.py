@@ -95,7 +95,9 @@ def planned(before: Sequence[Section] | None, updates: Sequence[Any]) -> list[Se
         if not is_stored_plan(update):
             sections = list(update)
             continue
-        whole = [_restored(section, update["excerpts"].get(section.id, ())) for section in update["sections"]]
+        whole = [
+            _restored(section, update["excerpts"].get(_id(section), ())) for section in update["sections"]
+        ]
         sections = [*sections, *whole] if update["more"] else whole
     return sections
 
@@ -210,6 +212,11 @@ def _cut(value: Any, path: Path, find: Find, found: list[Excerpt]) -> Any:
         changed = {name: one for name, one in thin.items() if one is not fields[name]}
         return value.model_copy(update=changed) if changed else value
     return value
+
+
+def _id(section: Section | Mapping[str, Any]) -> str:
+    """Return the id of a section; a LangGraph server reads states as JSON, with mappings for records."""
+    return str(section["id"]) if isinstance(section, Mapping) else section.id
 
 
 def _restored(section: Section, excerpts: Iterable[Sequence[Any]]) -> Section:

@@ -5,14 +5,18 @@ resume, a redrive, what a checkpoint refers to) is as if they had been given. Th
 whose id the first node has noted: whatever is run again replaces it.
 """
 
-import re
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
-from functools import wraps
 from typing import Annotated, Any, NotRequired, Required, TypeVar, get_origin
 from uuid import UUID, uuid4, uuid5
 
-from langchain_core.messages import AIMessage, AnyMessage, BaseMessage, HumanMessage, convert_to_messages
+from langchain_core.messages import (
+    AIMessage,
+    AnyMessage,
+    BaseMessage,
+    HumanMessage,
+    convert_to_messages,
+)
 from langchain_core.runnables import RunnableConfig
 from pydantic import Field
 
@@ -32,12 +36,7 @@ MESSAGES = Annotated[
     ),
 ]
 REPLY_ID = Annotated[str | None, Field(title="Reply", description="The id of the message that is added.")]
-_NAMESPACE = UUID("6c1d3a0e-5f0b-4d0a-9c57-3f2f6b6a1c11")
-_NOT_IN_A_NAME = re.compile(r"[^\w-]+", re.ASCII)
-"""Providers refuse requests with such names."""
-_LONGEST_NAME = 64
-_GRAPH = "graph"
-"""Key in the metadata of an answer, which says what pattern has given it."""
+NAMESPACE = UUID("6c1d3a0e-5f0b-4d0a-9c57-3f2f6b6a1c11")
 _EXPECTED = "expected messages of LangChain, or mappings: {'messages': [{'role': 'user', 'content': '...'}]}"
 
 NodeT = TypeVar("NodeT", bound=Callable[..., Awaitable[dict[str, Any]]])
@@ -58,61 +57,6 @@ class FromMessages:
     read: Callable[[Sequence[BaseMessage]], Mapping[str, Any]]
     unread: Callable[[BaseMessage], Sequence[str]] = lambda message: ()
     missing: str = ""
-
-
-@dataclass(frozen=True)
-class Replying:
-    """How a graph answers in a conversation.
-
-    Args:
-        kind: the pattern.
-        name: of the graph.
-        spec: how it reads its input.
-        write: returns the answer as Markdown, given the output, and what of the message was not read.
-    """
-
-    kind: str
-    name: str
-    spec: FromMessages
-    write: Callable[[Mapping[str, Any], Sequence[str]], str]
-
-    def message(self, state: Mapping[str, Any], output: Mapping[str, Any]) -> AIMessage:
-        """Return the message that answers a conversation."""
-        asked = [one for one in state[KEY] if isinstance(one, HumanMessage)]
-        return AIMessage(
-            self.write(output, self.spec.unread(asked[-1]) if asked else ()),
-            id=state[REPLY],
-            name=_NOT_IN_A_NAME.sub("_", self.name)[:_LONGEST_NAME],
-            response_metadata={_GRAPH: self.kind, "status": output["run_report"].status},
-        )
-
-
-def is_reply(message: BaseMessage) -> bool:
-    """Return whether a message is the answer of a graph, and not of a model."""
-    return _GRAPH in message.response_metadata
-
-
-def replying(
-    node: NodeT, reply: Replying | None, is_last: Callable[[Mapping[str, Any]], bool] = lambda update: True
-) -> NodeT:
-    """Return a node that adds the answer to the conversation of a run, if its input was one.
-
-    Args:
-        node: whose update has the output.
-        reply: how the graph answers; None for a graph that does not.
-        is_last: whether nothing of the output changes after an update.
-    """
-    if reply is None:
-        return node
-
-    @wraps(node)  # LangGraph reads from the signature what a node takes
-    async def replying_node(state: Any, *args: Any, **kwargs: Any) -> dict[str, Any]:
-        update = await node(state, *args, **kwargs)
-        if not state.get(REPLY) or not is_last(update) or update["run_report"].escalations:
-            return update
-        return {**update, KEY: [reply.message(state, {**state, **update})]}
-
-    return replying_node  # type: ignore[return-value]
 
 
 def take_messages(
@@ -182,7 +126,7 @@ def derived(spec: FromMessages | None, state: Mapping[str, Any], place: str = ""
     asked = [place for place, one in enumerate(messages) if isinstance(one, HumanMessage)]
     if not asked:
         raise InputError("the conversation has no message of the user; " + _EXPECTED)
-    return {**spec.read(messages[: asked[-1] + 1]), REPLY: str(uuid5(_NAMESPACE, f"{place}/{last.id}"))}
+    return {**spec.read(messages[: asked[-1] + 1]), REPLY: str(uuid5(NAMESPACE, f"{place}/{last.id}"))}
 
 
 def derived_input(spec: FromMessages | None, given: Any) -> Any:
@@ -227,7 +171,7 @@ def with_ids(value: Any, place: int) -> Any:
     if all(getattr(one, "id", None) for one in several):
         return value
     return [
-        one if one.id else one.model_copy(update={"id": str(uuid5(_NAMESPACE, f"{n}/{one!r}"))})
+        one if one.id else one.model_copy(update={"id": str(uuid5(NAMESPACE, f"{n}/{one!r}"))})
         for n, one in enumerate(convert_to_messages(several), place)
     ]
 

@@ -6,7 +6,7 @@ from langchain_core.runnables import RunnableConfig
 from langchain_core.runnables.config import var_child_runnable_config
 from langgraph.pregel.protocol import StreamProtocol
 
-from langgraph_parallel.runtime.excerpts import is_stored_plan, planned
+from langgraph_parallel.runtime.excerpts import hold_sources, is_stored_plan, planned
 
 _STREAM = "__pregel_stream"
 """The config key under which LangGraph passes the stream of a graph down to those inside."""
@@ -30,7 +30,7 @@ def whole_updates(chunk: Any) -> Any:
         changed = {"payload": whole_updates(payload["payload"])}
     else:
         changed = {
-            node: {**update, "sections": planned(None, [update["sections"]])}
+            node: _whole(update)
             for node, update in payload.items()
             if isinstance(update, dict) and is_stored_plan(update.get("sections"))
         }
@@ -38,6 +38,18 @@ def whole_updates(chunk: Any) -> Any:
         return chunk
     whole = {**payload, **changed}
     return (*chunk[:-1], whole) if isinstance(chunk, tuple) else whole
+
+
+def _whole(update: dict[str, Any]) -> dict[str, Any]:
+    """Return the update of a plan with whole sections.
+
+    A plan that is made from messages adds the input that they stand for. It is in the update alone, if a
+    stream is read before the channels have got it.
+    """
+    held = hold_sources({name: value for name, value in update.items() if name != "sections"})
+    whole = {**update, "sections": planned(None, [update["sections"]])}
+    del held
+    return whole
 
 
 def within_stream(config: RunnableConfig, bound: RunnableConfig | None) -> RunnableConfig:

@@ -1,6 +1,6 @@
 """Put a plan before a person, in the form that agent UIs show, and read the decision."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, Literal, NamedTuple
 
 from langgraph.types import interrupt
@@ -8,6 +8,7 @@ from pydantic import BaseModel, Field, create_model, model_validator
 
 from langgraph_parallel.errors import PlanError
 from langgraph_parallel.runtime.people import refusing
+from langgraph_parallel.runtime.text_form import for_older_uis, read_answer
 from langgraph_parallel.tools.plan import Plan, read_plan
 from langgraph_parallel.tools.plan_check import refusal
 from langgraph_parallel.tools.quoting import quote
@@ -75,7 +76,7 @@ def ask_person(
         ],
     }
     with refusing(tool):
-        given = interrupt(asked, response_schema=_expected(check))
+        given = interrupt(for_older_uis(asked), response_schema=_expected(check, asked))
     decision = given.decisions[0]
     if decision.type == "reject":
         said = f" and says: {quote(decision.message, _MESSAGE)}" if decision.message else ""
@@ -83,10 +84,15 @@ def ask_person(
     return Decided(plan if decision.edited_action is None else read_plan(decision.edited_action.args))
 
 
-def _expected(check: Callable[[Plan], list[str]]) -> type[PlanDecisions]:
+def _expected(check: Callable[[Plan], list[str]], form: Mapping[str, Any]) -> type[PlanDecisions]:
     """Return the type of the answer, which holds an edited plan to the same terms."""
 
     class Checked(PlanDecisions):
+        @model_validator(mode="before")
+        @classmethod
+        def read(cls, given: Any) -> Any:
+            return read_answer(form, given)
+
         @model_validator(mode="after")
         def fits(self) -> "Checked":
             decision = self.decisions[0]

@@ -1,32 +1,33 @@
 """Escalation: ask a person about all undecided votes of a run, in one interrupt."""
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Literal
+from typing import Any
 
 from langchain_core.runnables import RunnableConfig
+from langgraph.config import get_config
 from langgraph.errors import GraphInterrupt
 from langgraph.types import interrupt
-from pydantic import BaseModel, Field, JsonValue, create_model, model_validator
+from pydantic import BaseModel, JsonValue
 
 from langgraph_parallel.errors import UsageError
 from langgraph_parallel.nodes.fan_out.close import ClosingStep
 from langgraph_parallel.nodes.fan_out.gathered import in_order
 from langgraph_parallel.nodes.fan_out.handover import Handover, get_handover, is_worker
 from langgraph_parallel.nodes.fan_out.telling import tell_question, tell_verdict
+from langgraph_parallel.nodes.vote.decisions import answer_of, expected, proposed, vote_name
 from langgraph_parallel.nodes.vote.fallback import updated_report
 from langgraph_parallel.nodes.vote.judge import render_choice
 from langgraph_parallel.nodes.vote.poll import VoteSettings
 from langgraph_parallel.nodes.work.media import text_of
-from langgraph_parallel.records import Answer, Escalation, Tally
-from langgraph_parallel.records.numbers import as_state, exact
-from langgraph_parallel.reducers.canonical import canonical
+from langgraph_parallel.records import Answer, Escalation, Tally, Verdict
+from langgraph_parallel.records.numbers import as_state
 from langgraph_parallel.reducers.votes.counting import override_verdict
-from langgraph_parallel.reducers.votes.normalise import find_choice
 from langgraph_parallel.reducers.votes.rules import chooses
 from langgraph_parallel.runtime.asked import VOTE
 from langgraph_parallel.runtime.graph import ParallelGraph
-from langgraph_parallel.runtime.people import counted, refusing
+from langgraph_parallel.runtime.people import refusing
 from langgraph_parallel.runtime.run_report import escalated
+from langgraph_parallel.runtime.text_form import for_older_uis
 
 
 def escalate_node(settings: VoteSettings) -> Callable[..., Any]:
@@ -34,15 +35,8 @@ def escalate_node(settings: VoteSettings) -> Callable[..., Any]:
 
     async def escalate(state: Any, config: RunnableConfig) -> dict[str, Any]:
         """Ask the person, or leave it to the enclosing graph, which waits for other branches too."""
-        question, verdict = state["question"], state["verdict"]
-        choices = settings.choices
-        escalation = Escalation(
-            title=settings.label(question),
-            question=text_of(question),
-            verdict=verdict,
-            choices=None if choices is None else list(choices),
-            form=chooses(settings.rule),
-        )
+        verdict = state["verdict"]
+        escalation = _escalation(settings, state["question"], verdict)
         answer = _answered(get_handover(config) if is_worker(config) else None, escalation)
         step = ClosingStep()
         if answer is None:
@@ -56,6 +50,40 @@ def escalate_node(settings: VoteSettings) -> Callable[..., Any]:
         return {"verdict": verdict, "run_report": updated_report(step, state)}
 
     return escalate
+
+
+def _escalation(settings: VoteSettings, question: Any, verdict: Verdict) -> Escalation:
+    return Escalation(
+        title=settings.label(question),
+        question=text_of(question),
+        verdict=verdict,
+        choices=None if settings.choices is None else list(settings.choices),
+        form=chooses(settings.rule),
+    )
+
+
+def asked_after_tally(settings: VoteSettings) -> Callable[..., list[Escalation]]:
+    """Build the function that returns what a person is asked once a vote has been counted."""
+
+    def asked(state: Mapping[str, Any], update: Mapping[str, Any]) -> list[Escalation]:
+        verdict = update.get("verdict")
+        if settings.on_undecided != "escalate" or verdict is None or verdict.decided or _leaves_it():
+            return []
+        return [_escalation(settings, state["question"], verdict)]
+
+    return asked
+
+
+def asked_after_gather(state: Mapping[str, Any], update: Mapping[str, Any]) -> list[Escalation]:
+    """Return what a person is asked once all sections have ended."""
+    if update["wave"] or _leaves_it():
+        return []
+    return escalated(in_order({**state["branches"], **update["branches"]}))
+
+
+def _leaves_it() -> bool:
+    """Return whether the enclosing graph asks the person."""
+    return is_worker(get_config())
 
 
 def _answered(handover: Handover | None, escalation: Escalation) -> Answer | None:
@@ -86,27 +114,6 @@ def check_no_waiting(workers: Mapping[str, object]) -> None:
             )
 
 
-class _Edited(BaseModel):
-    """The edited action."""
-
-    name: str = VOTE
-    args: dict[str, JsonValue]
-
-
-class _Decision(BaseModel):
-    """A person's decision on one undecided vote."""
-
-    type: Literal["approve", "edit", "reject"]
-    edited_action: _Edited | None = Field(None, description="For edit: args.choice is the choice.")
-    message: str | None = Field(None, description="Why.")
-
-
-class Decisions(BaseModel):
-    """One decision for each action request, in the same order."""
-
-    decisions: list[_Decision]
-
-
 def ask_person(escalations: Sequence[Escalation]) -> list[Answer]:
     """Raise one interrupt for all escalations, in the shape that agent UIs render, and validate the answer.
 
@@ -114,31 +121,29 @@ def ask_person(escalations: Sequence[Escalation]) -> list[Answer]:
         GraphInterrupt: there is no answer yet.
         InputError: the answer is not valid; the run can be resumed with another one.
     """
-    given = _interrupt(
-        as_state(
-            {
-                "action_requests": [
-                    {
-                        "name": VOTE,
-                        "args": {"vote": _name(escalation), "choice": _proposed(escalation)},
-                        "description": _description(escalation),
-                    }
-                    for escalation in escalations
-                ],
-                "review_configs": [
-                    {
-                        "action_name": VOTE,
-                        "allowed_decisions": _allowed(escalation),
-                        "args_schema": _schema(escalation),
-                    }
-                    for escalation in escalations
-                ],
-            }
-        ),
-        response_schema=_expected(escalations),
+    form = as_state(
+        {
+            "action_requests": [
+                {
+                    "name": VOTE,
+                    "args": {"vote": vote_name(escalation), "choice": proposed(escalation)},
+                    "description": _description(escalation),
+                }
+                for escalation in escalations
+            ],
+            "review_configs": [
+                {
+                    "action_name": VOTE,
+                    "allowed_decisions": _allowed(escalation),
+                    "args_schema": _schema(escalation),
+                }
+                for escalation in escalations
+            ],
+        }
     )
+    given = _interrupt(for_older_uis(form), response_schema=expected(escalations, form))
     return [
-        _answer(escalation, decision)
+        answer_of(escalation, decision)
         for escalation, decision in zip(escalations, given.decisions, strict=True)
     ]
 
@@ -153,101 +158,8 @@ def _interrupt(shown: Any, *, response_schema: type[BaseModel]) -> Any:
         raise
 
 
-def _expected(escalations: Sequence[Escalation]) -> type[Decisions]:
-    """Return the type of the answer: one valid decision for each escalation."""
-
-    class Checked(Decisions):
-        @model_validator(mode="after")
-        def fits(self) -> "Checked":
-            if len(self.decisions) != len(escalations):
-                raise ValueError(
-                    f"{counted(len(self.decisions), 'decision')} for "
-                    f"{counted(len(escalations), 'action request')}; pass one each, in order"
-                )
-            for escalation, decision in zip(escalations, self.decisions, strict=True):
-                _answer(escalation, decision)
-            return self
-
-    return create_model("Decisions", __base__=Checked, __doc__=Decisions.__doc__)
-
-
-def _answer(escalation: Escalation, decision: _Decision) -> Answer:
-    """Return the answer that a decision means.
-
-    Raises:
-        ValueError: it is not possible; the message says what is.
-    """
-    note = decision.message or ""
-    if decision.type == "reject":
-        return Answer(path=escalation.path, note=note)
-    if decision.type == "approve":
-        choice = _proposed(escalation)
-        if choice is None:
-            raise ValueError(
-                f"{_name(escalation)}: there is no proposed choice to approve; edit or reject it"
-            )
-        return Answer(path=escalation.path, choice=choice, note=note)
-    choice = decision.edited_action.args.get("choice") if decision.edited_action else None
-    if choice is None:
-        raise ValueError(f"{_name(escalation)}: an edit needs edited_action.args.choice")
-    return Answer(path=escalation.path, choice=_fitting(escalation, choice), note=note)
-
-
-def _fitting(escalation: Escalation, choice: JsonValue) -> JsonValue:
-    """Return a choice in the form of the rule's choice.
-
-    Raises:
-        ValueError: it has another form, or is not a valid answer.
-    """
-    if escalation.form == "fields":
-        if not isinstance(choice, dict):
-            raise ValueError(
-                f"{_name(escalation)}: {render_choice(choice)} is not a mapping; expected the fields of the "
-                "choice"
-            )
-        return {name: _valid(escalation, one) for name, one in choice.items()}
-    if escalation.form in ("list", "items"):
-        if not isinstance(choice, list):
-            raise ValueError(
-                f"{_name(escalation)}: {render_choice(choice)} is not a list; expected a list of choices"
-            )
-        return [_valid(escalation, one) for one in choice]
-    valid = _valid(escalation, choice)
-    if escalation.form == "number" and exact(valid) is None:
-        raise ValueError(f"{_name(escalation)}: {render_choice(choice)} is not a number; expected a number")
-    return valid
-
-
-def _valid(escalation: Escalation, choice: JsonValue) -> JsonValue:
-    """Return the valid answer that a choice matches.
-
-    Raises:
-        ValueError: it matches none.
-    """
-    known = escalation.choices or [count.choice for count in escalation.verdict.counts]
-    # The interrupt shows an integer beyond 64 bits as the text of its digits, and an answer may be that text.
-    choice = next((one for one in known if canonical(as_state(one)) == canonical(choice)), choice)
-    if escalation.choices is None:
-        return choice
-    found = find_choice(choice, escalation.choices)
-    if found is None:
-        listed = ", ".join(map(render_choice, escalation.choices))
-        raise ValueError(f"{_name(escalation)}: {render_choice(choice)} is not one of {listed}")
-    return found
-
-
-def _proposed(escalation: Escalation) -> JsonValue:
-    """Return the choice to propose: the rule's own, or a single leader with too little support."""
-    counts = escalation.verdict.counts
-    if escalation.verdict.choice is not None:
-        return escalation.verdict.choice
-    if escalation.form == "list" or not counts or (len(counts) > 1 and counts[0].weight == counts[1].weight):
-        return None
-    return counts[0].choice
-
-
 def _allowed(escalation: Escalation) -> list[str]:
-    return ["edit", "reject"] if _proposed(escalation) is None else ["approve", "edit", "reject"]
+    return ["edit", "reject"] if proposed(escalation) is None else ["approve", "edit", "reject"]
 
 
 def _schema(escalation: Escalation) -> dict[str, JsonValue]:
@@ -267,10 +179,6 @@ def _schema(escalation: Escalation) -> dict[str, JsonValue]:
     }
 
 
-def _name(escalation: Escalation) -> str:
-    return " > ".join([*escalation.path, escalation.title])
-
-
 def _line(text: str) -> str:
     return " ".join(text.split())
 
@@ -280,11 +188,13 @@ def _description(escalation: Escalation) -> str:
     verdict = escalation.verdict
     why = {"tied": "a tie", "below_threshold": "no choice has enough support", "no_quorum": "too few ballots"}
     lines = [
-        f"**{_name(escalation)}**: {why.get(verdict.status, verdict.status)}.",
+        f"**{vote_name(escalation)}**: {why.get(verdict.status, verdict.status)}.",
         "",
         escalation.question,
         "",
     ]
+    if escalation.choices:
+        lines += [f"Possible choices: {', '.join(map(render_choice, escalation.choices))}.", ""]
     lines += [
         f"- {render_choice(c.choice)}: {c.votes} of {verdict.cast} ({', '.join(c.voters)})"
         for c in verdict.counts

@@ -6,6 +6,7 @@ the next one if that has died.
 """
 
 import asyncio
+import contextlib
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -25,6 +26,8 @@ _MANY = 1_000_000
 """Rows that a worker may be able to begin that has had none of a command."""
 _KEEP_SECONDS = 7 * 86_400.0
 """How long results wait for the next driver of their job."""
+_QUIET_SECONDS = 5.0
+"""That a command waits at most until workers have heard that the one before it has gone."""
 
 
 @dataclass(slots=True)
@@ -57,6 +60,10 @@ class _Session:
         """When the driver went."""
         self.left: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         """Done once the driver has gone."""
+        self._deaf: set[str] = set()
+        """Workers with parts of it that have not heard that the driver has gone."""
+        self.quiet = asyncio.Event()
+        """Set once the driver has gone, and no worker begins a row any more."""
 
     def driver_gone(self) -> None:
         """Have its workers begin no more rows; what they run, they end and post."""
@@ -64,6 +71,14 @@ class _Session:
             self.coordinator.drain()
             self.left_at = time.monotonic()
             self.left.set_result(None)
+            self._deaf = {begun.worker for begun in self.parts.values()}
+            self.heard("")
+
+    def heard(self, worker: str) -> None:
+        """Note that a worker is told what is to be done now, or is gone."""
+        self._deaf.discard(worker)
+        if self.left.done() and not self._deaf:
+            self.quiet.set()
 
     def begin(self, worker: str, part: int, rows: int) -> bool:
         """Note that rows of a part may begin.
@@ -105,6 +120,7 @@ class _Session:
         """Tell the driver of the parts that have ended with their worker."""
         self.coordinator.worker_gone(worker)
         self.free.pop(worker, None)
+        self.heard(worker)
         lost = {part: begun.rows for part, begun in self.parts.items() if begun.worker == worker}
         news = [self.news(part, "", "", {"lost": rows, "worker": worker}) for part, rows in lost.items()]
         if news:
@@ -138,6 +154,7 @@ class Coordinators(SchedulerPlugin):
         if hosted is None:
             return {"control": GONE, "number": 0, "go": False}
         if what == "begin":
+            await self._quiet_before(hosted)
             return {"go": hosted.begin(worker, data["part"], data["rows"])}
         if what == "back":
             hosted.give_back(worker, data["part"], data["keys"], data["to"])
@@ -149,12 +166,22 @@ class Coordinators(SchedulerPlugin):
             about = {"local": hosted.local, "workers": len(self._scheduler.workers)}
             return answer | about | {"version": version(PACKAGE)}
         if what in ("post", "beat"):
+            hosted.heard(worker)
             for part, *_ in ended:
                 hosted.end(part)
             answer["stop"] = [part for part in hosted.stopped if hosted.parts[part].worker == worker]
             hosted.free[worker] = data["state"].get("free", 0)
             answer["back"] = self._idle_for(hosted, worker) if data["state"].get("left") else ""
         return answer
+
+    async def _quiet_before(self, hosted: _Session) -> None:
+        """Wait until no worker begins a row of an earlier command of the same job, which this one has too."""
+        earlier = [one for one in self._sessions.values() if one.job == hosted.job and one.left.done()]
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(_QUIET_SECONDS):
+                for one in earlier:
+                    if one is not hosted:
+                        await one.quiet.wait()
 
     def _idle_for(self, hosted: _Session, worker: str) -> str:
         """Return who could begin rows at once that a worker has not begun; empty for nobody.

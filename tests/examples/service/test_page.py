@@ -1,0 +1,254 @@
+"""The page of the service, in Chromium."""
+
+import os
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.support.documents import ROOT
+from tests.support.forked import Forked
+from tests.support.served import Served, repeated, votes, waited
+from tests.support.server import Gate, ModelServer, Reply
+
+CHROMIUM = os.environ.get("CHROMIUM") or shutil.which("chromium") or ""
+AXE = os.environ.get("AXE", "")
+FLAGS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+TENANTS = """
+[tenants.acme]
+key_sha256 = "afacab3575137afa4e00d9cbcafcb14c9ae25f779d964eb0ea5b2c4eb5dfd163"
+budget_usd = 5.0
+run_usd = 0.5
+
+[tenants.globex]
+key_sha256 = "f2a455b59b858a04c51108416af2042203cb6ac35fa4141fba4148bc856e78d4"
+budget_usd = 0.5001
+run_usd = 0.5
+"""
+
+pytestmark = [
+    pytest.mark.needs_browser,
+    pytest.mark.skipif(
+        not CHROMIUM, reason="CHROMIUM names no browser, and there is no chromium; CI has one"
+    ),
+    pytest.mark.skipif(not find_spec("playwright"), reason="playwright is missing: uv run --group browser"),
+]
+
+
+class Command(Served):
+    """The service as its command starts it: beside the driver of a browser nothing can be forked."""
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(folder)
+        (folder / "tenants.toml").write_text(TENANTS)
+        self._environment = os.environ | {
+            "SERVICE_DATABASE": self.settings.database,
+            "SERVICE_TENANTS": str(folder / "tenants.toml"),
+            "SERVICE_LEASE": "1",
+        }
+
+    def start(self) -> None:
+        """Start it, and wait until it answers."""
+        command = [sys.executable, "-m", "examples.service", "--port", str(self.port)]
+        started = subprocess.Popen(command, cwd=ROOT, env=self._environment)
+        started.returncode = 0  # the next line takes care of it
+        self.process = Forked(started.pid)
+        waited(self._is_ready, 30)
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Any]:
+    """Run Chromium for the tests of this module."""
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as driver:
+        running = driver.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+        yield running
+        running.close()
+
+
+@pytest.fixture
+def command(prices: None, server: ModelServer, tmp_path: Path) -> Iterator[Command]:
+    """Run the service by its command."""
+    with Command(tmp_path) as served:
+        yield served
+
+
+@pytest.fixture
+def visit(browser: Any, command: Command) -> Iterator[Any]:
+    """Opens the page with a key; at the end nothing has failed in it, and no policy was broken."""
+    faults: list[str] = []
+    contexts = []
+
+    def opened(key: str = "acme-key", **options: Any) -> Any:
+        context = browser.new_context(**options)
+        contexts.append(context)
+        page = context.new_page()
+        page.set_default_timeout(20_000)
+        page.on("pageerror", lambda error: faults.append(str(error)))
+        page.on("console", lambda said: faults.append(said.text) if is_fault(said) else None)
+        page.goto(command.url)
+        page.get_by_label("Key").fill(key)
+        page.get_by_role("button", name="Use it").click()
+        page.get_by_text("None yet.").wait_for()
+        return page
+
+    yield opened
+    for context in contexts:
+        context.close()
+    assert faults == []
+
+
+def is_fault(said: Any) -> bool:
+    """Whether the console tells of a fault of the page, and not of a refusal or a service that is gone."""
+    return said.type == "error" and "Failed to load resource" not in said.text
+
+
+def start(page: Any) -> None:
+    """Start the review of the sample."""
+    page.get_by_role("button", name="Start").click()
+    page.locator("#run-title").wait_for()
+
+
+def status(page: Any, text: str) -> None:
+    """Wait until the page tells a status."""
+    page.get_by_role("status").filter(has_text=text).wait_for()
+
+
+def row(page: Any, name: str) -> str:
+    """Return the text of a branch."""
+    return str(page.locator(".branch", has=page.get_by_text(name, exact=True)).inner_text())
+
+
+def test_a_run_is_started_watched_and_cancelled(visit: Any, server: ModelServer) -> None:
+    """Branches run below each other; the cancel closes all connections within a second."""
+    server.always(Reply(hang=True))
+    page = visit()
+    start(page)
+    status(page, "Running")
+    server.wait(lambda s: s.hanging == 6)
+    page.get_by_text("vote[security#2]", exact=True).wait_for()
+    assert "running" in row(page, "vote[security#2]")
+    begun = time.monotonic()
+    page.get_by_role("button", name="Cancel", exact=True).click()
+    server.wait(lambda s: s.in_flight == 0)
+    assert time.monotonic() - begun < 1
+    status(page, "Cancelled")
+    assert "cancelled" in row(page, "vote[security#2]")
+    assert not page.get_by_role("button", name="Cancel", exact=True).is_visible()
+
+
+def test_a_page_goes_on_after_a_kill(visit: Any, command: Command, server: ModelServer) -> None:
+    """It tells that the connection is lost, connects again, and shows the end; no answer is asked again."""
+    gate = Gate()
+    server.on(lambda _: len(server.requests) > 4, Reply(gate=gate))
+    votes(server, "release", "release", "release")
+    page = visit()
+    start(page)
+    page.locator(".branch.ok").nth(3).wait_for()
+    time.sleep(0.5)  # nothing tells when the answers are on the disk
+    command.kill()
+    status(page, "Connection lost")
+    server.wait(lambda s: s.in_flight == 0)  # else it would answer a process that is gone
+    gate.open()
+    command.start()
+    status(page, "Done")
+    assert repeated(server) == []
+    assert page.get_by_text("Decision: release, by vote").is_visible()
+    assert page.locator("#branches").inner_text() == "11 of 11"
+
+
+def test_a_person_answers_twice(visit: Any, server: ModelServer) -> None:
+    """Nothing chosen is refused with the reason, beside what was filled in; the second answer decides."""
+    votes(server, "release", "hold")
+    page = visit()
+    start(page)
+    status(page, "Asks you to decide")
+    assert "2 of 3 heard" in row(page, "release") or "no verdict" in row(page, "release")
+    page.get_by_role("button", name="Answer").click()
+    page.get_by_role("alert").filter(has_text="is not one of 'release', 'hold'").wait_for()
+    assert page.get_by_role("radio", name="Decide").is_checked()
+    page.get_by_label("choice").select_option("hold")
+    page.get_by_role("button", name="Answer").click()
+    status(page, "Done")
+    assert page.get_by_text("Decision: hold, by a person").is_visible()
+
+
+def test_a_tenant_over_its_budget_reads_why_and_the_other_goes_on(visit: Any, server: ModelServer) -> None:
+    """Two tenants at the same time, each with its own runs alone."""
+    votes(server, "release", "release", "release")
+    poor, rich = visit("globex-key"), visit("acme-key")
+    start(poor)
+    status(poor, "Done")
+    poor.get_by_role("button", name="Start").click()
+    poor.get_by_role("alert").filter(has_text="globex is over its budget of $0.5001 a day").wait_for()
+    start(rich)
+    status(rich, "Done")
+    assert rich.locator("#runs li").count() == 1
+
+
+def test_texts_of_others_are_shown_as_texts(visit: Any, server: ModelServer) -> None:
+    """A path that is HTML neither runs nor loads anything."""
+    votes(server, "release", "release", "release")
+    page = visit()
+    page.get_by_label("What is reviewed").select_option("file")
+    page.get_by_label("Path").fill("<img src=x onerror=alert(1)>.py")
+    page.get_by_label("Text").fill("pass")
+    start(page)
+    status(page, "Done")
+    assert page.get_by_text("review[security] <img src=x onerror=alert(1)>.py", exact=True).is_visible()
+    assert page.locator("img").count() == 0
+
+
+@pytest.mark.skipif(not AXE, reason="AXE does not name axe.min.js; CI fetches it")
+def test_axe_finds_nothing_serious_and_nothing_is_cut_off(
+    visit: Any, command: Command, server: ModelServer
+) -> None:
+    """While it runs, while it asks after a wrong answer, and at its end; at two widths, light and dark."""
+    gate = Gate()
+    server.on(lambda request: "May this change" not in request.prompt, Reply(gate=gate))
+    votes(server, "release", "hold")
+    page = visit()
+    start(page)
+    server.wait(lambda s: s.in_flight == 6)
+    assert faults_in(page) == []
+    gate.open()
+    status(page, "Asks you to decide")
+    page.get_by_role("button", name="Answer").click()
+    page.get_by_role("alert").filter(has_text="is not one of").wait_for()
+    assert faults_in(page) == []
+    page.get_by_label("choice").select_option("hold")
+    page.get_by_role("button", name="Answer").click()
+    status(page, "Done")
+    assert faults_in(page) == []
+
+
+def faults_in(page: Any) -> list[str]:
+    """Return what is wrong with the page as it is now."""
+    found = []
+    for scheme in ("light", "dark"):
+        page.emulate_media(color_scheme=scheme)
+        for width, height in ((360, 800), (1280, 900)):
+            page.set_viewport_size({"width": width, "height": height})
+            if page.evaluate("document.documentElement.scrollWidth > innerWidth"):
+                found.append(f"{scheme} {width}: wider than the window")
+            page.evaluate(Path(AXE).read_text())
+            for fault in page.evaluate("axe.run()")["violations"]:
+                if fault["impact"] in ("serious", "critical"):
+                    places = [node["target"] for node in fault["nodes"]]
+                    found.append(f"{scheme} {width}: {fault['id']} {places}")
+    return found

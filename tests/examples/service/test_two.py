@@ -1,0 +1,35 @@
+"""Two processes of the service, with Redis: they share runs, events and limits."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from tests.support.served import Served, votes
+from tests.support.server import ModelServer, Reply
+
+REDIS = os.environ.get("REDIS", "")
+
+
+@pytest.mark.needs_redis
+@pytest.mark.skipif(not REDIS, reason="REDIS does not name a server; CI has one")
+def test_two_processes_share_limits_and_events(
+    monkeypatch: pytest.MonkeyPatch, server: ModelServer, prices: None, tmp_path: Path
+) -> None:
+    """Runs of one are watched and cancelled at the other; together they have as many requests as one may."""
+    monkeypatch.setenv("LANGGRAPH_PARALLEL_CONCURRENCY", "4")
+    server.always(Reply(delay=0.02))
+    votes(server, "release", "release", "release", delay=0.02)
+    with Served(tmp_path, redis=REDIS) as one, Served(tmp_path, redis=REDIS) as other:
+        runs = [(one.begin(), other), (other.begin(), one), (one.begin(), other), (other.begin(), one)]
+        for id, watched in runs:
+            kinds = [event["event"] for _, event in watched.events(id)]
+            assert (kinds[0], kinds[-1], kinds.count("called")) == ("queued", "over", 9)
+        assert 2 <= server.most_in_flight <= 4
+        server.always(Reply(hang=True))
+        hanging = one.begin()
+        server.wait(lambda s: s.hanging == 4)
+        for process in (one, other):
+            process.as_("acme-key").post(f"/runs/{hanging}/cancel")
+        server.wait(lambda s: s.in_flight == 0)
+        other.reach(hanging, "cancelled")

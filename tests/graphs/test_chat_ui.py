@@ -1,0 +1,183 @@
+"""agent-chat-ui in a browser, against `langgraph dev`: answers, escalations, threads that are reloaded."""
+
+import os
+import shutil
+import signal
+import subprocess
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlencode
+
+import httpx
+import pytest
+
+from tests.graphs.test_studio import free_ports, serving
+from tests.support.server import ModelServer, Reply
+
+FOLDER, CHROMIUM = os.environ.get("CHAT_UI"), os.environ.get("CHROMIUM")
+pytestmark = [
+    pytest.mark.needs_chat_ui,
+    pytest.mark.skipif(
+        not FOLDER or not CHROMIUM,
+        reason="agent-chat-ui and Chromium are needed: set CHAT_UI to its folder, CHROMIUM to its path",
+    ),
+]
+FONTS = """const style = "@font-face { font-family: 'Inter'; src: local('sans-serif'); }";
+const find = (all, url) => (String(url).startsWith("http") ? style : undefined);
+module.exports = new Proxy({}, { get: find });
+"""
+"""What Next.js takes for the style sheets of Google Fonts."""
+QUIET = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+CODE = """```python app.py
+import os
+
+
+def run(command: str) -> int:
+    return os.system("ls " + command)
+```
+"""
+FORM = "decide_vote"
+
+
+@contextmanager
+def _next(folder: Path, port: int, log: Path) -> Iterator[None]:
+    """Run the UI's development server, and wait until it has made the page."""
+    (fonts := log.with_name("fonts.cjs")).write_text(FONTS)
+    program = [shutil.which("node") or "node", "node_modules/next/dist/bin/next", "dev", "-H", "127.0.0.1"]
+    settings = {"NEXT_TELEMETRY_DISABLED": "1", "NEXT_FONT_GOOGLE_MOCKED_RESPONSES": str(fonts)}
+    with log.open("w") as output:
+        process = subprocess.Popen(
+            [*program, "-p", str(port)],
+            cwd=folder,
+            env=os.environ | settings,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+    try:
+        for _ in range(600):
+            try:
+                page = httpx.get(f"http://127.0.0.1:{port}", timeout=120)
+                assert page.is_success, log.read_text()
+                break
+            except httpx.ConnectError:
+                assert process.poll() is None, log.read_text()
+                time.sleep(0.1)
+        yield
+    finally:
+        os.killpg(process.pid, signal.SIGTERM)
+        process.wait(timeout=30)
+
+
+class Chat:
+    """The UI in a page of the browser."""
+
+    def __init__(self, browser: Any, ui: str, api: str) -> None:
+        self._browser, self._ui, self._api = browser, ui, api
+        self.page: Any = None
+
+    def open(self, graph: str) -> None:
+        """Open a new chat with a graph."""
+        if self.page is not None:
+            self.page.close()
+        self.page = self._browser.new_page(viewport={"width": 1100, "height": 1000})
+        self.page.set_default_timeout(30_000)
+        self.page.goto(f"{self._ui}?{urlencode({'apiUrl': self._api, 'assistantId': graph})}")
+
+    def ask(self, text: str) -> None:
+        """Send a message, and wait until the run has ended or waits for a person."""
+        self.page.get_by_placeholder("Type your message...").fill(text)
+        self.page.get_by_role("button", name="Send", exact=True).click()
+        self.page.get_by_role("button", name="Cancel").wait_for()
+        self.page.get_by_role("button", name="Cancel").wait_for(state="detached")
+
+    def answers(self, number: int) -> list[str]:
+        """Return the texts of the answers, once there are so many of them."""
+        shown = self.page.locator(".markdown-content")
+        shown.nth(number - 1).wait_for()
+        return [text.strip() for text in shown.all_inner_texts()]
+
+    def choose(self, choice: str) -> None:
+        """Fill in the form of an undecided vote, and send it."""
+        self.page.get_by_text(FORM, exact=True).wait_for()
+        self.page.locator("textarea").nth(1).fill(choice)
+        self.page.get_by_role("button", name="Submit", exact=True).click()
+
+
+@pytest.fixture(scope="module")
+def chat(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Chat]:
+    """The UI, the server, and a model whose voters agree."""
+    playwright = pytest.importorskip(
+        "playwright.sync_api", reason="playwright is not installed (group browser)"
+    )
+    assert FOLDER
+    api, ui = free_ports(2)
+    with ModelServer() as models:
+        models.always(Reply(json={"choice": "yes", "rationale": "It has no divisors."}))
+        settings = {"OPENAI_BASE_URL": models.url, "OPENAI_API_KEY": "sk-test-not-a-real-key"}
+        with (
+            serving(tmp_path_factory.mktemp("server"), api, **settings) as ready,
+            _next(Path(FOLDER), ui, tmp_path_factory.mktemp("ui") / "log.txt"),
+            playwright.sync_playwright() as driver,
+        ):
+            ready()
+            browser = driver.chromium.launch(executable_path=CHROMIUM, args=QUIET)
+            yield Chat(browser, f"http://127.0.0.1:{ui}", f"http://127.0.0.1:{api}")
+            browser.close()
+
+
+def test_a_vote_answers_in_markdown_and_goes_on_after_a_reload(chat: Chat) -> None:
+    """Each answer is there once, with bold text in place of asterisks."""
+    chat.open("voting")
+    for text in ("Is 2027 a prime number?", "And 2029?"):
+        chat.ask(text)
+        chat.page.reload()
+    first, second = chat.answers(2)
+    assert first.startswith("yes (2/2, by majority)")
+    assert second.startswith("yes (2/2, by majority)")
+    assert chat.page.locator(".markdown-content strong").first.inner_text() == "yes"
+
+
+def test_a_person_decides_in_the_form_of_the_ui(chat: Chat) -> None:
+    """A wrong choice is refused in words, another one is taken, and so in the second round of the thread."""
+    chat.open("approval")
+    chat.ask("Write to ann@example.org.")
+    (asked,) = chat.answers(1)
+    assert asked.startswith("The vote is undecided: a person is asked.")
+    assert chat.page.locator(".markdown-content table").count() == 1
+    chat.choose("perhaps")
+    chat.page.get_by_text("perhaps is not one of publish, hold").wait_for()
+    chat.choose("publish")
+    chat.page.get_by_text("decided by a person").wait_for()
+    assert chat.page.get_by_text(FORM, exact=True).count() == 0
+    chat.page.reload()
+    chat.answers(1)
+    chat.ask("Write to bob@example.org.")
+    chat.page.reload()
+    chat.page.get_by_role("button", name="Ignore").click()
+    chat.page.get_by_text("a person left it undecided").wait_for()
+    first, second = chat.answers(2)
+    assert first.startswith("publish (1/2, decided by a person)")
+    assert second.startswith("The vote is undecided.")
+
+
+def test_a_review_shows_code_and_its_thread_is_there_after_a_reload(chat: Chat) -> None:
+    """The history of the thread, which the UI reads, has the plan of the review."""
+    chat.open("review")
+    chat.ask(CODE)
+    chat.page.reload()
+    (report,) = chat.answers(1)
+    assert "Code review" in report
+    assert 'os.system("ls " + command)' in chat.page.locator(".markdown-content pre").first.inner_text()
+    assert chat.page.get_by_text("An error occurred").count() == 0
