@@ -16,7 +16,7 @@ from distributed.core import Status
 
 from langgraph_parallel.runtime.limits import Limits
 from langgraph_parallel.scale.engine import Chunk, Job, LineEnded, WorkerLost
-from langgraph_parallel.scale.engines import dask_cluster
+from langgraph_parallel.scale.engines import dask_cluster, dask_plugin
 from langgraph_parallel.scale.engines.dask import DaskEngine
 from langgraph_parallel.scale.engines.dask_flights import Flight, Part
 from langgraph_parallel.scale.engines.dask_host import Host, _Part
@@ -421,3 +421,16 @@ async def test_a_command_begins_at_once_where_nothing_runs_of_the_one_before() -
     await plugin.ask("new", WORKERS[1], "hello", {})
     async with asyncio.timeout(3):
         assert (await plugin.ask("new", WORKERS[1], "begin", {"part": 1, "rows": 1}))["go"]
+
+
+async def test_workers_that_never_hear_are_waited_for_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each further part of the command begins at once."""
+    monkeypatch.setattr(dask_plugin, "_QUIET_SECONDS", 0.05)
+    plugin = await coordinators()
+    await open_session(plugin, "old")
+    await plugin.ask("old", WORKERS[0], "begin", {"part": 1, "rows": 1})
+    await open_session(plugin, "new")
+    assert (await plugin.ask("new", WORKERS[1], "begin", {"part": 1, "rows": 1}))["go"]
+    monkeypatch.setattr(dask_plugin, "_QUIET_SECONDS", 60.0)
+    async with asyncio.timeout(3):
+        assert (await plugin.ask("new", WORKERS[1], "begin", {"part": 2, "rows": 1}))["go"]

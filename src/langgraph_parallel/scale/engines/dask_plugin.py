@@ -6,7 +6,6 @@ the next one if that has died.
 """
 
 import asyncio
-import contextlib
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -176,12 +175,15 @@ class Coordinators(SchedulerPlugin):
 
     async def _quiet_before(self, hosted: _Session) -> None:
         """Wait until no worker begins a row of an earlier command of the same job, which this one has too."""
-        earlier = [one for one in self._sessions.values() if one.job == hosted.job and one.left.done()]
-        with contextlib.suppress(TimeoutError):
+        sessions = [one for one in self._sessions.values() if one is not hosted and one.job == hosted.job]
+        earlier = [one for one in sessions if one.left.done()]
+        try:
             async with asyncio.timeout(_QUIET_SECONDS):
                 for one in earlier:
-                    if one is not hosted:
-                        await one.quiet.wait()
+                    await one.quiet.wait()
+        except TimeoutError:
+            for one in earlier:
+                one.quiet.set()  # waited for once, and not by each part
 
     def _idle_for(self, hosted: _Session, worker: str) -> str:
         """Return who could begin rows at once that a worker has not begun; empty for nobody.
