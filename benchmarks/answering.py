@@ -5,7 +5,9 @@
 Prints its port, then answers every request after a fixed or a lognormally distributed time. A prompt may
 script time and answer of each voter: `recorded([[seconds, answer], ...])recorded`. With a rate it admits that
 many requests in any second, and answers 429 with Retry-After to the others. `GET /stats` returns counts since
-the last call.
+the last call. With `--keyed` time, answer and length follow from the seed and the words `case ID` and
+`voter N` of the prompt, and from how often they were asked since the last `GET /stats`: so a hedge has a time
+of its own, and another one in each `GET /stats?draw=N`.
 """
 
 import argparse
@@ -19,6 +21,7 @@ import subprocess
 import sys
 import time
 import urllib.request
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -26,9 +29,12 @@ from aiohttp import web
 
 RECORDED = re.compile(r"recorded\((.*?)\)recorded", re.DOTALL)
 VOTER = re.compile(r"You are voter (\d+) ")
+CASE = re.compile(r"\bcase (\w+)")
+STRAGGLERS, SLOWER = 0.04, 4.0
+"""Share of keyed answers that are this many times as slow."""
 
 
-def completion(choice: str) -> bytes:
+def completion(choice: str, usage: tuple[int, int] = (100, 20)) -> bytes:
     """Return the body of an answer."""
     text = json.dumps({"choice": choice, "rationale": "It is so.", "confidence": 0.9})
     message = {"role": "assistant", "content": text, "refusal": None}
@@ -39,7 +45,11 @@ def completion(choice: str) -> bytes:
             "created": 0,
             "model": "test",
             "choices": [{"index": 0, "message": message, "finish_reason": "stop"}],
-            "usage": {"prompt_tokens": 100, "completion_tokens": 20, "total_tokens": 120},
+            "usage": {
+                "prompt_tokens": usage[0],
+                "completion_tokens": usage[1],
+                "total_tokens": sum(usage),
+            },
         }
     ).encode()
 
@@ -57,6 +67,37 @@ def recorded(body: bytes) -> tuple[float, bytes] | None:
         return None
     seconds, choice = json.loads(script[1])[int(voter[1]) - 1]
     return seconds, completion(choice)
+
+
+class Keyed:
+    """Times and answers that follow from what is asked.
+
+    Args:
+        seconds: median of the times.
+        spread: standard deviation of their logarithm.
+        seed: of all that is drawn.
+    """
+
+    def __init__(self, seconds: float, spread: float, seed: int) -> None:
+        self._seconds, self._spread, self._seed = seconds, spread, seed
+        self.asked: Counter[str] = Counter()
+        self.draw = ""
+        """Of the times of requests that repeat an earlier one."""
+
+    def answer(self, body: bytes) -> tuple[float, bytes]:
+        """Return the seconds and the answer to a request."""
+        prompt = "\n".join(str(message["content"]) for message in json.loads(body)["messages"])
+        case, voter = CASE.search(prompt), VOTER.search(prompt)
+        key = f"{case and case[1]} {voter and voter[1]}"
+        self.asked[key] += 1
+        again = f"{self.asked[key]} {self.draw}" if self.asked[key] > 1 else ""
+        time_of = random.Random(f"{self._seed} {key} {again}")
+        seconds = self._seconds * math.exp(time_of.gauss(0, self._spread))
+        said = random.Random(f"{self._seed} {key}")
+        agreement = random.Random(f"{self._seed} {case and case[1]}").choice((0.9, 0.75, 0.6, 0.45))
+        choice = "yes" if said.random() < agreement else "no"
+        usage = len(prompt) // 4, said.randrange(20, 200)
+        return seconds * (SLOWER if time_of.random() < STRAGGLERS else 1), completion(choice, usage)
 
 
 class Seen:
@@ -81,7 +122,9 @@ class Seen:
         }
 
 
-async def serve(seconds: float, rate: int | None, spread: float, seed: int) -> None:
+async def serve(
+    seconds: float, rate: int | None, spread: float, seed: int, *, is_keyed: bool = False
+) -> None:
     """Serve until the process ends.
 
     Args:
@@ -89,15 +132,18 @@ async def serve(seconds: float, rate: int | None, spread: float, seed: int) -> N
         rate: requests admitted in any second; None for all.
         spread: standard deviation of the logarithm of the time.
         seed: of the random times.
+        is_keyed: whether time and answer follow from the prompt.
     """
     seen, draw = Seen(), random.Random(seed)
+    keyed = Keyed(seconds, spread, seed)
 
     def is_refused(now: float) -> bool:
         recent = seen.admitted[-rate] if rate and len(seen.admitted) >= rate else None
         return recent is not None and now - recent < 1
 
     async def answer(request: web.Request) -> web.Response:
-        scripted = recorded(await request.read())
+        body = await request.read()
+        scripted = keyed.answer(body) if is_keyed else recorded(body)
         now = time.monotonic()
         seen.arrivals.append(now)
         if is_refused(now):
@@ -120,6 +166,8 @@ async def serve(seconds: float, rate: int | None, spread: float, seed: int) -> N
         counts = seen.stats()
         seen.__init__()  # type: ignore[misc]
         draw.seed(seed)
+        keyed.asked.clear()
+        keyed.draw = request.query.get("draw", "")
         return web.json_response(counts)
 
     app = web.Application()
@@ -158,9 +206,14 @@ def answering(seconds: float, *options: object) -> Iterator[str]:
             process.stdout.close()
 
 
-def stats(url: str) -> dict[str, float]:
-    """Return the counts of the server since the last call."""
-    with urllib.request.urlopen(url.replace("/v1", "/stats")) as response:
+def stats(url: str, draw: int = 0) -> dict[str, float]:
+    """Return the counts of the server since the last call.
+
+    Args:
+        url: of the server.
+        draw: of the times of keyed answers to requests that repeat an earlier one.
+    """
+    with urllib.request.urlopen(url.replace("/v1", f"/stats?draw={draw}")) as response:
         counts: dict[str, float] = json.load(response)
         return counts
 
@@ -173,5 +226,6 @@ if __name__ == "__main__":
     parser.add_argument("--rate", type=int, help="requests admitted in any second")
     parser.add_argument("--spread", type=float, default=0.0, help="deviation of the logarithm of the time")
     parser.add_argument("--seed", type=int, default=0, help="seed of the random times")
-    arguments = parser.parse_args()
-    asyncio.run(serve(arguments.seconds, arguments.rate, arguments.spread, arguments.seed))
+    parser.add_argument("--keyed", action="store_true", help="let time and answer follow from the prompt")
+    given = parser.parse_args()
+    asyncio.run(serve(given.seconds, given.rate, given.spread, given.seed, is_keyed=given.keyed))

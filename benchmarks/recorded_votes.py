@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from langgraph_parallel.cli.replaying import RecordedVote, read_votes
+from langgraph_parallel.cli.recorded_votes import RecordedVote, read_votes
 from langgraph_parallel.records import Ballot
 
 

@@ -1,10 +1,12 @@
 """Four worker processes against an endpoint that admits 200 requests a second, and answers 429 to the others.
 
-    python -m benchmarks.scale_rate [--calls 12000] [--workers 4] [--redis redis://...]
+    python -m benchmarks.scale_rate [--calls 12000] [--workers 4] [--redis redis://...] [--map ENGINE ...]
 
 Limits are shared over a line, which this process holds the other end of, and with `--redis` through Redis:
-with the rate set, and learned. Printed are the share of the rate that was used, from the first request to the
-last, and the share of requests that were refused. The endpoint counts over any second.
+with the rate set, and learned. With `--map` a command makes the calls instead, on each engine that is named,
+such as `processes:4` and `dask:4`. Printed are the share of the rate that was used, from the first request to
+the last, and the share of requests that were refused. The endpoint counts over any second. Where the machine
+is busy with other things, only engines that are measured one after the other can be compared.
 """
 
 import argparse
@@ -13,9 +15,13 @@ import contextlib
 import json
 import multiprocessing
 import os
+import subprocess
+import sys
 import time
 from collections.abc import Mapping
 from contextlib import AsyncExitStack
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any, NamedTuple
 
 from benchmarks.answering import answering, stats
@@ -109,14 +115,35 @@ async def once(calls: int, workers: int, limits: Limits, redis: str) -> None:
             await asyncio.to_thread(process.join)
         counts = stats(url)
     server.close()
+    print()
+    tell(calls, counts)
+
+
+def tell(calls: int, counts: Mapping[str, float]) -> None:
+    """Print what the endpoint saw."""
     admitted = counts["requests"] - counts["refused"]
     print(
-        f"\n  {admitted:.0f} of {calls} in {counts['seconds']:.1f} s: "
+        f"  {admitted:.0f} of {calls} in {counts['seconds']:.1f} s: "
         f"{admitted / RATE / counts['seconds']:.1%} of the rate used; refused "
         f"{counts['refused'] / counts['requests']:.1%}, after the first second "
         f"{counts['refused_later'] / counts['requests']:.1%}",
         flush=True,
     )
+
+
+def map_once(calls: int, engine: str, rate: float | None) -> None:
+    """Have the command line label so many texts, and print what the endpoint saw."""
+    with TemporaryDirectory() as folder, answering(0.1, "--rate", RATE) as url:
+        items = Path(folder) / "items.jsonl"
+        items.write_text("".join(json.dumps({"text": f"parcel {i}"}) + "\n" for i in range(calls)))
+        words = [
+            *(sys.executable, "-m", "langgraph_parallel", "map", "labeling", str(items), "--quiet"),
+            *("--input", "items=text", "--set", 'labels=["yes","no"]', "--set", "voters=1"),
+            *("--model", "openai:test", "--sink", str(Path(folder) / "labels.sqlite"), "--engine", engine),
+            *(() if rate is None else ("--rpm", str(rate))),
+        ]
+        subprocess.run(words, check=True)
+        tell(calls, stats(url))
 
 
 def main() -> None:
@@ -128,7 +155,15 @@ def main() -> None:
     parser.add_argument("--workers", type=int, default=4, help="number of worker processes")
     parser.add_argument("--redis", default="", help="URL of a Redis; none: over the line only")
     parser.add_argument("--only", default="", help="part of the name of what to measure")
+    parser.add_argument("--map", nargs="+", default=[], metavar="ENGINE", help="engines of the command")
     given = parser.parse_args()
+    for engine in given.map:
+        for how, rate in (("set", RATE * 60.0), ("learned", None)):
+            if given.only in f"{engine}, {how}":
+                print(f"{engine}, {how}", flush=True)
+                map_once(given.calls, engine, rate)
+    if given.map:
+        return
     for where, redis in (("line", ""), ("Redis", given.redis)):
         for how, rate in (("set", RATE * 60.0), ("learned", None)):
             if (where == "Redis" and not redis) or given.only not in f"{where}, {how}":

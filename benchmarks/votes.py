@@ -20,7 +20,8 @@ from benchmarks.answering import answering
 from benchmarks.recorded_votes import VoteSet, generated, recorded
 from benchmarks.votes_plot import plot
 from langgraph_parallel import create_voting
-from langgraph_parallel.cli.replaying import RecordedVote, Replaying
+from langgraph_parallel.cli.recorded_votes import RecordedVote
+from langgraph_parallel.cli.replaying import Replaying
 from langgraph_parallel.errors import UsageError
 from langgraph_parallel.records import Ballot, Tally, Trial
 from langgraph_parallel.reducers.canonical import canonical

@@ -12,9 +12,10 @@ _NAMESPACES = {
     "agents": "Agents, tools and functions of others",
     "rules": "Rules of votes",
     "stops": "Stops of votes",
-    "votes": "Votes: formats, calibration, agreement, replay",
+    "votes": "Votes: formats, calibration, panels, agreement, replay",
     "completion": "Completion policies",
     "limiting": "Limits by hand",
+    "recording": "Records of runs",
     "split": "Planners without a model",
     "plan": "Planners",
     "synthesize": "Synthesizers",
@@ -22,6 +23,7 @@ _NAMESPACES = {
     "report": "Reports",
     "testing": "Test your own graph",
     "scale": "Runs over many items",
+    "evaluation": "Evaluations",
 }
 """Public modules, with the titles of their pages."""
 

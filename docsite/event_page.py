@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from typing import Any, get_args
 
 from docsite.markup import bullets, field, module, page, text
+from langgraph_parallel.recording import run_record_schema
 from langgraph_parallel.records import events
 
 _INTRODUCTION = """\
@@ -48,6 +49,7 @@ def pages() -> Iterator[tuple[str, str]]:
     blocks += ["### `records.events.WaitsOn`", _docstring("WaitsOn")]
     yield "reference/events.md", page("Events", blocks)
     yield "events.schema.json", json.dumps(events.events_schema(), indent=2) + "\n"
+    yield "run-record.schema.json", json.dumps(run_record_schema(), indent=2) + "\n"
 
 
 def _event(name: str) -> Iterator[str]:

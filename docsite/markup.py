@@ -69,7 +69,8 @@ def _class(name: str, thing: griffe.Class, level: int) -> Iterator[str]:
     if fields:
         described = _described(thing)
         yield bullets(field(one, described.get(one.name, "")) for one in fields)
-    for member in thing.members.values():
+    methods = thing.all_members if _is_record(thing) else thing.members
+    for member in methods.values():
         if member.is_function and _is_documented(member) and member.docstring:
             yield f"{'#' * (level + 1)} `{name}.{member.name}`"
             yield _code(f"{member.name}{_signature(member)}")

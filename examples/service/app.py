@@ -1,9 +1,10 @@
 """The service over HTTP: `python -m examples.service`."""
 
+import asyncio
 import contextlib
 import json
 from collections.abc import AsyncIterator
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Depends, FastAPI, Header, HTTPException, Request
 from fastapi.responses import FileResponse, Response, StreamingResponse
@@ -16,7 +17,7 @@ from examples.service.lifespan import running
 from examples.service.settings import HERE, Settings, Tenant, digest
 from examples.service.store import OVER as STATUSES_OVER
 from examples.service.store import OverBudget
-from langgraph_parallel import agents
+from langgraph_parallel import agents, recording
 from langgraph_parallel.errors import InputError
 
 PARTS = ("form.js", "icon.svg", "nodes.js", "page.css", "page.js")
@@ -139,6 +140,23 @@ def _is_end(line: Line) -> bool:
     return bool(json.loads(line[1])["event"] == OVER)
 
 
+@router.get("/runs/{id}/record")
+async def record(run: Mine, request: Request, view: Literal["json", "html"] = "json") -> Response:
+    """Give the record of a run: what it did, waited for, called and paid; also as a page to keep."""
+    fold = recording.RecordFold()
+    for _, line in await request.app.state.feed.past(run["id"], ""):
+        fold.add(json.loads(line))
+    if (found := fold.read()) is None:
+        raise HTTPException(404, "the run has not begun, or its events are forgotten")
+    if view == "json":
+        return Response(found.to_json(), media_type="application/json")
+    return Response(
+        await asyncio.to_thread(found.to_html),
+        media_type="text/html",
+        headers={"Content-Disposition": f'attachment; filename="run-{run["id"]}.html"'},
+    )
+
+
 @router.post("/runs/{id}/answer", status_code=202)
 async def answer(answer: Answer, run: Mine, request: Request) -> dict[str, str]:
     """Answer what a run asks. An answer that cannot be used is refused, and can be given again."""
@@ -164,7 +182,7 @@ async def cancel(run: Mine, request: Request) -> dict[str, str]:
     await state.store.cancel(run["id"])  # first, so that a process that lets go of it now sees it
     if (ended := await state.store.leave(run["id"], None, status="cancelled")) is not None:
         await state.runner.over(ended)
-    state.runner.wake()
+    state.runner.wake(to_cancel=True)
     return {"status": "cancelled"}
 
 

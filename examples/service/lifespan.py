@@ -9,7 +9,6 @@ from typing import Any
 import psycopg
 from fastapi import FastAPI
 from langgraph.checkpoint.postgres.aio import AsyncPostgresSaver
-from langgraph.checkpoint.sqlite.aio import AsyncSqliteSaver
 from psycopg.rows import dict_row
 from psycopg_pool import AsyncConnectionPool
 
@@ -17,6 +16,7 @@ from examples.service.feed import feed_at
 from examples.service.graph import build
 from examples.service.metrics import Metrics
 from examples.service.runner import Runner
+from examples.service.saver import sqlite_saver
 from examples.service.store import Store
 from langgraph_parallel import limiting
 
@@ -36,10 +36,9 @@ async def running(app: FastAPI) -> AsyncIterator[None]:
             stack.callback(limiting.share_limits, None)
         state.feed, state.metrics = feed_at(settings.redis), Metrics()
         stack.push_async_callback(state.feed.close)
-        saver = await stack.enter_async_context(_saver(settings.database))
         async with _alone(settings.database):
             await state.store.open()
-            await saver.setup()
+            saver = await stack.enter_async_context(_saver(settings.database))
         state.runner = Runner(settings, build(saver), state.store, state.feed, state.metrics)
         keeping = asyncio.create_task(state.runner.keep())
 
@@ -59,13 +58,14 @@ async def running(app: FastAPI) -> AsyncIterator[None]:
 
 @contextlib.asynccontextmanager
 async def _saver(database: str) -> AsyncIterator[Any]:
-    """Open the checkpointer in the same database."""
+    """Open the checkpointer: in the same database, or in a file beside that of SQLite."""
     if database.startswith("sqlite"):
-        async with AsyncSqliteSaver.from_conn_string(database.partition(":///")[2]) as saver:
+        async with sqlite_saver(f"{database.partition(':///')[2]}-checkpoints") as saver:
             yield saver
     else:  # a pool, which replaces connections that are lost
         async with AsyncConnectionPool(_plain(database), kwargs=OPTIONS, max_size=10) as pool:
-            yield AsyncPostgresSaver(pool)
+            await (kept := AsyncPostgresSaver(pool)).setup()
+            yield kept
 
 
 @contextlib.asynccontextmanager

@@ -32,6 +32,8 @@ class _Run:
     row: Mapping[str, Any]
     tenant: Tenant
     usd: float
+    noted_usd: float
+    """What is in the store of it."""
     task: asyncio.Task[None] = field(init=False)
     is_unwanted: bool = False
     is_left: bool = False
@@ -59,14 +61,17 @@ class Runner:
         """Runs that no process worked on at the last look, by tenant."""
         self._control = RunControl()
         self._look = asyncio.Event()
+        self._renew_at = 0.0
+        """When the leases are to be renewed, on the clock of `time.monotonic`."""
 
     @property
     def is_stopping(self) -> bool:
         """Whether no run begins any more."""
         return self._control.drain_requested
 
-    def wake(self) -> None:
-        """Look at once for runs to begin or to cancel."""
+    def wake(self, *, to_cancel: bool = False) -> None:
+        """Look at once for runs to begin, and for those to cancel."""
+        self._renew_at = 0.0 if to_cancel else self._renew_at
         self._look.set()
 
     def request_stop(self) -> None:
@@ -88,7 +93,9 @@ class Runner:
             try:
                 async with asyncio.timeout(self._settings.lease):
                     until = time.time() + self._settings.lease
-                    await self._renew(until)
+                    if time.monotonic() >= self._renew_at:  # and not whenever it is woken
+                        self._renew_at = time.monotonic() + LOOK_EVERY
+                        await self._renew(until)
                     await self._begin(until)
                 reached = time.monotonic()
             except Exception:
@@ -111,8 +118,10 @@ class Runner:
         held = {id: run for id, run in self._runs.items() if not run.is_left}
         if not held:
             return
-        kept = await self._store.renew(self._owner, until, {id: run.usd for id, run in held.items()})
+        spent = {id: run.usd for id, run in held.items() if run.usd != run.noted_usd}
+        kept = await self._store.renew(self._owner, until, held, spent)
         for id, run in held.items():
+            run.noted_usd = spent.get(id, run.noted_usd)
             run.is_unwanted = kept.get(id, False)
             if not run.is_left and kept.get(id, True):
                 run.task.cancel()
@@ -126,7 +135,7 @@ class Runner:
                 continue
             for row in await self._store.take(self._owner, until, name, tenant.at_once - running):
                 if row["id"] not in self._runs:  # else it was given up here, and is about to be left
-                    self._runs[row["id"]] = run = _Run(row, tenant, row["usd"])
+                    self._runs[row["id"]] = run = _Run(row, tenant, row["usd"], row["usd"])
                     run.task = asyncio.create_task(self._work(run))
 
     async def _work(self, run: _Run) -> None:
@@ -205,6 +214,8 @@ class Runner:
 
     async def _input(self, row: Mapping[str, Any], thread: Any) -> Any:
         """Return what the graph goes on with: its input, an answer, or None after a kill or a stop."""
+        if row["taken"] == 1:  # no process has begun it
+            return row["given"]
         state = await self._graph.aget_state(thread)
         if not state.created_at:
             return row["given"]

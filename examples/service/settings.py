@@ -32,7 +32,7 @@ class Tenant:
 class Settings:
     """Settings of a process of the service."""
 
-    database: str = "sqlite+aiosqlite:///service.sqlite"
+    database: str = "sqlite:///service.sqlite"
     """Where runs are kept, and their checkpoints: an address of SQLite or PostgreSQL (`postgresql+psycopg://`)."""
     redis: str | None = None
     """Address of a Redis, which several processes need for limits and events; None for one process."""

@@ -1,21 +1,26 @@
 """Runs and what tenants have spent, in SQLite or PostgreSQL."""
 
+import asyncio
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
+from functools import partial, wraps
 from secrets import token_urlsafe
-from typing import Any
+from typing import Any, Concatenate, ParamSpec, TypeVar
 
 from sqlalchemy import (
     JSON,
     Boolean,
     Column,
     Float,
+    Integer,
     MetaData,
     RowMapping,
     String,
     Table,
-    case,
+    bindparam,
+    create_engine,
     event,
     func,
     insert,
@@ -24,7 +29,6 @@ from sqlalchemy import (
     update,
 )
 from sqlalchemy.dialects import postgresql, sqlite
-from sqlalchemy.ext.asyncio import create_async_engine
 from sqlalchemy.schema import CreateIndex, CreateTable
 
 from examples.service.settings import Tenant
@@ -45,6 +49,7 @@ runs = Table(
     Column("held_usd", Float, nullable=False),  # of the day's budget, until the run is over
     Column("usd", Float, nullable=False, default=0.0),
     Column("owner", String, index=True),  # the process that runs it
+    Column("taken", Integer, nullable=False, default=0),  # how often a process took it over
     Column("lease_until", Float, nullable=False, default=0.0),
     Column("is_unwanted", Boolean, nullable=False, default=False),  # somebody has cancelled it
     Column("asked", JSON),
@@ -62,6 +67,22 @@ accounts = Table(
 )
 
 
+THREADS = 8
+"""In which a process asks PostgreSQL."""
+T, P = TypeVar("T"), ParamSpec("P")
+
+
+def _in_thread(method: Callable[Concatenate[Any, P], T]) -> Callable[Concatenate[Any, P], Awaitable[T]]:
+    """Let a method run in a thread of its store: one trip for all of its statements."""
+
+    @wraps(method)
+    async def there(self: Any, *args: P.args, **options: P.kwargs) -> T:
+        do = partial(method, self, *args, **options)
+        return await asyncio.get_running_loop().run_in_executor(self._threads, do)
+
+    return there
+
+
 class OverBudget(Exception):
     """What is left of a tenant's day is less than a run may cost."""
 
@@ -70,33 +91,39 @@ class Store:
     """The tables of the service.
 
     Args:
-        address: of the database, as SQLAlchemy's async engines take it.
+        address: of the database, as SQLAlchemy takes it.
     """
 
     def __init__(self, address: str) -> None:
-        self._engine = create_async_engine(address)
         self._is_sqlite = address.startswith("sqlite")
+        self._engine = create_engine(address)
+        # In SQLite one writes at a time, and of those that wait any may be the next: here they take turns.
+        self._threads = ThreadPoolExecutor(1 if self._is_sqlite else THREADS, "store")
         if self._is_sqlite:
-            event.listen(self._engine.sync_engine, "connect", _let_others_wait)
+            event.listen(self._engine, "connect", _let_others_wait)
 
-    async def open(self) -> None:
+    @_in_thread
+    def open(self) -> None:
         """Make the tables that are missing."""
-        async with self._engine.begin() as database:
+        with self._engine.begin() as database:
             for table in _tables.sorted_tables:
-                await database.execute(CreateTable(table, if_not_exists=True))
+                database.execute(CreateTable(table, if_not_exists=True))
                 for index in table.indexes:
-                    await database.execute(CreateIndex(index, if_not_exists=True))
+                    database.execute(CreateIndex(index, if_not_exists=True))
 
     async def close(self) -> None:
         """Close all connections."""
-        await self._engine.dispose()
+        await asyncio.to_thread(self._threads.shutdown)
+        self._engine.dispose()
 
-    async def check(self) -> None:
+    @_in_thread
+    def check(self) -> None:
         """Raise what is wrong with the database, if anything is."""
-        async with self._engine.connect() as database:
-            await database.execute(select(1))
+        with self._engine.connect() as database:
+            database.execute(select(1))
 
-    async def create(self, tenant: Tenant, given: Mapping[str, Any]) -> str:
+    @_in_thread
+    def create(self, tenant: Tenant, given: Mapping[str, Any]) -> str:
         """Add a run that waits, and hold what it may cost.
 
         Raises:
@@ -109,11 +136,11 @@ class Store:
         hold = update(accounts).where(*of_day, total <= tenant.budget_usd)
         hold = hold.values(held_usd=accounts.c.held_usd + tenant.run_usd)
         made = (sqlite if self._is_sqlite else postgresql).insert(accounts)
-        async with self._engine.begin() as database:
-            if not (await database.execute(hold)).rowcount:  # over budget, or the first run of the day
-                await database.execute(made.values(tenant=tenant.name, day=day).on_conflict_do_nothing())
-                if not (await database.execute(hold)).rowcount:
-                    account = (await database.execute(select(accounts).where(*of_day))).mappings().one()
+        with self._engine.begin() as database:
+            if not database.execute(hold).rowcount:  # over budget, or the first run of the day
+                database.execute(made.values(tenant=tenant.name, day=day).on_conflict_do_nothing())
+                if not database.execute(hold).rowcount:
+                    account = database.execute(select(accounts).where(*of_day)).mappings().one()
                     raise OverBudget(
                         f"{tenant.name} is over its budget of ${tenant.budget_usd:g} a day: "
                         f"${account['spent_usd']:.4f} is spent, ${account['held_usd']:.4f} is held for runs "
@@ -122,71 +149,92 @@ class Store:
                     )
             run = {"id": id, "tenant": tenant.name, "given": dict(given), "day": day}
             first = {"status": "waiting", "created": time.time(), "held_usd": tenant.run_usd}
-            await database.execute(insert(runs).values(**run, **first))
+            database.execute(insert(runs).values(**run, **first))
         return id
 
-    async def get(self, tenant: str, id: str) -> RowMapping | None:
+    @_in_thread
+    def get(self, tenant: str, id: str) -> RowMapping | None:
         """Return a run of a tenant; None if they have none of this id."""
-        async with self._engine.connect() as database:
-            found = await database.execute(select(runs).where(runs.c.tenant == tenant, runs.c.id == id))
+        with self._engine.connect() as database:
+            found = database.execute(select(runs).where(runs.c.tenant == tenant, runs.c.id == id))
             return found.mappings().one_or_none()
 
-    async def latest(self, tenant: str, most: int = 50) -> Sequence[RowMapping]:
+    @_in_thread
+    def latest(self, tenant: str, most: int = 50) -> Sequence[RowMapping]:
         """Return the runs of a tenant, the latest first."""
         columns = (runs.c.id, runs.c.status, runs.c.created, runs.c.usd)
         asked = select(*columns).where(runs.c.tenant == tenant).order_by(runs.c.created.desc()).limit(most)
-        async with self._engine.connect() as database:
-            return (await database.execute(asked)).mappings().all()
+        with self._engine.connect() as database:
+            return database.execute(asked).mappings().all()
 
-    async def waiting(self) -> dict[str, int]:
+    @_in_thread
+    def waiting(self) -> dict[str, int]:
         """Return how many runs wait for a process, by tenant."""
         asked = select(runs.c.tenant, func.count()).where(*_free()).group_by(runs.c.tenant)
-        async with self._engine.connect() as database:
-            return {row[0]: row[1] for row in await database.execute(asked)}
+        with self._engine.connect() as database:
+            return {row[0]: row[1] for row in database.execute(asked)}
 
-    async def take(self, owner: str, until: float, tenant: str, most: int) -> Sequence[RowMapping]:
+    @_in_thread
+    def take(self, owner: str, until: float, tenant: str, most: int) -> Sequence[RowMapping]:
         """Take over runs of a tenant that wait, and those whose process is gone."""
         first = select(runs.c.id).where(runs.c.tenant == tenant, *_free())
         oldest = first.order_by(runs.c.created).limit(most).scalar_subquery()
         # Asked again outside: of two processes that found the same run, the second one finds it taken.
         taken = update(runs).where(runs.c.id.in_(oldest), *_free())
-        values = {"owner": owner, "lease_until": until, "status": "running"}
-        async with self._engine.begin() as database:
-            return (await database.execute(taken.values(**values).returning(runs))).mappings().all()
+        values = {"owner": owner, "lease_until": until, "status": "running", "taken": runs.c.taken + 1}
+        with self._engine.begin() as database:
+            return database.execute(taken.values(**values).returning(runs)).mappings().all()
 
-    async def renew(self, owner: str, until: float, usd: Mapping[str, float]) -> dict[str, bool]:
-        """Keep runs of a process, note what each has cost; return those kept, and whether one is unwanted."""
-        mine = update(runs).where(runs.c.owner == owner, runs.c.id.in_(usd))
-        noted = case(dict(usd), value=runs.c.id)
-        renewed = mine.values(lease_until=until, usd=noted).returning(runs.c.id, runs.c.is_unwanted)
-        async with self._engine.begin() as database:
-            return {id: bool(unwanted) for id, unwanted in await database.execute(renewed)}
+    @_in_thread
+    def renew(
+        self, owner: str, until: float, ids: Iterable[str], usd: Mapping[str, float]
+    ) -> dict[str, bool]:
+        """Keep runs of a process; return those kept, and whether one is unwanted.
 
-    async def leave(self, id: str, by: str | None, **values: Any) -> RowMapping | None:
+        Args:
+            owner: the process.
+            until: when their lease ends.
+            ids: of the runs.
+            usd: what runs have cost, by id, as far as that has changed.
+        """
+        mine = update(runs).where(runs.c.owner == owner)
+        renewed = mine.where(runs.c.id.in_(list(ids))).values(lease_until=until)
+        noted = mine.where(runs.c.id == bindparam("run")).values(usd=bindparam("cost"))
+        with self._engine.begin() as database:
+            found = database.execute(renewed.returning(runs.c.id, runs.c.is_unwanted))
+            kept = {id: bool(unwanted) for id, unwanted in found}
+            if usd:
+                database.execute(noted, [{"run": id, "cost": cost} for id, cost in usd.items()])
+            return kept
+
+    @_in_thread
+    def leave(self, id: str, by: str | None, **values: Any) -> RowMapping | None:
         """Let go of a run, changed, if it is still owned so; if it is over, book what it has cost."""
         mine = update(runs).where(runs.c.id == id, runs.c.owner.is_not_distinct_from(by))
         left = mine.where(runs.c.status.in_(UNFINISHED)).values(owner=None, **values).returning(runs)
-        async with self._engine.begin() as database:
-            row = (await database.execute(left)).mappings().one_or_none()
+        with self._engine.begin() as database:
+            row = database.execute(left).mappings().one_or_none()
             if row is not None and row["status"] in OVER:
                 of_day = (accounts.c.tenant == row["tenant"], accounts.c.day == row["day"])
                 booked = {
                     "held_usd": accounts.c.held_usd - row["held_usd"],
                     "spent_usd": accounts.c.spent_usd + row["usd"],
                 }
-                await database.execute(update(accounts).where(*of_day).values(**booked))
+                database.execute(update(accounts).where(*of_day).values(**booked))
             return row
 
-    async def answer(self, id: str, answer: Mapping[str, Any]) -> bool:
+    @_in_thread
+    def answer(self, id: str, answer: Mapping[str, Any]) -> bool:
         """Let a run that asks go on with an answer; return whether it still asked."""
         asking = update(runs).where(runs.c.id == id, runs.c.status == "asking")
-        async with self._engine.begin() as database:
-            return (await database.execute(asking.values(status="waiting", answer=dict(answer)))).rowcount > 0
+        with self._engine.begin() as database:
+            return database.execute(asking.values(status="waiting", answer=dict(answer))).rowcount > 0
 
-    async def cancel(self, id: str) -> None:
+    @_in_thread
+    def cancel(self, id: str) -> None:
         """Note that nobody wants a run any more, for the process that runs it."""
-        async with self._engine.begin() as database:
-            await database.execute(update(runs).where(runs.c.id == id).values(is_unwanted=True))
+        with self._engine.begin() as database:
+            database.execute(update(runs).where(runs.c.id == id).values(is_unwanted=True))
 
 
 def _free() -> Iterable[Any]:

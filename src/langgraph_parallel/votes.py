@@ -4,6 +4,7 @@ from langgraph_parallel.nodes.vote.ballots import BallotFormat
 from langgraph_parallel.reducers.votes.agreement import Agreement, agreement
 from langgraph_parallel.reducers.votes.calibration import Calibration, calibrate
 from langgraph_parallel.reducers.votes.normalise import without_articles, without_units
+from langgraph_parallel.reducers.votes.panels.appraising import appraise
 from langgraph_parallel.reducers.votes.replay import Replay, replay
 from langgraph_parallel.reducers.votes.rules.dawid_skene import DawidSkene, fit_dawid_skene
 
@@ -14,6 +15,7 @@ __all__ = [
     "DawidSkene",
     "Replay",
     "agreement",
+    "appraise",
     "calibrate",
     "fit_dawid_skene",
     "replay",

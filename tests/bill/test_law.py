@@ -16,10 +16,12 @@ from openai import DefaultAsyncHttpxClient
 
 from benchmarks.billing.client import Billed, Remote
 from benchmarks.billing.profile import Profile
-from langgraph_parallel import errors
+from langgraph_parallel import errors, recording
+from langgraph_parallel.recording import RunRecord, parse_record
 from langgraph_parallel.records import Call, RunReport
 from langgraph_parallel.runtime.budget import Budget
 from langgraph_parallel.runtime.limiter_registry import reset_limits
+from langgraph_parallel.runtime.record_report import measure_record
 from tests.bill.runs import Spec, random_run
 from tests.support.server import NO_TLS
 
@@ -146,12 +148,29 @@ async def test_a_second_run_costs_what_is_billed_for_it(
 
 
 async def _report(spec: Spec, till: Remote) -> RunReport | None:
-    """Return the report of a run; None if it ended with an error."""
+    """Return the report of a run, which its record has as well; None if it ended with an error."""
     reset_limits()
     till.reset(spec.profile)
+    records: list[RunRecord] = []
     try:
-        out = await spec.graph.ainvoke(spec.given)
+        out = await spec.graph.ainvoke(spec.given, recording.into(records.append))
     except errors.ParallelError:
         return None
     report: RunReport = out["run_report"]
+    assert_same_report(measure_record(parse_record(records[0].to_json())), report)
     return report
+
+
+def assert_same_report(recorded: RunReport, report: RunReport) -> None:
+    """Assert that the record of a run tells the same of its calls, branches and costs as its report."""
+    calls = {call.id: call for call in report.calls}
+    assert {call.id: call.usage for call in recorded.calls} == {id: call.usage for id, call in calls.items()}
+    for call in recorded.calls:
+        assert call.model_dump(include=_OF_CALLS) == calls[call.id].model_dump(include=_OF_CALLS)
+    same = {"status", "branches", "retries", "hedges", "usage", "wasted", "kept", "unseen", "calls_saved"}
+    assert recorded.model_dump(include=same) == report.model_dump(include=same)
+    for name in ("usd", "wasted_usd", "usd_alone", "throttled_share"):
+        assert getattr(recorded, name) == pytest.approx(getattr(report, name)), name
+
+
+_OF_CALLS = {"kind", "target", "attempt", "ok", "throttled", "hedge", "usd", "samples", "lane", "kept"}

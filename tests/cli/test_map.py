@@ -217,13 +217,25 @@ def test_what_cannot_run_is_refused_in_words(
     assert not Path("o.sqlite").exists()
 
 
+def test_a_column_that_the_sink_has_itself_is_renamed_by_an_option(
+    measured: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The option is named, and not the argument of Python."""
+    assert run(["map", measured, "items.csv", "--sink", "out.sqlite", "-q", "--output", "usd=length"]) == 2
+    said = capsys.readouterr().err
+    assert "give it another name with --output NAME=PATH" in said
+    assert "outputs=" not in said
+
+
 def test_rows_of_another_program_are_not_mixed(measured: str, capsys: pytest.CaptureFixture[str]) -> None:
     """The difference is named; `--mixed` adds them all the same."""
     command = ["map", measured, "items.csv", "--key", "id", "--sink", "out.sqlite", "-q"]
     assert run([*command, "--limit", "1"]) == 0
     other = [*command, "-i", "text=id"]
     assert run(other) == 2
-    assert "text" in capsys.readouterr().err
+    said = capsys.readouterr().err
+    assert "text" in said
+    assert "; --mixed adds rows of both" in said
     assert run([*other, "--mixed"]) == 0
     assert rows() == {"a": ("ok", 5), "b": ("ok", 1), "c": ("failed", None)}
 

@@ -87,33 +87,31 @@ def partial_run(model: str, server: ModelServer) -> str:
 def test_a_done_run_leaves_a_line(model: str, server: ModelServer) -> None:
     """A run that is not done has a file; when it is done, or forgotten, the file is gone."""
     first, second = partial_run(model, server), partial_run(model, server)
-    assert kept_files() == sorted([f"{first}.sqlite", f"{second}.sqlite"])
+    assert kept_files() == sorted(f"{id}{end}" for id in (first, second) for end in (".run.json", ".sqlite"))
     assert run(["review", "--resume", first]) == 0
-    assert kept_files() == [f"{second}.sqlite"]
-    assert run(["runs", "--forget", second]) == 0
-    assert kept_files() == []
+    assert kept_files() == sorted([f"{first}.run.json", f"{second}.run.json", f"{second}.sqlite"])
+    assert run(["runs", "forget", second]) == 0
+    assert kept_files() == [f"{first}.run.json"]
     assert [kept.state for kept in RunStore().all()] == ["done"]
 
 
 def test_keep_keeps_the_report_and_its_record(capsys: pytest.CaptureFixture[str]) -> None:
-    """`runs --show` prints it as text and as JSON, with what the run took; forgetting deletes it."""
+    """`runs show` prints it as text and as JSON, with what the run took; forgetting deletes it."""
     assert run([*OFFLINE, "--keep"]) == 0
     printed = capsys.readouterr().out
     id = RunStore().all()[0].id
-    assert kept_files() == [f"{id}.json"]
-    assert run(["runs", "--show", id[:-2]]) == 0
+    assert kept_files() == [f"{id}.json", f"{id}.run.json"]
+    assert run(["runs", "show", id[:-2]]) == 0
     shown = capsys.readouterr().out
     assert shown.startswith(printed)
     assert "engine runs" in shown
-    assert run(["runs", "--show", id, "--format", "json"]) == 0
+    assert run(["runs", "show", id, "--format", "json"]) == 0
     record = json.loads(capsys.readouterr().out)
     assert (record["format"], record["run"]["branches"]) == ("langgraph-parallel/review", {"ok": 2})
     assert run(OFFLINE) == 0
-    assert run(["runs", "--show", RunStore().all()[0].id]) == 2
-    assert "is kept; `review --keep` keeps those of later runs" in capsys.readouterr().err
-    assert run(["runs", "--show", id, "--forget", id]) == 2
-    assert kept_files() == [f"{id}.json"]
-    assert run(["runs", "--forget", id]) == 0
+    assert run(["runs", "forget", RunStore().all()[0].id]) == 0
+    assert kept_files() == [f"{id}.json", f"{id}.run.json"]
+    assert run(["runs", "forget", id]) == 0
     assert kept_files() == []
 
 
@@ -122,10 +120,10 @@ def test_a_run_that_is_resumed_keeps_its_report(model: str, server: ModelServer)
     server.on("reviewer 2 ", Reply(status=418))
     assert run([*REVIEW, "--model", model, "--keep"]) == 0
     id = RunStore().all()[0].id
-    assert kept_files() == [f"{id}.sqlite"]
+    assert kept_files() == [f"{id}.run.json", f"{id}.sqlite"]
     server.always(Reply(json={"findings": []}))
     assert run(["review", "--resume", id]) == 0
-    assert kept_files() == [f"{id}.json"]
+    assert kept_files() == [f"{id}.json", f"{id}.run.json"]
 
 
 def test_runs_of_an_earlier_version_go_on(

@@ -224,9 +224,9 @@ def test_runs_can_be_forgotten(model: str, server: ModelServer, capsys: pytest.C
         assert run([*REVIEW, "--model", model]) == 0
     assert all(RunStore().files.checkpoints(kept.id).exists() for kept in RunStore().all())
     capsys.readouterr()
-    assert run(["runs", "--forget", last().id]) == 0
+    assert run(["runs", "forget", last().id]) == 0
     assert capsys.readouterr().out == "forgot 1 run\n"
-    assert run(["runs", "--forget", "all"]) == 0
+    assert run(["runs", "forget", "all"]) == 0
     assert run(["runs"]) == 0
     assert capsys.readouterr().out == "forgot 1 run\nno runs are kept\n"
     assert [path for path in RunStore().path.parent.rglob("*") if path.is_file()] == [RunStore().path]
@@ -271,7 +271,7 @@ def test_bad_usage_is_one_line_and_leaves_no_run(
         ([*REVIEW, "--hedge", "often"], "--hedge is often; expected off, p95, or a number of seconds > 0"),
         ([*REVIEW, "--model", model, "--budget-usd", "1"], "the price of test-model is not known"),
         ([*REVIEW, "--model", model, "--completion", "min_success(9)"], "can never be met"),
-        (["runs", "--forget", "nowhere"], "there is no run"),
+        (["runs", "forget", "nowhere"], "there is no run"),
     ]:
         assert run(arguments) == 2, arguments
         err = capsys.readouterr().err

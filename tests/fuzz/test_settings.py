@@ -7,7 +7,8 @@ from tempfile import TemporaryDirectory
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from langgraph_parallel.cli.replaying import Replaying, read_votes
+from langgraph_parallel.cli.recorded_votes import read_votes
+from langgraph_parallel.cli.replaying import Replaying
 from langgraph_parallel.cli.review.configuration import KEYS, read_configuration
 from langgraph_parallel.errors import PromptError, UsageError
 from langgraph_parallel.prompts import as_prompt, load_prompts

@@ -14,31 +14,22 @@ from urllib.parse import urlencode
 import httpx
 import pytest
 
-from tests.graphs.test_studio import free_ports, serving
+from tests.support.agent_server import serving
+from tests.support.browser import NEEDS_CHROMIUM, chromium
+from tests.support.ports import free_ports
 from tests.support.server import ModelServer, Reply
 
-FOLDER, CHROMIUM = os.environ.get("CHAT_UI"), os.environ.get("CHROMIUM")
+FOLDER = os.environ.get("CHAT_UI")
 pytestmark = [
     pytest.mark.needs_chat_ui,
-    pytest.mark.skipif(
-        not FOLDER or not CHROMIUM,
-        reason="agent-chat-ui and Chromium are needed: set CHAT_UI to its folder, CHROMIUM to its path",
-    ),
+    pytest.mark.skipif(not FOLDER, reason="agent-chat-ui is needed: set CHAT_UI to its folder"),
+    *NEEDS_CHROMIUM,
 ]
 FONTS = """const style = "@font-face { font-family: 'Inter'; src: local('sans-serif'); }";
 const find = (all, url) => (String(url).startsWith("http") ? style : undefined);
 module.exports = new Proxy({}, { get: find });
 """
 """What Next.js takes for the style sheets of Google Fonts."""
-QUIET = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
 CODE = """```python app.py
 import os
 
@@ -118,23 +109,18 @@ class Chat:
 @pytest.fixture(scope="module")
 def chat(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Chat]:
     """The UI, the server, and a model whose voters agree."""
-    playwright = pytest.importorskip(
-        "playwright.sync_api", reason="playwright is not installed (group browser)"
-    )
     assert FOLDER
     api, ui = free_ports(2)
     with ModelServer() as models:
         models.always(Reply(json={"choice": "yes", "rationale": "It has no divisors."}))
         settings = {"OPENAI_BASE_URL": models.url, "OPENAI_API_KEY": "sk-test-not-a-real-key"}
         with (
-            serving(tmp_path_factory.mktemp("server"), api, **settings) as ready,
+            serving(tmp_path_factory.mktemp("server"), api, settings) as ready,
             _next(Path(FOLDER), ui, tmp_path_factory.mktemp("ui") / "log.txt"),
-            playwright.sync_playwright() as driver,
+            chromium() as browser,
         ):
             ready()
-            browser = driver.chromium.launch(executable_path=CHROMIUM, args=QUIET)
             yield Chat(browser, f"http://127.0.0.1:{ui}", f"http://127.0.0.1:{api}")
-            browser.close()
 
 
 def test_a_vote_answers_in_markdown_and_goes_on_after_a_reload(chat: Chat) -> None:

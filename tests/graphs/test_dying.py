@@ -13,7 +13,8 @@ from typing import Any
 
 import pytest
 
-from tests.graphs.test_killed import KINDS, POSTGRES, ROOT, is_alive, until
+from tests.graphs.test_killed import KINDS, ROOT, is_alive, until
+from tests.support.databases import POSTGRES
 from tests.support.dying_run import GRAPHS, SIBLINGS
 from tests.support.fans import prompts
 from tests.support.server import ModelServer, Reply, Request

@@ -420,7 +420,7 @@ def test_the_schema_is_up_to_date_and_says_what_is_emitted() -> None:
     """`docs/events.schema.json` is that of the records."""
     written = json.loads((Path(__file__).parents[2] / "docs" / "events.schema.json").read_text())
     assert written == events_schema()
-    assert len(written["oneOf"]) == 14
+    assert len(written["oneOf"]) == 15
 
 
 async def test_without_a_listener_no_event_is_made(
@@ -428,7 +428,7 @@ async def test_without_a_listener_no_event_is_made(
 ) -> None:
     """Neither by `ainvoke` nor by other stream modes."""
     server.always(Reply(json=YES))
-    monkeypatch.setattr("langgraph_parallel.runtime.levels.Level", None)
+    monkeypatch.setattr("langgraph_parallel.runtime.told_run.Level", None)
     graph: Any = nested(1, 2, model)
     assert (await graph.ainvoke(GIVEN))["run_report"].branches == {"ok": 2}
     async for _ in graph.astream(GIVEN, stream_mode=["updates", "messages"], subgraphs=True):

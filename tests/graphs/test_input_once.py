@@ -14,7 +14,7 @@ from benchmarks.savers import postgres_saver, sqlite_saver
 from langgraph_parallel import Section, create_sectioning, create_voting
 from langgraph_parallel.runtime import excerpts, input_values
 from langgraph_parallel.runtime import graph as runtime_graph
-from tests.graphs.test_killed import POSTGRES
+from tests.support.databases import POSTGRES
 
 CONFIG: Any = {"configurable": {"thread_id": "once"}}
 TEXTS = [f"Text {i}, unlike all others: {i * 7919} " + "abc " * 80 for i in range(9)]

@@ -14,12 +14,12 @@ from typing import Any
 
 import pytest
 
+from tests.support.databases import SQLITE_AND_POSTGRES, new_database
 from tests.support.fans import YES, prompts
 from tests.support.killed_run import SECTIONS, VOTERS
 from tests.support.server import ModelServer, Reply, Request
 
 ROOT = Path(__file__).parents[2]
-POSTGRES = os.environ.get("POSTGRES", "")
 LAG = 0.3
 """Seconds that the record of an answer may take to the disk of a busy machine."""
 KILLS = 5
@@ -35,12 +35,7 @@ def address(request: pytest.FixtureRequest, tmp_path: Path) -> Any:
         made += 1
         if request.param == "sqlite":
             return str(tmp_path / f"{made}.sqlite")
-        import psycopg
-
-        name = f"test_{os.getpid()}_{time.time_ns()}"
-        with psycopg.connect(POSTGRES, autocommit=True) as connection:
-            connection.execute(f"CREATE DATABASE {name}".encode())
-        return POSTGRES.rpartition("/")[0] + f"/{name}"
+        return new_database()
 
     return make
 
@@ -128,16 +123,7 @@ def delayed(server: ModelServer) -> None:
         server.on(mine, Reply(json=YES, delay=0.02 + 0.04 * lot))
 
 
-KINDS = [
-    "sqlite",
-    pytest.param(
-        "postgres",
-        marks=[
-            pytest.mark.needs_postgres,
-            pytest.mark.skipif(not POSTGRES, reason="POSTGRES does not name a server; CI has one"),
-        ],
-    ),
-]
+KINDS = SQLITE_AND_POSTGRES
 
 
 @pytest.mark.parametrize("address", KINDS, indirect=True)

@@ -6,13 +6,14 @@ import subprocess
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import Annotated, Any
 
 import pytest
 from langchain_core.messages import AIMessage, HumanMessage, SystemMessage, ToolMessage
 from langgraph.checkpoint.memory import InMemorySaver
 from langgraph.graph import END, START, MessagesState, StateGraph
-from langgraph.types import Command
+from langgraph.types import Command, interrupt
 from typing_extensions import TypedDict
 
 from langgraph_parallel import (
@@ -596,3 +597,40 @@ def scripted(answers: list[AIMessage]) -> Any:
             return self
 
     return Scripted(messages=iter(answers))
+
+
+async def test_a_vote_on_a_long_thread_stores_no_more_than_on_a_short_one() -> None:
+    """Each of twenty questions adds two short messages, and as much to the checkpoints as the second one."""
+    saver = InMemorySaver()
+    graph = create_voting(voters={name: lambda q: "yes" for name in "abc"}, checkpointer=saver)
+    sizes = []
+    for number in range(20):
+        out = await graph.ainvoke({"messages": [("user", f"Is {number} a number?")]}, config())
+        blobs = sum(len(blob) for _, blob in saver.blobs.values())
+        sizes.append(
+            blobs + sum(len(value[1]) for of in saver.writes.values() for _, _, value, *_ in of.values())
+        )
+    assert types(out["messages"]) == ["human", "ai"] * 20
+    added = [after - before for before, after in pairwise(sizes)]
+    messages = len(saver.serde.dumps_typed(out["messages"])[1])
+    assert added[-1] < added[0] + 3 * messages
+    assert len((await graph.aget_state(config())).values["branches"]) <= 3
+
+
+async def test_a_worker_that_asks_a_person_gets_the_answer_in_a_conversation() -> None:
+    """Its question is the interrupt, also in a further question of a thread; then there is an answer."""
+
+    def asks(question: str) -> str:
+        return str(interrupt("Which colour?"))
+
+    voters: Any = {"a": asks, "b": lambda q: "red", "c": lambda q: "blue"}
+    graph = create_voting(
+        voters=voters, choices=["red", "blue"], stop="all_votes", checkpointer=InMemorySaver()
+    )
+    for number in (1, 2):
+        waiting: Any = await graph.ainvoke({"messages": [("user", "Paint it.")]}, config())
+        (asked,) = waiting["__interrupt__"]
+        assert (asked.value, types(waiting["messages"])[-1]) == ("Which colour?", "human")
+        out = await graph.ainvoke(Command(resume={asked.id: "red"}), config())
+        assert types(out["messages"]) == ["human", "ai"] * number
+        assert out["messages"][-1].content.startswith("**red** (2/3")

@@ -5,6 +5,7 @@ import inspect
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import cache, partial
 from typing import Annotated, Any
 
 import pytest
@@ -29,6 +30,7 @@ from langgraph_parallel import (
 )
 from langgraph_parallel.errors import InputError, UsageError
 from langgraph_parallel.records import Finding, Verdict
+from langgraph_parallel.runtime.graph import ParallelGraph
 from langgraph_parallel.testing import FakeModel
 from tests.support.fans import YES, numbered
 from tests.support.parents import FOUND, REVIEWED, noting, parent, review, saver
@@ -558,6 +560,20 @@ TAKEN = ["missing", "result", "messages", "branches", "run_report", "files", "qu
 _name = st.sampled_from(TAKEN) | st.from_regex(r"[a-z][a-z_]{0,8}", fullmatch=True)
 
 
+def _creator(pattern: str) -> Callable[..., ParallelGraph]:
+    """Return what builds the graph of a pattern, whose other arguments are given."""
+    create, arguments = getattr(langgraph_parallel, f"create_{pattern}"), PATTERNS[pattern][0]
+    if "model" in inspect.signature(create).parameters:
+        arguments = {**arguments, "model": MODEL}
+    return partial(create, **arguments)
+
+
+@cache
+def _outputs(pattern: str) -> list[str]:
+    """Return the keys of the output of a pattern."""
+    return list(_creator(pattern)().get_output_jsonschema()["properties"])
+
+
 @pytest.mark.parametrize("pattern", sorted(PATTERNS))
 @settings(max_examples=4)
 @given(data=st.data())
@@ -566,17 +582,13 @@ def test_only_named_keys_change(pattern: str, data: st.DataObject) -> None:
 
     `messages` is an output of a graph only if they are its input.
     """
-    arguments, values = PATTERNS[pattern]
-    create = getattr(langgraph_parallel, f"create_{pattern}")
-    if "model" in inspect.signature(create).parameters:
-        arguments = {**arguments, "model": MODEL}
-    keys = list(create(**arguments).get_output_jsonschema()["properties"])
-    chosen = data.draw(st.lists(st.sampled_from(keys), min_size=1, max_size=3, unique=True))
+    create, values = _creator(pattern), PATTERNS[pattern][1]
+    chosen = data.draw(st.lists(st.sampled_from(_outputs(pattern)), min_size=1, max_size=3, unique=True))
     names = data.draw(st.lists(_name, min_size=10, max_size=10, unique=True))
     inputs = dict(zip(values, names, strict=False))
     outputs = dict(zip(chosen, names[len(inputs) :], strict=False))
     state = _state(dict.fromkeys(names, Any))
-    graph = parent({"ours": create(**arguments, inputs=inputs, outputs=outputs)}, state=state)
+    graph = parent({"ours": create(inputs=inputs, outputs=outputs)}, state=state)
     before = {name: {"of the parent": name} for name in names} | {inputs[key]: values[key] for key in values}
     after = asyncio.run(graph.ainvoke(before))
     written = {name for key, name in outputs.items() if key != "messages"}

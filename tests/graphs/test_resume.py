@@ -137,7 +137,7 @@ async def test_records_of_another_version_are_refused_by_name(monkeypatch: pytes
     await graph.ainvoke(QUESTION, CONFIG)
     monkeypatch.undo()
     asked.clear()
-    message = r"thread '1' hold records of version 0 \(of langgraph-parallel \S+\), and this is version 6 "
+    message = r"thread '1' hold records of version 0 \(of langgraph-parallel \S+\), and this is version 7 "
     with pytest.raises(UsageError, match=message):
         await aredrive(graph, CONFIG)
     with pytest.raises(UsageError, match=message):
@@ -192,4 +192,4 @@ def test_a_change_of_the_records_or_of_nodes_changes_their_version() -> None:
     graphs = {name: graph for name, graph in vars(studio).items() if isinstance(graph, CompiledStateGraph)}
     nodes = {name: sorted(graph.nodes) for name, graph in graphs.items()}
     digest = hashlib.sha256(json.dumps([fields, nodes], sort_keys=True).encode()).hexdigest()[:12]
-    assert (stamp.RECORDS_VERSION, digest) == (6, "c0f0416e7ab6")
+    assert (stamp.RECORDS_VERSION, digest) == (7, "500b07d00b53")

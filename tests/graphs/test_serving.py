@@ -19,13 +19,15 @@ from langgraph_parallel import Ask, create_sectioning, split
 from tests.support.documents import ROOT
 from tests.support.server import Gate, ModelServer, Reply
 
+PATIENCE = 120.0
+"""Seconds to wait for another process: on a busy machine its imports alone may take many."""
 TEXT = "\n".join(f"# Part {number}\nx" for number in range(6))
 
 
 def post(port: int) -> Any:
     """Post the text to a server on loopback; wait until it listens."""
     request = urllib.request.Request(f"http://127.0.0.1:{port}/", data=TEXT.encode(), method="POST")
-    with urllib.request.urlopen(request, timeout=60) as answer:
+    with urllib.request.urlopen(request, timeout=PATIENCE) as answer:
         return json.load(answer)
 
 
@@ -39,22 +41,22 @@ def test_a_server_that_is_told_to_stop_answers_what_it_has(
     with socket.create_server(("127.0.0.1", 0)) as listening:  # inherited, so that it listens from the start
         port = listening.getsockname()[1]
         options = [f"--fd={listening.fileno()}", f"--loop={loop}", "--log-level=warning"]
-        process = subprocess.Popen(
+        with subprocess.Popen(
             [sys.executable, "-m", "uvicorn", "examples.server:app", *options],
             cwd=ROOT,
             env={**os.environ, "LANGGRAPH_PARALLEL_MODEL": model},
             pass_fds=[listening.fileno()],
-        )
-        try:
-            with ThreadPoolExecutor(1) as pool:
-                posted = pool.submit(post, port)
-                server.wait(lambda s: s.in_flight == 2)
-                process.send_signal(signal.SIGTERM)
-                threading.Timer(1.0, gate.open).start()  # after the signal, which nothing else shows
-                answer = posted.result(timeout=60)
-            process.wait(timeout=30)
-        finally:
-            process.kill()
+        ) as process:
+            try:
+                with ThreadPoolExecutor(1) as pool:
+                    posted = pool.submit(post, port)
+                    server.wait(lambda s: s.in_flight == 2, PATIENCE)
+                    process.send_signal(signal.SIGTERM)
+                    threading.Timer(1.0, gate.open).start()  # after the signal, which nothing else shows
+                    answer = posted.result(timeout=PATIENCE)
+                process.wait(timeout=30)
+            finally:
+                process.kill()
     assert answer["missing"] == ["Part 2", "Part 3", "Part 4", "Part 5"]
     assert answer["why"] == "the process is being stopped"
     assert len(server.requests) == 2

@@ -5,8 +5,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import jsonschema
 import pytest
+from jsonschema import Draft202012Validator
 from langgraph.checkpoint.memory import InMemorySaver
 from langgraph.graph.state import CompiledStateGraph
 from langgraph.types import Command, interrupt
@@ -61,12 +61,14 @@ def fields_in(schema: dict[str, Any], whole: dict[str, Any]) -> Iterator[tuple[s
 def test_every_field_of_a_form_has_a_title_a_description_and_valid_examples(name: str, form: str) -> None:
     """A person who sees the form for the first time can fill it in."""
     schema = getattr(GRAPHS[name], f"get_{form}_jsonschema")()
+    Draft202012Validator.check_schema(schema)
+    whole = Draft202012Validator(schema)
     given = schema["properties"] if form == "input" else dict(fields_in(schema, schema))
     for key, field in given.items():
         assert field["title"], key
         assert field["description"], key
         for example in field["examples"]:
-            jsonschema.validate(example, {**field, "$defs": schema.get("$defs", {})})
+            whole.evolve(schema=field).validate(example)
         assert field["examples"], key
 
 

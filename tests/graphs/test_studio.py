@@ -1,86 +1,20 @@
 """LangGraph's development server: it starts without a key, shows the graphs, and runs the review."""
 
 import json
-import os
-import signal
-import socket
-import subprocess
-import sys
-import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
-from pathlib import Path
 from typing import Any, NamedTuple
 
-import httpx
 import pytest
-from langgraph_sdk import get_sync_client
 from langgraph_sdk.client import SyncLangGraphClient
 from mcp import Client as MCPClient
 from mcp.types import TextContent
 
+from tests.support.agent_server import serving
+from tests.support.documents import ROOT
+from tests.support.ports import free_ports
 from tests.support.server import ModelServer, Reply
 
-ROOT = Path(__file__).parents[2]
 UNSAFE = {"app.py": "import os\nos.system('ls ' + input())\n"}
-
-
-def _wait_for(client: SyncLangGraphClient, process: "subprocess.Popen[bytes]", log: Path) -> None:
-    """Wait until the server answers; fail with its log if it ends instead."""
-    for _ in range(600):
-        try:
-            client.assistants.search(limit=1)
-            return
-        except httpx.TransportError:
-            assert process.poll() is None, log.read_text()
-            time.sleep(0.1)
-    raise AssertionError(log.read_text())
-
-
-def free_ports(number: int) -> list[int]:
-    """Return different ports that are free."""
-    with ExitStack() as held:
-        probes = [held.enter_context(socket.socket()) for _ in range(number)]
-        for probe in probes:
-            probe.bind(("127.0.0.1", 0))
-        return [probe.getsockname()[1] for probe in probes]
-
-
-@contextmanager
-def serving(folder: Path, port: int, **settings: str) -> Iterator[Callable[[], SyncLangGraphClient]]:
-    """Run `langgraph dev` without a key of this machine, and yield what waits until it answers."""
-    log = folder / "log.txt"
-    hidden = ("OPENAI", "LANGSMITH", "LANGCHAIN", "LANGGRAPH_PARALLEL")
-    environment = {name: value for name, value in os.environ.items() if not name.startswith(hidden)}
-    quiet = {"LANGSMITH_TRACING": "false", "LANGGRAPH_CLI_NO_ANALYTICS": "1"}
-    with log.open("w") as output:
-        process = subprocess.Popen(
-            [
-                str(Path(sys.executable).with_name("langgraph")),
-                "dev",
-                "--no-browser",
-                "--no-reload",
-                "--host=127.0.0.1",
-                f"--port={port}",
-            ],
-            cwd=ROOT,
-            env=environment | quiet | settings,
-            stdout=output,
-            stderr=subprocess.STDOUT,
-            start_new_session=True,
-        )
-    try:
-        with get_sync_client(url=f"http://127.0.0.1:{port}", timeout=60) as client:
-
-            def ready() -> SyncLangGraphClient:
-                _wait_for(client, process, log)
-                return client
-
-            yield ready
-    finally:
-        os.killpg(process.pid, signal.SIGTERM)
-        process.wait(timeout=30)
-    assert "langgraph_parallel.records" not in log.read_text()  # no record was unknown to the server
 
 
 class Servers(NamedTuple):
@@ -103,7 +37,7 @@ def servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Servers]:
         }
         with (
             serving(tmp_path_factory.mktemp("studio"), plain_port) as plain,
-            serving(tmp_path_factory.mktemp("strict"), strict_port, **settings) as strict,
+            serving(tmp_path_factory.mktemp("strict"), strict_port, settings) as strict,
         ):
             yield Servers(plain, strict, models)
 

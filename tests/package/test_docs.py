@@ -144,6 +144,22 @@ def test_the_excerpts_of_the_examples_are_in_them() -> None:
     assert code in (ROOT / "examples" / "server.py").read_text(encoding="utf-8")
 
 
+def excerpts(page: Path) -> list[tuple[str, str]]:
+    """Return the blocks of a page that begin with the name of an example, and the name."""
+    blocks = re.findall(r"^    # (examples/\S+)\n((?:(?:    .*)?\n)+)", page.read_text("utf-8"), re.MULTILINE)
+    return [(name, "\n".join(line[4:] for line in code.strip("\n").splitlines())) for name, code in blocks]
+
+
+@pytest.mark.parametrize(
+    ("name", "code"),
+    [pytest.param(*found, id=found[0]) for page in PAGES for found in excerpts(page)],
+)
+def test_what_pages_show_of_an_example_is_in_it(name: str, code: str) -> None:
+    """Word for word, below the name of the file."""
+    assert code.strip()
+    assert code in (ROOT / name).read_text(encoding="utf-8")
+
+
 def described(page: str) -> set[str]:
     """Return the names that have a heading or a bullet of their own on a page of the reference."""
     text = (DOCS / "reference" / page).read_text(encoding="utf-8")

@@ -117,6 +117,7 @@ ROOMS = [
     "answers",
     "prompts",
     "runtime",
+    "replays",
     "offline",
     "report",
     "nodes.text",
@@ -135,6 +136,7 @@ ROOMS = [
     "reading",
     "catalogue",
     "scale",
+    "evaluation",
     "cli",
 ]
 """The rooms of the package; each may import those before it, and none that comes after it."""
@@ -144,6 +146,7 @@ PUBLIC = {
     "limiting",
     "media",
     "plan",
+    "recording",
     "rules",
     "split",
     "stops",

@@ -62,6 +62,10 @@ def test_the_code_in_the_readme_runs(
     if "langgraph_parallel.scale" in block.code:
         assert names["report"].status == "ok"
         assert len(server.requests) == names["report"].calls
+    elif "langgraph_parallel.evaluation" in block.code:  # which compares functions
+        assert names["found"].recommendation.known
+    elif "votes.appraise" in block.code:  # of recorded votes
+        assert names["found"].effective.worth >= 1
     elif "limiter" not in names and "langgraph_parallel.testing" not in block.code:  # else no model is called
         assert server.requests
         assert is_by_hand or (

@@ -47,6 +47,8 @@ VARIABLES = {
     "checked_tool/check": {"criteria", "content"},
     "debate/open": {"question"},
     "debate/revise": {"question", "answers", "you"},
+    "evaluation/compare": {"criteria", "question", "reference", "first", "second"},
+    "evaluation/score": {"criteria", "question", "reference", "answer"},
     "feedback/entities": {"texts"},
     "feedback/sentiment": {"texts"},
     "feedback/topics": {"texts"},

@@ -4,8 +4,9 @@ import asyncio
 from typing import Any
 
 import pytest
+from langchain_core.runnables import RunnableLambda
 
-from langgraph_parallel import create_voting, limiting
+from langgraph_parallel import create_sectioning, create_voting, limiting, split
 from langgraph_parallel.errors import UsageError
 from tests.support.server import ModelServer, Reply
 
@@ -48,6 +49,34 @@ async def test_those_inside_of_others_apply_as_well(model: str, server: ModelSer
     await vote(model).ainvoke(GIVEN, config)
     assert len(server.requests) == 2
     assert outer == {"configurable": {"mine": 1}}
+
+
+async def test_it_holds_where_nodes_pass_no_config_on(model: str, server: ModelServer) -> None:
+    """As LangGraph passes callbacks and threads on; a graph inside of one of ours is charged once."""
+    server.always(YES)
+    panel = vote(model)
+    nested = create_sectioning(planner=split.by_heading(), worker=panel, synthesizer=None)
+
+    async def first(text: str) -> str:
+        await panel.ainvoke(GIVEN)
+        return text
+
+    async def second(text: str) -> str:
+        return str((await nested.ainvoke({"content": "# A\nIs it?"}))["run_report"].failures)
+
+    config = limiting.around({"budget_calls": 5, "samples": "off"})
+    said = await (RunnableLambda(first) | RunnableLambda(second)).ainvoke("x", config)
+    assert len(server.requests) == 5
+    assert "the budget of 5 calls is spent" in said
+
+
+def test_it_holds_in_sync_nodes(model: str, server: ModelServer) -> None:
+    """The thread that runs the graph for them has what is around the code that calls."""
+    server.always(YES)
+    panel = vote(model)
+    config = limiting.around({"budget_calls": 2, "samples": "off"})
+    RunnableLambda(lambda _: panel.invoke(GIVEN)).invoke("x", config)
+    assert len(server.requests) == 2
 
 
 def test_a_wrong_limit_is_refused() -> None:

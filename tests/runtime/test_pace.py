@@ -191,6 +191,18 @@ def test_a_pace_is_raised_to_twice_what_is_used() -> None:
     assert 60 < pace.rate(61.0) < 2.1 * 60
 
 
+def test_what_leaves_after_the_last_refusal_is_not_counted_as_let_through_before_it() -> None:
+    """Others leave until all have heard of the refusal, when the endpoint has room again."""
+    pace = Pace()
+    for number in range(50):
+        pace.launch(number / 50)
+    pace.launch(0.99).refused = True
+    for number in range(10):
+        pace.launch(1.0 + number / 50)
+    pace.lower_after_refusals(2.0, seconds_asked=1.0)
+    assert pace.rate(2.0) == pytest.approx(50 * MARGIN)
+
+
 def test_a_second_lesson_within_a_second_teaches_nothing() -> None:
     """The endpoint is still paying for the burst before it."""
     pace = Pace()

@@ -17,7 +17,7 @@ from langgraph_parallel.limiting import reset_limits
 from langgraph_parallel.runtime import resting
 from langgraph_parallel.runtime.account import Account
 from langgraph_parallel.runtime.explain import kind_of
-from langgraph_parallel.runtime.resting import FIRST_REST, LONGEST_REST, Rests
+from langgraph_parallel.runtime.resting import FIRST_REST, LONGEST_REST, Rests, rests
 from tests.support.clock import Clock, until
 from tests.support.fans import GIVEN, flat, numbered
 from tests.support.server import Gate, ModelServer, Reply
@@ -172,22 +172,21 @@ async def test_without_a_number_of_failures_nothing_rests(model: str, server: Mo
 
 
 async def test_models_of_functions_rest_as_well(server: ModelServer, own: ChatOpenAI) -> None:
-    """In a worker of the caller's, each request is a call; a sync one does not wait in an event loop."""
-    server.always(Reply(status=401))
+    """In a worker of the caller's, each request is a call; with which key, nobody tells."""
 
     async def work(section: Any) -> str:
         return str((await own.ainvoke(section.content)).text)
 
-    graph = create_sectioning(planner=numbered(9), worker=work, limits=Limits(concurrency=1))
-    out = await graph.ainvoke(GIVEN)
-    assert len(server.requests) == 1  # the run gives up a key that was refused
-    assert out["run_report"].branches == {"failed": 1, "skipped": 8}
-    for _ in range(2):
-        await graph.ainvoke(GIVEN)
-    assert len(server.requests) == 3
-    out = await graph.ainvoke(GIVEN)
-    assert len(server.requests) == 3
-    assert out["run_report"].branches == {"failed": 9}
+    graph = create_sectioning(planner=numbered(5), worker=work, limits=Limits(concurrency=1))
+    server.always(Reply(status=401))
+    for runs in range(1, 6):
+        out = await graph.ainvoke(GIVEN)
+        assert len(server.requests) == runs  # each gives up the key that was refused, which may be its own
+        assert out["run_report"].branches == {"failed": 1, "skipped": 4}
+    assert not any(rest.seconds for rest in rests._rests.values())
+    server.always(Reply(status=500))
+    await graph.ainvoke(GIVEN)
+    assert [rest.row for rest in rests._rests.values() if rest.seconds] == [5]
 
 
 @pytest.mark.parametrize("streams", [False, True])

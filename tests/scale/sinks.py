@@ -15,21 +15,12 @@ import pytest
 from langgraph_parallel.runtime.budget import Amount
 from langgraph_parallel.scale.rows import Result, Spent
 from langgraph_parallel.scale.sinks.base import Manifest
+from tests.support.databases import NEEDS_POSTGRES, POSTGRES
 
-POSTGRES = os.environ.get("POSTGRES", "")
 _tables = count()
 
 FILES = ["sqlite", "jsonl", "parquet"]
-KINDS = [
-    *FILES,
-    pytest.param(
-        "postgres",
-        marks=[
-            pytest.mark.needs_postgres,
-            pytest.mark.skipif(not POSTGRES, reason="POSTGRES does not name a server; CI has one"),
-        ],
-    ),
-]
+KINDS = [*FILES, pytest.param("postgres", marks=NEEDS_POSTGRES)]
 MANIFEST = Manifest(
     id="m1",
     fingerprint="0123456789abcdef",

@@ -3,7 +3,8 @@
 import asyncio
 import concurrent.futures
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any, cast
 
@@ -14,20 +15,22 @@ pytest.importorskip("distributed", reason="distributed is not installed; CI has 
 from distributed import KilledWorker
 from distributed.core import Status
 
+from langgraph_parallel.runtime.budget import Amount
 from langgraph_parallel.runtime.limits import Limits
 from langgraph_parallel.scale.engine import Chunk, Job, LineEnded, WorkerLost
-from langgraph_parallel.scale.engines import dask_cluster, dask_plugin
+from langgraph_parallel.scale.engines import dask_cluster, dask_host, dask_plugin
 from langgraph_parallel.scale.engines.dask import DaskEngine
 from langgraph_parallel.scale.engines.dask_flights import Flight, Part
 from langgraph_parallel.scale.engines.dask_host import Host, _Part
 from langgraph_parallel.scale.engines.dask_plugin import Coordinators
 from langgraph_parallel.scale.engines.dask_tasks import submit
-from langgraph_parallel.scale.line.coordinator import DRAIN
-from langgraph_parallel.scale.line.dask_line import ASK, DaskLine
+from langgraph_parallel.scale.line.coordinator import DRAIN, GONE
+from langgraph_parallel.scale.line.dask_line import ASK, EARLIER, DaskLine
 from langgraph_parallel.scale.line.shared import LineLimits
 from langgraph_parallel.scale.line.wire import pack_job, pack_results
 from langgraph_parallel.scale.program import Program
-from langgraph_parallel.scale.rows import Row
+from langgraph_parallel.scale.rows import Result, Row, Spent
+from tests.support.clock import until
 
 JOB = Job(id="job", program=Program(graph="tests.scale.programs:nothing"))
 WORKERS = ("tcp://127.0.0.1:1", "tcp://127.0.0.1:2", "tcp://127.0.0.1:3")
@@ -64,9 +67,17 @@ async def coordinators() -> Coordinators:
     return plugin
 
 
-async def open_session(plugin: Coordinators, session: str) -> None:
+async def open_session(plugin: Coordinators, session: str, job: Job = JOB) -> None:
     """Open a session of the job."""
-    await plugin.drive(session, f"client of {session}", "open", {"job": pack_job(JOB), "local": b""})
+    await plugin.drive(session, f"client of {session}", "open", {"job": pack_job(job), "local": b""})
+
+
+async def granted(plugin: Coordinators, session: str, worker: str, calls: int, held: int = 0) -> int:
+    """Have a worker ask for calls of the budget; return how many it is granted."""
+    purse = {"spent": (0,) * 3, "held": (held, 0, 0), "needs": (calls, 0, 0), "like": (calls, 0, 0)}
+    told = {"session": f"{session} {worker}", "endpoints": {}, "purse": purse}
+    answer = await plugin.ask(session, worker, "limits.sync", told)
+    return int(answer["purse"]["granted"][0])
 
 
 async def collect(plugin: Coordinators, session: str) -> dict[str, Any]:
@@ -388,6 +399,116 @@ async def test_a_worker_that_was_taken_for_dead_begins_no_more_rows_of_its_part(
     await host._work(part)
     await asyncio.sleep(0)
     assert begun in ([], ["a", "b"])
+
+
+async def test_beats_go_on_after_one_that_has_failed(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Nobody else tells the worker to stop or to give rows back; the log says so once."""
+    monkeypatch.setattr(dask_host, "_BEAT_SECONDS", 0.0)
+    host: Any = Host.__new__(Host)
+    asked: list[str] = []
+
+    async def ask(op: str, data: dict[str, Any]) -> dict[str, Any]:
+        asked.append(op)
+        if len(asked) < 3:
+            raise RuntimeError("dictionary changed size during iteration")
+        host._running = 0
+        return {"control": GONE}
+
+    async def close() -> None:
+        closed.set()
+
+    closed, followed = asyncio.Event(), list[Any]()
+    host._line, host._state, host._close = SimpleNamespace(ask=ask), dict, close
+    host._running, host._busy, host._loop = 1, asyncio.Event(), asyncio.get_running_loop()
+    host._follow, host._on_close = followed.append, lambda: None
+    await asyncio.wait_for(host._beat(), 20)
+    await asyncio.wait_for(closed.wait(), 20)
+    assert followed == [{"control": GONE}]
+    assert caplog.messages == ["a worker of Dask cannot tell how it is, and goes on trying"]
+
+
+async def test_a_part_whose_rows_cannot_be_given_back_fails() -> None:
+    """The worker has them no more, and nobody else was told of them."""
+
+    async def ask(op: str, data: dict[str, Any]) -> dict[str, Any]:
+        raise ZeroDivisionError("no answer of this kind")
+
+    host: Any = Host.__new__(Host)
+    ended: list[Any] = []
+
+    async def work(part: _Part) -> None:
+        await asyncio.Event().wait()
+
+    async def flush() -> None:
+        pass
+
+    async def may_begin(part: _Part, rows: int) -> bool:
+        return True
+
+    host._line, host._giving, host._parts = SimpleNamespace(ask=ask), asyncio.Lock(), {}
+    host._work, host._may_begin = work, may_begin
+    host._outbox = SimpleNamespace(ended=lambda *one, **told: ended.append((*one, told)), flush=flush)
+    host._worker = SimpleNamespace(is_draining=False)
+    running = asyncio.ensure_future(host._run(_Part(7, [Row(key, {}) for key in "abcd"], lambda: None)))
+    await until(lambda: 7 in host._parts)
+    await host._give_back(WORKERS[1])
+    await asyncio.wait_for(running, 20)
+    problem = "rows cannot be given back: ZeroDivisionError: no answer of this kind"
+    assert ended == [(7, {"why": "", "problem": problem})]
+
+
+async def test_a_part_that_is_stopped_leaves_the_program_to_the_others() -> None:
+    """It is loaded once for all parts of the worker."""
+    host: Any = Host.__new__(Host)
+    host._opened = concurrent.futures.Future()
+    working = asyncio.ensure_future(host._work(_Part(1, [], lambda: None)))
+    await asyncio.sleep(0)
+    working.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await working
+    assert not host._opened.cancelled()
+
+
+@pytest.mark.parametrize("way", ["lives", "dies", "gives back"])
+async def test_what_a_killed_driver_could_not_store_counts_for_the_next(way: str) -> None:
+    """Its sink knows of no grant, and whoever got it may be dead as well: the scheduler knows."""
+    limited = replace(JOB, program=replace(JOB.program, limits=Limits(budget_calls=40)))
+    plugin = await coordinators()
+    await open_session(plugin, "old", limited)
+    await plugin.ask("old", WORKERS[0], "hello", {})
+    await plugin.ask("old", WORKERS[0], "begin", {"part": 1, "rows": 1})
+    assert await granted(plugin, "old", WORKERS[0], 30) == 30
+    plugin.remove_client(cast("Any", None), "client of old")
+    if way == "dies":
+        plugin.remove_worker(cast("Any", None), WORKERS[0])
+    await open_session(plugin, "new", limited)
+    if way == "gives back":
+        assert await granted(plugin, "old", WORKERS[0], 0, held=5) == 0
+    known = 5 if way == "gives back" else 30
+    assert (await collect(plugin, "new"))["untold"] == (known, 0, 0)
+    await plugin.ask("new", WORKERS[1], "hello", {})
+    assert await granted(plugin, "new", WORKERS[1], 40 - known + 1) == 0
+    assert await granted(plugin, "new", WORKERS[1], 40 - known) == 40 - known
+
+
+async def test_a_sink_hears_what_a_killed_driver_could_not_store() -> None:
+    """As reserved, until the results of its workers tell what they have spent."""
+    engine, _ = engine_with(Row("a", {}))
+    delivered: list[str] = []
+
+    async def deliver(results: Sequence[Result]) -> None:
+        delivered.extend(result.key for result in results)
+
+    engine._deliver = deliver
+    packed = pack_results([Result("a", "ok", spent=Spent(1, 80, 20, 0.25))])
+    answer = {"workers": {}, "reserved": (2, 0, 0.0), "untold": (30, 900, 2_000_000_000)}
+    await engine._take({**answer, "posted": []})
+    assert engine.open_reservations == Amount(32, 900, 2.0)
+    await engine._take({**answer, "posted": [(1, WORKERS[0] + EARLIER, 1, packed, ())]})
+    assert delivered == ["a"]
+    assert engine.open_reservations == Amount(31, 800, 1.75)
 
 
 @pytest.mark.parametrize("way", ["beat", "death"])

@@ -230,16 +230,35 @@ async def test_large_rows_are_handed_out_in_portions(monkeypatch: pytest.MonkeyP
     assert await done == ""
 
 
+async def test_a_worker_that_hung_up_while_it_waited_for_news_is_told_none() -> None:
+    """Its question is over before anybody notes that it is gone; a chunk that is stopped then just ends."""
+    office = Office()
+    listening, pulled = office.listen("a"), office.pull("a")
+    done = office.put(3)
+    await pulled
+    listening.cancel()
+    await _settle()
+    done.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await done
+    assert (await office.desk.answer("a", "rows.news", {}))["stop"] == [1]
+
+
 class _BrokenLine:
-    """A line whose news cannot be read, while rows are waited for."""
+    """A line whose news cannot be read, while rows are waited for, or cannot be read either."""
+
+    def __init__(self, *, gives_rows: bool = False) -> None:
+        self.gives_rows = gives_rows
 
     async def ask(self, op: str, data: dict[str, Any]) -> dict[str, Any]:
         """Wait forever, or fail."""
         if op == "rows.news":
             raise ValueError("no news of this kind")
         if op == "rows.take":
+            if self.gives_rows:
+                raise ValueError("no rows of this kind")
             await asyncio.Event().wait()
-        return {"endpoints": {}}
+        return {"endpoints": {}, "now": 0.0}
 
 
 async def test_a_worker_that_hears_no_news_ends() -> None:
@@ -252,3 +271,16 @@ async def test_a_worker_that_hears_no_news_ends() -> None:
                 await asyncio.wait_for(puller.run(), 20)
         finally:
             marks.close()
+
+
+async def test_a_worker_whose_line_fails_for_rows_and_for_news_tells_of_the_rows() -> None:
+    """Which of the two is told does not depend on chance."""
+    with tempfile.TemporaryFile() as file:
+        for _ in range(8):
+            marks = Marks(file.fileno())
+            try:
+                puller = Puller(job_of("programs:nothing"), _BrokenLine(gives_rows=True), marks, 1)
+                with pytest.raises(ValueError, match="no rows of this kind"):
+                    await asyncio.wait_for(puller.run(), 20)
+            finally:
+                marks.close()

@@ -126,6 +126,20 @@ async def test_a_grant_leaves_once_the_sink_knows_of_it(unit: str) -> None:
     assert not needs
 
 
+async def test_the_sink_is_ahead_by_about_what_is_taken_between_two_writes() -> None:
+    """So much is lost at most with a command that is killed, however much its workers hold."""
+    keeper, ledger = LimitsKeeper(Limits(budget_calls=100_000)), Ledger()
+    ledger.keep(keeper.purse)
+    ahead = list[int]()
+    for write in range(30):
+        taken = 400 + 10 * write
+        keeper.purse.sync("a", _asks(held=(taken, 0, 0), needs=_NONE)["purse"])
+        with ledger.writing(Amount()) as reserved:
+            ahead.append(reserved.calls - taken)
+    assert ahead[0] == 400
+    assert ahead[-10:] == [10] * 10
+
+
 async def test_a_write_that_lowers_what_is_known_covers_no_grant_meanwhile() -> None:
     """Until it has ended, the sink may have either amount."""
     keeper, ledger = LimitsKeeper(Limits(budget_calls=1_000)), Ledger()

@@ -1,8 +1,10 @@
 """Limits of a run over many items, as they are kept for all of its workers."""
 
 import pickle
+import random
 from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -10,9 +12,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from langgraph_parallel import Limits
+from langgraph_parallel.runtime import granted_budget
 from langgraph_parallel.runtime.buckets import SHARE, Bucket
 from langgraph_parallel.runtime.budget import Amount
 from langgraph_parallel.runtime.granted_budget import GrantedBudget, units_of
+from langgraph_parallel.runtime.lateness import Lateness
 from langgraph_parallel.scale.line.endpoint_limits import HORIZON
 from langgraph_parallel.scale.line.limits import LEAVE, SYNC, LimitsKeeper
 
@@ -213,14 +217,18 @@ class Endpoint:
         return admits
 
 
-def simulate(seconds: float, rate: float | None, workers: int = 4) -> Endpoint:
-    """Let workers with as many calls as they may make share an endpoint that admits 200 in a second."""
+def simulate(seconds: float, rate: float | None, workers: int = 4, most_late: float = 0.0) -> Endpoint:
+    """Let workers with as many calls as they may make share an endpoint that admits 200 in a second.
+
+    Answers are up to `most_late` seconds late; the times in them count from when they were given.
+    """
     clock, endpoint = Clock(), Endpoint(200)
     keeper, began = keeper_at(clock), clock.now
     names = [f"w{i}" for i in range(workers)]
     paced, refused = dict.fromkeys(names, False), dict[str, list[float]]({name: [] for name in names})
     due: list[tuple[float, str]] = []
     asked = dict.fromkeys(names, 0.0)
+    draw, lateness = random.Random(1), {name: Lateness() for name in names}
     while (now := clock.now) < began + seconds:
         for when, name in [one for one in sorted(due) if one[0] <= now]:
             due.remove((when, name))
@@ -238,19 +246,22 @@ def simulate(seconds: float, rate: float | None, workers: int = 4) -> Endpoint:
                 told["launched"] = [10, 0.05]
                 due += [(now + i * 0.001, name) for i in range(10)]
             answer = ask(keeper, name, **told)
+            came = now + 0.002 + draw.uniform(0, most_late)
+            given = came - lateness[name].of(now, came)
             paced[name] = answer["paced"]
             for delays in answer["delays"]:
-                due += [(now + 0.002 + delay, name) for delay in delays]
-            asked[name] = now + max(0.02, answer["wait"])
+                due += [(max(came, given + delay), name) for delay in delays]
+            asked[name] = max(came + 0.018, given + answer["wait"])
         clock.now += 0.002
     return endpoint
 
 
+@pytest.mark.parametrize("most_late", [0.0, 0.08], ids=["soon", "late"])
 @pytest.mark.parametrize("rate", [12_000.0, None], ids=["set", "learned"])
-def test_four_workers_use_the_rate_of_an_endpoint(rate: float | None) -> None:
-    """At least 92% of 200 requests a second, under 3% of them refused, whether the rate is set or learned."""
+def test_four_workers_use_the_rate_of_an_endpoint(rate: float | None, most_late: float) -> None:
+    """At least 92% of 200 requests a second, under 3% refused: set or learned, answered soon or late."""
     seconds = 30 if rate else 80
-    endpoint = simulate(seconds, rate)
+    endpoint = simulate(seconds, rate, most_late=most_late)
     requests = len(endpoint.admitted) + len(endpoint.refused)
     assert len(endpoint.admitted) >= 0.92 * 200 * seconds
     assert len(endpoint.refused) < 0.03 * requests
@@ -376,6 +387,25 @@ def test_grants_are_large_at_first_and_single_calls_near_the_cap() -> None:
     other.sync(keeper)
     assert keeper.purse.total_held()[0] == 1
     assert other.budget.try_reserve(Amount(1))
+
+
+def test_a_worker_holds_what_its_calls_take_in_a_tenth_of_a_second(monkeypatch: pytest.MonkeyPatch) -> None:
+    """All that it holds is lost if it dies; half of it lasts until it is to tell again."""
+    clock = Clock()
+    monkeypatch.setattr(granted_budget, "time", SimpleNamespace(monotonic=clock))
+    limits = Limits(budget_calls=100_000)
+    keeper, worker = keeper_at(clock, limits), Worker("a", limits)
+    worker.sync(keeper)
+    worker.reserve(Amount(1))
+    for _ in range(100):  # 200 calls a second
+        for _ in range(10):
+            worker.reserve(Amount(1))
+        while len(worker.reserved) > 1:
+            worker.settle(1.0)
+        clock.now += worker.budget.half_lasts if worker.budget.half_lasts < 1 else 0.05
+        worker.sync(keeper)
+    assert worker.budget.half_lasts == pytest.approx(0.05)
+    assert keeper.purse.total_held()[0] == 1 + 20
 
 
 def test_earlier_commands_have_spent_their_part() -> None:

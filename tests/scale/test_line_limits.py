@@ -289,6 +289,34 @@ async def test_calls_of_sync_functions_stay_within_the_concurrency_of_all_worker
     assert 1 <= server.most_in_flight <= 2
 
 
+class Scripted:
+    """A line whose answers grant one time each, after so many seconds, and came so many seconds late."""
+
+    def __init__(self, *answers: tuple[float, float]) -> None:
+        self.answers = [*answers]
+
+    async def ask(self, op: str, data: dict[str, Any]) -> dict[str, Any]:
+        """Answer with the next time, and with none after the last."""
+        told = data["endpoints"].get("e|m", {})
+        granted: dict[str, Any] = {"held": told.get("demand", 0), "share": 9, "paced": True, "wait": 0.0}
+        delay, late = self.answers.pop(0) if told.get("lines") and self.answers else (None, 0.0)
+        granted["delays"] = [[] if delay is None else [delay] for _ in told.get("lines", ())]
+        now = asyncio.get_running_loop().time() - late
+        return {"endpoints": {"e|m": granted} if told else {}, "now": now}
+
+
+async def test_times_in_an_answer_that_is_late_count_from_when_they_were_granted() -> None:
+    """Else each delay on the way would shift them into those of other workers."""
+    shared = LineLimits(Scripted((0.0, 0.0), (60.0, 60.0)), None)
+    async with shared.kept_up():
+        for _ in range(2):
+            async with (
+                asyncio.timeout(20),
+                shared.share_of("e", "m").lease(Rates(requests_per_minute=60), 0, 1),
+            ):
+                pass
+
+
 async def ask_in_a_loop_of_its_own(url: str) -> str:
     """Ask a model with connections that belong to the running loop."""
     async with DefaultAsyncHttpxClient() as client:

@@ -5,6 +5,7 @@ from dataclasses import replace
 
 import pytest
 
+from langgraph_parallel.catalogue.spelling import COMMAND
 from langgraph_parallel.errors import UsageError
 from langgraph_parallel.scale.manifest import check_same
 from langgraph_parallel.scale.sinks.base import Manifest
@@ -34,7 +35,7 @@ def test_each_difference_is_named_with_what_was_and_is() -> None:
         "fallbacks": ["a"],
     }
     with pytest.raises(UsageError) as raised:
-        check_same(STORED, now)
+        check_same(STORED, now, spelling=COMMAND)
     said, _, way_out = str(raised.value).partition(". Name another sink")
     parts = said.split("; ")
     start = "the rows of this sink were made with something else: "
@@ -46,6 +47,9 @@ def test_each_difference_is_named_with_what_was_and_is() -> None:
         'fallbacks was not there, is ["a"]',
     ]
     assert "--mixed" in way_out
+    assert "mixed=True" not in way_out
+    with pytest.raises(UsageError, match=r"; mixed=True adds rows of both"):
+        check_same(STORED, now)
 
 
 @pytest.mark.parametrize("name", ["graph", "settings"])

@@ -15,12 +15,13 @@ from typing import Any
 
 import pytest
 
+from langgraph_parallel.catalogue.spelling import COMMAND, PYTHON, Spelling
 from langgraph_parallel.errors import UsageError
 from langgraph_parallel.scale.rows import Spent
 from langgraph_parallel.scale.sinks.base import Counts, Sink
 from langgraph_parallel.scale.sinks.choose import as_sink
 from langgraph_parallel.scale.sinks.journal import Journal
-from langgraph_parallel.scale.sinks.naming import Admission
+from langgraph_parallel.scale.sinks.naming import Admission, NameRules
 from tests.scale.sinks import (
     FILES,
     KINDS,
@@ -230,7 +231,7 @@ async def test_columns_have_any_name(address: str) -> None:
 UNUSABLE = pytest.mark.parametrize(
     ("names", "message"),
     [
-        (["usd"], "'usd' has the name of a column of the sink; give it another name with --output"),
+        (["usd"], "'usd' has the name of a column of the sink; give it another name with outputs="),
         (["Status"], "'Status' has the name of a column of the sink"),
         (["Label", "label"], "'Label' and 'label' differ in case only|'label' and 'Label' differ"),
         ([""], "'' cannot be the name of a column"),
@@ -241,6 +242,22 @@ UNUSABLE = pytest.mark.parametrize(
     ],
     ids=["ours", "ours in capitals", "case", "empty", "nul", "half", "long", "many"],
 )
+
+
+@pytest.mark.parametrize(
+    ("spelling", "said", "not_said"),
+    [(COMMAND, "--output NAME=PATH", "outputs="), (PYTHON, "outputs={'NAME': 'PATH'}", "--output")],
+    ids=["command", "python"],
+)
+def test_a_row_with_a_column_that_cannot_be_says_what_its_caller_writes(
+    spelling: Spelling, said: str, not_said: str
+) -> None:
+    """An option on the command line, and an argument in Python."""
+    for names in (["usd"], ["a", "b", "c"]):
+        admission = Admission(NameRules(2), (), spelling)
+        (result,) = admission.admit([replace(ok("1"), output=dict.fromkeys(names, 1))])
+        assert said in result.error
+        assert not_said not in result.error
 
 
 @UNUSABLE

@@ -17,7 +17,8 @@ from langgraph_parallel.errors import UsageError
 from langgraph_parallel.scale.sinks.base import Counts
 from langgraph_parallel.scale.sinks.choose import as_sink
 from langgraph_parallel.scale.sinks.parquet import ParquetSink
-from tests.scale.sinks import FILES, KINDS, MANIFEST, POSTGRES, failed, names_in, new_address, ok, rows_of
+from tests.scale.sinks import FILES, KINDS, MANIFEST, failed, names_in, new_address, ok, rows_of
+from tests.support.databases import POSTGRES
 from tests.support.forked import in_fork
 
 

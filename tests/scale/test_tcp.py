@@ -1,6 +1,7 @@
 """The line over TCP."""
 
 import asyncio
+import gc
 import socket
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
@@ -174,7 +175,7 @@ async def test_frames_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 async def test_an_answer_that_cannot_travel_is_no_wait_for_who_asked(
-    monkeypatch: pytest.MonkeyPatch,
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     """It waits for no answer that does not come: the error is its answer, or the line ends."""
     async with serving() as (server, _, echo):
@@ -190,6 +191,31 @@ async def test_an_answer_that_cannot_travel_is_no_wait_for_who_asked(
         with pytest.raises(OSError, match="the coordinator is gone"):
             await asyncio.wait_for(line.ask("rows.strange", {}), 20)
         await line.close()
+    assert caplog.messages == ["rows.strange of worker w cannot be answered; its connection is closed"]
+
+
+@pytest.mark.filterwarnings("error")
+async def test_an_error_of_a_line_is_heard_once(caplog: pytest.LogCaptureFixture) -> None:
+    """Who asks hears that nothing can be written; what the reader finds out beside it is no other error."""
+    async with serving() as (server, *_):
+        line = await TcpLine.connect(server.host, server.port, server.token, "w")
+        written = asyncio.Event()
+
+        async def drain() -> None:
+            written.set()
+            await line.closed.wait()
+            raise ConnectionResetError("connection lost")
+
+        line._writer.drain = drain  # type: ignore[method-assign]
+        asking = asyncio.ensure_future(line.ask("rows.waits", {"said": "slow"}))
+        await written.wait()
+        await server.close()
+        with pytest.raises(ConnectionResetError, match="connection lost"):
+            await asking
+        await line.close()
+    del asking
+    gc.collect()
+    assert not caplog.messages
 
 
 async def test_a_worker_whose_beats_fail_ends() -> None:

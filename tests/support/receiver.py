@@ -19,7 +19,9 @@ class Receiver(ABC):
 
         class Handler(BaseHTTPRequestHandler):
             def do_GET(self) -> None:
-                self._reply(b"{}")
+                with receiver._lock:
+                    answer = receiver.show(self.path)
+                self._reply(answer)
 
             def do_POST(self) -> None:
                 body = self.rfile.read(int(self.headers["Content-Length"]))
@@ -44,6 +46,10 @@ class Receiver(ABC):
     def url(self) -> str:
         """Where it is."""
         return f"http://127.0.0.1:{self._server.server_port}"
+
+    def show(self, path: str) -> bytes:
+        """Return the body of the answer to a GET."""
+        return b"{}"
 
     @abstractmethod
     def take(self, path: str, headers: "Message[str, str]", body: bytes) -> bytes:

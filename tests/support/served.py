@@ -18,6 +18,7 @@ from examples.service.settings import Settings, Tenant, digest
 from langgraph_parallel.runtime.limiter_registry import reset_limits
 from tests.support.forked import Forked, in_fork
 from tests.support.killed_run import import_all
+from tests.support.ports import free_ports
 from tests.support.server import ModelServer, Reply, Request
 
 ACME = Tenant("acme", digest("acme-key"), budget_usd=5, run_usd=0.5)
@@ -35,10 +36,9 @@ class Served:
     """
 
     def __init__(self, folder: Path, **settings: Any) -> None:
-        with socket.create_server(("127.0.0.1", 0)) as free:
-            self.port = free.getsockname()[1]
+        (self.port,) = free_ports(1)
         given = Settings(
-            database=f"sqlite+aiosqlite:///{folder}/service.sqlite",
+            database=f"sqlite:///{folder}/service.sqlite",
             lease=0.5,
             tenants=(ACME, GLOBEX),
             metrics_key_sha256=digest("metrics-key"),

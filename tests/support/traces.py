@@ -2,13 +2,14 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 from langchain_core.tracers.langchain import LangChainTracer
 from langsmith import Client
 
 from tests.support.trace_sink import TraceSink
 
-_INFO = {
+INFO: dict[str, Any] = {
     "instance_flags": {},
     "batch_ingest_config": {
         "use_multipart_endpoint": True,
@@ -55,7 +56,7 @@ class Traces(TraceSink):
 def traces() -> Iterator[Traces]:
     """Run the sink and its client."""
     with Traces() as sink:
-        sink.client = Client(api_url=sink.url, api_key="lsv2_not_a_real_key", info=_INFO)
+        sink.client = Client(api_url=sink.url, api_key="lsv2_not_a_real_key", info=INFO)
         try:
             yield sink
         finally:

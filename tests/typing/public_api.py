@@ -32,6 +32,7 @@ from langgraph_parallel import (
     synthesize,
 )
 from langgraph_parallel.completion import deadline, min_success, required
+from langgraph_parallel.evaluation import Evaluation, Recommendation, Variant, aevaluate, evaluate, sets
 from langgraph_parallel.limiting import Limiter, PacedRateLimiter, Rates, share_limits
 from langgraph_parallel.nodes.work.adapter import Adapter
 from langgraph_parallel.records import Aspect, Branch, Estimate, Interval, RunReport, Support, Tally, Verdict
@@ -54,6 +55,7 @@ from langgraph_parallel.stops import ahead_by, confident, decided, window
 from langgraph_parallel.votes import (
     Calibration,
     agreement,
+    appraise,
     calibrate,
     fit_dawid_skene,
     without_articles,
@@ -142,6 +144,7 @@ def verdict(given: Verdict) -> None:
     assert_type(agreement([{"a": 1, "b": 2}], level="interval").krippendorff_alpha, float | None)
     assert_type(decided()(Tally(), 3), bool)
     assert_type(Calibration.load("weights.json").rule(), weighted)
+    assert_type(appraise([({"a": 1, "b": 2}, 1)] * 10, prices={"a": 0.1}, budget=1).effective.worth, float)
 
 
 async def control(graph: CompiledStateGraph[Any, Any, Any, Any], config: RunnableConfig) -> None:
@@ -177,3 +180,13 @@ def refused() -> None:
     split.by_heading("3")  # type: ignore[arg-type]
     agents.adapt(create_voting(), output=3)  # type: ignore[arg-type]
     assert_type(agents.adapt(create_voting()), Adapter)
+
+
+async def evaluations(graph: CompiledStateGraph[Any, Any, Any, Any]) -> None:
+    """Variants are graphs, functions, names or `Variant`s; options are checked by name."""
+    variants = {"graph": graph, "named": Variant(graph="voting", model="openai:gpt-5-mini"), "function": len}
+    found = await aevaluate(variants, "questions.jsonl", sets("recall", key="rule"), margin=0.02)
+    assert_type(found, Evaluation)
+    assert_type(found.recommendation, Recommendation | None)
+    assert_type(evaluate(variants, [{"text": "a"}], "rubric", limits={"budget_usd": 1}), Evaluation)
+    evaluate(variants, [], lambda answer, expected: answer == expected, margins=1)  # type: ignore[call-arg]

@@ -316,6 +316,17 @@ $("key-form").addEventListener("submit", (event) => {
   location.hash = "";
   location.reload(); // nothing of another tenant stays
 });
+$("record").addEventListener("click", async () => {
+  try {
+    const page = await (await call(`/runs/${shown.id}/record?view=html`)).blob();
+    const address = URL.createObjectURL(page);
+    make("a", { href: address, download: `run-${shown.id}.html` }).click();
+    URL.revokeObjectURL(address);
+  } catch (refused) {
+    $("status").textContent = refused.message;
+  }
+});
+
 $("cancel").addEventListener("click", async () => {
   $("cancel").disabled = true;
   await post(`/runs/${shown.id}/cancel`).catch((error) => ($("status").textContent = error.message));

@@ -6,7 +6,7 @@ read is left out, and so is a bad item of a list beside good ones; each is named
 
 import json
 from collections.abc import Mapping, Sequence
-from functools import cache
+from functools import lru_cache
 from typing import Any, Generic, NamedTuple, TypeVar
 
 from pydantic import BaseModel, ValidationError
@@ -28,7 +28,7 @@ class Fitted(NamedTuple, Generic[Schema]):
     notes: list[str]
 
 
-@cache
+@lru_cache(maxsize=256)  # schemas may be made for each run
 def plain_schema(schema: type[BaseModel]) -> Node:
     """Return the JSON schema of a model's input: only fields without a default are required."""
     return schema.model_json_schema()

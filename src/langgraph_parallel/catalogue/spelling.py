@@ -29,6 +29,8 @@ class Spelling:
     """How the column of the keys is named, with `{column}`."""
     query: str
     """How a query of a database is given, with `{sql}`, in quotes."""
+    mixed: str
+    """How rows of several programs are let into one sink."""
 
     def one(self, name: str) -> str:
         """Return how one setting is written."""
@@ -66,6 +68,7 @@ COMMAND = Spelling(
     batch="--batch",
     key="--key {column}",
     query="--query {sql}",
+    mixed="--mixed",
 )
 """On the command line."""
 PYTHON = Spelling(
@@ -78,6 +81,7 @@ PYTHON = Spelling(
     batch="limits={'lane': 'batch'}",
     key="key='{column}'",
     query="SqlSource(url, {sql})",
+    mixed="mixed=True",
 )
 """As arguments of a function."""
 

@@ -2,6 +2,7 @@
 
 import os
 import sys
+from functools import cache
 from importlib.metadata import version as installed_version
 from typing import Annotated
 
@@ -37,9 +38,8 @@ def run(arguments: list[str] | None = None) -> int:
         met, all workers were lost, or there is no result; 2 for bad usage or if no model answered, after one
         paragraph on standard error; 130 if interrupted.
     """
-    command = typer.main.get_command(app)
     try:
-        code = command.main(args=arguments, prog_name="langgraph-parallel", standalone_mode=False)
+        code = _root().main(args=arguments, prog_name="langgraph-parallel", standalone_mode=False)
     except (UsageError, typer.TyperException) as error:
         message = error.format_message() if isinstance(error, typer.TyperException) else str(error)
         print(f"langgraph-parallel: error: {' '.join(message.split())}", file=sys.stderr)
@@ -56,6 +56,14 @@ def run(arguments: list[str] | None = None) -> int:
     except (KeyboardInterrupt, typer.Abort):
         return INTERRUPTED
     return code if isinstance(code, int) else OK
+
+
+@cache
+def _root() -> typer.core.TyperGroup:
+    """Return the command above all others; their options are read from the signatures of functions."""
+    command = typer.main.get_command(app)
+    assert isinstance(command, typer.core.TyperGroup)
+    return command
 
 
 def _print_version(is_requested: bool) -> None:

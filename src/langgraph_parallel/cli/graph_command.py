@@ -13,6 +13,7 @@ from langgraph_parallel.cli.exit_codes import OK
 from langgraph_parallel.cli.input.remarks import print_remarks, print_run_remarks, print_skipped
 from langgraph_parallel.cli.options import CallOptions, Format, Summary
 from langgraph_parallel.cli.signals import run_to_end, stoppable
+from langgraph_parallel.cli.watching.display import is_watched
 from langgraph_parallel.cli.writing import (
     check_output,
     render_markdown,
@@ -131,16 +132,16 @@ class GraphCommand:
         """
         collect_seldom()  # a review makes more in cycles, and keeps Python's
 
-        batches = BatchWaits()
+        batches, prints_progress = BatchWaits(), not (self._options.quiet or is_watched())
 
         async def follow() -> dict[str, Any]:
             output: dict[str, Any] = {}
             async for mode, data in graph.astream(inputs, context=context, stream_mode=["custom", "values"]):
                 if mode == "values":
                     output = data
-                elif not self._options.quiet and data.get("event") == "ended":
+                elif prints_progress and data.get("event") == "ended":
                     _print_progress(data)
-                elif not self._options.quiet:
+                elif prints_progress:
                     batches.on_event(data)
             return output
 

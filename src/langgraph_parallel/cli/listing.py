@@ -40,7 +40,7 @@ def trials_text(trials: Sequence[Trial], orders: int = 0) -> str:
     size = f"{first.voters / first.votes:.1f}".removesuffix(".0")
     replayed = f", each in {orders} random orders" if orders else ""
     head = f"{votes} of {size} voters{replayed}; calls and rounds are means"
-    return "\n".join([head, "", *_align(_trial_rows(trials))]) + "\n"
+    return "\n".join([head, "", *align(_trial_rows(trials))]) + "\n"
 
 
 def trials_json(trials: Sequence[Trial]) -> str:
@@ -60,9 +60,17 @@ def _trial_row(trial: Trial, *, is_truth_known: bool) -> list[str]:
     return [trial.stop, *right, same, calls, f"{trial.saved:.1%}", f"{trial.rounds / trial.votes:.2f}"]
 
 
-def _align(rows: Sequence[Sequence[str]]) -> list[str]:
-    """Align the first column left and the others right."""
+def align(rows: Sequence[Sequence[str]], texts: int = 1) -> list[str]:
+    """Align columns.
+
+    Args:
+        rows: of equal length; at least one.
+        texts: columns that are aligned left; those after them are aligned right.
+    """
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     return [
-        "  ".join([row[0].ljust(widths[0]), *map(str.rjust, row[1:], widths[1:])]).rstrip() for row in rows
+        "  ".join(
+            [*map(str.ljust, row[:texts], widths[:texts]), *map(str.rjust, row[texts:], widths[texts:])]
+        ).rstrip()
+        for row in rows
     ]

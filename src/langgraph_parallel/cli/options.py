@@ -22,6 +22,8 @@ from langgraph_parallel.cli.limit_options import (
     TimeoutOption,
 )
 from langgraph_parallel.cli.panels import MODEL_PANEL, OUTPUT_PANEL, TRACE_PANEL
+from langgraph_parallel.cli.record_options import HtmlOption, RecordContentsOption, RecordOption
+from langgraph_parallel.cli.watching.option import WatchOption
 
 
 class Format(StrEnum):
@@ -225,11 +227,15 @@ class CacheOptions:
 
 @dataclass(frozen=True, kw_only=True)
 class OutputOptions:
-    """The options that say where a result and the statistics of its run go."""
+    """The options that say where a result, the statistics and the record of its run go."""
 
     output: OutputOption = None
     summary: SummaryOption = Summary.stderr
     quiet: QuietOption = False
+    watch: WatchOption = False
+    record: RecordOption = None
+    html: HtmlOption = None
+    record_contents: RecordContentsOption = False
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -15,6 +15,7 @@ from langgraph_parallel.records import record_types
 
 _CHECKPOINTS = ".sqlite"
 _RECORD = ".json"
+_RUN = ".run.json"
 _TABLES = ("checkpoints", "writes")
 _ROWS = 100
 """Rows that are moved at once; one may hold all code of a review."""
@@ -47,7 +48,7 @@ def create_private(file: Path) -> None:
 
 
 class RunFiles:
-    """The files of runs in a folder: checkpoints of those that are not done, and records that are kept.
+    """The files of runs in a folder: checkpoints of those that are not done, what each did, reports to keep.
 
     Args:
         folder: holds nothing else.
@@ -61,8 +62,12 @@ class RunFiles:
         return self._folder / f"{id}{_CHECKPOINTS}"
 
     def record(self, id: str) -> Path:
-        """Return the file of the record of a run."""
+        """Return the file of the report of a run, which is kept if that is asked for."""
         return self._folder / f"{id}{_RECORD}"
+
+    def run_record(self, id: str) -> Path:
+        """Return the file of what a run did: its branches, calls and votes, without any text."""
+        return self._folder / f"{id}{_RUN}"
 
     @contextlib.asynccontextmanager
     async def checkpointer(self, id: str) -> AsyncIterator[AsyncSqliteSaver]:
@@ -94,7 +99,7 @@ class RunFiles:
                 raise
 
     def keep_record(self, id: str, text: str) -> None:
-        """Write the record of a run, whole or not at all."""
+        """Write the report of a run, whole or not at all."""
         self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         number, name = tempfile.mkstemp(dir=self._folder, prefix=f"{id}.")
         with os.fdopen(number, "w", encoding="utf-8") as file:
@@ -102,11 +107,12 @@ class RunFiles:
         Path(name).replace(self.record(id))
 
     def delete(self, id: str, *, record: bool = True) -> None:
-        """Delete the checkpoints of a run, and its record."""
+        """Delete the checkpoints of a run, and with `record` what else there is of it."""
         for suffix in ("", "-wal", "-shm", "-journal"):
             self.checkpoints(id).with_name(f"{id}{_CHECKPOINTS}{suffix}").unlink(missing_ok=True)
         if record:
             self.record(id).unlink(missing_ok=True)
+            self.run_record(id).unlink(missing_ok=True)
 
     def sweep(self, resumable: Mapping[str, bool]) -> None:
         """Delete what processes left behind that were killed.
@@ -118,7 +124,8 @@ class RunFiles:
             return
         for file in self._folder.iterdir():
             id = file.name.partition(".")[0]
-            if not (resumable.get(id) or (id in resumable and file == self.record(id))):
+            stays = id in resumable and file in (self.record(id), self.run_record(id))
+            if not (stays or resumable.get(id)):
                 file.unlink(missing_ok=True)
 
     def move_from(self, database: sqlite3.Connection, resumable: Iterable[str]) -> None:

@@ -43,8 +43,8 @@ class KeptRun:
         started: seconds since the epoch.
         folder: where the command ran.
         settings: the options of the review, without paths.
-        state: `running` (or killed), `partial`, `stopped` or `done`. Of a done run, only this record is kept,
-            and with `keep` its report.
+        state: `running` (or killed), `partial`, `stopped` or `done`. Of a done run, this line is kept, what
+            it did, and with `keep` its report.
         base: folder that relative paths of the report start from; empty for `folder`.
         keep: whether the report is kept when the run is done.
     """
@@ -132,6 +132,19 @@ class RunStore:
             raise UsageError(f"no report of run {id} is kept; `review --keep` keeps those of later runs")
         return file.read_text(encoding="utf-8")
 
+    def recording(self, id: str) -> Path:
+        """Return the file of what a run did.
+
+        Raises:
+            UsageError: there is none.
+        """
+        file = self.files.run_record(id)
+        if not file.is_file():
+            raise UsageError(
+                f"run {id} has no record: it ended before anything ran, or is of an earlier version"
+            )
+        return file
+
     def all(self) -> list[KeptRun]:
         """Return all runs, latest first."""
         if not self.path.exists():
@@ -203,7 +216,8 @@ class RunStore:
                 database.execute("BEGIN IMMEDIATE")
                 with database:
                     database.execute(_SCHEMA)
-                    for column in _ADDED.keys() - _columns(database):
+                    columns = _columns(database)
+                    for column in (name for name in _ADDED if name not in columns):
                         database.execute(f"ALTER TABLE runs ADD COLUMN {column} {_ADDED[column]}")
                     if move:
                         resumable = database.execute("SELECT id FROM runs WHERE state != 'done'").fetchall()

@@ -14,6 +14,7 @@ from langgraph_parallel.runtime.limit_sources import limits_from_environment, me
 from langgraph_parallel.runtime.limits import Limits
 from langgraph_parallel.runtime.models import ModelLike, fallbacks_from_environment, read_fallbacks
 from langgraph_parallel.runtime.prices import check_prices
+from langgraph_parallel.runtime.record_setting import RecordLike, as_recording
 from langgraph_parallel.runtime.settings import as_settings
 from langgraph_parallel.runtime.trace_options import TraceLevel, check_level
 
@@ -47,6 +48,17 @@ class GraphOptions(TypedDict, total=False):
     trace_contents: bool | None
     """False keeps prompts, documents, answers and the words of errors out of traces, at every level below
     this graph; names, numbers and sizes stay. None for LANGGRAPH_PARALLEL_TRACE_CONTENTS, else True."""
+    trace_feedback: bool | None
+    """Whether the KPIs of a run go to LangSmith as feedback on its trace. That of the outermost graph counts.
+    None for LANGGRAPH_PARALLEL_TRACE_FEEDBACK, else False."""
+    annotation_queue: str | None
+    """Name of the LangSmith annotation queue that gets the trace of a run which asks a person to decide a
+    vote. None for LANGGRAPH_PARALLEL_ANNOTATION_QUEUE, else none."""
+    record: RecordLike | None
+    """Where the record of each run goes, with all that it did, waited for, called and paid: a file, such as
+    `run.json`; a folder, for a file of each run; a function that gets the `RunRecord`; or a `Recording`,
+    which can ask for contents. That of the outermost graph counts. None for LANGGRAPH_PARALLEL_RECORD, else
+    none."""
     inputs: Mapping[str, str] | None
     """Your names for keys of the input, by the graph's names: `{"files": "sources"}`. Only named keys enter.
     None for all keys, under the graph's names."""
@@ -99,6 +111,15 @@ def resolve(options: GraphOptions, models: Sequence[ModelLike | None]) -> Resolv
             "trace_contents": contents,
             "fallbacks": fallbacks,
             "cache": as_cache(options.get("cache")),
+            "trace_feedback": _check_kind("trace_feedback", options.get("trace_feedback"), bool),
+            "queue": _check_kind("annotation_queue", options.get("annotation_queue"), str),
+            "recording": as_recording(options.get("record")),
         },
         {"inputs": options.get("inputs"), "outputs": options.get("outputs")},
     )
+
+
+def _check_kind(name: str, value: Any, kind: type) -> Any:
+    if value is not None and not isinstance(value, kind):
+        raise UsageError(f"{name} is {value!r}; expected {kind.__name__} or None")
+    return value

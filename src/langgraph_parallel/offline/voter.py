@@ -18,7 +18,7 @@ from langgraph_parallel.offline.rules import RULES, severity_for
 from langgraph_parallel.records import Claim, Lines, Part, ReviewQuestion, Skipped
 from langgraph_parallel.reducers.findings.aliases import canonical_rule
 from langgraph_parallel.reducers.findings.packed import pack
-from langgraph_parallel.runtime.redact import describe, environment_secrets, mask_secrets
+from langgraph_parallel.runtime.redact import describe, known_secrets, mask_secrets
 
 _SUPPRESSION = re.compile(r"#\s*(noqa|nosec)\b:?\s*((?:[a-z]+\d+[,\s]*)*)", re.IGNORECASE)
 _LITERAL = re.compile(r"""(['"])(.*)\1""")
@@ -163,7 +163,7 @@ class _Quotes:
     def __init__(self, parts: Iterable[Part]) -> None:
         self._parts = {part.path: part for part in parts}
         self._lines: dict[str, list[str]] = {}
-        self._secrets = environment_secrets()
+        self._secrets = known_secrets()
 
     def line(self, hit: Hit) -> str:
         """Return the first line of a hit, stripped, or an empty text beyond the end of the file."""

@@ -26,6 +26,8 @@ _SHARED: Mapping[str, Sequence[str]] = {
     "checked_tool/check": ["content"],
     "debate/open": ["question"],
     "debate/revise": ["question", "answers"],
+    "evaluation/compare": ["question", "reference"],
+    "evaluation/score": ["question", "reference", "criteria"],
     "feedback/entities": ["texts"],
     "feedback/sentiment": ["texts"],
     "feedback/topics": ["texts"],

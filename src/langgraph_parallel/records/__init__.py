@@ -3,6 +3,13 @@
 from collections.abc import Collection
 from typing import Any, Protocol, TypeVar
 
+from langgraph_parallel.records.appraisal import (
+    AlikePair,
+    Appraisal,
+    EffectiveVotes,
+    PanelChoice,
+    VoterWorth,
+)
 from langgraph_parallel.records.ballot import Ballot, BallotStatus, Tally
 from langgraph_parallel.records.base import Record
 from langgraph_parallel.records.best_of import Draft
@@ -97,7 +104,9 @@ __all__ = [
     "SEVERITIES",
     "STATIC_VOTER",
     "STATUSES",
+    "AlikePair",
     "Answer",
+    "Appraisal",
     "Aspect",
     "AspectOutcome",
     "Ballot",
@@ -118,6 +127,7 @@ __all__ = [
     "Digest",
     "Dissent",
     "Draft",
+    "EffectiveVotes",
     "EndedBy",
     "Entity",
     "Escalation",
@@ -133,6 +143,7 @@ __all__ = [
     "Lines",
     "MarketStudy",
     "Moderation",
+    "PanelChoice",
     "Part",
     "Position",
     "Quote",
@@ -157,6 +168,7 @@ __all__ = [
     "Usage",
     "Verdict",
     "VerdictStatus",
+    "VoterWorth",
     "allow_records",
     "is_model_voter",
     "model_voter",

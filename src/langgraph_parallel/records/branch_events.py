@@ -5,6 +5,7 @@ from typing import Literal
 from pydantic import JsonValue
 
 from langgraph_parallel.records.branch import EndedBy, Status
+from langgraph_parallel.records.call import Lane
 from langgraph_parallel.records.event_base import Cost, EventBase
 
 
@@ -22,10 +23,11 @@ class Started(EventBase):
 
 
 WaitsOn = Literal["needs", "slot", "rate", "budget", "retry", "rest", "leader", "batch", "person"]
-"""`needs`: other branches; `slot`: requests in flight; `rate`: a pause or a pace of the endpoint, or a rate
-that is set; `budget`: calls that may turn out cheaper; `retry`: the time before the next attempt; `rest`: an
-endpoint that failed again and again; `leader`: the first token of a call whose prompt begins alike; `batch`:
-the endpoint's batch that it is in; `person`: an answer, for which the run is interrupted."""
+"""`needs`: other branches; `slot`: requests in flight, or for code of the caller's others of it at work;
+`rate`: a pause or a pace of the endpoint, or a rate that is set; `budget`: calls that may turn out cheaper;
+`retry`: the time before the next attempt; `rest`: an endpoint that failed again and again; `leader`: the
+first token of a call whose prompt begins alike; `batch`: the endpoint's batch that it is in; `person`: an
+answer, for which the run is interrupted."""
 
 
 class Waiting(EventBase):
@@ -63,6 +65,10 @@ class Calling(EventBase):
     """Whether it is the second request for a straggler."""
     instead_of: str = ""
     """Name of the model that was to be asked, if this is its fallback."""
+    prompt_tokens: int = 0
+    """Tokens of its prompt, estimated: what it counts if it is cut off."""
+    prompt_usd: float | None = None
+    """What these cost in US dollars; None if the price is unknown."""
 
 
 class Called(EventBase):
@@ -93,13 +99,21 @@ class Called(EventBase):
     """Tokens of the prompt that the provider read from its cache; included in `input_tokens`."""
     cache_write_tokens: int = 0
     """Tokens of the prompt that it wrote to its cache at a price of their own; included in `input_tokens`."""
+    cache_hour_tokens: int = 0
+    """Those of them that it keeps for an hour, at a higher price; included in `cache_write_tokens`."""
     reasoning_tokens: int = 0
     """Tokens of the answer that are the model's thinking; included in `output_tokens`."""
+    samples: int = 1
+    """Number of answers that its request asked for: each is a call, with its share of the tokens."""
+    lane: Lane = "live"
+    """Whether it was sent by itself, or in a batch."""
     usd: float | None = None
     """Cost in US dollars; None if the price is unknown."""
     saved_usd: float | None = None
     """US dollars by which it was cheaper than alone, at the full price; None for nothing, or if the price is
     unknown."""
+    savings: dict[str, float] = {}
+    """The same by cause, as in `records.Savings`; what is 0 is left out."""
     cause: str | None = None
     """Kind of the failure, as in `records.Branch`; None if it was answered or cut off."""
     cost: Cost | None = None

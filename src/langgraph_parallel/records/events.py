@@ -17,6 +17,7 @@ from langgraph_parallel.records.run_events import (
     Progress,
     RunEnded,
     RunStarted,
+    VoteOpened,
     VoteProgress,
 )
 
@@ -73,6 +74,7 @@ RunEvent = Annotated[
     | Calling
     | Called
     | Ended
+    | VoteOpened
     | VoteProgress
     | Decided
     | Progress
@@ -129,6 +131,7 @@ __all__ = [
     "RunStarted",
     "Started",
     "Token",
+    "VoteOpened",
     "VoteProgress",
     "Waiting",
     "WaitsOn",

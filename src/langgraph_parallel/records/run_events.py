@@ -2,8 +2,9 @@
 
 from typing import Literal
 
-from pydantic import JsonValue
+from pydantic import BaseModel, ConfigDict, JsonValue
 
+from langgraph_parallel.records.ballot import BallotStatus
 from langgraph_parallel.records.event_base import EventBase, PlannedSection
 from langgraph_parallel.records.verdict import DecidedBy, VerdictStatus
 
@@ -45,12 +46,55 @@ class Planned(EventBase):
     """Whether the sections are added to those planned before."""
 
 
-class VoteProgress(EventBase):
+class CountedBallot(BaseModel):
+    """A ballot as the vote counts it."""
+
+    model_config = ConfigDict(frozen=True)
+
+    voter: str
+    """Whose ballot it is."""
+    order: int = 0
+    """Position of the voter in the electorate, from 0."""
+    status: BallotStatus = "cast"
+    """How the voter ended. Only `cast` counts."""
+    choice: JsonValue = None
+    """The normalised choice; None for no choice."""
+    weight: float = 1.0
+    """Stated by the voter; only the rule `weighted` reads it."""
+    confidence: float | None = None
+    """Stated by the voter, 0 to 1."""
+
+
+class VoteOpened(EventBase):
+    """How a vote counts; told before its first ballot."""
+
+    event: Literal["vote_opened"]
+    rule: str
+    """As text, which can be read again; `function NAME` or `judge NAME` for code that cannot."""
+    stop: str
+    """As text: when no further ballot is needed."""
+    wave: str | int
+    """How many are asked together."""
+    race: bool
+    """Whether voters of a wave that are not needed any more are cancelled."""
+    ties_matter: bool
+    """Whether a tie is handled in another way than a choice."""
+    recounts: bool = False
+    """Whether a fallback counts the ballots again where the rule is undecided: it needs all of them."""
+    voters: list[str]
+    """Those that may be asked, in the order of the electorate."""
+    asking: list[str] = []
+    """The same in the order of asking; empty if that is the electorate's."""
+    choices: list[JsonValue] | None = None
+    """The valid answers; None for any."""
+    ballots: list[CountedBallot] = []
+    """Ballots that an earlier run has counted, in the order of the electorate."""
+
+
+class VoteProgress(CountedBallot, EventBase):
     """A ballot has been counted."""
 
     event: Literal["vote"]
-    voter: str
-    """Whose ballot it is."""
     cast: int
     """Ballots that count so far."""
     heard: int

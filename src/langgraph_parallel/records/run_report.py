@@ -5,6 +5,7 @@ from typing import Literal
 from langgraph_parallel.records.base import Record
 from langgraph_parallel.records.call import Call, Savings, Usage
 from langgraph_parallel.records.escalation import Escalation
+from langgraph_parallel.records.shown import shown
 from langgraph_parallel.records.trial import Trial
 
 
@@ -77,3 +78,11 @@ class RunReport(Record):
     def cached_share(self) -> float:
         """Share of the prompts' tokens that the provider read from its cache, 0 to 1; 0 without any."""
         return self.usage.cache_read_tokens / self.usage.input_tokens if self.usage.input_tokens else 0.0
+
+    def __str__(self) -> str:
+        """Return five lines: how it ended, its time, its branches, its calls, its troubles."""
+        return shown(self, "report_text")
+
+    def _repr_html_(self) -> str:
+        """Return the five lines as a table, for notebooks."""
+        return shown(self, "report_table")

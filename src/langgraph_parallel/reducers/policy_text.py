@@ -16,10 +16,11 @@ _MAX_LENGTH = 10_000
 
 
 def read_policy(text: str, known: Mapping[str, Callable[..., PolicyT]]) -> PolicyT:
-    """Parse a policy. Only the named factories are called, with literals; nothing else is evaluated.
+    """Parse a policy. Only the named factories are called; nothing else is evaluated.
 
     Args:
-        text: a name, or a call with literal arguments; several are joined with `&` and `|`.
+        text: a name, or a call whose arguments are literals, or calls again; several are joined with `&` and
+            `|`.
         known: the factories by name.
 
     Raises:
@@ -49,6 +50,16 @@ def _build(node: ast.expr, known: Mapping[str, Callable[..., PolicyT]]) -> Polic
     if isinstance(node, ast.Name):
         return known[node.id]()
     if isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
-        keywords = {str(keyword.arg): ast.literal_eval(keyword.value) for keyword in node.keywords}
-        return known[node.func.id](*map(ast.literal_eval, node.args), **keywords)
+        keywords = {str(keyword.arg): _argument(keyword.value, known) for keyword in node.keywords}
+        return known[node.func.id](*(_argument(argument, known) for argument in node.args), **keywords)
     raise ValueError
+
+
+def _argument(node: ast.expr, known: Mapping[str, Callable[..., PolicyT]]) -> Any:
+    """Return an argument: a literal, or policies, as the rules are of which a rule of parts is made."""
+    if isinstance(node, ast.Call):
+        return _build(node, known)
+    if isinstance(node, ast.Dict) and any(isinstance(value, ast.Call) for value in node.values):
+        keys = [ast.literal_eval(key) for key in node.keys if key is not None]
+        return dict(zip(keys, [_argument(value, known) for value in node.values], strict=True))
+    return ast.literal_eval(node)

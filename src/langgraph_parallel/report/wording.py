@@ -6,8 +6,9 @@ import unicodedata
 from pydantic import JsonValue
 
 _SPACES = {"\t": "    ", "\n": " ", "\r": " "}
-_INVISIBLE = {"Cc", "Cf", "Cs"}
-"""Unicode categories of control characters, format characters (such as direction marks) and surrogates."""
+_INVISIBLE = {"Cc", "Cf", "Cs", "Zl", "Zp"}
+"""Unicode categories of control characters, format characters (such as direction marks), surrogates, and
+separators of lines and paragraphs."""
 
 
 def visible(text: str) -> str:

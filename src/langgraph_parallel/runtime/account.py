@@ -9,6 +9,8 @@ from typing import Any
 
 from langchain_core.language_models import BaseChatModel
 
+from langgraph_parallel.runtime.redact import note_secrets
+
 _DOMAIN = b"langgraph-parallel: an account"
 
 
@@ -20,18 +22,21 @@ class Account:
     """Name of the environment variable that usually holds the key; empty if unknown."""
     fingerprint: int = 0
     """Differs between keys, within this process; 0 if unknown."""
+    keys_vary: bool = False
+    """Whether its calls may be made with several keys: a refusal of one then says nothing of the others."""
 
     @classmethod
     def of(cls, model: BaseChatModel) -> "Account":
         """Return the account that a model asks with."""
         secrets, variables = secrets_of(model), model.lc_secrets
+        note_secrets(secrets.values())
         named = next((variables[field] for field, value in secrets.items() if value is not None), None)
         if named is None:
             return cls(next(iter(variables.values()), ""))
         values = tuple(
             value if value is None or isinstance(value, str) else id(value) for value in secrets.values()
         )
-        return cls(named, hash(values))
+        return cls(named, hash(values), any(callable(value) for value in secrets.values()))
 
 
 def secrets_of(model: BaseChatModel) -> dict[str, Any]:

@@ -1,10 +1,12 @@
 """What bounds a run besides its own limits, where it is one of several that a conversation pays for."""
 
 from collections.abc import Callable, Hashable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Any
 
 from langchain_core.runnables import RunnableConfig
+from langgraph.config import get_config
 
 from langgraph_parallel.runtime.budget import Budget
 from langgraph_parallel.runtime.limits import Limits
@@ -41,10 +43,19 @@ class Around:
 NOTHING = Around()
 
 
-def find_around(config: RunnableConfig | None) -> Around:
-    """Return what is around the run that begins with a config."""
-    around: Around = ((config or {}).get("configurable") or {}).get(AROUND, NOTHING)
-    return around
+def find_around(config: RunnableConfig | None, *, inherited: bool = True) -> Around:
+    """Return what is around the run that begins with a config.
+
+    Args:
+        config: that it was called with.
+        inherited: whether what is around the code that calls holds as well, where the config has nothing: as
+            in a node that passes no config on. Not inside of a run, which has taken it over.
+    """
+    around: Around | None = ((config or {}).get("configurable") or {}).get(AROUND)
+    if around is None and inherited:
+        with suppress(RuntimeError):  # outside of any graph
+            around = (get_config().get("configurable") or {}).get(AROUND)
+    return around or NOTHING
 
 
 def around(limits: Limits | Mapping[str, Any], config: RunnableConfig | None = None) -> RunnableConfig:

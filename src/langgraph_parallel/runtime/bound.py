@@ -8,6 +8,7 @@ from contextvars import ContextVar, Token
 from typing import Any
 
 from langgraph_parallel.records import EndedBy
+from langgraph_parallel.runtime.timers import reschedule
 from langgraph_parallel.runtime.waiting import is_running
 
 
@@ -28,6 +29,7 @@ class Bound:
         "_around",
         "_busy",
         "_ended_by_sibling",
+        "_ends_at",
         "_held",
         "_lock",
         "_loop",
@@ -47,19 +49,19 @@ class Bound:
     def __init__(
         self,
         seconds: float | None = None,
-        among: "set[Bound] | None" = None,
+        among: "dict[Bound, None] | None" = None,
         *,
         closes_itself: bool = False,
         counted: bool = True,
     ) -> None:
         self._loop = asyncio.get_running_loop()
-        ends_at = None if seconds is None else self._loop.time() + seconds
+        self._ends_at = None if seconds is None else self._loop.time() + seconds
         # One timeout serves the deadline, the completion policy, a stop and a drain: whatever ends the branch
         # reschedules it. Cancelling the task directly could not be told from a cancellation by the caller.
-        self._timeout = asyncio.timeout_at(ends_at)
-        self._among: set[Bound] = set() if among is None else among
+        self._timeout = asyncio.timeout(None)
+        self._among: dict[Bound, None] = {} if among is None else among
         self._token: Token[Bound | None] | None = None
-        self.ended_by: EndedBy | None = None if ends_at is None else "deadline"
+        self.ended_by: EndedBy | None = None if seconds is None else "deadline"
         self.why = "the run's deadline has passed"
         self.in_flight = 0
         """Calls whose request is in flight."""
@@ -98,7 +100,7 @@ class Bound:
         if self._ended_by_sibling:
             return
         with contextlib.suppress(RuntimeError):  # the timeout has expired already
-            self._timeout.reschedule(None)
+            reschedule(self._timeout, None)
 
     async def end_if_due(self) -> None:
         """Go on, unless a sibling has ended the branch: then wait for the end, which is about to come."""
@@ -112,20 +114,22 @@ class Bound:
         with contextlib.suppress(RuntimeError):  # the timeout has expired or exited already
             # The earliest end wins, and with it its reason: the record names what really ended the branch.
             if scheduled_at is None or ends_at < scheduled_at:
-                self._timeout.reschedule(ends_at)
+                reschedule(self._timeout, ends_at)
                 self.was_in_line = bool(self.in_line and not self.in_flight)
                 self.ended_by, self.why = by, why
                 self._ended_by_sibling = by != "drain"
 
     async def __aenter__(self) -> "Bound":
         self._token = _bound.set(self)
-        self._among.add(self)
+        self._among[self] = None
         await self._timeout.__aenter__()
+        if self._ends_at is not None:
+            reschedule(self._timeout, self._ends_at)
         return self
 
     async def __aexit__(self, *raised: Any) -> None:
         self.closed = True
-        self._among.discard(self)
+        self._among.pop(self, None)
         assert self._token is not None
         _bound.reset(self._token)
         try:

@@ -58,11 +58,15 @@ class Bucket:
         """
         return max(0.0, self._free_at - now)
 
+    def is_idle(self, now: float) -> bool:
+        """Return whether it is as a new one."""
+        return now - self._free_at > REST
+
     def take(self, amount: int, now: float) -> float:
         """Take an amount, unless the next request has to wait; return the seconds to wait, or 0."""
         if wait := self.wait(now):
             return wait
-        start = now + START if now - self._free_at > REST else max(self._free_at, now - self.tolerance)
+        start = now + START if self.is_idle(now) else max(self._free_at, now - self.tolerance)
         self._free_at = start + amount * self.seconds_each
         return 0.0
 
@@ -109,10 +113,12 @@ class RateBuckets:
         own = []
         if requests_per_minute is not None:
             if requests_per_minute not in self._requests:
+                _forget_idle(self._requests, now)
                 self._requests[requests_per_minute] = Bucket.of_requests(requests_per_minute)
             own.append(self._requests[requests_per_minute])
         if tokens_per_minute is not None:
             if tokens_per_minute not in self._tokens:
+                _forget_idle(self._tokens, now)
                 self._tokens[tokens_per_minute] = Bucket.of_tokens(tokens_per_minute)
             own.append(self._tokens[tokens_per_minute])
         if wait := max((bucket.wait(now) for bucket in own), default=0.0):
@@ -130,3 +136,9 @@ class RateBuckets:
         """Count tokens that a request took beyond its estimate; negative if it took fewer."""
         for bucket in self._tokens.values():
             bucket.correct(difference, now)
+
+
+def _forget_idle(buckets: dict[float, Bucket], now: float) -> None:
+    """Forget the rates that no request has counted in for a while, so that new ones do not add up."""
+    for rate in [rate for rate, bucket in buckets.items() if bucket.is_idle(now)]:
+        del buckets[rate]

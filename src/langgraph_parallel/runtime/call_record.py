@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 def tell_start(request: "OpenCall") -> None:
     """Tell that a request leaves, if anybody listens."""
     if request.emitter is not None:
+        prompt = Usage(input_tokens=request.prompt_tokens)
         request.emitter.emit(
             "calling",
             call=str(request.id),
@@ -21,6 +22,8 @@ def tell_start(request: "OpenCall") -> None:
             attempt=request.number,
             hedge=request.hedge,
             instead_of=request.instead_of,
+            prompt_tokens=request.prompt_tokens,
+            prompt_usd=request.priced.usd(prompt, request.lane, request.unbilled_tokens),
         )
 
 

@@ -30,6 +30,7 @@ from langgraph_parallel.records import Usage
 from langgraph_parallel.runtime.account import Account
 from langgraph_parallel.runtime.answer_setting import Chosen
 from langgraph_parallel.runtime.bound import Bound, BranchEnded, current_bound
+from langgraph_parallel.runtime.emitting import tell
 from langgraph_parallel.runtime.hedging import hedged
 from langgraph_parallel.runtime.kept_answers import Question, find_store, kept_or_asked
 from langgraph_parallel.runtime.led_call import turn_of
@@ -244,6 +245,10 @@ class Calling(Generic[AnswerT]):
             count_failure((self.endpoint, self.target, self.account), error, self.limits.rest_after)
             raise
 
+    def tell(self, event: str, **fields: Any) -> None:
+        """Emit an event of the branch whose call it is, if anybody listens."""
+        tell(event, **fields)
+
     def timed_out(self) -> TimeoutError:
         """Return the error of a request that was not answered in time, with what to change."""
         return TimeoutError(
@@ -265,7 +270,11 @@ class Calling(Generic[AnswerT]):
                 with suppress(GoesLive):
                     return await send_in_batch(self, prompt, tokens, purpose, bound)
             async for attempt in retrying(
-                self.limits, bound.waiting, self._is_retried, has_fallback=self.has_fallback
+                self.limits,
+                bound.waiting,
+                self._is_retried,
+                has_fallback=self.has_fallback,
+                tell=self.tell,
             ):
                 with attempt, turn_of(self, prompt, tokens) as turn:
                     request = Request(self, prompt, tokens, attempt.number, purpose, turn)

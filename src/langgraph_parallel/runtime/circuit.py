@@ -5,6 +5,8 @@ import contextlib
 from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
+from langgraph_parallel.runtime.timers import call_later, reschedule
+
 T = TypeVar("T")
 
 FIRST_TIMEOUT = 1.0
@@ -86,13 +88,13 @@ class Circuit:
             nonlocal timer, late_rings
             if loop.time() - timer.when() > _LATE and late_rings < _MOST_LATE:
                 late_rings += 1  # the answer may be there, and was not read yet
-                timer = loop.call_later(seconds, ring)
+                timer = call_later(loop, seconds, ring)
             else:
                 self._end(timeout)
 
         async with asyncio.timeout(None) as timeout:
             self._waiting.add(timeout)
-            timer = loop.call_later(seconds, ring)
+            timer = call_later(loop, seconds, ring)
             try:
                 answer = await question()
             finally:
@@ -105,7 +107,7 @@ class Circuit:
         """End a wait, once: a timeout that expires cannot be rescheduled."""
         if timeout in self._waiting:
             self._waiting.discard(timeout)
-            timeout.reschedule(asyncio.get_running_loop().time())
+            reschedule(timeout, asyncio.get_running_loop().time())
 
     def _note_time(self, seconds: float) -> None:
         if self._mean is None:

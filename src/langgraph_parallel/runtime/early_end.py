@@ -8,6 +8,7 @@ from typing import NamedTuple
 from langgraph_parallel.records import Branch, EndedBy
 from langgraph_parallel.reducers.completion import Completion, Progress, State
 from langgraph_parallel.runtime.bound import Bound
+from langgraph_parallel.runtime.timers import call_later
 
 _TIMER_SLACK = 0.001
 """Seconds by which a timer of the event loop may fire early."""
@@ -26,10 +27,10 @@ class EarlyEnd:
         policy: the completion policy.
         planned: number of branches of the fan-out.
         kept: number of branches that succeeded earlier and are not run again.
-        bounds: bounds of the running branches.
+        bounds: bounds of the running branches, in the order in which these began.
     """
 
-    def __init__(self, policy: Completion, planned: int, kept: int, bounds: set[Bound]) -> None:
+    def __init__(self, policy: Completion, planned: int, kept: int, bounds: dict[Bound, None]) -> None:
         self._policy, self._bounds = policy, bounds
         self._planned, self._kept = planned, kept
         self._started_at = time.monotonic()
@@ -44,7 +45,7 @@ class EarlyEnd:
         """Whether the policy cannot be met any more."""
         # The policy is asked when a branch ends, but its deadline may pass while none does.
         loop = asyncio.get_running_loop()
-        self._timers = [loop.call_later(seconds, self._ask_policy) for seconds in policy.expiries()]
+        self._timers = [call_later(loop, seconds, self._ask_policy) for seconds in policy.expiries()]
 
     def note(self, branch: Branch) -> None:
         """Count a branch that has ended, and ask the policy; one whose vote waits for a person has not."""
@@ -96,10 +97,10 @@ class Race:
 
     Args:
         watch: asked after each branch.
-        bounds: bounds of the running branches.
+        bounds: bounds of the running branches, in the order in which these began.
     """
 
-    def __init__(self, watch: Watch, bounds: set[Bound]) -> None:
+    def __init__(self, watch: Watch, bounds: dict[Bound, None]) -> None:
         self._watch, self._bounds = watch, bounds
         self.over: tuple[EndedBy, str] | None = None
         """What has ended the other branches, and why; None while they are needed."""

@@ -59,9 +59,13 @@ class Emitter:
             output_tokens=call.usage.output_tokens,
             cache_read_tokens=call.usage.cache_read_tokens,
             cache_write_tokens=call.usage.cache_write_tokens,
+            cache_hour_tokens=call.usage.cache_hour_tokens,
             reasoning_tokens=call.usage.reasoning_tokens,
+            samples=call.samples,
+            lane=call.lane,
             usd=call.usd,
             saved_usd=None if call.saved is None else call.saved.total,
+            savings={} if call.saved is None else call.saved.model_dump(exclude_defaults=True),
             cause=cause,
             cost=self.level.costs.add(call),
         )

@@ -24,7 +24,7 @@ class FanOut:
 
     def __init__(self, policy: Completion | None) -> None:
         self._policy = policy
-        self.bounds: set[Bound] = set()
+        self.bounds: dict[Bound, None] = {}
         """Bounds of the running branches."""
         self._early_end: EarlyEnd | None = None
         self._race: Race | None = None

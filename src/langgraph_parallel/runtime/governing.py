@@ -12,6 +12,7 @@ from langgraph_parallel.runtime.gathering import Gathering
 from langgraph_parallel.runtime.limits import Limits
 from langgraph_parallel.runtime.messages import FromMessages
 from langgraph_parallel.runtime.models import ModelLike
+from langgraph_parallel.runtime.record_setting import Recording
 from langgraph_parallel.runtime.run import Run
 from langgraph_parallel.runtime.trace_options import TraceLevel
 
@@ -49,6 +50,12 @@ class Governing:
     """How much of a run its trace holds, if it is the outermost; None for what the environment says."""
     trace_contents: bool | None = None
     """Whether traces of this graph, wherever it runs, may hold contents."""
+    trace_feedback: bool | None = None
+    """Whether the KPIs of its runs go to LangSmith as feedback; None for what the environment says."""
+    queue: str | None = None
+    """The annotation queue for runs that ask a person; None for that of the environment."""
+    recording: Recording | None = None
+    """Where the records of its runs go, if it is the outermost; None for what the environment says."""
     stores_waves: bool = False
     """Whether only the checkpoints of its waves are stored (`runtime.wave_saver`)."""
     from_text: Callable[[str, str], Any] | None = None

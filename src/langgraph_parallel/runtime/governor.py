@@ -34,6 +34,7 @@ from langchain_core.runnables.config import var_child_runnable_config
 
 from langgraph_parallel.errors import ModelError
 from langgraph_parallel.records import Call, Usage
+from langgraph_parallel.runtime.account import Account
 from langgraph_parallel.runtime.foreign_calls import close_with, find_maker, ledger
 from langgraph_parallel.runtime.levels import emitting_outside
 from langgraph_parallel.runtime.limiter_registry import current_limiter, get_limiter
@@ -140,6 +141,8 @@ def _is_no_refusal(record: logging.LogRecord) -> bool:
 
 logging.getLogger("langchain_core.callbacks.manager").addFilter(_is_no_refusal)
 _HANDLERS = (_SyncGovernor(), _AsyncGovernor())
+_ACCOUNT = Account(keys_vary=True)
+"""Of all calls of others: LangChain does not tell with which key a model is called."""
 
 
 def governed_config(config: RunnableConfig) -> RunnableConfig:
@@ -193,6 +196,7 @@ def _new_call(
         target=model,
         run=run,
         endpoint=endpoint,
+        account=_ACCOUNT,
         limiter=get_limiter(endpoint, model),
         limits=limits,
         rates=Rates.of(limits),

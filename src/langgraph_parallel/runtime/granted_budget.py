@@ -5,8 +5,8 @@ Whoever talks to it tells it now and then what was spent of the grants and what 
 brings what it grants (`take`). A call that does not fit waits for that; it fails once what all processes have
 spent leaves no room.
 
-What is held without being reserved is what the calls of half a second take, so that little is lost with a
-process that dies: all that it held counts as spent, since it may have reserved all of it.
+What is held without being reserved is what the calls of a tenth of a second take, so that little is lost with
+a process that dies: all that it held counts as spent, since it may have reserved all of it.
 """
 
 import math
@@ -23,12 +23,14 @@ Units = tuple[int, int, int]
 """Calls, tokens, and billionths of a US dollar: whole numbers, whose sums are exact."""
 NOTHING: Units = (0, 0, 0)
 _BILLION = 1_000_000_000
-_AHEAD = 0.5
+_AHEAD = 0.1
 """Seconds of calls that are held ahead."""
+_RATE_OVER = 0.5
+"""Seconds over which the number of calls in a second is averaged."""
 _LEAST_AHEAD = 2
 """Calls that are held ahead at least."""
-_IDLE_AHEAD = 0.1
-"""Calls that are expected in this time, below which nothing is held ahead."""
+_IDLE_RATE = 0.2
+"""Calls in a second below which nothing is held ahead while none runs."""
 _FIRST_PART = 100
 """Part of the whole that is asked for before the size of a call is known."""
 
@@ -92,6 +94,11 @@ class GrantedBudget(Budget):
         taken = self._taken()
         return taken != self._last_told or any(map(int.__gt__, self._room, taken))
 
+    @property
+    def half_lasts(self) -> float:
+        """Seconds in which half of what is held ahead is likely to be used: until then it is to be told."""
+        return max(_AHEAD, _LEAST_AHEAD / self._rate) / 2 if self._rate > 0 else math.inf
+
     def told(self, *, all_of_it: bool = False) -> dict[str, Any]:
         """Return what the purse is to know, and give back what is not needed soon.
 
@@ -102,15 +109,15 @@ class GrantedBudget(Budget):
             self._count_begun()
             taken, ahead = self._taken(), NOTHING if self._is_tight or all_of_it else self._ahead()
             self._last_told = taken
-            kept = _each(min, _minus(self._room, taken), ahead)
-            self._set_room(_each(max, _each(int.__add__, taken, kept), self._before))
-            spent = _each(max, units_of(self.spent), self._before)
+            kept = each(min, _minus(self._room, taken), ahead)
+            self._set_room(each(max, each(int.__add__, taken, kept), self._before))
+            spent = each(max, units_of(self.spent), self._before)
             need = NOTHING if self._need is None or all_of_it else units_of(self._need)
             return {
                 "spent": _minus(spent, self._before),
                 "held": _minus(self._room, spent),
                 "needs": _minus(need, kept),
-                "like": _minus(_each(int.__add__, ahead, _times(len(self._waiting), self._size)), kept),
+                "like": _minus(each(int.__add__, ahead, _times(len(self._waiting), self._size)), kept),
             }
 
     def take(self, answer: Mapping[str, Any]) -> None:
@@ -119,7 +126,7 @@ class GrantedBudget(Budget):
             before, self._whole.spent = self._whole.spent, amount_of(answer["spent"])
             self._is_tight, self._closed = bool(answer["tight"]), ""
             granted: Sequence[int] = answer["granted"]
-            self._set_room(_each(int.__add__, self._room, granted))
+            self._set_room(each(int.__add__, self._room, granted))
             # Else nothing has changed, and those that wait would ask again at once.
             if any(granted) or before != self._whole.spent:
                 self._need = None
@@ -151,13 +158,13 @@ class GrantedBudget(Budget):
 
     def _miss(self, amount: Amount) -> None:
         self._need = amount
-        self._size = _each(max, self._size or NOTHING, units_of(amount))
+        self._size = each(max, self._size or NOTHING, units_of(amount))
         self._on_need()
 
     def _outgrown(self, reserved: Amount) -> str:
         if not super()._outgrown(reserved):
             return ""
-        most = _each(max, units_of(self.spent), units_of(self._whole.spent))
+        most = each(max, units_of(self.spent), units_of(self._whole.spent))
         return self._whole._lacks(reserved, amount_of(most))
 
     def _taken(self) -> Units:
@@ -175,7 +182,7 @@ class GrantedBudget(Budget):
         """Note how many calls begin in a second, and what each of them reserves."""
         now, begun = time.monotonic(), self.spent.calls + self._reserved.calls
         if (seconds := now - self._told_at) > 0:
-            share = min(1.0, seconds / _AHEAD)
+            share = min(1.0, seconds / _RATE_OVER)
             self._rate += share * ((begun - self._begun) / seconds - self._rate)
         self._begun, self._told_at = begun, now
         if in_flight := self._reserved.calls:
@@ -187,12 +194,13 @@ class GrantedBudget(Budget):
         if self._size is None:
             calls, tokens, usd = (0 if most is None else most // _FIRST_PART for most in self._caps)
             return calls, tokens, usd
-        if self._rate * _AHEAD < _IDLE_AHEAD and not self._reserved.calls:
+        if self._rate < _IDLE_RATE and not self._reserved.calls:
             return NOTHING
         return _times(max(_LEAST_AHEAD, math.ceil(self._rate * _AHEAD)), self._size)
 
 
-def _each(function: Callable[[int, int], int], one: Sequence[int], other: Sequence[int]) -> Units:
+def each(function: Callable[[int, int], int], one: Sequence[int], other: Sequence[int]) -> Units:
+    """Return what a function makes of two amounts, each of their numbers with that of the other."""
     return function(one[0], other[0]), function(one[1], other[1]), function(one[2], other[2])
 
 
@@ -203,4 +211,4 @@ def _times(number: int, size: Units | None) -> Units:
 
 def _minus(one: Sequence[int], other: Sequence[int]) -> Units:
     """Return a difference, of each at least 0."""
-    return _each(lambda a, b: max(0, a - b), one, other)
+    return each(lambda a, b: max(0, a - b), one, other)

@@ -25,13 +25,15 @@ from langgraph_parallel.runtime.batch.claims import claiming
 from langgraph_parallel.runtime.context import Context, as_context, current_context
 from langgraph_parallel.runtime.gathering import find_items
 from langgraph_parallel.runtime.governing import Governing
+from langgraph_parallel.runtime.hearers import Hearer, Hearers, current_hearers
 from langgraph_parallel.runtime.in_task import Wiring, run_in_task, runs_in_task
-from langgraph_parallel.runtime.levels import told
 from langgraph_parallel.runtime.limits import PREFIX
 from langgraph_parallel.runtime.messages import take_messages
 from langgraph_parallel.runtime.own_code import is_unwatched_model
 from langgraph_parallel.runtime.parent_keys import check_parent
 from langgraph_parallel.runtime.people import check_answers, refusing
+from langgraph_parallel.runtime.record_setting import find_recording
+from langgraph_parallel.runtime.recorder import Recorder
 from langgraph_parallel.runtime.redriven import take_over
 from langgraph_parallel.runtime.run import Run, find_run
 from langgraph_parallel.runtime.settings import as_settings
@@ -40,7 +42,9 @@ from langgraph_parallel.runtime.stamp import check_stamp
 from langgraph_parallel.runtime.start_channel import store_input_once
 from langgraph_parallel.runtime.stored_graph import StoredGraph
 from langgraph_parallel.runtime.stored_once import nested_input
+from langgraph_parallel.runtime.told_run import heard_only, told
 from langgraph_parallel.runtime.tool_face import graph_as_tool
+from langgraph_parallel.runtime.trace_feedback import TraceFeedback, annotation_queue, sends_feedback
 from langgraph_parallel.runtime.tracing import Traced
 from langgraph_parallel.runtime.wave_saver import storing_waves
 from langgraph_parallel.runtime.whole_streams import whole_updates, within_stream
@@ -100,11 +104,26 @@ class ParallelGraph(StoredGraph):
             return await super().ainvoke(input, config, context=context, **kwargs)
         run = self.run(config, context)
         check_parent(self, config)
+        run.hearer = self._hearer(run, input, config)
         given, config = self._as_input(input, config, run)
         config = Traced.of(run, config, None, self.governing, self.as_context(context)).config
         context = None if context is None else self.as_context(context)
-        with active(run), claiming(run, config), refusing(self.name):
+        with active(run), claiming(run, config), refusing(self.name), heard_only(run, self, config):
             return await run_in_task(self, self.wiring, given, run.within(config), context)
+
+    def _hearer(self, run: Run, input: Any, config: RunnableConfig | None) -> Hearer | None:
+        """Return who hears an outermost run besides its caller; None for nobody."""
+        if run.outer:
+            return None
+        hearers, recording = [*current_hearers()], find_recording(config, self.governing.recording)
+        if recording is not None:
+            continues = input is None or isinstance(input, Command) or is_resuming(config)
+            thread = ((config or {}).get("configurable") or {}).get("thread_id")
+            hearers.append(Recorder(recording, self.name, thread, continues=continues))
+        scores, queue = sends_feedback(self.governing.trace_feedback), annotation_queue(self.governing.queue)
+        if scores or queue:
+            hearers.append(TraceFeedback(run, scores=scores, queue=queue))
+        return Hearers(hearers) if hearers else None
 
     def _models_with(self, context: Any) -> list[Any]:
         """Return the models that a run with this context may ask: callbacks may be set at any time."""
@@ -129,6 +148,7 @@ class ParallelGraph(StoredGraph):
         self._check_can_store(config, run)
         check_parent(self, config)
         await self._check_stored(input, config, run)
+        run.hearer = self._hearer(run, input, config)
         if input is not None and not isinstance(input, Command):
             input, config = self._as_input(input, config, run)
         if run.outer is not None and self.governing.stores_waves:
@@ -167,7 +187,8 @@ class ParallelGraph(StoredGraph):
         Raises:
             UsageError: the runtime context or the environment holds an invalid limit or policy.
         """
-        outer, around, built = find_run(config), find_around(config), self.governing
+        outer, built = find_run(config), self.governing
+        around = find_around(config, inherited=outer is None)
         if outer is not None:
             run = Run(
                 built.limits,

@@ -3,6 +3,7 @@
 import asyncio
 from typing import TYPE_CHECKING, TypeVar
 
+from langgraph_parallel.runtime.call_record import tell_start
 from langgraph_parallel.runtime.limits import Limits
 from langgraph_parallel.runtime.open_call import OpenCall
 from langgraph_parallel.runtime.racing import cut_off, first_answer
@@ -70,4 +71,5 @@ def _start_hedge(
     if not calling.limiter.stragglers.may_hedge(calling.limits.hedge_share):
         call.give_back()
         return None
+    tell_start(call)
     return request.start(call)

@@ -257,14 +257,16 @@ def _write_nowhere(value: object) -> None:
 async def _together(runs: Iterable[Coroutine[Any, Any, Any]]) -> list[Any]:
     """Run nodes at the same time, each in a task; if one fails, end the others before its error is raised.
 
-    One that only asks the run to stop or to wait does not end the others.
+    Of several that fail at once, the error of the first in order is raised. One that only asks the run to
+    stop or to wait does not end the others.
     """
     tasks = [asyncio.ensure_future(run) for run in runs]
     try:
         left: set[asyncio.Future[Any]] = set(tasks)
         while left:
             done, left = await asyncio.wait(left, return_when=asyncio.FIRST_EXCEPTION)
-            errors = [error for task in done if not task.cancelled() and (error := task.exception())]
+            ended = [task for task in tasks if task in done and not task.cancelled()]
+            errors = [error for task in ended if (error := task.exception())]
             if failed := [error for error in errors if not isinstance(error, GraphBubbleUp)]:
                 raise failed[0]
         return [task.result() for task in tasks]

@@ -25,6 +25,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Hashable
 from typing import Protocol
 
+from langgraph_parallel.runtime.timers import call_later
 from langgraph_parallel.runtime.waiting import Waiter
 
 WARM_SECONDS = 240.0
@@ -90,7 +91,7 @@ class Leading:
             waiter = self._enter(name := key(), leader)
             if isinstance(waiter, bool):
                 return name, waiter
-            timer = waiter.loop.call_later(LONGEST_WAIT, waiter.wake)
+            timer = call_later(waiter.loop, LONGEST_WAIT, waiter.wake)
             try:
                 if not waits:
                     waits = True

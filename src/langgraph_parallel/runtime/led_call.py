@@ -18,6 +18,7 @@ from langgraph_parallel.runtime.prefix_terms import cache_rates, may_overflow
 from langgraph_parallel.runtime.rendered import Prefix, Rendered
 from langgraph_parallel.runtime.retry import AskAgain
 from langgraph_parallel.runtime.sender import PLAIN, PrefixCaching, Sending
+from langgraph_parallel.runtime.timers import call_later
 
 if TYPE_CHECKING:
     from langgraph_parallel.runtime.calling import Calling
@@ -184,7 +185,7 @@ class _Led(_Watching):
             return Sending(key, marks=marks)
         self.is_sent = True
         seconds = _READING_SECONDS + self._tokens / _READ_PER_SECOND
-        self._timer = asyncio.get_running_loop().call_later(seconds, self._first)
+        self._timer = call_later(asyncio.get_running_loop(), seconds, self._first)
         return Sending(key, on_first=self._first, marks=marks)
 
     def answered(self, usage: Usage) -> None:
@@ -216,7 +217,9 @@ class _Led(_Watching):
 
     def _name(self, prefix: Prefix) -> Hashable:
         calling = self._calling
-        return calling.endpoint, calling.target, calling.account, self._caching().preface, prefix.digest
+        # A provider keeps prefixes for each account: with a key of another run, nothing would be found.
+        account = calling.account, id(calling.run.root) if calling.account.keys_vary else None
+        return calling.endpoint, calling.target, account, self._caching().preface, prefix.digest
 
     def _caching(self) -> PrefixCaching:
         caching = self._calling.sender.prefix_caching()

@@ -7,11 +7,11 @@ import sys
 import threading
 import time
 import uuid
-from collections.abc import AsyncIterator, Collection, Iterator, Mapping
-from contextlib import aclosing, contextmanager
+from collections.abc import Collection, Iterator, Mapping
+from contextlib import contextmanager
 from functools import cache
 from importlib.metadata import version
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 from langchain_core.runnables import RunnableConfig
 from langgraph.errors import GraphBubbleUp
@@ -26,8 +26,6 @@ from langgraph_parallel.runtime.share_done import ShareDone
 if TYPE_CHECKING:
     from langgraph_parallel.runtime.run import Run
 
-_STREAM = "__pregel_stream"
-"""The config key under which LangGraph passes the stream of the graphs around."""
 _RESUMING = "__pregel_resuming"
 """The config key under which LangGraph tells nested graphs that a run is resumed."""
 
@@ -64,9 +62,12 @@ class Level:
         kind: the pattern.
         thread: of its checkpoints.
         own: whether the caller hears its stream itself, and not through that of a graph around it.
+        heard: whether anybody hears its stream; if not, only who hears the whole run does.
     """
 
-    def __init__(self, run: "Run", graph: str, kind: str, thread: object, *, own: bool) -> None:
+    def __init__(
+        self, run: "Run", graph: str, kind: str, thread: object, *, own: bool, heard: bool = True
+    ) -> None:
         around = current_emitter()
         self.around = around.level if around else None
         self.id = uuid.uuid4().hex
@@ -80,8 +81,9 @@ class Level:
         self.report: RunReport | None = None
         """The report of the run, once it has closed."""
         self.waits_for_person = False
-        self.has_plan = False
+        self.has_plan = self.has_told_vote = False
         self._run, self._graph, self._kind, self._thread, self._own = run, graph, kind, thread, own
+        self._heard, self._hearer = heard, run.root.hearer
         self._write: Any = None
 
     def begin(self, config: RunnableConfig) -> None:
@@ -92,7 +94,7 @@ class Level:
         """
         if self._write is not None:
             return
-        self._write = writer(config)
+        self._write = writer(config) if self._heard else _write_nowhere
         completion, thread = self._run.completion, self._thread
         self.emitter.emit(
             "run_started",
@@ -109,7 +111,10 @@ class Level:
     def emit(self, event: str, branch: list[str], fields: dict[str, Any]) -> None:
         """Emit an event; what comes after the end of the stream is lost."""
         if self._write is not None:
-            self._write(self._made(event, branch, fields))
+            made = self._made(event, branch, fields)
+            if self._hearer is not None:
+                self._hearer.add(made)
+            self._write(made)
 
     def _made(self, event: str, branch: list[str], fields: dict[str, Any]) -> dict[str, Any]:
         return {
@@ -176,6 +181,9 @@ class Level:
         if closing["status"] in ("ok", "partial") and self.progress.finish():
             told.append(self._made("progress", self.emitter.branch, self.progress.fields()))
         told.append(self._made("run_ended", self.emitter.branch, closing))
+        if self._hearer is not None:
+            for event in told:
+                self._hearer.add(event)
         if self._own:  # LangGraph's own stream is over
             return told
         for event in told:
@@ -210,54 +218,8 @@ def emitting_outside(run: "Run | None", config: RunnableConfig) -> Iterator[None
         yield
 
 
-def told(
-    stream: AsyncIterator[Any],
-    run: "Run",
-    graph: Any,
-    config: RunnableConfig,
-    options: Mapping[str, Any],
-) -> AsyncIterator[Any]:
-    """Return the stream of a graph, with the end of the run if events are listened to.
-
-    Args:
-        stream: that has not begun.
-        run: of the graph; it gets its level.
-        graph: a `ParallelGraph`.
-        config: of the invocation.
-        options: of `astream`.
-    """
-    modes = options.get("stream_mode") or graph.stream_mode
-    own = modes == "custom" or (not isinstance(modes, str) and "custom" in modes)
-    around: Any = (config.get("configurable") or {}).get(_STREAM)
-    if not own and (around is None or "custom" not in around.modes):
-        return stream
-    thread = (config.get("configurable") or {}).get("thread_id")
-    run.level = level = Level(run, graph.name, graph.governing.kind, thread, own=own)
-    return _with_end(stream, level, options)
-
-
-async def _with_end(
-    stream: AsyncIterator[Any], level: Level, options: Mapping[str, Any]
-) -> AsyncIterator[Any]:
-    async with aclosing(cast("Any", stream)) as chunks:
-        try:
-            async for chunk in chunks:
-                yield chunk
-        except Exception as error:
-            for event in level.close(error):
-                yield _as_chunk(event, options)
-            raise
-    for event in level.close(None):
-        yield _as_chunk(event, options)
-
-
-def _as_chunk(event: dict[str, Any], options: Mapping[str, Any]) -> Any:
-    """Return an event in the shape in which LangGraph gives it."""
-    if options.get("version") == "v2":
-        return {"type": "custom", "ns": (), "data": event}
-    shape: list[Any] = [()] if options.get("subgraphs") else []
-    shape += ["custom"] if isinstance(options.get("stream_mode"), list) else []
-    return (*shape, event) if shape else event
+def _write_nowhere(event: Mapping[str, Any]) -> None:
+    """Do nothing: nobody hears the stream."""
 
 
 _SHOWN = {"status", "wall_seconds", "sequential_seconds", "branches", "failures", "usd", "retries", "hedges"}

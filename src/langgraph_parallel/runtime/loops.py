@@ -7,9 +7,17 @@ many: one after another in scripts and tests, side by side in threads.
 import asyncio
 import contextlib
 from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Hashable
-from typing import Any, TypeVar, cast
+from typing import Any, NamedTuple, TypeVar, cast
 
 T = TypeVar("T")
+_MOST_LATEST = 256
+"""Objects of one kind that are kept: more than an application has models, unless it makes new ones."""
+
+
+class _Made(NamedTuple):
+    """An object that was made. The task that made it would keep its context: the run that asked first."""
+
+    value: Any
 
 
 class _Store:
@@ -17,6 +25,8 @@ class _Store:
 
     def __init__(self) -> None:
         self.objects: dict[Hashable, Any] = {}
+        self.latest: dict[str, dict[Hashable, Any]] = {}
+        """Objects of which only the latest are kept, by their kind."""
         self.closers: list[Callable[[], Awaitable[None]]] = []
 
 
@@ -71,30 +81,45 @@ async def loop_local_async(key: Hashable, make: Callable[[], Coroutine[Any, Any,
     return await made_once(_store().objects, key, make)
 
 
+async def latest_of_loop(kind: str, key: Hashable, make: Callable[[], Coroutine[Any, Any, T]]) -> T:
+    """Return the same, for a kind of object that code may ask for under a new key in each run.
+
+    Of one kind, the objects that were asked for last are kept; others are made again.
+    """
+    objects = _store().latest.setdefault(kind, {})
+    if key in objects:
+        objects[key] = objects.pop(key)
+    elif len(objects) >= _MOST_LATEST:
+        del objects[next(iter(objects))]
+    return await made_once(objects, key, make)
+
+
 async def made_once(
     objects: dict[Hashable, Any], key: Hashable, make: Callable[[], Coroutine[Any, Any, T]]
 ) -> T:
     """Return the object under `key`; create it once, even if several ask at the same time.
 
     Args:
-        objects: of one event loop, each as the task that makes it.
+        objects: of one event loop, each as the task that makes it until it is made.
         key: of the object.
         make: creates it. If it raises, those that wait get the error, and the next that asks tries again.
     """
-    if key not in objects:
-        objects[key] = asyncio.ensure_future(make())
-    making = objects[key]
-    if making.done() and not making.cancelled() and making.exception() is None:
-        return cast("T", making.result())
+    if isinstance(found := objects.get(key), _Made):
+        return cast("T", found.value)
+    if found is None:
+        found = objects[key] = asyncio.ensure_future(make())
+    making: asyncio.Future[T] = found
     try:
         # Shielded: of a hundred calls that wait for the same client, one that is cancelled must not take the
         # client from the others.
-        return cast("T", await asyncio.shield(making))
+        return await asyncio.shield(making)
     finally:
-        failed = making.done() and (making.cancelled() or making.exception())
         # By identity: another call may have put a new attempt under the key since.
-        if failed and objects.get(key) is making:
-            del objects[key]
+        if making.done() and objects.get(key) is making:
+            if making.cancelled() or making.exception():
+                del objects[key]
+            else:
+                objects[key] = _Made(making.result())
 
 
 def close_with_loop(close: Callable[[], Awaitable[None]]) -> None:

@@ -21,7 +21,7 @@ from typing_extensions import TypeAliasType
 from langgraph_parallel.errors import ModelError, NoModelError, UsageError
 from langgraph_parallel.runtime.chained import all_of, first_of, is_model
 from langgraph_parallel.runtime.limits import Limits
-from langgraph_parallel.runtime.loops import loop_local_async
+from langgraph_parallel.runtime.loops import latest_of_loop
 from langgraph_parallel.runtime.providers import check_provider
 from langgraph_parallel.runtime.redact import in_words, redact
 from langgraph_parallel.runtime.transport import adopted_fields, http_client, is_instance, is_openai
@@ -175,9 +175,9 @@ async def get_model(model: ModelLike | None) -> BaseChatModel:
     """
     chosen = require_model(model)
     if isinstance(chosen, BaseChatModel):
-        return (await loop_local_async(("adopted", id(chosen)), lambda: _adopt(chosen)))[1]
+        return (await latest_of_loop("adopted", id(chosen), lambda: _adopt(chosen)))[1]
     endpoint, secret = os.environ.get("OPENAI_BASE_URL"), os.environ.get("OPENAI_API_KEY")
-    return await loop_local_async(("model", chosen, endpoint, secret), lambda: _build(chosen, endpoint))
+    return await latest_of_loop("model", (chosen, endpoint, secret), lambda: _build(chosen, endpoint))
 
 
 def plain_model(model: BaseChatModel) -> BaseChatModel:

@@ -269,7 +269,8 @@ class OpenCall:
         self.started = time.time()
         if self.bound is not None:  # a drain grants its grace to branches with a call in flight
             self.bound.launched()
-        tell_start(self)
+        if not self.hedge:  # which may be given back, and is told once it is sure to leave
+            tell_start(self)
 
     def _record(self, usage: Usage, usd: float | None, *, ok: bool, throttled: bool) -> None:
         record_end(self, usage, usd, ok=ok, throttled=throttled)

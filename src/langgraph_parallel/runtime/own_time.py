@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from langgraph_parallel.runtime.bound import Bound
+from langgraph_parallel.runtime.timers import reschedule
 from langgraph_parallel.runtime.waiting import is_running
 
 
@@ -39,7 +40,7 @@ class _Clock:
 
     def _reschedule(self, when: float | None) -> None:
         try:
-            self._timeout.reschedule(when)
+            reschedule(self._timeout, when)
         except RuntimeError:  # it has expired, or the work has ended
             return
 

@@ -157,17 +157,18 @@ class Pace:
     def _first_rate(self, last_refused_at: float, seconds_asked: float, least: float) -> float:
         """Return what a burst without a pace tells: how much fits into the endpoint's window.
 
-        The window is what the endpoint asked for, or a second.
+        The window is what the endpoint asked for, or a second, and ends with the last refusal: others may
+        leave and be let through until all have heard of it.
         """
         window = max(HORIZON, seconds_asked)
-        return max(self._let_through_since(last_refused_at - window) / window, least)
+        return max(self._let_through(last_refused_at - window, last_refused_at) / window, least)
 
     def _next_rate(self, last_refused_at: float, seconds_asked: float, least: float) -> float:
         """Return what a burst at a pace tells: the pace was too much, and falls to what was let through."""
         begin = max(self._launches[0].when, last_refused_at - max(HORIZON, seconds_asked))
         # Not less than half a second: a few launches next to each other give no reliable rate.
         window = max(last_refused_at - begin, HORIZON / 2)
-        let_through = self._let_through_since(begin) / window
+        let_through = self._let_through(begin) / window
         # Never up: a pace that was refused is too much, although a burst after a delay may look faster. Nor
         # from a trial, which is over before the endpoint has counted a window at the pace of the trial.
         is_in_vain = last_refused_at <= self._raised_from + TRIAL_SECONDS
@@ -175,5 +176,5 @@ class Pace:
         lower = min(most, max(let_through, _LEAST_FALL * self._refused_rate))
         return max(lower, min(least, self._refused_rate))
 
-    def _let_through_since(self, begin: float) -> int:
-        return sum(not launch.refused for launch in self._launches if launch.when >= begin)
+    def _let_through(self, begin: float, end: float = math.inf) -> int:
+        return sum(not launch.refused for launch in self._launches if begin <= launch.when <= end)

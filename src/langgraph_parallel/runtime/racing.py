@@ -10,12 +10,14 @@ AnswerT = TypeVar("AnswerT")
 async def first_answer(racing: Sequence["asyncio.Task[AnswerT]"]) -> AnswerT:
     """Return the first answer of several requests; if all fail, raise the error of the first request.
 
+    Of those that are answered in the same turn of the loop, the first in the order of the requests wins.
+
     One that fails does not end the race: the other may still be answered.
     """
     running = set(racing)
     while running:
         done, running = await asyncio.wait(running, return_when=asyncio.FIRST_COMPLETED)
-        for task in done:
+        for task in (task for task in racing if task in done):
             if not task.cancelled() and task.exception() is None:
                 return task.result()
     return racing[0].result()

@@ -2,7 +2,8 @@
 
 import os
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from typing import Any
 
 _KEY = re.compile(
     r"\b(?:sk|pk|rk|gh[opsu]|github_pat|xox[abp]|lsv2|hf|gsk|xai|r8|nvapi|pplx|tgp|dop|glpat)[-_][\w*.-]{6,}"
@@ -31,6 +32,8 @@ _ASSIGNED_SECRET = re.compile(
 )
 _SHORTEST_SECRET = 8
 """Characters: masking shorter values, such as `test`, would make errors unreadable."""
+_MOST_NOTED = 1000
+"""Keys of models that are known, for processes with many accounts."""
 _LONGEST = 300
 _MOST_READ = 10_000
 """Characters of an error that are looked at: some hold whole documents."""
@@ -38,31 +41,65 @@ EXPLAINED = "_langgraph_parallel_text"
 """Attribute of an error: what it means, as `runtime.explain` has noted."""
 
 
-def environment_secrets() -> list[str]:
-    """Return the values of environment variables named like a key, the longest first."""
+_noted: dict[str, None] = {}
+"""Keys of models, those that were used last at the end."""
+
+
+def note_secrets(values: Iterable[object]) -> None:
+    """Mask values from now on, wherever they come up: the keys with which a model is called.
+
+    Args:
+        values: those that are no texts, or too short to be told from words, are left out.
+    """
+    for value in values:
+        if isinstance(value, str) and len(value) >= _SHORTEST_SECRET:
+            _noted.pop(value, None)
+            _noted[value] = None
+    while len(_noted) > _MOST_NOTED:
+        _noted.pop(next(iter(_noted)), None)
+
+
+def known_secrets() -> list[str]:
+    """Return the keys of models, and the values of variables named like a key, the longest first."""
     secrets = {
         value
         for name, value in os.environ.items()
         if len(value) >= _SHORTEST_SECRET and _SECRET_VARIABLE.search(name)
     }
-    return sorted(secrets, key=len, reverse=True)  # a secret may begin another one
+    return sorted(secrets.union(list(_noted)), key=len, reverse=True)  # a secret may begin another one
 
 
 def redact(text: str, secrets: Sequence[str] | None = None) -> str:
-    """Mask API keys: text that looks like one, and values of environment variables named like one.
+    """Mask API keys: text that looks like one, those of models, and of variables named like one.
 
     Args:
         text: any text.
-        secrets: what `environment_secrets` returned, for many texts at once; by default they are looked up.
+        secrets: what `known_secrets` returned, for many texts at once; by default they are looked up.
 
     >>> redact("Incorrect API key provided: sk-abc123456789.")
     'Incorrect API key provided: ***'
     """
-    for value in environment_secrets() if secrets is None else secrets:
+    for value in known_secrets() if secrets is None else secrets:
         text = text.replace(value, "***")
     text = _SCHEME.sub("***", _IN_URL.sub(r"\1***@", text))
     text = _NAMED.sub(lambda named: f"{named['name']}{named['quote'] or ''}***{named['quote'] or ''}", text)
     return _KEY.sub("***", text)
+
+
+def redact_data(data: Any, secrets: Sequence[str]) -> Any:
+    """Return JSON with all of its texts masked.
+
+    Args:
+        data: JSON, as Python has it.
+        secrets: as in `redact`.
+    """
+    if isinstance(data, str):
+        return redact(data, secrets)
+    if isinstance(data, list):
+        return [redact_data(value, secrets) for value in data]
+    if isinstance(data, dict):
+        return {name: redact_data(value, secrets) for name, value in data.items()}
+    return data
 
 
 def mask_secrets(code: str, secrets: Sequence[str] | None = None) -> str:

@@ -175,7 +175,7 @@ class _RedisPurse:
     async def _ask_when_due(self) -> None:
         while not self._is_lost:
             with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(_USUAL_SECONDS):
+                async with asyncio.timeout(min(_USUAL_SECONDS, self.budget.half_lasts)):
                     await self._needed.wait()
             self._needed.clear()
             is_late = time.monotonic() - self._told_at > _LONGEST_SECONDS

@@ -31,13 +31,13 @@ local function rate_at(moment)
   return raised * 2 ^ math.min(math.max(0, seconds - TRIAL_SECONDS) / DOUBLING_SECONDS, 30)
 end
 
--- Requests that were let through since a time, and the time of the first of all.
-local function let_through(since)
+-- Requests that were let through since a time, and until another if one is given; the time of the first.
+local function let_through(since, till)
   local all, sum, first = redis.call('HGETALL', KEYS[4]), 0, now
   for i = 1, #all, 2 do
     local moment = all[i] * 100
     first = math.min(first, moment)
-    if moment >= since then sum = sum + all[i + 1] end
+    if moment >= since and moment <= (till or math.huge) then sum = sum + all[i + 1] end
   end
   return sum, first
 end
@@ -62,7 +62,7 @@ local function learn()
   local least, window = 1000 / pause, math.max(1000, asked)
   local rate
   if not known then
-    rate = math.max(let_through(last - window) / window * 1000, least)
+    rate = math.max(let_through(last - window, last) / window * 1000, least)
   else
     local _, first = let_through(0)
     local begin = math.max(first, last - window)

@@ -2,7 +2,6 @@
 
 import asyncio
 import contextlib
-import math
 import random
 import time
 import uuid
@@ -12,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from langgraph_parallel.runtime.buckets import SHARED_SHARE, Bucket
 from langgraph_parallel.runtime.circuit import Circuit, CircuitOpen
+from langgraph_parallel.runtime.lateness import Lateness
 from langgraph_parallel.runtime.limiter import Limiter
 from langgraph_parallel.runtime.redis_scripts import DEPARTURES, LEASE, REFUSED, RENEW
 from langgraph_parallel.runtime.slots import Rates, Slot
@@ -22,8 +22,6 @@ if TYPE_CHECKING:
 
 _POLL_SECONDS = 0.02
 """Average time between two attempts to get a lease."""
-_CLOCKS_AGREE = 30.0
-"""Seconds after which two clocks are compared anew."""
 _LEASE_MARGIN = 10.0
 """Seconds that a lease lasts beyond the longest call."""
 _AHEAD = 0.15
@@ -88,8 +86,7 @@ class Shared:
         self._granting: set[_Line] = set()
         self._is_paced = False
         """Whether calls need a time to leave although they set no rate: a pace was learned."""
-        self._least_behind = math.inf, -math.inf
-        """The clock of this process less that of the server, with the quickest answer; and when that was."""
+        self._lateness = Lateness()
         self._concurrency = 1
         self._rate: float | None = None
         """Requests per minute that calls have set of late."""
@@ -218,20 +215,11 @@ class Shared:
             if wanted := turnstile.wanted():
                 ask = partial(self._departures_script, keys=self._keys, args=[*arguments, *wanted])
                 wait, now, *delays = await self._ask(ask)
-                turnstile.grant([delay / 1e6 for delay in delays], self._lateness(now / 1e6))
+                late = self._lateness.of(now / 1e6, time.monotonic())
+                turnstile.grant([delay / 1e6 for delay in delays], late)
                 await asyncio.sleep(max(_POLL_SECONDS, wait / 1e6))
             else:
                 await needed.wait()
-
-    def _lateness(self, now: float) -> float:
-        """Return how much later than the quickest of late an answer came, by the server's time in it.
-
-        The times to leave in it count from when it was given: else each delay would shift them into others'.
-        """
-        behind, current = time.monotonic() - now, time.monotonic()
-        if behind < self._least_behind[0] or current > self._least_behind[1] + _CLOCKS_AGREE:
-            self._least_behind = behind, current
-        return behind - self._least_behind[0]
 
     def _start(self, coroutine: Coroutine[Any, Any, None]) -> None:
         self._tasks.add(task := asyncio.ensure_future(coroutine))

@@ -1,5 +1,6 @@
 """Responses of HTTP that say more than their status: errors in a 200, web pages, answers without choices."""
 
+import json
 import re
 from collections.abc import Mapping
 from typing import Any
@@ -8,10 +9,13 @@ from langgraph_parallel.errors import EndpointError
 from langgraph_parallel.runtime.event_lines import is_stream
 from langgraph_parallel.runtime.failure import classify
 from langgraph_parallel.runtime.kinds import Kind
+from langgraph_parallel.runtime.redact import known_secrets, redact, redact_data
 
 NO_COMPLETION = "the endpoint's answer is not a chat completion; expected choices[0].message"
 _MAY_BE_ERROR = re.compile(rb'"error"\s*:\s*(?!null)|"finish_reason"\s*:\s*"error"')
 _NO_CHOICES = re.compile(rb'"choices"\s*:\s*(?:\[\s*\]|null)')
+_MOST_OF_AN_ERROR = 100_000
+"""Bytes of an error that are kept if its body is no JSON: the rest would be whole documents."""
 _EVENTS = (b"data:", b"event:", b":", b"\xef\xbb\xbfdata:")
 """How a stream of events begins, which some servers send as plain text."""
 _STATUS_OF: dict[Kind, int] = {
@@ -73,6 +77,26 @@ def correct_status(response: Any) -> None:
         _NO_CHOICES.search(body) or b'"choices"' not in body
     ):
         raise EndpointError(NO_COMPLETION)
+
+
+def mask_error(response: Any) -> None:
+    """Mask the secrets in the body of an error: some servers repeat the key that they refuse.
+
+    Whoever reads the response finds them masked: errors, records, and what LangChain tells tracers.
+
+    Args:
+        response: of httpx, with its body read.
+    """
+    secrets = known_secrets()
+    text = response.content[:_MOST_OF_AN_ERROR].decode(errors="replace")
+    if redact(text, secrets) == text and len(response.content) <= _MOST_OF_AN_ERROR:
+        return
+    try:
+        masked = json.dumps(redact_data(response.json(), secrets))
+    except ValueError:
+        masked = redact(text, secrets)
+    response._content = masked.encode()
+    vars(response).pop("_text", None)
 
 
 def _status_of_error(response: Any) -> int | None:

@@ -3,11 +3,11 @@
 A circuit breaker, closed by the first answer. It counts calls, not requests: an attempt that fails says
 little, what all attempts of a call survive is an outage. In the first rest new calls wait, so that a short
 outage costs nobody an answer. Then one of them is the probe: if its request fails as well, the outage is
-certain, and those that wait, and new ones in each further rest, are refused. Calls that have begun keep their
-attempts.
+certain, and all that wait or come in further rests are refused. Calls that have begun keep their attempts.
 
 Rests are kept for each endpoint, model and account: a quota is used up for one account only, and one
-deployment of a gateway may be down beside others.
+deployment of a gateway may be down beside others. Where one account stands for several keys
+(`Account.keys_vary`), a key that is refused begins no rest, and ends the calls of its own run alone.
 
 A call that has a fallback need not wait, and loses little if it goes there too early. So such calls obey
 rests of their own, the `detours`: these also begin after calls that an endpoint has kept waiting until they
@@ -30,6 +30,7 @@ from langgraph_parallel.runtime.explain import kind_of, mark
 from langgraph_parallel.runtime.failure import LASTING, classify
 from langgraph_parallel.runtime.kinds import Kind
 from langgraph_parallel.runtime.redact import describe, redact
+from langgraph_parallel.runtime.timers import reschedule, timeout
 from langgraph_parallel.runtime.waiting import Waiter
 
 FIRST_REST, LONGEST_REST = 5.0, 60.0
@@ -130,7 +131,7 @@ class Rests:
                 rest.waiting.append(waiter)
             try:
                 with contextlib.suppress(TimeoutError):
-                    async with asyncio.timeout(seconds):
+                    async with timeout(seconds):
                         await waiter.wait()
             finally:
                 with self._lock:
@@ -181,9 +182,10 @@ class Rests:
             probe: whether it was the probe.
         """
         kind = kind_of(error)
-        if probe and kind in self._down | _UNKNOWN:
+        varies = key[2].keys_vary and kind in LASTING
+        if probe and kind in self._down | _UNKNOWN and not varies:
             kind = kind if kind in self._down else "server"
-        elif kind not in self._down or (kind in LASTING and not classify(error).is_lasting):
+        elif varies or kind not in self._down or (kind in LASTING and not classify(error).is_lasting):
             if kind not in _UNKNOWN:
                 self.answered(key)
             return False
@@ -200,7 +202,7 @@ class Rests:
 
     def request_failed(self, key: Key, error: BaseException, enough: int) -> None:
         """Note that a request failed, whatever becomes of its call: as `failed`, with thrice as many."""
-        if (kind := kind_of(error)) not in _DOWN:
+        if (kind := kind_of(error)) not in _DOWN or (kind in LASTING and key[2].keys_vary):
             return
         with self._lock:
             rest = self._entry(key)
@@ -235,7 +237,7 @@ class Rests:
 
         def expire() -> None:
             if not is_over:
-                scope.reschedule(loop.time())
+                reschedule(scope, loop.time())
 
         def leave() -> None:
             with contextlib.suppress(RuntimeError):  # the loop is closed

@@ -11,7 +11,7 @@ import tenacity
 
 from langgraph_parallel.errors import DeadlineExceeded
 from langgraph_parallel.records import Usage
-from langgraph_parallel.runtime.emitting import current_emitter
+from langgraph_parallel.runtime.emitting import tell
 from langgraph_parallel.runtime.failure import classify
 from langgraph_parallel.runtime.limits import Limits
 from langgraph_parallel.runtime.waits import retry_after
@@ -42,7 +42,16 @@ class Retrying:
         ...             return await send(attempt.number)
     """
 
-    __slots__ = ("_attempts", "_has_fallback", "_is_retried", "_limits", "_rest", "_waiting", "number")
+    __slots__ = (
+        "_attempts",
+        "_has_fallback",
+        "_is_retried",
+        "_limits",
+        "_rest",
+        "_tell",
+        "_waiting",
+        "number",
+    )
 
     def __init__(
         self,
@@ -50,9 +59,10 @@ class Retrying:
         waiting: Callable[[], AbstractContextManager[None]],
         is_retried: Callable[[BaseException], bool],
         has_fallback: bool,
+        tell: Callable[..., None],
     ) -> None:
         self._limits, self._waiting, self._is_retried = limits, waiting, is_retried
-        self._has_fallback = has_fallback
+        self._has_fallback, self._tell = has_fallback, tell
         self._attempts: _Attempts | None = None
         self._rest: float | None = None
         """Seconds before the next attempt; None if there is none."""
@@ -67,8 +77,8 @@ class Retrying:
             if self._rest is None:
                 raise StopAsyncIteration
             with self._waiting():
-                if self._rest and (emitter := current_emitter()) is not None:
-                    emitter.emit("waiting", on="retry", seconds=self._rest)
+                if self._rest:
+                    self._tell("waiting", on="retry", seconds=self._rest)
                 await asyncio.sleep(self._rest)
         self.number, self._rest = self.number + 1, None
         return self
@@ -94,6 +104,7 @@ def retrying(
     is_retried: Callable[[BaseException], bool] | None = None,
     *,
     has_fallback: bool = False,
+    tell: Callable[..., None] = tell,
 ) -> Retrying:
     """Return the loop that runs one call, and repeats it within `limits`.
 
@@ -110,8 +121,9 @@ def retrying(
         waiting: context to enter while the call rests between two attempts.
         is_retried: says what is retried instead.
         has_fallback: another model is asked if the call fails, so that overload is a failed attempt.
+        tell: emits an event of the branches whose call it is; by default, of the one that runs this.
     """
-    return Retrying(limits, waiting, is_retried or is_transient, has_fallback)
+    return Retrying(limits, waiting, is_retried or is_transient, has_fallback, tell)
 
 
 def retrying_blocking(limits: Limits, *, once: bool = False) -> tenacity.Retrying:

@@ -36,6 +36,7 @@ from langgraph_parallel.runtime.settings import default_steps
 from langgraph_parallel.runtime.thinning import Tracing
 
 if TYPE_CHECKING:
+    from langgraph_parallel.runtime.hearers import Hearer
     from langgraph_parallel.runtime.levels import Level
 
 _NO_LIMITS = Limits.model_construct()
@@ -94,6 +95,8 @@ class Run:
         """How the run is traced; only that of the root counts. None if no tracer listens."""
         self.level: Level | None = None
         """What tells its events; None if nobody listens."""
+        self.hearer: Hearer | None = None
+        """Who hears all its events besides its caller; only that of the root counts."""
         self.items: Items | None = None
         """What tells its items as they end; None if nobody asks for them."""
         self.shows_contents = True
@@ -111,9 +114,10 @@ class Run:
         # again. It has only what its own graph was built with, on top of what bounds the runs around it.
         own = (built or _NO_LIMITS) if outer else self.limits
         self.line: Hashable = (
-            None if single else outer.line if outer else around.line or own.fairness_key or self
+            None if single else outer.line if outer else around.line or own.fairness_key or object()
         )
-        """Whose line the calls join at an endpoint: that of the outermost run, or of all with its key."""
+        """Whose line the calls join at an endpoint: that of the outermost run, or of all with its key. It
+        is not the run itself, since turns are remembered for longer."""
         self.budget: Budget = Budget(own, [*around.budgets, *(outer.budget.chain if outer else ())])
         self.deadline: float | None = self._earliest_deadline(own, *around.limits)
         """When the run must end, on the clock of `time.monotonic`."""

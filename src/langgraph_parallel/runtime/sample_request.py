@@ -169,6 +169,12 @@ class SampleCalling(Calling[Answers]):
         if refused is not None:
             raise refused
 
+    def tell(self, event: str, **fields: Any) -> None:
+        """Emit an event of each voter that waits, if anybody listens."""
+        for seat in self.request.waiting:
+            if seat.emitter is not None:
+                seat.emitter.emit(event, **fields)
+
     def timed_out(self) -> TimeoutError:
         """Return the error of a request that was not answered in time."""
         error, dialect = super().timed_out(), self.single.dialect

@@ -2,10 +2,14 @@
 
 from typing import Any
 
+from langgraph_parallel.runtime.response import mask_error
+
 
 def api_error(response: Any) -> Exception:
-    """Return the SDK's error for a status."""
+    """Return the SDK's error for a status, without secrets that the server repeats."""
     import openai
+
+    mask_error(response)
 
     classes: dict[int, type[openai.APIStatusError]] = {
         400: openai.BadRequestError,

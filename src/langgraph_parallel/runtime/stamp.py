@@ -16,7 +16,7 @@ from pydantic import Field, JsonValue
 from langgraph_parallel.errors import UsageError
 from langgraph_parallel.records.numbers import as_state
 
-RECORDS_VERSION = 6
+RECORDS_VERSION = 7
 """Counts changes of the records that make earlier checkpoints unreadable, or readable as something else, and
 of the names of nodes, by which a checkpoint says what runs next."""
 KEY = "stamp"

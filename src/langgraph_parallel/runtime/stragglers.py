@@ -11,6 +11,7 @@ import threading
 import time
 from collections import deque
 
+from langgraph_parallel.runtime.timers import call_later
 from langgraph_parallel.runtime.waiting import Waiter, is_running
 
 QUANTILE = 0.95
@@ -106,6 +107,6 @@ class Stragglers:
 
     def _look_again(self, seconds: float, loop: asyncio.AbstractEventLoop) -> None:
         if is_running(loop):
-            loop.call_later(seconds, self._wake_late)
+            call_later(loop, seconds, self._wake_late)
         elif not loop.is_closed():
-            loop.call_soon_threadsafe(loop.call_later, seconds, self._wake_late)
+            loop.call_soon_threadsafe(call_later, loop, seconds, self._wake_late)

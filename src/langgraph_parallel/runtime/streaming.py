@@ -1,6 +1,5 @@
 """Calls whose answer arrives in parts: the slot is held until the last one."""
 
-import asyncio
 import time
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
 from contextlib import AbstractContextManager, AsyncExitStack, asynccontextmanager, nullcontext
@@ -20,6 +19,7 @@ from langgraph_parallel.runtime.open_call import OpenCall
 from langgraph_parallel.runtime.retry import retrying
 from langgraph_parallel.runtime.shared_limits import Lease
 from langgraph_parallel.runtime.time_limit import time_limit
+from langgraph_parallel.runtime.timers import timeout
 from langgraph_parallel.runtime.tokens import count_tokens, estimate_tokens
 
 Chunks = AsyncIterator[ChatGenerationChunk]
@@ -68,7 +68,7 @@ async def stream(
 async def _in_time(calling: Calling[Any]) -> AsyncIterator[None]:
     """Limit the time to that of the run."""
     try:
-        async with asyncio.timeout(calling.run.seconds_left()):
+        async with timeout(calling.run.seconds_left()):
             yield
     except TimeoutError as error:
         if calling.run.seconds_left() == 0:

@@ -13,6 +13,8 @@ from itertools import pairwise
 from typing import Any, Literal
 from uuid import UUID
 
+from langchain_core.tracers.langchain import LangChainTracer
+
 from langgraph_parallel.runtime.trace_options import TraceLevel
 
 ONLY_BRANCHES, ONLY_FAILURES, NO_MORE = 20_000, 24_000, 24_900
@@ -65,6 +67,8 @@ class Tracing:
     """Says in the run report that runs are left out."""
     allowed: Collection[str] = ()
     """Metadata that the caller has chosen."""
+    tracers: Sequence[LangChainTracer] = ()
+    """Those of LangSmith that follow the run."""
     graphs: dict[UUID, GraphRun] = field(default_factory=dict)
     steps: int = 0
 

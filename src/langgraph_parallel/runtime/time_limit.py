@@ -5,6 +5,7 @@ from typing import Any
 
 from langgraph_parallel.runtime.limiter import Limiter
 from langgraph_parallel.runtime.slots import Slot
+from langgraph_parallel.runtime.timers import call_later, reschedule
 
 
 class time_limit:  # noqa: N801 - entered like `asyncio.timeout`
@@ -29,7 +30,7 @@ class time_limit:  # noqa: N801 - entered like `asyncio.timeout`
 
     async def __aenter__(self) -> None:
         await self._limit.__aenter__()
-        self._timer = self._loop.call_later(self._seconds, self._check)
+        self._timer = call_later(self._loop, self._seconds, self._check)
 
     async def __aexit__(self, *raised: Any) -> None:
         if self._timer is not None:
@@ -39,6 +40,6 @@ class time_limit:  # noqa: N801 - entered like `asyncio.timeout`
     def _check(self) -> None:
         left = 0.0 if self._slot is None else self._limiter.seconds_left(self._slot, self._seconds)
         if left > 0:
-            self._timer = self._loop.call_later(left, self._check)
+            self._timer = call_later(self._loop, left, self._check)
         else:
-            self._limit.reschedule(self._loop.time())
+            reschedule(self._limit, self._loop.time())

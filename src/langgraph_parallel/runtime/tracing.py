@@ -1,6 +1,6 @@
 """The traces of one invocation of a graph: tracers in its config are replaced by thin copies of them."""
 
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import aclosing, contextmanager
 from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
@@ -66,7 +66,8 @@ class Traced(NamedTuple):
         tracing = run.root.tracing
         if tracing is None:
             count, chosen = count_of(_trace_of(callbacks)), _chosen(given, bound, callbacks)
-            tracing = run.root.tracing = Tracing(level, run.shows_contents, count, run.note, chosen)
+            tracers = [each for each in _handlers(callbacks) if isinstance(each, LangChainTracer)]
+            tracing = run.root.tracing = Tracing(level, run.shows_contents, count, run.note, chosen, tracers)
         is_enclosed = bool((var_child_runnable_config.get() or {}).get("callbacks"))
         thin: RunnableConfig = {**given, "callbacks": thin_callbacks(callbacks, tracing)}
         return cls(_as_graph(thin, run, built), is_enclosed)
@@ -139,13 +140,16 @@ def _trace_of(callbacks: Any) -> object:
     return object()
 
 
+def _handlers(callbacks: Any) -> Sequence[Any]:
+    return callbacks.handlers if isinstance(callbacks, BaseCallbackManager) else callbacks
+
+
 def _chosen(config: RunnableConfig, bound: RunnableConfig | None, callbacks: Any) -> frozenset[str]:
     """Return the names of the metadata that the caller has chosen for traces."""
     chosen = {name for each in (config, bound or {}) for name in each.get("metadata") or {}}
     if isinstance(callbacks, BaseCallbackManager):
         chosen |= set(callbacks.metadata)
-    handlers = callbacks.handlers if isinstance(callbacks, BaseCallbackManager) else callbacks
-    for handler in handlers:
+    for handler in _handlers(callbacks):
         metadata: Any = getattr(handler, "tracing_metadata", None)
         chosen |= set(metadata) if isinstance(metadata, Mapping) else set()
     return frozenset(chosen)

@@ -16,7 +16,7 @@ from langchain_core.language_models import BaseChatModel
 from langgraph_parallel.runtime.limiter_registry import current_limiter
 from langgraph_parallel.runtime.loops import close_with_loop, loop_local_async
 from langgraph_parallel.runtime.rate_headers import hear
-from langgraph_parallel.runtime.response import correct_status, is_readable
+from langgraph_parallel.runtime.response import correct_status, is_readable, mask_error
 from langgraph_parallel.runtime.unmarked import without_mark
 from langgraph_parallel.runtime.waits import reset_after
 
@@ -63,10 +63,13 @@ def is_own_client(client: Any) -> bool:
 
 
 async def _correct(response: Any) -> None:
-    """Let clients see what a response says, where its status says something else."""
+    """Let clients see what a response says, where its status says something else, and no secret in it."""
     if is_readable(response):
         await response.aread()
         correct_status(response)
+    if response.status_code >= 400:
+        await response.aread()
+        mask_error(response)
     elif "event-stream" in str(response.headers.get("content-type", "")).lower():
         without_mark(response)
 

@@ -107,7 +107,7 @@ async def try_parameters(
                 if len(left) == 1 or not is_refusal(error):
                     return {}, findings | dict.fromkeys(left, failed_finding(error))
                 return await _each_alone(complete, prompt, left, findings, bounds)
-            for name in left.keys() & scratch.dropped.keys():
+            for name in [name for name in left if name in scratch.dropped]:
                 findings[name] = Finding("refused", error)
                 del left[name]
         else:

@@ -2,7 +2,7 @@
 
 To ask for each call costs a round trip, and calls that ask again and again keep everybody busy. So calls wait
 here, one after another; whoever keeps the rate for all processes grants times of departure for some of them
-at once, about a tenth of a second ahead; and each call leaves at its own, so that requests stay evenly paced.
+at once, a part of a second ahead; and each call leaves at its own, so that requests stay evenly paced.
 """
 
 import asyncio

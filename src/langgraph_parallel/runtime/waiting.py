@@ -7,6 +7,8 @@ from collections.abc import Callable, Coroutine
 from contextvars import copy_context
 from typing import Any
 
+from langgraph_parallel.runtime.timers import call_later
+
 
 class Waiter:
     """One coroutine that waits in its own event loop, and can be woken from any thread."""
@@ -70,7 +72,7 @@ class Alarm:
                 self._ring()
 
         def arm() -> None:
-            loop.call_later(max(0.0, when - time.monotonic()), ring)
+            call_later(loop, max(0.0, when - time.monotonic()), ring)
 
         arm() if is_running(loop) else loop.call_soon_threadsafe(arm)
 

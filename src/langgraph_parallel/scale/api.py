@@ -86,7 +86,7 @@ def map_items(
         UsageError: as `amap_items`.
     """
     check_names("map_items", options)
-    return _wait(Command.of(graph, items, sink=sink, **options).run)
+    return wait_for(Command.of(graph, items, sink=sink, **options).run)
 
 
 @listing_options
@@ -147,10 +147,10 @@ def estimate_map(
     """
     check_names("estimate_map", options)
     command = Command.of(graph, items, sink=sink, **options)
-    return _wait(lambda: estimated(command, sample))
+    return wait_for(lambda: estimated(command, sample))
 
 
-def _wait(start: Callable[[], Coroutine[Any, Any, T]]) -> T:
+def wait_for(start: Callable[[], Coroutine[Any, Any, T]]) -> T:
     """Run a coroutine in the event loop of another thread; the first Ctrl-C drains, the second cancels."""
     from anyio.from_thread import start_blocking_portal
 

@@ -44,6 +44,7 @@ class Command:
     course: Course
     mixed: bool = False
     watch: Watch | None = None
+    spelling: Spelling = PYTHON
 
     @classmethod
     def of(
@@ -63,6 +64,7 @@ class Command:
         model: str | None = None,
         fallbacks: Sequence[str] | None = None,
         cache: bool | None = None,
+        record: str | os.PathLike[str] | None = None,
         offline: bool = False,
         redrive: bool | Literal["failed"] = False,
         mixed: bool = False,
@@ -93,6 +95,7 @@ class Command:
             model=model,
             fallbacks=fallbacks,
             cache=cache,
+            record=record,
             offline=offline,
             limits=limits,
             columns=source.columns or None,
@@ -119,6 +122,7 @@ class Command:
             course=course,
             mixed=mixed,
             watch=watch,
+            spelling=spelling,
         )
 
     async def run(self) -> MapReport:
@@ -140,7 +144,10 @@ class Command:
             UsageError: it cannot be opened, or they were not, or an endpoint lacks the Batch API.
         """
         await check_endpoints(self.program, load(self.program).target)
-        stored = await StoredMap.open(self.sink, self.program, parts_of(self.program), mixed=self.mixed)
+        parts = parts_of(self.program)
+        stored = await StoredMap.open(
+            self.sink, self.program, parts, mixed=self.mixed, spelling=self.spelling
+        )
         try:
             yield stored
         finally:

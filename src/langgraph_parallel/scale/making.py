@@ -3,6 +3,7 @@
 import importlib
 import inspect
 import json
+import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -44,6 +45,7 @@ def make_program(
     model: str | None = None,
     fallbacks: Sequence[str] | None = None,
     cache: bool | None = None,
+    record: str | os.PathLike[str] | None = None,
     offline: bool = False,
     limits: Limits | Mapping[str, Any] | None = None,
     context: Mapping[str, Any] | None = None,
@@ -61,6 +63,7 @@ def make_program(
         model: `provider:model`, for graphs of this package; None for their own, or the environment's.
         fallbacks: further models; None for the graph's own.
         cache: whether answers are kept; None for the graph's own.
+        record: folder for the records of runs; None for none.
         offline: whether no model may be asked.
         limits: of the whole map; what they leave to the environment is read now, once for all workers.
         context: further keys of the runtime context.
@@ -88,6 +91,7 @@ def make_program(
         context=_context(model, fallbacks, cache, context or {}),
         offline=offline,
         limits=_limits(limits),
+        records="" if record is None else str(Path(record).absolute()),
         folder=str(Path.cwd()),
         local=local,
     )

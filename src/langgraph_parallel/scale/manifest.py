@@ -4,6 +4,7 @@ import json
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from langgraph_parallel.catalogue.spelling import PYTHON, Spelling
 from langgraph_parallel.errors import UsageError
 from langgraph_parallel.report.wording import visible
 from langgraph_parallel.scale.sinks.base import Manifest
@@ -17,29 +18,40 @@ _FOLLOWING = ("built", "asked")
 _MISSING = object()
 
 
-def check_same(stored: Manifest | None, parts: Mapping[str, Any], mixed: bool = False) -> None:
+def check_same(
+    stored: Manifest | None, parts: Mapping[str, Any], mixed: bool = False, spelling: Spelling = PYTHON
+) -> None:
     """Refuse to add rows to those of another program.
 
     Args:
         stored: of the sink; None if it is new.
         parts: what the fingerprint of the present program is made of.
         mixed: whether rows of several programs may be in one sink; the column `made_with` tells them apart.
+        spelling: how the caller writes arguments.
 
     Raises:
         UsageError: the program is another one; names each difference.
     """
-    if stored is None or mixed:
+    if stored is None or mixed or not (found := change(stored, parts)):
         return
+    raise UsageError(
+        f"the rows of this sink were made with something else: {found}. "
+        f"Name another sink, or go on with what made them; {spelling.mixed} adds rows of both to this one, "
+        "which the column made_with tells apart"
+    )
+
+
+def change(stored: Manifest, parts: Mapping[str, Any]) -> str:
+    """Return how a program differs from the one that made the rows of a sink; empty if it does not.
+
+    Args:
+        stored: of the sink.
+        parts: what the fingerprint of the present program is made of.
+    """
     # As JSON both: the stored ones were read from it, where a tuple has become a list.
     found = list(differences(*_explained(_as_stored(stored.parts), _as_stored(parts))))
-    if not found:
-        return
     more = f"; and {len(found) - _MOST:,} more" if len(found) > _MOST else ""
-    raise UsageError(
-        f"the rows of this sink were made with something else: {'; '.join(found[:_MOST])}{more}. "
-        "Name another sink, or go on with what made them; --mixed (mixed=True) adds rows of both to this "
-        "one, which the column made_with tells apart"
-    )
+    return f"{'; '.join(found[:_MOST])}{more}"
 
 
 def differences(was: Mapping[str, Any], now: Mapping[str, Any]) -> Iterator[str]:

@@ -1,6 +1,7 @@
 """The options of a run over many items, as functions of Python take them."""
 
 import inspect
+import os
 from collections.abc import Callable, Mapping, Sequence
 from difflib import get_close_matches
 from textwrap import indent
@@ -40,6 +41,8 @@ class MapOptions(TypedDict, total=False):
         model: `provider:model`, for graphs of this package. Default: their own, or the environment's.
         fallbacks: models that are asked where the first does not answer.
         cache: whether answers are kept. Default: as the graph says.
+        record: folder for the record of each run, `KEY.json`, or `KEY +9.json` for one with the nine items
+            after it; the worker writes it on its machine. Only for graphs of this package. Default: none.
         offline: whether no model may be asked.
         redrive: whether items are run again that failed, and no others. Default: only items without a row
             are run.
@@ -61,6 +64,7 @@ class MapOptions(TypedDict, total=False):
     model: str | None
     fallbacks: Sequence[str] | None
     cache: bool | None
+    record: str | os.PathLike[str] | None
     offline: bool
     redrive: bool | Literal["failed"]
     mixed: bool

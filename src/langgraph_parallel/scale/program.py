@@ -26,6 +26,8 @@ class Program:
     limits: Limits | None = None
     """Limits of the whole map. Those of single calls hold in each run; rates, concurrency, budgets and
     deadline hold over all rows and all workers."""
+    records: str = ""
+    """Folder, as an absolute path, for a record of the run of each row; empty for none."""
     folder: str = ""
     """Folder that modules are imported from as well; empty for none."""
     local: Any = None

@@ -61,7 +61,8 @@ class Puller:
                 return await self._refuse(str(error))
             tasks = [asyncio.create_task(self._pull()), asyncio.create_task(self._follow_news())]
             try:
-                for task in (await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED))[0]:
+                await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+                for task in (task for task in tasks if task.done()):
                     task.result()  # without news, as without rows, this worker is of no use
             finally:
                 for task in tasks:

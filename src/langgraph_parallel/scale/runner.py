@@ -56,10 +56,10 @@ class Runner:
         """
         context = self.context(shared)
         if self.kind == "graph":
-            return GraphRows(self.target, self.columns, shared, context)
+            return GraphRows(self.target, self.columns, shared, context, self.program.records)
         if self.kind == "gathered":
             gathering = self.target.governing.gathers
-            return GatheredRows(self.target, gathering, self.columns, shared, context)
+            return GatheredRows(self.target, gathering, self.columns, shared, context, self.program.records)
         call = (
             calling_runnable(self.target)
             if self.signature is None

@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
+from langgraph_parallel.catalogue.spelling import PYTHON, Spelling
 from langgraph_parallel.runtime.budget import Amount
 from langgraph_parallel.scale.engine import Job
 from langgraph_parallel.scale.line.ledger import Ledger
@@ -22,9 +23,10 @@ class StoredMap:
         sink: that is open.
         manifest: of the rows in it.
         counts: rows in it before this command.
+        spelling: how the caller writes arguments.
     """
 
-    def __init__(self, sink: Sink, manifest: Manifest, counts: Counts) -> None:
+    def __init__(self, sink: Sink, manifest: Manifest, counts: Counts, spelling: Spelling = PYTHON) -> None:
         self.sink, self.counts = sink, counts
         # Reservations that were open when an earlier command ended are spent, as far as is known.
         left = manifest.reserved
@@ -33,11 +35,17 @@ class StoredMap:
         self._stored = manifest
         self.ledger = Ledger()
         """Of the budget of this command."""
-        self.admit = Admission(sink.rules, manifest.columns).admit
+        self.admit = Admission(sink.rules, manifest.columns, spelling).admit
 
     @classmethod
     async def open(
-        cls, sink: Sink, program: Program, parts: Mapping[str, Any], *, mixed: bool
+        cls,
+        sink: Sink,
+        program: Program,
+        parts: Mapping[str, Any],
+        *,
+        mixed: bool,
+        spelling: Spelling = PYTHON,
     ) -> "StoredMap":
         """Open a sink.
 
@@ -46,14 +54,15 @@ class StoredMap:
             program: that is to make rows.
             parts: what its fingerprint is made of.
             mixed: whether rows of another program may be in the same sink.
+            spelling: how the caller writes arguments.
 
         Raises:
             UsageError: it cannot be opened, or has rows of another program.
         """
         found = await sink.open()
         try:
-            check_same(found, parts, mixed)
-            sink.rules.check([*program.outputs])
+            check_same(found, parts, mixed, spelling)
+            sink.rules.check([*program.outputs], spelling=spelling)
             id = found.id if found else uuid.uuid4().hex
             spent = found.spent if found else NOTHING_SPENT
             manifest = Manifest(
@@ -64,7 +73,7 @@ class StoredMap:
                 spent=spent,
                 reserved=found.reserved if found else Amount(),
             )
-            stored = cls(sink, manifest, await sink.counts())
+            stored = cls(sink, manifest, await sink.counts(), spelling)
             await stored.claim()
             return stored
         except BaseException:

@@ -1,14 +1,14 @@
 """Put a plan before a person, in the form that agent UIs show, and read the decision."""
 
-from collections.abc import Callable, Mapping
-from typing import Any, Literal, NamedTuple
+from collections.abc import Callable
+from typing import Any, NamedTuple
 
 from langgraph.types import interrupt
-from pydantic import BaseModel, Field, create_model, model_validator
 
 from langgraph_parallel.errors import PlanError
+from langgraph_parallel.runtime.decided import Decision, decisions_on
 from langgraph_parallel.runtime.people import refusing
-from langgraph_parallel.runtime.text_form import for_older_uis, read_answer
+from langgraph_parallel.runtime.text_form import for_older_uis
 from langgraph_parallel.tools.plan import Plan, read_plan
 from langgraph_parallel.tools.plan_check import refusal
 from langgraph_parallel.tools.quoting import quote
@@ -24,27 +24,6 @@ class Decided(NamedTuple):
     """The plan to run, as it was or edited; None if it is rejected."""
     rejection: str = ""
     """What the calling model is told if it is rejected."""
-
-
-class _Edited(BaseModel):
-    """The edited call."""
-
-    name: str = ""
-    args: dict[str, Any] = Field(description="The whole plan.")
-
-
-class _Decision(BaseModel):
-    """A person's decision on one plan."""
-
-    type: Literal["approve", "edit", "reject"]
-    edited_action: _Edited | None = Field(None, description="For edit: args is the whole plan.")
-    message: str | None = Field(None, description="For reject: what the model is told.")
-
-
-class PlanDecisions(BaseModel):
-    """The decision on the plan."""
-
-    decisions: list[_Decision] = Field(min_length=1, max_length=1)
 
 
 def ask_person(
@@ -76,37 +55,28 @@ def ask_person(
         ],
     }
     with refusing(tool):
-        given = interrupt(for_older_uis(asked), response_schema=_expected(check, asked))
+        expected = decisions_on(asked, lambda decisions: _check(check, decisions[0]))
+        given = interrupt(for_older_uis(asked), response_schema=expected)
     decision = given.decisions[0]
     if decision.type == "reject":
         said = f" and says: {quote(decision.message, _MESSAGE)}" if decision.message else ""
         return Decided(None, f"A person rejected the plan{said}. Nothing was run.")
-    return Decided(plan if decision.edited_action is None else read_plan(decision.edited_action.args))
+    return Decided(read_plan(dict(decision.edited)) if decision.type == "edit" else plan)
 
 
-def _expected(check: Callable[[Plan], list[str]], form: Mapping[str, Any]) -> type[PlanDecisions]:
-    """Return the type of the answer, which holds an edited plan to the same terms."""
+def _check(check: Callable[[Plan], list[str]], decision: Decision) -> None:
+    """Hold an edited plan to the terms of one that a model writes.
 
-    class Checked(PlanDecisions):
-        @model_validator(mode="before")
-        @classmethod
-        def read(cls, given: Any) -> Any:
-            return read_answer(form, given)
-
-        @model_validator(mode="after")
-        def fits(self) -> "Checked":
-            decision = self.decisions[0]
-            if (decision.type == "edit") != (decision.edited_action is not None):
-                raise ValueError(
-                    "an edit needs edited_action.args, the whole plan; other decisions have none"
-                )
-            if decision.edited_action is not None:
-                try:
-                    faults = check(read_plan(decision.edited_action.args))
-                except PlanError as error:
-                    faults = [str(error)]
-                if faults:
-                    raise ValueError(f"the edited plan: {refusal(faults)}")
-            return self
-
-    return create_model("PlanDecisions", __base__=Checked, __doc__=PlanDecisions.__doc__)
+    Raises:
+        ValueError: there is something else than a whole plan; the message says what is wrong.
+    """
+    if (decision.type == "edit") != (decision.edited_action is not None):
+        raise ValueError("an edit needs edited_action.args, the whole plan; other decisions have none")
+    if decision.edited_action is None:
+        return
+    try:
+        faults = check(read_plan(dict(decision.edited)))
+    except PlanError as error:
+        faults = [str(error)]
+    if faults:
+        raise ValueError(f"the edited plan: {refusal(faults)}")

@@ -1,6 +1,5 @@
 """What is told of runs: ids, what is forgotten, and those that follow."""
 
-import os
 import time
 from collections.abc import AsyncIterator
 from contextlib import aclosing
@@ -9,18 +8,9 @@ import pytest
 
 from examples.service import feed as feeds
 from examples.service.feed import Feed, InMemory, InRedis
+from tests.support.databases import NEEDS_REDIS, REDIS
 
-REDIS = os.environ.get("REDIS", "")
-KINDS = [
-    "memory",
-    pytest.param(
-        "redis",
-        marks=[
-            pytest.mark.needs_redis,
-            pytest.mark.skipif(not REDIS, reason="REDIS does not name a server; CI has one"),
-        ],
-    ),
-]
+KINDS = ["memory", pytest.param("redis", marks=NEEDS_REDIS)]
 
 
 @pytest.fixture

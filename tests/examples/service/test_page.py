@@ -1,33 +1,21 @@
 """The page of the service, in Chromium."""
 
 import os
-import shutil
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from tests.support.browser import AXE, NEEDS_BROWSER, chromium, faults_in, is_fault
 from tests.support.documents import ROOT
 from tests.support.forked import Forked
 from tests.support.served import Served, repeated, votes, waited
 from tests.support.server import Gate, ModelServer, Reply
 
-CHROMIUM = os.environ.get("CHROMIUM") or shutil.which("chromium") or ""
-AXE = os.environ.get("AXE", "")
-FLAGS = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
 TENANTS = """
 [tenants.acme]
 key_sha256 = "afacab3575137afa4e00d9cbcafcb14c9ae25f779d964eb0ea5b2c4eb5dfd163"
@@ -40,13 +28,7 @@ budget_usd = 0.5001
 run_usd = 0.5
 """
 
-pytestmark = [
-    pytest.mark.needs_browser,
-    pytest.mark.skipif(
-        not CHROMIUM, reason="CHROMIUM names no browser, and there is no chromium; CI has one"
-    ),
-    pytest.mark.skipif(not find_spec("playwright"), reason="playwright is missing: uv run --group browser"),
-]
+pytestmark = NEEDS_BROWSER
 
 
 class Command(Served):
@@ -73,12 +55,8 @@ class Command(Served):
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Any]:
     """Run Chromium for the tests of this module."""
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as driver:
-        running = driver.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+    with chromium() as running:
         yield running
-        running.close()
 
 
 @pytest.fixture
@@ -111,11 +89,6 @@ def visit(browser: Any, command: Command) -> Iterator[Any]:
     for context in contexts:
         context.close()
     assert faults == []
-
-
-def is_fault(said: Any) -> bool:
-    """Whether the console tells of a fault of the page, and not of a refusal or a service that is gone."""
-    return said.type == "error" and "Failed to load resource" not in said.text
 
 
 def start(page: Any) -> None:
@@ -235,20 +208,3 @@ def test_axe_finds_nothing_serious_and_nothing_is_cut_off(
     page.get_by_role("button", name="Answer").click()
     status(page, "Done")
     assert faults_in(page) == []
-
-
-def faults_in(page: Any) -> list[str]:
-    """Return what is wrong with the page as it is now."""
-    found = []
-    for scheme in ("light", "dark"):
-        page.emulate_media(color_scheme=scheme)
-        for width, height in ((360, 800), (1280, 900)):
-            page.set_viewport_size({"width": width, "height": height})
-            if page.evaluate("document.documentElement.scrollWidth > innerWidth"):
-                found.append(f"{scheme} {width}: wider than the window")
-            page.evaluate(Path(AXE).read_text())
-            for fault in page.evaluate("axe.run()")["violations"]:
-                if fault["impact"] in ("serious", "critical"):
-                    places = [node["target"] for node in fault["nodes"]]
-                    found.append(f"{scheme} {width}: {fault['id']} {places}")
-    return found

@@ -17,7 +17,7 @@ from tests.support.server import ModelServer, Reply
 @asynccontextmanager
 async def opened(folder: Path) -> AsyncIterator[Any]:
     """Open the parts of the service in this process."""
-    database = f"sqlite+aiosqlite:///{folder}/service.sqlite"
+    database = f"sqlite:///{folder}/service.sqlite"
     app = create_app(Settings(database=database, lease=0.3, tenants=(ACME,)))
     async with app.router.lifespan_context(app):
         yield app.state
@@ -79,8 +79,8 @@ async def test_a_process_that_lost_its_lease_leaves_the_run_alone(
     async with opened(tmp_path) as state:
         id = await state.store.create(ACME, {"files": FILES, "diff": None})
         await until(lambda: server.hanging == 6)
-        async with state.store._engine.begin() as database:
-            await database.exec_driver_sql("UPDATE service_runs SET owner = 'other', lease_until = 9e9")
+        with state.store._engine.begin() as database:
+            database.exec_driver_sql("UPDATE service_runs SET owner = 'other', lease_until = 9e9")
         await until(lambda: server.in_flight == 0)
         row = await state.store.get("acme", id)
         assert (row["owner"], row["status"]) == ("other", "running")

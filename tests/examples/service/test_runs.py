@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from langgraph_parallel import recording
 from tests.support.served import ACME, GLOBEX, Served, decided, votes
 from tests.support.server import Gate, ModelServer, Reply
 
@@ -27,6 +28,22 @@ def test_a_run_tells_what_happens_and_ends_with_a_report(service: Served, server
     assert shown["result"]["report"].startswith("# Code review")
     costs = [event["run_usd"] for _, event in told if event["event"] == "called"]
     assert costs[-1] == pytest.approx(shown["usd"]) == pytest.approx(9 * 20e-6)
+
+
+def test_the_record_of_a_run_can_be_kept(service: Served, server: ModelServer) -> None:
+    """It has the calls and the cost of the server's log, its page names the votes, and others get neither."""
+    votes(server, "release", "release", "release")
+    id = service.begin()
+    service.reach(id, "done")
+    asked = service.as_("acme-key")
+    record = recording.parse_record(asked.get(f"/runs/{id}/record").text)
+    assert {graph.status for graph in record.graphs} == {"ok"}
+    assert len(record.calls) == len(server.requests) == 9
+    assert sum(call.usd or 0.0 for call in record.calls) == pytest.approx(service.show(id)["usd"])
+    page = asked.get(f"/runs/{id}/record", params={"view": "html"})
+    assert page.headers["Content-Disposition"] == f'attachment; filename="run-{id}.html"'
+    assert "vote[" in page.text
+    assert service.as_("globex-key").get(f"/runs/{id}/record").status_code == 404
 
 
 def test_who_comes_back_goes_on_after_the_last_event(service: Served, server: ModelServer) -> None:

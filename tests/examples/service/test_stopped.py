@@ -5,13 +5,13 @@ from pathlib import Path
 
 import pytest
 
-from tests.examples.service.conftest import KINDS
 from tests.graphs.test_killed import LAG
+from tests.support.databases import SQLITE_AND_POSTGRES
 from tests.support.served import Served, decided, repeated, votes, waited
 from tests.support.server import Gate, ModelServer, Reply
 
 
-@pytest.mark.parametrize("database", KINDS, indirect=True)
+@pytest.mark.parametrize("database", SQLITE_AND_POSTGRES, indirect=True)
 def test_a_killed_service_goes_on_without_a_repeated_call(
     database: str, server: ModelServer, prices: None, tmp_path: Path
 ) -> None:
@@ -40,7 +40,7 @@ def test_a_killed_service_goes_on_without_a_repeated_call(
     assert shown["usd"] == pytest.approx(9 * 20e-6)
 
 
-@pytest.mark.parametrize("database", KINDS, indirect=True)
+@pytest.mark.parametrize("database", SQLITE_AND_POSTGRES, indirect=True)
 def test_a_service_that_is_told_to_stop_leaves_its_runs_to_the_next(
     database: str, server: ModelServer, prices: None, tmp_path: Path
 ) -> None:

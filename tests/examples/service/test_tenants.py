@@ -8,7 +8,7 @@ import pytest
 
 from examples.service.app import create_app
 from examples.service.settings import Settings
-from tests.examples.service.conftest import KINDS
+from tests.support.databases import SQLITE_AND_POSTGRES
 from tests.support.served import ACME, FILES, GLOBEX, Served, decided, votes
 from tests.support.server import ModelServer
 
@@ -35,6 +35,7 @@ def test_all_routes_of_runs_are_known() -> None:
         ("get", "/runs"),
         ("get", "/runs/{id}"),
         ("get", "/runs/{id}/events"),
+        ("get", "/runs/{id}/record"),
         ("post", "/runs"),
         ("post", "/runs/{id}/answer"),
         ("post", "/runs/{id}/cancel"),
@@ -68,7 +69,7 @@ def test_metrics_are_for_no_tenant(service: Served) -> None:
         assert service.as_(key).get("/metrics").status_code == 401
 
 
-@pytest.mark.parametrize("database", KINDS, indirect=True)
+@pytest.mark.parametrize("database", SQLITE_AND_POSTGRES, indirect=True)
 def test_a_crafted_id_finds_nothing(database: str, prices: None, server: ModelServer, tmp_path: Path) -> None:
     """Neither the thread of another tenant nor a run by a path, a null, SQL or a pattern."""
     votes(server, "release", "release", "release")

@@ -1,18 +1,16 @@
 """Two processes of the service, with Redis: they share runs, events and limits."""
 
-import os
 from pathlib import Path
 
 import pytest
 
+from tests.support.databases import NEEDS_REDIS, REDIS
 from tests.support.served import Served, votes
 from tests.support.server import ModelServer, Reply
 
-REDIS = os.environ.get("REDIS", "")
+pytestmark = NEEDS_REDIS
 
 
-@pytest.mark.needs_redis
-@pytest.mark.skipif(not REDIS, reason="REDIS does not name a server; CI has one")
 def test_two_processes_share_limits_and_events(
     monkeypatch: pytest.MonkeyPatch, server: ModelServer, prices: None, tmp_path: Path
 ) -> None:

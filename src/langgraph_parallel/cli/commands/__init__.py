@@ -5,11 +5,13 @@ from collections.abc import Callable, Sequence
 from langgraph_parallel.cli.commands.batches import batches
 from langgraph_parallel.cli.commands.brief import brief
 from langgraph_parallel.cli.commands.doctor import doctor
+from langgraph_parallel.cli.commands.evaluate import evaluate
 from langgraph_parallel.cli.commands.feedback import feedback
 from langgraph_parallel.cli.commands.graphs import graphs
 from langgraph_parallel.cli.commands.map import map
 from langgraph_parallel.cli.commands.mcp import mcp
 from langgraph_parallel.cli.commands.moderate import moderate
+from langgraph_parallel.cli.commands.panel import panel
 from langgraph_parallel.cli.commands.replay import replay
 from langgraph_parallel.cli.commands.research import research
 from langgraph_parallel.cli.commands.review import review
@@ -26,10 +28,12 @@ COMMANDS: Sequence[Callable[..., int]] = (
     feedback,
     run,
     map,
+    evaluate,
     graphs,
     runs,
     batches,
     replay,
+    panel,
     mcp,
     doctor,
 )

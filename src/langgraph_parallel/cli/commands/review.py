@@ -170,7 +170,7 @@ KeepOption = Annotated[
     bool | None,
     typer.Option(
         "--keep/--no-keep",
-        help="Keep the report on disk too, for 'runs --show RUN', or nothing at all. Default: keep the run "
+        help="Keep the report on disk too, for 'runs show RUN', or nothing at all. Default: keep the run "
         "until it is done, for --resume.",
         rich_help_panel=OUTPUT_PANEL,
     ),

@@ -1,60 +1,104 @@
 """The command `runs`."""
 
+from enum import StrEnum
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from langgraph_parallel.cli.options import ListFormat, ListFormatOption
+from langgraph_parallel.cli.panels import OUTPUT_PANEL
 
-ForgetOption = Annotated[
-    str | None,
-    typer.Option(
-        "--forget",
-        metavar="RUN|all",
-        help="Delete a run and all data kept of it, or all runs of this user in all folders, and stop.",
+
+class Action(StrEnum):
+    """What is done with a run."""
+
+    show = "show"
+    forget = "forget"
+
+
+ActionArgument = Annotated[
+    Action | None,
+    typer.Argument(
+        metavar="show|forget",
+        help="'show' prints the report of a run, else what it did, or writes views of it; 'forget' deletes "
+        "it and all that is kept of it. Without it, runs are listed.",
     ),
 ]
-ShowOption = Annotated[
+RunArgument = Annotated[
     str | None,
-    typer.Option("--show", metavar="RUN", help="Print the report of a run of 'review --keep', and stop."),
+    typer.Argument(
+        metavar="RUN",
+        help="Id of the run, or its beginning. For 'show' also the file of a record; for 'forget' also "
+        "'all', the runs of this user in all folders.",
+    ),
+]
+HtmlOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--html",
+        metavar="FILE",
+        help="Write a page for a browser: branches over time, votes, failures, cost.",
+        rich_help_panel=OUTPUT_PANEL,
+    ),
+]
+PerfettoOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--perfetto", metavar="FILE", help="Write a trace for ui.perfetto.dev.", rich_help_panel=OUTPUT_PANEL
+    ),
+]
+CsvOption = Annotated[
+    Path | None,
+    typer.Option("--csv", metavar="FILE", help="Write the calls as a table.", rich_help_panel=OUTPUT_PANEL),
+]
+MermaidOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--mermaid", metavar="FILE", help="Write a flowchart of what ran.", rich_help_panel=OUTPUT_PANEL
+    ),
+]
+RecordOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--record", metavar="FILE", help="Write the record itself, as JSON.", rich_help_panel=OUTPUT_PANEL
+    ),
 ]
 
 
 def runs(
-    forget: ForgetOption = None, show: ShowOption = None, format: ListFormatOption = ListFormat.text
+    action: ActionArgument = None,
+    run: RunArgument = None,
+    html: HtmlOption = None,
+    perfetto: PerfettoOption = None,
+    csv: CsvOption = None,
+    mermaid: MermaidOption = None,
+    record: RecordOption = None,
+    format: ListFormatOption = ListFormat.text,
 ) -> int:
-    """List your reviews, latest first; show a report; delete runs.
+    """List your reviews, latest first; show what one did; delete runs.
 
-    'langgraph-parallel review --resume RUN' resumes a run that is not done.
+    For example: langgraph-parallel runs show 20260101 --html run.html. To resume a run that is not done:
+    langgraph-parallel review --resume RUN.
     """
-    from langgraph_parallel.cli.checks import exclude_each_other
     from langgraph_parallel.cli.exit_codes import OK
     from langgraph_parallel.cli.listing import runs_json, runs_text
     from langgraph_parallel.cli.run_store import RunStore
+    from langgraph_parallel.cli.showing import check_action, show_run, write_views
     from langgraph_parallel.cli.writing import write_text
     from langgraph_parallel.report.wording import count
 
-    if forget is not None and show is not None:
-        raise exclude_each_other("--forget", "--show")
+    views = {"--html": html, "--perfetto": perfetto, "--csv": csv, "--mermaid": mermaid, "--record": record}
+    wanted = {option: file for option, file in views.items() if file is not None}
+    name = check_action(action, run, wanted)
     store = RunStore()
-    if show is not None:
-        record = store.record(store.identify(show))
-        write_text(record if format is ListFormat.json else _report_text(record))
-        return OK
-    if forget is not None:
-        number = store.forget(None if forget == "all" else store.identify(forget))
+    if action is Action.forget:
+        number = store.forget(None if name == "all" else store.identify(name))
         write_text(f"forgot {count(number, 'run')}\n")
-        return OK
-    write_text((runs_json if format is ListFormat.json else runs_text)(store.all()))
+    elif wanted:
+        write_views(store, name, wanted)
+    elif action is Action.show:
+        write_text(show_run(store, name, as_json=format is ListFormat.json))
+    else:
+        write_text((runs_json if format is ListFormat.json else runs_text)(store.all()))
     return OK
-
-
-def _report_text(record: str) -> str:
-    from langgraph_parallel.cli.writing import color_for, width_for
-    from langgraph_parallel.report.review.json import ReviewDocument
-    from langgraph_parallel.report.review.text import text_report
-    from langgraph_parallel.report.run import run_summary
-
-    document = ReviewDocument.model_validate_json(record)
-    summary = "" if document.run is None else "\n" + run_summary(document.run, width=width_for(None))
-    return text_report(document, width=width_for(None), color=color_for(None)) + summary

@@ -6,6 +6,7 @@ import shlex
 import sys
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import TypeVar
 
 from langgraph_parallel.catalogue.spelling import COMMAND
@@ -60,6 +61,7 @@ class MapCommand:
     base_url: str | None
     offline: bool
     cache: bool | None
+    records: Path | None
     limits: LimitOptions
     engine: str | None
     chunk: int | None
@@ -143,6 +145,7 @@ class MapCommand:
             model=self.model,
             fallbacks=self.fallbacks or None,
             cache=False if self.cache is False else None,
+            record=self.records,
             offline=self.offline,
             redrive=self.redrive,
             mixed=self.mixed,

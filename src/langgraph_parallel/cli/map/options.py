@@ -1,6 +1,7 @@
 """Options of the command `map`."""
 
 from enum import StrEnum
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -79,6 +80,16 @@ OutputOption = Annotated[
         metavar="COLUMN=PATH",
         help="Write a value of the graph's output to a column, such as label=verdict.choice; NAME alone is "
         "NAME=NAME. Default: what matters most of it. Repeatable.",
+    ),
+]
+RecordsOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--record",
+        metavar="FOLDER",
+        help="Write the record of each run into this folder, for 'runs show FILE'; only for graphs of this "
+        "package.",
+        rich_help_panel=OUTPUT_PANEL,
     ),
 ]
 EngineOption = Annotated[

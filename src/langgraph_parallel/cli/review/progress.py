@@ -9,6 +9,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 
 from langgraph_parallel.cli.batch_waits import BatchWaits
+from langgraph_parallel.cli.watching.display import is_watched
 from langgraph_parallel.records import ReviewQuestion
 from langgraph_parallel.records.events import Ended
 from langgraph_parallel.report.wording import count, visible
@@ -22,7 +23,7 @@ class ProgressDisplay:
     """
 
     def __init__(self, *, quiet: bool = False) -> None:
-        self._quiet = quiet
+        self._quiet = quiet = quiet or is_watched()
         self._bar: Progress | None = None
         self._task: TaskID | None = None
         self._batches = BatchWaits()

@@ -11,6 +11,7 @@ from langchain_core.runnables import RunnableConfig
 from langgraph_parallel.cli.checks import exclude_each_other
 from langgraph_parallel.cli.endpoint import ask_at
 from langgraph_parallel.cli.exit_codes import OK
+from langgraph_parallel.cli.recorded import hand_over, kept_recording
 from langgraph_parallel.cli.review.destination import Destination
 from langgraph_parallel.cli.review.following import Result, resume_review, run_review
 from langgraph_parallel.cli.review.progress import ProgressDisplay
@@ -23,6 +24,7 @@ from langgraph_parallel.cli.writing import write_estimate
 from langgraph_parallel.errors import CompletionError, UsageError
 from langgraph_parallel.report.review.json import json_report
 from langgraph_parallel.report.review.wording import headline
+from langgraph_parallel.runtime.record_setting import into
 
 
 def review(options: ReviewOptions, source: Source, destination: Destination, *, keep: bool | None) -> int:
@@ -56,8 +58,8 @@ def review(options: ReviewOptions, source: Source, destination: Destination, *, 
 
     async def run() -> Result:
         async with store.checkpointer(kept.id) as checkpointer:
-            config: RunnableConfig = {"configurable": {"thread_id": kept.id}}
             with ProgressDisplay(quiet=destination.quiet) as progress:
+                config = _config(store, kept)
                 return await run_review(options.build(checkpointer), code.inputs, config, progress)
 
     try:
@@ -104,7 +106,7 @@ def resume(
         async with store.checkpointer(kept.id) as checkpointer:
             graph = merged.build(checkpointer)
             with ProgressDisplay(quiet=destination.quiet) as progress:
-                config: RunnableConfig = {"configurable": {"thread_id": kept.id}}
+                config = _config(store, kept)
                 if not (await graph.aget_state(config)).values:
                     raise UsageError(f"run {kept.id} ended before anything was stored; start it again")
                 return await resume_review(graph, config, progress)
@@ -158,7 +160,7 @@ async def _run_unkept(options: ReviewOptions, code: Code, *, quiet: bool) -> Res
 def _run_kept(store: RunStore, kept: KeptRun, run: Callable[[], Coroutine[Any, Any, Result]]) -> Result:
     """Run, record how it ended, and print how to resume it."""
     try:
-        result = run_to_end(run())
+        result = _run_recorded(store, kept, run)
     except CompletionError as error:
         _record_end(store, kept, "partial", str(error))
         raise
@@ -176,6 +178,19 @@ def _run_kept(store: RunStore, kept: KeptRun, run: Callable[[], Coroutine[Any, A
     record = json_report(review, report) if kept.keep and state == "done" else None
     _record_end(store, kept, state, headline(review), record)
     return result
+
+
+def _config(store: RunStore, kept: KeptRun) -> RunnableConfig:
+    """Return the thread of a run, and where its record is kept."""
+    config: RunnableConfig = {"configurable": {"thread_id": kept.id}}
+    return into(kept_recording(store.files.run_record(kept.id)), config)
+
+
+def _run_recorded(store: RunStore, kept: KeptRun, run: Callable[[], Coroutine[Any, Any, Result]]) -> Result:
+    try:
+        return run_to_end(run())
+    finally:
+        hand_over(store.files.run_record(kept.id))
 
 
 def _record_end(store: RunStore, kept: KeptRun, state: str, summary: str, record: str | None = None) -> None:

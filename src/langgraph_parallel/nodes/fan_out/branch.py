@@ -50,6 +50,7 @@ from langgraph_parallel.runtime.recording import noting, recording
 from langgraph_parallel.runtime.redact import describe
 from langgraph_parallel.runtime.run import Run, current_run, find_run
 from langgraph_parallel.runtime.superstep import Place
+from langgraph_parallel.runtime.timers import timeout
 
 
 def branch_node(
@@ -231,7 +232,7 @@ async def _work(
 @asynccontextmanager
 async def _time_limit(seconds: float) -> AsyncIterator[None]:
     try:
-        async with asyncio.timeout(seconds) as limit:
+        async with timeout(seconds) as limit:
             yield
     except TimeoutError:
         if limit.expired():

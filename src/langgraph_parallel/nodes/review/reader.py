@@ -12,6 +12,7 @@ from langgraph_parallel.nodes.review.plan import numbered
 from langgraph_parallel.nodes.work.ask import Ask
 from langgraph_parallel.nodes.work.parts import halve, in_parts
 from langgraph_parallel.nodes.work.roster import Roster
+from langgraph_parallel.nodes.work.workers import Composed
 from langgraph_parallel.prompts import Prompt
 from langgraph_parallel.records import Claim, Estimate, Lines, Part, ReviewQuestion, Severity
 from langgraph_parallel.records.review_question import model_voter
@@ -57,7 +58,7 @@ class _Answer(BaseModel):
     findings: list[_Reported] = Field(description="Empty if there is nothing to report.")
 
 
-class Reader:
+class Reader(Composed):
     """A model voter that reads code in one way, for the aspect of each question.
 
     Args:
@@ -82,6 +83,11 @@ class Reader:
         self._model = model
         self._prompt = prompt
         self._asks: dict[tuple[str, str], Ask] = {}
+
+    @property
+    def asks(self) -> Sequence[Ask]:
+        """One for each aspect that it was asked about."""
+        return list(self._asks.values())
 
     async def ainvoke(self, input: Any, config: RunnableConfig | None = None) -> dict[str, JsonValue]:
         """Review the parts of a question.

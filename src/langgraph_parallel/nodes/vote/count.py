@@ -13,7 +13,7 @@ from pydantic import JsonValue
 from langgraph_parallel.nodes.fan_out.gathered import in_order
 from langgraph_parallel.nodes.vote.judge import Judge
 from langgraph_parallel.nodes.vote.poll import Poll
-from langgraph_parallel.nodes.work.workers import Worker
+from langgraph_parallel.nodes.vote.told import tell_ballot
 from langgraph_parallel.records import Ballot, Branch, Tally, Trial
 from langgraph_parallel.reducers.completion import Progress, State
 from langgraph_parallel.reducers.votes.replay import run_trials
@@ -148,14 +148,14 @@ class Count:
         self._add(branch)
         self._standing.hear(self._ballot(branch))
         if (level := current_run().level) is not None:
-            level.emitter.emit("vote", **self._progress(branch.id))
+            earlier = [ballot for voter, (_, ballot) in self._read.items() if voter != branch.id]
+            tell_ballot(level, self.poll, self._read[branch.id][1], earlier, **self._progress())
 
-    def _progress(self, voter: str) -> dict[str, Any]:
+    def _progress(self) -> dict[str, Any]:
         """Return the fields of the event that a ballot has been counted."""
         standing, stopped = self._standing, self.why_over()
         leaders, leader = standing.leaders, standing.leaders.leader
         return {
-            "voter": voter,
             "cast": len(standing.heard),
             "heard": len(self._read),
             "of": len(self.poll.voters),
@@ -255,9 +255,9 @@ class Count:
 
     def _fallback_hears_all(self) -> bool:
         """Return whether the vote would end undecided here and its fallback counts all ballots."""
-        rule, fallback = self.poll.settings.rule, self.poll.settings.on_undecided
-        if isinstance(fallback, str | Worker) or isinstance(rule, Judge):
+        if not self.poll.recounts:
             return False
+        rule: Any = self.poll.settings.rule
         decided = None if self._earlier else decides(rule, self._standing)
         if decided is not None:
             return not decided

@@ -1,39 +1,17 @@
 """A person's decisions on undecided votes: what may be decided, and what a decision means."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Literal
+from typing import Any
 
-from pydantic import BaseModel, Field, JsonValue, create_model, model_validator
+from pydantic import JsonValue
 
 from langgraph_parallel.nodes.vote.judge import render_choice
 from langgraph_parallel.records import Answer, Escalation
 from langgraph_parallel.records.numbers import as_state, exact
 from langgraph_parallel.reducers.canonical import canonical
 from langgraph_parallel.reducers.votes.normalise import find_choice
-from langgraph_parallel.runtime.asked import VOTE
-from langgraph_parallel.runtime.people import counted
-from langgraph_parallel.runtime.text_form import json_in, read_answer
-
-
-class _Edited(BaseModel):
-    """The edited action."""
-
-    name: str = VOTE
-    args: dict[str, JsonValue]
-
-
-class _Decision(BaseModel):
-    """A person's decision on one undecided vote."""
-
-    type: Literal["approve", "edit", "reject"]
-    edited_action: _Edited | None = Field(None, description="For edit: args.choice is the choice.")
-    message: str | None = Field(None, description="Why.")
-
-
-class Decisions(BaseModel):
-    """One decision for each action request, in the same order."""
-
-    decisions: list[_Decision]
+from langgraph_parallel.runtime.decided import Decision, Decisions, decisions_on
+from langgraph_parallel.runtime.text_form import json_in
 
 
 def expected(escalations: Sequence[Escalation], form: Mapping[str, Any]) -> type[Decisions]:
@@ -44,27 +22,14 @@ def expected(escalations: Sequence[Escalation], form: Mapping[str, Any]) -> type
         form: in which they are shown.
     """
 
-    class Checked(Decisions):
-        @model_validator(mode="before")
-        @classmethod
-        def read(cls, given: Any) -> Any:
-            return read_answer(form, given)
+    def check(decisions: Sequence[Decision]) -> None:
+        for escalation, decision in zip(escalations, decisions, strict=True):
+            answer_of(escalation, decision)
 
-        @model_validator(mode="after")
-        def fits(self) -> "Checked":
-            if len(self.decisions) != len(escalations):
-                raise ValueError(
-                    f"{counted(len(self.decisions), 'decision')} for "
-                    f"{counted(len(escalations), 'action request')}; pass one each, in order"
-                )
-            for escalation, decision in zip(escalations, self.decisions, strict=True):
-                answer_of(escalation, decision)
-            return self
-
-    return create_model("Decisions", __base__=Checked, __doc__=Decisions.__doc__)
+    return decisions_on(form, check)
 
 
-def answer_of(escalation: Escalation, decision: _Decision) -> Answer:
+def answer_of(escalation: Escalation, decision: Decision) -> Answer:
     """Return the answer that a decision means.
 
     Raises:
@@ -80,7 +45,7 @@ def answer_of(escalation: Escalation, decision: _Decision) -> Answer:
                 f"{vote_name(escalation)}: there is no proposed choice to approve; edit or reject it"
             )
         return Answer(path=escalation.path, choice=choice, note=note)
-    choice = decision.edited_action.args.get("choice") if decision.edited_action else None
+    choice = decision.edited.get("choice")
     if choice is None or (choice == "" and "" not in (escalation.choices or [])):
         raise ValueError(f"{vote_name(escalation)}: an edit needs edited_action.args.choice")
     return Answer(path=escalation.path, choice=_fitting(escalation, choice), note=note)

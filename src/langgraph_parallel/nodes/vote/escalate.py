@@ -13,11 +13,12 @@ from langgraph_parallel.errors import UsageError
 from langgraph_parallel.nodes.fan_out.close import ClosingStep
 from langgraph_parallel.nodes.fan_out.gathered import in_order
 from langgraph_parallel.nodes.fan_out.handover import Handover, get_handover, is_worker
-from langgraph_parallel.nodes.fan_out.telling import tell_question, tell_verdict
+from langgraph_parallel.nodes.fan_out.telling import tell_question
 from langgraph_parallel.nodes.vote.decisions import answer_of, expected, proposed, vote_name
 from langgraph_parallel.nodes.vote.fallback import updated_report
 from langgraph_parallel.nodes.vote.judge import render_choice
 from langgraph_parallel.nodes.vote.poll import VoteSettings
+from langgraph_parallel.nodes.vote.told import tell_decision
 from langgraph_parallel.nodes.work.media import text_of
 from langgraph_parallel.records import Answer, Escalation, Tally, Verdict
 from langgraph_parallel.records.numbers import as_state
@@ -46,7 +47,7 @@ def escalate_node(settings: VoteSettings) -> Callable[..., Any]:
         else:
             ballots = Tally.of(state["ballots"])
             verdict = override_verdict(verdict, ballots, answer.choice, decided_by="person", note=answer.note)
-        tell_verdict(verdict)
+        tell_decision(settings, state, verdict)
         return {"verdict": verdict, "run_report": updated_report(step, state)}
 
     return escalate

@@ -12,10 +12,10 @@ from langgraph_parallel.errors import UnknownRule, UsageError
 from langgraph_parallel.nodes.fan_out.branch import run_branch
 from langgraph_parallel.nodes.fan_out.close import ClosingStep, closing_step
 from langgraph_parallel.nodes.fan_out.task import Task
-from langgraph_parallel.nodes.fan_out.telling import tell_verdict
 from langgraph_parallel.nodes.vote.electorate import question_input
 from langgraph_parallel.nodes.vote.judge import Judge, render_choice
 from langgraph_parallel.nodes.vote.poll import Undecided, VoteSettings
+from langgraph_parallel.nodes.vote.told import tell_decision
 from langgraph_parallel.nodes.work.ask import Ask
 from langgraph_parallel.nodes.work.media import text_of
 from langgraph_parallel.nodes.work.roster import QUESTION_KEYS
@@ -100,7 +100,7 @@ def fallback_node(settings: VoteSettings) -> Callable[..., Any]:
         else:
             step.settled = True
             verdict = override_verdict(verdict, ballots, choice, decided_by="fallback", note=note)
-        tell_verdict(verdict)
+        tell_decision(settings, state, verdict)
         return {"verdict": verdict, "run_report": updated_report(step, state), "calls": step.calls}
 
     return fall_back

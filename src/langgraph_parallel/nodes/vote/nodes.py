@@ -13,12 +13,13 @@ from langgraph_parallel.nodes.fan_out.gathered import in_order
 from langgraph_parallel.nodes.fan_out.handover import Handover, get_earlier, get_handover
 from langgraph_parallel.nodes.fan_out.taken_up import TakeUp
 from langgraph_parallel.nodes.fan_out.task import AssignmentsIn, PlanIn, SentTask, Task, ToldPlan
-from langgraph_parallel.nodes.fan_out.telling import listening, tell_verdict
+from langgraph_parallel.nodes.fan_out.telling import listening
 from langgraph_parallel.nodes.vote.count import AT_ONCE, Count
 from langgraph_parallel.nodes.vote.electorate import Vote
 from langgraph_parallel.nodes.vote.fallback import deciding_asks
 from langgraph_parallel.nodes.vote.judge import Judge, undecided_verdict
 from langgraph_parallel.nodes.vote.poll import Poll, VoteSettings, require_question
+from langgraph_parallel.nodes.vote.told import tell_decision
 from langgraph_parallel.nodes.work.media import text_of
 from langgraph_parallel.records import Branch, Tally, Verdict
 from langgraph_parallel.reducers.completion import check_completion
@@ -238,7 +239,7 @@ async def _decide(poll: Poll, state: Mapping[str, Any]) -> dict[str, Any]:
     step.saved, step.trials = remarks["not_asked"], count.trials(ballots)
     step.stopped = f"the vote was over: {remarks['stopped']}" if remarks["stopped"] else ""
     verdict = verdict.model_copy(update=remarks)
-    tell_verdict(verdict)
+    tell_decision(settings, state, verdict)
     return {
         "verdict": verdict,
         "ballots": list(ballots.in_order()),

@@ -1,7 +1,7 @@
 """Panel: model voters that differ by model, wording or temperature, and the schema of their answers."""
 
 from collections.abc import Mapping, Sequence
-from functools import cache
+from functools import lru_cache
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, Field, JsonValue, WithJsonSchema, create_model
@@ -155,7 +155,7 @@ def answer_schema(choices: Sequence[JsonValue] | None, form: Form = "one") -> ty
     return _answer_schema(None if choices is None else tuple(choices), form)
 
 
-@cache
+@lru_cache(maxsize=256)  # schemas may be made for each run
 def _answer_schema(choices: tuple[Any, ...] | None, form: Form) -> type[BaseModel]:
     one: Any = str if choices is None else Literal[choices]
     kinds: dict[str, Any] = {"one": one, "number": _NUMBER, "score": _SCORE}

@@ -177,6 +177,12 @@ class Poll:
         return self.settings.on_undecided != "return"
 
     @property
+    def recounts(self) -> bool:
+        """Whether a fallback counts the ballots again where the rule is undecided: it needs all of them."""
+        rule, fallback = self.settings.rule, self.settings.on_undecided
+        return not isinstance(fallback, str | Worker) and not isinstance(rule, Judge)
+
+    @property
     def may_stop(self) -> bool:
         """Whether the vote may end before all voters are heard."""
         return not isinstance(self.stop, all_votes)

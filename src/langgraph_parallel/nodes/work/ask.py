@@ -30,7 +30,7 @@ from langgraph_parallel.runtime.context import Context, current_context
 from langgraph_parallel.runtime.fallbacks import Chain
 from langgraph_parallel.runtime.limiter_registry import get_limiter
 from langgraph_parallel.runtime.limits import Limits, worker_limits
-from langgraph_parallel.runtime.loops import loop_local_async, made_once
+from langgraph_parallel.runtime.loops import latest_of_loop, made_once
 from langgraph_parallel.runtime.models import ModelLike, get_endpoint, get_model, is_self_hosted
 from langgraph_parallel.runtime.prices import Priced, check_budget, check_prices
 from langgraph_parallel.runtime.recording import note
@@ -248,9 +248,9 @@ class Ask(AsksModels):
         ceiling = limits.max_answer_tokens
         if ceiling is None and is_self_hosted(model):
             ceiling = ceiling_of(self.schema)
-        key = ("bound", id(model), self.schema, self.temperature, ceiling)
-        _, bound, named, endpoint, account = await loop_local_async(
-            key, lambda: self._prepare(model, ceiling or None)
+        key = (id(model), self.schema, self.temperature, ceiling)
+        _, bound, named, endpoint, account = await latest_of_loop(
+            "bound", key, lambda: self._prepare(model, ceiling or None)
         )
         priced = named.at(limits)
         check_budget(limits, priced)

@@ -15,6 +15,7 @@ from uuid import uuid4
 from langgraph_parallel.errors import DeadlineExceeded, FanOutError, Handoff, KeptBack, NotStarted, UsageError
 from langgraph_parallel.records import Call
 from langgraph_parallel.runtime.bound import BranchEnded, current_bound
+from langgraph_parallel.runtime.emitting import tell
 from langgraph_parallel.runtime.limiter import Limiter
 from langgraph_parallel.runtime.limits import Limits
 from langgraph_parallel.runtime.own_time import own_time
@@ -103,7 +104,9 @@ class Attempts:
             longest_pause=limits.retry_after_ceiling,
         )
         with waiting():
-            slot = await self._limiter.acquire(rates, run=run.line, priority=run.priority)
+            slot = await self._limiter.acquire(
+                rates, run=run.line, priority=run.priority, on_wait=lambda on: tell("waiting", on=on)
+            )
         token = _slots.set(_slots.get() | {id(self)})
         answered = False
         try:

@@ -1,7 +1,7 @@
 """The form of an answer, as prompts show it: its fields in a first request, its schema too in a repair."""
 
 import json
-from functools import cache
+from functools import lru_cache
 
 from langchain_core.messages import HumanMessage
 from pydantic import BaseModel
@@ -14,7 +14,7 @@ from langgraph_parallel.prompts import load_prompt
 _ANSWER, _REPAIR = load_prompt("answer"), load_prompt("repair")
 
 
-@cache
+@lru_cache(maxsize=256)  # schemas may be made for each run
 def answer_form(schema: type[BaseModel]) -> str:
     """Return what a prompt says about the answer: its fields, their choices and ranges."""
     return _ANSWER.render({"fields": describe_fields(schema)})

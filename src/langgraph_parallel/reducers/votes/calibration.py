@@ -3,25 +3,39 @@
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import NamedTuple, Self
+from typing import Self
 
-from pydantic import JsonValue, ValidationError
+from pydantic import ValidationError
 
 from langgraph_parallel.arguments import above_zero, at_least, checked
 from langgraph_parallel.errors import UsageError
-from langgraph_parallel.records import Tally
 from langgraph_parallel.records.base import Record
 from langgraph_parallel.reducers.canonical import canonical
-from langgraph_parallel.reducers.votes.counting import Ballots, as_tally, usable
-from langgraph_parallel.reducers.votes.rules import weighted
+from langgraph_parallel.reducers.votes.learning import (
+    FLOOR,
+    FOLDS,
+    Blend,
+    Weighting,
+    blended,
+    learn_blend,
+    log_odds,
+)
+from langgraph_parallel.reducers.votes.rules import majority, weighted
+from langgraph_parallel.reducers.votes.track_record import (
+    GradedVote,
+    Labelled,
+    TrackRecord,
+    best_voter,
+    grade_history,
+    in_folds,
+    track_records,
+)
 
-FLOOR = 0.05
-"""Least log-odds: a voter that is not better than chance still breaks ties."""
-_FOLDS = 5
+__all__ = ["FLOOR", "Calibration", "Labelled", "calibrate"]
+
 _MAX_SHARPNESS = 10
-
-Labelled = tuple[Ballots, JsonValue]
-"""The ballots on one question, and its true answer."""
+_CLEAR = 1.5
+"""Standard errors by which the best voter must be ahead of the panel to decide alone."""
 
 
 class Calibration(Record):
@@ -38,11 +52,13 @@ class Calibration(Record):
     """Share of all questions that `best` answered right; without a cast ballot it missed the question."""
     panel_accuracy: float
     """Share of all questions that the weighted panel answered right, by 5-fold cross-validation."""
+    majority_accuracy: float | None = None
+    """Share of all questions that the majority answered right; None in files of earlier versions."""
+    best_alone: bool = False
+    """Whether the best voter should decide alone.
 
-    @property
-    def best_alone(self) -> bool:
-        """Whether the best voter is right more often than the panel."""
-        return self.best_accuracy > self.panel_accuracy
+    In cross-validation, the voter that looked best was ahead of the panel by more than 1.5 standard errors.
+    """
 
     @property
     def advice(self) -> str:
@@ -52,7 +68,12 @@ class Calibration(Record):
             return (
                 f"{self.best} alone is right more often ({best}) than the weighted panel ({panel}): ask it."
             )
-        return f"The weighted panel ({panel}) is right at least as often as {self.best} alone ({best})."
+        if self.panel_accuracy >= self.best_accuracy:
+            return f"The weighted panel ({panel}) is right at least as often as {self.best} alone ({best})."
+        return (
+            f"The weighted panel ({panel}) is not clearly worse than {self.best}, which looks best on the "
+            f"same {self.questions} questions ({best}): label more questions to tell them apart."
+        )
 
     def rule(self) -> weighted:
         """Return the rule with these weights; a voter that is not in the history gets the least of them."""
@@ -77,105 +98,90 @@ class Calibration(Record):
 
 
 @checked
-def calibrate(history: Iterable[Labelled], *, choices: int = 2, sharpness: float = 2.0) -> Calibration:
+def calibrate(
+    history: Iterable[Labelled], *, choices: int | None = None, sharpness: float | None = None
+) -> Calibration:
     """Learn the weight of each voter.
 
-    With p = (hits + 1) / (n + 2) of n ballots cast and K choices, the weight is log(p (K - 1) / (1 - p)), at
-    least 0.05, to the power of `sharpness`. Exponent 1 is optimal for voters that err independently of each
-    other (Nitzan and Paroush, 1982). Models err together, so that more weak voters add less than they seem
-    to; on recorded panels an exponent of 2 was right more often, with fewer ballots.
+    With p = (hits + 1) / (n + 2) of n ballots cast and K choices, the log-odds of a voter are
+    log(p (K - 1) / (1 - p)), at least 0.05, and its weight is a power of them. Exponent 1 is optimal for
+    voters that err independently of each other (Nitzan and Paroush, 1982); 0 is the majority, and the greater
+    it is, the more the best voters decide. Models err together, and how much depends on the questions: so the
+    exponent and K are learned. Weightings are blended by how well they explain held-out answers within the
+    history. The voter that looks best leads: unless the history speaks against it, its weight is up to twice
+    that of any other. If it was right clearly more often than the panel, it decides alone, and the others
+    only where it gives no answer.
 
     Args:
         history: ballots and the true answer of each question, compared as rules compare choices. Ballots that
             the fallback of a voter gave teach nothing about it, and are left out.
-        choices: K, at least 2; 2 for answers that are either right or wrong.
-        sharpness: the exponent, in (0, 10].
+        choices: K, at least 2; 2 for answers that are either right or wrong. None to learn it, or 2 if
+            `sharpness` is given.
+        sharpness: the exponent, in (0, 10], for weights of one exponent, without a lead. None to learn it.
 
     Raises:
         UsageError: `choices` or `sharpness` is out of range; or the history has no cast ballot, has None as a
             true answer, or does not hold pairs.
     """
-    at_least(choices, "choices", 2)
-    above_zero(sharpness, "sharpness", _MAX_SHARPNESS)
-    graded = _grade_history(history)
-    records = _track_records(graded)
+    if choices is not None:
+        at_least(choices, "choices", 2)
+    if sharpness is not None:
+        above_zero(sharpness, "sharpness", _MAX_SHARPNESS)
+    graded = grade_history(history)
+    records = track_records(graded)
     if not records:
         raise UsageError("the history has no cast ballot; pass votes in which voters gave choices")
-    weights = _weights(records, choices, sharpness)
-    # Over all questions: a voter that answers few of them is not the best one to ask alone.
-    hits = {voter: sum(vote.is_right.get(voter, False) for vote in graded) for voter in weights}
-    best = max(weights, key=lambda voter: (hits[voter], weights[voter]))
+    blend = learn_blend(graded, choices) if sharpness is None else {Weighting(choices or 2, sharpness): 1.0}
+    panel, alone = _cross_validate(graded, blend)
+    weights = blended(blend, records) if sharpness is None else _raw_weights(records, choices or 2, sharpness)
+    best = best_voter(records)
+    best_alone = _is_clearly_better(alone, panel)
     return Calibration(
-        weights=weights,
+        weights=_let_decide(best, weights) if best_alone and sharpness is None else weights,
         accuracy={voter: records[voter].accuracy for voter in weights},
         questions=len(graded),
         best=best,
-        best_accuracy=hits[best] / len(graded),
-        panel_accuracy=_cross_validated_hits(graded, choices, sharpness) / len(graded),
+        best_accuracy=records[best].hits / len(graded),
+        panel_accuracy=sum(panel) / len(graded),
+        majority_accuracy=sum(map(_is_right, [majority()] * len(graded), graded)) / len(graded),
+        best_alone=best_alone,
     )
 
 
-class _GradedVote(NamedTuple):
-    tally: Tally
-    truth: str
-    """Canonical key of the true answer."""
-    is_right: Mapping[str, bool]
-    """By voter, for ballots that count."""
-
-
-class _TrackRecord(NamedTuple):
-    hits: int = 0
-    ballots: int = 0
-
-    @property
-    def accuracy(self) -> float:
-        """Smoothed by one hit and one miss, so that the log-odds of a perfect record are finite."""
-        return (self.hits + 1) / (self.ballots + 2)
-
-
-def _grade_history(history: Iterable[Labelled]) -> list[_GradedVote]:
-    try:
-        return [_grade(ballots, truth) for ballots, truth in history]
-    except UsageError:
-        raise
-    except (TypeError, ValueError):
-        raise UsageError("the history must hold pairs: (ballots, true answer)") from None
-
-
-def _grade(ballots: Ballots, truth: JsonValue) -> _GradedVote:
-    if truth is None:
-        raise UsageError("the history has None as a true answer; leave out votes without a true answer")
-    tally, key = as_tally(ballots), canonical(truth)
-    own = [ballot for ballot in usable(tally) if not ballot.instead_of]
-    return _GradedVote(tally, key, {ballot.voter: canonical(ballot.choice) == key for ballot in own})
-
-
-def _track_records(graded: Iterable[_GradedVote]) -> dict[str, _TrackRecord]:
-    records: dict[str, _TrackRecord] = {}
-    for vote in graded:
-        for voter, is_right in vote.is_right.items():
-            hits, ballots = records.get(voter, _TrackRecord())
-            records[voter] = _TrackRecord(hits + is_right, ballots + 1)
-    return records
-
-
-def _weights(records: Mapping[str, _TrackRecord], choices: int, sharpness: float) -> dict[str, float]:
-    weights = {}
-    for voter, record in records.items():
-        odds = record.accuracy * (choices - 1) / (1 - record.accuracy)
-        weights[voter] = max(FLOOR, math.log(odds)) ** sharpness
+def _raw_weights(records: Mapping[str, TrackRecord], choices: int, sharpness: float) -> dict[str, float]:
+    weights = {voter: log_odds(record, choices) ** sharpness for voter, record in records.items()}
     return dict(sorted(weights.items(), key=lambda item: -item[1]))
+
+
+def _let_decide(best: str, weights: Mapping[str, float]) -> dict[str, float]:
+    """Return weights of which the best voter's outweighs all others together."""
+    others = {voter: weight for voter, weight in weights.items() if voter != best}
+    scale = 0.5 / (sum(others.values()) or 1.0)
+    return {best: 1.0} | {voter: weight * scale for voter, weight in others.items()}
 
 
 def _weighted_rule(weights: Mapping[str, float]) -> weighted:
     return weighted(weights, others=min(weights.values(), default=FLOOR))
 
 
-def _cross_validated_hits(graded: Sequence[_GradedVote], choices: int, sharpness: float) -> int:
-    """Return how many questions the panel answers right, with weights learned without their fold."""
-    hits = 0
-    for fold in range(_FOLDS):
-        training = [vote for i, vote in enumerate(graded) if i % _FOLDS != fold]
-        rule = _weighted_rule(_weights(_track_records(training), choices, sharpness))
-        hits += sum(canonical(rule(vote.tally).choice) == vote.truth for vote in graded[fold::_FOLDS])
-    return hits
+def _is_right(rule: majority | weighted, vote: GradedVote) -> bool:
+    return canonical(rule(vote.tally).choice) == vote.truth
+
+
+def _cross_validate(graded: Sequence[GradedVote], blend: Blend) -> tuple[list[bool], list[bool]]:
+    """Return whether the panel and the voter that looked best were right, learned from the other folds."""
+    panel, alone = [], []
+    for training, held_out in in_folds(graded, FOLDS):
+        records = track_records(training)
+        rule = _weighted_rule(blended(blend, records))
+        best = best_voter(records) if records else ""
+        panel += [_is_right(rule, vote) for vote in held_out]
+        alone += [vote.is_right(best) for vote in held_out]
+    return panel, alone
+
+
+def _is_clearly_better(first: Sequence[bool], second: Sequence[bool]) -> bool:
+    """Return whether the first was right more often, beyond chance (McNemar, Psychometrika 12, 1947)."""
+    ahead = sum(a and not b for a, b in zip(first, second, strict=True))
+    behind = sum(b and not a for a, b in zip(first, second, strict=True))
+    return ahead - behind > _CLEAR * math.sqrt(ahead + behind)

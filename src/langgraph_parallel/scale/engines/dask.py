@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from langgraph_parallel.errors import EngineLost
 from langgraph_parallel.runtime.budget import Amount
+from langgraph_parallel.runtime.granted_budget import amount_of
 from langgraph_parallel.scale.engine import Chunk, Deliver, Job, WorkerState
 from langgraph_parallel.scale.engines.dask_cluster import Cluster
 from langgraph_parallel.scale.engines.dask_flights import Flight, Part, place_of
@@ -51,7 +52,9 @@ class DaskEngine:
         self._parts: dict[int, Part] = {}
         self._room: dict[str, int] = {"threads": 0, "seceded": 0}
         self._workers: dict[str, dict[str, Any]] = {}
-        self._reserved = Amount()
+        self._reserved = self._untold = self._heard = Amount()
+        """What workers have reserved; what those of earlier commands have taken, beyond what the sink knew;
+        and what their results have told of it since."""
         self._after = self._earlier_up_to = 0
         self._earlier: dict[str, Result] = {}
         """What rows have that were in flight when the driver of an earlier command died."""
@@ -68,7 +71,8 @@ class DaskEngine:
             UsageError: there is no cluster to reach, or one of its members cannot run the program.
         """
         about = {"job": pack_job(job), "local": pickled(job.program.local)}
-        self._after, self._earlier, self._lost, self._reserved = 0, {}, "", Amount()
+        self._after, self._earlier, self._lost = 0, {}, ""
+        self._reserved = self._untold = self._heard = Amount()
         self._deliver = deliver
         self._title = title_of(job.program)
         self._session = secrets.token_hex(8)
@@ -111,7 +115,7 @@ class DaskEngine:
         flight, rows = Flight(), chunk.rows
         if self._earlier:
             found = [self._earlier.pop(row.key) for row in rows if row.key in self._earlier]
-            await self._deliver(found)
+            await self._deliver_earlier(found)
             have = {result.key for result in found}
             rows = [row for row in rows if row.key not in have]
             if not rows:
@@ -164,8 +168,13 @@ class DaskEngine:
 
     @property
     def open_reservations(self) -> Amount:
-        """What workers have reserved, those that have died included."""
-        return self._reserved
+        """What workers have reserved, those that have died included, and those of earlier commands."""
+        untold, heard = self._untold, self._heard
+        return self._reserved + Amount(
+            max(0, untold.calls - heard.calls),
+            max(0, untold.tokens - heard.tokens),
+            max(0.0, untold.usd - heard.usd),
+        )
 
     async def close(self) -> None:
         """Leave the cluster, or end it if it was started here."""
@@ -191,18 +200,26 @@ class DaskEngine:
     async def _take(self, answer: dict[str, Any]) -> None:
         """Deliver what was collected, and hear of parts that have ended with it."""
         self._room, self._reserved = answer, Amount(*answer["reserved"])
+        self._untold = amount_of(answer["untold"])
         self._workers = answer["workers"]
         for number, worker, size, packed, news in answer["posted"]:
             place = place_of(worker.removesuffix(EARLIER))
             results: Sequence[Result] = unpack_results(packed, place) if size else ()
             if number <= self._earlier_up_to or worker.endswith(EARLIER):
-                results = self._keep_earlier(results)
-            if results:
+                await self._deliver_earlier(self._keep_earlier(results))
+            elif results:
                 await self._deliver(results)
             self._after = number
             for session, part, *told in news:
                 if session == self._session:  # an earlier command has had parts of the same numbers
                     self._hear(part, *told)
+
+    async def _deliver_earlier(self, results: Sequence[Result]) -> None:
+        """Deliver results of an earlier command, which tell what its workers have spent."""
+        for spent in [result.spent for result in results]:
+            self._heard += Amount(spent.calls, spent.input_tokens + spent.output_tokens, spent.usd or 0.0)
+        if results:
+            await self._deliver(results)
 
     def _keep_earlier(self, results: Sequence[Result]) -> Sequence[Result]:
         """Keep results of an earlier command until their rows come; return those whose rows have come."""

@@ -5,6 +5,7 @@ So code of the rows that blocks holds up neither the worker's heartbeats nor its
 
 import asyncio
 import contextlib
+import logging
 import pickle
 import socket
 import threading
@@ -15,6 +16,7 @@ from importlib.metadata import version
 from typing import Any
 
 from langgraph_parallel.errors import UsageError
+from langgraph_parallel.runtime.redact import describe
 from langgraph_parallel.scale.engine import Chunk, Job
 from langgraph_parallel.scale.line.beats import state_of
 from langgraph_parallel.scale.line.coordinator import DRAIN, GO, GONE
@@ -33,6 +35,7 @@ _MOST = 512
 """Rows that are handed on together."""
 _LOOK_SECONDS = 0.25
 """How often a part that waits for its turn looks, beside when rows begin."""
+_log = logging.getLogger("langgraph_parallel")
 
 
 @dataclass(slots=True)
@@ -47,6 +50,8 @@ class _Part:
     why: str = ""
     """Why no more rows can be run."""
     running: "asyncio.Task[None] | None" = None
+    problem: str = ""
+    """Why it was stopped here, though nobody has asked for it."""
 
     @property
     def left(self) -> int:
@@ -124,7 +129,7 @@ class Host:
         try:
             await part.running
         except asyncio.CancelledError:
-            pass  # stopped by the driver
+            problem = part.problem  # without one, the driver has stopped it
         except OSError:
             raise
         except Exception as error:
@@ -136,7 +141,8 @@ class Host:
         await self._outbox.flush()
 
     async def _work(self, part: _Part) -> None:
-        worker = await asyncio.wrap_future(self._opened)
+        # Shielded: the program is loaded for all parts, also if this one is stopped meanwhile.
+        worker = await asyncio.shield(asyncio.wrap_future(self._opened))
         slices: list[asyncio.Task[None]] = []
         try:
             async with self._feeding:
@@ -208,44 +214,63 @@ class Host:
             part = max(self._parts.values(), key=lambda part: part.left, default=None)
             if part is None or self._worker is None or self._worker.is_draining:
                 return
-            with contextlib.suppress(OSError):
-                if part.left:
-                    kept = len(part.rows) - -(-part.left // 2)
-                    given, part.rows = part.rows[kept:], part.rows[:kept]
-                    await self._tell_back(part, given, to)
-                    return
-                given = self._worker.give_back(-(-self._worker.waiting // 2))
-                keys = {row.key for row in given}
-                for part in [*self._parts.values()]:
-                    await self._tell_back(part, part.take_out(keys), to)
+            if part.left:
+                kept = len(part.rows) - -(-part.left // 2)
+                given, part.rows = part.rows[kept:], part.rows[:kept]
+                await self._tell_back(part, given, to)
+                return
+            given = self._worker.give_back(-(-self._worker.waiting // 2))
+            keys = {row.key for row in given}
+            for part in [*self._parts.values()]:
+                await self._tell_back(part, part.take_out(keys), to)
 
     async def _tell_back(self, part: _Part, rows: Sequence[Row], to: str) -> None:
-        if rows:
+        """Tell of rows that this worker has no more; if that fails, nobody has them, and the part fails."""
+        if not rows:
+            return
+        try:
             keys = [row.key for row in rows]
             await self._line.ask("back", {"part": part.number, "keys": keys, "to": to})
+        except OSError:
+            pass  # the scheduler has gone, and the worker goes with it
+        except Exception as error:
+            part.problem = f"rows cannot be given back: {describe(error)}"
+            if part.running is not None:
+                part.running.cancel()
 
     async def _beat(self) -> None:
         """Tell the state twice a second while rows run; else ask at times whether the command has ended.
 
         It does so on the loop of Dask, whatever the rows do to theirs.
         """
-        control = GO
-        with contextlib.suppress(OSError):
-            while self._running or control != GONE:
-                self._busy.clear()
-                with contextlib.suppress(TimeoutError):
-                    async with asyncio.timeout(_IDLE_SECONDS):
-                        await (asyncio.sleep(_BEAT_SECONDS) if self._running else self._busy.wait())
+        control, has_warned = GO, False
+        while self._running or control != GONE:
+            self._busy.clear()
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(_IDLE_SECONDS):
+                    await (asyncio.sleep(_BEAT_SECONDS) if self._running else self._busy.wait())
+            try:
                 answer = await self._line.ask("beat", {"state": self._state()})
-                control = answer["control"]
-                self._loop.call_soon_threadsafe(self._follow, answer)
+            except OSError:
+                break  # the scheduler has gone, and the worker goes with it
+            except Exception:  # its rows go on, and the next beat may arrive
+                if not has_warned:
+                    _log.exception("a worker of Dask cannot tell how it is, and goes on trying")
+                has_warned = True
+                continue
+            control = answer["control"]
+            self._loop.call_soon_threadsafe(self._follow, answer)
         self._on_close()
         asyncio.run_coroutine_threadsafe(self._close(), self._loop)
 
     async def _close(self) -> None:
-        if self._worker is not None:
-            await self._worker.__aexit__(None, None, None)
-        self._loop.call_soon(self._loop.stop)
+        try:
+            if self._worker is not None:
+                await self._worker.__aexit__(None, None, None)
+        except Exception:
+            _log.exception("what a worker of Dask has run could not be closed")
+        finally:
+            self._loop.call_soon(self._loop.stop)
 
 
 def _job(answer: dict[str, Any]) -> Job:

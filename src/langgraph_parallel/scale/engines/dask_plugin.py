@@ -7,16 +7,18 @@ the next one if that has died.
 
 import asyncio
 import time
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping
 from importlib.metadata import version
 from typing import Any
 
 from distributed.diagnostics.plugin import SchedulerPlugin
 from distributed.scheduler import Scheduler
 
+from langgraph_parallel.scale.engine import Job
+from langgraph_parallel.scale.engines.dask_session import Session
 from langgraph_parallel.scale.line.coordinator import DRAIN, GONE, Coordinator
 from langgraph_parallel.scale.line.dask_line import ASK, DRIVE, EARLIER, PACKAGE
+from langgraph_parallel.scale.line.purse import Purse
 from langgraph_parallel.scale.line.wire import unpack_job
 
 _ASK_SECONDS = 0.25
@@ -29,110 +31,6 @@ _QUIET_SECONDS = 5.0
 """That a command waits at most until workers have heard that the one before it has gone."""
 
 
-@dataclass(slots=True)
-class _Begun:
-    """A part that a worker has begun."""
-
-    worker: str
-    rows: int
-    """Rows that may have begun, the first ones."""
-
-
-class _Session:
-    """One command: its coordinator, and which worker has begun which part."""
-
-    def __init__(self, name: str, job: str, client: str, coordinator: Coordinator, local: bytes) -> None:
-        self.name = name
-        self.job = job
-        self.client = client
-        self.coordinator = coordinator
-        self.local = local
-        self.parts: dict[int, _Begun] = {}
-        """Each part that runs."""
-        self.ended: set[int] = set()
-        """Parts that have ended, or are not to begin: Dask may send a part again."""
-        self.stopped: set[int] = set()
-        """Parts whose rows are to be stopped."""
-        self.free: dict[str, int] = {}
-        """Rows that a worker could begin at once, by its last word; 0 if it has begun others since."""
-        self.left_at = 0.0
-        """When the driver went."""
-        self.left: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        """Done once the driver has gone."""
-        self._deaf: set[str] = set()
-        """Workers with parts of it that have not heard that the driver has gone."""
-        self.quiet = asyncio.Event()
-        """Set once the driver has gone, and no worker begins a row any more."""
-
-    def driver_gone(self) -> None:
-        """Have its workers begin no more rows; what they run, they end and post."""
-        if not self.left.done():
-            self.coordinator.drain()
-            self.left_at = time.monotonic()
-            self.left.set_result(None)
-            self._deaf = {begun.worker for begun in self.parts.values()}
-            self.heard("")
-
-    def heard(self, worker: str) -> None:
-        """Note that a worker is told what is to be done now, or is gone."""
-        self._deaf.discard(worker)
-        if self.left.done() and not self._deaf:
-            self.quiet.set()
-
-    def begin(self, worker: str, part: int, rows: int) -> bool:
-        """Note that rows of a part may begin.
-
-        Returns:
-            Whether the worker may run the part: Dask sends parts of a dead worker to another one, and what
-            becomes of these rows is for the driver to decide.
-        """
-        begun = self.parts.get(part)
-        if begun is None:
-            if part in self.ended or self.left.done():
-                return False
-            self.parts[part] = begun = _Begun(worker, rows)
-        elif begun.worker == worker:
-            begun.rows = rows
-        self.free[worker] = 0
-        return begun.worker == worker
-
-    def news(self, part: int, *told: Any) -> tuple[Any, ...]:
-        """Return what is told of a part; whoever reads it may be the driver of a later command."""
-        return (self.name, part, *told)
-
-    def end(self, part: int) -> None:
-        """Note that a part has ended."""
-        self.parts.pop(part, None)
-        self.ended.add(part)
-        self.stopped.discard(part)
-
-    def stop(self, parts: Sequence[int]) -> None:
-        """Have workers stop the rows of some parts, and begin none of them that has not begun."""
-        self.stopped.update(part for part in parts if part in self.parts)
-        self.ended.update(part for part in parts if part not in self.parts)
-
-    def give_back(self, worker: str, part: int, keys: Sequence[str], to: str) -> None:
-        """Tell the driver of rows that a worker has not begun, and leaves to another one."""
-        self.coordinator.mailbox.put(worker, 0, b"", [self.news(part, "", "", {"back": keys, "to": to})])
-
-    def worker_gone(self, worker: str) -> None:
-        """Tell the driver of the parts that have ended with their worker."""
-        self.coordinator.worker_gone(worker)
-        self.free.pop(worker, None)
-        self.heard(worker)
-        lost = {part: begun.rows for part, begun in self.parts.items() if begun.worker == worker}
-        news = [self.news(part, "", "", {"lost": rows, "worker": worker}) for part, rows in lost.items()]
-        if news:
-            self.coordinator.mailbox.put(worker, 0, b"", news)
-        for part in lost:
-            self.end(part)
-
-    @property
-    def is_busy(self) -> bool:
-        """Return whether a worker runs any part."""
-        return bool(self.parts)
-
-
 class Coordinators(SchedulerPlugin):
     """Hosts the coordinators of a cluster's jobs."""
 
@@ -142,7 +40,7 @@ class Coordinators(SchedulerPlugin):
     async def start(self, scheduler: Scheduler) -> None:
         """Begin to answer workers and drivers."""
         self._scheduler = scheduler
-        self._sessions: dict[str, _Session] = {}
+        self._sessions: dict[str, Session] = {}
         self._asked_at = 0.0
         scheduler.handlers[ASK] = self.ask
         scheduler.handlers[DRIVE] = self.drive
@@ -160,7 +58,9 @@ class Coordinators(SchedulerPlugin):
             return {}
         ended = data.get("ended", ())
         told = {**data, "ended": [hosted.news(*one) for one in ended]}
-        answer = await self._answer(hosted, worker + EARLIER * hosted.left.done(), what, told)
+        # Whoever reads a post may be a later command; a worker's account and its beats are its own still.
+        name = worker + EARLIER * (what == "post" and hosted.left.done())
+        answer = await self._answer(hosted, name, what, told)
         if what == "hello":
             about = {"local": hosted.local, "workers": len(self._scheduler.workers)}
             return answer | about | {"version": version(PACKAGE)}
@@ -173,7 +73,7 @@ class Coordinators(SchedulerPlugin):
             answer["back"] = self._idle_for(hosted, worker) if data["state"].get("left") else ""
         return answer
 
-    async def _quiet_before(self, hosted: _Session) -> None:
+    async def _quiet_before(self, hosted: Session) -> None:
         """Wait until no worker begins a row of an earlier command of the same job, which this one has too."""
         sessions = [one for one in self._sessions.values() if one is not hosted and one.job == hosted.job]
         earlier = [one for one in sessions if one.left.done()]
@@ -185,7 +85,7 @@ class Coordinators(SchedulerPlugin):
             for one in earlier:
                 one.quiet.set()  # waited for once, and not by each part
 
-    def _idle_for(self, hosted: _Session, worker: str) -> str:
+    def _idle_for(self, hosted: Session, worker: str) -> str:
         """Return who could begin rows at once that a worker has not begun; empty for nobody.
 
         Asked for rows is one worker at a time. One whose rows have all begun, and keep it busy, is not idle:
@@ -204,13 +104,17 @@ class Coordinators(SchedulerPlugin):
         return idle
 
     async def _answer(
-        self, hosted: _Session, worker: str, what: str, data: Mapping[str, Any]
+        self, hosted: Session, worker: str, what: str, data: Mapping[str, Any]
     ) -> dict[str, Any]:
         """Have the coordinator answer; a post does not wait for room where nobody makes room."""
         answering = asyncio.ensure_future(hosted.coordinator.answer(worker, what, data))
         if what == "post" and not answering.done():
             waiting: list[asyncio.Future[Any]] = [answering, hosted.left]
-            await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
+            try:
+                await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
+            except asyncio.CancelledError:
+                answering.cancel()
+                raise
             if not answering.done():
                 answering.cancel()
                 return {"control": DRAIN, "number": hosted.coordinator.mailbox.last}
@@ -219,8 +123,10 @@ class Coordinators(SchedulerPlugin):
     async def drive(self, session: str, client: str, what: str, data: Mapping[str, Any]) -> dict[str, Any]:
         """Answer a driver."""
         if what == "open":
+            job = unpack_job(data["job"])
+            purse = self._purse_of(job)  # before it is forgotten, as it may be without a word of the driver
             await self._tidy()
-            return self._open(session, client, data)
+            return self._open(session, client, job, data["local"], purse)
         hosted = self._sessions.get(session)
         if hosted is None or hosted.left.done():
             return {"gone": True}
@@ -239,15 +145,22 @@ class Coordinators(SchedulerPlugin):
             answer |= self._room(session)
         return answer
 
-    def _open(self, session: str, client: str, data: Mapping[str, Any]) -> dict[str, Any]:
+    def _purse_of(self, job: Job) -> Purse | None:
+        """Return the purse of the last command of a job.
+
+        A driver that was killed could not store all that its workers have taken of the budget.
+        """
+        sessions = [one for one in self._sessions.values() if one.job == job.id]
+        return sessions[-1].coordinator.purse if sessions else None
+
+    def _open(self, session: str, client: str, job: Job, local: bytes, purse: Purse | None) -> dict[str, Any]:
         """Host a job; what its earlier commands have left in the mailbox goes to this one."""
-        job = unpack_job(data["job"])
-        coordinator = Coordinator(job)
+        coordinator = Coordinator(job, earlier=purse)
         for earlier in self._sessions.values():
             if earlier.job == job.id:
                 earlier.driver_gone()
                 coordinator.mailbox = earlier.coordinator.mailbox
-        self._sessions[session] = _Session(session, job.id, client, coordinator, data["local"])
+        self._sessions[session] = Session(session, job.id, client, coordinator, local)
         return self._room(session) | {"earlier": coordinator.mailbox.last, "dashboard": self._dashboard()}
 
     def _dashboard(self) -> int:

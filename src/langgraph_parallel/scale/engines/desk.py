@@ -209,7 +209,11 @@ class Desk:
         news: asyncio.Future[dict[str, Any]] = asyncio.get_running_loop().create_future()
         self._news[worker] = news
         self._ask_back()
-        return await news
+        try:
+            return await news
+        finally:
+            if self._news.get(worker) is news:
+                del self._news[worker]
 
     def _ask_back(self) -> None:
         """Ask the worker that has most rows for those that it has not begun, if others have none."""

@@ -17,6 +17,7 @@ from langgraph_parallel.scale.engine import Job, WorkerState
 from langgraph_parallel.scale.line.ledger import CoveredLimits
 from langgraph_parallel.scale.line.limits import LimitsKeeper
 from langgraph_parallel.scale.line.mailbox import ROOM, Mailbox
+from langgraph_parallel.scale.line.purse import Purse
 from langgraph_parallel.scale.line.wire import pack_job
 
 GO, DRAIN, GONE = "go", "drain", "gone"
@@ -45,6 +46,7 @@ class Coordinator:
         rows: keeper of the rows that workers pull; None where an engine hands out chunks itself.
         room: rows in the mailbox beyond which `post` is answered only after some were collected.
         clock: seconds, from any start.
+        earlier: purse of an earlier command of the same job, if it is known here.
     """
 
     def __init__(
@@ -54,11 +56,14 @@ class Coordinator:
         rows: Keeper | None = None,
         room: int = ROOM,
         clock: Callable[[], float] = time.monotonic,
+        earlier: Purse | None = None,
     ) -> None:
         self.mailbox = Mailbox(room)
         self._job = pack_job(job)
         spent = Amount(job.spent_calls, job.spent_tokens, job.spent)
-        limits = LimitsKeeper(job.program.limits or Limits.model_construct(), spent, clock)
+        limits = LimitsKeeper(job.program.limits or Limits.model_construct(), spent, clock, earlier)
+        self.purse = limits.purse
+        """Of the budgets, unless workers share these through Redis."""
         covered = limits if job.ledger is None else CoveredLimits(limits, job.ledger)
         self._keepers: dict[str, Keeper] = {"limits": covered} | ({} if rows is None else {"rows": rows})
         self._clock = clock
@@ -143,6 +148,7 @@ class Coordinator:
             "posted": [tuple(one) for one in posted],
             "workers": self._states,
             "reserved": astuple(self.open_reservations),
+            "untold": self.purse.untold(),
         }
 
     async def _drain(self, worker: str, data: Mapping[str, Any]) -> dict[str, Any]:

@@ -18,8 +18,9 @@ from langgraph_parallel.runtime.learned import Learned
 from langgraph_parallel.runtime.pace import EVEN_SHARE, SHARED_PATIENCE, Launch
 from langgraph_parallel.runtime.slots import Rates, Slot
 
-HORIZON = 0.15
-"""Seconds ahead that times of departure are granted for."""
+HORIZON = 0.25
+"""Seconds ahead that times of departure are granted for. The pace goes on while nobody asks for so long, as
+where messages are slow."""
 LEAST_WAIT, LONGEST_WAIT = 0.01, 1.0
 """Seconds after which a worker that got no time asks again."""
 _FIRST_PLACES = 32

@@ -125,13 +125,18 @@ class EndpointShare:
         self._gives_back = False
         return told
 
-    def take(self, answer: Mapping[str, Any]) -> None:
-        """Take what was granted."""
+    def take(self, answer: Mapping[str, Any], late: float = 0.0) -> None:
+        """Take what was granted.
+
+        Args:
+            answer: of the keeper.
+            late: seconds that it came later than others do: its times count from before.
+        """
         self._held, self._share = max(answer["held"], self._in_use), answer["share"]
         self._is_paced = answer["paced"]
-        self.ask_at = self._loop.time() + answer["wait"]
+        self.ask_at = self._loop.time() - late + answer["wait"]
         for line, delays in zip(self._lines, answer["delays"], strict=True):
-            self._turnstiles[line].grant(delays)
+            self._turnstiles[line].grant(delays, late)
         self._fill_places()
 
     def open(self) -> None:

@@ -1,8 +1,9 @@
 """What workers may have spent at most, which the sink knows before they may.
 
 A driver that is killed can tell nobody what was granted. So no grant leaves before the sink has an amount
-that covers it, and whatever goes on with that sink counts this amount as spent. It is ahead of the grants, so
-that few of them have to wait, and is brought up to date with each write of results.
+that covers it, and whatever goes on with that sink counts this amount as spent. It is brought up to date with
+each write of results, and is ahead by about what is taken between two of them: so few grants have to wait for
+a write, and little is lost with the driver.
 """
 
 import asyncio
@@ -11,7 +12,7 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from langgraph_parallel.runtime.budget import Amount
-from langgraph_parallel.runtime.granted_budget import NOTHING, Units, amount_of, units_of
+from langgraph_parallel.runtime.granted_budget import NOTHING, Units, amount_of, each, units_of
 from langgraph_parallel.scale.line.limits import SYNC, LimitsKeeper
 from langgraph_parallel.scale.line.purse import Purse
 
@@ -25,6 +26,8 @@ class Ledger:
         self._purse: Purse | None = None
         self._stored = NOTHING
         """What the sink has as spent at least, whether what is being written arrives or not."""
+        self._taken = self._ahead = NOTHING
+        """What was taken at the last write, and what it was ahead."""
         self._changed = asyncio.Event()
         self.has_failed = False
         """Whether the sink could not store what it was told."""
@@ -37,6 +40,7 @@ class Ledger:
     def keep(self, purse: Purse) -> None:
         """Keep the account of a purse, from which nothing was granted so far."""
         self._purse, self._stored = purse, purse.total_spent()
+        self._taken, self._ahead = self._stored, NOTHING
 
     @property
     def is_covered(self) -> bool:
@@ -63,8 +67,8 @@ class Ledger:
             spent: what is written as spent, by all commands.
         """
         assert self._purse is not None
-        at_most = self._purse.at_most()
-        self._stored = _least(self._stored, at_most)
+        at_most = self._at_most(self._purse)
+        self._stored = each(min, self._stored, at_most)
         try:
             yield amount_of([max(0, most - own) for most, own in zip(at_most, units_of(spent), strict=True)])
             self._stored = at_most
@@ -74,6 +78,14 @@ class Ledger:
         finally:
             self._changed.set()
             self._changed = asyncio.Event()
+
+    def _at_most(self, purse: Purse) -> Units:
+        """Return what may be taken before the next write: all that is taken, and what is likely to be."""
+        before, self._taken = self._taken, purse.taken()
+        grown = each(int.__sub__, self._taken, before)
+        # Writes that come soon after another one, as for a grant that waits, are no measure of the next.
+        self._ahead = each(max, grown, [3 * one // 4 for one in self._ahead])
+        return purse.at_most(self._ahead)
 
 
 class CoveredLimits:
@@ -106,7 +118,3 @@ class CoveredLimits:
     def worker_gone(self, worker: str) -> None:
         """Free what a worker holds, and count its part of the budget as spent."""
         self._keeper.worker_gone(worker)
-
-
-def _least(one: Units, other: Units) -> Units:
-    return min(one[0], other[0]), min(one[1], other[1]), min(one[2], other[2])

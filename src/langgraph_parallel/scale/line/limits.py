@@ -25,12 +25,17 @@ class LimitsKeeper:
         limits: of the run: its budgets. Rates and concurrency come with the calls of the workers.
         spent: what earlier commands have spent.
         clock: seconds of a monotonic clock.
+        earlier: purse of an earlier command of the same job, if it is known here.
     """
 
     def __init__(
-        self, limits: Limits, spent: Amount | None = None, clock: Callable[[], float] = time.monotonic
+        self,
+        limits: Limits,
+        spent: Amount | None = None,
+        clock: Callable[[], float] = time.monotonic,
+        earlier: Purse | None = None,
     ) -> None:
-        self.purse = Purse(caps_of(limits), units_of(spent or Amount()))
+        self.purse = Purse(caps_of(limits), units_of(spent or Amount()), earlier=earlier)
         self._clock = clock
         self._endpoints: dict[str, EndpointLimits] = {}
         self._sessions: dict[str, str] = {}
@@ -48,7 +53,8 @@ class LimitsKeeper:
                 `purse`, see `Purse.sync`.
 
         Returns:
-            The answers by the same names; or `gone`: what the session held counts as spent.
+            The answers by the same names, and the time `now`, from which the delays in them count; or `gone`:
+            what the session held counts as spent.
 
         Raises:
             ValueError: there is no such operation.
@@ -62,7 +68,7 @@ class LimitsKeeper:
             self.worker_gone(worker)
             self._sessions[worker] = session
         now = self._clock()
-        answer: dict[str, Any] = {"endpoints": {}}
+        answer: dict[str, Any] = {"endpoints": {}, "now": now}
         for name, told in (data.get("endpoints") or {}).items():
             limits = self._endpoints.setdefault(name, EndpointLimits())
             answer["endpoints"][name] = limits.sync(worker, told, now)

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from langgraph_parallel.runtime.granted_budget import Units
+from langgraph_parallel.runtime.granted_budget import NOTHING, Units, each
 
 _PART = 4
 """A grant beyond need is at most an even part of the room for each worker, divided by this."""
@@ -36,31 +36,49 @@ class Purse:
     """By earlier commands, and by workers that are gone."""
     is_used: bool = False
     """Whether any worker has asked."""
+    earlier: "Purse | None" = None
+    """That of an earlier command, which may know more of it than `spent` says."""
     _accounts: dict[str, _Account] = field(default_factory=dict)
+    _told: Units = field(init=False)
+    """What earlier commands had spent by `spent`."""
+
+    def __post_init__(self) -> None:
+        self._told = self.spent
+
+    def untold(self) -> Units:
+        """Return what the earlier purse has as spent and held, beyond what was told of earlier commands."""
+        if self.earlier is None:
+            return NOTHING
+        return each(lambda taken, told: max(0, taken - told), self.earlier.taken(), self._told)
 
     def total_spent(self) -> Units:
-        """Return what was spent, and settled."""
-        return _sum([self.spent, *(account.spent for account in self._accounts.values())])
+        """Return what was spent, and settled; what workers of an earlier command still hold counts, too."""
+        return _sum([self.spent, self.untold(), *(account.spent for account in self._accounts.values())])
 
     def total_held(self) -> Units:
         """Return what workers hold of their grants."""
         return _sum([account.held for account in self._accounts.values()])
 
-    def at_most(self) -> Units:
+    def taken(self) -> Units:
+        """Return all that is spent and held."""
+        return _sum([self.total_spent(), self.total_held()])
+
+    def at_most(self, ahead: Units) -> Units:
         """Return what may be spent before anyone has to tell again: all that is spent and held, and more.
 
-        More is as much again as is held, and at most a part of what is left of the budget.
+        Args:
+            ahead: the more; it is as much again as is held at most, and a part of what is left of the budget.
         """
-        spent, held = self.total_spent(), self.total_held()
-        ahead = [
-            held[i] if most is None else min(held[i], max(0, most - spent[i] - held[i]) // _PART_AHEAD)
+        taken, held = self.taken(), self.total_held()
+        parts = [
+            ahead[i] if most is None else min(ahead[i], max(0, most - taken[i]) // _PART_AHEAD)
             for i, most in enumerate(self.most)
         ]
-        return _sum([spent, held, ahead])
+        return each(int.__add__, taken, each(min, parts, held))
 
     def is_within(self, amount: Units) -> bool:
         """Return whether all that is spent and held is within an amount, of what is limited."""
-        taken = _sum([self.total_spent(), self.total_held()])
+        taken = self.taken()
         return all(most is None or taken[i] <= amount[i] for i, most in enumerate(self.most))
 
     def sync(self, worker: str, told: dict[str, Any]) -> dict[str, Any]:

@@ -7,11 +7,13 @@ wait, at most once in `_LEAST_SECONDS`, and tells a few times a second what has 
 import asyncio
 import contextlib
 import logging
+import math
 import secrets
 from collections.abc import AsyncIterator, Mapping
 from typing import Any
 
 from langgraph_parallel.runtime.granted_budget import GrantedBudget
+from langgraph_parallel.runtime.lateness import Lateness
 from langgraph_parallel.runtime.limits import Limits
 from langgraph_parallel.scale.engine import Line, LineEnded
 from langgraph_parallel.scale.line.coordinator import GONE
@@ -41,6 +43,7 @@ class LineLimits:
         self._needed = asyncio.Event()
         self._is_gone = False
         self._told_at = self._purse_at = self._loop.time()
+        self._lateness = Lateness()
         self.budget = None if budget is None else GrantedBudget(budget, self._need_from_any_thread)
 
     def share_of(self, endpoint: str, model: str) -> EndpointShare:
@@ -89,7 +92,7 @@ class LineLimits:
             await asyncio.sleep(_LEAST_SECONDS)
 
     def _seconds_until_due(self) -> float:
-        now, due = self._loop.time(), self._told_at + _USUAL_SECONDS
+        now, due = self._loop.time(), self._news_are_due
         for endpoint in self._endpoints.values():
             if endpoint.is_in_need:
                 due = min(due, endpoint.ask_at)
@@ -97,9 +100,15 @@ class LineLimits:
             due = min(due, self._purse_at)
         return max(0.0, due - now)
 
+    @property
+    def _news_are_due(self) -> float:
+        """When to tell what nobody waits for: before calls have to wait for the budget."""
+        lasts = math.inf if self.budget is None else self.budget.half_lasts
+        return self._told_at + min(_USUAL_SECONDS, lasts)
+
     def _is_due(self) -> bool:
         endpoints, now = self._endpoints.values(), self._loop.time()
-        if now >= self._told_at + _USUAL_SECONDS and (
+        if now >= self._news_are_due and (
             any(one.has_news for one in endpoints) or (self.budget is not None and self.budget.has_news)
         ):
             return True
@@ -135,8 +144,9 @@ class LineLimits:
         if answer.get("gone"):
             self._begin_again()
             return
+        late = self._lateness.of(answer["now"], self._loop.time())
         for name, granted in answer["endpoints"].items():
-            self._endpoints[name].take(granted)
+            self._endpoints[name].take(granted, late)
         if self.budget is not None:
             self.budget.take(answer["purse"])
             self._purse_at = self._loop.time() + (_NONE_SECONDS if self.budget.is_in_need else 0.0)

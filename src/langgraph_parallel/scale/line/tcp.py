@@ -7,6 +7,7 @@ other than this one belong in a network that is trusted.
 
 import asyncio
 import contextlib
+import logging
 import secrets
 from collections.abc import Mapping
 from typing import Any, NamedTuple, Self
@@ -25,6 +26,9 @@ _SILENCE = 30.0
 """Seconds without a beat after which a worker is gone, though its connection is open."""
 _LOOK = 1.0
 """Seconds between two looks for silent workers."""
+
+
+_log = logging.getLogger("langgraph_parallel")
 
 
 class _Connected(NamedTuple):
@@ -161,8 +165,11 @@ class LineServer:
             frame = _frame([number, await self._coordinator.answer(worker, op, data)])
         except UsageError as error:
             frame = _frame([number, None, str(error)])
-        except BaseException:
+        except BaseException as error:
             writer.transport.abort()  # nobody may wait for an answer that does not come
+            if isinstance(error, Exception):
+                _log.exception("%s of worker %s cannot be answered; its connection is closed", op, worker)
+                return
             raise
         if not writer.is_closing():
             writer.write(frame)
@@ -225,6 +232,8 @@ class TcpLine:
             return await answer
         finally:
             self._asked.pop(number, None)
+            if answer.done() and not answer.cancelled():
+                answer.exception()  # asyncio reports an error that nobody has read, as when the write failed
 
     async def close(self) -> None:
         """Hang up."""

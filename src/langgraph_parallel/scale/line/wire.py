@@ -120,6 +120,7 @@ def pack_job(job: Job) -> bytes:
                 "context": {**program.context},
                 "offline": program.offline,
                 "limits": None if limits is None else limits.model_dump_json(exclude_unset=True),
+                "records": program.records,
                 "folder": program.folder,
                 "fingerprint": program.fingerprint,
             },

@@ -13,6 +13,7 @@ from langgraph_parallel.runtime.graph import ParallelGraph
 from langgraph_parallel.scale.columns import Columns
 from langgraph_parallel.scale.mapping.problem import RowProblem
 from langgraph_parallel.scale.rows import Result, Row, RowStatus
+from langgraph_parallel.scale.running.records import recorded
 from langgraph_parallel.scale.running.results import (
     ended_from_outside,
     failure_of_vote,
@@ -36,6 +37,7 @@ class GatheredRows:
         columns: both mappings.
         shared: what all rows have in common.
         context: of each run.
+        records: folder for the records of runs; empty for none.
     """
 
     def __init__(
@@ -45,9 +47,10 @@ class GatheredRows:
         columns: Columns,
         shared: Shared,
         context: Context,
+        records: str = "",
     ) -> None:
         self._graph, self._gathering, self._columns = graph, gathering, columns
-        self._shared, self._context = shared, context
+        self._shared, self._context, self._records = shared, context, records
         self._around = shared.around
 
     async def run(self, rows: Sequence[Row], ended: Ended) -> None:
@@ -130,11 +133,12 @@ class GatheredRows:
         return given
 
     def _config(self, first: str, number: int) -> RunnableConfig:
-        name = f"{self._graph.name}[{first}]" if number == 1 else f"{self._graph.name}[{first} +{number - 1}]"
-        config: RunnableConfig = {"run_name": name, "metadata": {"key": first, "keys": number}}
+        name = first if number == 1 else f"{first} +{number - 1}"
+        run_name = f"{self._graph.name}[{name}]"
+        config: RunnableConfig = {"run_name": run_name, "metadata": {"key": first, "keys": number}}
         if self._shared.is_batch:  # by which a later command finds the requests of these rows
             config["configurable"] = {"thread_id": self._shared.job}
-        return self._around.within(config)
+        return self._around.within(recorded(config, self._records, name))
 
 
 def _of_one(output: Mapping[str, Any]) -> Any:

@@ -13,6 +13,7 @@ from langgraph_parallel.runtime.graph import ParallelGraph
 from langgraph_parallel.runtime.recording import recording
 from langgraph_parallel.scale.columns import Columns
 from langgraph_parallel.scale.rows import Result, Row, RowStatus
+from langgraph_parallel.scale.running.records import recorded
 from langgraph_parallel.scale.running.results import (
     ended_from_outside,
     failure_of,
@@ -32,10 +33,14 @@ class GraphRows:
         columns: both mappings.
         shared: what all rows have in common.
         context: of each run.
+        records: folder for the records of runs; empty for none.
     """
 
-    def __init__(self, graph: ParallelGraph, columns: Columns, shared: Shared, context: Context) -> None:
+    def __init__(
+        self, graph: ParallelGraph, columns: Columns, shared: Shared, context: Context, records: str = ""
+    ) -> None:
         self._graph, self._columns, self._shared, self._context = graph, columns, shared, context
+        self._records = records
         self._around = shared.around
 
     async def run(self, row: Row) -> Result | None:
@@ -81,4 +86,5 @@ class GraphRows:
         config: RunnableConfig = {"run_name": f"{self._graph.name}[{key}]", "metadata": {"key": key}}
         if self._shared.is_batch:  # by which a later command finds the requests of this row
             config["configurable"] = {"thread_id": self._shared.asker(key)}
+        config = recorded(config, self._records, key)
         return self._around.within(config)

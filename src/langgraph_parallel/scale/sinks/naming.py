@@ -3,6 +3,7 @@
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 
+from langgraph_parallel.catalogue.spelling import PYTHON, Spelling
 from langgraph_parallel.errors import UsageError
 from langgraph_parallel.scale.rows import Result
 from langgraph_parallel.scale.sinks.table import OURS
@@ -17,17 +18,19 @@ class NameRules:
     longest: int = 1000
     """Bytes of a name."""
 
-    def check(self, names: Sequence[str], known: Collection[str] = ()) -> None:
+    def check(self, names: Sequence[str], known: Collection[str] = (), spelling: Spelling = PYTHON) -> None:
         """Refuse names of output columns that the sink cannot have.
 
         Args:
             names: new ones.
             known: those that are there.
+            spelling: how the caller names a column.
 
         Raises:
             UsageError: names the column, and what to do.
         """
-        rename = "give it another name with --output NAME=PATH (outputs={name: path})"
+        naming = spelling.column("NAME", "PATH")
+        rename = f"give it another name with {naming}"
         taken = {name.lower(): name for name in known}
         for name in names:
             if name.lower() in OURS:
@@ -44,7 +47,7 @@ class NameRules:
             total = len(names) + len(known)
             raise UsageError(
                 f"the output has {total:,} columns, and the sink takes {self.most:,} at most; "
-                "choose those to store with --output NAME=PATH (outputs={name: path})"
+                f"choose those to store with {naming}"
             )
 
 
@@ -62,10 +65,11 @@ class Admission:
     Args:
         rules: of the sink.
         known: columns that it has.
+        spelling: how the caller names a column.
     """
 
-    def __init__(self, rules: NameRules, known: Iterable[str]) -> None:
-        self._rules = rules
+    def __init__(self, rules: NameRules, known: Iterable[str], spelling: Spelling = PYTHON) -> None:
+        self._rules, self._spelling = rules, spelling
         self._known = dict.fromkeys(known)
 
     def admit(self, results: Sequence[Result]) -> Sequence[Result]:
@@ -78,7 +82,7 @@ class Admission:
     def _judged(self, result: Result) -> Result:
         new = [name for name in result.output if name not in self._known]
         try:
-            self._rules.check(new, self._known)
+            self._rules.check(new, self._known, self._spelling)
         except UsageError as refusal:
             return replace(result, status="failed", output={}, error=str(refusal))
         self._known |= dict.fromkeys(new)

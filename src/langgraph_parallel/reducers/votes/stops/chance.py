@@ -117,7 +117,7 @@ class confident(CountingStop):  # noqa: N801 - called like the function that it 
         return self._exact_p or (Fraction(95, 100) if _is_small(standing) else Fraction(98, 100))
 
     def __str__(self) -> str:
-        return "confident()" if self.p is None else f"confident({self.p:g})"
+        return "confident()" if self.p is None else f"confident({self.p})"
 
 
 def _is_small(standing: Standing) -> bool:
@@ -170,4 +170,4 @@ class adaptive(CountingStop):  # noqa: N801
         return is_likely_greatest((lead, *votes[1:]), self.p)
 
     def __str__(self) -> str:
-        return f"adaptive({self.p:g})" if self.over == "beta" else f"adaptive({self.p:g}, 'dirichlet')"
+        return f"adaptive({self.p})" if self.over == "beta" else f"adaptive({self.p}, 'dirichlet')"

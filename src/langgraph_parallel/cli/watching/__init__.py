@@ -1,0 +1,1 @@
+"""What `--watch` shows: branches, votes and cost of a run while it goes on."""

@@ -1,0 +1,112 @@
+"""Which variant to use, and how sure that is."""
+
+from collections.abc import Mapping, Sequence
+
+from langgraph_parallel.evaluation.compare import Judged, settles
+from langgraph_parallel.evaluation.result import Comparison, Recommendation, VariantResult
+from langgraph_parallel.evaluation.wording import compared, share
+
+
+def costs_of(variants: Sequence[VariantResult]) -> dict[str, float | None]:
+    """Return what variants cost, in the first measure that is known of all: US dollars, tokens, calls.
+
+    Nothing is known where none of them costs anything.
+    """
+    for measure in ("usd", "tokens", "calls"):
+        costs: dict[str, float | None] = {one.name: getattr(one, measure) for one in variants}
+        if None not in costs.values() and any(costs.values()):
+            return costs
+    return dict.fromkeys((one.name for one in variants), None)
+
+
+def beaten(comparisons: Sequence[Comparison | Judged], costs: Mapping[str, float | None]) -> set[str]:
+    """Return the variants of which another one is known to be the better choice."""
+    found: set[str] = set()
+    for comparison in comparisons:
+        better = settles(comparison, costs)
+        if better is not None:
+            found.add(comparison.against if better == comparison.variant else comparison.variant)
+    return found
+
+
+def with_frontier(variants: Sequence[VariantResult]) -> list[VariantResult]:
+    """Return variants with whether any other one has a better score for the same cost, or costs less."""
+    costs = costs_of(variants)
+    return [
+        one.model_copy(update={"on_frontier": not _is_dominated(one, variants, costs)}) for one in variants
+    ]
+
+
+def recommend(
+    variants: Sequence[VariantResult], comparisons: Sequence[Comparison], margin: float
+) -> Recommendation | None:
+    """Return the variant to use: the one that is known to be the better choice, or the best guess.
+
+    The best guess is the cheapest of those whose score is within the margin of the best one's.
+
+    Args:
+        variants: all of them.
+        comparisons: of each two.
+        margin: difference of scores that does not matter.
+
+    Returns:
+        None if none has a score.
+    """
+    scored = [one for one in variants if one.score is not None]
+    if not scored:
+        return None
+    costs = costs_of(variants)
+    lost = beaten(comparisons, costs)
+    left = [one for one in scored if one.name not in lost] or scored
+    best = max(one.score or 0.0 for one in left)
+    close = [one for one in left if (one.score or 0.0) >= best - margin]
+    chosen = min(close, key=lambda one: (costs.get(one.name) or 0.0, -(one.score or 0.0)))
+    is_known = len(left) == 1 and len(scored) > 1
+    words = _facts(chosen, comparisons)
+    if not is_known:
+        others = " or ".join(one.name for one in left if one is not chosen)
+        doubt = f", because it is not known yet whether {others} is the better choice" if others else ""
+        words = [f"the best guess{doubt}", *words]
+    return Recommendation(variant=chosen.name, known=is_known, words="; ".join(words))
+
+
+def _facts(chosen: VariantResult, comparisons: Sequence[Comparison]) -> list[str]:
+    """Return what is known of the chosen variant against the others."""
+    own = [one for one in comparisons if chosen.name in (one.variant, one.against)]
+    turned = [one if one.variant == chosen.name else _turned(one) for one in own]
+    known = [one for one in turned if one.verdict != "unknown"]
+    return [f"{compared(one)} {one.against}, {share(one)}" for one in known]
+
+
+_OPPOSITE = {"better": "worse", "worse": "better", "no_worse": "no_better", "no_better": "no_worse"}
+
+
+def _turned(one: Comparison) -> Comparison:
+    """Return a comparison from the view of the other variant."""
+    return one.model_copy(
+        update={
+            "variant": one.against,
+            "against": one.variant,
+            "difference": -one.difference,
+            "low": -one.high,
+            "high": -one.low,
+            "won": one.lost,
+            "lost": one.won,
+            "verdict": _OPPOSITE.get(one.verdict, one.verdict),
+        }
+    )
+
+
+def _is_dominated(
+    one: VariantResult, others: Sequence[VariantResult], costs: Mapping[str, float | None]
+) -> bool:
+    if one.score is None:
+        return True
+    cost = costs[one.name] or 0.0
+    return any(
+        other.score is not None
+        and (costs[other.name] or 0.0) <= cost
+        and other.score >= one.score
+        and ((costs[other.name] or 0.0) < cost or other.score > one.score)
+        for other in others
+    )

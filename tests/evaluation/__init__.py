@@ -1,0 +1,1 @@
+"""Evaluations: statistics, scorers, runs, the command."""
