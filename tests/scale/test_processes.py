@@ -57,7 +57,7 @@ def _is_alive(pid: int) -> bool:
     """Return whether a process runs; one that has ended and was not waited for does not."""
     try:
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
-    except FileNotFoundError:
+    except OSError:  # it may end while it is looked at
         return False
 
 
