@@ -49,7 +49,7 @@ class Metrics:
 
     def count(self, tenant: str, event: Event) -> None:
         """Count an event."""
-        if event.event == "called" and event.kind == "model":
+        if event.event == "called" and event.kind == "model" and event.counted:
             self._calls.labels(tenant, event.target, str(event.ok).lower()).inc()
             if event.throttled:
                 self._refusals.labels(event.target).inc()

@@ -93,6 +93,8 @@ class Called(EventBase):
     """Name of the model that was to be asked, if this is its fallback."""
     kept: bool = False
     """Whether the cache of answers had the answer, so that nothing was sent."""
+    counted: bool = True
+    """Whether it counts as a call: of a request for several voters that failed, one does."""
     input_tokens: int = 0
     output_tokens: int = 0
     cache_read_tokens: int = 0

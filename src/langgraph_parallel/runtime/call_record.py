@@ -69,4 +69,4 @@ def record_end(
     if request.recorded is not None and not told_only:
         request.recorded[call.id] = call
     if request.emitter is not None:
-        request.emitter.called(call, request.cause)
+        request.emitter.called(call, request.cause, counted=not told_only)

@@ -34,12 +34,13 @@ class Emitter:
         """Emit an event."""
         self.level.emit(event, self.branch, fields)
 
-    def called(self, call: Call, cause: str | None = None) -> None:
+    def called(self, call: Call, cause: str | None = None, *, counted: bool = True) -> None:
         """Tell that a call has ended.
 
         Args:
             call: its record.
             cause: kind of the failure.
+            counted: whether it counts as a call.
         """
         self.emit(
             "called",
@@ -55,6 +56,7 @@ class Emitter:
             hedge=call.hedge,
             instead_of=call.instead_of,
             kept=call.kept,
+            counted=counted,
             input_tokens=call.usage.input_tokens,
             output_tokens=call.usage.output_tokens,
             cache_read_tokens=call.usage.cache_read_tokens,
@@ -67,7 +69,7 @@ class Emitter:
             saved_usd=None if call.saved is None else call.saved.total,
             savings={} if call.saved is None else call.saved.model_dump(exclude_defaults=True),
             cause=cause,
-            cost=self.level.costs.add(call),
+            cost=self.level.costs.add(call) if counted else self.level.costs.sums(),
         )
 
 

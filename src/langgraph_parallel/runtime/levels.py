@@ -49,7 +49,15 @@ class Costs:
                     self._usd = None if self._usd is None else self._usd + call.usd
                 elif call.usage.input_tokens or call.usage.output_tokens:
                     self._usd = None
-            sums = (self._calls, self._read, self._written, self._usd)
+            return self._sums()
+
+    def sums(self) -> dict[str, Any]:
+        """Return the sums."""
+        with self._lock:
+            return self._sums()
+
+    def _sums(self) -> dict[str, Any]:
+        sums = (self._calls, self._read, self._written, self._usd)
         return dict(zip(("calls", "input_tokens", "output_tokens", "usd"), sums, strict=True))
 
 

@@ -70,7 +70,7 @@ class TraceFeedback:
     def add(self, event: Mapping[str, Any]) -> None:
         """Hear an event."""
         kind = event["event"]
-        if kind == "called" and event["kind"] == "model" and not event["kept"]:
+        if kind == "called" and event["kind"] == "model" and event["counted"] and not event["kept"]:
             self._calls += 1
             self._throttled += event["throttled"]
         elif kind == "verdict" and event["n"]:

@@ -121,7 +121,7 @@ class WatchState:
 
     def _on_called(self, event: Mapping[str, Any], path: Path) -> None:
         self.in_flight.discard(event["call"])
-        self.refused += bool(event.get("throttled"))
+        self.refused += bool(event.get("throttled") and event.get("counted", True))
         if (cost := event.get("cost")) is not None:
             self.calls, self.usd = cost["calls"], cost["usd"]
 

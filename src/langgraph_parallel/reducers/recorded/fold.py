@@ -155,6 +155,9 @@ class RecordFold:
     def _called(self, event: Event, graph: int, branch: int | None) -> None:
         tables, savings = self._tables, event.get("savings")
         tables.end_wait((graph, branch, event["call"]))
+        if not event.get("counted", True):  # the request is a call of another voter
+            tables.forget_call(event["call"])
+            return
         tables.end_call(
             {
                 "id": event["call"],

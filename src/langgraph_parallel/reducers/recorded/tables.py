@@ -105,6 +105,11 @@ class Tables:
         self.calls[row["id"]] = row
         self.open_calls.get(row["branch"], set()).discard(row["id"])
 
+    def forget_call(self, id: str) -> None:
+        """Forget a call that is none of its own."""
+        if (row := self.calls.pop(id, None)) is not None:
+            self.open_calls.get(row["branch"], set()).discard(id)
+
     def forget_calls(self, branch: int) -> None:
         """Forget the calls of a branch that has ended without their end: they never left."""
         for id in self.open_calls.pop(branch, ()):
