@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from statistics import fmean
-from typing import NamedTuple, get_args
+from typing import NamedTuple, TypeVar, get_args
 
 from pydantic import JsonValue
 
@@ -31,10 +31,11 @@ from langgraph_parallel.reducers.votes.rules import majority, weighted
 
 Labelled = tuple[Tally, str]
 Share = float
+Vote = TypeVar("Vote")
 
 _FEWEST, _MOST = 5, 15
 """Voters of a panel."""
-_DRAWS = 10
+DRAWS = 10
 """Draws of samples for each question, where voters are models and weights are learned."""
 
 
@@ -97,8 +98,8 @@ def _seated(vote: RecordedVote, seats: Sequence[int]) -> list[Ballot]:
 
 
 def split(
-    source: Source, votes: Sequence[Labelled], labels: int, chance: random.Random
-) -> tuple[list[Labelled], list[Labelled]]:
+    source: Source, votes: Sequence[Vote], labels: int, chance: random.Random
+) -> tuple[list[Vote], list[Vote]]:
     """Return labelled votes, and those that are held out; of grouped questions half are held out."""
     groups = sorted(set(source.groups))
     if len(groups) == len(votes):
@@ -267,7 +268,7 @@ def main() -> None:
     arguments = parser.parse_args()
     sets = recorded(arguments.data) if arguments.data else generated()
     if arguments.only != "appraisals":
-        for source in _named(sources(sets, _DRAWS), arguments.set):
+        for source in _named(sources(sets, DRAWS), arguments.set):
             for labels in arguments.labels:
                 weights(source, labels, arguments.panels, arguments.seed)
     if arguments.only != "weights":

@@ -3,7 +3,8 @@
     uv run --group browser python -m benchmarks.run_page [--branches 5000] [--chromium PATH]
 
 The run is made up: votes of three in each branch, one call in ten refused, waits before most calls. Opened is
-the page when its list of branches is drawn, in seconds since its address was asked for; the best of three.
+the page when its list of branches is drawn, in seconds since its address was asked for; the best of three. A
+jump scrolls the list of all branches to another place, and draws it there; the median of 60.
 """
 
 import argparse
@@ -15,6 +16,17 @@ from pathlib import Path
 from tests.support.made_records import huge
 
 _DRAWN = "() => new Promise(done => requestAnimationFrame(() => done(performance.now() / 1000)))"
+_JUMP = """() => {
+    const times = [];
+    for (let place = 0; place < 60; place++) {
+        const begun = performance.now();
+        grid.scrollTop = place * 2300;
+        draw();
+        grid.getBoundingClientRect();
+        times.push((performance.now() - begun) / 1000);
+    }
+    return times.sort((a, b) => a - b)[30];
+}"""
 
 
 def measure(branches: int, chromium: str | None) -> None:
@@ -32,10 +44,13 @@ def measure(branches: int, chromium: str | None) -> None:
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "run.html"
         file.write_text(page, encoding="utf-8")
-        print(f"opened in {min(_opened(file, chromium) for _ in range(3)):.2f} s")
+        opened = [_opened(file, chromium) for _ in range(3)]
+    seconds, jumps = (min(each) for each in zip(*opened, strict=True))
+    print(f"opened in {seconds:.2f} s; a jump takes {1000 * jumps:.0f} ms")
 
 
-def _opened(file: Path, chromium: str) -> float:
+def _opened(file: Path, chromium: str) -> tuple[float, float]:
+    """Return the seconds that it takes to open a page, and those of a jump in it."""
     from playwright.sync_api import sync_playwright
 
     with sync_playwright() as driver:
@@ -44,8 +59,10 @@ def _opened(file: Path, chromium: str) -> float:
         page.goto(file.as_uri())
         page.locator(".row").nth(10).wait_for()
         seconds = float(page.evaluate(_DRAWN))
+        page.get_by_role("button", name="Expand all").click()
+        jump = float(page.evaluate(_JUMP))
         browser.close()
-    return seconds
+    return seconds, jump
 
 
 def main() -> None:

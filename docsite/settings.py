@@ -16,6 +16,7 @@ VARIABLES = {
     "LANGGRAPH_PARALLEL_TRACE": "What a trace holds: `full`, `branches` or `graph`.",
     "LANGGRAPH_PARALLEL_TRACE_FEEDBACK": "`true` sends the KPIs of runs to LangSmith as feedback.",
     "LANGGRAPH_PARALLEL_ANNOTATION_QUEUE": "LangSmith's queue for the traces of runs that ask a person.",
+    "LANGGRAPH_PARALLEL_CHAT_PROGRESS": "`true` shows in chat UIs what runs do while they go on.",
     "LANGGRAPH_PARALLEL_RECORD": "A file, or a folder/, for the records of runs.",
     "LANGGRAPH_PARALLEL_RECORD_CONTENTS": "`true`: these hold answers, values and messages of errors.",
     "LANGGRAPH_PARALLEL_TRACE_CONTENTS": "`false` keeps prompts, documents and answers out of traces.",

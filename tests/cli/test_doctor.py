@@ -62,7 +62,7 @@ def test_what_is_installed_is_listed(doctor: Doctor) -> None:
     assert core["langgraph"] == metadata.version("langgraph")
     assert found["requirements"][0].status == "ok"
     extras = {name for name in found if name.startswith("extra_")}
-    names = ["agents", "cli", "dask", "documents", "mcp", "offline", "parquet"]
+    names = ["agents", "chat", "cli", "dask", "documents", "mcp", "offline", "parquet"]
     names += ["postgres", "redis", "sql", "testing"]
     assert extras == {f"extra_{name}" for name in names}
     assert {found[name][0].status for name in extras} == {"ok"}

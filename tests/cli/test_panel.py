@@ -93,3 +93,23 @@ def test_wrong_options_are_named(
     """One line, and exit code 2."""
     assert run(["panel", str(votes), *options]) == 2
     assert message in capsys.readouterr().err
+
+
+def test_a_budget_without_a_panel_is_told(votes: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """The table has no row for it."""
+    assert run(["panel", str(votes), *READ, "--budget", "0.5"]) == 0
+    assert "No voter is within the budget of 0.5." in capsys.readouterr().out.splitlines()
+    assert run(["panel", str(votes), *READ, "--budget", "1"]) == 0
+    assert "within the budget" not in capsys.readouterr().out
+
+
+def test_columns_stay_in_line_whatever_a_voter_is_called(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Control characters are made visible before columns are measured."""
+    path = tmp_path / "votes.jsonl"
+    path.write_text("\n".join([json.dumps({"votes": {"\x1b[31mred": "a", "blue": "a"}, "gold": "a"})] * 12))
+    assert run(["panel", str(path)]) == 0
+    *_, header, one, other = capsys.readouterr().out.splitlines()
+    assert {"\\x1b[31mred", "blue"} == {one.split()[0], other.split()[0]}
+    assert {line.index("%") for line in (one, other)} == {header.index("right") + 4}

@@ -213,3 +213,22 @@ def test_a_map_has_a_record_for_each_run(capsys: pytest.CaptureFixture[str]) -> 
     assert len(files) == 2
     assert run(["runs", "show", str(files[0])]) == 0
     assert capsys.readouterr().out.startswith("moderation: ok; ")
+
+
+def test_nothing_is_written_over_the_record(model: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """Neither by the page of its run, nor by a view of it, whatever the path is called."""
+    assert run(["vote", "x", "--choices", "a,b", "--record", "run.json", "--html", "./run.json"]) == 2
+    assert "the record and --html are the same file, run.json; name another one" in capsys.readouterr().err
+    Path("run.json").write_text(nested().to_json())
+    before = Path("run.json").read_bytes()
+    assert run(["runs", "show", "run.json", "--html", "./run.json"]) == 2
+    assert "the record that is shown and --html are the same file" in capsys.readouterr().err
+    assert Path("run.json").read_bytes() == before
+
+
+def test_two_views_are_two_files(capsys: pytest.CaptureFixture[str]) -> None:
+    """One would be lost."""
+    Path("run.json").write_text(nested().to_json())
+    assert run(["runs", "show", "run.json", "--csv", "view", "--mermaid", "view"]) == 2
+    assert "--csv and --mermaid are the same file, view" in capsys.readouterr().err
+    assert not Path("view").exists()

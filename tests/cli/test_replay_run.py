@@ -1,5 +1,6 @@
 """`langgraph-parallel replay` of a recorded run."""
 
+import gzip
 import json
 from pathlib import Path
 
@@ -24,6 +25,18 @@ def test_it_says_before_and_after(record: Path, capsys: pytest.CaptureFixture[st
     said = capsys.readouterr().out
     assert said == f"{replay(record, voters=3, concurrency=1)}\n"
     assert "'yes' (decided) -> 'no' (decided)" in said
+
+
+def test_a_record_may_be_compressed(record: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """As files of votes may; one that is cut off is told of."""
+    compressed = record.with_suffix(".json.gz")
+    compressed.write_bytes(gzip.compress(record.read_bytes()))
+    assert run(["replay", str(compressed), "--set", "voters=3"]) == 0
+    assert capsys.readouterr().out == f"{replay(record, voters=3)}\n"
+    assert run(["runs", "show", str(compressed)]) == 0
+    compressed.write_bytes(compressed.read_bytes()[:-20])
+    assert run(["replay", str(compressed), "--set", "voters=3"]) == 2
+    assert "cannot be read: Compressed file ended" in capsys.readouterr().err
 
 
 def test_json_is_the_record_of_the_replay(record: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -49,6 +49,29 @@ def test_ctrl_c_stops_cleanly_and_prints_what_has_finished(
     server.wait(lambda s: s.in_flight == 0, PATIENCE)
 
 
+@pytest.mark.parametrize(
+    "command",
+    [
+        ["vote", "Is it?", "--choices", "yes,no", "--voters", "3"],
+        ["run", "voting", "question=Is it?", "--set", 'choices=["yes", "no"]', "--set", "voters=3"],
+    ],
+    ids=["vote", "run"],
+)
+def test_an_answer_of_a_run_that_was_stopped_is_no_success(
+    command: list[str], model: str, server: ModelServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A shell that goes on with `&&` does not take the ballots so far for a vote: it is 130, as elsewhere."""
+    monkeypatch.setenv("LANGGRAPH_PARALLEL_GRACE", "0.1")
+    server.always(Reply(hang=True))
+    server.on("voter 1", Reply(json={"choice": "yes"}))
+    with started(*command, "--model", model, "--quiet") as process:
+        server.wait(lambda s: s.hanging == s.in_flight == 1 and len(s.requests) == 2, PATIENCE)
+        process.send_signal(signal.SIGINT)
+        out, err = process.communicate(timeout=PATIENCE)
+    assert process.returncode == 130, err
+    assert "yes" in out
+
+
 def test_a_closed_pipe_is_not_a_failure() -> None:
     """`langgraph-parallel ... | head` exits with 0 and prints no error."""
     Path("votes.jsonl").write_text(json.dumps({"samples": ["a", "a", "b"]}))

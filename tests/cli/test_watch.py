@@ -9,7 +9,7 @@ import pytest
 from rich.console import Console
 
 from langgraph_parallel.cli.watching.display import WatchDisplay, is_watched, watching
-from langgraph_parallel.cli.watching.state import WatchState
+from langgraph_parallel.reducers.recorded.watched import WatchState
 from langgraph_parallel.runtime.hearers import hearing
 from tests.support.fans import GIVEN, WORDS, YES, flat, nested
 from tests.support.server import Gate, ModelServer, Reply

@@ -3,7 +3,7 @@
 import asyncio
 import re
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from pathlib import Path
 from typing import Any
 
@@ -68,6 +68,25 @@ def test_with_a_margin_the_cheaper_of_two_that_are_alike_is_known_to_do() -> Non
     assert found.recommendation is not None
     assert found.recommendation.variant == "one"
     assert "other is the same within 10 points as one" in str(found)
+
+
+def right_about(numbers: Collection[int], voters: int) -> Any:
+    """Return a vote that asks a model so many times, which is right about these questions of 40."""
+    said = {f"Is {n} a": {"choice": "yes" if n in numbers else "no"} for n in range(40)}
+    return create_voting(model=FakeModel(said), voters=voters, choices=["yes", "no"], stop="all_votes")
+
+
+def test_of_equal_scores_the_dearer_one_is_the_guess_where_scores_rise_with_cost() -> None:
+    """Two of three votes have the same score by chance."""
+    variants = {
+        "one": right_about(range(24), 1),
+        "two": right_about(range(29), 2),
+        "three": right_about(range(11, 40), 3),
+    }
+    found = evaluate(variants, items(40), stop=False)
+    assert found.variant("three").score == found.variant("two").score
+    assert found.recommendation is not None
+    assert (found.recommendation.variant, found.recommendation.known) == ("three", False)
 
 
 def test_a_variant_that_is_known_to_be_worse_is_asked_no_further() -> None:

@@ -17,7 +17,7 @@ import pytest
 from tests.support.agent_server import serving
 from tests.support.browser import NEEDS_CHROMIUM, chromium
 from tests.support.ports import free_ports
-from tests.support.server import ModelServer, Reply
+from tests.support.server import Gate, ModelServer, Reply
 
 FOLDER = os.environ.get("CHAT_UI")
 pytestmark = [
@@ -86,11 +86,15 @@ class Chat:
         self.page.set_default_timeout(30_000)
         self.page.goto(f"{self._ui}?{urlencode({'apiUrl': self._api, 'assistantId': graph})}")
 
-    def ask(self, text: str) -> None:
-        """Send a message, and wait until the run has ended or waits for a person."""
+    def send(self, text: str) -> None:
+        """Send a message."""
         self.page.get_by_placeholder("Type your message...").fill(text)
         self.page.get_by_role("button", name="Send", exact=True).click()
         self.page.get_by_role("button", name="Cancel").wait_for()
+
+    def ask(self, text: str) -> None:
+        """Send a message, and wait until the run has ended or waits for a person."""
+        self.send(text)
         self.page.get_by_role("button", name="Cancel").wait_for(state="detached")
 
     def answers(self, number: int) -> list[str]:
@@ -107,20 +111,26 @@ class Chat:
 
 
 @pytest.fixture(scope="module")
-def chat(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Chat]:
-    """The UI, the server, and a model whose voters agree."""
+def models() -> Iterator[ModelServer]:
+    """A model whose voters agree."""
+    with ModelServer() as running:
+        running.always(Reply(json={"choice": "yes", "rationale": "It has no divisors."}))
+        yield running
+
+
+@pytest.fixture(scope="module")
+def chat(models: ModelServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Chat]:
+    """The UI and the server."""
     assert FOLDER
     api, ui = free_ports(2)
-    with ModelServer() as models:
-        models.always(Reply(json={"choice": "yes", "rationale": "It has no divisors."}))
-        settings = {"OPENAI_BASE_URL": models.url, "OPENAI_API_KEY": "sk-test-not-a-real-key"}
-        with (
-            serving(tmp_path_factory.mktemp("server"), api, settings) as ready,
-            _next(Path(FOLDER), ui, tmp_path_factory.mktemp("ui") / "log.txt"),
-            chromium() as browser,
-        ):
-            ready()
-            yield Chat(browser, f"http://127.0.0.1:{ui}", f"http://127.0.0.1:{api}")
+    settings = {"OPENAI_BASE_URL": models.url, "OPENAI_API_KEY": "sk-test-not-a-real-key"}
+    with (
+        serving(tmp_path_factory.mktemp("server"), api, settings) as ready,
+        _next(Path(FOLDER), ui, tmp_path_factory.mktemp("ui") / "log.txt"),
+        chromium() as browser,
+    ):
+        ready()
+        yield Chat(browser, f"http://127.0.0.1:{ui}", f"http://127.0.0.1:{api}")
 
 
 def test_a_vote_answers_in_markdown_and_goes_on_after_a_reload(chat: Chat) -> None:
@@ -133,6 +143,28 @@ def test_a_vote_answers_in_markdown_and_goes_on_after_a_reload(chat: Chat) -> No
     assert first.startswith("yes (2/2, by majority)")
     assert second.startswith("yes (2/2, by majority)")
     assert chat.page.locator(".markdown-content strong").first.inner_text() == "yes"
+
+
+def test_branches_are_watched_while_they_run(chat: Chat, models: ModelServer) -> None:
+    """They are shown below a message of the graph, whose place the answer takes."""
+    gate = Gate()
+    models.on(lambda request: "2039" in request.prompt, Reply(gate=gate, json={"choice": "yes"}))
+    chat.open("voting")
+    chat.send("Is 2039 a prime number?")
+    chat.page.get_by_text("No answer yet.").wait_for()
+    progress = chat.page.get_by_role("region", name="Progress of voting")
+    rows = progress.get_by_role("listitem")
+    rows.nth(1).wait_for()
+    assert "vote[voting#1]" in rows.nth(0).inner_text()
+    assert "works" in rows.nth(0).inner_text()
+    assert "0% done" in progress.inner_text()
+    gate.open()
+    chat.page.get_by_text("by majority").wait_for()
+    chat.page.get_by_role("button", name="Cancel").wait_for(state="detached")
+    (answer,) = chat.answers(1)
+    assert answer.startswith("yes (2/2, by majority)")
+    assert progress.count() == 0
+    assert chat.page.get_by_text("No answer yet.").count() == 0
 
 
 def test_a_person_decides_in_the_form_of_the_ui(chat: Chat) -> None:

@@ -24,6 +24,7 @@ from langgraph_parallel import (
 )
 from langgraph_parallel.errors import UsageError
 from langgraph_parallel.runtime import stored_once
+from langgraph_parallel.testing import FakeModel
 
 CONFIG: Any = {"configurable": {"thread_id": "stored"}}
 TEXTS = [f"Text {i}, of which no other text has a single line: {i * 7919} " + "abc " * 60 for i in range(6)]
@@ -89,6 +90,15 @@ GRAPHS: dict[str, tuple[Any, dict[str, Any]]] = {
     "labeling": (
         lambda saver: create_labeling(
             labels=["yes", "no"], voters={"a": lambda q: "yes", "b": lambda q: "yes"}, checkpointer=saver
+        ),
+        {"items": TEXTS},
+    ),
+    "labeling by a model": (
+        lambda saver: create_labeling(
+            labels=["yes", "no"],
+            model=FakeModel(default={"choice": "yes"}),
+            voters=2,
+            checkpointer=saver,
         ),
         {"items": TEXTS},
     ),

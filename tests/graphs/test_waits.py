@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from langgraph_parallel import create_review, create_sectioning, create_voting, events
+from langgraph_parallel.records.run_record import RunRecord
 from tests.support.clock import until
 from tests.support.fans import GIVEN, YES, numbered
 from tests.support.pool import LONG, Pool
@@ -112,3 +113,36 @@ async def test_a_retry_of_one_request_is_told_by_all_of_its_voters(monkeypatch: 
         ]
         assert server.sizes == [3, 3, 3]
     assert sorted(rests) == ["#1", "#2", "#3"]
+
+
+async def test_a_function_that_has_waited_says_that_it_works() -> None:
+    """The record has its wait for a slot apart from its work; a second attempt says so, too."""
+    gates, tries = [asyncio.Event(), asyncio.Event()], 0
+
+    async def work(section: Any) -> str:
+        nonlocal tries
+        tries += 1
+        if tries == 3:
+            raise ConnectionError("gone")
+        if tries < 3:
+            await gates[tries - 1].wait()
+        return "done"
+
+    kept: list[RunRecord] = []
+    limits: Any = {"concurrency": 1, "attempts": 2, "backoff": 0.001}
+    graph = create_sectioning(planner=numbered(3), worker=work, limits=limits, record=kept.append)
+    told: list[tuple[str, str]] = []
+    async for event in events(graph, GIVEN):
+        if event.branch and event.event in ("waiting", "working"):
+            told.append((event.branch[0], event.on if event.event == "waiting" else "works"))
+        if told.count(("1", "works")) == 0 and ("2", "slot") in told:
+            gates[0].set()
+        elif told.count(("1", "works")) == 1 and not gates[1].is_set():
+            begun = event.at
+            gates[1].set()
+    assert told[:4] == [("1", "slot"), ("2", "slot"), ("1", "works"), ("2", "works")]
+    assert told[4:6] == [("2", "retry"), ("2", "works")]
+    assert told[-1] == ("2", "works")
+    (wait,) = [one for one in kept[0].waits if kept[0].branches[one.branch or 0].path == ["1"]]
+    assert wait.on == "slot"
+    assert wait.ended == pytest.approx(begun - kept[0].started, abs=2e-6)  # as a record rounds

@@ -77,12 +77,15 @@ def test_the_code_in_the_readme_runs(
 
 
 @pytest.mark.parametrize("block", SHELL, ids=[block.id for block in SHELL])
-def test_the_commands_in_the_documents_run(block: Block, model: str, server: ModelServer) -> None:
+def test_the_commands_in_the_documents_run(
+    block: Block, model: str, server: ModelServer, tmp_path: Path
+) -> None:
     """Variables that a block sets do what it is there for: a model answers, and traces arrive."""
     server.always(Reply(json={"rationale": "it is", "choice": "yes", "confidence": None}))
     with Collector() as collector, TraceSink() as sink:
         run_shell(
             block,
+            tmp_path,
             {"http://127.0.0.1:8080/v1": server.url, "http://127.0.0.1:4318": collector.url},
             then="" if "langgraph-parallel" in block.code else VOTE,
             LANGSMITH_ENDPOINT=sink.url,

@@ -3,6 +3,8 @@
 import asyncio
 import json
 import logging
+import os
+import re
 import stat
 from pathlib import Path
 from typing import Any
@@ -17,6 +19,7 @@ from langgraph_parallel import Limits, aredrive, create_labeling, create_voting,
 from langgraph_parallel.recording import Recording, RunRecord, read_record
 from langgraph_parallel.runtime.record_report import measure_record
 from langgraph_parallel.testing import FakeModel
+from tests.support import made_records
 from tests.support.clock import Clock
 from tests.support.fans import GIVEN, WORDS, YES, flat, nested
 from tests.support.server import Gate, ModelServer, Reply
@@ -117,6 +120,14 @@ async def test_a_file_that_holds_something_else_stays(file: Path) -> None:
     assert (_text(file), model.prompts) == ("my notes", [])
 
 
+async def test_a_record_goes_into_no_device_or_pipe() -> None:
+    """Reading /dev/full or /dev/stdout would never end: what is no file is refused before any call."""
+    model = FakeModel(default={"choice": "yes"})
+    with pytest.raises(errors.UsageError, match=r"neither a file nor a folder; name a file"):
+        await _vote(model=model, record=os.devnull).ainvoke({"question": "Is it?"})
+    assert model.prompts == []
+
+
 async def test_a_second_run_replaces_the_record_of_the_first(file: Path) -> None:
     """A new question is a new run, on the same thread too."""
     vote = _vote(record=file, checkpointer=InMemorySaver())
@@ -143,6 +154,26 @@ async def test_a_redrive_goes_on_with_the_record(
     assert record.graphs[1].kept == ["0", "2"]
     assert len(record.calls) == 4
     assert measure_record(record).branches == out["run_report"].branches == {"ok": 3}
+
+
+async def test_a_vote_that_goes_on_is_one_vote(file: Path) -> None:
+    """Asked by one invocation and decided by a person in the next: one of one is decided, in a replay too."""
+    answers = {"a": lambda question: "yes", "b": lambda question: "no"}
+    vote = create_voting(
+        voters=answers,
+        choices=["yes", "no"],
+        rule="unanimous",
+        on_undecided="escalate",
+        checkpointer=InMemorySaver(),
+        record=file,
+    )
+    await vote.ainvoke({"question": "Is it?"}, THREAD)
+    edit = {"type": "edit", "edited_action": {"name": "decide_vote", "args": {"choice": "yes"}}}
+    await vote.ainvoke(Command(resume={"decisions": [edit]}), THREAD)
+    record = read_record(file)
+    assert len([graph.vote for graph in record.graphs if graph.vote]) == 2
+    assert "1 of 1 vote decided" in str(record)
+    assert recording.replay(record).votes == 1
 
 
 async def test_a_person_is_waited_for(server: ModelServer, model: str, file: Path) -> None:
@@ -308,6 +339,71 @@ def test_a_record_of_a_later_version_is_refused(file: Path) -> None:
     file.write_text(json.dumps({"v": 2, "started": 0}))
     with pytest.raises(errors.UsageError, match=r"a record of version 2, and this release reads version 1"):
         read_record(file)
+
+
+def test_a_field_of_a_later_release_is_told(file: Path) -> None:
+    """Within a version fields are added: such a document is a record, and not one that this release reads."""
+    file.write_text(json.dumps({**_document(), "weather": "fine"}))
+    with pytest.raises(
+        errors.UsageError, match=r"has weather, which this release does not know; read it with"
+    ):
+        read_record(file)
+
+
+@pytest.mark.parametrize(
+    ("table", "column", "value", "said"),
+    [
+        ("calls", "branch", 99, "calls.0.branch is 99, and leads nowhere"),
+        ("calls", "graph", -1, "calls.0.graph is -1, and leads nowhere"),
+        ("branches", "path", [], "branches.0.path is empty"),
+        ("graphs", "parent", 0, "graphs.0.parent is 0, and leads nowhere"),
+        ("graphs", "invocation", 1, "graphs.0.invocation is 1, and leads nowhere"),
+        ("waits", "ended", 1e300, "waits.0.ended is no time: 1e+300"),
+        ("calls", "started", float("nan"), "calls.0.started is no time: nan"),
+        ("invocations", "ended", float("inf"), "invocations.0.ended is no time: inf"),
+    ],
+    ids=["no branch", "no graph", "no path", "in itself", "no invocation", "far away", "NaN", "infinite"],
+)
+def test_a_damaged_record_is_refused(file: Path, table: str, column: str, value: Any, said: str) -> None:
+    """What no view could show is told when it is read, with its place."""
+    document = _document()
+    document[table][0][column] = value
+    file.write_text(json.dumps(document))
+    with pytest.raises(errors.UsageError, match=rf"{re.escape(said)}; it was changed since it was written"):
+        read_record(file)
+
+
+def test_a_graph_is_in_a_branch_of_its_parent(file: Path) -> None:
+    """A branch of itself would never end to be shown."""
+    document = _document()
+    own = next(place for place, row in enumerate(document["branches"]) if row["graph"] == 1)
+    document["graphs"][1]["branch"] = own
+    file.write_text(json.dumps(document))
+    with pytest.raises(errors.UsageError, match=rf"graphs.1.branch is {own}, which is in another graph than"):
+        read_record(file)
+
+
+async def test_half_of_a_character_does_not_cost_the_record(file: Path) -> None:
+    """JSON cannot hold it, and names of files and texts that were cut have some."""
+    vote = create_voting(
+        voters={"cut \ud800": lambda question: "ja \udfff"}, record=Recording(file, contents=True)
+    )
+    await vote.ainvoke({"question": "Is it?"})
+    record = read_record(file)
+    assert record.graphs[0].vote is not None
+    assert record.graphs[0].vote.voters == ["cut \ufffd"]
+    assert [ballot.choice for ballot in record.graphs[0].vote.ballots] == ["ja \ufffd"]
+    assert [call.target for call in record.calls] == ["vote[voting#cut \ufffd]"]
+
+
+def test_a_byte_order_mark_is_no_damage(file: Path) -> None:
+    """Editors and shells write one."""
+    file.write_text(json.dumps(_document()), encoding="utf-8-sig")
+    assert read_record(file) == made_records.nested()
+
+
+def _document() -> Any:
+    return json.loads(made_records.nested().to_json())
 
 
 def _vote(model: Any = None, **options: Any) -> Any:

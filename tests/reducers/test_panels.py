@@ -249,3 +249,10 @@ def test_a_history_that_says_nothing_is_refused() -> None:
         appraise([1])  # type: ignore[list-item]
     with pytest.raises(UsageError, match="needs true answers"):
         appraise([({"a": "x"}, None)] * 10, rule="weighted")
+
+
+def test_no_voter_adds_more_than_everything() -> None:
+    """An interval of shares ends at all questions, on either side."""
+    _, interval = difference([True] * 12, [False] * 12)
+    assert (interval.low < 1, interval.high) == (True, 1)
+    assert difference([False] * 12, [True] * 12)[1].low == -1

@@ -27,6 +27,7 @@ def test_pairs_are_read_as_their_values() -> None:
         ("voters", "expected NAME=VALUE with one of stop, voters"),
         ("votes=3", "expected NAME=VALUE with one of stop, voters"),
         ("voters=0", "voters is 0; expected an integer of at least 1"),
+        ("voters=999999999", "voters is 999999999; expected at most 10000"),
         ("concurrency=2.5", "concurrency is 2.5; expected an integer"),
         ("race=3", "race is 3; expected true or false"),
         ("hedge=p99", "hedge is 'p99'; expected a number above 0 or off or p95"),

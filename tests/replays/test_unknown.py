@@ -1,5 +1,7 @@
 """What cannot be known from a record is said, with bounds, and never guessed."""
 
+from typing import Any
+
 import pytest
 
 from langgraph_parallel import create_voting, recording
@@ -153,3 +155,14 @@ def test_refusals_are_said_to_be_as_recorded() -> None:
     refused = record.calls[0].model_copy(update={"ok": False, "throttled": True})
     replayed = replay(record.model_copy(update={"calls": [refused, record.calls[1]]}), concurrency=8)
     assert "refused 1 requests" in replayed.unknown[0].why
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [{"voters": 3}, {"stop": "decided"}, {"rule": "majority"}, {"wave": 2}, {"race": True}],
+    ids=lambda changed: next(iter(changed)),
+)
+def test_a_run_without_a_vote_has_no_settings_of_votes(changed: dict[str, Any]) -> None:
+    """A replay that ignored them would say that they make no difference."""
+    with pytest.raises(UsageError, match=rf"^{next(iter(changed))} of votes cannot be replayed"):
+        replay(fan_out([0.1]), **changed)

@@ -12,7 +12,8 @@ from pydantic import PrivateAttr
 
 from langgraph_parallel import create_labeling, create_sectioning, create_voting, split
 from langgraph_parallel.rules import majority
-from langgraph_parallel.runtime.in_task import _together, _Walk
+from langgraph_parallel.runtime.in_task import _Walk
+from langgraph_parallel.runtime.together import together
 from langgraph_parallel.testing import FakeModel
 from tests.runtime.test_in_task import counting
 
@@ -129,7 +130,7 @@ async def test_several_failures_at_once_are_all_read() -> None:
 
     async def run() -> str:
         try:
-            await _together(fail(number) for number in range(40))
+            await together(fail(number) for number in range(40))
         except OSError as error:
             return str(error)
         return "nothing"

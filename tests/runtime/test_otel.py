@@ -1,7 +1,7 @@
 """OpenTelemetry, by LangSmith's exporter: the recipe of `docs/tracing.md`, with a collector on loopback."""
 
 from tests.support.collector import Collector, attributes
-from tests.support.documents import blocks, run_shell
+from tests.support.documents import ROOT, blocks, run_shell
 from tests.support.server import ModelServer, Reply
 from tests.support.trace_sink import TraceSink
 
@@ -17,6 +17,7 @@ def _run(server: ModelServer, collector: Collector, langsmith: TraceSink, **vari
     (recipe,) = [block for block in blocks("shell") if "OTEL_EXPORTER_OTLP_ENDPOINT" in block.code]
     said = run_shell(
         recipe,
+        ROOT,
         {"http://127.0.0.1:4318": collector.url},
         then=SCRIPT,
         LANGSMITH_ENDPOINT=langsmith.url,  # so that nothing can leave the machine; the recipe sets none

@@ -314,6 +314,35 @@ async def test_a_pace_that_one_process_learns_holds_for_another() -> None:
 
 @pytest.mark.needs_redis
 @pytest.mark.skipif(not REDIS, reason="REDIS does not name a server; CI has one")
+@pytest.mark.parametrize(
+    ("raised_from", "refused_before", "let_through", "expected"),
+    [(60.0, -60.0, 100, 100.0), (60.0, -5.0, 100, 96.0), (-0.5, -60.0, 110, 105.0), (-0.5, -60.0, 90, 95.0)],
+    ids=["first in a while", "soon after another", "more in a trial", "fewer in a trial"],
+)
+async def test_a_pace_of_all_processes_is_learned_by_the_rules_of_one(
+    raised_from: float, refused_before: float, let_through: int, expected: float
+) -> None:
+    """100 requests a second were learned, and one is refused: in a plateau of the pace, or in a trial."""
+    redis, circuit = await open_redis(REDIS)
+    key = f"lesson|{time.time()}"
+    shared = Shared(redis, circuit, key, warn)
+    seconds, microseconds = await redis.time()
+    now = seconds * 1000 + microseconds / 1000
+    long_ago = now - 60_000
+    learned: dict[Any, Any] = {"rate": 100, "lowered_at": long_ago, "held_since": long_ago, "free": now}
+    learned |= {"raised_from": now + 1000 * raised_from, "refused_before": now + 1000 * refused_before}
+    await redis.hset(f"langgraph-parallel:{key}:learned", mapping=learned)
+    tenths: dict[Any, Any] = {int(now // 100) - back: let_through // 10 for back in range(30)}
+    await redis.hset(f"langgraph-parallel:{key}:counts", mapping=tenths)
+    await shared.refused(0.0, 0.2)
+    async with shared.lease(Rates(), 0, 60):
+        pass
+    rate = float(await redis.hget(f"langgraph-parallel:{key}:learned", "rate") or 0)
+    assert rate == pytest.approx(expected, rel=0.02)
+
+
+@pytest.mark.needs_redis
+@pytest.mark.skipif(not REDIS, reason="REDIS does not name a server; CI has one")
 async def test_a_ceiling_that_one_process_learns_holds_for_another() -> None:
     """A request is refused at the ceiling without a Retry-After: fewer are in flight from then on."""
     redis, circuit = await open_redis(REDIS)

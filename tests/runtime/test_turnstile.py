@@ -63,6 +63,8 @@ async def test_a_time_that_is_long_over_is_not_used(gate: Gate) -> None:
     await gate.calls(1)
     assert gate.left == []
     assert gate.turnstile.wanted() == [1]
+    assert gate.turnstile.take_missed() == [pytest.approx(1.0, abs=0.5), pytest.approx(0.5, abs=0.4)]
+    assert gate.turnstile.take_missed() == []
 
 
 async def test_a_call_that_is_cancelled_leaves_its_time_to_the_next(gate: Gate) -> None:

@@ -17,6 +17,7 @@ from langgraph_parallel.runtime.buckets import SHARE, Bucket
 from langgraph_parallel.runtime.budget import Amount
 from langgraph_parallel.runtime.granted_budget import GrantedBudget, units_of
 from langgraph_parallel.runtime.lateness import Lateness
+from langgraph_parallel.runtime.pace import MARGIN
 from langgraph_parallel.scale.line.endpoint_limits import HORIZON
 from langgraph_parallel.scale.line.limits import LEAVE, SYNC, LimitsKeeper
 
@@ -177,7 +178,7 @@ def test_a_pause_is_told_to_all_workers() -> None:
     """One is refused with Retry-After; another gets no time to leave before the pause is over."""
     clock = Clock()
     keeper = keeper_at(clock)
-    ask(keeper, "a", launched=[5, 0.1])
+    ask(keeper, "a", launched=[0.1] * 5)
     assert not ask(keeper, "b")["paced"]
     ask(keeper, "a", refused=[[0.05, 3.0]])
     answer = ask(keeper, "b", lines=[[None, None, [1, 1]]])
@@ -200,6 +201,41 @@ def test_a_refusal_at_a_rate_that_is_right_pauses_and_changes_no_pace() -> None:
     assert ask(keeper, "a", lines=[[600.0, None, [1]]])["delays"] == [[0.0]]
     clock.now += 0.5  # one has gone first
     assert not ask(keeper, "a")["paced"]
+
+
+def rate_after_a_refusal(keeper: LimitsKeeper, clock: Clock, seconds_ago: float) -> float:
+    """Tell of a refusal; return the requests a second that are granted after the pause of a second."""
+    ask(keeper, "a", refused=[[seconds_ago, 1.0]])
+    clock.now += 1.0
+    ask(keeper, "a", lines=[[None, None, [1]]])
+    clock.now += 2.0  # that one has gone first
+    delays: list[float] = ask(keeper, "a", lines=[[None, None, [1] * 60]])["delays"][0]
+    return (len(delays) - 2) / (delays[-1] - delays[1])
+
+
+def test_a_first_rate_is_read_from_when_each_call_has_left() -> None:
+    """Of 60 calls 50 left in the last second, and one was refused; when they were told of says nothing."""
+    clock = Clock()
+    keeper = keeper_at(clock)
+    ask(keeper, "a", launched=[1.9 - number / 100 for number in range(10)] + [0.5] * 50)
+    assert rate_after_a_refusal(keeper, clock, 0.5) == pytest.approx(49 * MARGIN, rel=0.03)
+
+
+def test_a_time_at_which_no_call_has_left_is_not_counted_as_let_through() -> None:
+    """A worker was too late for two of its five times: in the trial so many fewer were let through."""
+    clock, rates = Clock(), []
+    for missed in (0, 2):
+        keeper = keeper_at(clock)
+        ask(keeper, "a", launched=[0.1] * 21)
+        rate_after_a_refusal(keeper, clock, 0.1)
+        clock.now += 57.0
+        for _ in range(5):
+            (delays,) = ask(keeper, "a", lines=[[None, None, [1] * 60]])["delays"]
+            clock.now += 0.25
+            ask(keeper, "a", missed=[0.25 - delay for delay in delays[:missed]])
+        rates.append(rate_after_a_refusal(keeper, clock, 0.05))
+    assert rates[0] == pytest.approx(19.5 * MARGIN, rel=0.02)
+    assert rates[1] < 0.9 * rates[0]
 
 
 class Endpoint:
@@ -243,7 +279,7 @@ def simulate(seconds: float, rate: float | None, workers: int = 4, most_late: fl
                 waiting = 20 - sum(who == name for _, who in due)
                 told["lines"] = [[rate, None, [1] * max(0, waiting)]]
             else:
-                told["launched"] = [10, 0.05]
+                told["launched"] = [-i * 0.001 for i in range(10)]
                 due += [(now + i * 0.001, name) for i in range(10)]
             answer = ask(keeper, name, **told)
             came = now + 0.002 + draw.uniform(0, most_late)

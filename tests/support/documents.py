@@ -56,11 +56,14 @@ def blocks(language: str | None = None) -> list[Block]:
     return [block for block in found if language in (None, block.language)]
 
 
-def run_shell(block: Block, addresses: Mapping[str, str], then: str = "", **variables: str) -> str:
+def run_shell(
+    block: Block, folder: Path, addresses: Mapping[str, str], then: str = "", **variables: str
+) -> str:
     """Run a block in a shell, and what it says on standard error.
 
     Args:
         block: for a shell.
+        folder: in which it runs.
         addresses: what stands in the block, and where it is here.
         then: code of Python that is run after it, with the variables that the block has exported.
         variables: of the environment.
@@ -73,7 +76,7 @@ def run_shell(block: Block, addresses: Mapping[str, str], then: str = "", **vari
     own = {"PYTHON": sys.executable, "INSTALLED": _INSTALLED, "THEN": then}
     done = subprocess.run(
         ["bash", "-euo", "pipefail", "-c", f"{_COMMANDS}\n{code}\n{after}"],
-        cwd=ROOT,
+        cwd=folder,
         env={**kept, "NO_PROXY": "127.0.0.1", **own, **variables},
         capture_output=True,
         text=True,

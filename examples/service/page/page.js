@@ -178,6 +178,7 @@ function apply(view, event) {
       return;
     case "started": node.name.textContent = event.name; return set(view, node, "running");
     case "waiting": return set(view, node, "waiting", cause(event));
+    case "working": return set(view, node, "running");
     case "calling": return set(view, node, "running", event.attempt > 1 ? `attempt ${event.attempt}` : "");
     case "called":
       if (event.kind === "model") view.calls.add(event.call);
@@ -313,6 +314,7 @@ $("new-form").addEventListener("submit", async (event) => {
 $("key-form").addEventListener("submit", (event) => {
   event.preventDefault();
   sessionStorage.setItem("key", $("key").value);
+  document.body.inert = true; // until the page is there again, nothing of it can be used
   location.hash = "";
   location.reload(); // nothing of another tenant stays
 });
@@ -341,5 +343,6 @@ async function keepListing() {
 }
 
 $("key").value = sessionStorage.getItem("key") ?? "";
+document.body.inert = false; // now a form that is sent is ours to send
 keepListing();
 if (location.hash.length > 1 && $("key").value) open(location.hash.slice(1), false);

@@ -31,13 +31,21 @@ def parse_prices(given: Sequence[str] | None) -> dict[str, float] | None:
     return prices
 
 
-def appraisal_text(appraisal: Appraisal) -> str:
-    """Render the summary, a table of panels and a table of voters."""
+def appraisal_text(appraisal: Appraisal, budget: float | None = None) -> str:
+    """Render the summary, a table of panels and a table of voters.
+
+    Args:
+        appraisal: of a panel.
+        budget: that the best panel was wanted for; None for none.
+    """
     measure = "right" if appraisal.basis == "accuracy" else "agree"
     head = f"{count(appraisal.questions, 'question')}, decided by {appraisal.rule}"
     if appraisal.left_out:
         head += f"; {count(appraisal.left_out, 'question')} without a true answer or a verdict left out"
-    lines = [head, *appraisal.sentences, "", *align(_panels(appraisal, measure), texts=2), ""]
+    lines = [head, *appraisal.sentences]
+    if budget is not None and appraisal.affordable is None:
+        lines.append(f"No voter is within the budget of {budget:g}.")
+    lines += ["", *align(_panels(appraisal, measure), texts=2), ""]
     lines += align([_voter_header(measure), *map(_voter_row, appraisal.voters)])
     return "\n".join(map(visible, lines)) + "\n"
 

@@ -9,10 +9,10 @@ from pydantic import BaseModel
 
 from langgraph_parallel.cli.batch_waits import BatchWaits
 from langgraph_parallel.cli.checks import check_model_options, check_tracing, limit_fields, make_limits
-from langgraph_parallel.cli.exit_codes import OK
+from langgraph_parallel.cli.exit_codes import INTERRUPTED, OK
 from langgraph_parallel.cli.input.remarks import print_remarks, print_run_remarks, print_skipped
 from langgraph_parallel.cli.options import CallOptions, Format, Summary
-from langgraph_parallel.cli.signals import run_to_end, stoppable
+from langgraph_parallel.cli.signals import run_to_end, stoppable, was_stopped
 from langgraph_parallel.cli.watching.display import is_watched
 from langgraph_parallel.cli.writing import (
     check_output,
@@ -169,7 +169,8 @@ class GraphCommand:
         """
         result, run = output.get(key), output["run_report"]
         if result is None:
-            return report_no_result(key, run)
+            code = report_no_result(key, run)
+            return INTERRUPTED if was_stopped(run) else code
         shown = run if self._options.summary is Summary.report else None
         if format is Format.json:
             text = _as_json(result, shown)
@@ -177,7 +178,13 @@ class GraphCommand:
             markdown = output["markdown"] + ("" if shown is None else "\n" + run_markdown(shown))
             text = markdown if format is Format.markdown else render_markdown(markdown, self._options.output)
         write_text(text, self._options.output)
-        return report_failed_run(run) if run.status == "failed" else OK
+        return exit_code(run)
+
+
+def exit_code(run: RunReport) -> int:
+    """Return the exit code of a run with a result; print why if it has failed."""
+    code = report_failed_run(run) if run.status == "failed" else OK
+    return INTERRUPTED if was_stopped(run) else code
 
 
 def _as_json(result: BaseModel, run: RunReport | None) -> str:

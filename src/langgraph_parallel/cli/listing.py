@@ -61,12 +61,13 @@ def _trial_row(trial: Trial, *, is_truth_known: bool) -> list[str]:
 
 
 def align(rows: Sequence[Sequence[str]], texts: int = 1) -> list[str]:
-    """Align columns.
+    """Align columns, with control characters made visible.
 
     Args:
         rows: of equal length; at least one.
         texts: columns that are aligned left; those after them are aligned right.
     """
+    rows = [[visible(cell) for cell in row] for row in rows]
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     return [
         "  ".join(

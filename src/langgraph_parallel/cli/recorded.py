@@ -39,11 +39,12 @@ def keep_record(record: str | None, html: Path | None, *, contents: bool = False
         with _environment({CONTENTS: "true"} if contents else {}):
             yield
         return
-    from langgraph_parallel.cli.writing import check_output
+    from langgraph_parallel.cli.writing import check_apart, check_output
 
     check_output(html, "--html")
     with TemporaryDirectory(prefix="langgraph-parallel-") as folder:
         place = _place(record or from_environment or f"{folder}{os.sep}")
+        check_apart({"the record": place, "--html": html})
         before = _records(place)
         try:
             with _environment({RECORD: str(place)} | ({CONTENTS: "true"} if contents else {})):

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from langgraph_parallel.cli.run_store import RunStore
-from langgraph_parallel.cli.writing import check_output, color_for, width_for, write_text
+from langgraph_parallel.cli.writing import check_apart, check_output, color_for, width_for, write_text
 from langgraph_parallel.errors import UsageError
 from langgraph_parallel.records.run_record import RunRecord
 from langgraph_parallel.reducers.recorded import read_record
@@ -53,7 +53,9 @@ def write_views(store: RunStore, run: str, views: Mapping[str, Path]) -> None:
     Raises:
         UsageError: there is no such run, it has no record, or a file cannot be written.
     """
-    record = read_record(_find(store, run))
+    source = _find(store, run)
+    check_apart({"the record that is shown": source, **views})
+    record = read_record(source)
     for option, file in views.items():
         write_text(_VIEWS[option](record), file)
 

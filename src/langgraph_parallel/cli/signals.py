@@ -7,12 +7,18 @@ import sys
 from collections.abc import Awaitable, Coroutine, Iterator
 from typing import Any, TypeVar
 
+from langgraph_parallel.records import RunReport
 from langgraph_parallel.runtime.draining import drain
 
 T = TypeVar("T")
 STOPPED = "stopped by SIG"
 """Beginning of the reason of a run that a signal has drained."""
 _STOPPING = "stopping: running calls may finish; a second Ctrl-C cancels them"
+
+
+def was_stopped(run: RunReport) -> bool:
+    """Return whether a signal has ended branches of a run."""
+    return any(cause.startswith(STOPPED) for cause in run.failures.values())
 
 
 def run_to_end(running: Coroutine[Any, Any, T]) -> T:

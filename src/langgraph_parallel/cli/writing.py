@@ -43,6 +43,25 @@ def check_output(output: Path | None, option: str = "--output") -> None:
         raise UsageError(f"{option} {output} is not writable; choose another file")
 
 
+def check_apart(files: Mapping[str, Path | None]) -> None:
+    """Check that no file would be written over another one of a command.
+
+    Args:
+        files: by what names them; None for none. What is no file, such as /dev/stdout, may come twice.
+
+    Raises:
+        UsageError: two are the same.
+    """
+    seen: dict[Path, str] = {}
+    for name, file in files.items():
+        if file is None or (file.exists() and not file.is_file()):
+            continue
+        place = file.expanduser().resolve()
+        if place in seen:
+            raise UsageError(f"{seen[place]} and {name} are the same file, {file}; name another one")
+        seen[place] = name
+
+
 def write_text(text: str, output: Path | None = None) -> None:
     """Write text to a file, or to standard output.
 

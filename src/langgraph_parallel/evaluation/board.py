@@ -28,6 +28,8 @@ class Board:
         self.scores: dict[str, dict[str, Score | None]] = {name: {} for name in variants}
         self.values: dict[str, list[float]] = {name: [] for name in variants}
         """Scores by item."""
+        self.together: list[Mapping[str, float]] = []
+        """Scores of the variants that were asked, by variant, of each item that has all of them."""
         self.dropped: set[str] = set()
         """Variants that are not asked any further."""
         self.pairs = [Pair(later, earlier, terms) for earlier, later in combinations(variants, 2)]
@@ -50,9 +52,11 @@ class Board:
         """
         for item in items:
             means = {name: self._mean(name, item) for name in self.left}
-            for name, mean in means.items():
-                if mean is not None:
-                    self.values[name].append(mean)
+            known = {name: mean for name, mean in means.items() if mean is not None}
+            for name, mean in known.items():
+                self.values[name].append(mean)
+            if len(known) == len(means):
+                self.together.append(known)
             for pair in self.open_pairs:
                 one, other = means[pair.variant], means[pair.against]
                 if one is not None and other is not None:

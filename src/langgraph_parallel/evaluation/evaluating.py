@@ -109,7 +109,7 @@ class Evaluating:
             repeats=self.repeats,
             variants=variants,
             comparisons=comparisons,
-            recommendation=recommend(variants, comparisons, self.terms.margin),
+            recommendation=recommend(variants, comparisons, self.terms.margin, self.board.together),
             reason=self._reason,
             calls=spent.calls,
             tokens=spent.input_tokens + spent.output_tokens,

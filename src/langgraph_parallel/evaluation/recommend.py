@@ -4,7 +4,13 @@ from collections.abc import Mapping, Sequence
 
 from langgraph_parallel.evaluation.compare import Judged, settles
 from langgraph_parallel.evaluation.result import Comparison, Recommendation, VariantResult
+from langgraph_parallel.evaluation.statistics.trend import covariance_of_means, drawn_to_trend
 from langgraph_parallel.evaluation.wording import compared, share
+
+_ON_A_LINE = 2
+"""Variants whose scores are on a line over their costs, whatever they are."""
+_ROUNDING = 1e-9
+_BY_TREND = "expected to do better than measured, by how scores go with costs"
 
 
 def costs_of(variants: Sequence[VariantResult]) -> dict[str, float | None]:
@@ -38,16 +44,22 @@ def with_frontier(variants: Sequence[VariantResult]) -> list[VariantResult]:
 
 
 def recommend(
-    variants: Sequence[VariantResult], comparisons: Sequence[Comparison], margin: float
+    variants: Sequence[VariantResult],
+    comparisons: Sequence[Comparison],
+    margin: float,
+    together: Sequence[Mapping[str, float]] = (),
 ) -> Recommendation | None:
     """Return the variant to use: the one that is known to be the better choice, or the best guess.
 
-    The best guess is the cheapest of those whose score is within the margin of the best one's.
+    The best guess is the cheapest of those whose expected score is within the margin of the best one's.
+    Scores of three or more variants that few items tell apart are expected to be closer to the line of
+    scores over costs than they were measured.
 
     Args:
         variants: all of them.
         comparisons: of each two.
         margin: difference of scores that does not matter.
+        together: scores of variants by item; without them scores are expected to be as measured.
 
     Returns:
         None if none has a score.
@@ -58,16 +70,33 @@ def recommend(
     costs = costs_of(variants)
     lost = beaten(comparisons, costs)
     left = [one for one in scored if one.name not in lost] or scored
-    best = max(one.score or 0.0 for one in left)
-    close = [one for one in left if (one.score or 0.0) >= best - margin]
-    chosen = min(close, key=lambda one: (costs.get(one.name) or 0.0, -(one.score or 0.0)))
+    expected = _expected(left, costs, together)
+    least = max(expected.values()) - margin - _ROUNDING
+    close = [one for one in left if expected[one.name] >= least]
+    chosen = min(close, key=lambda one: (costs.get(one.name) or 0.0, -expected[one.name]))
     is_known = len(left) == 1 and len(scored) > 1
     words = _facts(chosen, comparisons)
     if not is_known:
         others = " or ".join(one.name for one in left if one is not chosen)
         doubt = f", because it is not known yet whether {others} is the better choice" if others else ""
-        words = [f"the best guess{doubt}", *words]
+        trend = [_BY_TREND] if (chosen.score or 0.0) < max(one.score or 0.0 for one in left) - margin else []
+        words = [f"the best guess{doubt}", *trend, *words]
     return Recommendation(variant=chosen.name, known=is_known, words="; ".join(words))
+
+
+def _expected(
+    left: Sequence[VariantResult],
+    costs: Mapping[str, float | None],
+    together: Sequence[Mapping[str, float]],
+) -> Mapping[str, float]:
+    """Return the scores that variants are expected to have, by name."""
+    scores = {one.name: one.score or 0.0 for one in left}
+    paid = [cost for name in scores if (cost := costs[name])]
+    rows = [[item[name] for name in scores] for item in together if scores.keys() <= item.keys()]
+    if len(paid) < len(scores) or len(scores) <= _ON_A_LINE or len(rows) <= len(scores):
+        return scores
+    estimates = drawn_to_trend([*scores.values()], covariance_of_means(rows), paid)
+    return dict(zip(scores, estimates, strict=True))
 
 
 def _facts(chosen: VariantResult, comparisons: Sequence[Comparison]) -> list[str]:

@@ -38,7 +38,7 @@ from langgraph_parallel.report.reply import answering
 from langgraph_parallel.runtime.governing import Governing
 from langgraph_parallel.runtime.graph import parallel_graph
 from langgraph_parallel.runtime.named_graph import name_keys
-from langgraph_parallel.runtime.replying import Replying, replying, telling_to_wait
+from langgraph_parallel.runtime.replying import Replying, replying, showing_progress, telling_to_wait
 from langgraph_parallel.runtime.stamp import STAMP
 
 
@@ -143,7 +143,7 @@ def _wire(flow: Flow) -> StateGraph[Any, Any, Any, Any]:
         if only  # a graph that is the only worker is drawn as a subgraph
         else branch_node(flow.workers, "section", **how)
     )
-    builder.add_node("plan", plan_node(flow))
+    builder.add_node("plan", showing_progress(plan_node(flow), _reply(flow)))
     builder.add_node(work, branch, input_schema=SentTask)
     builder.add_node("gather", telling_to_wait(gather_node(flow), _reply(flow), asked_after_gather))
     builder.add_node(close, replying(close_node(flow), _reply(flow)))

@@ -59,6 +59,11 @@ class GraphOptions(TypedDict, total=False):
     `run.json`; a folder, for a file of each run; a function that gets the `RunRecord`; or a `Recording`,
     which can ask for contents. That of the outermost graph counts. None for LANGGRAPH_PARALLEL_RECORD, else
     none."""
+    chat_progress: bool | None
+    """Whether a chat UI is shown what a run does while it goes on: where the input is a conversation and the
+    caller gets `stream_mode="custom"`, the graph adds a message that its answer replaces, and writes UI
+    messages of LangGraph for it. That of the outermost graph counts. None for
+    LANGGRAPH_PARALLEL_CHAT_PROGRESS, else False."""
     inputs: Mapping[str, str] | None
     """Your names for keys of the input, by the graph's names: `{"files": "sources"}`. Only named keys enter.
     None for all keys, under the graph's names."""
@@ -113,6 +118,7 @@ def resolve(options: GraphOptions, models: Sequence[ModelLike | None]) -> Resolv
             "cache": as_cache(options.get("cache")),
             "trace_feedback": _check_kind("trace_feedback", options.get("trace_feedback"), bool),
             "queue": _check_kind("annotation_queue", options.get("annotation_queue"), str),
+            "chat_progress": _check_kind("chat_progress", options.get("chat_progress"), bool),
             "recording": as_recording(options.get("record")),
         },
         {"inputs": options.get("inputs"), "outputs": options.get("outputs")},

@@ -1,7 +1,8 @@
 """The graphs for LangGraph Studio and `langgraph dev`: with defaults, and without a checkpointer.
 
 None needs an API key to load. Approval, review, briefing, moderation, feedback and research run without a
-model, on engines; the others need one, from the runtime context or the environment.
+model, on engines; the others need one, from the runtime context or the environment. Those that take a
+conversation show in chat UIs what they do.
 """
 
 from langgraph_parallel.graphs.best_of import create_best_of
@@ -39,19 +40,20 @@ approval = create_voting(
     stop="all_votes",
     on_undecided="escalate",
     name="approval",
+    chat_progress=True,
 )
-best_of = create_best_of()
-brainstorm = create_brainstorm(vote=True)
-briefing = create_briefing()
-debate = create_debate()
+best_of = create_best_of(chat_progress=True)
+brainstorm = create_brainstorm(vote=True, chat_progress=True)
+briefing = create_briefing(chat_progress=True)
+debate = create_debate(chat_progress=True)
 feedback = create_feedback()
-guarded = create_guarded(stream=True)
+guarded = create_guarded(stream=True, chat_progress=True)
 labeling = create_labeling(labels=["praise", "complaint", "question", "other"])
 map_reduce = create_map_reduce(**DEFAULTS["map_reduce"]())
 market_study = create_market_study()
-moderation = create_moderation()
-research = create_research()
-review = create_review()
+moderation = create_moderation(chat_progress=True)
+research = create_research(chat_progress=True)
+review = create_review(chat_progress=True)
 scatter_gather = create_scatter_gather(**DEFAULTS["scatter_gather"]())
 sectioning = create_sectioning(**DEFAULTS["sectioning"]())
-voting = create_voting()
+voting = create_voting(chat_progress=True)

@@ -72,7 +72,7 @@ from langgraph_parallel.runtime.governing import Governing
 from langgraph_parallel.runtime.graph import parallel_graph
 from langgraph_parallel.runtime.models import ModelLike
 from langgraph_parallel.runtime.named_graph import name_keys
-from langgraph_parallel.runtime.replying import Replying, replying, telling_to_wait
+from langgraph_parallel.runtime.replying import Replying, replying, showing_progress, telling_to_wait
 from langgraph_parallel.runtime.settings import as_settings
 from langgraph_parallel.runtime.stamp import STAMP
 
@@ -265,7 +265,7 @@ def _wire(
     )
     reply = None if spec is None else answering("voting", name, spec)
     tasks, undecided = voter_tasks(settings), _wire_undecided(builder, settings, reply)
-    builder.add_node("open", open_node(settings, name))
+    builder.add_node("open", showing_progress(open_node(settings, name), reply))
     again = watch_again(settings)
     voter = branch_node(settings.electorate, "voter", assignments=ASSIGNMENTS, on_resume=again)
     builder.add_node("voter", voter, input_schema=SentTask)

@@ -31,7 +31,10 @@ answer, for which the run is interrupted."""
 
 
 class Waiting(EventBase):
-    """A branch, or a call in it, waits. The next event with the same call, or else branch, ends the wait."""
+    """A branch, or a call in it, waits.
+
+    The next event with the same call ends its wait; `started`, `working` or `ended` that of a branch.
+    """
 
     event: Literal["waiting"]
     on: WaitsOn
@@ -47,6 +50,12 @@ class Waiting(EventBase):
     """Number of calls in that batch."""
     since: float = 0.0
     """When that batch was submitted, in seconds since the epoch."""
+
+
+class Working(EventBase):
+    """A branch that has waited works again: for a slot of its own code, or before its next attempt."""
+
+    event: Literal["working"]
 
 
 class Calling(EventBase):

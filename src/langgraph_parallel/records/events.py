@@ -9,7 +9,15 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, TypeAdapter, ValidationError
 
-from langgraph_parallel.records.branch_events import Called, Calling, Ended, Started, Waiting, WaitsOn
+from langgraph_parallel.records.branch_events import (
+    Called,
+    Calling,
+    Ended,
+    Started,
+    Waiting,
+    WaitsOn,
+    Working,
+)
 from langgraph_parallel.records.event_base import VERSION, Cost, EventBase, Interrupt, PlannedSection
 from langgraph_parallel.records.run_events import (
     Decided,
@@ -71,6 +79,7 @@ RunEvent = Annotated[
     | Planned
     | Started
     | Waiting
+    | Working
     | Calling
     | Called
     | Ended
@@ -136,6 +145,7 @@ __all__ = [
     "Waiting",
     "WaitsOn",
     "Withheld",
+    "Working",
     "events_schema",
     "read_event",
 ]

@@ -1,5 +1,7 @@
 """A vote in the record of a run."""
 
+from pydantic import Field
+
 from langgraph_parallel.records.ballot import BallotStatus
 from langgraph_parallel.records.base import JsonData, Record
 from langgraph_parallel.records.verdict import DecidedBy, VerdictStatus
@@ -18,9 +20,9 @@ class RecordedBallot(Record):
     choice: JsonData = None
     """The normalised choice. Without contents, a choice that is not one of the vote's own choices is a label:
     `answer 1` for the first that is seen in the vote, and so on."""
-    weight: float = 1.0
+    weight: float = Field(1.0, ge=0, allow_inf_nan=False)
     """Stated by the voter."""
-    confidence: float | None = None
+    confidence: float | None = Field(None, ge=0, le=1)
     """Stated by the voter, 0 to 1."""
     kept: bool = False
     """Whether it was counted in an earlier invocation, and taken over."""

@@ -5,7 +5,9 @@ of its graph in `graphs`. Times are seconds since the start of the record. What 
 of the JSON.
 """
 
+import json
 import math
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from functools import cached_property
 from typing import Any, Literal
@@ -19,6 +21,8 @@ from langgraph_parallel.records.shown import ShownRun
 
 RUN_RECORD_VERSION: Literal[1] = 1
 """Version of the schema. Within a version, fields are only added."""
+
+_HALF = re.compile("[\ud800-\udfff]")
 
 Outcome = Literal["ok", "partial", "failed", "interrupted", "cancelled", "running"]
 """How a run or a graph ended. `interrupted`: it waits for a person, or for whoever resumes it; `cancelled`:
@@ -244,8 +248,12 @@ class RunRecord(ShownRun):
         return max(0.0, whole.ended - whole.started) - self.waited_seconds(branch)
 
     def to_json(self) -> str:
-        """Return the document, without what has its default."""
-        return self.model_dump_json(exclude_defaults=True)
+        """Return the document, without what has its default; U+FFFD stands for half of a character."""
+        try:
+            return self.model_dump_json(exclude_defaults=True)
+        except ValueError:  # a text has half of a character, as names of files do
+            text = json.dumps(self.model_dump(mode="json", exclude_defaults=True), ensure_ascii=False)
+            return _HALF.sub("\ufffd", text)
 
 
 def _covered(spans: Iterable[tuple[float, float]]) -> float:

@@ -12,6 +12,9 @@ from langgraph_parallel.reducers.votes.waves import Wave, as_wave
 
 OFF: Literal["off"] = "off"
 Off = Literal["off"]
+_OF_VOTES = ("stop", "voters", "wave", "rule", "race")
+_MOST_VOTERS = 10_000
+"""That a replay asks: each of them is simulated, heard or not."""
 
 
 @dataclass(frozen=True)
@@ -60,7 +63,12 @@ class Changes:
     @property
     def of_votes(self) -> bool:
         """Whether something is changed that decides whom a vote asks, or what it decides."""
-        return any(each is not None for each in (self.stop, self.voters, self.wave, self.rule, self.race))
+        return bool(self.names_of_votes)
+
+    @property
+    def names_of_votes(self) -> list[str]:
+        """Names of what is changed of votes."""
+        return [name for name in _OF_VOTES if getattr(self, name) is not None]
 
     def told(self) -> dict[str, Any]:
         """Return what is changed, as JSON data."""
@@ -96,6 +104,13 @@ def _read_count(name: str) -> Any:
     return read
 
 
+def _read_voters(value: object) -> object:
+    at_least(value, "voters")
+    if isinstance(value, int) and value > _MOST_VOTERS:
+        raise UsageError(f"voters is {value}; expected at most {_MOST_VOTERS}")
+    return value
+
+
 def _read_number(name: str, *words: str) -> Any:
     def read(value: object) -> object:
         if isinstance(value, str) and value in words:
@@ -119,7 +134,7 @@ def _read_race(value: object) -> object:
 
 _READERS: dict[str, Any] = {
     "stop": as_stop,
-    "voters": _read_count("voters"),
+    "voters": _read_voters,
     "wave": as_wave,
     "rule": as_rule,
     "race": _read_race,

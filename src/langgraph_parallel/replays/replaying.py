@@ -6,6 +6,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from langgraph_parallel.errors import UsageError
 from langgraph_parallel.records.replayed import Replayed, RunTotals
 from langgraph_parallel.records.run_record import RecordedGraph, RunRecord
 from langgraph_parallel.reducers.recorded import read_record
@@ -58,7 +59,8 @@ def replay(
         deadline: seconds of the whole run; `off` for none.
 
     Raises:
-        UsageError: the file is not the record of a run, or a setting is not valid.
+        UsageError: the file is not the record of a run, or a setting is not valid, or it is one of votes and
+            the run had none.
     """
     changes = Changes.of(
         stop=stop,
@@ -76,6 +78,7 @@ def replay(
 
 def replay_under(record: RunRecord, changes: Changes) -> Replayed:
     """Return what a recorded run would have been under changes; see `replay`."""
+    _check_votes(record, changes)
     reader = VoteReader(record, changes)
     reading = Reading(record, changes, reader)
     invocations = [reading.roots(number) for number in range(len(record.invocations))]
@@ -96,6 +99,16 @@ def replay_under(record: RunRecord, changes: Changes) -> Replayed:
         late=course.late,
         assumed=assumptions(record, changes, course, changed),
     )
+
+
+def _check_votes(record: RunRecord, changes: Changes) -> None:
+    """Refuse settings of votes for a run that had none: they would seem to change nothing."""
+    names = " and ".join(changes.names_of_votes)
+    if names and not any(graph.vote for graph in record.graphs):
+        raise UsageError(
+            f"{names} of votes cannot be replayed: the record of {record.name!r} has no vote; "
+            "set concurrency, rate, hedge or deadline"
+        )
 
 
 def _run(

@@ -15,7 +15,7 @@ def compare(record: RunRecord, course: Course) -> tuple[int, list[ChangedVerdict
     for graph in record.graphs:
         if graph.vote is None or graph.vote.status is None:
             continue
-        if graph.vote.decided_by == "person" and not graph.vote.ballots:
+        if graph.vote.decided_by == "person" and all(ballot.kept for ballot in graph.vote.ballots):
             continue  # the vote is that of an earlier invocation
         votes += 1
         if graph.id not in course.reader.counted:

@@ -54,6 +54,8 @@ class Governing:
     """Whether the KPIs of its runs go to LangSmith as feedback; None for what the environment says."""
     queue: str | None = None
     """The annotation queue for runs that ask a person; None for that of the environment."""
+    chat_progress: bool | None = None
+    """Whether chat UIs are shown what its runs do; None for what the environment says."""
     recording: Recording | None = None
     """Where the records of its runs go, if it is the outermost; None for what the environment says."""
     stores_waves: bool = False

@@ -25,15 +25,13 @@ from langgraph_parallel.runtime.batch.claims import claiming
 from langgraph_parallel.runtime.context import Context, as_context, current_context
 from langgraph_parallel.runtime.gathering import find_items
 from langgraph_parallel.runtime.governing import Governing
-from langgraph_parallel.runtime.hearers import Hearer, Hearers, current_hearers
+from langgraph_parallel.runtime.hearer_of_run import hearer_of
 from langgraph_parallel.runtime.in_task import Wiring, run_in_task, runs_in_task
 from langgraph_parallel.runtime.limits import PREFIX
 from langgraph_parallel.runtime.messages import take_messages
 from langgraph_parallel.runtime.own_code import is_unwatched_model
 from langgraph_parallel.runtime.parent_keys import check_parent
 from langgraph_parallel.runtime.people import check_answers, refusing
-from langgraph_parallel.runtime.record_setting import find_recording
-from langgraph_parallel.runtime.recorder import Recorder
 from langgraph_parallel.runtime.redriven import take_over
 from langgraph_parallel.runtime.run import Run, find_run
 from langgraph_parallel.runtime.settings import as_settings
@@ -42,15 +40,13 @@ from langgraph_parallel.runtime.stamp import check_stamp
 from langgraph_parallel.runtime.start_channel import store_input_once
 from langgraph_parallel.runtime.stored_graph import StoredGraph
 from langgraph_parallel.runtime.stored_once import nested_input
-from langgraph_parallel.runtime.told_run import heard_only, told
+from langgraph_parallel.runtime.told_run import heard_only, streams_custom, told
 from langgraph_parallel.runtime.tool_face import graph_as_tool
-from langgraph_parallel.runtime.trace_feedback import TraceFeedback, annotation_queue, sends_feedback
 from langgraph_parallel.runtime.tracing import Traced
 from langgraph_parallel.runtime.wave_saver import storing_waves
+from langgraph_parallel.runtime.wave_store import CHECKPOINTER, WaveStore, can_store
 from langgraph_parallel.runtime.whole_streams import whole_updates, within_stream
 
-_CHECKPOINTER = "__pregel_checkpointer"
-"""The config key under which LangGraph passes a checkpointer down to nested graphs."""
 _RESUMING = "__pregel_resuming"
 """The config key under which LangGraph tells nested graphs that a run is resumed."""
 
@@ -82,6 +78,11 @@ class ParallelGraph(StoredGraph):
         self.inner = inner
 
     @property
+    def stores_waves(self) -> bool:
+        """Whether it stores nothing but waves, as a branch of another graph."""
+        return self.governing.stores_waves
+
+    @property
     def in_branch(self) -> "ParallelGraph":
         """The graph that runs as a branch: `inner`, unless this one has settings of its own."""
         if self.inner is None or self.checkpointer is not None or self.config:
@@ -94,36 +95,26 @@ class ParallelGraph(StoredGraph):
         """Return the output, as LangGraph does; without it where nobody could tell (`runtime.in_task`)."""
         is_ours = type(self) is ParallelGraph and self.governing.in_task
         resumes = input is None or isinstance(input, Command)
+        is_inner = bool(find_run(config))
+        stores = is_inner and self.governing.stores_waves and can_store(config)
         if (
             kwargs
             or resumes
             or not is_ours
-            or not runs_in_task(self, config, is_inner=bool(find_run(config)))
+            or not runs_in_task(self, config, is_inner=is_inner, stores=stores)
             or not all(map(is_unwatched_model, self._models_with(context)))
         ):
             return await super().ainvoke(input, config, context=context, **kwargs)
         run = self.run(config, context)
         check_parent(self, config)
-        run.hearer = self._hearer(run, input, config)
+        run.hearer = hearer_of(self, run, config, continues=is_resuming(config))
         given, config = self._as_input(input, config, run)
         config = Traced.of(run, config, None, self.governing, self.as_context(context)).config
         context = None if context is None else self.as_context(context)
         with active(run), claiming(run, config), refusing(self.name), heard_only(run, self, config):
-            return await run_in_task(self, self.wiring, given, run.within(config), context)
-
-    def _hearer(self, run: Run, input: Any, config: RunnableConfig | None) -> Hearer | None:
-        """Return who hears an outermost run besides its caller; None for nobody."""
-        if run.outer:
-            return None
-        hearers, recording = [*current_hearers()], find_recording(config, self.governing.recording)
-        if recording is not None:
-            continues = input is None or isinstance(input, Command) or is_resuming(config)
-            thread = ((config or {}).get("configurable") or {}).get("thread_id")
-            hearers.append(Recorder(recording, self.name, thread, continues=continues))
-        scores, queue = sends_feedback(self.governing.trace_feedback), annotation_queue(self.governing.queue)
-        if scores or queue:
-            hearers.append(TraceFeedback(run, scores=scores, queue=queue))
-        return Hearers(hearers) if hearers else None
+            config = run.within(config)
+            store = WaveStore(config, run.storing) if stores else None
+            return await run_in_task(self, self.wiring, given, config, context, store)
 
     def _models_with(self, context: Any) -> list[Any]:
         """Return the models that a run with this context may ask: callbacks may be set at any time."""
@@ -148,7 +139,13 @@ class ParallelGraph(StoredGraph):
         self._check_can_store(config, run)
         check_parent(self, config)
         await self._check_stored(input, config, run)
-        run.hearer = self._hearer(run, input, config)
+        run.hearer = hearer_of(
+            self,
+            run,
+            config,
+            continues=input is None or isinstance(input, Command) or is_resuming(config),
+            is_streamed=streams_custom(self, kwargs),
+        )
         if input is not None and not isinstance(input, Command):
             input, config = self._as_input(input, config, run)
         if run.outer is not None and self.governing.stores_waves:
@@ -157,8 +154,9 @@ class ParallelGraph(StoredGraph):
         inner = within_stream(run.within(traced.config), self.config)
         stream = traced.started(super().astream(input, inner, context=context, **kwargs))
         stream = told(stream, run, self, inner, kwargs)
+        stored = run.storing if run.outer is None else contextlib.nullcontext()
         with active(run), claiming(run, config), refusing(self.name):
-            async with aclosing(cast("Any", stream)) as chunks:
+            async with stored, aclosing(cast("Any", stream)) as chunks:
                 async for chunk in chunks:
                     yield whole_updates(chunk)
 
@@ -220,7 +218,7 @@ class ParallelGraph(StoredGraph):
             )
         if not self.governing.escalates or run.outer is not None:
             return
-        if not self.checkpointer and not configurable.get(_CHECKPOINTER):
+        if not self.checkpointer and not configurable.get(CHECKPOINTER):
             raise UsageError(
                 "on_undecided='escalate' interrupts the run, which needs a checkpointer; pass "
                 "checkpointer= to this graph or to the enclosing one"
@@ -231,7 +229,7 @@ class ParallelGraph(StoredGraph):
         configurable = (config or {}).get("configurable") or {}
         resumes = input is None or isinstance(input, Command) or is_resuming(config)
         own = self.checkpointer if isinstance(self.checkpointer, BaseCheckpointSaver) else None
-        saver = self._apply_checkpointer_allowlist(own or configurable.get(_CHECKPOINTER))
+        saver = self._apply_checkpointer_allowlist(own or configurable.get(CHECKPOINTER))
         if not resumes or config is None or saver is None or run.outer is not None:
             return
         if (stored := await saver.aget_tuple(config)) is not None:

@@ -5,34 +5,34 @@ people, the task's own scratchpad and runtime. Of a small graph that runs many t
 vote on one item, this is most of the cost. Where nobody wants any of it, the same nodes read the same
 channels and go the same ways here: what a graph returns and raises does not tell who ran it, except that an
 error has no note of LangGraph's that names its task, and metadata nothing of its checkpoints and paths.
+Of a vote in a branch the checkpoints are stored, too (`runtime.wave_store`).
 """
 
-import asyncio
-from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 from typing import Any, NamedTuple
 
 from langchain_core.callbacks import AsyncCallbackManager
 from langchain_core.runnables import RunnableConfig
 from langchain_core.runnables.config import ensure_config, var_child_runnable_config
-from langgraph.channels import LastValue
 from langgraph.channels.base import BaseChannel
 from langgraph.constants import END, START
-from langgraph.errors import GraphBubbleUp
 from langgraph.graph.state import CompiledStateGraph
 from langgraph.runtime import Runtime
 from langgraph.types import Send
+
+from langgraph_parallel.runtime.stored_ballots import knows_tasks
+from langgraph_parallel.runtime.together import together
+from langgraph_parallel.runtime.wave_store import CHECKPOINTER, NOTHING, WaveStore
 
 Graph = CompiledStateGraph[Any, Any, Any, Any]
 _RUNTIME, _READ, _TASK = "__pregel_runtime", "__pregel_read", "__pregel_task_id"
 """Config keys under which LangGraph passes the runtime, what reads the state, and the task around a graph."""
 _TOLD = ("thread_id", "checkpoint_id", "task_id", "run_id", "assistant_id", "graph_id")
 """Configurable values that LangGraph puts into the metadata of what it runs."""
-_NOTHING: Any = LastValue(object).checkpoint()
-"""What LangGraph loads a channel from that was never stored."""
 _OWN_LINEAGE = ("thread_id", "checkpoint_ns", "checkpoint_id", "checkpoint_map")
 """Configurable values with which a caller says that nothing configurable of the graph around applies."""
-_NEEDS_LANGGRAPH = ("__pregel_checkpointer", "__pregel_stream", "__pregel_resuming")
+_NEEDS_LANGGRAPH = ("__pregel_stream", "__pregel_resuming")
 """Config keys under which LangGraph passes what it alone can serve."""
 
 
@@ -85,7 +85,9 @@ def _node(runnable: Any, reads: Sequence[str], ends: Mapping[Any, str] | None = 
     return _Node(call, [*runnable.func_accepts], list(reads) or None, ends or {})
 
 
-def runs_in_task(graph: Graph, config: RunnableConfig | None, *, is_inner: bool) -> bool:
+def runs_in_task(
+    graph: Graph, config: RunnableConfig | None, *, is_inner: bool, stores: bool = False
+) -> bool:
     """Return whether nobody wants anything of a run that only LangGraph has.
 
     Args:
@@ -93,6 +95,7 @@ def runs_in_task(graph: Graph, config: RunnableConfig | None, *, is_inner: bool)
         config: of the caller.
         is_inner: whether it is part of a run of this package. An outermost one inside of a graph of others,
             which may do what it likes with it, is left to LangGraph.
+        stores: whether a checkpointer of a graph around it can be served here.
     """
     own: Any = graph
     if (
@@ -108,16 +111,24 @@ def runs_in_task(graph: Graph, config: RunnableConfig | None, *, is_inner: bool)
     around: Mapping[str, Any] = var_child_runnable_config.get() or {}
     given: Mapping[str, Any] = config or {}
     configurable = {**(around.get("configurable") or {}), **(given.get("configurable") or {})}
-    if any(configurable.get(key) for key in _NEEDS_LANGGRAPH) or (_TASK in configurable and not is_inner):
+    needed = _NEEDS_LANGGRAPH if stores else (CHECKPOINTER, *_NEEDS_LANGGRAPH)
+    if any(configurable.get(key) for key in needed) or (_TASK in configurable and not is_inner):
         return False
     if given.get("max_concurrency") or around.get("max_concurrency"):
         return False
     callbacks = {id(each): each for each in (given.get("callbacks"), around.get("callbacks"))}
-    return not any(AsyncCallbackManager.configure(each).handlers for each in callbacks.values())
+    if any(AsyncCallbackManager.configure(each).handlers for each in callbacks.values()):
+        return False
+    return not stores or knows_tasks()
 
 
 async def run_in_task(
-    graph: Graph, wiring: Wiring, given: Mapping[str, Any], config: RunnableConfig, context: Any
+    graph: Graph,
+    wiring: Wiring,
+    given: Mapping[str, Any],
+    config: RunnableConfig,
+    context: Any,
+    store: WaveStore | None = None,
 ) -> dict[str, Any]:
     """Run a graph, and return its output as LangGraph would.
 
@@ -127,11 +138,12 @@ async def run_in_task(
         given: its input.
         config: of the run, which its nodes get.
         context: the runtime context; None for that of the graph around.
+        store: makes the checkpoints of the run; None for none.
 
     Raises:
         Exception: of a node. The others of the same step are cancelled, and have ended.
     """
-    walk = _Walk(wiring, config, graph.store, context)
+    walk = _Walk(wiring, config, graph.store, context, store)
     await walk.run(given)
     return walk.read(wiring.output_keys)
 
@@ -158,11 +170,19 @@ class _Walk:
         config: of the run.
         store: of the graph; None for that of the graph around.
         context: of the run; None for that of the graph around.
+        checkpoints: makes those of the run; None for none.
     """
 
-    def __init__(self, wiring: Wiring, config: RunnableConfig, store: Any, context: Any) -> None:
-        self._wiring = wiring
-        self._channels = {key: channel.from_checkpoint(_NOTHING) for key, channel in wiring.channels.items()}
+    def __init__(
+        self,
+        wiring: Wiring,
+        config: RunnableConfig,
+        store: Any,
+        context: Any,
+        checkpoints: WaveStore | None,
+    ) -> None:
+        self._wiring, self._checkpoints = wiring, checkpoints
+        self._channels = {key: channel.from_checkpoint(NOTHING) for key, channel in wiring.channels.items()}
         # The config below has it: as a method, it would leave each run in a cycle.
         self.read = partial(_read, self._channels)
         config = {**ensure_config(config), "configurable": _configurable(config)}
@@ -179,8 +199,10 @@ class _Walk:
 
     async def run(self, given: Mapping[str, Any]) -> None:
         """Run step by step, until no node is next."""
-        self._write([{key: given[key] for key in self._wiring.input_keys if key in given}])
+        written = self._write([{key: given[key] for key in self._wiring.input_keys if key in given}])
         due: Sequence[str | Send] = self._wiring.edges[START]
+        if self._checkpoints is not None:
+            self._checkpoints.begun(written, due)
         while due:
             self._step += 1
             due = await self._run_step(due)
@@ -190,13 +212,26 @@ class _Walk:
         runs = [(one.node, one.arg) if isinstance(one, Send) else (one, self._state_for(one)) for one in due]
         names = list(dict.fromkeys(name for name, _ in runs))
         if len(due) == 1 and not isinstance(due[0], Send):
-            self._write([await self._run_node(*runs[0])])
+            written = self._write([await self._run_node(*runs[0])])
         else:  # a branch may be cancelled by itself, so that it needs a task of its own
-            self._write(await _together(self._run_node(*run) for run in runs))
-        following = [end for name in names for end in self._wiring.edges.get(name, ())]
+            if self._checkpoints is not None:
+                await self._checkpoints.send(self._channels, due, self._step)
+            written = self._write(await together(self._run_sent(i, *run) for i, run in enumerate(runs)))
+        ends = [end for name in names for end in self._wiring.edges.get(name, ())]
         choices = [(name, choice) for name in names for choice in self._wiring.choices.get(name, ())]
         chosen = [one for name, choice in choices for one in self._choose(name, choice)]
-        return [one for one in (*dict.fromkeys(following), *chosen) if one != END]
+        following = [one for one in (*dict.fromkeys(ends), *chosen) if one != END]
+        if self._checkpoints is not None:
+            self._checkpoints.stepped(due, written, following)
+        return following
+
+    async def _run_sent(self, number: int, name: str, given: Any) -> Mapping[str, Any] | None:
+        """Run one of several nodes, and store what it writes as soon as it has ended."""
+        update = await self._run_node(name, given)
+        if self._checkpoints is not None:
+            written = {key: value for key, value in (update or {}).items() if key in self._channels}
+            self._checkpoints.ended(name, number, written, self._wiring.edges.get(name, ()))
+        return update
 
     def _state_for(self, name: str) -> Mapping[str, Any]:
         """Return what a node gets that nothing was sent to."""
@@ -230,8 +265,8 @@ class _Walk:
         metadata = {**(self._config.get("metadata") or {}), **told}
         return {**self._config, "run_name": name, "metadata": metadata}
 
-    def _write(self, updates: Iterable[Mapping[str, Any] | None]) -> None:
-        """Write the updates of one step, in the order of its nodes."""
+    def _write(self, updates: Iterable[Mapping[str, Any] | None]) -> Sequence[str]:
+        """Write the updates of one step, in the order of its nodes; return the channels."""
         written: dict[str, list[Any]] = {}
         for update in updates:
             for key, value in (update or {}).items():
@@ -239,6 +274,7 @@ class _Walk:
                     written.setdefault(key, []).append(value)
         for key, values in written.items():
             self._channels[key].update(values)
+        return list(written)
 
 
 def _configurable(given: RunnableConfig) -> dict[str, Any]:
@@ -252,32 +288,3 @@ def _configurable(given: RunnableConfig) -> dict[str, Any]:
 
 def _write_nowhere(value: object) -> None:
     """Take what a node writes to a stream that nobody reads."""
-
-
-async def _together(runs: Iterable[Coroutine[Any, Any, Any]]) -> list[Any]:
-    """Run nodes at the same time, each in a task; if one fails, end the others before its error is raised.
-
-    Of several that fail at once, the error of the first in order is raised. One that only asks the run to
-    stop or to wait does not end the others.
-    """
-    tasks = [asyncio.ensure_future(run) for run in runs]
-    try:
-        left: set[asyncio.Future[Any]] = set(tasks)
-        while left:
-            done, left = await asyncio.wait(left, return_when=asyncio.FIRST_EXCEPTION)
-            ended = [task for task in tasks if task in done and not task.cancelled()]
-            errors = [error for task in ended if (error := task.exception())]
-            if failed := [error for error in errors if not isinstance(error, GraphBubbleUp)]:
-                raise failed[0]
-        return [task.result() for task in tasks]
-    finally:
-        try:
-            if unfinished := [task for task in tasks if not task.done()]:
-                for task in unfinished:
-                    task.cancel()
-                await asyncio.wait(unfinished)
-        finally:
-            for task in tasks:  # asyncio reports an error that nobody has read
-                if task.done() and not task.cancelled():
-                    task.exception()
-            tasks.clear()  # an error that is raised here holds this frame, and so would hold itself

@@ -39,7 +39,7 @@ class Learned:
         """Return the seconds that a pause lasts; 0 or less for none. Learn from one that is over."""
         left = self.pause.wait(now)
         if left <= 0:
-            self._lower_pace_after_pause(now)
+            self._learn_pace_after_pause(now)
         return left
 
     def wait_of_all(self, now: float) -> float:
@@ -90,7 +90,7 @@ class Learned:
     def refused(self, slot: Slot, in_flight: int, retry_after: float | None, now: float) -> None:
         """Learn from a 429.
 
-        With a Retry-After all calls pause, and the pace is lowered afterwards. Without one the ceiling is
+        With a Retry-After all calls pause, and the pace is learned afterwards. Without one the ceiling is
         lowered if it was reached; if it was not, the pace was too much.
 
         Args:
@@ -99,7 +99,7 @@ class Learned:
             retry_after: seconds that the endpoint asks to wait; None if it does not say.
             now: the time.
         """
-        slot.launch.refused = True  # the pace counts it when it is lowered
+        slot.launch.refused = True  # the pace counts it at its next lesson
         # One request in flight, the least of all ceilings, is never one too many.
         is_at_ceiling = in_flight >= min(self.ceiling.value, slot.concurrency) > 1
         if is_at_ceiling:
@@ -125,18 +125,18 @@ class Learned:
         if self.pause.is_new(launched_at, now):
             # The last pause may have ended while no request was waiting to notice: learn from it first,
             # before what it asked for is mixed with what this one does.
-            self._lower_pace_after_pause(now)
+            self._learn_pace_after_pause(now)
             self.pause.begin(now)
         if slot is None:
             self.pause.extend(seconds)
         else:
             self.pause.extend(seconds, now - slot.launch.when, slot.longest_pause)
 
-    def _lower_pace_after_pause(self, now: float) -> None:
-        """Lower the pace at the end of a pause that a 429 caused.
+    def _learn_pace_after_pause(self, now: float) -> None:
+        """Learn the pace at the end of a pause that a 429 caused.
 
         Not when the 429 arrives: each answer to the same burst tells more about how many were let through.
         """
         seconds_asked = self.pause.take_seconds_asked(now)
         if seconds_asked is not None:
-            self.pace.lower_after_refusals(now, seconds_asked)
+            self.pace.learn_from_refusals(now, seconds_asked)

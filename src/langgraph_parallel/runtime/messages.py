@@ -24,6 +24,8 @@ from langgraph_parallel.arguments import plain
 from langgraph_parallel.errors import InputError
 
 KEY = "messages"
+WORKING = "working"
+"""The status of a message that says that a graph works on its answer; that of a run that failed is left."""
 REPLY = "reply_id"
 """The channel of the id of the message that the run adds; None if its input was not a conversation."""
 MESSAGES = Annotated[
@@ -116,7 +118,8 @@ def derived(spec: FromMessages | None, state: Mapping[str, Any], place: str = ""
     Raises:
         InputError: the conversation has nothing to work on.
     """
-    if spec is None or not (messages := state.get(KEY)):
+    messages = [one for one in state.get(KEY) or () if not is_working(one)]
+    if spec is None or not messages:
         return {}
     if any(state.get(key) is not None for key in spec.keys):
         return {REPLY: None}
@@ -127,6 +130,11 @@ def derived(spec: FromMessages | None, state: Mapping[str, Any], place: str = ""
     if not asked:
         raise InputError("the conversation has no message of the user; " + _EXPECTED)
     return {**spec.read(messages[: asked[-1] + 1]), REPLY: str(uuid5(NAMESPACE, f"{place}/{last.id}"))}
+
+
+def is_working(message: BaseMessage) -> bool:
+    """Return whether a message only says that a graph works on its answer."""
+    return isinstance(message, AIMessage) and message.response_metadata.get("status") == WORKING
 
 
 def derived_input(spec: FromMessages | None, given: Any) -> Any:

@@ -2,9 +2,10 @@
 
 A ceiling of requests in flight says nothing about requests per second, and most endpoints limit the latter.
 So the first 429 sets a pace from what was let through, and from then on requests leave evenly. The pace stays
-a little below that rate for a while, since finding out whether the endpoint bears more costs a pause. Then it
-doubles in steps of less than a second (as in slow start, RFC 5681, 3.1), as long as it is used, until it is
-refused again.
+a little below that rate for a while, since finding out whether the endpoint bears more costs a pause. Then a
+trial raises it slowly. If that is refused, the rate comes nearer to what was let through, up or down: a first
+burst, or requests that came late, may have taught a wrong one. If not, the pace doubles in steps of less than
+a second (as in slow start, RFC 5681, 3.1), as long as it is used, until it is refused again.
 
 Pure: the time is always an argument, in seconds of a monotonic clock.
 """
@@ -48,11 +49,12 @@ _LAUNCHES_KEPT = 4096
 class Launch:
     """One request: when it left, and whether it was refused with 429."""
 
-    __slots__ = ("ahead", "refused", "when")
+    __slots__ = ("ahead", "is_void", "refused", "when")
 
     def __init__(self, when: float) -> None:
         self.when = when
-        self.refused = False
+        self.refused = self.is_void = False
+        """Void is one that was to leave then, and did not."""
         self.ahead = 0
         """Requests that were in flight when it left."""
 
@@ -71,6 +73,8 @@ class Pace:
         self._refused_rate = math.inf
         """Requests per second that were too much; the pace returns there after the plateau."""
         self._lowered_at = 0.0
+        self._last_refused_at = -math.inf
+        """When the last request left that was refused, other than in a trial."""
         self._held_since = 0.0
         """When the rate was found that still holds."""
         self._raised_from = 0.0
@@ -124,11 +128,12 @@ class Pace:
         if len(self._launches) < half or self._launches[-half].when < now - 2 * half / rate:
             self._raised_from += now - max(last, self._raised_from)
 
-    def lower_after_refusals(self, now: float, seconds_asked: float) -> None:
+    def learn_from_refusals(self, now: float, seconds_asked: float) -> None:
         """Set the pace from what was let through before a pause that refusals caused.
 
-        Does nothing if no launch was refused since the pace was lowered last, or if that was less than a
-        second ago: these refusals still belong to the burst before.
+        Does nothing if no launch was refused since the last lesson, or if that was less than a second ago:
+        these refusals still belong to the burst before. Nor if they are the first in a while at a pace that
+        has held.
 
         Args:
             now: the end of the pause.
@@ -144,6 +149,9 @@ class Pace:
         last_refused_at = max(refused_at)
         # An endpoint that asks for a pause has room for one request after it, so no pace is slower than that.
         pause = seconds_asked if seconds_asked > _SHORTEST_PAUSE else HORIZON
+        if self._is_stray(last_refused_at, pause):
+            self._launches.clear()
+            return
         learn = self._next_rate if self.learned else self._first_rate
         rate = learn(last_refused_at, seconds_asked, 1 / pause)
         if not _SAME_RATE <= rate / self._refused_rate <= 1 / _SAME_RATE:
@@ -153,6 +161,17 @@ class Pace:
         self._refused_rate = rate
         self._lowered_at = self._free_at = now
         self._launches.clear()  # the next adjustment must not count this burst again
+
+    def _is_stray(self, last_refused_at: float, pause: float) -> bool:
+        """Return whether a refusal says nothing of the pace: it has held, and this is the first in a while.
+
+        Some requests were late, and came together with others. To lower the pace costs what `MARGIN` leaves
+        of it, so refusals are borne as long as their pauses cost less.
+        """
+        if self.learned and last_refused_at >= self._raised_from:
+            return False
+        since, self._last_refused_at = last_refused_at - self._last_refused_at, last_refused_at
+        return self.learned and since > max(pause, HORIZON) / (1 - MARGIN)
 
     def _first_rate(self, last_refused_at: float, seconds_asked: float, least: float) -> float:
         """Return what a burst without a pace tells: how much fits into the endpoint's window.
@@ -164,17 +183,23 @@ class Pace:
         return max(self._let_through(last_refused_at - window, last_refused_at) / window, least)
 
     def _next_rate(self, last_refused_at: float, seconds_asked: float, least: float) -> float:
-        """Return what a burst at a pace tells: the pace was too much, and falls to what was let through."""
+        """Return what refusals at a pace tell: it was too much, and falls to what was let through.
+
+        In a trial it was meant to be too much, and the rate may be more than was known.
+        """
         begin = max(self._launches[0].when, last_refused_at - max(HORIZON, seconds_asked))
         # Not less than half a second: a few launches next to each other give no reliable rate.
         window = max(last_refused_at - begin, HORIZON / 2)
         let_through = self._let_through(begin) / window
-        # Never up: a pace that was refused is too much, although a burst after a delay may look faster. Nor
-        # from a trial, which is over before the endpoint has counted a window at the pace of the trial.
-        is_in_vain = last_refused_at <= self._raised_from + TRIAL_SECONDS
-        most = min(self.rate(last_refused_at), self._refused_rate if is_in_vain else math.inf)
-        lower = min(most, max(let_through, _LEAST_FALL * self._refused_rate))
-        return max(lower, min(least, self._refused_rate))
+        if self._raised_from <= last_refused_at <= self._raised_from + TRIAL_SECONDS:
+            # A trial is short: requests that came late, and an endpoint that lets more through for a moment,
+            # count for much in it. So half of the difference is believed.
+            let_through = (self._refused_rate + self._let_through(begin, last_refused_at) / window) / 2
+        # Never up: a pace that was refused is too much, although a burst after a delay may look faster.
+        rate = min(self.rate(last_refused_at), max(let_through, _LEAST_FALL * self._refused_rate))
+        return max(rate, min(least, self._refused_rate))
 
     def _let_through(self, begin: float, end: float = math.inf) -> int:
-        return sum(not launch.refused for launch in self._launches if begin <= launch.when <= end)
+        return sum(
+            not (launch.refused or launch.is_void) for launch in self._launches if begin <= launch.when <= end
+        )

@@ -102,13 +102,13 @@ class Pause:
         return max(self.ends, opens) - now
 
     def ask(self, seconds: float) -> None:
-        """Note the seconds that a 429 asked for: once they are over, the pace is lowered."""
+        """Note the seconds that a 429 asked for: once they are over, the pace is learned."""
         self._seconds_asked = max(self._seconds_asked or 0.0, seconds)
 
     def take_seconds_asked(self, now: float) -> float | None:
         """Return the longest time that a 429 asked for, once, when the pause is over; else None."""
         if self._seconds_asked is None or now < self.ends:
             return None
-        # Taken once: a pace that is lowered for each call that leaves after the pause would stop all calls.
+        # Taken once: a lesson for each call that leaves after the pause would stop all calls.
         seconds, self._seconds_asked = self._seconds_asked, None
         return seconds

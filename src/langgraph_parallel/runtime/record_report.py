@@ -4,9 +4,10 @@ import math
 from collections import Counter
 from collections.abc import Sequence
 
-from langgraph_parallel.records import RunReport, Usage
+from langgraph_parallel.records import RunReport
+from langgraph_parallel.records.recorded_vote import RecordedVote
 from langgraph_parallel.records.run_record import RecordedBranch, RecordedGraph, RunRecord
-from langgraph_parallel.runtime.run_report import cost, percentile, with_calls_saved
+from langgraph_parallel.runtime.run_report import numbers_of, with_calls_saved
 
 
 def measure_record(record: RunRecord) -> RunReport:
@@ -18,34 +19,15 @@ def measure_record(record: RunRecord) -> RunReport:
     Args:
         record: of a run, which may not have ended.
     """
-    calls = [*record.calls]
-    made, failed = [call for call in calls if not call.kept], [call for call in calls if not call.ok]
-    seconds = sorted(call.seconds for call in made)
-    wall, sequential = record.wall_seconds, math.fsum(seconds)
-    status = record.status
-    last = latest_branches(record)
+    status, last = record.status, latest_branches(record)
     report = RunReport(
-        wall_seconds=wall,
-        sequential_seconds=sequential,
-        speedup=sequential / wall if wall and calls else 1.0,
+        **numbers_of([*record.calls], record.wall_seconds),
         critical_path_seconds=_critical_path_seconds(record),
-        call_p50_seconds=percentile(seconds, 0.5),
-        call_p95_seconds=percentile(seconds, 0.95),
         status=status if status in ("ok", "failed") else "partial",
         branches=_leaves(last),
         failures=_failures(record, last),
-        retries=sum(call.attempt > 1 for call in calls),
-        throttled_share=sum(call.throttled for call in made) / len(made) if made else 0.0,
-        hedges=sum(call.hedge for call in calls),
-        usage=Usage.total(call.usage for call in made),
-        wasted=Usage.total(call.usage for call in failed),
-        usd=cost(calls),
-        wasted_usd=cost(failed),
-        unseen=sum(call.kind == "worker" and call.attempt == 1 for call in calls),
-        kept=len(calls) - len(made),
         remarks=record.remarks,
         completion_reason=_roots(record)[-1].reason if record.graphs else "",
-        calls=calls,
     )
     return with_calls_saved(report, record.saved)
 
@@ -55,6 +37,22 @@ def latest_branches(record: RunRecord) -> Sequence[RecordedBranch]:
     roots = {place for place, graph in enumerate(record.graphs) if graph.parent is None}
     latest = {branch.path[-1]: branch for branch in record.branches if branch.graph in roots}
     return sorted(latest.values(), key=lambda branch: (branch.order, branch.path))
+
+
+def latest_votes(record: RunRecord) -> Sequence[RecordedVote]:
+    """Return the votes, each from the last invocation that worked on it.
+
+    A vote that a resume or a redrive goes on with is one vote.
+    """
+    votes: dict[tuple[str, ...], list[RecordedGraph]] = {}
+    for graph in record.graphs:
+        if graph.vote is not None:
+            path = () if graph.branch is None else record.branches[graph.branch].path
+            of_place = votes.setdefault((graph.node, graph.name, *path), [])
+            if of_place and of_place[-1].invocation != graph.invocation:
+                of_place.clear()
+            of_place.append(graph)
+    return [graph.vote for graphs in votes.values() for graph in graphs if graph.vote is not None]
 
 
 def _roots(record: RunRecord) -> list[RecordedGraph]:

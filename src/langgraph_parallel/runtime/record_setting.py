@@ -11,7 +11,7 @@ from langchain_core.runnables import RunnableConfig
 from langgraph_parallel.errors import UsageError
 from langgraph_parallel.records.run_record import RunRecord
 from langgraph_parallel.runtime.limits import PREFIX
-from langgraph_parallel.runtime.settings import switch_of
+from langgraph_parallel.runtime.settings import switched
 
 RECORD = f"{PREFIX}RECORD"
 """The variable that names a file or folder for the records of all runs."""
@@ -82,8 +82,4 @@ def keeps_contents() -> bool:
     Raises:
         UsageError: the environment has another value than true or false.
     """
-    named = os.environ.get(CONTENTS, "").strip()
-    switched = switch_of(named.lower())
-    if named and switched is None:
-        raise UsageError(f"{CONTENTS}={named!r}: expected true or false")
-    return bool(switched)
+    return switched(None, CONTENTS)

@@ -102,6 +102,10 @@ def _place(to: str | Path, graph: str, thread: object, *, continues: bool) -> tu
     if not (path.is_dir() or str(to).endswith(("/", os.sep))):
         if not path.exists():
             return path, None
+        if not path.is_file():  # a device or a pipe: reading it may never end
+            raise UsageError(
+                f"the record cannot go to {path}, which is neither a file nor a folder; name a file"
+            )
         earlier = _read_own(path)
         goes_on = continues and thread is not None and earlier.thread == str(thread)
         return path, earlier if goes_on else None

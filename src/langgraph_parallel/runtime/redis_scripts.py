@@ -59,6 +59,12 @@ local function learn()
   redis.call('HDEL', KEYS[3], 'asked')
   if known and now - get('lowered_at') < 1000 then return end
   local pause = asked > 10 and asked or 1000
+  if not known or last < get('raised_from') then
+    -- The first refusal in a while, at a pace that has held: some requests came too close together.
+    local since = last - (get('refused_before') or last)
+    set('refused_before', last)
+    if known and since > math.max(pause, 1000) / (1 - MARGIN) then return end
+  end
   local least, window = 1000 / pause, math.max(1000, asked)
   local rate
   if not known then
@@ -66,10 +72,13 @@ local function learn()
   else
     local _, first = let_through(0)
     local begin = math.max(first, last - window)
-    local through = let_through(begin) / math.max(last - begin, 500) * 1000
-    local most = rate_at(last)
-    if last <= get('raised_from') + TRIAL_SECONDS * 1000 then most = math.min(most, known) end
-    rate = math.max(math.min(most, math.max(through, 0.5 * known)), math.min(least, known))
+    local seconds, since_raised = math.max(last - begin, 500) / 1000, last - get('raised_from')
+    local through = let_through(begin) / seconds
+    if since_raised >= 0 and since_raised <= TRIAL_SECONDS * 1000 then
+      -- Half of what a trial says is believed.
+      through = (known + let_through(begin, last) / seconds) / 2
+    end
+    rate = math.max(math.min(rate_at(last), math.max(through, 0.5 * known)), math.min(least, known))
   end
   if not known or rate / known < 0.85 or rate / known > 1 / 0.85 then set('held_since', now) end
   local plateau = math.max(PLATEAU_PAUSES * pause, AGE_SHARE * (now - get('held_since')))
@@ -150,12 +159,18 @@ DEPARTURES = (
     + """
 -- KEYS: leases, pause, learned, counts, rates, askers. ARGV: the process; milliseconds to grant ahead; for
 -- requests, then for tokens: a name of the rate, milliseconds for one, tolerance ('', 0, 0 without a rate);
--- the tokens of each call. Returns the time to wait before asking again, the time now, then for each call
--- that is granted the time until it may leave; all in thousandths of milliseconds.
+-- how many times were missed, and milliseconds since each; the tokens of each call. Returns the time to wait
+-- before asking again, the time now, then for each call that is granted the time until it may leave; all in
+-- thousandths of milliseconds.
 redis.call('ZADD', KEYS[6], now, ARGV[1])
 redis.call('ZREMRANGEBYSCORE', KEYS[6], '-inf', now - 500)
 redis.call('PEXPIRE', KEYS[6], 1000)
 local ahead, active = tonumber(ARGV[2]), redis.call('ZCARD', KEYS[6])
+local calls = 10 + ARGV[9]
+for i = 10, calls - 1 do
+  local missed = now - ARGV[i]
+  if redis.call('HEXISTS', KEYS[4], math.floor(missed / 100)) == 1 then count(missed, -1) end
+end
 local pause = redis.call('PTTL', KEYS[2])
 if pause > 0 then return {pause * 1000, math.floor(now * 1000)} end
 learn()
@@ -177,7 +192,7 @@ if paced and now > get('raised_from') then
     set('raised_from', get('raised_from') + now - math.max(last, get('raised_from')))
   end
 end
-for i = 9, #ARGV do
+for i = calls, #ARGV do
   local leaves = math.max(moment, pace_free)
   for _, line in ipairs(lines) do leaves = math.max(leaves, line.free) end
   if leaves > ends then
@@ -194,7 +209,7 @@ for i = 9, #ARGV do
     pace_free = math.max(leaves - interval / 2, pace_free) + interval
   end
   moment = leaves
-  if i == 9 then ends = math.min(ends, moment + ahead / active) end
+  if i == calls then ends = math.min(ends, moment + ahead / active) end
   count(leaves, 1)
   table.insert(granted, math.floor((leaves - now) * 1000))
 end

@@ -213,7 +213,9 @@ class Shared:
         while turnstile.has_waiting:
             needed.clear()
             if wanted := turnstile.wanted():
-                ask = partial(self._departures_script, keys=self._keys, args=[*arguments, *wanted])
+                missed = [1000 * seconds for seconds in turnstile.take_missed()]
+                told = [*arguments, len(missed), *missed, *wanted]
+                ask = partial(self._departures_script, keys=self._keys, args=told)
                 wait, now, *delays = await self._ask(ask)
                 late = self._lateness.of(now / 1e6, time.monotonic())
                 turnstile.grant([delay / 1e6 for delay in delays], late)

@@ -80,6 +80,8 @@ class Retrying:
                 if self._rest:
                     self._tell("waiting", on="retry", seconds=self._rest)
                 await asyncio.sleep(self._rest)
+            if self._rest:
+                self._tell("working")
         self.number, self._rest = self.number + 1, None
         return self
 

@@ -10,6 +10,7 @@ import time
 import weakref
 from collections.abc import Hashable, Iterator, Mapping, Sequence
 from contextvars import ContextVar
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from langchain_core.runnables import RunnableConfig
@@ -33,6 +34,7 @@ from langgraph_parallel.runtime.limits import Limits
 from langgraph_parallel.runtime.models import ModelLike, fallbacks_from_environment
 from langgraph_parallel.runtime.run_answers import RunAnswers
 from langgraph_parallel.runtime.settings import default_steps
+from langgraph_parallel.runtime.storing import Storing
 from langgraph_parallel.runtime.thinning import Tracing
 
 if TYPE_CHECKING:
@@ -138,6 +140,11 @@ class Run:
         deadlines = [self.outer.deadline] if self.outer and self.outer.deadline else []
         deadlines += [time.monotonic() + limits.deadline for limits in own if limits.deadline]
         return min(deadlines, default=None)
+
+    @cached_property
+    def storing(self) -> Storing:
+        """What is stored of the outermost run, and of those inside, while they go on."""
+        return self.outer.storing if self.outer else Storing()
 
     @property
     def limits(self) -> Limits:

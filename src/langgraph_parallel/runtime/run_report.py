@@ -4,6 +4,7 @@ import math
 import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
+from typing import Any
 
 from langgraph_parallel.records import Branch, Call, Escalation, RunReport, Trial, Usage
 from langgraph_parallel.reducers.channels import merge_all_calls
@@ -45,33 +46,45 @@ def measure_run(
     """
     branches, closing = list(branches), list(closing)
     calls = _distinct_calls(branches, [*closing, *late])
-    failed_calls, made = [call for call in calls if not call.ok], [call for call in calls if not call.kept]
-    seconds = sorted(call.seconds for call in made)
-    wall, sequential = _wall_seconds(branches, calls, started, ended), math.fsum(seconds)
     report = RunReport(
-        wall_seconds=wall,
-        sequential_seconds=sequential,
-        speedup=sequential / wall if wall and calls else 1.0,
+        **numbers_of(calls, _wall_seconds(branches, calls, started, ended)),
         critical_path_seconds=_critical_path_seconds(branches, closing),
-        call_p50_seconds=percentile(seconds, 0.5),
-        call_p95_seconds=percentile(seconds, 0.95),
         branches=leaves(branches),
         failures=collect_failures(branches),
-        retries=sum(call.attempt > 1 for call in calls),
-        throttled_share=_throttled_share(made),
-        hedges=sum(call.hedge for call in calls),
-        usage=Usage.total(call.usage for call in made),
-        wasted=Usage.total(call.usage for call in failed_calls),
-        usd=cost(calls),
-        wasted_usd=cost(failed_calls),
-        unseen=sum(call.kind == "worker" and call.attempt == 1 for call in calls),
-        kept=len(calls) - len(made),
         trials=add_trials([*trials, *_trials_below(branches)]),
         escalations=[*escalations, *escalated(branches)],
         completion_reason=reason,
-        calls=calls,
     )
     return with_calls_saved(report, saved + sum(_calls_saved(branch) for branch in branches))
+
+
+def numbers_of(calls: Sequence[Call], wall_seconds: float) -> dict[str, Any]:
+    """Return what a run report says of calls, by its fields, and the calls.
+
+    Args:
+        calls: of the run, each once.
+        wall_seconds: that the run took.
+    """
+    failed, made = [call for call in calls if not call.ok], [call for call in calls if not call.kept]
+    seconds = sorted(call.seconds for call in made)
+    sequential = math.fsum(seconds)
+    return {
+        "wall_seconds": wall_seconds,
+        "sequential_seconds": sequential,
+        "speedup": sequential / wall_seconds if wall_seconds and calls else 1.0,
+        "call_p50_seconds": percentile(seconds, 0.5),
+        "call_p95_seconds": percentile(seconds, 0.95),
+        "retries": sum(call.attempt > 1 for call in calls),
+        "throttled_share": sum(call.throttled for call in made) / len(made) if made else 0.0,
+        "hedges": sum(call.hedge for call in calls),
+        "usage": Usage.total(call.usage for call in made),
+        "wasted": Usage.total(call.usage for call in failed),
+        "usd": cost(calls),
+        "wasted_usd": cost(failed),
+        "unseen": sum(call.kind == "worker" and call.attempt == 1 for call in calls),
+        "kept": len(calls) - len(made),
+        "calls": list(calls),
+    }
 
 
 def with_calls_saved(report: RunReport, number: int) -> RunReport:
@@ -165,10 +178,6 @@ def _wall_seconds(branches: Iterable[Branch], calls: Iterable[Call], started: fl
 def _critical_path_seconds(branches: Iterable[Branch], closing: Iterable[Call]) -> float:
     longest = max((branch.ended - branch.started for branch in branches), default=0.0)
     return longest + math.fsum(call.seconds for call in closing)
-
-
-def _throttled_share(calls: Sequence[Call]) -> float:
-    return sum(call.throttled for call in calls) / len(calls) if calls else 0.0
 
 
 def _calls_saved(branch: Branch) -> int:

@@ -21,6 +21,25 @@ def switch_of(text: str) -> bool | None:
     return _SWITCHES.get(text.strip().lower())
 
 
+def switched(built: bool | None, variable: str) -> bool:
+    """Return whether something is on: as the graph says, else the environment; not by default.
+
+    Args:
+        built: what the graph says; None if it says nothing.
+        variable: of the environment.
+
+    Raises:
+        UsageError: the environment has another value than true or false.
+    """
+    if built is not None:
+        return built
+    named = os.environ.get(variable, "").strip()
+    on = switch_of(named)
+    if named and on is None:
+        raise UsageError(f"{variable}={named!r}: expected true or false")
+    return bool(on)
+
+
 def as_settings(given: object, kind: type[SettingsT], name: str) -> SettingsT:
     """Return a settings record; build it from a mapping of its fields.
 

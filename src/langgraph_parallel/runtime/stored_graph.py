@@ -14,6 +14,7 @@ from langgraph_parallel.records import record_types
 from langgraph_parallel.runtime import read_records  # noqa: F401 - what LangGraph logs of records
 from langgraph_parallel.runtime.excerpts import hold_sources
 from langgraph_parallel.runtime.input_values import keep_values, whole_results
+from langgraph_parallel.runtime.stored_ballots import finding_ballots
 from langgraph_parallel.runtime.tracing import traced_update
 
 _CHECKPOINTER = "__pregel_checkpointer"
@@ -39,6 +40,11 @@ def _record_names() -> frozenset[tuple[str, str]]:
 class StoredGraph(CompiledStateGraph):  # type: ignore[type-arg]
     """A compiled graph that reads its records back, whole, with a checkpointer of its own or lent to it."""
 
+    @property
+    def stores_waves(self) -> bool:
+        """Whether several ballots of it may be stored in one operation (`runtime.wave_store`)."""
+        return False
+
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self._serde_allowlist = kwargs.get("_serde_allowlist")  # a copy would lose it
@@ -46,7 +52,10 @@ class StoredGraph(CompiledStateGraph):  # type: ignore[type-arg]
     def _apply_checkpointer_allowlist(self, checkpointer: Any) -> Any:
         """Return the checkpointer that a run or a read uses; LangGraph calls this for each."""
         told = super()._apply_checkpointer_allowlist(checkpointer)
-        return told.with_allowlist(_record_names()) if isinstance(told, BaseCheckpointSaver) else told
+        if not isinstance(told, BaseCheckpointSaver):
+            return told
+        told = told.with_allowlist(_record_names())
+        return finding_ballots(told) if self.stores_waves else told
 
     async def aget_state(self, config: RunnableConfig, *, subgraphs: bool = False) -> StateSnapshot:
         """Return the state as LangGraph does; that of a graph inside with the texts that others store."""

@@ -31,8 +31,7 @@ def told(
         config: of the invocation.
         options: of `astream`.
     """
-    modes = options.get("stream_mode") or graph.stream_mode
-    own = modes == "custom" or (not isinstance(modes, str) and "custom" in modes)
+    own = streams_custom(graph, options)
     around: Any = (config.get("configurable") or {}).get(_STREAM)
     heard = own or (around is not None and "custom" in around.modes)
     if not heard and run.root.hearer is None:
@@ -41,6 +40,17 @@ def told(
     run.level = level = Level(run, graph.name, graph.governing.kind, thread, own=own, heard=heard)
     told_of = _with_end(stream, level, options)
     return told_of if run.hearer is None else _heard(told_of, run.hearer)
+
+
+def streams_custom(graph: Any, options: Mapping[str, Any]) -> bool:
+    """Return whether the caller of `astream` gets what is written to the stream.
+
+    Args:
+        graph: that is streamed.
+        options: of `astream`.
+    """
+    modes = options.get("stream_mode") or graph.stream_mode
+    return modes == "custom" or (not isinstance(modes, str) and "custom" in modes)
 
 
 @contextmanager

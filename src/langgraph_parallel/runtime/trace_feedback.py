@@ -19,29 +19,15 @@ from langgraph_parallel.errors import UsageError
 from langgraph_parallel.records.run_record import Outcome
 from langgraph_parallel.runtime.limits import PREFIX
 from langgraph_parallel.runtime.redact import describe
-from langgraph_parallel.runtime.settings import switch_of
 
 if TYPE_CHECKING:
     from langsmith.types.annotation_queues.item_create_params import Item
 
     from langgraph_parallel.runtime.run import Run
 
+FEEDBACK = f"{PREFIX}TRACE_FEEDBACK"
+"""The variable that says whether the KPIs of runs go to their traces: true or false."""
 _LOG = logging.getLogger(__name__)
-
-
-def sends_feedback(built: bool | None) -> bool:
-    """Return whether KPIs go to the trace: as the graph says, else the environment.
-
-    Raises:
-        UsageError: the environment has another value than true or false.
-    """
-    if built is not None:
-        return built
-    named = os.environ.get(f"{PREFIX}TRACE_FEEDBACK", "").strip().lower()
-    switched = switch_of(named)
-    if named and switched is None:
-        raise UsageError(f"{PREFIX}TRACE_FEEDBACK={named!r}: expected true or false")
-    return bool(switched)
 
 
 def annotation_queue(built: str | None) -> str:

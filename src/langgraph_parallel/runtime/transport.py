@@ -17,6 +17,7 @@ from langgraph_parallel.runtime.limiter_registry import current_limiter
 from langgraph_parallel.runtime.loops import close_with_loop, loop_local_async
 from langgraph_parallel.runtime.rate_headers import hear
 from langgraph_parallel.runtime.response import correct_status, is_readable, mask_error
+from langgraph_parallel.runtime.unheld import keep_unheld
 from langgraph_parallel.runtime.unmarked import without_mark
 from langgraph_parallel.runtime.waits import reset_after
 
@@ -47,6 +48,10 @@ async def http_client(endpoint: str) -> Any:
 async def _open_client() -> Any:
     client = await asyncio.to_thread(_build_client)
     close_with_loop(client.aclose)
+    for transport in (client._transport, *client._mounts.values()):
+        if (get_session := getattr(transport, "get_client", None)) is not None:
+            transport.client = get_session()
+            keep_unheld(transport.client)
     return client
 
 

@@ -30,6 +30,8 @@ class Turnstile:
         self._on_need = on_need
         self._waiting: deque[tuple[int, asyncio.Future[None]]] = deque()
         self._times: deque[float] = deque()
+        self._missed: list[float] = []
+        """Times that were over before a call could leave."""
         self._timer: asyncio.TimerHandle | None = None
         self._loop = asyncio.get_running_loop()
 
@@ -83,6 +85,12 @@ class Turnstile:
             spare.append(self._times.pop() - now)
         return [delay for delay in reversed(spare) if delay > 0]
 
+    def take_missed(self) -> list[float]:
+        """Return, once, the seconds since each time at which no call has left, because it was too late."""
+        now, missed = self._loop.time(), self._missed
+        self._missed = []
+        return [now - when for when in missed]
+
     def release(self) -> None:
         """Let all calls leave that wait: nobody grants times."""
         while self._waiting:
@@ -101,7 +109,7 @@ class Turnstile:
             if self._waiting[0][1].done():
                 self._waiting.popleft()
             elif self._times[0] < now - _LATEST:
-                self._times.popleft()
+                self._missed.append(self._times.popleft())
             elif self._times[0] <= now:
                 self._times.popleft()
                 self._waiting.popleft()[1].set_result(None)

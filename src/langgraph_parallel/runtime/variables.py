@@ -8,12 +8,14 @@ from langgraph_parallel.errors import UsageError
 from langgraph_parallel.reducers.completion import as_completion
 from langgraph_parallel.runtime.answer_setting import CACHE, cache_of_environment
 from langgraph_parallel.runtime.batch.settings import FOLDER
+from langgraph_parallel.runtime.chat_progress import CHAT_PROGRESS
 from langgraph_parallel.runtime.limit_sources import limits_from_environment
 from langgraph_parallel.runtime.limits import PREFIX, Limits
 from langgraph_parallel.runtime.models import check_model, fallbacks_from_environment
 from langgraph_parallel.runtime.record_setting import CONTENTS, RECORD, find_recording
 from langgraph_parallel.runtime.redis_limits import check_url
-from langgraph_parallel.runtime.trace_feedback import sends_feedback
+from langgraph_parallel.runtime.settings import switched
+from langgraph_parallel.runtime.trace_feedback import FEEDBACK
 from langgraph_parallel.runtime.trace_options import level_of, shows_contents
 
 MODEL, COMPLETION, REDIS_URL = f"{PREFIX}MODEL", f"{PREFIX}COMPLETION", f"{PREFIX}REDIS_URL"
@@ -26,9 +28,10 @@ _CHECKS: Mapping[str, Callable[[str], object]] = {
     FOLDER: lambda text: text,
     f"{PREFIX}TRACE": lambda _: level_of(),
     f"{PREFIX}TRACE_CONTENTS": lambda _: shows_contents(),
-    f"{PREFIX}TRACE_FEEDBACK": lambda _: sends_feedback(None),
+    FEEDBACK: lambda _: switched(None, FEEDBACK),
     f"{PREFIX}ANNOTATION_QUEUE": lambda text: text,
     RECORD: lambda text: text,
+    CHAT_PROGRESS: lambda _: switched(None, CHAT_PROGRESS),
     CONTENTS: lambda _: find_recording(None, None),
 }
 """Checks of the variables that are not fields of `Limits`; each raises `UsageError`."""

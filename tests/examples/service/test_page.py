@@ -125,6 +125,39 @@ def test_a_run_is_started_watched_and_cancelled(visit: Any, server: ModelServer)
     assert not page.get_by_role("button", name="Cancel", exact=True).is_visible()
 
 
+@pytest.mark.parametrize("by", ["mouse", "keys"])
+def test_nothing_is_sent_before_the_script_of_the_page_is_there(
+    by: str, browser: Any, command: Command
+) -> None:
+    """Whoever is faster than the script neither sends a form by the browser nor loses the page."""
+    page = browser.new_page()
+    held: list[Any] = []
+    asked: list[str] = []
+    faults: list[str] = []
+    page.route("**/page/page.js", lambda route: held.append(route), times=1)
+    page.on("request", lambda request: asked.append(request.url))
+    page.on("console", lambda said: faults.append(said.text) if is_fault(said) else None)
+    with page.expect_request("**/page/page.js"):
+        page.goto(command.url, wait_until="commit")
+    page.locator("button.main").wait_for()
+    before = len(asked)
+    if by == "mouse":
+        box = page.locator("button.main").bounding_box()
+        page.mouse.click(box["x"] + 5, box["y"] + 5)
+    else:
+        page.keyboard.press("Tab")
+        page.keyboard.type("acme-key")
+        page.keyboard.press("Enter")
+    page.evaluate("new Promise(requestAnimationFrame)")
+    assert asked[before:] == []
+    assert faults == []
+    held[0].continue_()
+    page.get_by_label("Key").fill("acme-key")
+    page.get_by_role("button", name="Use it").click()
+    page.get_by_text("None yet.").wait_for()
+    page.close()
+
+
 def test_a_page_goes_on_after_a_kill(visit: Any, command: Command, server: ModelServer) -> None:
     """It tells that the connection is lost, connects again, and shows the end; no answer is asked again."""
     gate = Gate()

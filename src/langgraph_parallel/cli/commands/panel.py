@@ -90,5 +90,5 @@ def panel(
         tolerance=tolerance,
     )
     as_json = format is ListFormat.json
-    write_text(appraisal.model_dump_json(indent=2) + "\n" if as_json else appraisal_text(appraisal))
+    write_text(appraisal.model_dump_json(indent=2) + "\n" if as_json else appraisal_text(appraisal, budget))
     return OK

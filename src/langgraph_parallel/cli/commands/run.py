@@ -56,8 +56,8 @@ def run(
     from langgraph_parallel.cli.catalogue.outputs import output_json, output_markdown
     from langgraph_parallel.cli.checks import exclude_each_other
     from langgraph_parallel.cli.exit_codes import FOUND, OK
-    from langgraph_parallel.cli.graph_command import GraphCommand
-    from langgraph_parallel.cli.writing import render_markdown, report_failed_run, write_text
+    from langgraph_parallel.cli.graph_command import GraphCommand, exit_code
+    from langgraph_parallel.cli.writing import render_markdown, write_text
 
     command = GraphCommand(options)
     context = {**command.check(), "model": options.model, "cache": False if options.cache is False else None}
@@ -79,7 +79,7 @@ def run(
         text = output_markdown(output, shown)
         text = text if format is Format.markdown else render_markdown(text, options.output)
     write_text(text, options.output)
-    if report.status == "failed":
-        return report_failed_run(report)
+    if (code := exit_code(report)) != OK:
+        return code
     verdict = output.get("verdict")
     return OK if verdict is None or verdict.decided else FOUND

@@ -12,8 +12,8 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
-from langgraph_parallel.cli.watching.state import WORKS, WatchedBranch, WatchState
 from langgraph_parallel.records.run_record import Outcome
+from langgraph_parallel.reducers.recorded.watched import WORKS, WatchedBranch, WatchState
 from langgraph_parallel.report.wording import count, visible
 from langgraph_parallel.runtime.hearers import hearing
 

@@ -103,10 +103,16 @@ class Attempts:
             limits.requests_per_minute,
             longest_pause=limits.retry_after_ceiling,
         )
+        waits: list[str] = []
+
+        def on_wait(on: str) -> None:
+            waits.append(on)
+            tell("waiting", on=on)
+
         with waiting():
-            slot = await self._limiter.acquire(
-                rates, run=run.line, priority=run.priority, on_wait=lambda on: tell("waiting", on=on)
-            )
+            slot = await self._limiter.acquire(rates, run=run.line, priority=run.priority, on_wait=on_wait)
+        if waits:
+            tell("working")
         token = _slots.set(_slots.get() | {id(self)})
         answered = False
         try:

@@ -42,6 +42,7 @@ class RecordFold:
             "planned": self._planned,
             "started": self._started,
             "waiting": self._waiting,
+            "working": self._working,
             "calling": self._calling,
             "called": self._called,
             "ended": self._ended,
@@ -139,6 +140,9 @@ class RecordFold:
         place = (graph, branch, event.get("call"))
         self._tables.end_wait(place)
         self._tables.begin_wait(place, event["on"], event.get("seconds"))
+
+    def _working(self, _: Event, graph: int, branch: int | None) -> None:
+        self._tables.end_wait((graph, branch, None))
 
     def _calling(self, event: Event, graph: int, branch: int | None) -> None:
         self._tables.end_wait((graph, branch, event["call"]))

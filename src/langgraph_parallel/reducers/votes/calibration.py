@@ -108,9 +108,10 @@ def calibrate(
     voters that err independently of each other (Nitzan and Paroush, 1982); 0 is the majority, and the greater
     it is, the more the best voters decide. Models err together, and how much depends on the questions: so the
     exponent and K are learned. Weightings are blended by how well they explain held-out answers within the
-    history. The voter that looks best leads: unless the history speaks against it, its weight is up to twice
-    that of any other. If it was right clearly more often than the panel, it decides alone, and the others
-    only where it gives no answer.
+    history, and so is how much evidence their weights are. The voter that looks best is followed unless
+    another answer is, with up to 50 labels, at least three times as likely to be right; with more labels less
+    is asked for. If it was right clearly more often than the panel, it decides alone, and the others only
+    where it gives no answer.
 
     Args:
         history: ballots and the true answer of each question, compared as rules compare choices. Ballots that
@@ -131,7 +132,11 @@ def calibrate(
     records = track_records(graded)
     if not records:
         raise UsageError("the history has no cast ballot; pass votes in which voters gave choices")
-    blend = learn_blend(graded, choices) if sharpness is None else {Weighting(choices or 2, sharpness): 1.0}
+    blend = (
+        learn_blend(graded, choices)
+        if sharpness is None
+        else Blend({Weighting(choices or 2, sharpness): 1.0})
+    )
     panel, alone = _cross_validate(graded, blend)
     weights = blended(blend, records) if sharpness is None else _raw_weights(records, choices or 2, sharpness)
     best = best_voter(records)

@@ -10,6 +10,7 @@ from langgraph_parallel.report.record.wording import WAITS, seconds, status_word
 from langgraph_parallel.report.run import causes_of
 from langgraph_parallel.report.wording import count, visible
 from langgraph_parallel.runtime.dollars import dollars
+from langgraph_parallel.runtime.record_report import latest_votes
 
 LABELS = ("Run", "Time", "Branches", "Calls", "Trouble")
 """What the five lines are on."""
@@ -112,7 +113,7 @@ def _branches(report: RunReport) -> str:
 
 
 def _votes(record: RunRecord) -> str:
-    votes = [graph.vote for graph in record.graphs if graph.vote is not None]
+    votes = latest_votes(record)
     decided = sum(vote.status == "decided" for vote in votes)
     stopped = sum(vote.stopped_at is not None for vote in votes)
     early = f", {stopped:,} stopped early" if stopped else ""

@@ -67,10 +67,10 @@ class EndpointLimits:
         Args:
             worker: its name.
             told: `held` places, `demand` for them, `concurrency` of its calls; `lines` of calls that wait for
-                a time to leave: their rates, and the tokens of each; `spare` times in seconds from now;
-                `launched`: how many have left without a time since it last told, and the seconds since; for
-                each that was `refused`: the seconds since it left, and those to pause, None if the
-                endpoint does not say; `answered`: how many were.
+                a time to leave: their rates, and the tokens of each; `spare` times in seconds from now; the
+                seconds since `missed` times, at which no call has left; the same for each that has `launched`
+                without a time; for each that was `refused`: the seconds since it left, and those to pause,
+                None if the endpoint does not say; `answered`: how many were.
             now: seconds of a monotonic clock.
 
         Returns:
@@ -98,14 +98,15 @@ class EndpointLimits:
         self._holders.pop(worker, None)
 
     def _take_in(self, told: Mapping[str, Any], now: float) -> None:
-        number, seconds = told.get("launched") or (0, 0.0)
-        for i in range(number):
-            launched_at = now - seconds * (number - i) / number
-            self._recent.append(self._learned.pace.launch(launched_at))
+        for seconds_ago in told.get("launched") or ():
+            self._recent.append(self._learned.pace.launch(now - seconds_ago))
         if spare := told.get("spare"):
             self._spare = sorted(
                 [*(moment for moment in self._spare if moment > now), *(now + delay for delay in spare)]
             )
+        for seconds_ago in told.get("missed") or ():
+            if (missed := self._find(now - seconds_ago)) is not None:
+                missed.is_void = True
         in_flight = sum(holder.held for holder in self._holders.values())
         for seconds_ago, retry_after in told.get("refused") or ():
             if (launch := self._find(now - seconds_ago)) is None:
@@ -130,14 +131,14 @@ class EndpointLimits:
         for launch in reversed(self._recent):
             if launch.when < when - 1:
                 break
-            let_through += launch.when <= when and not launch.refused
+            let_through += launch.when <= when and not (launch.refused or launch.is_void)
         return let_through >= EVEN_SHARE * self._rate / 60
 
     def _find(self, when: float) -> Launch | None:
         """Return a launch about a time that was not refused; which of several it is does not matter."""
         found = None
         for launch in reversed(self._recent):
-            found = found if launch.refused else launch
+            found = found if launch.refused or launch.is_void else launch
             if launch.when <= when and found is not None:
                 break
         return found

@@ -38,10 +38,12 @@ class EndpointShare:
         self._lines: list[_Line] = []
         """Those that the last question was about."""
         self._is_paced = self._is_open = self._gives_back = False
-        self._launched = self._answered = 0
+        self._answered = 0
+        self._launched: list[float] = []
+        """When calls left without a time."""
         self._refused: list[tuple[float, float | None]] = []
-        self._told_at = self.ask_at = self._loop.time()
-        """`ask_at`: before, the same question would get the same answer."""
+        self.ask_at = self._loop.time()
+        """Before, the same question would get the same answer."""
 
     @contextlib.asynccontextmanager
     async def lease(self, rates: Rates, tokens: int, seconds: float) -> AsyncIterator["EndpointShare"]:
@@ -111,17 +113,19 @@ class EndpointShare:
         }
         if spare := [delay for one in self._turnstiles.values() for delay in one.take_back()]:
             told["spare"] = sorted(spare)
+        if missed := [seconds for one in self._turnstiles.values() for seconds in one.take_missed()]:
+            told["missed"] = missed
         wanted = {line: calls for line, one in self._turnstiles.items() if (calls := one.wanted())}
         self._lines = list(wanted)
         if wanted:
             told["lines"] = [[*line, calls] for line, calls in wanted.items()]
         if self._launched:
-            told["launched"] = [self._launched, now - self._told_at]
+            told["launched"] = [now - when for when in self._launched]
         if self._refused:
             told["refused"] = [[now - when, retry_after] for when, retry_after in self._refused]
         if self._answered:
             told["answered"] = self._answered
-        self._launched, self._answered, self._refused, self._told_at = 0, 0, [], now
+        self._launched, self._answered, self._refused = [], 0, []
         self._gives_back = False
         return told
 
@@ -168,7 +172,7 @@ class EndpointShare:
     async def _wait_for_time(self, rates: Rates, tokens: int) -> None:
         line = rates.requests_per_minute, rates.tokens_per_minute
         if self._is_open or (line == (None, None) and not self._is_paced):
-            self._launched += 1
+            self._launched.append(self._loop.time())
             return
         if line not in self._turnstiles:
             self._turnstiles[line] = Turnstile(self._on_need)

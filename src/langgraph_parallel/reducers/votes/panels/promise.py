@@ -41,4 +41,4 @@ def difference(first: Sequence[bool], second: Sequence[bool]) -> tuple[float, In
     value = (ahead - behind) / questions
     size, b, c = questions + 2, ahead + 0.5, behind + 0.5
     error = Z * math.sqrt((b + c) - (b - c) ** 2 / size) / size
-    return value, Interval(low=value - error, high=value + error, level=LEVEL)
+    return value, Interval(low=max(-1.0, value - error), high=min(1.0, value + error), level=LEVEL)

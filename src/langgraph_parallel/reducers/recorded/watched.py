@@ -1,7 +1,7 @@
 """What a run does at a moment, folded from its events."""
 
 import threading
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -9,6 +9,8 @@ from typing import Any
 Path = tuple[str, ...]
 WORKS = "works"
 """In place of what a branch waits for, while it waits for nothing."""
+_REMEMBERED = 50
+"""Branches that have ended and are still named, the last ones."""
 
 
 @dataclass
@@ -17,16 +19,20 @@ class WatchedBranch:
 
     Attributes:
         name: as in traces.
-        since: when it began to do what it does, in seconds since the epoch.
+        begun: when it began, in seconds since the epoch.
+        since: when it began to do what it does now, or has ended.
         waits_on: what it, or a call in it, waits for; `works` for nothing.
         tally: how the vote in it stands, in words; empty if there is none.
+        status: how it has ended; empty until then.
     """
 
     name: str
+    begun: float
     since: float
     is_voter: bool = False
     waits_on: str = WORKS
     tally: str = ""
+    status: str = ""
 
     def does(self) -> str:
         """Return what it does, in words."""
@@ -45,6 +51,8 @@ class WatchState:
     """Leaf branches that have ended, by status."""
     going: dict[Path, WatchedBranch] = field(default_factory=dict)
     """Branches that have not ended, in the order in which they began."""
+    over: deque[WatchedBranch] = field(default_factory=lambda: deque(maxlen=_REMEMBERED))
+    """What was a row of its own and has ended, the last ones, in the order in which they did."""
     in_flight: set[str] = field(default_factory=set)
     """Calls."""
     calls: int = 0
@@ -57,6 +65,8 @@ class WatchState:
     """Names of the leaves that failed, each with its cause, in the order in which they did."""
     share: float = 0.0
     """Share of the run that is done, 0 to 1."""
+    _holding: set[Path] = field(default_factory=set)
+    """Branches with others inside of them than voters."""
     _lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
 
     def add(self, event: Mapping[str, Any]) -> None:
@@ -90,6 +100,15 @@ class WatchState:
                 waits = [each.waits_on for each in below]
                 yield branch if not waits or WORKS in waits else replace(branch, waits_on=waits[0])
 
+    def latest(self, most: int) -> list[WatchedBranch]:
+        """Return the rows that have ended last, in the order in which they did.
+
+        Args:
+            most: number of rows.
+        """
+        with self._lock:
+            return [*self.over][max(0, len(self.over) - most) :]
+
     def waiting(self) -> Counter[str]:
         """Return how many branches wait, by what they wait for."""
         with self._lock:
@@ -106,14 +125,20 @@ class WatchState:
             self.planned = planned + (self.planned if event.get("more") else 0)
 
     def _on_started(self, event: Mapping[str, Any], path: Path) -> None:
-        self.going[path] = WatchedBranch(event["name"], event["at"], event["kind"] == "voter")
+        is_voter = event["kind"] == "voter"
+        self.going[path] = WatchedBranch(event["name"], event["at"], event["at"], is_voter)
+        if not is_voter:
+            self._holding.add(path[:-1])
 
     def _on_waiting(self, event: Mapping[str, Any], path: Path) -> None:
         if path and path not in self.going:
-            self.going[path] = WatchedBranch(path[-1], event["at"])
+            self.going[path] = WatchedBranch(path[-1], event["at"], event["at"])
         if path in self.going:
             branch = self.going[path]
             branch.waits_on, branch.since = event["on"], event["at"]
+
+    def _on_working(self, event: Mapping[str, Any], path: Path) -> None:
+        self._work(path, event["at"])
 
     def _on_calling(self, event: Mapping[str, Any], path: Path) -> None:
         self.in_flight.add(event["call"])
@@ -134,7 +159,9 @@ class WatchState:
             branch.tally = tally_words(event)
 
     def _on_ended(self, event: Mapping[str, Any], path: Path) -> None:
-        self.going.pop(path, None)
+        branch, inside = self.going.pop(path, None), path[:-1] in self.going
+        if branch is not None and path not in self._holding and not (branch.is_voter and inside):
+            self.over.append(replace(branch, status=event["status"], since=event["at"]))
         self.saved += event.get("saved", 0)
         if event.get("leaves"):
             return
