@@ -178,7 +178,8 @@ def test_a_budget_holds_over_all_commands(model: str, server: ModelServer, tmp_p
         assert billed <= budget + 3 * each
         assert report.usd_all is not None
         assert abs(report.usd_all - billed) <= 3 * each
-        assert report.kept == kept
+        assert report.kept <= kept  # a command that ends early has not looked for all rows
+        assert report.kept == kept or report.reason
         kept += report.ok
         assert bool(report.reason) == (report.left != 0)
     assert kept == 60

@@ -21,7 +21,8 @@ class MapReport(Record):
     items: int
     """Items of the input that were read."""
     kept: int
-    """Those that had a row before this command began, and were not run again."""
+    """Those that had a row before this command began, and were not run again. A command that ends early has
+    not looked for the rows of all."""
     kept_failed: int = 0
     """Those of `kept` whose row has failed."""
     ok: int
@@ -32,7 +33,8 @@ class MapReport(Record):
     """Those that this command has run, that failed one after the other at its end, and have no row: the cause
     may be no fault of theirs. They are among those that are left."""
     left: int | None
-    """Those without a row: the same command goes on with them; None if the input was not read to its end."""
+    """Those that the same command goes on with, if they have no row; None if the input was not read to its
+    end."""
     seconds: float
     """From start to end."""
     calls: int
