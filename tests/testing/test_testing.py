@@ -4,6 +4,7 @@ import socket
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -123,8 +124,11 @@ def test_no_port_is_given_twice(monkeypatch: pytest.MonkeyPatch) -> None:
     offered: list[int] = []
     listen = socket.create_server
 
-    def again(address: tuple[str, int], **options: Any) -> socket.socket:
-        listening = listen((address[0], offered[0]) if len(offered) == 1 else address, **options)
+    def again(address: tuple[str, int], **options: Any) -> Any:
+        listening = listen(address, **options)
+        if len(offered) == 1:  # not opened again in fact: another process may have it by now
+            offered.append(offered[0])
+            return SimpleNamespace(getsockname=lambda: (address[0], offered[0]), close=listening.close)
         offered.append(listening.getsockname()[1])
         return listening
 
@@ -134,3 +138,14 @@ def test_no_port_is_given_twice(monkeypatch: pytest.MonkeyPatch) -> None:
     with ModelServer() as second:
         assert offered[:2] == [first.port] * 2
         assert second.port == offered[2] != first.port
+
+
+def test_a_server_that_cannot_listen_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The error is raised to whoever starts it, who would wait for ever otherwise."""
+
+    def refuse(address: tuple[str, int], **options: Any) -> Any:
+        raise OSError("no port is left")
+
+    monkeypatch.setattr(socket, "create_server", refuse)
+    with pytest.raises(OSError, match="no port is left"), ModelServer():
+        pass

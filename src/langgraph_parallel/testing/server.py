@@ -110,6 +110,11 @@ class ModelServer:
                 )
 
     def __enter__(self) -> Self:
+        try:  # here, where an error is raised to whoever starts the server
+            self._listening = _listen()
+        except OSError:
+            self._loop.close()
+            raise
         self._thread.start()
         self._ready.wait()
         return self
@@ -126,7 +131,7 @@ class ModelServer:
         self.batches.add_routes(app.router)
         runner = web.AppRunner(app, handler_cancellation=True, shutdown_timeout=0.1)
         self._loop.run_until_complete(runner.setup())
-        site = web.SockSite(runner, _listen(), backlog=2048)
+        site = web.SockSite(runner, self._listening, backlog=2048)
         self._loop.run_until_complete(site.start())
         self.port = runner.addresses[0][1]
         self._ready.set()
