@@ -132,6 +132,7 @@ def test_no_port_is_given_twice(monkeypatch: pytest.MonkeyPatch) -> None:
         offered.append(listening.getsockname()[1])
         return listening
 
+    monkeypatch.setattr("langgraph_parallel.testing.server._PORTS", set())  # of all tests before this one
     monkeypatch.setattr(socket, "create_server", again)
     with ModelServer() as first:
         pass
