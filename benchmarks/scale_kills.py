@@ -71,10 +71,9 @@ class Served:
         self.calls: defaultdict[int, list[Call]] = defaultdict(list)
         self._seconds = seconds
         self._loop = asyncio.new_event_loop()
-        self._ready = threading.Event()
         self.port = 0
-        threading.Thread(target=self._serve, daemon=True).start()
-        self._ready.wait()
+        self._loop.run_until_complete(self._open())
+        threading.Thread(target=self._loop.run_forever, daemon=True).start()
 
     def catch_up(self) -> None:
         """Return once all requests have come that were sent before, by processes that are dead by now."""
@@ -87,12 +86,6 @@ class Served:
     def forget(self) -> None:
         """Begin anew, for another run."""
         self.calls = defaultdict(list)
-
-    def _serve(self) -> None:
-        asyncio.set_event_loop(self._loop)
-        self._loop.run_until_complete(self._open())
-        self._ready.set()
-        self._loop.run_forever()
 
     async def _open(self) -> None:
         app = web.Application()

@@ -32,7 +32,7 @@ def main() -> None:
         host=given.host,
         port=given.port,
         workers=given.processes if given.processes > 1 else None,
-        log_level="warning",
+        access_log=False,
     )
 
 

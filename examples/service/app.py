@@ -4,12 +4,13 @@ import asyncio
 import contextlib
 import json
 from collections.abc import AsyncIterator
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
 from fastapi import APIRouter, Depends, FastAPI, Header, HTTPException, Request
+from fastapi.exceptions import RequestValidationError
 from fastapi.responses import FileResponse, Response, StreamingResponse
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from examples.service.feed import OVER, Line
 from examples.service.guard import Guard
@@ -25,18 +26,28 @@ GOING_ON = ("waiting", "running")
 """Statuses of runs of which more is told."""
 
 
-class Change(BaseModel):
-    """What is to be reviewed."""
+class Given(BaseModel):
+    """A body that every database and model can take."""
 
     model_config = ConfigDict(extra="forbid")
+
+    @model_validator(mode="after")
+    def _is_plain(self) -> Self:
+        """Refuse numbers that are not in JSON (NaN), and halves of characters."""
+        json.dumps(self.model_dump(), ensure_ascii=False, allow_nan=False).encode()
+        return self
+
+
+class Change(Given):
+    """What is to be reviewed."""
+
     files: dict[str, str] = Field(default_factory=dict, description="Text by path.")
     diff: str | None = Field(None, description="A unified diff.")
 
 
-class Answer(BaseModel):
+class Answer(Given):
     """A person's answer: one decision for each request of the form."""
 
-    model_config = ConfigDict(extra="forbid")
     decisions: list[dict[str, Any]]
 
 
@@ -103,7 +114,9 @@ async def show(run: Mine) -> dict[str, Any]:
 
 @router.get("/runs/{id}/events")
 async def watch(
-    run: Mine, request: Request, last_event_id: Annotated[str, Header(pattern=r"^(\d+-\d+)?$")] = ""
+    run: Mine,
+    request: Request,
+    last_event_id: Annotated[str, Header(pattern=r"^([0-9]{1,18}-[0-9]{1,18})?$")] = "",
 ) -> StreamingResponse:
     """Tell what happens in a run, as server-sent events, from the start or after one of them.
 
@@ -116,19 +129,21 @@ async def _sent(state: Any, run: Any, after: str) -> AsyncIterator[str]:
     if run["status"] in GOING_ON:
         async with contextlib.aclosing(state.feed.follow(run["id"], after)) as told:
             async for line in told:
-                if line is None:
-                    yield ": still there\n\n"
-                elif not _is_end(line):
+                if line is not None and not _is_end(line):
                     yield _as_event(line)
-                elif (now := await state.store.get(run["tenant"], run["id"]))["status"] not in GOING_ON:
+                    after = line[0]
+                    continue
+                # Asked also after a while without a line: it may be the last one that could not be told.
+                if (now := await state.store.get(run["tenant"], run["id"]))["status"] not in GOING_ON:
                     run = now
                     break
+                if line is None:
+                    yield ": still there\n\n"
             else:  # the service is being stopped
                 return
-    else:
-        for line in await state.feed.past(run["id"], after):
-            if not _is_end(line):
-                yield _as_event(line)
+    for line in await state.feed.past(run["id"], after):
+        if not _is_end(line):
+            yield _as_event(line)
     yield f"data: {json.dumps({'event': OVER, 'status': run['status'], 'usd': run['usd']})}\n\n"
 
 
@@ -229,10 +244,18 @@ async def part(name: str) -> FileResponse:
     return FileResponse(HERE / "page" / name)
 
 
+async def _refused(request: Request, error: Exception) -> Response:
+    """Say what is wrong with a request, in ASCII and without what was given: UTF-8 may not have it."""
+    assert isinstance(error, RequestValidationError)
+    detail = [{"loc": one["loc"], "msg": one["msg"]} for one in error.errors()]
+    return Response(json.dumps({"detail": detail}), 422, media_type="application/json")
+
+
 def create_app(settings: Settings | None = None) -> FastAPI:
     """Return the service, with settings of the environment if there are no others."""
     app = FastAPI(title="Reviews", lifespan=running, docs_url=None, redoc_url=None)
     app.state.settings = settings or Settings.from_environment()
     app.add_middleware(Guard)
+    app.add_exception_handler(RequestValidationError, _refused)
     app.include_router(router)
     return app

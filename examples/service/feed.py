@@ -18,6 +18,8 @@ SECONDS = 3600
 """For which Redis keeps the lines of a run."""
 QUIET = 15.0
 """Seconds without a line after which a page is told that the connection is alive."""
+BEGUN = "begun"
+"""Kind of the line that tells that a process works on a run from now on."""
 OVER = "over"
 """Kind of the last line of a run until somebody lets it go on."""
 

@@ -12,7 +12,7 @@ from typing import Any
 from langgraph.errors import GraphDrained
 from langgraph.runtime import RunControl
 
-from examples.service.feed import OVER, Feed
+from examples.service.feed import BEGUN, OVER, Feed
 from examples.service.metrics import Metrics
 from examples.service.settings import Settings, Tenant
 from examples.service.store import OVER as STATUSES_OVER
@@ -22,7 +22,9 @@ from langgraph_parallel.errors import InputError, ParallelError
 
 _log = logging.getLogger("service")
 LOOK_EVERY = 0.25
-"""Seconds between two looks for runs to begin, to take over, or to cancel."""
+"""Seconds between two looks for runs to begin, to take over, or to cancel, unless it is woken."""
+REST = 0.05
+"""Seconds between two looks, however often it is woken."""
 
 
 @dataclass
@@ -102,7 +104,7 @@ class Runner:
                 _log.exception("the database was not reached")
                 if time.monotonic() - reached > self._settings.lease:  # others may have taken them over
                     await self._give_up()
-            await asyncio.sleep(LOOK_EVERY / 5)  # however often it is woken
+            await asyncio.sleep(REST)
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(LOOK_EVERY):
                     await self._look.wait()
@@ -142,6 +144,7 @@ class Runner:
         """Run it, and leave its row to whoever goes on with it."""
         try:
             with self._metrics.running(run.tenant.name):
+                await self.tell(run.row["id"], {"event": BEGUN})
                 change = await self._outcome(run)
             run.is_left = True
             await self._leave(run, change)

@@ -7,7 +7,7 @@ print(recording.replay("run.json", voters=5, concurrency=32))
 """
 
 from langgraph_parallel.records.recorded_vote import RecordedBallot, RecordedVote
-from langgraph_parallel.records.replayed import ChangedVerdict, NotKnown, Replayed, RunTotals
+from langgraph_parallel.records.replayed import ChangedVerdict, NearDeadline, NotKnown, Replayed, RunTotals
 from langgraph_parallel.records.run_record import (
     Invocation,
     RecordedBranch,
@@ -26,6 +26,7 @@ from langgraph_parallel.runtime.recorder import write_record
 __all__ = [
     "ChangedVerdict",
     "Invocation",
+    "NearDeadline",
     "NotKnown",
     "RecordFold",
     "RecordedBallot",

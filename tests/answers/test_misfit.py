@@ -41,16 +41,17 @@ def test_what_fits_is_taken(value: Any, schema: Any) -> None:
 @pytest.mark.parametrize(
     ("value", "schema", "why"),
     [
-        (True, {"enum": [1]}, "True is not one of 1"),
+        (True, {"enum": [1]}, "true is not one of 1"),
         ("x", {"const": "y"}, "'x' is not one of 'y'"),
-        (True, {"type": "integer"}, "True is not of the type integer"),
+        (None, {"enum": ["y", False]}, "null is not one of 'y', false"),
+        (True, {"type": "integer"}, "true is not of the type integer"),
         (1.5, {"type": "integer"}, "1.5 is not of the type integer"),
         (float("nan"), {"type": "number"}, "nan is not of the type number"),
         ([], {"type": ["string", "null"]}, "[] is not of the type string or null"),
         (
             None,
             {"anyOf": [{"type": "string"}, {"type": "integer"}]},
-            "string or None is not of the type integer",
+            "string or null is not of the type integer",
         ),
         ({"below": [{"above": 1}]}, TREE, "below[0].above is not expected"),
         ({}, {"required": ["a"]}, "a is missing"),

@@ -1,5 +1,6 @@
 """`--record` and `--html` of commands, and `runs show`: what a run did, on disk."""
 
+import errno
 import json
 import os
 from pathlib import Path
@@ -10,6 +11,7 @@ from langgraph_parallel.cli import recorded
 from langgraph_parallel.cli.app import run
 from langgraph_parallel.cli.run_store import RunStore
 from langgraph_parallel.recording import read_record
+from langgraph_parallel.runtime import recorder
 from langgraph_parallel.runtime.record_setting import CONTENTS, RECORD
 from tests.support.made_records import nested
 from tests.support.server import ModelServer, Reply
@@ -203,6 +205,43 @@ def test_an_estimate_has_no_page(model: str, capsys: pytest.CaptureFixture[str])
     assert run(["vote", "x", "--estimate", "--html", "run.html"]) == 0
     assert "nothing has run that could be recorded" in capsys.readouterr().err
     assert not Path("run.html").exists()
+
+
+@pytest.mark.parametrize(
+    ("place", "said"),
+    [
+        ("/proc/run.json", "--record /proc/run.json cannot be written: "),
+        ("/proc/runs/", "--record /proc/runs/: nothing can be written there: "),
+        ("/dev/full", "the record cannot go to /dev/full"),
+    ],
+    ids=["file", "folder", "device"],
+)
+def test_a_place_that_takes_no_record_is_refused_before_any_call(
+    place: str, said: str, model: str, server: ModelServer, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Although its rights allow it, as those of /proc do for root; the last line says what was wrong."""
+    assert run(["vote", "x", "--choices", "a,b", "--model", model, "--record", place]) == 2
+    last = capsys.readouterr().err.splitlines()[-1]
+    assert said in last
+    assert server.requests == []
+
+
+def test_a_record_that_is_lost_in_the_end_is_told(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The last line does not say that nothing has run; what has been answered is there."""
+
+    def fail(record: object, file: Path) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(recorder, "write_record", fail)
+    assert run([*COMMANDS["moderate"], "--record", "run.json"]) == 0
+    printed = capsys.readouterr()
+    assert printed.out
+    assert printed.err.splitlines()[-1] == (
+        "langgraph-parallel: the record of the run was not written: OSError: "
+        "[Errno 28] No space left on device"
+    )
 
 
 def test_a_map_has_a_record_for_each_run(capsys: pytest.CaptureFixture[str]) -> None:

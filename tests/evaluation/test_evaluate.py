@@ -116,6 +116,8 @@ def test_calls_of_models_are_counted() -> None:
     assert found.variant("model").calls == 2
     assert found.variant("model").score == 1
     assert found.calls == len(model.prompts) == 20
+    assert " 20 calls, " in str(found)
+    assert " 1 call, " in str(found.model_copy(update={"calls": 1}))
 
 
 def test_answers_from_the_cache_are_used_and_are_no_cost(tmp_path: Path) -> None:

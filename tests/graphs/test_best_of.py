@@ -253,8 +253,8 @@ def test_points_do_not_depend_on_order_and_add_up(drafts: list[str], chance: Any
             {"threshold": 11, "method": "rubric", "rubric": {"a": "b"}},
             "threshold is 11; expected a number up to 10",
         ),
-        ({"judge": len, "refine": True, "drafters": 1}, "a wave of 1 has all 1 drafts"),
-        ({"judge": len, "refine": True, "wave": 3}, "a wave of 3 has all 3 drafts; use more drafters"),
+        ({"judge": len, "refine": True, "drafters": 1}, "there is only one wave, of 1 draft; "),
+        ({"judge": len, "refine": True, "wave": 3}, "there is only one wave, of 3 drafts; use more drafters"),
         (
             {"judge": len, "refine": True, "drafters": Roster(2, wordings=["{task}"])},
             "pass prompts={'draft': ..., 'refine': ...} instead of wordings",

@@ -4,7 +4,6 @@ import os
 import shutil
 import signal
 import subprocess
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,8 +13,8 @@ from urllib.parse import urlencode
 import httpx
 import pytest
 
-from tests.support.agent_server import serving
-from tests.support.browser import NEEDS_CHROMIUM, chromium
+from tests.support.agent_server import START, serving, waited_for
+from tests.support.browser import NEEDS_CHROMIUM, PATIENCE, chromium
 from tests.support.ports import free_ports
 from tests.support.server import Gate, ModelServer, Reply
 
@@ -56,19 +55,16 @@ def _next(folder: Path, port: int, log: Path) -> Iterator[None]:
             stderr=subprocess.STDOUT,
             start_new_session=True,
         )
+
+    def ask() -> None:
+        httpx.get(f"http://127.0.0.1:{port}", timeout=START).raise_for_status()
+
     try:
-        for _ in range(600):
-            try:
-                page = httpx.get(f"http://127.0.0.1:{port}", timeout=120)
-                assert page.is_success, log.read_text()
-                break
-            except httpx.ConnectError:
-                assert process.poll() is None, log.read_text()
-                time.sleep(0.1)
+        waited_for(ask, process, log)
         yield
     finally:
         os.killpg(process.pid, signal.SIGTERM)
-        process.wait(timeout=30)
+        process.wait(timeout=START)
 
 
 class Chat:
@@ -83,19 +79,30 @@ class Chat:
         if self.page is not None:
             self.page.close()
         self.page = self._browser.new_page(viewport={"width": 1100, "height": 1000})
-        self.page.set_default_timeout(30_000)
+        self.page.set_default_timeout(PATIENCE)
         self.page.goto(f"{self._ui}?{urlencode({'apiUrl': self._api, 'assistantId': graph})}")
 
     def send(self, text: str) -> None:
         """Send a message."""
         self.page.get_by_placeholder("Type your message...").fill(text)
-        self.page.get_by_role("button", name="Send", exact=True).click()
-        self.page.get_by_role("button", name="Cancel").wait_for()
+        # And not until there is a button to cancel: it may be gone before it is looked for.
+        with self.page.expect_request("**/runs/stream"):
+            self.page.get_by_role("button", name="Send", exact=True).click()
+
+    def settle(self) -> None:
+        """Wait until the run has ended or waits for a person."""
+        self.page.get_by_role("button", name="Cancel").wait_for(state="detached")
 
     def ask(self, text: str) -> None:
         """Send a message, and wait until the run has ended or waits for a person."""
         self.send(text)
-        self.page.get_by_role("button", name="Cancel").wait_for(state="detached")
+        self.settle()
+
+    def reload(self) -> None:
+        """Open the thread anew, once the run has ended: the UI cancels a run when its page goes."""
+        self.settle()
+        self.page.wait_for_url("**threadId=*")
+        self.page.reload()
 
     def answers(self, number: int) -> list[str]:
         """Return the texts of the answers, once there are so many of them."""
@@ -138,7 +145,7 @@ def test_a_vote_answers_in_markdown_and_goes_on_after_a_reload(chat: Chat) -> No
     chat.open("voting")
     for text in ("Is 2027 a prime number?", "And 2029?"):
         chat.ask(text)
-        chat.page.reload()
+        chat.reload()
     first, second = chat.answers(2)
     assert first.startswith("yes (2/2, by majority)")
     assert second.startswith("yes (2/2, by majority)")
@@ -155,12 +162,11 @@ def test_branches_are_watched_while_they_run(chat: Chat, models: ModelServer) ->
     progress = chat.page.get_by_role("region", name="Progress of voting")
     rows = progress.get_by_role("listitem")
     rows.nth(1).wait_for()
-    assert "vote[voting#1]" in rows.nth(0).inner_text()
-    assert "works" in rows.nth(0).inner_text()
+    rows.nth(0).filter(has_text="vote[voting#1]").filter(has_text="works").wait_for()
     assert "0% done" in progress.inner_text()
     gate.open()
     chat.page.get_by_text("by majority").wait_for()
-    chat.page.get_by_role("button", name="Cancel").wait_for(state="detached")
+    chat.settle()
     (answer,) = chat.answers(1)
     assert answer.startswith("yes (2/2, by majority)")
     assert progress.count() == 0
@@ -179,12 +185,13 @@ def test_a_person_decides_in_the_form_of_the_ui(chat: Chat) -> None:
     chat.choose("publish")
     chat.page.get_by_text("decided by a person").wait_for()
     assert chat.page.get_by_text(FORM, exact=True).count() == 0
-    chat.page.reload()
+    chat.reload()
     chat.answers(1)
     chat.ask("Write to bob@example.org.")
-    chat.page.reload()
+    chat.reload()
     chat.page.get_by_role("button", name="Ignore").click()
     chat.page.get_by_text("a person left it undecided").wait_for()
+    chat.settle()
     first, second = chat.answers(2)
     assert first.startswith("publish (1/2, decided by a person)")
     assert second.startswith("The vote is undecided.")
@@ -194,7 +201,7 @@ def test_a_review_shows_code_and_its_thread_is_there_after_a_reload(chat: Chat) 
     """The history of the thread, which the UI reads, has the plan of the review."""
     chat.open("review")
     chat.ask(CODE)
-    chat.page.reload()
+    chat.reload()
     (report,) = chat.answers(1)
     assert "Code review" in report
     assert 'os.system("ls " + command)' in chat.page.locator(".markdown-content pre").first.inner_text()

@@ -1,6 +1,7 @@
 """Functions as workers: called without a run of LangChain's where nothing listens, and else with one."""
 
 import asyncio
+import functools
 from typing import Any
 
 import pytest
@@ -90,3 +91,32 @@ async def test_a_runnable_or_an_awaitable_that_a_function_returns_is_run() -> No
 
     assert await Function(returns_runnable).ainvoke(3) == 4
     assert await Function(returns_awaitable).ainvoke(3) == 6
+
+
+def _described(function: Any) -> Any:
+    async def called(value: str, *rest: Any) -> Any:
+        return value
+
+    return functools.wraps(function)(called)
+
+
+async def _with_config(value: str, config: RunnableConfig) -> Any:
+    return config["metadata"]["mine"]
+
+
+async def _with_a_variable(value: str) -> Any:
+    config = value.upper()
+    return config.lower()
+
+
+@pytest.mark.parametrize(
+    ("function", "returned"),
+    [
+        pytest.param(_with_config, "metadata", id="a parameter"),
+        pytest.param(_with_a_variable, "given", id="a variable of that name"),
+        pytest.param(_described(_with_a_variable), "given", id="the signature of another one"),
+    ],
+)
+async def test_a_function_gets_its_config_where_it_takes_one(function: Any, returned: str) -> None:
+    """What it has as a parameter it is given, and nothing else."""
+    assert await Function(function).ainvoke("given", {"metadata": {"mine": "metadata"}}) == returned

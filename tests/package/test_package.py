@@ -110,6 +110,7 @@ def test_pure_packages_import_no_graph_library(package: str) -> None:
 
 
 ROOMS = [
+    "counted",
     "records",
     "errors",
     "arguments",

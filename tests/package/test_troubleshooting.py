@@ -13,6 +13,7 @@ import pytest
 
 from langgraph_parallel import errors
 from langgraph_parallel.cli import exit_codes
+from langgraph_parallel.counted import count
 from langgraph_parallel.records import RunReport
 from langgraph_parallel.records.branch import STATUSES, EndedBy
 from langgraph_parallel.records.verdict import VerdictStatus
@@ -41,11 +42,19 @@ def texts(folder: Path) -> Iterator[str]:
             if node in docstrings:
                 continue
             if isinstance(node, ast.JoinedStr):
-                yield "".join(
-                    str(part.value) if isinstance(part, ast.Constant) else "…" for part in node.values
-                )
+                yield "".join(map(_part, node.values))
             elif isinstance(node, ast.Constant) and isinstance(node.value, str):
                 yield node.value
+
+
+def _part(part: ast.expr) -> str:
+    """Return a part of an f-string: a number with its noun is `… calls`."""
+    match part:
+        case ast.Constant(value):
+            return str(value)
+        case ast.FormattedValue(ast.Call(ast.Name("count"), [_, ast.Constant(str(noun))])):
+            return count(2, noun).replace("2", "…")
+    return "…"
 
 
 @cache

@@ -6,6 +6,7 @@ import logging
 import os
 import re
 import stat
+import time
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ from langgraph.graph import END, START, StateGraph
 from langgraph.types import Command
 from typing_extensions import TypedDict
 
-from langgraph_parallel import Limits, aredrive, create_labeling, create_voting, errors, recording
+from langgraph_parallel import Limits, aredrive, create_labeling, create_voting, drain, errors, recording
 from langgraph_parallel.recording import Recording, RunRecord, read_record
 from langgraph_parallel.runtime.record_report import measure_record
 from langgraph_parallel.testing import FakeModel
@@ -48,6 +49,19 @@ async def test_a_file_has_the_run(server: ModelServer, model: str, file: Path) -
     assert [(vote.status, vote.choice, vote.k, vote.n) for vote in votes] == [("decided", "yes", 3, 3)] * 2
     assert [ballot.choice for ballot in votes[0].ballots] == ["yes"] * 3
     assert _rights(file) == 0o600
+
+
+async def test_a_record_counts_from_when_the_run_was_called(file: Path) -> None:
+    """As its deadline and its report do: what LangGraph does before the first node is part of the run."""
+    looked_up: list[float] = []
+
+    class Saver(InMemorySaver):
+        async def aget_tuple(self, config: Any) -> Any:
+            looked_up.append(time.time())
+            return await super().aget_tuple(config)
+
+    await _vote(record=file, checkpointer=Saver()).ainvoke({"question": "Is it?"}, THREAD)
+    assert read_record(file).started < looked_up[0]
 
 
 async def test_every_call_is_in_the_branch_that_made_it(server: ModelServer, model: str, file: Path) -> None:
@@ -213,6 +227,27 @@ async def test_a_cancelled_run_has_a_record(server: ModelServer, model: str, fil
     record = read_record(file)
     assert record.status == "cancelled"
     assert sorted(call.ok for call in record.calls) == [False, True]
+
+
+@pytest.mark.parametrize("ends", ["drain", "budget"])
+async def test_what_the_run_itself_ended_has_no_cause(
+    ends: str, server: ModelServer, model: str, file: Path
+) -> None:
+    """Nothing has failed: `ended_by` says what ended the branch, in the record and in words in its report."""
+    gate = Gate()
+    server.always(Reply(json=YES, gate=gate))
+    limits = Limits(concurrency=1, samples="off", budget_calls=1 if ends == "budget" else None)
+    running = asyncio.ensure_future(flat(3, model, record=file, limits=limits).ainvoke(GIVEN))
+    await asyncio.to_thread(server.wait, lambda s: s.in_flight == 1)
+    if ends == "drain":
+        drain()
+    gate.open()
+    await running
+    record = read_record(file)
+    skipped = [branch for branch in record.branches if branch.status == "skipped"]
+    assert [(branch.cause, branch.ended_by) for branch in skipped] == [(None, ends)] * 2
+    said = {"drain": "the run was stopped", "budget": "the budget is spent"}[ends]
+    assert list(measure_record(record).failures.values()) == [said] * 2
 
 
 async def test_a_run_that_raises_has_a_record(server: ModelServer, model: str, file: Path) -> None:

@@ -1,6 +1,7 @@
 """What holds of every replay, on records of runs that never were."""
 
 import random
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -9,6 +10,7 @@ from hypothesis import strategies as st
 from langgraph_parallel.recording import replay
 from langgraph_parallel.records import Ballot
 from langgraph_parallel.reducers.votes.replay import replay as replay_ballots
+from tests.support.ids import readable
 from tests.support.timed_records import CLOSING, LAG, OPENING, OWN, fan_out, vote
 
 TIMES = st.lists(st.floats(0.05, 2), min_size=1, max_size=12)
@@ -136,6 +138,35 @@ def test_a_deadline_ends_what_is_in_flight() -> None:
     assert "ended by the deadline: 2, the first s1" in str(replayed)
 
 
+def test_what_ends_near_the_deadline_is_told() -> None:
+    """A call ends 6 ms after the deadline: cut off here, and answered in a run that is a little faster."""
+    replayed = replay(fan_out([0.1, 0.5, 0.9]), deadline=0.505)
+    assert replayed.after.output_tokens == 10
+    near = replayed.near_deadline
+    assert near is not None
+    assert (near.calls, near.seconds) == (1, 0.02)
+    assert [near.least.output_tokens, near.most.output_tokens] == [10, 20]
+    assert [near.least.usd, near.most.usd] == [pytest.approx(0.002), pytest.approx(0.0025)]
+    assert (
+        "near the deadline: 1 call ends or begins within 20 ms of it: 3 calls, 10 to 20 tokens out, "
+        "0.002000 to 0.002500 US dollars" in str(replayed)
+    )
+
+
+@pytest.mark.parametrize("changed", [{"deadline": 0.4}, {"concurrency": 2}], ids=readable)
+def test_nothing_is_told_of_a_deadline_that_nothing_is_near(changed: dict[str, Any]) -> None:
+    """No call ends or begins within 20 ms of it, or there is none."""
+    assert replay(fan_out([0.1, 0.5, 0.9]), **changed).near_deadline is None
+
+
+def test_a_verdict_that_a_deadline_decides_by_a_hair_is_not_known() -> None:
+    """Of three voters one has answered, and the others answer 6 ms after the deadline."""
+    replayed = replay(vote(["no", "yes", "yes"], [0.1, 0.5, 0.5]), deadline=0.505)
+    assert [each.why for each in replayed.unknown] == [
+        "its outcome depends on a call that ends near the deadline"
+    ]
+
+
 def test_a_vote_that_a_deadline_cuts_off_counts_what_was_heard() -> None:
     """One of three has answered: its choice stands, and was not the verdict."""
     replayed = replay(vote(["no", "yes", "yes"], [0.1, 0.5, 0.9]), deadline=0.4)
@@ -150,7 +181,20 @@ def test_a_straggler_is_hedged_by_a_time_of_other_calls() -> None:
     assert replayed.after.input_tokens == sum(100 + n for n in range(10)) + 109
     assert replayed.after.wall_seconds == pytest.approx(OPENING + 0.3 + 0.1 + CLOSING, abs=0.01)
     assert replayed == replay(record, hedge=0.3)
-    assert any("drawn" in text for text in replayed.assumed)
+    assert "the time of 1 second request is drawn from that of other calls" in replayed.assumed
+
+
+def test_seconds_that_depend_on_a_second_request_are_told() -> None:
+    """Half of the calls take 0.1 s and half 0.2 s, and so may the second request for the straggler."""
+    record = fan_out([0.1, 0.2] * 5 + [5.0])
+    replayed = replay(record, hedge=0.3)
+    assert replayed.wall_between is not None
+    quick, slow = replayed.wall_between
+    assert quick == pytest.approx(OPENING + 0.3 + 0.1 + CLOSING, abs=0.01)
+    assert slow >= quick + 0.1
+    assert quick <= (replayed.after.wall_seconds or 0.0) <= slow
+    assert f"seconds by how long second requests take: {quick:.2f} to {slow:.2f}" in str(replayed)
+    assert replay(record, concurrency=4).wall_between is None
 
 
 def test_p95_hedges_what_is_later_than_the_others() -> None:

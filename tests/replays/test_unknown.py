@@ -154,7 +154,7 @@ def test_refusals_are_said_to_be_as_recorded() -> None:
     record = fan_out([0.1, 0.1])
     refused = record.calls[0].model_copy(update={"ok": False, "throttled": True})
     replayed = replay(record.model_copy(update={"calls": [refused, record.calls[1]]}), concurrency=8)
-    assert "refused 1 requests" in replayed.unknown[0].why
+    assert "refused 1 request;" in replayed.unknown[0].why
 
 
 @pytest.mark.parametrize(

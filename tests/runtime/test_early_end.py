@@ -1,6 +1,6 @@
 """Ending a fan-out early: each branch is told once, however many end after it."""
 
-from contextlib import AsyncExitStack
+from contextlib import ExitStack
 
 import pytest
 
@@ -63,11 +63,11 @@ async def test_branches_are_ended_in_the_order_in_which_they_began(by_policy: bo
     fan_out.open_policy(20, 0)
     if not by_policy:
         fan_out.race(Watch(lambda branch: "enough"))
-    async with AsyncExitStack() as stack:
+    with ExitStack() as stack:
         for number in range(20):
             bound = Numbered(among=fan_out.bounds)
             bound.number = number
-            await stack.enter_async_context(bound)
+            stack.enter_context(bound)
         fan_out.ended(Branch(id="b", name="b", order=0, status="ok"))
     assert told == [*range(20)]
     assert not fan_out.bounds

@@ -222,7 +222,7 @@ async def test_planners_and_synthesizers_are_governed(server: ModelServer, own: 
     )
     out = await capped.ainvoke({"content": ""})
     assert (out["result"], len(server.requests)) == (None, 3)
-    assert "the budget of 1 calls is spent" in out["run_report"].failures["synthesize"]
+    assert "the budget of 1 call is spent" in out["run_report"].failures["synthesize"]
 
 
 async def test_the_report_names_the_steps_of_an_agent(server: ModelServer, own: ChatOpenAI) -> None:

@@ -130,6 +130,6 @@ async def test_keys_of_what_functions_return_are_contents(sink: Traces) -> None:
     await asyncio.to_thread(sink.arrived)
     assert "canary" not in json.dumps(list(sink.runs.values()))
     (run,) = sink.named("RunnableLambda")
-    assert (run["inputs"], run["outputs"]) == ({"value": "1 items"}, {"value": "1 items"})
+    assert (run["inputs"], run["outputs"]) == ({"value": "1 item"}, {"value": "1 item"})
     (root,) = sink.named("sectioning")
-    assert root["inputs"] == {"content": "1 characters"}
+    assert root["inputs"] == {"content": "1 character"}

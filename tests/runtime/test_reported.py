@@ -95,10 +95,11 @@ async def both_ways(model: str, schema: type[BaseModel] | None) -> tuple[Call, C
     bound = BoundModel(await get_model(model), schema, 0.5, 100)
     form = bound.form
     plain = bound._model.bind(**form.runnable.kwargs)  # type: ignore[attr-defined]
-    assert form.direct is not None
 
     async def short(config: RunnableConfig) -> Any:
-        return await bound._request(form, MESSAGES, config)
+        assert form.direct is not None
+        answer = await form.direct.ainvoke(MESSAGES, config)
+        return answer or await bound._request(form, MESSAGES, config)
 
     async def long(config: RunnableConfig) -> Any:
         return await plain.ainvoke(list(MESSAGES), config)

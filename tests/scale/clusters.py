@@ -8,7 +8,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,9 +17,12 @@ from langgraph_parallel.scale.program import Program
 from langgraph_parallel.scale.rows import Result, Row
 
 ROOT = Path(__file__).parent.parent.parent
-ENVIRONMENT = os.environ | {
-    "PYTHONPATH": os.pathsep.join([str(ROOT / "src"), str(ROOT), os.environ.get("PYTHONPATH", "")])
-}
+
+
+def environment() -> dict[str, str]:
+    """Return the environment of a process that imports what this one does."""
+    paths = [str(ROOT / "src"), str(ROOT), os.environ.get("PYTHONPATH", "")]
+    return os.environ | {"PYTHONPATH": os.pathsep.join(paths)}
 
 
 class DaskProcesses:
@@ -37,13 +40,11 @@ class DaskProcesses:
         self.address = self._address_of_scheduler()
         self.workers: list[subprocess.Popen[bytes]] = []
 
-    def add_worker(
-        self, *options: str, environment: dict[str, str] | None = None
-    ) -> "subprocess.Popen[bytes]":
+    def add_worker(self, *options: str, variables: dict[str, str] | None = None) -> "subprocess.Popen[bytes]":
         """Start a worker of one thread; it joins in its own time."""
         folder = self._folder / "scratch"
         options = ("--nthreads", "1", "--no-nanny", "--local-directory", str(folder), *options)
-        worker = self._start("worker", self.address, *options, environment=environment)
+        worker = self._start("worker", self.address, *options, variables=variables)
         self.workers.append(worker)
         return worker
 
@@ -75,7 +76,7 @@ class DaskProcesses:
         return (self._folder / "dask.log").read_text()
 
     def _start(
-        self, kind: str, *options: str, environment: dict[str, str] | None = None
+        self, kind: str, *options: str, variables: dict[str, str] | None = None
     ) -> "subprocess.Popen[bytes]":
         own = ("--port", "0", "--scheduler-file", str(self._file)) if kind == "scheduler" else ()
         return subprocess.Popen(
@@ -90,7 +91,7 @@ class DaskProcesses:
                 *own,
                 *self._options,
             ],
-            env=environment or ENVIRONMENT,
+            env=environment() | (variables or {}),
             stdout=self._log,
             stderr=self._log,
         )
@@ -118,6 +119,14 @@ def dask_processes(folder: Path, workers: int, *options: str) -> Iterator[DaskPr
         yield cluster
     finally:
         cluster.close()
+
+
+def wait_until(holds: Callable[[], bool]) -> None:
+    """Return once something holds."""
+    deadline = time.monotonic() + 30
+    while not holds():
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
 
 
 def rows_of(number: int, **columns: Any) -> list[Row]:

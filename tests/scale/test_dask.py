@@ -9,9 +9,8 @@ import sqlite3
 import subprocess
 import sys
 import threading
-import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -30,7 +29,7 @@ from langgraph_parallel.scale.engine import Chunk, Job, WorkerLost
 from langgraph_parallel.scale.engines import dask_cluster
 from langgraph_parallel.scale.engines.dask import DaskEngine
 from langgraph_parallel.scale.program import Program
-from tests.scale.clusters import ENVIRONMENT, DaskProcesses, Feeder, dask_processes, kill, rows_of
+from tests.scale.clusters import DaskProcesses, Feeder, dask_processes, environment, kill, rows_of, wait_until
 
 psutil = pytest.importorskip("psutil", reason="distributed is not installed, which needs it; CI has it")
 pytestmark = [
@@ -169,9 +168,9 @@ async def test_a_worker_with_another_version_is_named(tmp_path: Path) -> None:
     other = tmp_path / "site" / "langgraph_parallel-99.0.dist-info"
     other.mkdir(parents=True)
     (other / "METADATA").write_text("Metadata-Version: 2.1\nName: langgraph-parallel\nVersion: 99.0\n")
-    path = os.pathsep.join([str(other.parent), ENVIRONMENT["PYTHONPATH"]])
+    path = os.pathsep.join([str(other.parent), environment()["PYTHONPATH"]])
     with dask_processes(tmp_path, 0) as cluster:
-        cluster.add_worker(environment=ENVIRONMENT | {"PYTHONPATH": path})
+        cluster.add_worker(variables={"PYTHONPATH": path})
         await asyncio.to_thread(cluster.wait_for_workers, 1)
         with pytest.raises(UsageError, match=r"worker tcp://127.0.0.1:\d+ has version 99.0"):
             await DaskEngine(cluster.address).open(Job(id="j", program=NOTHING), ignore)
@@ -340,7 +339,7 @@ def test_rows_that_end_after_a_killed_command_are_taken_by_the_next(
         *("map", "tests.scale.programs_on_dask:waits", str(items), "--key", "number", "--sink", str(sink)),
         *("--engine", cluster.address, "--concurrency", "8", "--progress", "none"),
     ]
-    command = subprocess.Popen([sys.executable, "-m", "langgraph_parallel", *arguments], env=ENVIRONMENT)
+    command = subprocess.Popen([sys.executable, "-m", "langgraph_parallel", *arguments], env=environment())
     wait_until(lambda: stored(sink) == {str(n) for n in range(8)})
     wait_for_lines(begun, 10)
     kill(command.pid)
@@ -375,20 +374,12 @@ def stored(sink: Path) -> set[str]:
 def start_driver(*arguments: str) -> "subprocess.Popen[bytes]":
     """Start a driver in a process of its own."""
     command = [sys.executable, "-m", "tests.scale.dask_driver", *arguments]
-    return subprocess.Popen(command, env=ENVIRONMENT, stdout=subprocess.PIPE)
+    return subprocess.Popen(command, env=environment(), stdout=subprocess.PIPE)
 
 
 def wait_for_lines(file: Path, number: int) -> None:
     """Return once a file has so many lines."""
     wait_until(lambda: file.exists() and len(file.read_text().splitlines()) >= number)
-
-
-def wait_until(holds: Callable[[], bool]) -> None:
-    """Return once something holds."""
-    deadline = time.monotonic() + 30
-    while not holds():
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
 
 
 async def ignore(results: object) -> None:

@@ -3,7 +3,7 @@
 import asyncio
 import concurrent.futures
 import logging
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any, cast
@@ -25,11 +25,12 @@ from langgraph_parallel.scale.engines.dask_host import Host, _Part
 from langgraph_parallel.scale.engines.dask_plugin import Coordinators
 from langgraph_parallel.scale.engines.dask_tasks import submit
 from langgraph_parallel.scale.line.coordinator import DRAIN, GONE
-from langgraph_parallel.scale.line.dask_line import ASK, EARLIER, DaskLine
+from langgraph_parallel.scale.line.dask_line import ASK, DaskLine
+from langgraph_parallel.scale.line.ledger import Ledger
 from langgraph_parallel.scale.line.shared import LineLimits
 from langgraph_parallel.scale.line.wire import pack_job, pack_results
 from langgraph_parallel.scale.program import Program
-from langgraph_parallel.scale.rows import Result, Row, Spent
+from langgraph_parallel.scale.rows import Row
 from tests.support.clock import until
 
 JOB = Job(id="job", program=Program(graph="tests.scale.programs:nothing"))
@@ -69,7 +70,9 @@ async def coordinators() -> Coordinators:
 
 async def open_session(plugin: Coordinators, session: str, job: Job = JOB) -> None:
     """Open a session of the job."""
-    await plugin.drive(session, f"client of {session}", "open", {"job": pack_job(job), "local": b""})
+    await plugin.drive(
+        session, f"client of {session}", "open", {"job": pack_job(job), "local": b"", "covers": True}
+    )
 
 
 async def granted(plugin: Coordinators, session: str, worker: str, calls: int, held: int = 0) -> int:
@@ -80,9 +83,9 @@ async def granted(plugin: Coordinators, session: str, worker: str, calls: int, h
     return int(answer["purse"]["granted"][0])
 
 
-async def collect(plugin: Coordinators, session: str) -> dict[str, Any]:
+async def collect(plugin: Coordinators, session: str, wait: float = 0.0) -> dict[str, Any]:
     """Return what there is for the driver of a session."""
-    return await plugin.drive(session, "", "collect", {"after": 0, "wait": 0.0})
+    return await plugin.drive(session, "", "collect", {"after": 0, "wait": wait})
 
 
 async def tell_of_part_1(plugin: Coordinators, session: str, way: str) -> None:
@@ -281,7 +284,7 @@ async def test_a_dashboard_is_named_where_there_is_one(pages: list[str]) -> None
     scheduler = cast("Any", plugin._scheduler)
     scheduler.http_application = SimpleNamespace(applications=pages)
     scheduler.http_server = SimpleNamespace(port=8787)
-    opened = await plugin.drive("new", "client", "open", {"job": pack_job(JOB), "local": b""})
+    opened = await plugin.drive("new", "client", "open", {"job": pack_job(JOB), "local": b"", "covers": True})
     cluster = dask_cluster.Cluster("tcp://10.0.0.7:8786")
     cluster._client = cast("Any", SimpleNamespace(scheduler=SimpleNamespace(address="tcp://10.0.0.7:8786")))
     assert cluster.dashboard(opened["dashboard"]) == ("http://10.0.0.7:8787/status" if pages else "")
@@ -450,7 +453,7 @@ async def test_a_part_whose_rows_cannot_be_given_back_fails() -> None:
     host._line, host._giving, host._parts = SimpleNamespace(ask=ask), asyncio.Lock(), {}
     host._work, host._may_begin = work, may_begin
     host._outbox = SimpleNamespace(ended=lambda *one, **told: ended.append((*one, told)), flush=flush)
-    host._worker = SimpleNamespace(is_draining=False)
+    host._worker = SimpleNamespace(is_draining=False, rest=flush)
     running = asyncio.ensure_future(host._run(_Part(7, [Row(key, {}) for key in "abcd"], lambda: None)))
     await until(lambda: 7 in host._parts)
     await host._give_back(WORKERS[1])
@@ -471,44 +474,107 @@ async def test_a_part_that_is_stopped_leaves_the_program_to_the_others() -> None
     assert not host._opened.cancelled()
 
 
+async def test_a_grant_leaves_once_the_driver_has_told_that_the_sink_knows_of_it() -> None:
+    """The driver hears of the need at once, also if it collects only later."""
+    limited = replace(JOB, program=replace(JOB.program, limits=Limits(budget_calls=40)))
+    plugin = await coordinators()
+    await open_session(plugin, "new", limited)
+    await plugin.ask("new", WORKERS[0], "hello", {})
+    for needed in (10, 25):  # the driver collects already, and does so later
+        collecting = [] if needed == 25 else [asyncio.ensure_future(collect(plugin, "new", 30.0))]
+        await asyncio.sleep(0)
+        asking = asyncio.ensure_future(granted(plugin, "new", WORKERS[0], needed, held=needed - 10))
+        told = await asyncio.wait_for(collecting[0] if collecting else collect(plugin, "new", 30.0), 5)
+        assert told["purse"] == {"spent": (0, 0, 0), "held": (2 * needed - 10, 0, 0), "is_used": True}
+        assert not asking.done()
+        await plugin.drive("new", "", "cover", {"stored": (2 * needed - 11, 0, 0)})
+        await asyncio.sleep(0)
+        assert not asking.done()
+        await plugin.drive("new", "", "cover", {"stored": (2 * needed - 10, 0, 0)})
+        assert await asking == needed
+    # With nothing new to tell it waits for results.
+    waiting = asyncio.ensure_future(collect(plugin, "new", 30.0))
+    await asyncio.sleep(0)
+    assert not waiting.done()
+    waiting.cancel()
+
+
 @pytest.mark.parametrize("way", ["lives", "dies", "gives back"])
-async def test_what_a_killed_driver_could_not_store_counts_for_the_next(way: str) -> None:
-    """Its sink knows of no grant, and whoever got it may be dead as well: the scheduler knows."""
+async def test_what_is_granted_after_a_kill_of_the_driver_counts_for_the_next(way: str) -> None:
+    """No sink knows of it, and whoever got it may be dead as well: the scheduler knows."""
     limited = replace(JOB, program=replace(JOB.program, limits=Limits(budget_calls=40)))
     plugin = await coordinators()
     await open_session(plugin, "old", limited)
     await plugin.ask("old", WORKERS[0], "hello", {})
     await plugin.ask("old", WORKERS[0], "begin", {"part": 1, "rows": 1})
-    assert await granted(plugin, "old", WORKERS[0], 30) == 30
+    asking = asyncio.ensure_future(granted(plugin, "old", WORKERS[0], 30))
+    await asyncio.sleep(0)
+    assert not asking.done()
     plugin.remove_client(cast("Any", None), "client of old")
+    assert await asking == 30
     if way == "dies":
         plugin.remove_worker(cast("Any", None), WORKERS[0])
     await open_session(plugin, "new", limited)
     if way == "gives back":
         assert await granted(plugin, "old", WORKERS[0], 0, held=5) == 0
     known = 5 if way == "gives back" else 30
-    assert (await collect(plugin, "new"))["untold"] == (known, 0, 0)
+    assert (await collect(plugin, "new"))["purse"]["spent"] == (known, 0, 0)
+    await plugin.drive("new", "", "cover", {"stored": (40, 0, 0)})
     await plugin.ask("new", WORKERS[1], "hello", {})
     assert await granted(plugin, "new", WORKERS[1], 40 - known + 1) == 0
     assert await granted(plugin, "new", WORKERS[1], 40 - known) == 40 - known
 
 
-async def test_a_sink_hears_what_a_killed_driver_could_not_store() -> None:
-    """As reserved, until the results of its workers tell what they have spent."""
-    engine, _ = engine_with(Row("a", {}))
-    delivered: list[str] = []
+async def test_an_engine_has_the_sink_know_of_what_the_scheduler_grants() -> None:
+    """It tells the scheduler once that is stored; at its end, what workers gave back is free again."""
+    ledger, needs, told = Ledger(), list[None](), list[Any]()
+    ledger.on_need = lambda: needs.append(None)
+    limits = Limits(budget_calls=40)
+    program = Program(graph="tests.scale.programs:nothing", limits=limits)
+    job = Job(id="maps", program=program, spent_calls=5, ledger=ledger)
+    engine = DaskEngine("tcp://127.0.0.1:9")
+    engine._keep_account(job)
 
-    async def deliver(results: Sequence[Result]) -> None:
-        delivered.extend(result.key for result in results)
+    async def drive(what: str, data: dict[str, Any]) -> dict[str, Any]:
+        told.append((what, data))
+        return {"purse": {"spent": (9, 0, 0), "held": (0, 0, 0), "is_used": True}}
 
-    engine._deliver = deliver
-    packed = pack_results([Result("a", "ok", spent=Spent(1, 80, 20, 0.25))])
-    answer = {"workers": {}, "reserved": (2, 0, 0.0), "untold": (30, 900, 2_000_000_000)}
-    await engine._take({**answer, "posted": []})
-    assert engine.open_reservations == Amount(32, 900, 2.0)
-    await engine._take({**answer, "posted": [(1, WORKERS[0] + EARLIER, 1, packed, ())]})
-    assert delivered == ["a"]
-    assert engine.open_reservations == Amount(31, 800, 1.75)
+    engine._drive = drive  # type: ignore[method-assign]
+    engine._covering = asyncio.create_task(engine._cover())
+    purse = {"spent": (7, 0, 0), "held": (4, 0, 0), "is_used": True}
+    await engine._take({"workers": {}, "reserved": (0, 0, 0.0), "posted": [], "purse": purse})
+    assert len(needs) == 1
+    with ledger.writing(Amount(6)) as reserved:
+        assert reserved.calls >= 5
+    stored = reserved.calls + 6
+    await asyncio.sleep(0)
+    assert told == [("cover", {"stored": (stored, 0, 0)})]
+    await engine._take({"workers": {}, "reserved": (0, 0, 0.0), "posted": [], "purse": purse})
+    assert len(needs) == 1
+    purse["held"] = (1, 0, 0)
+    await engine._take({"workers": {}, "reserved": (0, 0, 0.0), "posted": [], "purse": purse})
+    with ledger.writing(Amount(6)) as reserved:  # grants up to what was told may be made meanwhile
+        assert reserved.calls + 6 == stored
+    await engine.close()
+    with ledger.writing(Amount(8)) as reserved:
+        assert reserved.calls == 1
+
+
+async def test_what_was_told_of_a_budget_stays_spent_once_the_scheduler_is_gone() -> None:
+    """Workers may have had all of it, and nobody knows."""
+    ledger = Ledger()
+    program = Program(graph="tests.scale.programs:nothing", limits=Limits(budget_calls=40))
+    job = Job(id="maps", program=program, ledger=ledger)
+    engine = DaskEngine("tcp://127.0.0.1:9")
+    engine._keep_account(job)
+    purse = {"spent": (7, 0, 0), "held": (4, 0, 0), "is_used": True}
+    await engine._take({"workers": {}, "reserved": (0, 0, 0.0), "posted": [], "purse": purse})
+    with ledger.writing(Amount(7)) as reserved:
+        stored = reserved.calls
+    engine._lost = "the scheduler is gone"
+    await engine.close()
+    with ledger.writing(Amount(7)) as reserved:
+        assert reserved.calls == stored > 0
 
 
 @pytest.mark.parametrize("way", ["beat", "death"])

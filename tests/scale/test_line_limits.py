@@ -124,6 +124,42 @@ async def test_a_worker_that_waits_gets_what_another_one_holds_and_does_not_use(
         ]
 
 
+async def test_a_worker_that_rests_holds_what_its_calls_have_reserved() -> None:
+    """The keeper knows it when the rest begins; calls that come later get new grants."""
+    limits = Limits(budget_calls=400)
+    keeper = LimitsKeeper(limits)
+    async with worker(keeper, "a", limits) as shared:
+        budget = budget_of(shared)
+        await budget.reserve(CALL)
+        assert await spend(budget, CALL)
+        assert keeper.purse.total_held()[0] > 1
+        assert shared.budget is not None
+        await asyncio.wait_for(shared.budget.rest(), 10)
+        assert (keeper.purse.total_spent()[0], keeper.purse.total_held()[0]) == (1, 1)
+        budget.settle(CALL, CALL)
+        resting = [asyncio.ensure_future(shared.budget.rest()) for _ in range(2)]
+        assert await asyncio.wait_for(spend(budget, CALL), 10)
+        await asyncio.wait_for(asyncio.gather(*resting), 10)
+        await asyncio.wait_for(shared.budget.rest(), 10)
+        assert (keeper.purse.total_spent()[0], keeper.purse.total_held()[0]) == (3, 0)
+
+
+@pytest.mark.parametrize("way", ["cut", "taken for dead"])
+async def test_a_rest_ends_though_nobody_hears_of_it(way: str) -> None:
+    """The line may be cut, or the keeper may have counted all as spent."""
+    limits = Limits(budget_calls=400)
+    keeper = LimitsKeeper(limits)
+    shared = LineLimits(line := Line(keeper, "a"), limits)
+    async with shared.kept_up():
+        assert shared.budget is not None
+        if way == "cut":
+            line.is_cut = True
+        else:
+            keeper.worker_gone("a")
+        await asyncio.wait_for(shared.budget.rest(), 10)
+        await asyncio.wait_for(shared.budget.rest(), 10)
+
+
 async def test_when_the_line_is_cut_calls_that_wait_for_a_grant_fail() -> None:
     """Nothing hangs, and what was not granted is not spent."""
     limits = Limits(budget_calls=10)

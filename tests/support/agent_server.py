@@ -15,6 +15,8 @@ from langgraph_sdk.client import SyncLangGraphClient
 
 from tests.support.documents import ROOT
 
+START = 180.0
+"""Seconds that a server may take to begin or to end, on a machine that is busy."""
 _HIDDEN = ("OPENAI", "LANGSMITH", "LANGCHAIN", "LANGGRAPH_PARALLEL")
 """Beginnings of variables of this machine that the server does not get."""
 
@@ -48,23 +50,24 @@ def serving(
         with get_sync_client(url=f"http://127.0.0.1:{port}", timeout=60) as client:
 
             def ready() -> SyncLangGraphClient:
-                _wait_for(client, process, log)
+                waited_for(lambda: client.http.get("/ok"), process, log)
                 return client
 
             yield ready
     finally:
         os.killpg(process.pid, signal.SIGTERM)
-        process.wait(timeout=30)
+        process.wait(timeout=START)
     assert "langgraph_parallel.records" not in log.read_text()  # no record was unknown to the server
 
 
-def _wait_for(client: SyncLangGraphClient, process: "subprocess.Popen[bytes]", log: Path) -> None:
-    """Wait until the server answers; fail with its log if it ends instead."""
-    for _ in range(600):
+def waited_for(ask: Callable[[], object], process: "subprocess.Popen[bytes]", log: Path) -> None:
+    """Ask until a server answers; fail with its log if it ends instead, or begins for minutes."""
+    end = time.monotonic() + START
+    while True:
         try:
-            client.http.get("/ok")
+            ask()
             return
         except httpx.TransportError:
             assert process.poll() is None, log.read_text()
+            assert time.monotonic() < end, log.read_text()
             time.sleep(0.1)
-    raise AssertionError(log.read_text())

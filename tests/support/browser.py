@@ -21,6 +21,8 @@ _FLAGS = [
     "--disable-component-update",
     "--disable-sync",
 ]
+PATIENCE = 120_000
+"""Milliseconds that a step may take. Only what never comes is a fault, also on a machine that is busy."""
 NEEDS_CHROMIUM: list[Any] = [
     pytest.mark.skipif(
         not CHROMIUM, reason="CHROMIUM names no browser, and there is no chromium; CI has one"
@@ -38,7 +40,7 @@ def chromium() -> Iterator[Any]:
     from playwright.sync_api import sync_playwright
 
     with sync_playwright() as driver:
-        running = driver.chromium.launch(executable_path=CHROMIUM, args=_FLAGS)
+        running = driver.chromium.launch(executable_path=CHROMIUM, args=_FLAGS, timeout=PATIENCE)
         yield running
         running.close()
 

@@ -19,6 +19,10 @@ class Forked:
         os.kill(self.pid, signal.SIGKILL)
         self.wait()
 
+    def has_ended(self) -> bool:
+        """Whether it has ended; it can still be waited for."""
+        return os.waitid(os.P_PID, self.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None
+
     def wait(self) -> int:
         """Return its exit code: negative for the signal that has ended it."""
         _, status = os.waitpid(self.pid, 0)

@@ -11,6 +11,7 @@ whole and streamed. Answers are chosen by the text of the prompt; the last rule 
 
 import asyncio
 import json
+import socket
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -100,6 +101,11 @@ class ProviderServer:
         return [request for request in self.requests if text in request.prompt]
 
     def __enter__(self) -> Self:
+        try:  # here, where an error is raised to whoever starts the server
+            self._listening = socket.create_server(("127.0.0.1", 0))
+        except OSError:
+            self._loop.close()
+            raise
         self._thread.start()
         self._ready.wait()
         return self
@@ -121,7 +127,7 @@ class ProviderServer:
             app.router.add_post(path, self._handler(provider))
         runner = web.AppRunner(app, handler_cancellation=True, shutdown_timeout=0.1)
         self._loop.run_until_complete(runner.setup())
-        self._loop.run_until_complete(web.TCPSite(runner, "127.0.0.1", 0).start())
+        self._loop.run_until_complete(web.SockSite(runner, self._listening).start())
         self.port = runner.addresses[0][1]
         self._ready.set()
         self._loop.run_forever()

@@ -6,12 +6,14 @@ import signal
 import socket
 import time
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Self
 
 import httpx2
 import uvicorn
+from sqlalchemy import create_engine, text
 
 from examples.service.app import create_app
 from examples.service.settings import Settings, Tenant, digest
@@ -25,6 +27,8 @@ ACME = Tenant("acme", digest("acme-key"), budget_usd=5, run_usd=0.5)
 GLOBEX = Tenant("globex", digest("globex-key"), budget_usd=5, run_usd=0.5)
 FILES = {"a.py": "import os\nos.system(input())\n"}
 OVER = ("done", "failed", "cancelled")
+START = 120.0
+"""Seconds that a start may take: much is imported, on a machine that may be busy and slow to read."""
 
 
 class Served:
@@ -62,7 +66,7 @@ class Served:
     def start(self) -> None:
         """Start it, and wait until it answers."""
         self.process = in_fork(self._serve)
-        waited(self._is_ready, 30)
+        waited(self._is_ready, START)
 
     def kill(self) -> None:
         """Kill it as `kill -9` does."""
@@ -121,10 +125,22 @@ class Served:
                 elif line.startswith("data: "):
                     yield number, json.loads(line.removeprefix("data: "))
 
+    def stored(self) -> int:
+        """Return how many voters of reviews have their answer in the checkpoints."""
+        database = self.settings.database
+        is_sqlite = database.startswith("sqlite")
+        rows = "writes" if is_sqlite else "checkpoint_writes"
+        engine = create_engine(f"{database}-checkpoints" if is_sqlite else database)
+        counted = f"SELECT count(*) FROM {rows} WHERE channel = 'branches' AND checkpoint_ns LIKE '%|vote:%'"
+        with closing(engine.connect()) as connection:
+            number = connection.execute(text(counted)).scalar_one()
+        engine.dispose()
+        return int(number)
+
     def metrics(self) -> dict[str, float]:
         """Return the numbers for Prometheus by their names with labels."""
-        text = self.as_("metrics-key").get("/metrics").text
-        rows = (line.rpartition(" ") for line in text.splitlines() if not line.startswith("#"))
+        shown = self.as_("metrics-key").get("/metrics").text
+        rows = (line.rpartition(" ") for line in shown.splitlines() if not line.startswith("#"))
         return {name: float(value) for name, _, value in rows}
 
     def _serve(self) -> None:
@@ -134,10 +150,12 @@ class Served:
         uvicorn.Server(config).run()
 
     def _is_ready(self) -> bool:
+        assert self.process is not None
+        assert not self.process.has_ended(), "the service has ended before it was ready"
         try:
             with socket.create_connection(("127.0.0.1", self.port)):
                 return self.as_("").get("/readyz").status_code == 200
-        except OSError:
+        except (OSError, httpx2.TransportError):
             return False
 
 

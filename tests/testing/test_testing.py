@@ -12,6 +12,7 @@ from pydantic import BaseModel
 
 from langgraph_parallel import Ask, Section, create_review, create_sectioning, create_voting
 from langgraph_parallel.testing import FakeModel, ModelServer, Reply
+from tests.support.providers import ProviderServer
 
 PATIENCE = 120.0
 OF_A_USER = """
@@ -141,12 +142,13 @@ def test_no_port_is_given_twice(monkeypatch: pytest.MonkeyPatch) -> None:
         assert second.port == offered[2] != first.port
 
 
-def test_a_server_that_cannot_listen_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("serve", [ModelServer, ProviderServer])
+def test_a_server_that_cannot_listen_says_so(serve: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     """The error is raised to whoever starts it, who would wait for ever otherwise."""
 
     def refuse(address: tuple[str, int], **options: Any) -> Any:
         raise OSError("no port is left")
 
     monkeypatch.setattr(socket, "create_server", refuse)
-    with pytest.raises(OSError, match="no port is left"), ModelServer():
+    with pytest.raises(OSError, match="no port is left"), serve():
         pass

@@ -29,6 +29,7 @@ const OVER = ["done", "failed", "cancelled"];
 const $ = (id) => document.getElementById(id);
 let shown = null; // the run that is shown
 let listed = new Map();
+let listings = 0;
 
 async function call(path, options = {}) {
   const headers = { Authorization: `Bearer ${sessionStorage.getItem("key") ?? ""}`, ...options.headers };
@@ -47,7 +48,9 @@ const pause = (ms) => new Promise((done) => setTimeout(done, ms));
 
 async function list() {
   if (!sessionStorage.getItem("key")) return;
+  const number = ++listings;
   const runs = await (await call("/runs")).json();
+  if (number !== listings) return; // a later answer is on its way, or was here first
   const items = new Map(runs.map((run) => [run.id, listed.get(run.id) ?? listItem(run)]));
   for (const run of runs) {
     const { button, state } = items.get(run.id);
@@ -73,7 +76,7 @@ function listItem(run) {
 async function open(id, focus) {
   shown?.following.abort();
   const following = new AbortController();
-  shown = { id, last: "", status: "", nodes: new Map(), graphs: new Map(), calls: new Set(), following };
+  shown = { id, last: "", status: "", note: "", nodes: new Map(), graphs: new Map(), calls: new Set(), following };
   location.hash = id;
   $("tree").replaceChildren();
   $("run-title").textContent = `Run ${id}`;
@@ -90,7 +93,7 @@ async function refresh(view) {
   if (view !== shown) return run;
   setStatus(view, run.status, run.problem);
   setCost(run.usd);
-  if (run.status === "asking") showForm(run);
+  if (run.status === "asking") showForm(view, run);
   else $("answer").hidden = true;
   if (run.result) showResult(run.result);
   list().catch(() => {});
@@ -101,7 +104,7 @@ function setStatus(view, status, problem) {
   view.status = status;
   const words = { waiting: "Waits for its turn", running: "Running", asking: "Asks you to decide" };
   const word = words[status] ?? status.charAt(0).toUpperCase() + status.slice(1);
-  const text = problem ? `${word}: ${problem}` : word;
+  const text = [word, problem ?? view.note].filter(Boolean).join(": ");
   if ($("status").textContent !== text) $("status").textContent = text; // is read aloud
   $("status").className = `status ${status}`;
   $("cancel").hidden = OVER.includes(status);
@@ -122,8 +125,9 @@ async function follow(view) {
       for await (const { id, event } of lines(response.body)) {
         wait = 500;
         view.last = id || view.last;
-        if (event.event !== "over") apply(view, event);
-        else return await end(view);
+        if (event.event === "over") return await end(view);
+        if (event.event === "begun") await refresh(view);
+        else apply(view, event);
       }
     } catch (error) {
       if (view === shown && [401, 404].includes(error.status)) return setStatus(view, "failed", error.message);
@@ -265,7 +269,7 @@ function showResult({ report, choice, decided_by: by }) {
   $("result").hidden = false;
 }
 
-function showForm({ id, form, problem }) {
+function showForm(view, { id, form, problem }) {
   if (!$("answer").hidden && $("answer").dataset.run === id) return; // what is typed stays
   const requests = form.action_requests.map((request, at) => asked(request, form.review_configs[at], at));
   const error = make("p", { className: "problem", id: "answer-problem", textContent: problem ?? "" });
@@ -274,22 +278,37 @@ function showForm({ id, form, problem }) {
   $("answer").replaceChildren(...requests.map((one) => one.part), error, button);
   $("answer").dataset.run = id;
   $("answer").hidden = false;
-  $("answer").onsubmit = async (submitted) => {
-    submitted.preventDefault();
+  $("answer").onsubmit = alone(async () => {
     error.textContent = "";
     try {
       await post(`/runs/${id}/answer`, { decisions: requests.map((one) => one.decision()) });
     } catch (refused) {
-      error.textContent = refused.message;
-      return;
+      if (refused.status !== 409) return (error.textContent = refused.message);
+      view.note = refused.message; // it was answered or cancelled elsewhere
     }
+    if (view !== shown) return;
     $("answer").hidden = true;
     $("run-title").focus();
-    await follow(shown);
-  };
+    follow(view);
+  });
 }
 
 // Forms and buttons.
+
+// What is sent again while an answer is awaited would be a second run, or a second decision.
+function alone(act) {
+  let isBusy = false;
+  return async (event) => {
+    event.preventDefault();
+    if (isBusy) return;
+    isBusy = true;
+    try {
+      await act();
+    } finally {
+      isBusy = false;
+    }
+  };
+}
 
 function given() {
   const kind = $("kind").value;
@@ -301,16 +320,15 @@ $("kind").addEventListener("change", () => {
   $("file-part").hidden = $("kind").value !== "file";
   $("text-part").hidden = $("kind").value === "sample";
 });
-$("new-form").addEventListener("submit", async (event) => {
-  event.preventDefault();
+$("new-form").addEventListener("submit", alone(async () => {
   $("new-problem").textContent = "";
   try {
     const { id } = await (await post("/runs", given())).json();
-    await open(id, true);
+    open(id, true);
   } catch (error) {
     $("new-problem").textContent = error.message;
   }
-});
+}));
 $("key-form").addEventListener("submit", (event) => {
   event.preventDefault();
   sessionStorage.setItem("key", $("key").value);
@@ -330,9 +348,10 @@ $("record").addEventListener("click", async () => {
 });
 
 $("cancel").addEventListener("click", async () => {
+  const view = shown;
   $("cancel").disabled = true;
-  await post(`/runs/${shown.id}/cancel`).catch((error) => ($("status").textContent = error.message));
-  if (shown.status === "asking") await refresh(shown);
+  await post(`/runs/${view.id}/cancel`).catch((error) => ($("status").textContent = error.message));
+  if (view.status === "asking") follow(view); // of which nobody tells anything meanwhile
 });
 
 async function keepListing() {

@@ -100,5 +100,5 @@ def _at(value: Any, place: str) -> str:
 
 
 def _short(value: Any) -> str:
-    text = repr(value)
+    text = canonical(value) if value is None or isinstance(value, bool) else repr(value)  # null, not None
     return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}…"

@@ -11,6 +11,7 @@ from langgraph_parallel.cli.exit_codes import FOUND, INTERRUPTED, OK
 from langgraph_parallel.cli.limit_options import LimitOptions
 from langgraph_parallel.cli.signals import STOPPED, run_to_end, stoppable
 from langgraph_parallel.cli.writing import check_output, write_text
+from langgraph_parallel.counted import count
 from langgraph_parallel.errors import UsageError
 from langgraph_parallel.evaluation.api import aevaluate
 from langgraph_parallel.evaluation.config import read_config
@@ -90,5 +91,5 @@ def _show(evaluation: Evaluation) -> None:
     ]
     if len(said) > _MOST and evaluation.recommendation is not None:
         said = [f"best so far {evaluation.recommendation.variant}", f"{len(said)} comparisons are not over"]
-    line = f"{evaluation.items:,} of {evaluation.of:,} items: {'; '.join(said) or 'nothing compared'}"
+    line = f"{evaluation.items:,} of {count(evaluation.of, 'item')}: {'; '.join(said) or 'nothing compared'}"
     print(visible(line), file=sys.stderr, flush=True)

@@ -38,8 +38,9 @@ def trials_text(trials: Sequence[Trial], orders: int = 0) -> str:
     first = trials[0]
     votes = count(first.votes // max(1, orders), "vote")
     size = f"{first.voters / first.votes:.1f}".removesuffix(".0")
-    replayed = f", each in {orders} random orders" if orders else ""
-    head = f"{votes} of {size} voters{replayed}; calls and rounds are means"
+    voters = "1 voter" if size == "1" else f"{size} voters"
+    replayed = f", each in {count(orders, 'random order')}" if orders else ""
+    head = f"{votes} of {voters}{replayed}; calls and rounds are means"
     return "\n".join([head, "", *align(_trial_rows(trials))]) + "\n"
 
 

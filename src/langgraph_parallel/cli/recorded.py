@@ -1,5 +1,6 @@
 """The record of a command's run, and the page on it."""
 
+import logging
 import os
 import sys
 from collections.abc import Iterator, Mapping
@@ -15,6 +16,8 @@ if TYPE_CHECKING:
 
 RECORD, CONTENTS = "LANGGRAPH_PARALLEL_RECORD", "LANGGRAPH_PARALLEL_RECORD_CONTENTS"
 """As in `runtime.record_setting`, which is imported with the work of a command only."""
+RECORDER = "langgraph_parallel.runtime.recorder"
+"""What logs that a record was not written."""
 
 
 @contextmanager
@@ -42,7 +45,7 @@ def keep_record(record: str | None, html: Path | None, *, contents: bool = False
     from langgraph_parallel.cli.writing import check_apart, check_output
 
     check_output(html, "--html")
-    with TemporaryDirectory(prefix="langgraph-parallel-") as folder:
+    with TemporaryDirectory(prefix="langgraph-parallel-") as folder, _telling_failures() as failures:
         place = _place(record or from_environment or f"{folder}{os.sep}")
         check_apart({"the record": place, "--html": html})
         before = _records(place)
@@ -54,7 +57,7 @@ def keep_record(record: str | None, html: Path | None, *, contents: bool = False
                 _write_page(_written(place, before), html)
             raise
         _write_page(_written(place, before), html)
-        if not _written(place, before):
+        if not failures.last and not _written(place, before):
             print("langgraph-parallel: nothing has run that could be recorded", file=sys.stderr)
 
 
@@ -74,8 +77,10 @@ def hand_over(file: Path) -> None:
     from langgraph_parallel.runtime.recorder import write_record
 
     place = Path(wanted).expanduser()
-    with suppress(OSError, UsageError):  # it is kept all the same
+    try:
         write_record(read_record(file), place / file.name if _is_folder(wanted) else place)
+    except (OSError, UsageError) as error:  # it is kept all the same
+        logging.getLogger(RECORDER).warning("the record was not written to %s: %s", place, error)
 
 
 def _is_folder(place: str) -> bool:
@@ -84,14 +89,48 @@ def _is_folder(place: str) -> bool:
 
 def _place(wanted: str) -> Path:
     """Return the file for a record, or the folder, which is made."""
-    from langgraph_parallel.cli.writing import check_output
+    from langgraph_parallel.cli.streams import reason
+    from langgraph_parallel.cli.writing import check_output, try_folder
 
     place = Path(wanted).expanduser().absolute()
-    if _is_folder(wanted):
+    if not _is_folder(wanted):
+        check_output(Path(wanted).expanduser(), "--record")
+        return place
+    try:
         place.mkdir(mode=0o700, parents=True, exist_ok=True)
-    else:
-        check_output(Path(wanted), "--record")
+        try_folder(place)
+    except OSError as error:
+        raise UsageError(
+            f"--record {wanted}: nothing can be written there: {reason(error)}; choose another folder"
+        ) from None
     return place
+
+
+class _Failures(logging.Handler):
+    """Keeps why records were not written; the last one is told at the end, in place of a log of all."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.last = ""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Keep a message."""
+        self.last = record.getMessage()
+
+
+@contextmanager
+def _telling_failures() -> Iterator[_Failures]:
+    """Tell at the end why a record was not written."""
+    from langgraph_parallel.report.wording import visible
+
+    logger, failures = logging.getLogger(RECORDER), _Failures()
+    logger.addHandler(failures)
+    try:
+        yield failures
+    finally:
+        logger.removeHandler(failures)
+        if failures.last:
+            print(f"langgraph-parallel: {visible(failures.last)}", file=sys.stderr)
 
 
 @contextmanager

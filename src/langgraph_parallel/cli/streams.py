@@ -44,7 +44,7 @@ def write_out(text: str) -> None:
     except OSError as error:
         silence_output()
         if not isinstance(error, BrokenPipeError):
-            raise UsageError(f"cannot write to standard output: {_reason(error)}") from None
+            raise UsageError(f"cannot write to standard output: {reason(error)}") from None
 
 
 def silence_output() -> None:
@@ -66,7 +66,7 @@ def write_file(text: str, file: Path) -> None:
         # Names of files may hold bytes that are not UTF-8.
         file.write_text(text, encoding="utf-8", errors="replace")
     except OSError as error:
-        raise UsageError(f"cannot write all of the result to {file}: {_reason(error)}") from None
+        raise UsageError(f"cannot write all of the result to {file}: {reason(error)}") from None
 
 
 class _Notes(io.RawIOBase):
@@ -93,5 +93,6 @@ class _Notes(io.RawIOBase):
         return 2
 
 
-def _reason(error: OSError) -> str:
+def reason(error: OSError) -> str:
+    """Return what the system says of an error."""
     return error.strerror or str(error)

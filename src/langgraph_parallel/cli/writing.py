@@ -1,5 +1,6 @@
 """Output: to a file, or to standard output as a terminal shows it."""
 
+import errno
 import json
 import os
 import shutil
@@ -9,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from langgraph_parallel.cli.exit_codes import FOUND, USAGE
-from langgraph_parallel.cli.streams import write_file, write_out
+from langgraph_parallel.cli.streams import reason, write_file, write_out
 from langgraph_parallel.control import estimate
 from langgraph_parallel.errors import UsageError
 from langgraph_parallel.records import RunReport
@@ -39,8 +40,29 @@ def check_output(output: Path | None, option: str = "--output") -> None:
         raise UsageError(f"{option} {output} is a folder; name a file")
     if not output.absolute().parent.is_dir():
         raise UsageError(f"{option} {output}: there is no folder {output.parent}; create it first")
-    if not os.access(output if output.exists() else output.absolute().parent, os.W_OK):
-        raise UsageError(f"{option} {output} is not writable; choose another file")
+    try:
+        if output.is_file():
+            output.open("ab").close()
+        elif output.exists():  # a device or a pipe, which opening may change
+            if not os.access(output, os.W_OK):
+                raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+        else:
+            try_folder(output.absolute().parent)
+    except OSError as error:
+        raise UsageError(
+            f"{option} {output} cannot be written: {reason(error)}; choose another file"
+        ) from None
+
+
+def try_folder(folder: Path) -> None:
+    """Try whether a file can be made in a folder: its rights do not tell, as in /proc, or for root.
+
+    Raises:
+        OSError: it cannot.
+    """
+    from tempfile import TemporaryFile
+
+    TemporaryFile(dir=folder).close()
 
 
 def check_apart(files: Mapping[str, Path | None]) -> None:

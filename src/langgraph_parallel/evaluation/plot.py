@@ -4,6 +4,7 @@ import math
 from collections.abc import Mapping, Sequence
 from html import escape
 
+from langgraph_parallel.counted import count
 from langgraph_parallel.evaluation.recommend import costs_of
 from langgraph_parallel.evaluation.result import Evaluation, VariantResult
 
@@ -45,7 +46,7 @@ def frontier_svg(evaluation: Evaluation) -> str:
         if advice is None
         else f"Recommended: {advice.variant}" + ("" if advice.known else " (not known yet)")
     )
-    title = f"Scores ({evaluation.scorer}) of {evaluation.items:,} items over costs"
+    title = f"Scores ({evaluation.scorer}) of {count(evaluation.items, 'item')} over costs"
     frontier = sorted((one for one in shown if one.on_frontier), key=lambda one: costs[one.name])
     path = " ".join(f"{plane.x(costs[one.name]):.1f},{plane.y(one.score or 0.0):.1f}" for one in frontier)
     parts = [

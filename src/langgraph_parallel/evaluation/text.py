@@ -28,7 +28,7 @@ def lines(evaluation: Evaluation) -> list[str]:
     moment = " whenever it ends" if evaluation.stops else " for this one look"
     found.append(
         f"Intervals of differences and verdicts hold{together} with {100 * evaluation.level:g}%,{moment}. "
-        f"{evaluation.calls:,} calls, {_usd(evaluation.usd)} in all."
+        f"{count(evaluation.calls, 'call')}, {_usd(evaluation.usd)} in all."
     )
     found += [f"Note: {remark}" for remark in evaluation.remarks]
     return [visible(line) for line in found]

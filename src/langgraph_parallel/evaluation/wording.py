@@ -1,5 +1,6 @@
 """Scores and verdicts in words."""
 
+from langgraph_parallel.counted import count
 from langgraph_parallel.evaluation.result import Comparison
 
 
@@ -51,4 +52,4 @@ def verdict(comparison: Comparison, margin: float, *, is_open: bool = True) -> s
 def _more(comparison: Comparison) -> str:
     if comparison.more_items is None:
         return " (no number of items like these would tell)" if comparison.items else ""
-    return f" (about {comparison.more_items:,} more items like these)"
+    return f" (about {count(comparison.more_items, 'more item')} like these)"

@@ -15,6 +15,7 @@ from langgraph_parallel.arguments import checked
 from langgraph_parallel.errors import UsageError
 from langgraph_parallel.graphs.options import GraphOptions, resolve
 from langgraph_parallel.nodes.fan_out.branch import branch_node
+from langgraph_parallel.nodes.fan_out.bundle import in_bundles
 from langgraph_parallel.nodes.fan_out.scatter import scatter_to
 from langgraph_parallel.nodes.fan_out.state import (
     BRANCHES,
@@ -36,6 +37,7 @@ from langgraph_parallel.nodes.vote.fallback import (
     deciding_asks,
     fallback_node,
 )
+from langgraph_parallel.nodes.vote.further import further_waves
 from langgraph_parallel.nodes.vote.judge import Judge
 from langgraph_parallel.nodes.vote.nodes import (
     ASSIGNMENTS,
@@ -240,6 +242,7 @@ def voting_graph(
         asks=[*settings.electorate.asks, *asks],
         from_text=lambda title, text: {"question": text},
         from_messages=settings.from_messages,
+        bundles=True,
         in_task=settings.only_asks,
     )
     inner = None
@@ -266,15 +269,15 @@ def _wire(
     reply = None if spec is None else answering("voting", name, spec)
     tasks, undecided = voter_tasks(settings), _wire_undecided(builder, settings, reply)
     builder.add_node("open", showing_progress(open_node(settings, name), reply))
-    again = watch_again(settings)
-    voter = branch_node(settings.electorate, "voter", assignments=ASSIGNMENTS, on_resume=again)
-    builder.add_node("voter", voter, input_schema=SentTask)
+    after, paths = scatter_to("voter", tasks, join=undecided, planned=planned_voters)
+    watch = watch_again(settings)
+    voter = branch_node(settings.electorate, "voter", assignments=ASSIGNMENTS, on_resume=watch)
+    builder.add_node("voter", in_bundles(voter, further_waves(settings, after)), input_schema=SentTask)
     tally = telling_to_wait(tally_node(settings), reply, asked_after_tally(settings))
     builder.add_node("tally", replying(tally, reply, settings.is_final))
     builder.add_edge(START, "open")
     builder.add_conditional_edges("open", *scatter_to("voter", tasks, join="tally", planned=planned_voters))
     builder.add_edge("voter", "tally")
-    after, paths = scatter_to("voter", tasks, join=undecided, planned=planned_voters)
 
     def ask_or_end(state: Any, config: RunnableConfig) -> Sequence[Send] | str:
         return END if not is_asking(state) and state["verdict"].decided else after(state, config)

@@ -47,7 +47,7 @@ class Progress:
                 await self._end(event)
             case VoteProgress() if not event.branch:  # not those in branches, of which there may be many
                 leader = "" if event.leader is None else f", {show(event.leader)[:_LONGEST_CHOICE]} leads"
-                self._note = f"{event.heard} of {event.of} voters heard{leader}"
+                self._note = f"{event.heard} of {count(event.of, 'voter')} heard{leader}"
 
     def _start(self, branch: Started | Ended) -> None:
         self._working.add(tuple(branch.branch))

@@ -1,5 +1,6 @@
 """The record of one worker on one section."""
 
+from collections.abc import Mapping
 from typing import Literal
 
 from langgraph_parallel.records.base import JsonData, Record
@@ -15,6 +16,13 @@ STATUSES: tuple[Status, ...] = ("ok", "failed", "timed_out", "cancelled", "skipp
 EndedBy = Literal["completion", "stop", "deadline", "budget", "drain"]
 """What ended a branch early: the completion policy, a stop of the vote or a tripped check, the deadline, a
 spent budget, or a graceful stop of the run."""
+ENDED_BY_WORDS: Mapping[EndedBy, str] = {
+    "completion": "enough other branches had ended",
+    "stop": "its vote had ended",
+    "deadline": "the run's deadline has passed",
+    "budget": "the budget is spent",
+    "drain": "the run was stopped",
+}
 
 
 class Below(Record):

@@ -16,7 +16,7 @@ class EventBase(BaseModel):
     v: Literal[1] = 1
     """Version of the schema."""
     at: float
-    """When, in seconds since the epoch."""
+    """When, in seconds since the epoch; of `run_started` of the outermost graph, when the run was called."""
     run: str = ""
     """Id of the run tree: of the invocation of the outermost of our graphs."""
     graph_run: str = ""

@@ -1,5 +1,6 @@
 """What a recorded run would have been under other settings."""
 
+from langgraph_parallel.counted import count
 from langgraph_parallel.records.base import JsonData, Record
 from langgraph_parallel.records.verdict import VerdictStatus
 
@@ -47,6 +48,22 @@ class NotKnown(Record):
     """What is not known, and why."""
 
 
+class NearDeadline(Record):
+    """What a deadline decides by a hair: calls that end or begin shortly before or after it.
+
+    In the next run they may be on its other side, since no two runs are equal to the millisecond.
+    """
+
+    seconds: float
+    """What is so near: 2% of the deadline, and at least 20 ms."""
+    calls: int
+    """Number of calls that are answered, cut off or never sent according to which side they are on."""
+    least: RunTotals
+    """The least of each total, with the deadline so much earlier, as it is, and so much later."""
+    most: RunTotals
+    """The most of each total."""
+
+
 class Replayed(Record):
     """A recorded run, and what it would have been under other settings."""
 
@@ -67,6 +84,10 @@ class Replayed(Record):
     """What cannot be known from the record; where there is something, what is said of it may be otherwise."""
     late: list[list[str]] = []
     """Paths of the branches that the deadline would have ended."""
+    wall_between: tuple[float, float] | None = None
+    """The fewest and the most seconds, according to how long second requests take; None without any."""
+    near_deadline: NearDeadline | None = None
+    """What is otherwise if the calls that end near a deadline end on its other side; None if none do."""
     assumed: list[str] = []
     """What was assumed."""
 
@@ -103,8 +124,26 @@ class Replayed(Record):
             lines.append(f"  {_place(vote.path, vote.graph)}: {before} -> {after}")
         if self.late:
             lines.append(f"ended by the deadline: {len(self.late)}, the first {_place(self.late[0], '')}")
+        if self.wall_between is not None:
+            least, most = self.wall_between
+            lines.append(f"seconds by how long second requests take: {least:.2f} to {most:.2f}")
+        if self.near_deadline is not None:
+            lines.append(_near(self.near_deadline))
         lines += [f"not known: {_place(each.path, each.graph)}: {each.why}" for each in self.unknown]
         return [*lines, *(f"assumed: {text}" for text in self.assumed)]
+
+
+def _near(near: NearDeadline) -> str:
+    calls = f"{count(near.calls, 'call')} {'ends or begins' if near.calls == 1 else 'end or begin'}"
+    parts = [_range(str(near.least.calls), str(near.most.calls), "calls")]
+    for name, unit, form in (("output_tokens", "tokens out", "d"), ("usd", "US dollars", ".6f")):
+        least, most = _number(getattr(near.least, name), form), _number(getattr(near.most, name), form)
+        parts.append(_range(least, most, unit))
+    return f"near the deadline: {calls} within {1000 * near.seconds:.0f} ms of it: {', '.join(parts)}"
+
+
+def _range(least: str, most: str, unit: str) -> str:
+    return f"{least} {unit}" if least == most else f"{least} to {most} {unit}"
 
 
 def _number(value: float | None, form: str = "d") -> str:

@@ -13,7 +13,7 @@ from functools import cached_property
 from typing import Any, Literal
 
 from langgraph_parallel.records.base import JsonData, Record
-from langgraph_parallel.records.branch import EndedBy, Status
+from langgraph_parallel.records.branch import ENDED_BY_WORDS, EndedBy, Status
 from langgraph_parallel.records.branch_events import WaitsOn
 from langgraph_parallel.records.call import Call
 from langgraph_parallel.records.recorded_vote import RecordedVote
@@ -128,6 +128,12 @@ class RecordedBranch(Record):
     """Voters below that were not asked, because their vote had ended."""
     value: JsonData = None
     """What the worker returned; only with contents."""
+
+    @property
+    def why(self) -> str:
+        """Why it did not end ok: its message, else the kind of failure, what ended it, or its status."""
+        ended_by = ENDED_BY_WORDS[self.ended_by] if self.ended_by else ""
+        return self.error or self.cause or ended_by or self.status or ""
 
 
 class RecordedCall(Call):

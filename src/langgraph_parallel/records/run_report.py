@@ -10,7 +10,11 @@ from langgraph_parallel.records.trial import Trial
 
 
 class RunReport(Record):
-    """Times, calls, tokens, costs and failures of one run; computed by `runtime.run_report`."""
+    """Times, calls, tokens, costs and failures of one run; computed by `runtime.run_report`.
+
+    `str()` of it is five lines, which notebooks show as a table. It has no branches and no waits: the page on
+    a run (`to_html`), its trace and its calls as CSV are views of the `RunRecord` that `record=` keeps.
+    """
 
     wall_seconds: float
     """Seconds from start to close. After a resume or a redrive, the time is added in which branches that had

@@ -32,18 +32,12 @@ def merge_calls(left: Mapping[str, Call], right: Mapping[str, Call]) -> dict[str
 
 def merge_all_branches(updates: Iterable[Mapping[str, Branch]]) -> dict[str, Branch]:
     """Merge many updates as `merge_branches` does, in one pass: pairs would copy the result each time."""
-    merged: dict[str, Branch] = {}
-    for update in updates:
-        _add(merged, update, _branch_precedence)
-    return merged
+    return _merge_all(updates, _branch_precedence)
 
 
 def merge_all_calls(updates: Iterable[Mapping[str, Call]]) -> dict[str, Call]:
     """Merge many updates as `merge_calls` does, in one pass."""
-    merged: dict[str, Call] = {}
-    for update in updates:
-        _add(merged, update, _call_precedence)
-    return merged
+    return _merge_all(updates, _call_precedence)
 
 
 def union_claims(left: Iterable[Claim], right: Iterable[Claim]) -> list[Claim]:
@@ -68,8 +62,16 @@ def _claim_order(claim: Claim, text: str) -> tuple[str, int, int, str, str, str]
 def _merge(
     left: Mapping[str, T], right: Mapping[str, T], precedence: Callable[[T], tuple[object, ...]]
 ) -> dict[str, T]:
-    merged = dict(left)
-    _add(merged, right, precedence)
+    return _merge_all([left, right], precedence)
+
+
+def _merge_all(
+    updates: Iterable[Mapping[str, T]], precedence: Callable[[T], tuple[object, ...]]
+) -> dict[str, T]:
+    following = iter(updates)
+    merged = dict(next(following, {}))
+    for update in following:
+        _add(merged, update, precedence)
     return merged
 
 

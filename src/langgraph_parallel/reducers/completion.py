@@ -15,6 +15,7 @@ from dataclasses import replace
 from fractions import Fraction
 
 from langgraph_parallel.arguments import check_called
+from langgraph_parallel.counted import count
 from langgraph_parallel.errors import UsageError
 from langgraph_parallel.reducers.policy_text import Unreadable, read_policy
 from langgraph_parallel.reducers.progress import Progress, State
@@ -274,4 +275,4 @@ def check_completion(policy: Completion | None, branches: Collection[str]) -> No
             f"{policy} requires unknown branches: {', '.join(unknown)}; choose from those planned: {planned}"
         )
     if policy.judge(Progress(len(branches))) is State.NEVER:
-        raise UsageError(f"{policy} can never be met by {len(branches)} branches; require fewer")
+        raise UsageError(f"{policy} can never be met by {count(len(branches), 'branch')}; require fewer")

@@ -6,6 +6,7 @@ are none, and if a drain or a spent budget has ended one that it needs, since th
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 
+from langgraph_parallel.counted import count
 from langgraph_parallel.records import Branch, Section
 
 _STOPPED = frozenset({"budget", "drain"})
@@ -60,7 +61,7 @@ def skipped_for(need: Branch, title: str, section: Section, order: int, joins: C
     if section.worker in joins:
         ended_by = need.ended_by
         above_nothing = cause.startswith(_NOTHING) and cause.partition(": ")[2]
-        why = f"{_NOTHING}{len(section.needs)} results is there: {above_nothing or cause}"
+        why = f"{_NOTHING}{count(len(section.needs), 'result')} is there: {above_nothing or cause}"
     if ended_by in _STOPPED:
         why = cause
     return Branch(

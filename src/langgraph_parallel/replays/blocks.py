@@ -5,7 +5,7 @@ from functools import partial
 
 from langgraph_parallel.records.run_record import RecordedGraph
 from langgraph_parallel.replays.clock import Timer
-from langgraph_parallel.replays.course import Around, Course, Done, Running
+from langgraph_parallel.replays.course import Around, Course, Done, Prepare, Running, margin
 from langgraph_parallel.replays.outline import Block, Poll, Request, Work
 from langgraph_parallel.replays.polls import RunningPoll
 from langgraph_parallel.replays.requests import RunningRequest
@@ -33,7 +33,7 @@ class RunningBlock:
         block: its outline.
         around: what it is in.
         done: called at its end.
-        prepare: seconds to its first step, where that is not as recorded.
+        prepare: has its first step begin, where that is not after the recorded time.
         deadline: seconds until it must end; None for none of its own.
     """
 
@@ -44,7 +44,7 @@ class RunningBlock:
         around: Around,
         done: Done,
         *,
-        prepare: float | None = None,
+        prepare: Prepare | None = None,
         deadline: float | None = None,
     ) -> None:
         self._course, self._block, self._around, self._done = course, block, around, done
@@ -80,6 +80,16 @@ class RunningBlock:
             self._timers.append(self._course.clock.after(self._deadline, self.expire))
         if not self._block.steps:
             self._after(self._block.tail, partial(self._finish, "ok"))
+        self._stage_steps()
+        for number, step in enumerate(self._block.steps):
+            start = partial(self._start_step, number)
+            if self._prepare is not None and not number:
+                self._timers.append(self._prepare(start))
+            elif not step.after:
+                self._after(step.delay, start)
+
+    def _stage_steps(self) -> None:
+        """Note which steps follow which, and which ones the end of each cuts off."""
         for number, step in enumerate(self._block.steps):
             if step.after not in self._stages:
                 self._waits_for[step.after] = len(step.after)
@@ -88,10 +98,6 @@ class RunningBlock:
             self._stages[step.after].append(number)
             if step.cut_by is not None:
                 self._cut_with[step.cut_by].append(number)
-        for number, step in enumerate(self._block.steps):
-            if not step.after:
-                delay = step.delay if self._prepare is None or number else self._prepare
-                self._after(delay, partial(self._start_step, number))
 
     def cut(self) -> None:
         """End it and all that runs in it."""
@@ -163,7 +169,9 @@ class RunningBlock:
         self._done(status)
 
 
-def start_of(course: Course, work: Work, around: Around, done: Done, prepare: float | None = None) -> Running:
+def start_of(
+    course: Course, work: Work, around: Around, done: Done, prepare: Prepare | None = None
+) -> Running:
     """Return a part of the run that is about to start."""
     if isinstance(work, Request):
         return RunningRequest(course, work, around, done)
@@ -171,12 +179,12 @@ def start_of(course: Course, work: Work, around: Around, done: Done, prepare: fl
         return RunningPoll(course, work, around, done, start_of)
     deadline = None
     if isinstance(work.row, RecordedGraph):
-        deadline = _deadline(course, work.row)
+        deadline = deadline_of(course, work.row)
     return RunningBlock(course, work, around, done, prepare=prepare, deadline=deadline)
 
 
-def _deadline(course: Course, row: RecordedGraph) -> float | None:
-    """Return the seconds that a graph has; None for as many as the graph around it.
+def deadline_of(course: Course, row: RecordedGraph) -> float | None:
+    """Return the seconds that a graph has in a replay; None for as many as the graph around it.
 
     A nested graph has the limits of those around it in its record, too.
     """
@@ -186,4 +194,4 @@ def _deadline(course: Course, row: RecordedGraph) -> float | None:
         own = own if changed is None else changed
     elif own == course.record.graphs[row.parent].limits.get("deadline"):
         own = None
-    return float(own) if isinstance(own, int | float) else None
+    return own + course.shift * margin(own) if isinstance(own, int | float) else None

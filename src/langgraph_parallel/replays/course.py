@@ -10,12 +10,25 @@ from typing import Any, Protocol
 from langgraph_parallel.records.replayed import NotKnown
 from langgraph_parallel.records.run_record import RecordedCall, RunRecord
 from langgraph_parallel.replays.changes import OFF, Changes
-from langgraph_parallel.replays.clock import Clock
+from langgraph_parallel.replays.client import Client
+from langgraph_parallel.replays.clock import Act, Clock, Timer
 from langgraph_parallel.replays.endpoint import Bounds, Endpoint
 from langgraph_parallel.replays.rules import Outcome, VoteReader
 
+_NEAR_SHARE, _NEAR = 0.02, 0.02
+"""Of a deadline, and in seconds at least: how far apart the same call ends in two runs, since a client does
+one thing after another, and is held up by what else the machine does."""
+
 Done = Callable[[str], object]
 """Called with how something ended: `ok`, `timed_out`, `skipped`, `cancelled`."""
+
+Prepare = Callable[[Act], Timer]
+"""Has something done once the client has prepared it."""
+
+
+def margin(deadline: float) -> float:
+    """Return how many seconds from a deadline are near it."""
+    return max(_NEAR, _NEAR_SHARE * deadline)
 
 
 class Running(Protocol):
@@ -66,6 +79,7 @@ class Course:
         reader: of votes.
         turnaround: as of `Endpoint`.
         seed: of what is drawn.
+        shift: margins by which all deadlines are moved: -1, 0 or 1.
     """
 
     record: RunRecord
@@ -73,9 +87,13 @@ class Course:
     reader: VoteReader
     turnaround: float
     seed: int = 0
+    shift: int = 0
     clock: Clock = field(default_factory=Clock)
+    client: Client = field(init=False)
     endpoints: dict[str, Endpoint] = field(default_factory=dict)
     sent: list[Sent] = field(default_factory=list)
+    answered: dict[str, bool] = field(default_factory=dict)
+    """Whether each request that was sent was answered, and not cut off, by the id of its call."""
     more_calls: int = 0
     """Calls that may come on top, of voters that nothing is known of."""
     time_is_open: bool = False
@@ -90,6 +108,10 @@ class Course:
     """Requests of which it is not known when they would end."""
     drawn: int = 0
     """Number of durations that were drawn."""
+
+    def __post_init__(self) -> None:
+        """Set the client up on the same clock."""
+        self.client = Client(self.clock)
 
     def endpoint(self, target: str) -> Endpoint:
         """Return the endpoint of a model."""

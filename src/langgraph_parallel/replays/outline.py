@@ -29,6 +29,9 @@ class Request:
     """Whether it had ended by itself, and was not cut off, so that it is known how long it takes."""
     ends_with_run: bool = False
     """Whether it was in flight when its invocation was ended from outside, as it is in a replay, too."""
+    held: float | None = None
+    """Seconds for which it was held up by others that the client prepared in one go with it; None for one
+    that it did not prepare so."""
     is_made_up: bool = False
     """Whether it stands for a request that was never sent: that of a voter that was not asked. `call` is that
     of another voter."""

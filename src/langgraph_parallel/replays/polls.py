@@ -9,14 +9,14 @@ from langgraph_parallel.reducers.votes.rules.base import decides
 from langgraph_parallel.reducers.votes.standing import PendingVoter
 from langgraph_parallel.reducers.votes.stops import all_votes
 from langgraph_parallel.reducers.votes.waves import next_wave
-from langgraph_parallel.replays.course import Around, Course, Done, Running
+from langgraph_parallel.replays.course import Around, Course, Done, Prepare, Running
 from langgraph_parallel.replays.outline import Block, Poll, Voter, Work
 
 _AT_HAND = 16
 """Voters, at most, that wait for their turn beside a lossless wave, as in a real vote."""
 _NOT_HEARD = "it depends on ballots that were never heard: of {}"
 
-StartOf = Callable[[Course, Work, Around, Done, float | None], Running]
+StartOf = Callable[[Course, Work, Around, Done, Prepare | None], Running]
 _STATUSES: dict[str, BallotStatus] = {"timed_out": "timed_out", "skipped": "skipped"}
 
 
@@ -49,7 +49,6 @@ class RunningPoll:
         self._asked: list[Voter] = []
         self._to_start: set[str] = set()
         self._to_count = 0
-        self._client_free_at = 0.0
         self._lost: list[str] = []
         """Voters of which the record does not tell what they would have said, and when."""
         self._has_ended = False
@@ -127,11 +126,9 @@ class RunningPoll:
             self._lost.append(voter.name)
             self._look_on()
             return
-        now = self._course.clock.now
-        ready = max(now, self._client_free_at) + voter.prepare
-        self._client_free_at = ready
         done = partial(self._voter_ended, voter)
-        running = self._start_of(self._course, voter.block, self, done, ready - now)
+        prepare = partial(self._course.client.prepare, self, voter.prepare)
+        running = self._start_of(self._course, voter.block, self, done, prepare)
         self._running[voter.name] = running
         running.start()
 

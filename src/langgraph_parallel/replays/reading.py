@@ -15,6 +15,7 @@ from langgraph_parallel.records.run_record import (
     RunRecord,
 )
 from langgraph_parallel.replays.changes import Changes
+from langgraph_parallel.replays.client import read_prepared
 from langgraph_parallel.replays.outline import Block, Request, Step, Work
 from langgraph_parallel.replays.rules import VoteReader
 from langgraph_parallel.replays.voters import make_poll
@@ -59,6 +60,7 @@ class Reading:
         self._own_calls: dict[int, list[RecordedCall]] = defaultdict(list)
         for call in record.calls_by_branch.get(None, ()):
             self._own_calls[call.graph].append(call)
+        self._prepared = read_prepared(record, self._first_requests())
         self._shared: set[tuple[int, float]] = set()
         """Graphs and times at which a request for several answers has left."""
 
@@ -100,16 +102,26 @@ class Reading:
         return Item(self.branch(place), row.started, row.ended, needs.get(id, ()), id, row.order)
 
     def _poll_item(self, row: RecordedGraph, path: tuple[str, ...], places: Sequence[int]) -> Item:
-        rows = {self._record.branches[p].path[-1]: self._record.branches[p] for p in places}
-        blocks = {self._record.branches[p].path[-1]: self.branch(p) for p in places}
-        ready = {
-            name: row.started + (block.steps[0].delay if block.steps else 0.0)
-            for (name, block), row in zip(blocks.items(), rows.values(), strict=True)
-        }
-        poll = make_poll(row, path, blocks, ready, self._changes, self._votes)
+        voters = {place: self._record.branches[place] for place in places}
+        blocks = {voter.path[-1]: self.branch(place) for place, voter in voters.items()}
+        first = {voter.path[-1]: self._prepared.get(place) for place, voter in voters.items()}
+        prepare = {name: prepared.seconds for name, prepared in first.items() if prepared is not None}
+        poll = make_poll(row, path, blocks, prepare, self._changes, self._votes)
         assert row.vote is not None
-        ends = [branch.ended for branch in rows.values()] + [ballot.at for ballot in row.vote.ballots]
-        return Item(poll, min(branch.started for branch in rows.values()), max(ends))
+        ends = [voter.ended for voter in voters.values()] + [ballot.at for ballot in row.vote.ballots]
+        return Item(poll, min(voter.started for voter in voters.values()), max(ends))
+
+    def _first_requests(self) -> dict[int, float]:
+        """Return when the first request of each voter joined the line, by the position of its branch."""
+        first: dict[int, float] = {}
+        for place, branch in enumerate(self._record.branches):
+            if branch.kind == "voter":
+                calls = self._record.calls_by_branch.get(place, ())
+                begun = [self._ready.get(call.id, call.started) for call in calls if not call.hedge]
+                begun += [self._record.graphs[p].started for p in self._inner[branch.graph, place]]
+                if begun:
+                    first[place] = min(begun)
+        return first
 
     def _requests(self, calls: Sequence[RecordedCall]) -> list[Item]:
         """Return requests, each with its hedge."""
@@ -133,7 +145,9 @@ class Reading:
         is_ended = self._record.invocations[invocation].status in ("cancelled", "running")
         branch = None if call.branch is None else self._record.branches[call.branch]
         ends_with_run = is_ended and not is_known and (branch is None or branch.status is None)
-        request = Request(call, hedge, holds_slot, is_known, ends_with_run)
+        prepared = None if call.branch is None else self._prepared.get(call.branch)
+        held = prepared.held if prepared is not None and prepared.ready == call.started else None
+        request = Request(call, hedge, holds_slot, is_known, ends_with_run, held=held)
         return Item(request, self._ready.get(call.id, call.started), ended)
 
     def _ended_by_itself(self, call: RecordedCall, hedge: RecordedCall | None) -> bool:

@@ -69,6 +69,7 @@ class RunningRequest:
         self._has_ended = True
         for flight in list(self._flights):
             self._land(flight, self._prompt(flight))
+            self._course.answered[flight.call.id] = False
         self._close(answered=False)
 
     def expire(self) -> None:
@@ -132,6 +133,14 @@ class RunningRequest:
 
     def _fly(self, flight: Flight, seconds: float) -> None:
         self._flights.append(flight)
+        held = self._request.held
+        if held is None or len(self._flights) > 1:
+            self._leave(flight, seconds)
+        else:
+            leave = partial(self._leave, flight, max(0.0, seconds - held))
+            flight.timer = self._course.client.after_all(leave)
+
+    def _leave(self, flight: Flight, seconds: float) -> None:
         clock = self._course.clock
         if flight.is_known:
             flight.timer = clock.after(seconds, partial(self._answered, flight))
@@ -143,6 +152,7 @@ class RunningRequest:
         others = [other for other in self._flights if other is not flight]
         used = self._used(flight.call)
         self._land(flight, used)
+        self._course.answered[flight.call.id] = True
         if not flight.ok and others:
             return
         self._has_ended = True

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 
+from langgraph_parallel.counted import count
 from langgraph_parallel.records.replayed import ChangedVerdict, NotKnown
 from langgraph_parallel.records.run_record import RunRecord
 from langgraph_parallel.reducers.canonical import canonical
@@ -48,13 +49,14 @@ def _unknown(record: RunRecord, changes: Changes) -> Iterator[str]:
         yield "the run had not ended; what it would still have done is left out"
     refused = sum(call.throttled for call in record.calls)
     if refused and changes != Changes():
-        yield f"its endpoint refused {refused} requests; the same ones are refused, and others wait alike"
+        requests = count(refused, "request")
+        yield f"its endpoint refused {requests}; the same ones are refused, and others wait alike"
     if any(call.lane == "batch" for call in record.calls) and (changes.concurrency or changes.hedge):
         yield "calls in batches take as long as recorded: neither concurrency nor hedges are theirs"
     if any(call.samples > 1 for call in record.calls) and changes.of_votes:
         yield "voters shared requests; each costs its recorded share, although the prompt is billed once"
     if budgets := sum(branch.ended_by == "budget" for branch in record.branches):
-        yield f"a budget ended {budgets} branches; the same ones end here"
+        yield f"a budget ended {count(budgets, 'branch')}; the same ones end here"
 
 
 def assumptions(
@@ -65,7 +67,8 @@ def assumptions(
     if changes != Changes():
         said.append("a request takes as long as it took, whatever else is in flight")
     if course.drawn:
-        said.append(f"the time of {course.drawn} second requests is drawn from that of other calls")
+        of_seconds = count(course.drawn, "second request")
+        said.append(f"the time of {of_seconds} is drawn from that of other calls")
     if any(branch.ended_by == "completion" for branch in record.branches) and changes != Changes():
         said.append("a completion policy ends the branches that it ended, after the same ones")
     if changed:

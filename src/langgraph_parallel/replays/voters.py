@@ -21,7 +21,7 @@ def make_poll(
     row: RecordedGraph,
     path: tuple[str, ...],
     blocks: Mapping[str, Block],
-    ready: Mapping[str, float],
+    prepare: Mapping[str, float],
     changes: Changes,
     reader: VoteReader,
 ) -> Poll:
@@ -31,7 +31,7 @@ def make_poll(
         row: of the vote.
         path: of the branch around it.
         blocks: of the voters that began, by name.
-        ready: when they had prepared their first request, by name.
+        prepare: seconds in which the client prepared their first request, by name.
         changes: that the vote is replayed under.
         reader: of how it counts.
     """
@@ -41,7 +41,6 @@ def make_poll(
     counted = {ballot.voter: ballot for ballot in vote.ballots}
     kept = [ballots[ballot.voter] for ballot in vote.ballots if ballot.voter not in blocks]
     names = reader.voters(vote)
-    prepare = _preparations(blocks, ready)
     orders = {name: order for order, name in enumerate(vote.voters)}
     for place, name in enumerate(names):
         orders.setdefault(name, place)
@@ -88,19 +87,6 @@ def _made_up(usual: Block | None, name: str) -> Block | None:
     request = Request(first.work.call, holds_slot=first.work.holds_slot, is_known=False, is_made_up=True)
     step = replace(first, work=request, after=(), cut_by=None)
     return replace(usual, steps=(step,), path=(*usual.path[:-1], name))
-
-
-def _preparations(blocks: Mapping[str, Block], ready: Mapping[str, float]) -> dict[str, float]:
-    """Return the seconds in which the client prepared each voter's first request: it does so one by one.
-
-    What the first one of a process needs in addition, to load a client, is counted there alone.
-    """
-    seconds, before = {}, 0.0
-    for name in sorted(blocks, key=lambda name: ready[name]):
-        if blocks[name].steps:
-            seconds[name] = ready[name] - max(blocks[name].row.started, before)
-            before = ready[name]
-    return seconds
 
 
 def _rhythm(row: RecordedGraph, branches: Sequence[RecordedBranch]) -> tuple[float, float, float]:

@@ -32,7 +32,7 @@ def estimate_lines(estimate: Estimate) -> list[str]:
 
 def _greatest(estimate: Estimate) -> str:
     calls, requests = count(estimate.calls, "call"), count(estimate.most_calls, "request")
-    tokens = f"{estimate.input_tokens:,} tokens in and {estimate.output_tokens:,} out at most"
+    tokens = f"{count(estimate.input_tokens, 'token')} in and {estimate.output_tokens:,} out at most"
     # Rounded up: it is never shown below what is expected.
     most = "" if estimate.usd is None else f"at most {dollars(estimate.usd, up=True)}"
     cost = f"{most} if no request has to be repeated" if most else "at an unknown price"

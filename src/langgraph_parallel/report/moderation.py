@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from itertools import islice
 
+from langgraph_parallel.counted import count
 from langgraph_parallel.records import CheckOutcome, Moderation, Span
 from langgraph_parallel.report.markdown import escape, join_blocks, notice_block
 
@@ -62,7 +63,7 @@ def _count_rest(spans: Iterable[Span], shown: Iterable[Span]) -> str:
     rest = +rest
     listed = [f"{escape(kind)} {number:,}" for kind, number in islice(rest.most_common(), _MAX_KINDS)]
     others = len(rest) - len(listed)
-    kinds = ", ".join([*listed, f"{others:,} other kinds"] if others else listed)
+    kinds = ", ".join([*listed, count(others, "other kind")] if others else listed)
     return f"{rest.total():,} more ({kinds}); the JSON report lists all"
 
 

@@ -124,7 +124,7 @@ def _time_line(report: RunReport) -> str:
 def _token_line(report: RunReport) -> str:
     usage = report.usage
     cached = f" ({report.cached_share:.0%} from the provider's cache)" if usage.cache_read_tokens else ""
-    return f"{usage.input_tokens:,} tokens in{cached}, {usage.output_tokens:,} out."
+    return f"{count(usage.input_tokens, 'token')} in{cached}, {usage.output_tokens:,} out."
 
 
 def _saving_line(report: RunReport) -> str:

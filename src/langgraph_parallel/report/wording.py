@@ -5,6 +5,10 @@ import unicodedata
 
 from pydantic import JsonValue
 
+from langgraph_parallel.counted import count
+
+__all__ = ["count", "show", "visible"]
+
 _SPACES = {"\t": "    ", "\n": " ", "\r": " "}
 _INVISIBLE = {"Cc", "Cf", "Cs", "Zl", "Zp"}
 """Unicode categories of control characters, format characters (such as direction marks), surrogates, and
@@ -25,19 +29,6 @@ def visible(text: str) -> str:
         _SPACES.get(char) or (ascii(char)[1:-1] if unicodedata.category(char) in _INVISIBLE else char)
         for char in text
     )
-
-
-def count(number: int, noun: str) -> str:
-    """Return a number with its noun, in the singular or plural.
-
-    >>> count(1, "file"), count(2, "branch"), count(3, "retry")
-    ('1 file', '2 branches', '3 retries')
-    """
-    if number == 1:
-        return f"1 {noun}"
-    if noun.endswith(("ch", "s")):
-        return f"{number:,} {noun}es"
-    return f"{number:,} {noun[:-1]}ies" if noun.endswith("ry") else f"{number:,} {noun}s"
 
 
 def show(value: JsonValue) -> str:

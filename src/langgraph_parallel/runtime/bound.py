@@ -3,16 +3,20 @@
 import asyncio
 import contextlib
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Hashable, Iterator
 from contextvars import ContextVar, Token
-from typing import Any
+from typing import Any, cast
 
 from langgraph_parallel.records import EndedBy
-from langgraph_parallel.runtime.timers import reschedule
+from langgraph_parallel.runtime.cutoff import Cutoff, Together
+from langgraph_parallel.runtime.timers import call_at
 from langgraph_parallel.runtime.waiting import is_running
 
+_counting = threading.Lock()
+"""One lock for the calls of all branches: each counts for a moment only, and there may be many thousands."""
 
-class Bound:
+
+class Bound(Cutoff):
     """The bound of one branch while it runs: when it ends, and why.
 
     Args:
@@ -21,6 +25,7 @@ class Bound:
         closes_itself: the worker is a langgraph_parallel graph. It obeys the deadline at its leaves and
             closes on what it has by then; cancelling the branch would lose that.
         counted: whether the completion policy counts the branch, and may end it.
+        deadline: what is equal among bounds of which the seconds end at the same time.
     """
 
     __slots__ = (
@@ -28,12 +33,14 @@ class Bound:
         "_among",
         "_around",
         "_busy",
+        "_deadline",
         "_ended_by_sibling",
         "_ends_at",
         "_held",
-        "_lock",
         "_loop",
-        "_timeout",
+        "_scheduled_at",
+        "_timer",
+        "_together",
         "_token",
         "_watches",
         "closed",
@@ -53,12 +60,16 @@ class Bound:
         *,
         closes_itself: bool = False,
         counted: bool = True,
+        deadline: Hashable = None,
     ) -> None:
         self._loop = asyncio.get_running_loop()
         self._ends_at = None if seconds is None else self._loop.time() + seconds
-        # One timeout serves the deadline, the completion policy, a stop and a drain: whatever ends the branch
+        # One timer serves the deadline, the completion policy, a stop and a drain: whatever ends the branch
         # reschedules it. Cancelling the task directly could not be told from a cancellation by the caller.
-        self._timeout = asyncio.timeout(None)
+        super().__init__()
+        self._timer: asyncio.Handle | None = None
+        self._deadline, self._together = deadline, cast("Together | None", None)
+        self._scheduled_at: float | None = None
         self._among: dict[Bound, None] = {} if among is None else among
         self._token: Token[Bound | None] | None = None
         self.ended_by: EndedBy | None = None if seconds is None else "deadline"
@@ -68,10 +79,9 @@ class Bound:
         self.in_line = 0
         """Calls that wait for a slot, for the budget, or for their next attempt."""
         self._around = _bound.get()
-        self._lock = threading.Lock()
         self._busy = 0
         """Calls in line or in flight, those of branches inside included."""
-        self._watches: list[Callable[[bool], None]] = []
+        self._watches: tuple[Callable[[bool], None], ...] = ()
         self.was_in_line = False
         """Whether no call was in flight when the branch was ended."""
         self.closes_itself, self.counted = closes_itself, counted
@@ -97,10 +107,8 @@ class Bound:
         What it waits for ends in time itself. It then has a result to return, or a person to ask.
         """
         self._held = True
-        if self._ended_by_sibling:
-            return
-        with contextlib.suppress(RuntimeError):  # the timeout has expired already
-            reschedule(self._timeout, None)
+        if not self._ended_by_sibling:
+            self._schedule(None)
 
     async def end_if_due(self) -> None:
         """Go on, unless a sibling has ended the branch: then wait for the end, which is about to come."""
@@ -110,31 +118,51 @@ class Bound:
     def _reschedule(self, by: EndedBy, why: str, after: float) -> None:
         if self._held and by == "drain":
             return
-        ends_at, scheduled_at = self._loop.time() + after, self._timeout.when()
-        with contextlib.suppress(RuntimeError):  # the timeout has expired or exited already
-            # The earliest end wins, and with it its reason: the record names what really ended the branch.
-            if scheduled_at is None or ends_at < scheduled_at:
-                reschedule(self._timeout, ends_at)
-                self.was_in_line = bool(self.in_line and not self.in_flight)
-                self.ended_by, self.why = by, why
-                self._ended_by_sibling = by != "drain"
+        ends_at = self._loop.time() + after
+        # The earliest end wins, and with it its reason: the record names what really ended the branch.
+        if self.may_cut and (self._scheduled_at is None or ends_at < self._scheduled_at):
+            self._schedule(ends_at)
+            self.was_in_line = bool(self.in_line and not self.in_flight)
+            self.ended_by, self.why = by, why
+            self._ended_by_sibling = by != "drain"
 
-    async def __aenter__(self) -> "Bound":
+    def _schedule(self, when: float | None) -> None:
+        """Cut off the branch at a time of its event loop; None for never."""
+        self._unschedule()
+        if self.may_cut:
+            self._scheduled_at = when
+            self._timer = None if when is None else call_at(self._loop, when, self.cut)
+
+    def rang(self) -> None:
+        """Cut off: the deadline has passed."""
+        self._together = None
+        self.cut()
+
+    def _unschedule(self) -> None:
+        if self._together is not None:
+            self._together.remove(self)
+            self._together = None
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
+    def __enter__(self) -> "Bound":
         self._token = _bound.set(self)
         self._among[self] = None
-        await self._timeout.__aenter__()
+        self.enter()
         if self._ends_at is not None:
-            reschedule(self._timeout, self._ends_at)
+            self._scheduled_at = self._ends_at
+            self._together = Together.of(("deadline", self._deadline or self._ends_at))
+            self._together.add(self, self._ends_at)
         return self
 
-    async def __aexit__(self, *raised: Any) -> None:
+    def __exit__(self, kind: type[BaseException] | None, *_: Any) -> None:
         self.closed = True
         self._among.pop(self, None)
         assert self._token is not None
         _bound.reset(self._token)
-        try:
-            await self._timeout.__aexit__(*raised)
-        except TimeoutError:
+        self._unschedule()
+        if self.leave(kind):
             # An exception of its own: a TimeoutError of the worker must not look like the end of the branch.
             raise BranchEnded from None
 
@@ -162,17 +190,17 @@ class Bound:
     @contextlib.contextmanager
     def watched_by(self, watch: Callable[[bool], None]) -> Iterator[None]:
         """Tell a function now, and at each change, whether calls are in line or in flight, in any thread."""
-        with self._lock:
-            self._watches.append(watch)
+        with _counting:
+            self._watches += (watch,)
             watch(self._busy > 0)
         try:
             yield
         finally:
-            with self._lock:
-                self._watches.remove(watch)
+            with _counting:
+                self._watches = tuple(other for other in self._watches if other is not watch)
 
     def _count(self, change: int) -> None:
-        with self._lock:
+        with _counting:
             was_busy, self._busy = self._busy > 0, self._busy + change
             if was_busy != (self._busy > 0):
                 for watch in self._watches:

@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+from langgraph_parallel.counted import count
 from langgraph_parallel.errors import BudgetSpent
 from langgraph_parallel.runtime.limits import Limits
 from langgraph_parallel.runtime.waiting import Waiter
@@ -34,6 +35,9 @@ class Amount:
         return Amount(self.calls - other.calls, self.tokens - other.tokens, self.usd - other.usd)
 
 
+NO_AMOUNT = Amount()
+
+
 class Budget:
     """What one run may spend, and what it has spent. Safe to use from any thread and any event loop.
 
@@ -46,10 +50,10 @@ class Budget:
         self.calls, self.tokens, self.usd = limits.budget_calls, limits.budget_tokens, limits.budget_usd
         # Each once: the budget of a conversation is around a tool, and around the tools inside of it.
         rest = list(dict.fromkeys(around))
-        self._chain: list[Budget] = [self, *rest] if self._is_limited else rest
-        self.spent = Amount()
-        self._reserved = Amount()
-        self._waiting: list[Waiter] = []
+        self._chain: tuple[Budget, ...] = (self, *rest) if self._is_limited else tuple(rest)
+        self.spent = NO_AMOUNT
+        self._reserved = NO_AMOUNT
+        self._waiting: tuple[Waiter, ...] = ()
         self.refused = ""
         """Why the last call was refused that did not fit; empty if none was."""
 
@@ -153,12 +157,12 @@ class Budget:
         if problem := self._lacks(amount, certain):
             self.refused = problem
             raise BudgetSpent(problem)
-        self._waiting.append(waiter := Waiter())
+        self._waiting += (waiter := Waiter(),)
         return waiter
 
     def _wake(self) -> None:
         """Wake all that wait, not the first: amounts differ, and only their calls can tell what fits now."""
-        waiting, self._waiting = self._waiting, []
+        waiting, self._waiting = self._waiting, ()
         for waiter in waiting:
             waiter.wake()
 
@@ -172,13 +176,12 @@ class Budget:
     def _lacks(self, amount: Amount, taken: Amount) -> str:
         """Return why an amount does not fit beside what is taken already; empty if it fits."""
         if self.calls is not None and taken.calls + amount.calls > self.calls:
-            return f"the budget of {self.calls} calls is spent"
+            return f"the budget of {count(self.calls, 'call')} is spent"
         if self.tokens is not None and taken.tokens + amount.tokens > self.tokens:
             if amount.tokens > self.tokens > 0:
-                return _too_small(f"{self.tokens:,} tokens", f"{amount.tokens:,}", "budget_tokens")
-            return (
-                f"the budget of {self.tokens:,} tokens has less than {amount.tokens:,} left for another call"
-            )
+                return _too_small(count(self.tokens, "token"), f"{amount.tokens:,}", "budget_tokens")
+            tokens = count(self.tokens, "token")
+            return f"the budget of {tokens} has less than {amount.tokens:,} left for another call"
         if self.usd is not None and taken.usd + amount.usd > self.usd:
             if amount.usd > self.usd > 0:
                 return _too_small(f"${self.usd:g}", f"${amount.usd:.4g}", "budget_usd")

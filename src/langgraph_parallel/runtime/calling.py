@@ -15,8 +15,8 @@ it may take several requests: the first one, its retries, a hedge, a repair. Eac
 import asyncio
 import time
 import uuid
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Coroutine, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any, Generic, TypeVar
@@ -29,11 +29,10 @@ from langgraph_parallel.errors import DeadlineExceeded, NotStarted, RunDrained
 from langgraph_parallel.records import Usage
 from langgraph_parallel.runtime.account import Account
 from langgraph_parallel.runtime.answer_setting import Chosen
-from langgraph_parallel.runtime.bound import Bound, BranchEnded, current_bound
+from langgraph_parallel.runtime.attempting import send_attempts
+from langgraph_parallel.runtime.bound import BranchEnded, current_bound
 from langgraph_parallel.runtime.emitting import tell
-from langgraph_parallel.runtime.hedging import hedged
 from langgraph_parallel.runtime.kept_answers import Question, find_store, kept_or_asked
-from langgraph_parallel.runtime.led_call import turn_of
 from langgraph_parallel.runtime.limiter import Limiter
 from langgraph_parallel.runtime.limiter_registry import get_limiter
 from langgraph_parallel.runtime.limits import Limits
@@ -43,15 +42,13 @@ from langgraph_parallel.runtime.open_call import OpenCall
 from langgraph_parallel.runtime.prices import Priced
 from langgraph_parallel.runtime.recording import step_of
 from langgraph_parallel.runtime.rendered import Rendered, as_rendered
-from langgraph_parallel.runtime.request import Request
 from langgraph_parallel.runtime.resting import count_failure, detours
-from langgraph_parallel.runtime.retry import is_throttled, is_transient, mark_used_up, retrying
+from langgraph_parallel.runtime.retry import is_throttled, is_transient, mark_used_up
 from langgraph_parallel.runtime.run import Run, current_run
 from langgraph_parallel.runtime.samples import Together, send_together
 from langgraph_parallel.runtime.sender import Sender
 from langgraph_parallel.runtime.shared_limits import SharedLimits, get_shared
 from langgraph_parallel.runtime.slots import Rates
-from langgraph_parallel.runtime.tokens import count_tokens
 from langgraph_parallel.runtime.waits import retry_after
 
 AnswerT = TypeVar("AnswerT")
@@ -177,7 +174,9 @@ class Calling(Generic[AnswerT]):
             id=self.run_id if self.run_id and number == 1 and not hedge else uuid.uuid4(),
         )
 
-    async def send(self, prompt: Rendered | Sequence[BaseMessage], purpose: str = "") -> AnswerT:
+    def send(
+        self, prompt: Rendered | Sequence[BaseMessage], purpose: str = ""
+    ) -> Coroutine[Any, Any, AnswerT]:
         """Send until there is an answer, or a limit is reached.
 
         Args:
@@ -192,22 +191,28 @@ class Calling(Generic[AnswerT]):
         """
         prompt = as_rendered(prompt)
         if find_store(self) is None:
-            return await self.send_anew(prompt, purpose)
-        return await kept_or_asked(self, prompt.messages, partial(self.send_anew, prompt, purpose))
+            return self.send_anew(prompt, purpose)
+        return kept_or_asked(self, prompt.messages, partial(self.send_anew, prompt, purpose))
 
-    async def send_anew(self, prompt: Rendered, purpose: str) -> AnswerT:
+    def send_anew(self, prompt: Rendered, purpose: str) -> Coroutine[Any, Any, AnswerT]:
         """Send as `send`, whatever the cache of answers has."""
-        if (bound := current_bound()) is not None:
-            if prompt.alike is None or purpose or self.together is None:
-                return await self._send(prompt, purpose, bound)
-            alone = partial(self._send, prompt, purpose, bound)
-            return await send_together(self, prompt, bound, self.together, alone)
-        # A planner, a judge or a synthesizer: it is not in a branch, so deadline and drain reach it only
-        # through a bound of its own.
+        # Here and in `send`, a coroutine around the other one would wait with it: one more for each call.
+        if (bound := current_bound()) is None:
+            return self._send_bounded(prompt, purpose)
+        if not prompt.number_line or purpose or self.together is None:
+            return send_attempts(self, prompt, purpose, bound)
+        alone = partial(send_attempts, self, prompt, purpose, bound)
+        return send_together(self, prompt, bound, self.together, alone)
+
+    async def _send_bounded(self, prompt: Rendered, purpose: str) -> AnswerT:
+        """Send for a planner, a judge or a synthesizer, which no branch is around.
+
+        So deadline and drain reach the call only through a bound of its own.
+        """
         bound = self.run.open_bound()
         try:
-            async with bound:
-                return await self._send(prompt, purpose, bound)
+            with bound:
+                return await send_attempts(self, prompt, purpose, bound)
         except BranchEnded:
             error = DeadlineExceeded if bound.ended_by == "deadline" else RunDrained
             raise error(bound.why) from None
@@ -235,15 +240,18 @@ class Calling(Generic[AnswerT]):
 
     @contextmanager
     def counting_failures(self) -> Iterator[None]:
-        """Note that a call fails for good: its endpoint may rest, and nobody tries again."""
+        """Note that a call fails for good."""
         try:
             yield
-        except NotStarted:
-            raise
         except Exception as error:
+            self.failed_for_good(error)
+            raise
+
+    def failed_for_good(self, error: Exception) -> None:
+        """Note that a call is not tried again: its endpoint may rest, and nobody else tries, either."""
+        if not isinstance(error, NotStarted):
             mark_used_up(error)
             count_failure((self.endpoint, self.target, self.account), error, self.limits.rest_after)
-            raise
 
     def tell(self, event: str, **fields: Any) -> None:
         """Emit an event of the branch whose call it is, if anybody listens."""
@@ -256,35 +264,7 @@ class Calling(Generic[AnswerT]):
             "(--timeout), or lower concurrency (--concurrency) if the server works on few at a time"
         )
 
-    def _is_retried(self, error: BaseException) -> bool:
+    def is_retried(self, error: BaseException) -> bool:
         """Return whether a request is repeated: with a fallback, not to an endpoint that rests."""
         key = self.endpoint, self.target, self.account
         return is_transient(error) and not (self.has_fallback and detours.is_resting(key))
-
-    async def _send(self, prompt: Rendered, purpose: str, bound: Bound) -> AnswerT:
-        tokens = count_tokens(prompt.messages)
-        with self.counting_failures():
-            if self.limits.lane == "batch":
-                from langgraph_parallel.runtime.batch.stage import GoesLive, send_in_batch
-
-                with suppress(GoesLive):
-                    return await send_in_batch(self, prompt, tokens, purpose, bound)
-            async for attempt in retrying(
-                self.limits,
-                bound.waiting,
-                self._is_retried,
-                has_fallback=self.has_fallback,
-                tell=self.tell,
-            ):
-                with attempt, turn_of(self, prompt, tokens) as turn:
-                    request = Request(self, prompt, tokens, attempt.number, purpose, turn)
-                    call = request.new_call()
-                    # The bound counts who waits and who is in flight: a drain ends the former at once, and
-                    # grants the latter its grace.
-                    with bound.waiting():
-                        await turn.come(call)
-                        await call.open()
-                    return await (
-                        request.make(call) if self.limits.hedge == "off" else hedged(self, request, call)
-                    )
-        raise AssertionError("the last error is raised")  # pragma: no cover

@@ -105,7 +105,11 @@ class Direct:
             return None
         body |= sending.fields()
         if not self._reporter.is_heard(config):
-            return parse_completion(await self.post(body, sending.on_first))
+            if sending.on_first is not None:
+                return parse_completion((await self._streamed(body, sending.on_first))[0])
+            content = _encoded(body)
+            del body  # thousands of calls may wait for their answers here
+            return parse_completion(_decoded(await self._response(content)))
         config = ensure_config(config)
         if (listeners := self._reporter.exact_listeners(config)) is None:
             return None
@@ -140,7 +144,7 @@ class Direct:
         """Make one request as `post`; return the body of its answer, and the response of HTTP."""
         if on_first is not None:
             return await self._streamed(body, on_first)
-        response = await self._response(body, whole=True)
+        response = await self._response(_encoded(body), whole=True)
         return response.json(), response
 
     async def post(self, body: Mapping[str, Any], on_first: Callable[[], None] | None = None) -> Any:
@@ -155,13 +159,10 @@ class Direct:
         """
         if on_first is not None:
             return (await self._streamed(body, on_first))[0]
-        response = await self._response(body)
-        return json.loads(response) if isinstance(response, bytes) else response.json()
+        return _decoded(await self._response(_encoded(body)))
 
-    async def _response(self, body: Mapping[str, Any], *, whole: bool = False) -> Any:
+    async def _response(self, content: bytes, *, whole: bool = False) -> Any:
         """Make one request, and return its answer: a response of HTTP, or just the bytes of a completion."""
-        content = json.dumps(body).encode()
-        del body  # thousands of calls may wait for their answers here
         # The errors that the SDK raises, so that retries and callers need not know which way was taken.
         try:
             response = None
@@ -183,7 +184,7 @@ class Direct:
 
     async def _streamed(self, body: Mapping[str, Any], on_first: Callable[[], None]) -> tuple[Any, Any]:
         """Make one request whose answer comes in parts; return it as if it came whole, and the response."""
-        content = json.dumps(body).encode()
+        content = _encoded(body)
         try:
             response = await self._http.send(self._request(content), stream=True)
             try:
@@ -227,6 +228,14 @@ class Direct:
         if isinstance(error, httpx2.TransportError):
             return APIConnectionError(request=self._request(content))
         return None
+
+
+def _encoded(body: Mapping[str, Any]) -> bytes:
+    return json.dumps(body).encode()
+
+
+def _decoded(response: Any) -> Any:
+    return json.loads(response) if isinstance(response, bytes) else response.json()
 
 
 def _as_sent(messages: Sequence[BaseMessage]) -> list[dict[str, Any]]:

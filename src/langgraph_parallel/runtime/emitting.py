@@ -4,8 +4,10 @@ They need not know LangGraph, nor whether somebody listens to `stream_mode="cust
 event costs one look at a context variable.
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from contextvars import ContextVar, Token
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 from langgraph_parallel.records import Call
 
@@ -87,18 +89,26 @@ def tell(event: str, **fields: Any) -> None:
         emitter.emit(event, **fields)
 
 
-class emitting:  # noqa: N801 - entered like a function of contextlib, at half the cost for every branch
+Told = Token[Emitter | None] | None
+"""What ends that a branch is told of; None if nobody listens."""
+
+
+def start_emitting(emitter: Emitter) -> Told:
+    """Let code be told of by an emitter from now on; return what `stop_emitting` takes."""
+    return _emitter.set(emitter)
+
+
+def stop_emitting(told: Told) -> None:
+    """Let code be told of as before."""
+    if told is not None:
+        _emitter.reset(told)
+
+
+@contextmanager
+def emitting(emitter: Emitter | None) -> Iterator[None]:
     """Let code inside be told of by an emitter; None leaves what is told as it is."""
-
-    __slots__ = ("_emitter", "_token")
-
-    def __init__(self, emitter: Emitter | None) -> None:
-        self._emitter, self._token = emitter, cast("Token[Emitter | None] | None", None)
-
-    def __enter__(self) -> None:
-        if self._emitter is not None:
-            self._token = _emitter.set(self._emitter)
-
-    def __exit__(self, *_: object) -> None:
-        if self._token is not None:
-            _emitter.reset(self._token)
+    told = None if emitter is None else start_emitting(emitter)
+    try:
+        yield
+    finally:
+        stop_emitting(told)

@@ -12,6 +12,7 @@ from typing import Generic, TypeVar
 
 from langchain_core.messages import BaseMessage
 
+from langgraph_parallel.counted import count
 from langgraph_parallel.errors import (
     AnswerError,
     DeadlineExceeded,
@@ -162,7 +163,7 @@ def _all_failed(failures: Sequence[tuple[str, Exception]]) -> Exception:
     reasons = [f"{', '.join(named)}: {reason}" for reason, named in names.items()]
     most = _MOST // len(reasons)
     cut = [reason if len(reason) <= most else f"{reason[: most - 1]}…" for reason in reasons]
-    none = f"none of {len(failures)} models answered"
+    none = f"none of {count(len(failures), 'model')} answered"
     text, brief = f"{none}: {'; '.join(reasons)}", f"{none}: {'; '.join(cut)}"
     failed: Exception
     if all(isinstance(error, EndpointUnusable) for error in errors):

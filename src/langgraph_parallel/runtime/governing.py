@@ -64,6 +64,8 @@ class Governing:
     """Builds the input from a title and a text, for a graph used as a worker or voter; None if it cannot."""
     from_messages: FromMessages | None = None
     """How the input is read from a conversation, which gets the answer; None if the graph takes none."""
+    bundles: bool = False
+    """Whether its branches may share tasks of LangGraph's (`runtime.bundling`)."""
     in_task: bool = False
     """Whether nothing in the graph needs LangGraph while it runs: no code of the caller's, and no person."""
     gathers: Gathering | None = None

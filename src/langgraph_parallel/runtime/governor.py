@@ -25,8 +25,9 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, nullcontext
 from typing import Any
 from uuid import UUID
+from weakref import WeakKeyDictionary
 
-from langchain_core.callbacks import AsyncCallbackHandler, BaseCallbackHandler
+from langchain_core.callbacks import AsyncCallbackHandler, BaseCallbackHandler, BaseCallbackManager
 from langchain_core.messages import BaseMessage
 from langchain_core.outputs import ChatGeneration, LLMResult
 from langchain_core.runnables import RunnableConfig
@@ -141,6 +142,7 @@ def _is_no_refusal(record: logging.LogRecord) -> bool:
 
 logging.getLogger("langchain_core.callbacks.manager").addFilter(_is_no_refusal)
 _HANDLERS = (_SyncGovernor(), _AsyncGovernor())
+_managers: WeakKeyDictionary[BaseCallbackManager, BaseCallbackManager] = WeakKeyDictionary()
 _ACCOUNT = Account(keys_vary=True)
 """Of all calls of others: LangChain does not tell with which key a model is called."""
 
@@ -158,11 +160,17 @@ def governed_config(config: RunnableConfig) -> RunnableConfig:
         return {**config, "callbacks": [*_HANDLERS, *others]}
     if all(handler in callbacks.inheritable_handlers for handler in _HANDLERS):
         return config
-    manager = callbacks.copy()
-    # First: in sync code, a call that is refused has not begun for a tracer then.
-    manager.handlers = [*_HANDLERS, *manager.handlers]
-    manager.inheritable_handlers = [*_HANDLERS, *manager.inheritable_handlers]
-    return {**config, "callbacks": manager}
+    return {**config, "callbacks": _governed(callbacks)}
+
+
+def _governed(callbacks: BaseCallbackManager) -> BaseCallbackManager:
+    """Return a manager with the handlers here: always the same for all branches that one task runs."""
+    if (manager := _managers.get(callbacks)) is None:
+        manager = _managers[callbacks] = callbacks.copy()
+        # First: in sync code, a call that is refused has not begun for a tracer then.
+        manager.handlers = [*_HANDLERS, *manager.handlers]
+        manager.inheritable_handlers = [*_HANDLERS, *manager.inheritable_handlers]
+    return manager
 
 
 @contextmanager

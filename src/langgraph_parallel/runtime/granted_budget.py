@@ -81,12 +81,16 @@ class GrantedBudget(Budget):
         """Whether nothing is to be held but what is reserved, since little is left."""
         self._closed = ""
         """Why nothing is granted any more; empty while it is."""
+        self._resting = list[Waiter]()
+        """Those who wait until all that is not reserved was given back."""
+        self._giving_back = list[Waiter]()
+        """Those of them of whom the purse was told, and has not answered."""
         self._set_room(NOTHING)
 
     @property
     def is_in_need(self) -> bool:
-        """Whether a call waits for a grant."""
-        return self._need is not None
+        """Whether a call waits for a grant, or somebody until all that is not reserved was given back."""
+        return self._need is not None or bool(self._resting)
 
     @property
     def has_news(self) -> bool:
@@ -106,6 +110,8 @@ class GrantedBudget(Budget):
             all_of_it: give back all that is not reserved, and ask for nothing.
         """
         with budgets_lock:
+            all_of_it = all_of_it or bool(self._resting)
+            self._giving_back, self._resting = self._giving_back + self._resting, []
             self._count_begun()
             taken, ahead = self._taken(), NOTHING if self._is_tight or all_of_it else self._ahead()
             self._last_told = taken
@@ -131,18 +137,33 @@ class GrantedBudget(Budget):
             if any(granted) or before != self._whole.spent:
                 self._need = None
                 self._wake()
+            self._end_rests()
+
+    async def rest(self) -> None:
+        """Give back all that is not reserved, as no calls are to come soon; return once the purse has it."""
+        with budgets_lock:
+            taken = self._taken()
+            if self._closed or taken == self._last_told == self._room:
+                return
+            self._resting.append(waiter := Waiter())
+        self._on_need()
+        await waiter.wait()
 
     def begin_again(self) -> None:
         """Go on after the purse has counted all that is reserved here as spent, and taken the rest."""
         with budgets_lock:
             self._before = self._taken()
             self._set_room(self._before)
+            self._end_rests()
 
     def close(self, why: str) -> None:
         """Let no call wait for a grant any more."""
         with budgets_lock:
             self._closed = why
             self._wake()
+            self._giving_back += self._resting
+            self._resting = []
+            self._end_rests()
 
     def why_spent(self) -> str:
         """Return why not even the smallest call can start; empty while one may."""
@@ -152,7 +173,7 @@ class GrantedBudget(Budget):
         if problem := self._closed or self._whole._lacks(amount, self._whole.spent):
             self.refused = problem
             raise BudgetSpent(problem)
-        self._waiting.append(waiter := Waiter())
+        self._waiting += (waiter := Waiter(),)
         self._miss(amount)
         return waiter
 
@@ -166,6 +187,11 @@ class GrantedBudget(Budget):
             return ""
         most = each(max, units_of(self.spent), units_of(self._whole.spent))
         return self._whole._lacks(reserved, amount_of(most))
+
+    def _end_rests(self) -> None:
+        waiters, self._giving_back = self._giving_back, []
+        for waiter in waiters:
+            waiter.wake()
 
     def _taken(self) -> Units:
         return units_of(self.spent + self._reserved)

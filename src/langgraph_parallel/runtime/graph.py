@@ -2,7 +2,7 @@
 
 import contextlib
 import os
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncIterator, Awaitable, Iterator, Mapping
 from contextlib import aclosing
 from dataclasses import is_dataclass
 from functools import cached_property
@@ -22,11 +22,12 @@ from langgraph_parallel.reducers.completion import as_completion
 from langgraph_parallel.runtime.active_runs import active
 from langgraph_parallel.runtime.around import find_around
 from langgraph_parallel.runtime.batch.claims import claiming
+from langgraph_parallel.runtime.bundling import bundling, is_bundling
 from langgraph_parallel.runtime.context import Context, as_context, current_context
 from langgraph_parallel.runtime.gathering import find_items
 from langgraph_parallel.runtime.governing import Governing
 from langgraph_parallel.runtime.hearer_of_run import hearer_of
-from langgraph_parallel.runtime.in_task import Wiring, run_in_task, runs_in_task
+from langgraph_parallel.runtime.in_task import may_bundle, run_in_task, runs_in_task
 from langgraph_parallel.runtime.limits import PREFIX
 from langgraph_parallel.runtime.messages import take_messages
 from langgraph_parallel.runtime.own_code import is_unwatched_model
@@ -46,6 +47,7 @@ from langgraph_parallel.runtime.tracing import Traced
 from langgraph_parallel.runtime.wave_saver import storing_waves
 from langgraph_parallel.runtime.wave_store import CHECKPOINTER, WaveStore, can_store
 from langgraph_parallel.runtime.whole_streams import whole_updates, within_stream
+from langgraph_parallel.runtime.wiring import Wiring
 
 _RESUMING = "__pregel_resuming"
 """The config key under which LangGraph tells nested graphs that a run is resumed."""
@@ -93,17 +95,18 @@ class ParallelGraph(StoredGraph):
         self, input: Any, config: RunnableConfig | None = None, *, context: Any = None, **kwargs: Any
     ) -> Any:
         """Return the output, as LangGraph does; without it where nobody could tell (`runtime.in_task`)."""
-        is_ours = type(self) is ParallelGraph and self.governing.in_task
-        resumes = input is None or isinstance(input, Command)
+        is_ours, resumes = type(self) is ParallelGraph, input is None or isinstance(input, Command)
         is_inner = bool(find_run(config))
         stores = is_inner and self.governing.stores_waves and can_store(config)
         if (
             kwargs
             or resumes
-            or not is_ours
+            or not (is_ours and self.governing.in_task)
             or not runs_in_task(self, config, is_inner=is_inner, stores=stores)
             or not all(map(is_unwatched_model, self._models_with(context)))
         ):
+            if is_ours and not (resumes or kwargs) and may_bundle(self, config, is_inner=is_inner):
+                config = bundling(config)
             return await super().ainvoke(input, config, context=context, **kwargs)
         run = self.run(config, context)
         check_parent(self, config)
@@ -111,10 +114,17 @@ class ParallelGraph(StoredGraph):
         given, config = self._as_input(input, config, run)
         config = Traced.of(run, config, None, self.governing, self.as_context(context)).config
         context = None if context is None else self.as_context(context)
+        if run.outer is not None and run.root.hearer is None:  # nothing to begin, and nothing to end
+            return await self._run_in_task(run, given, config, context, stores=stores)
         with active(run), claiming(run, config), refusing(self.name), heard_only(run, self, config):
-            config = run.within(config)
-            store = WaveStore(config, run.storing) if stores else None
-            return await run_in_task(self, self.wiring, given, config, context, store)
+            return await self._run_in_task(run, given, config, context, stores=stores)
+
+    def _run_in_task(
+        self, run: Run, given: Mapping[str, Any], config: RunnableConfig | None, context: Any, *, stores: bool
+    ) -> Awaitable[dict[str, Any]]:
+        config = run.within(config)
+        store = WaveStore(config, run.storing) if stores else None
+        return run_in_task(self, self.wiring, given, config, context, store)
 
     def _models_with(self, context: Any) -> list[Any]:
         """Return the models that a run with this context may ask: callbacks may be set at any time."""
@@ -136,6 +146,7 @@ class ParallelGraph(StoredGraph):
     ) -> AsyncIterator[Any]:
         """Stream as LangGraph does, within a new run. `ainvoke` is built on this."""
         run = self.run(config, context)
+        run.bundles = is_bundling(config)
         self._check_can_store(config, run)
         check_parent(self, config)
         await self._check_stored(input, config, run)

@@ -8,24 +8,22 @@ error has no note of LangGraph's that names its task, and metadata nothing of it
 Of a vote in a branch the checkpoints are stored, too (`runtime.wave_store`).
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Coroutine, Iterable, Iterator, Mapping, Sequence
 from functools import partial
-from typing import Any, NamedTuple
+from typing import Any
 
 from langchain_core.callbacks import AsyncCallbackManager
 from langchain_core.runnables import RunnableConfig
 from langchain_core.runnables.config import ensure_config, var_child_runnable_config
-from langgraph.channels.base import BaseChannel
 from langgraph.constants import END, START
-from langgraph.graph.state import CompiledStateGraph
 from langgraph.runtime import Runtime
 from langgraph.types import Send
 
 from langgraph_parallel.runtime.stored_ballots import knows_tasks
 from langgraph_parallel.runtime.together import together
-from langgraph_parallel.runtime.wave_store import CHECKPOINTER, NOTHING, WaveStore
+from langgraph_parallel.runtime.wave_store import CHECKPOINTER, WaveStore
+from langgraph_parallel.runtime.wiring import Channel, Graph, Node, Wiring, empty
 
-Graph = CompiledStateGraph[Any, Any, Any, Any]
 _RUNTIME, _READ, _TASK = "__pregel_runtime", "__pregel_read", "__pregel_task_id"
 """Config keys under which LangGraph passes the runtime, what reads the state, and the task around a graph."""
 _TOLD = ("thread_id", "checkpoint_id", "task_id", "run_id", "assistant_id", "graph_id")
@@ -34,55 +32,6 @@ _OWN_LINEAGE = ("thread_id", "checkpoint_ns", "checkpoint_id", "checkpoint_map")
 """Configurable values with which a caller says that nothing configurable of the graph around applies."""
 _NEEDS_LANGGRAPH = ("__pregel_stream", "__pregel_resuming")
 """Config keys under which LangGraph passes what it alone can serve."""
-
-
-class _Node(NamedTuple):
-    """A node, or what chooses the next ones."""
-
-    call: Callable[..., Any]
-    wants: Sequence[str]
-    """Of `config` and `runtime`, those that it takes."""
-    reads: Sequence[str] | None
-    """The channels that it gets; None for what a `Send` carries."""
-    ends: Mapping[Any, str]
-    """From what it returns to the nodes that are next, if it chooses."""
-
-
-class Wiring:
-    """How the nodes of a compiled graph follow each other.
-
-    Args:
-        graph: whose nodes return mappings, and whose edges lead from one node each.
-    """
-
-    def __init__(self, graph: Graph) -> None:
-        builder = graph.builder
-        keys = builder.schemas[builder.state_schema]
-        self.channels = {
-            key: channel
-            for key, channel in graph.channels.items()
-            if key in keys and isinstance(channel, BaseChannel)
-        }
-        self.input_keys = list(builder.schemas[builder.input_schema])
-        self.output_keys = list(builder.schemas[builder.output_schema])
-        self.nodes = {
-            name: _node(
-                spec.runnable, [key for key in builder.schemas[spec.input_schema] if key in self.channels]
-            )
-            for name, spec in builder.nodes.items()
-        }
-        self.edges: dict[str, list[str]] = {}
-        for start, end in sorted(builder.edges):
-            self.edges.setdefault(start, []).append(end)
-        self.choices = {
-            start: [_node(branch.path, list(self.channels), branch.ends) for branch in branches.values()]
-            for start, branches in builder.branches.items()
-        }
-
-
-def _node(runnable: Any, reads: Sequence[str], ends: Mapping[Any, str] | None = None) -> _Node:
-    call = runnable.func or runnable.afunc
-    return _Node(call, [*runnable.func_accepts], list(reads) or None, ends or {})
 
 
 def runs_in_task(
@@ -122,14 +71,20 @@ def runs_in_task(
     return not stores or knows_tasks()
 
 
-async def run_in_task(
+def may_bundle(graph: Graph, config: RunnableConfig | None, *, is_inner: bool) -> bool:
+    """Return whether branches of a run may share tasks of LangGraph's: nobody sees which tasks it has."""
+    own: Any = graph
+    return own.governing.bundles and runs_in_task(graph, config, is_inner=is_inner)
+
+
+def run_in_task(
     graph: Graph,
     wiring: Wiring,
     given: Mapping[str, Any],
     config: RunnableConfig,
     context: Any,
     store: WaveStore | None = None,
-) -> dict[str, Any]:
+) -> Coroutine[Any, Any, dict[str, Any]]:
     """Run a graph, and return its output as LangGraph would.
 
     Args:
@@ -143,22 +98,18 @@ async def run_in_task(
     Raises:
         Exception: of a node. The others of the same step are cancelled, and have ended.
     """
-    walk = _Walk(wiring, config, graph.store, context, store)
-    await walk.run(given)
-    return walk.read(wiring.output_keys)
+    return _Walk(wiring, config, graph.store, context, store).run(given)
 
 
-def _read(
-    channels: Mapping[str, BaseChannel[Any, Any, Any]], keys: Iterable[str], fresh: bool = False
-) -> dict[str, Any]:
+def _read(channels: Mapping[str, Channel], keys: Iterable[str], fresh: bool = False) -> dict[str, Any]:
     """Return the values of channels that have one, as of the last step.
 
     Args:
-        channels: by their keys.
+        channels: by their keys, those that may have a value.
         keys: of the channels to read.
         fresh: has no meaning here: no node reads what it has just written.
     """
-    found = ((key, channels[key]) for key in keys)
+    found = ((key, channels[key]) for key in keys if key in channels)
     return {key: channel.get() for key, channel in found if channel.is_available()}
 
 
@@ -182,7 +133,8 @@ class _Walk:
         checkpoints: WaveStore | None,
     ) -> None:
         self._wiring, self._checkpoints = wiring, checkpoints
-        self._channels = {key: channel.from_checkpoint(NOTHING) for key, channel in wiring.channels.items()}
+        # The others begin when they are written to: each run has a dozen of them, and thousands may go on.
+        self._channels = {key: empty(wiring.channels[key]) for key in wiring.first}
         # The config below has it: as a method, it would leave each run in a cycle.
         self.read = partial(_read, self._channels)
         config = {**ensure_config(config), "configurable": _configurable(config)}
@@ -197,8 +149,8 @@ class _Walk:
         self._config.pop("run_id", None)  # of the graph itself
         self._step = 0
 
-    async def run(self, given: Mapping[str, Any]) -> None:
-        """Run step by step, until no node is next."""
+    async def run(self, given: Mapping[str, Any]) -> dict[str, Any]:
+        """Run step by step, until no node is next, and return the output."""
         written = self._write([{key: given[key] for key in self._wiring.input_keys if key in given}])
         due: Sequence[str | Send] = self._wiring.edges[START]
         if self._checkpoints is not None:
@@ -206,48 +158,65 @@ class _Walk:
         while due:
             self._step += 1
             due = await self._run_step(due)
+        return self.read(self._wiring.output_keys)
 
     async def _run_step(self, due: Sequence[str | Send]) -> Sequence[str | Send]:
         """Run what is due, write what it returns, and return what is next."""
-        runs = [(one.node, one.arg) if isinstance(one, Send) else (one, self._state_for(one)) for one in due]
-        names = list(dict.fromkeys(name for name, _ in runs))
-        if len(due) == 1 and not isinstance(due[0], Send):
-            written = self._write([await self._run_node(*runs[0])])
+        names = list(dict.fromkeys(one.node if isinstance(one, Send) else one for one in due))
+        configs = {name: self._config_of(name) for name in names}
+        if len(due) == 1 and isinstance(due[0], str):
+            written = self._write([await self._run_node(due[0], configs[due[0]])])
         else:  # a branch may be cancelled by itself, so that it needs a task of its own
             if self._checkpoints is not None:
-                await self._checkpoints.send(self._channels, due, self._step)
-            written = self._write(await together(self._run_sent(i, *run) for i, run in enumerate(runs)))
+                await self._checkpoints.send(self._in_order(), due, self._step)
+            written = self._write(await together(self._run_all(due, configs)))
         ends = [end for name in names for end in self._wiring.edges.get(name, ())]
         choices = [(name, choice) for name in names for choice in self._wiring.choices.get(name, ())]
-        chosen = [one for name, choice in choices for one in self._choose(name, choice)]
+        chosen = [one for name, choice in choices for one in self._choose(name, choice, configs[name])]
         following = [one for one in (*dict.fromkeys(ends), *chosen) if one != END]
         if self._checkpoints is not None:
             self._checkpoints.stepped(due, written, following)
         return following
 
-    async def _run_sent(self, number: int, name: str, given: Any) -> Mapping[str, Any] | None:
-        """Run one of several nodes, and store what it writes as soon as it has ended."""
-        update = await self._run_node(name, given)
+    def _in_order(self) -> Mapping[str, Channel]:
+        """Return the channels that may have a value, in the order in which they are stored."""
+        return {key: self._channels[key] for key in self._wiring.channels if key in self._channels}
+
+    def _run_all(
+        self, due: Sequence[str | Send], configs: Mapping[str, RunnableConfig]
+    ) -> Iterator[Coroutine[Any, Any, Mapping[str, Any] | None]]:
+        for number, one in enumerate(due):
+            name, given = (one.node, one.arg) if isinstance(one, Send) else (one, self._state_for(one))
+            yield self._run_in_own(number, name, given, configs[name])
+
+    async def _run_in_own(
+        self, number: int, name: str, given: Any, config: RunnableConfig
+    ) -> Mapping[str, Any] | None:
+        """Run a node in a task of its own, and store what it writes as soon as it has ended."""
+        var_child_runnable_config.set(config)
+        update: Mapping[str, Any] | None = await self._call(self._wiring.nodes[name], given, config)
         if self._checkpoints is not None:
-            written = {key: value for key, value in (update or {}).items() if key in self._channels}
-            self._checkpoints.ended(name, number, written, self._wiring.edges.get(name, ()))
+            self._checkpoints.ended(name, number, self._known(update), self._wiring.edges.get(name, ()))
         return update
+
+    def _known(self, update: Mapping[str, Any] | None) -> Mapping[str, Any]:
+        """Return what an update writes to channels of the graph."""
+        return {key: value for key, value in (update or {}).items() if key in self._wiring.channels}
 
     def _state_for(self, name: str) -> Mapping[str, Any]:
         """Return what a node gets that nothing was sent to."""
         return self.read(self._wiring.nodes[name].reads or ())
 
-    async def _run_node(self, name: str, given: Any) -> Mapping[str, Any] | None:
-        node, config = self._wiring.nodes[name], self._config_of(name)
+    async def _run_node(self, name: str, config: RunnableConfig) -> Mapping[str, Any] | None:
         token = var_child_runnable_config.set(config)
         try:
-            update: Mapping[str, Any] | None = await self._call(node, given, config)
+            given = self._state_for(name)
+            update: Mapping[str, Any] | None = await self._call(self._wiring.nodes[name], given, config)
             return update
         finally:
             var_child_runnable_config.reset(token)
 
-    def _choose(self, name: str, choice: _Node) -> Sequence[str | Send]:
-        config = self._config_of(name)
+    def _choose(self, name: str, choice: Node, config: RunnableConfig) -> Sequence[str | Send]:
         token = var_child_runnable_config.set(config)
         try:
             chosen = self._call(choice, self.read(choice.reads or ()), config)
@@ -256,7 +225,7 @@ class _Walk:
         several = chosen if isinstance(chosen, list | tuple) else [chosen]
         return [one if isinstance(one, Send) else choice.ends[one] for one in several]
 
-    def _call(self, node: _Node, given: Any, config: RunnableConfig) -> Any:
+    def _call(self, node: Node, given: Any, config: RunnableConfig) -> Any:
         offers = {"config": config, "runtime": self._runtime}
         return node.call(given, **{name: offers[name] for name in node.wants})
 
@@ -270,9 +239,11 @@ class _Walk:
         written: dict[str, list[Any]] = {}
         for update in updates:
             for key, value in (update or {}).items():
-                if key in self._channels:
+                if key in self._wiring.channels:
                     written.setdefault(key, []).append(value)
         for key, values in written.items():
+            if key not in self._channels:
+                self._channels[key] = empty(self._wiring.channels[key])
             self._channels[key].update(values)
         return list(written)
 

@@ -13,17 +13,18 @@ import asyncio
 import time
 import uuid
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from contextvars import ContextVar, Token
+from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 from langchain_core.messages import BaseMessage
+from langchain_core.runnables import RunnableConfig
 
 from langgraph_parallel.records import Call, Usage
 from langgraph_parallel.runtime.answer_setting import store_of
 from langgraph_parallel.runtime.answer_store import AnswerStore
 from langgraph_parallel.runtime.bound import current_bound
 from langgraph_parallel.runtime.question_identity import digest_of
-from langgraph_parallel.runtime.recording import record
+from langgraph_parallel.runtime.recording import Noted, record
 from langgraph_parallel.runtime.savings import saved_by_keeping
 from langgraph_parallel.runtime.stored_answer import dump_answer, load_answer
 
@@ -49,18 +50,39 @@ class Found(NamedTuple):
     """None if it is not kept."""
 
 
-class BranchAnswers:
-    """The path of a branch, and the answers that are kept once it has ended ok."""
+class in_branch(Noted):  # noqa: N801 - entered like a function of contextlib
+    """Be a branch to the questions that are asked inside: collect its calls, its notes, and its answers.
 
-    __slots__ = ("_waiting", "path")
+    Args:
+        id: of the branch.
+        config: of its node.
+    """
 
-    def __init__(self, path: tuple[str, ...]) -> None:
-        self.path = path
-        self._waiting: list[tuple[Found, str, Run]] = []
+    __slots__ = ("_around", "_id", "_waiting", "path")
+
+    def __init__(self, id: str, config: RunnableConfig | None = None) -> None:
+        super().__init__(config)
+        self._id = id
+        self._around: in_branch | None = None
+        self.path: tuple[str, ...] = ()
+        """The ids of the branches around, and its own."""
+        self._waiting: tuple[tuple[Found, str, Run], ...] = ()
+
+    def __enter__(self) -> "in_branch":
+        self.start()
+        self._around = _branch.get()
+        self.path = (*branch_path(), self._id)
+        _branch.set(self)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
+        _branch.set(self._around)
+        self._around = None
 
     def add(self, kept: "Sequence[tuple[Found, str, Run]]") -> None:
-        """Add answers of a question."""
-        self._waiting.extend(kept)
+        """Add answers of a question, which are kept once the branch has ended ok."""
+        self._waiting += tuple(kept)
 
     @property
     def waits(self) -> bool:
@@ -70,34 +92,11 @@ class BranchAnswers:
     async def keep(self) -> None:
         """Keep the answers: the branch has ended ok, or waits for a person."""
         if self._waiting:
-            waiting, self._waiting = self._waiting, []
+            waiting, self._waiting = self._waiting, ()
             await _store(waiting)
 
 
-_branch: ContextVar[BranchAnswers | None] = ContextVar("branch_answers", default=None)
-
-
-class keeping_answers:  # noqa: N801 - entered like a function of contextlib, at half the cost for every branch
-    """Be a branch to the questions that are asked inside.
-
-    Args:
-        id: of the branch.
-    """
-
-    __slots__ = ("_id", "_token")
-
-    def __init__(self, id: str) -> None:
-        self._id = id
-        self._token: Token[BranchAnswers | None] | None = None
-
-    def __enter__(self) -> BranchAnswers:
-        answers = BranchAnswers((*branch_path(), self._id))
-        self._token = _branch.set(answers)
-        return answers
-
-    def __exit__(self, *_: object) -> None:
-        assert self._token is not None
-        _branch.reset(self._token)
+_branch: ContextVar[in_branch | None] = ContextVar("branch", default=None)
 
 
 def branch_path() -> tuple[str, ...]:
@@ -115,7 +114,7 @@ class Question:
     __slots__ = ("_kept",)
 
     def __init__(self) -> None:
-        self._kept: list[tuple[Found, str, Run]] = []
+        self._kept: tuple[tuple[Found, str, Run], ...] = ()
 
     def note(self, calling: "Calling[Any]", found: Found | None, answer: Any) -> None:
         """Note an answer that a model gave.
@@ -126,17 +125,17 @@ class Question:
             answer: None if it is not to be kept.
         """
         if found is not None and answer is not None and (text := dump_answer(answer)) is not None:
-            self._kept.append((found, text, calling.run))
+            self._kept += ((found, text, calling.run),)
 
     async def answered(self) -> None:
         """Keep the answers: with those of the branch, if this is part of one."""
-        kept, self._kept = self._kept, []
+        kept, self._kept = self._kept, ()
         if kept and not _with_branch(kept):
             await _store(kept)
 
     def answered_blocking(self) -> None:
         """Keep the answers, in sync code."""
-        kept, self._kept = self._kept, []
+        kept, self._kept = self._kept, ()
         if kept and not _with_branch(kept):
             for store, run, answers in _by_store(kept):
                 try:

@@ -4,6 +4,7 @@ from collections.abc import Collection, Sequence
 
 from langchain_core.messages import AIMessage, BaseMessage
 
+from langgraph_parallel.counted import count
 from langgraph_parallel.errors import ContextOverflow, FilteredAnswer
 from langgraph_parallel.runtime.cut_prompt import is_cut
 from langgraph_parallel.runtime.dialect import Dialect
@@ -50,7 +51,7 @@ def learn_answer(dialect: Dialect, messages: Sequence[BaseMessage], answer: AIMe
     if is_cut(messages, read):
         dialect.note_overflow(count_tokens(messages))
         raise ContextOverflow(
-            f"the server read {read} tokens of a prompt of about {count_tokens(messages)}: it cuts "
+            f"the server read {count(read, 'token')} of a prompt of about {count_tokens(messages)}: it cuts "
             "prompts to its context; raise its context, or lower section_tokens (--max-tokens)",
             usage=read_usage(answer),
         )

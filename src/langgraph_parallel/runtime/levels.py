@@ -104,8 +104,11 @@ class Level:
             return
         self._write = writer(config) if self._heard else _write_nowhere
         completion, thread = self._run.completion, self._thread
+        # The first event tells when the run was called: from then its deadline and its report count.
+        since = {} if self.around else {"at": self._run.started}
         self.emitter.emit(
             "run_started",
+            **since,
             kind=self._kind,
             parent=self.around.id if self.around else None,
             node="" if self.around else nodes_around(config),

@@ -23,7 +23,7 @@ from langgraph_parallel.runtime.admission import (
     wait_for_slot,
 )
 from langgraph_parallel.runtime.bound import Bound, current_bound
-from langgraph_parallel.runtime.budget import Amount
+from langgraph_parallel.runtime.budget import NO_AMOUNT, Amount
 from langgraph_parallel.runtime.call_record import record_end, tell_start
 from langgraph_parallel.runtime.emitting import Emitter, current_emitter
 from langgraph_parallel.runtime.explain import explain, kind_of
@@ -39,6 +39,8 @@ from langgraph_parallel.runtime.shared_limits import hold_blocking
 from langgraph_parallel.runtime.slots import Rates, Slot
 from langgraph_parallel.runtime.waiting import in_event_loop, run_here
 from langgraph_parallel.runtime.waits import retry_after
+
+_ONE = Amount(1)
 
 
 @dataclass(eq=False, slots=True)
@@ -65,7 +67,7 @@ class OpenCall:
     emitter: Emitter | None = field(default_factory=current_emitter)
     cause: str | None = None
     """Kind of its failure."""
-    amount: Amount = field(default_factory=Amount)
+    amount: Amount = field(default_factory=lambda: NO_AMOUNT)
     """Amount to reserve: the most that the request may take, since a budget is never exceeded."""
     slot: Slot | None = None
     started: float = 0.0
@@ -83,6 +85,8 @@ class OpenCall:
     """Whether another model is asked if this one fails: then it waits for no rest."""
     instead_of: str = ""
     """Name of the model that was to be asked, if this is its fallback."""
+    is_made: bool = False
+    """Whether its request has begun, which then settles it."""
     return_lease: Callable[[], None] | None = None
     """Returns what is held of the limits that are shared with other processes."""
 
@@ -254,7 +258,7 @@ class OpenCall:
         self.run.check()
         self.run.check_usable(self.endpoint, self.account, self.target)
         check_budget(self.limits, self.priced)
-        self.amount = Amount(self.samples)
+        self.amount = _ONE if self.samples == 1 else Amount(self.samples)
         if self.run.budget.chain:
             prompt, answer = self.prompt_tokens, self.samples * self.limits.answer_tokens
             most = self.priced.most_usd(prompt, answer, self.lane)
@@ -291,4 +295,4 @@ class OpenCall:
         if self.slot is not None:
             self.limiter.release(self.slot)
             self.slot = None
-        self.run.budget.settle(self.amount, Amount())
+        self.run.budget.settle(self.amount, NO_AMOUNT)

@@ -75,7 +75,7 @@ def _failures(record: RunRecord, branches: Sequence[RecordedBranch]) -> dict[str
         if path[0] in roots and branch.status not in (None, "ok") and branch.ended_by != "stop":
             around = [path[:depth] for depth in range(len(path) - 1, 0, -1)]
             names = [branch.name, *(lasts[outer].name for outer in around if outer in lasts)]
-            failures[" in ".join(names)] = branch.error or branch.cause or str(branch.status)
+            failures[" in ".join(names)] = branch.why
     return failures
 
 

@@ -1,7 +1,7 @@
 """The calls of a branch, collected while it runs."""
 
-from collections.abc import Mapping
-from contextvars import ContextVar, Token
+from collections.abc import Mapping, Sequence
+from contextvars import ContextVar
 from typing import Any
 
 from langchain_core.messages import AIMessage, BaseMessage
@@ -13,7 +13,6 @@ from langgraph_parallel.runtime.emitting import current_emitter
 
 _place: ContextVar[str] = ContextVar("place", default="")
 _calls: ContextVar[dict[str, Call] | None] = ContextVar("calls", default=None)
-_notes: ContextVar[list[str] | None] = ContextVar("notes", default=None)
 
 NODE_PATH = "langgraph_checkpoint_ns"
 """Key in the metadata that LangGraph gives a node: `worker:1f2e|tools:3c4d`, the path of nodes with ids."""
@@ -23,57 +22,86 @@ class Unheard:
     """Marks callback handlers that do not listen to calls of `Ask`, which may take the direct path then."""
 
 
-class recording:  # noqa: N801 - entered like a function of contextlib, at half the cost for every branch
-    """Collect the calls that are made inside, by id; an enclosing recording gets them when this one ends.
+class Recorded:
+    """Collects calls, by id; an enclosing recording gets them when this one ends.
 
     Args:
         config: of the node; steps are named from there.
     """
 
-    __slots__ = ("_calls", "_outer", "_path", "_tokens")
+    # What was there before is set again. A token of each variable would do the same, and be one object more
+    # for every branch that waits for an answer.
+    __slots__ = ("_outer", "_outer_place", "_path", "calls")
 
     def __init__(self, config: RunnableConfig | None = None) -> None:
         self._path = ((config or {}).get("metadata") or {}).get(NODE_PATH)
         self._outer: dict[str, Call] | None = None
-        self._calls: dict[str, Call] = {}
-        self._tokens: tuple[Token[dict[str, Call] | None], Token[str]] | None = None
+        self._outer_place = ""
+        self.calls: dict[str, Call] = {}
+
+    def start(self) -> None:
+        """Collect what this code does from now on."""
+        self._outer, self._outer_place = _calls.get(), _place.get()
+        _calls.set(self.calls)
+        if self._path:
+            _place.set(str(self._path))
+
+    def stop(self) -> None:
+        """Collect no more."""
+        _calls.set(self._outer)
+        _place.set(self._outer_place)
+        if self._outer is not None:
+            self._outer.update(self.calls)
+
+
+class recording(Recorded):  # noqa: N801 - entered like a function of contextlib, at half the cost
+    """Collect the calls that are made inside."""
+
+    __slots__ = ()
 
     def __enter__(self) -> dict[str, Call]:
-        self._outer = _calls.get()
-        self._tokens = _calls.set(self._calls), _place.set(str(self._path or _place.get()))
-        return self._calls
+        self.start()
+        return self.calls
 
     def __exit__(self, *_: object) -> None:
-        assert self._tokens is not None
-        _calls.reset(self._tokens[0])
-        _place.reset(self._tokens[1])
-        if self._outer is not None:
-            self._outer.update(self._calls)
+        self.stop()
 
 
-class noting:  # noqa: N801 - as above
-    """Collect the notes that are made inside."""
+class Noted(Recorded):
+    """Collects notes, too."""
 
-    __slots__ = ("_token",)
+    __slots__ = ("_outer_noted", "notes")
 
-    def __init__(self) -> None:
-        self._token: Token[list[str] | None] | None = None
+    def __init__(self, config: RunnableConfig | None = None) -> None:
+        super().__init__(config)
+        self._outer_noted: Noted | None = None
+        self.notes: Sequence[str] = ()
 
-    def __enter__(self) -> list[str]:
-        notes: list[str] = []
-        self._token = _notes.set(notes)
-        return notes
+    def start(self) -> None:
+        """Collect what this code does, and notes, from now on."""
+        super().start()
+        self._outer_noted = _noted.get()
+        _noted.set(self)
 
-    def __exit__(self, *_: object) -> None:
-        assert self._token is not None
-        _notes.reset(self._token)
+    def stop(self) -> None:
+        """Collect no more."""
+        super().stop()
+        _noted.set(self._outer_noted)
+        self._outer_noted = None
+
+    def note(self, text: str) -> None:
+        """Add a note."""
+        if text not in self.notes:
+            self.notes = (*self.notes, text)
+
+
+_noted: ContextVar[Noted | None] = ContextVar("noted", default=None)
 
 
 def note(text: str) -> None:
     """Note something about the answer that this code reads; does nothing outside of a branch."""
-    notes = _notes.get()
-    if notes is not None and text not in notes:
-        notes.append(text)
+    if (noted := _noted.get()) is not None:
+        noted.note(text)
 
 
 def record(call: Call) -> None:

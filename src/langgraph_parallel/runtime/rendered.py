@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from langchain_core.messages import BaseMessage
+from langchain_core.messages import BaseMessage, HumanMessage
 
 
 class Prefix(NamedTuple):
@@ -28,13 +28,28 @@ class Rendered:
     messages: Sequence[BaseMessage]
     prefixes: Sequence[Prefix] = ()
     """From the shortest, which most calls have, to the longest."""
-    alike: Sequence[BaseMessage] | None = None
-    """The same messages without the sentence that tells a voter its number: equal for voters who are asked
-    the same. None if no other call may share its answer's request."""
+    number_line: str = ""
+    """The sentence at their end that tells a voter its number; empty if no other call may share its answer's
+    request."""
+
+    @property
+    def alike(self) -> Sequence[BaseMessage] | None:
+        """The messages without that sentence: equal for voters who are asked the same. None without one."""
+        if not self.number_line:
+            return None
+        *before, last = self.messages
+        told: Any = last.content
+        content = told[: -len(numbered("", self.number_line))] if isinstance(told, str) else told[:-1]
+        return [*before, HumanMessage(content)]
 
     def followed_by(self, *more: BaseMessage) -> "Rendered":
         """Return the prompt with further messages behind it, such as an answer and what is wrong with it."""
         return Rendered([*self.messages, *more], self.prefixes)
+
+
+def numbered(content: str, number_line: str) -> str:
+    """Return a message that ends with the sentence that tells a voter its number."""
+    return f"{content}\n\n{number_line}"
 
 
 def as_rendered(prompt: "Rendered | Sequence[BaseMessage]") -> Rendered:

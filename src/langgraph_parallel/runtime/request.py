@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+from collections.abc import Awaitable
 from typing import TYPE_CHECKING, Generic, TypeVar
 
 from langchain_core.runnables import RunnableConfig
@@ -35,7 +36,6 @@ class Request(Generic[AnswerT]):
 
     __slots__ = (
         "_calling",
-        "_made",
         "_number",
         "_prompt",
         "_prompt_tokens",
@@ -60,7 +60,6 @@ class Request(Generic[AnswerT]):
         """Tokens that count as used if the request is cut off; None for the prompt, charged at least."""
         self.is_led = False
         """Whether others wait for the first token of its answer, which is streamed where it can be."""
-        self._made: list[OpenCall] = []
 
     def new_call(self, *, hedge: bool = False) -> OpenCall:
         """Return a call that is yet to be opened."""
@@ -74,7 +73,7 @@ class Request(Generic[AnswerT]):
         """
         task = asyncio.ensure_future(self.make(call))
         # A task that is cancelled before its first step never enters `make`, and so never settles.
-        task.add_done_callback(lambda _: None if call in self._made else call.give_back())
+        task.add_done_callback(lambda _: None if call.is_made else call.give_back())
         return task
 
     async def make(self, call: OpenCall) -> AnswerT:
@@ -87,17 +86,20 @@ class Request(Generic[AnswerT]):
             TimeoutError: no answer within `call_timeout`.
             Exception: the provider's error.
         """
-        self._made.append(call)
+        call.is_made = True
         calling, shared = self._calling, self._calling.shared
-        token = current_limiter.set(calling.limiter)
+        before = current_limiter.get()
+        current_limiter.set(calling.limiter)
         try:
             if shared is None:
-                answer = await self._answer(call)
+                with self._time_limit(call):
+                    answer = await self._ask(call)
             else:
                 # Waiting for a lease of the limits shared with other processes is not part of the call.
                 async with shared.lease(calling.rates, call.tokens, calling.limits.call_timeout):
                     call.started = time.time()
-                    answer = await self._answer(call)
+                    with self._time_limit(call):
+                        answer = await self._ask(call)
         except BaseException as error:
             cut_off = self.cut_off or Usage(input_tokens=self._prompt_tokens)
             await calling.failed(call, error, cut_off)
@@ -108,22 +110,22 @@ class Request(Generic[AnswerT]):
                 raise calling.timed_out() from error
             raise
         finally:
-            current_limiter.reset(token)
+            current_limiter.set(before)
         used = calling.sender.usage(answer)
         self._turn.answered(used)
         call.close(used, ok=True)
         return answer
 
-    async def _answer(self, call: OpenCall) -> AnswerT:
+    def _time_limit(self, call: OpenCall) -> time_limit:
         # The timeout covers opening the connection, so a call may time out before the endpoint has seen it.
         # It counts all the same, in the report and in the budget: the client cannot tell whether it arrived.
-        async with time_limit(self._calling.limits.call_timeout, self._calling.limiter, call.slot):
-            sending = self._turn.sending(call)
-            self.is_led = sending.on_first is not None
-            return await self._calling.sender.ainvoke(self._prompt.messages, self._config(call), sending)
+        return time_limit(self._calling.limits.call_timeout, self._calling.limiter, call.slot)
 
-    def _config(self, call: OpenCall) -> RunnableConfig:
-        return call_config(self._calling.config, call, self._purpose)
+    def _ask(self, call: OpenCall) -> Awaitable[AnswerT]:
+        sending = self._turn.sending(call)
+        self.is_led = sending.on_first is not None
+        config = call_config(self._calling.config, call, self._purpose)
+        return self._calling.sender.ainvoke(self._prompt.messages, config, sending)
 
 
 def call_config(config: RunnableConfig, call: OpenCall, purpose: str = "") -> RunnableConfig:

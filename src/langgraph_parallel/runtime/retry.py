@@ -44,11 +44,9 @@ class Retrying:
 
     __slots__ = (
         "_attempts",
-        "_has_fallback",
         "_is_retried",
         "_limits",
         "_rest",
-        "_tell",
         "_waiting",
         "number",
     )
@@ -58,12 +56,9 @@ class Retrying:
         limits: Limits,
         waiting: Callable[[], AbstractContextManager[None]],
         is_retried: Callable[[BaseException], bool],
-        has_fallback: bool,
-        tell: Callable[..., None],
     ) -> None:
         self._limits, self._waiting, self._is_retried = limits, waiting, is_retried
-        self._has_fallback, self._tell = has_fallback, tell
-        self._attempts: _Attempts | None = None
+        self._attempts: Attempts | None = None
         self._rest: float | None = None
         """Seconds before the next attempt; None if there is none."""
         self.number = 0
@@ -78,10 +73,10 @@ class Retrying:
                 raise StopAsyncIteration
             with self._waiting():
                 if self._rest:
-                    self._tell("waiting", on="retry", seconds=self._rest)
+                    tell("waiting", on="retry", seconds=self._rest)
                 await asyncio.sleep(self._rest)
             if self._rest:
-                self._tell("working")
+                tell("working")
         self.number, self._rest = self.number + 1, None
         return self
 
@@ -90,23 +85,18 @@ class Retrying:
 
     def __exit__(self, kind: object, error: BaseException | None, trace: object) -> bool:
         """Keep an error to oneself if there is another attempt."""
-        if error is None or not _is_retried(error, self._limits, self._is_retried):
+        if error is None or not is_retried(error, self._limits, self._is_retried):
             return False
         if self._attempts is None:  # nearly all calls need one attempt
-            self._attempts = _Attempts(self._limits, has_fallback=self._has_fallback)
-        if self._attempts.are_over(error):
-            return False
-        self._rest = self._attempts.pause(error)
-        return True
+            self._attempts = Attempts(self._limits)
+        self._rest = self._attempts.rest_after(error)
+        return self._rest is not None
 
 
 def retrying(
     limits: Limits,
     waiting: Callable[[], AbstractContextManager[None]] = nullcontext,
     is_retried: Callable[[BaseException], bool] | None = None,
-    *,
-    has_fallback: bool = False,
-    tell: Callable[..., None] = tell,
 ) -> Retrying:
     """Return the loop that runs one call, and repeats it within `limits`.
 
@@ -122,10 +112,8 @@ def retrying(
         limits: bounds of the call.
         waiting: context to enter while the call rests between two attempts.
         is_retried: says what is retried instead.
-        has_fallback: another model is asked if the call fails, so that overload is a failed attempt.
-        tell: emits an event of the branches whose call it is; by default, of the one that runs this.
     """
-    return Retrying(limits, waiting, is_retried or is_transient, has_fallback, tell)
+    return Retrying(limits, waiting, is_retried or is_transient)
 
 
 def retrying_blocking(limits: Limits, *, once: bool = False) -> tenacity.Retrying:
@@ -135,23 +123,32 @@ def retrying_blocking(limits: Limits, *, once: bool = False) -> tenacity.Retryin
         limits: bounds of the call.
         once: repeat nothing.
     """
-    attempts = _Attempts(limits)
+    attempts = Attempts(limits)
     return tenacity.Retrying(
         stop=lambda state: attempts.are_over(_error_of(state)),
-        retry=tenacity.retry_if_exception(lambda error: not once and _is_retried(error, limits)),
+        retry=tenacity.retry_if_exception(lambda error: not once and is_retried(error, limits)),
         wait=lambda state: attempts.pause(_error_of(state)),
         reraise=True,
     )
 
 
-class _Attempts:
-    """Counts the attempts of one call: answers that say "later" apart from failures."""
+class Attempts:
+    """Counts the attempts of one call: answers that say "later" apart from failures.
+
+    Args:
+        limits: of the call.
+        has_fallback: another model is asked if the call fails, so that overload is a failed attempt.
+    """
 
     def __init__(self, limits: Limits, *, has_fallback: bool = False) -> None:
         self._limits = limits
         self._says_later = _says_throttled if has_fallback else _says_later
         self._failures = self._refusals = 0
         self._first_refused_at: float | None = None
+
+    def rest_after(self, error: BaseException) -> float | None:
+        """Return the seconds between an attempt that failed and the next one; None if it was the last."""
+        return None if self.are_over(error) else self.pause(error)
 
     def are_over(self, error: BaseException | None) -> bool:
         """Return whether the attempt that failed was the last one; to be asked exactly once after each."""
@@ -213,9 +210,16 @@ def _says_throttled(error: BaseException) -> bool:
     return failure.kind == "throttled" and failure.says_later
 
 
-def _is_retried(
+def is_retried(
     error: BaseException, limits: Limits, retried: Callable[[BaseException], bool] = is_transient
 ) -> bool:
+    """Return whether a request is repeated, if there is another attempt.
+
+    Args:
+        error: that it raised.
+        limits: of the call.
+        retried: says what is retried.
+    """
     if isinstance(error, AskAgain):
         return True
     if isinstance(error, DeadlineExceeded):  # it is a timeout, and there is no more time

@@ -24,6 +24,7 @@ from langgraph_parallel.runtime.account import Account
 from langgraph_parallel.runtime.around import AROUND, NOTHING, Around
 from langgraph_parallel.runtime.bound import Bound
 from langgraph_parallel.runtime.budget import Budget
+from langgraph_parallel.runtime.bundling import BUNDLING
 from langgraph_parallel.runtime.context import current_context
 from langgraph_parallel.runtime.explain import mark
 from langgraph_parallel.runtime.fan_out import FanOut
@@ -63,6 +64,9 @@ class Run:
     Raises:
         UsageError: a variable in the environment is not a valid limit.
     """
+
+    bundles = False
+    """Whether branches may share tasks of LangGraph's (`runtime.bundling`)."""
 
     def __init__(
         self,
@@ -129,12 +133,15 @@ class Run:
         """Texts that an enclosing graph stores, so that graphs inside need not, each with its digest."""
         self.fan_out = FanOut(completion)
         self.kept: dict[type, Any] = {}
-        """What nodes of the graph keep for those after them, by its type. It is lost when the run is resumed,
-        so that it must follow from the state."""
+        """What nodes keep for those after them, by type; lost on resume, so it must follow from the state."""
         # Weak: only those in progress are to be reached by a drain.
-        self._inner: weakref.WeakSet[Run] = weakref.WeakSet()
+        self._inner: weakref.WeakSet[Run] | None = None
         if outer:
-            outer._inner.add(self)
+            outer._add(self)
+
+    def _add(self, inner: "Run") -> None:
+        self._inner = weakref.WeakSet() if self._inner is None else self._inner
+        self._inner.add(inner)
 
     def _earliest_deadline(self, *own: Limits) -> float | None:
         deadlines = [self.outer.deadline] if self.outer and self.outer.deadline else []
@@ -158,8 +165,7 @@ class Run:
 
     def limits_for(self, own: Limits | None) -> Limits:
         """Return the limits of a worker in this run; `own` are those of the worker itself."""
-        # Cached by identity, because this is asked for every call and hashing a record costs more. The entry
-        # keeps `own` alive, so that its id is not reused.
+        # By identity: to hash a record for every call costs more. The entry keeps `own` alive, and so its id.
         entry = self._merged.get(id(own))
         if entry is None:
             limits = merge_limits([self._from_context, own, *self._from_graphs, self._from_environment])
@@ -197,7 +203,8 @@ class Run:
         if planned:
             self.fan_out.open_policy(planned, kept)
         seconds = None if closes_itself else self.seconds_left()
-        return Bound(seconds, self.fan_out.bounds, closes_itself=closes_itself, counted=planned > 0)
+        bounds, counted = self.fan_out.bounds, planned > 0
+        return Bound(seconds, bounds, closes_itself=closes_itself, counted=counted, deadline=self.deadline)
 
     def give_up(self, endpoint: str, account: Account, model: str, why: tuple[str, Kind]) -> None:
         """Start no more calls to an endpoint, because it refuses all of them.
@@ -252,7 +259,7 @@ class Run:
         for bound in [bound for bound in list(self.fan_out.bounds) if not bound.closes_itself]:
             is_waiting = bound.in_line and not bound.in_flight
             bound.end("drain", why, after=0.0 if is_waiting else seconds)
-        for run in list(self._inner):
+        for run in list(self._inner or ()):
             run.drain(why, grace)
 
     def within(self, config: RunnableConfig | None) -> RunnableConfig:
@@ -261,7 +268,7 @@ class Run:
         if (steps := config.get("recursion_limit")) not in (None, _STEPS):
             self.steps_of_others = steps
         inner = {**(config.get("configurable") or {}), _KEY: self}
-        for taken_over in (AROUND, ON_ITEM):
+        for taken_over in (AROUND, BUNDLING, ON_ITEM):
             inner.pop(taken_over, None)
         return {**config, "recursion_limit": _STEPS, "configurable": inner}
 
@@ -288,8 +295,6 @@ def find_run(config: RunnableConfig | None) -> Run | None:
     """Return the run in a config, else the run that this code is part of; None outside of any."""
     run: Run | None = ((config or {}).get("configurable") or {}).get(_KEY)
     if run is None:
-        try:
+        with contextlib.suppress(RuntimeError):  # outside of any graph
             run = (get_config().get("configurable") or {}).get(_KEY)
-        except RuntimeError:  # outside of any graph
-            return None
     return run

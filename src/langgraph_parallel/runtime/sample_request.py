@@ -12,6 +12,7 @@ from langchain_core.messages import BaseMessage
 from langchain_core.runnables import RunnableConfig
 
 from langgraph_parallel.errors import BudgetSpent
+from langgraph_parallel.runtime.attempting import send_attempts
 from langgraph_parallel.runtime.bound import Bound
 from langgraph_parallel.runtime.calling import Calling
 from langgraph_parallel.runtime.failure import classify
@@ -147,7 +148,7 @@ class SampleCalling(Calling[Answers]):
 
     async def ask(self, prompt: Rendered, bound: "_Bounds") -> Answers:
         """Send until there is an answer, or a limit is reached."""
-        return await self._send(prompt, "", cast("Bound", bound))
+        return await send_attempts(self, prompt, "", cast("Bound", bound))
 
     def new_call(
         self, prompt_tokens: int, number: int = 1, *, hedge: bool = False, kind: type[OpenCall] = OpenCall
@@ -157,17 +158,10 @@ class SampleCalling(Calling[Answers]):
         self.request.call = shared = SampleCall.of(call, self.request.waiting)
         return shared
 
-    @contextmanager
-    def counting_failures(self) -> Iterator[None]:
+    def failed_for_good(self, error: Exception) -> None:
         """Note that the request fails for good, unless its voters ask again one by one."""
-        refused = None
-        with super().counting_failures():
-            try:
-                yield
-            except NotSampled as error:
-                refused = error
-        if refused is not None:
-            raise refused
+        if not isinstance(error, NotSampled):
+            super().failed_for_good(error)
 
     def tell(self, event: str, **fields: Any) -> None:
         """Emit an event of each voter that waits, if anybody listens."""

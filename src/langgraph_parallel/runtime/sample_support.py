@@ -10,6 +10,7 @@ import threading
 from collections.abc import Hashable, Mapping, Sequence
 from typing import Any
 
+from langgraph_parallel.counted import count
 from langgraph_parallel.runtime.failure import LASTING, LATER, Failure
 
 MOST = 128
@@ -172,8 +173,8 @@ class SampleSupport:
     def remarks(self) -> list[str]:
         """Return why it is not asked for several samples, for the report."""
         copies = (
-            f"it answered {self._copied} samples of one request with copies of one, which do not count: "
-            "voters are asked one by one"
+            f"it answered {count(self._copied, 'sample')} of one request with copies of one, which do not "
+            "count: voters are asked one by one"
         )
         return [*([copies] if self._copied else []), *([self._off] if self._off else [])]
 

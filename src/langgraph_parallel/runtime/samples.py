@@ -10,7 +10,7 @@ samples are one.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Hashable, Sequence
+from collections.abc import Callable, Coroutine, Hashable, Sequence
 from contextvars import Context, copy_context
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
@@ -81,13 +81,13 @@ class Together(NamedTuple):
     """Asks voters that are asked the same."""
 
 
-async def send_together(
+def send_together(
     calling: "Calling[AnswerT]",
     prompt: Rendered,
     bound: Bound,
     together: Together,
-    alone: Callable[[], Awaitable[AnswerT]],
-) -> AnswerT:
+    alone: Callable[[], Coroutine[Any, Any, AnswerT]],
+) -> Coroutine[Any, Any, AnswerT]:
     """Send a prompt with those of others that are asked the same, or alone.
 
     This is the one place where an answer to several voters becomes that of one of them.
@@ -103,7 +103,19 @@ async def send_together(
         Exception: as `Calling.send`.
     """
     if (key := _key(calling, prompt, together)) is None:
-        return await alone()
+        return alone()
+    return _send_seated(key, calling, prompt, bound, together, alone)
+
+
+async def _send_seated(
+    key: Hashable,
+    calling: "Calling[AnswerT]",
+    prompt: Rendered,
+    bound: Bound,
+    together: Together,
+    alone: Callable[[], Coroutine[Any, Any, AnswerT]],
+) -> AnswerT:
+    """Send as `send_together` with those that have the same key."""
     seat = Seat(calling, prompt, bound, asyncio.get_running_loop().create_future())
     gatherings = calling.run.kept.setdefault(_Gatherings, _Gatherings())
     gatherings.join(key, seat, together)
@@ -162,15 +174,15 @@ def shared_texts(
     """
     if limits.samples == "off" or limits.hedge != "off" or limits.lane != "live":
         return None
-    if cuts_off or prompt.alike is None:
+    if cuts_off or (alike := prompt.alike) is None:
         return None
-    if not all(isinstance(message.content, str) for message in prompt.alike):
+    if not all(isinstance(message.content, str) for message in alike):
         return None
-    texts = tuple(message.text for message in prompt.alike)
+    texts = tuple(message.text for message in alike)
     # Providers bill shorter prompts in full anyway.
     if limits.samples == "auto" and sum(map(estimate_tokens, texts)) + more < LEAST_KEPT:
         return None
-    return texts if may_share(sender, prompt.alike, config) else None
+    return texts if may_share(sender, alike, config) else None
 
 
 class _Gatherings(dict[Hashable, "_Gathering"]):

@@ -78,7 +78,8 @@ class ShortPost:
             TransportError: of httpx.
         """
         try:
-            async with self._session().request(
+            # As `async with session.request(...)`, whose context would wait with the request.
+            async with await self._session().request(
                 "POST",
                 self._url,
                 headers=self._headers,

@@ -126,8 +126,8 @@ class _Parts:
             limit = self._calling.limits.call_timeout
             # Until its first part arrives, an answer may wait in a line at the endpoint.
             slot = None if self._text else self._call.slot
-            async with _in_time(self._calling), time_limit(limit, self._calling.limiter, slot):
-                with self._around():
+            async with _in_time(self._calling):
+                with time_limit(limit, self._calling.limiter, slot), self._around():
                     part = await anext(self._chunks, None)
             if self._lease is not None:
                 await self._lease.renew()

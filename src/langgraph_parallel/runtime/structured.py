@@ -114,7 +114,11 @@ class BoundModel:
         """
         form, sending = self.form, self.taken(sending)
         try:
-            message = await self._request(form, messages, config, sending)
+            message = None
+            if form.direct is not None and stream_listener.get() is None:
+                message = await form.direct.ainvoke(messages, config, sending)
+            if message is None:
+                message = await self._request(form, messages, config, sending)
         except Exception as error:
             is_streamed = sending.on_first is not None or (self._is_shown and form.streams)
             learn_stream(self.dialect, error, is_streamed=is_streamed)
@@ -211,11 +215,8 @@ class BoundModel:
         config: RunnableConfig,
         sending: Sending = PLAIN,
     ) -> AIMessage:
+        """Make one request by LangChain's own model."""
         listener = stream_listener.get()
-        if listener is None and form.direct is not None:
-            answer = await form.direct.ainvoke(messages, config, sending)
-            if answer is not None:
-                return answer
         form, messages = told(form, messages, sending)
         try:
             if listener is not None and self._is_shown and form.streams:

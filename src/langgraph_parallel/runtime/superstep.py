@@ -136,7 +136,7 @@ class Place:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._leave()
+        self.leave()
 
     def shared(self, make: Callable[[], T]) -> T:
         """Return what the branches of the superstep share; the first one makes it."""
@@ -180,11 +180,11 @@ class Place:
 
     async def wait(self) -> None:
         """Wait until each of the other branches has ended, or waits for a person as well."""
-        self._leave()
+        self.leave()
         if self._superstep is not None:
             await self._superstep.settled.wait()
 
-    def _leave(self) -> None:
+    def leave(self) -> None:
         """Note that the branch has ended, or waits for a person; once."""
         if self._superstep is None or self._left or not self._has_turn:
             return

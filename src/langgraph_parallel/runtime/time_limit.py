@@ -1,14 +1,13 @@
 """The time limit of a request, which does not count its time in a line at the endpoint."""
 
-import asyncio
-from typing import Any
+from types import TracebackType
 
+from langgraph_parallel.runtime.cutoff import Timed
 from langgraph_parallel.runtime.limiter import Limiter
 from langgraph_parallel.runtime.slots import Slot
-from langgraph_parallel.runtime.timers import call_later, reschedule
 
 
-class time_limit:  # noqa: N801 - entered like `asyncio.timeout`
+class time_limit(Timed):  # noqa: N801 - entered like `asyncio.timeout`
     """Limit the time of what is done inside.
 
     Args:
@@ -20,26 +19,21 @@ class time_limit:  # noqa: N801 - entered like `asyncio.timeout`
         TimeoutError: the time is over.
     """
 
-    __slots__ = ("_limit", "_limiter", "_loop", "_seconds", "_slot", "_timer")
+    __slots__ = ("_limiter", "_slot")
 
     def __init__(self, seconds: float, limiter: Limiter, slot: Slot | None) -> None:
-        self._seconds, self._limiter, self._slot = seconds, limiter, slot
-        self._loop = asyncio.get_running_loop()
-        self._limit = asyncio.timeout(None)
-        self._timer: asyncio.TimerHandle | None = None
+        super().__init__(seconds)
+        self._limiter, self._slot = limiter, slot
 
-    async def __aenter__(self) -> None:
-        await self._limit.__aenter__()
-        self._timer = call_later(self._loop, self._seconds, self._check)
+    def __enter__(self) -> None:
+        self.enter()
 
-    async def __aexit__(self, *raised: Any) -> None:
-        if self._timer is not None:
-            self._timer.cancel()
-        await self._limit.__aexit__(*raised)
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self.leave(kind):
+            raise TimeoutError from error
 
-    def _check(self) -> None:
-        left = 0.0 if self._slot is None else self._limiter.seconds_left(self._slot, self._seconds)
-        if left > 0:
-            self._timer = call_later(self._loop, left, self._check)
-        else:
-            reschedule(self._limit, self._loop.time())
+    def seconds_left(self) -> float:
+        """Return the seconds that a request may still take, since it waits in a line."""
+        return 0.0 if self._slot is None else self._limiter.seconds_left(self._slot, self._seconds)

@@ -20,6 +20,13 @@ def call_later(
     return loop.call_later(seconds, callback, *args, context=Context())
 
 
+def call_at(loop: asyncio.AbstractEventLoop, when: float, callback: Callable[[], Any]) -> asyncio.Handle:
+    """Call a function at a time of an event loop that this code runs in; at once if that has passed."""
+    if when <= loop.time():
+        return loop.call_soon(callback, context=Context())
+    return loop.call_at(when, callback, context=Context())
+
+
 def reschedule(timeout: asyncio.Timeout, when: float | None) -> None:
     """Let a timeout that has been entered expire at a time of its event loop; None for never.
 

@@ -8,6 +8,7 @@ from langchain_core.load import dumpd
 from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, SystemMessage
 from langchain_core.outputs import ChatGeneration, Generation, LLMResult
 
+from langgraph_parallel.counted import count
 from langgraph_parallel.records import Branch
 from langgraph_parallel.runtime.excerpts import is_stored_plan, with_texts
 
@@ -247,5 +248,5 @@ def _size(value: Any) -> Any:
     if value is None:
         return None
     if isinstance(value, str):
-        return f"{len(value)} characters"
-    return f"{len(value)} items" if isinstance(value, Collection) else type(value).__name__
+        return count(len(value), "character")
+    return count(len(value), "item") if isinstance(value, Collection) else type(value).__name__

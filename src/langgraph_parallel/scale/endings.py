@@ -67,14 +67,13 @@ class Endings:
             items: of the input; None while that is not known: then a share can neither be met nor missed.
         """
         if self.stop_after_errors is not None and tally.failed >= self.stop_after_errors:
-            noun = "item" if tally.failed == 1 else "items"
-            return f"{tally.failed:,} {noun} failed (stop_after_errors is {self.stop_after_errors:,})"
+            return f"{count(tally.failed, 'item')} failed (stop_after_errors is {self.stop_after_errors:,})"
         if self.completion is None:
             return ""
         match self.completion.judge(self._progress(tally, items)):
             case State.NEVER:
                 failed = tally.failed + tally.kept_failed
-                return f"{self.completion} can no longer be met: {failed:,} items failed"
+                return f"{self.completion} can no longer be met: {count(failed, 'item')} failed"
             case State.ENOUGH:
                 self._has_enough = True
                 return f"{self.completion} is met"
@@ -134,4 +133,4 @@ def why_missing(program: Program, engine: str, rows: Sequence[Row]) -> str:
     limits = program.limits or Limits()
     if any(most is not None for most in (limits.budget_usd, limits.budget_calls, limits.budget_tokens)):
         return "the budget is spent"
-    return f"{engine} has not run {len(rows)} items, and does not say why"
+    return f"{engine} has not run {count(len(rows), 'item')}, and does not say why"

@@ -77,8 +77,9 @@ def _failures(failures: Mapping[str, int], most: int) -> list[str]:
 
 def _cost(report: MapReport) -> str:
     usage = report.usage
+    calls, tokens = count(report.calls, "call"), count(usage.input_tokens, "token")
     parts = [
-        f"{count(report.calls, 'call')}, {usage.input_tokens:,} tokens in, {usage.output_tokens:,} out",
+        f"{calls}, {tokens} in, {usage.output_tokens:,} out",
         _UNKNOWN_COST if report.usd is None else dollars(report.usd),
     ]
     if report.usd_all is not None and report.usd_all > (report.usd or 0) * 1.0005:

@@ -9,6 +9,7 @@ ends if that does not help for as long as `patience` of the limits.
 
 from collections.abc import Sequence
 
+from langgraph_parallel.counted import count
 from langgraph_parallel.scale.flights import Landed
 from langgraph_parallel.scale.rows import Result, Row
 
@@ -96,4 +97,4 @@ class Trouble:
             return (
                 f"one item after the other failed, after pauses of {self._waited:g} s too, such as: {error}"
             )
-        return f"none of the first {len(self.held):,} items succeeded, such as: {error}"
+        return f"none of the first {count(len(self.held), 'item')} succeeded, such as: {error}"

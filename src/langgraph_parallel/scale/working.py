@@ -1,12 +1,14 @@
 """What a worker does with chunks: the same in this process, in processes of its own, and on Dask."""
 
 import asyncio
+import contextlib
 from collections.abc import Callable, Sequence
 from contextlib import AsyncExitStack
 from types import TracebackType
 from typing import Self
 
 from langgraph_parallel.runtime.budget import Amount
+from langgraph_parallel.runtime.granted_budget import GrantedBudget
 from langgraph_parallel.runtime.limiter_registry import requests_in_flight
 from langgraph_parallel.scale.engine import Chunk, Deliver, Job, Line, WorkerState
 from langgraph_parallel.scale.line.limits_setup import limits_of
@@ -22,6 +24,8 @@ from langgraph_parallel.scale.running.work import Pending, Work
 
 Listener = Callable[[str], None]
 """Hears the key of a row."""
+_REST_SECONDS = 1.0
+"""How long a worker without rows waits at most until what it held of budgets was given back."""
 
 
 class ChunkWorker:
@@ -161,6 +165,15 @@ class ChunkWorker:
         for _, work in taken:
             work.end(None)
         return [row for row, _ in taken]
+
+    async def rest(self) -> None:
+        """Give back what is held of budgets, if no row runs or waits."""
+        if self._marks.running or len(self._pending):
+            return
+        granted = [budget.rest() for budget in self._shared.budgets if isinstance(budget, GrantedBudget)]
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(_REST_SECONDS):
+                await asyncio.gather(*granted)
 
     @property
     def waiting(self) -> int:

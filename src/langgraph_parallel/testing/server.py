@@ -22,6 +22,7 @@ from typing import Any, Self
 
 from aiohttp import web
 
+from langgraph_parallel.counted import count
 from langgraph_parallel.testing.batches import BatchApi
 from langgraph_parallel.testing.replies import Reply, Request
 from langgraph_parallel.testing.wire import completion, deltas
@@ -105,9 +106,8 @@ class ModelServer:
         """Wait until a condition holds; fail if it does not within some seconds."""
         with self._changed:
             if not self._changed.wait_for(lambda: condition(self), seconds):
-                raise AssertionError(
-                    f"the condition never held: {len(self.requests)} requests, {self.in_flight} in flight"
-                )
+                seen = count(len(self.requests), "request")
+                raise AssertionError(f"the condition never held: {seen}, {self.in_flight} in flight")
 
     def __enter__(self) -> Self:
         try:  # here, where an error is raised to whoever starts the server

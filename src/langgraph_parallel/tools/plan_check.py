@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from typing import TypeVar
 
+from langgraph_parallel.counted import count
 from langgraph_parallel.errors import UnknownRule, UnknownStop, UsageError
 from langgraph_parallel.reducers.staging import find_cycle
 from langgraph_parallel.reducers.votes.rules import Rule, as_rule, ballot_form, with_candidates
@@ -83,7 +84,7 @@ def _check_vote(name: str, section: PlannedSection, terms: Terms) -> Iterator[st
     told = {"rule": section.rule, "stop": section.stop, "choices": section.choices}
     given = [key for key, value in told.items() if value is not None]
     if section.voters is not None and not 1 <= section.voters <= terms.max_voters:
-        yield f"{name} has {_number(section.voters)} voters; expected 2 to {terms.max_voters}"
+        yield f"{name} has {_voters(section.voters)}; expected 2 to {terms.max_voters}"
         return
     if not is_vote(section):
         if given:
@@ -110,8 +111,8 @@ def _check_vote(name: str, section: PlannedSection, terms: Terms) -> Iterator[st
                 yield f"{name}: {error}"
 
 
-def _number(value: int) -> str:
-    return str(value) if abs(value) < 10**9 else "too many"
+def _voters(number: int) -> str:
+    return count(number, "voter") if abs(number) < 10**9 else "too many voters"
 
 
 def _read_rule(text: str | None) -> Rule | str:

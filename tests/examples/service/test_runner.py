@@ -1,12 +1,15 @@
 """Moments at which two things happen at once: a database that fails, a cancel while a run begins to ask."""
 
-from collections.abc import AsyncIterator
+import json
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from examples.service import feed as feeds
+from examples.service.app import _sent as sent_of
 from examples.service.app import create_app
 from examples.service.settings import Settings
 from tests.support.clock import until
@@ -69,6 +72,30 @@ async def test_a_cancel_while_a_run_begins_to_ask_is_obeyed(
         state.store.leave = cancelled
         id = await state.store.create(ACME, {"files": FILES, "diff": None})
         assert '"status": "cancelled"' in await last_line(state, id)
+
+
+@pytest.mark.filterwarnings("ignore:coroutine method 'aclose':RuntimeWarning")
+async def test_a_stream_ends_although_the_end_could_not_be_told(
+    monkeypatch: pytest.MonkeyPatch, server: ModelServer, prices: None, tmp_path: Path
+) -> None:
+    """Whoever watches while no line comes is told what the store says of the run."""
+    monkeypatch.setattr(feeds, "QUIET", 0.01)
+    votes(server, "release", "release", "release")
+    async with opened(tmp_path) as state:
+        put = state.feed.put
+
+        async def failing(run: str, line: Mapping[str, Any]) -> None:
+            if line["event"] == feeds.OVER:
+                raise OSError("Redis is not reached")
+            await put(run, line)
+
+        state.feed.put = failing
+        id = await state.store.create(ACME, {"files": FILES, "diff": None})
+        sent = [text async for text in sent_of(state, await state.store.get("acme", id), "")]
+    kinds = [json.loads(text.partition("data: ")[2])["event"] for text in sent if "data: " in text]
+    assert kinds.count("called") == 9
+    assert kinds[-1] == "over"
+    assert kinds.count("over") == 1
 
 
 async def test_a_process_that_lost_its_lease_leaves_the_run_alone(

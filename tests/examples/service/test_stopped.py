@@ -1,11 +1,9 @@
 """A service that is killed or told to stop: another process goes on, and repeats no answered call."""
 
-import time
 from pathlib import Path
 
 import pytest
 
-from tests.graphs.test_killed import LAG
 from tests.support.databases import SQLITE_AND_POSTGRES
 from tests.support.served import Served, decided, repeated, votes, waited
 from tests.support.server import Gate, ModelServer, Reply
@@ -27,7 +25,7 @@ def test_a_killed_service_goes_on_without_a_repeated_call(
             if answered == 4:
                 break
         waited(lambda: service.show(id)["usd"] == pytest.approx(4 * 20e-6), 10)
-        time.sleep(LAG)  # nothing tells when the answers are on the disk
+        waited(lambda: service.stored() == 4, 30)
         service.kill()
         server.wait(lambda s: s.in_flight == 0)  # else it would answer a process that is gone
         gate.open()

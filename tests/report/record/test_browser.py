@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from langgraph_parallel.records.run_record import RunRecord
-from tests.support.browser import AXE, NEEDS_BROWSER, chromium, faults_in
+from tests.support.browser import AXE, NEEDS_BROWSER, PATIENCE, chromium, faults_in
 from tests.support.made_records import HOSTILE, Maker, add_vote, failed, huge, nested, resumed, small
 
 pytestmark = NEEDS_BROWSER
@@ -42,7 +42,7 @@ def visit(browser: Any, tmp_path: Path) -> Iterator[Open]:
         context = browser.new_context(offline=True, **options)
         contexts.append(context)
         page = context.new_page()
-        page.set_default_timeout(20_000)
+        page.set_default_timeout(PATIENCE)
         page.on("pageerror", lambda error: faults.append(str(error)))
         page.on("console", lambda said: faults.append(said.text) if said.type == "error" else None)
         page.on("request", lambda asked: faults.append(asked.url) if asked.url != file.as_uri() else None)

@@ -5,6 +5,7 @@ from collections import Counter
 from collections.abc import Sequence
 from pathlib import PurePath
 
+from langgraph_parallel.counted import count
 from langgraph_parallel.reading.notes import NOT_INCLUDED, Remark
 from langgraph_parallel.records import RunReport, Skipped
 from langgraph_parallel.report.wording import visible
@@ -26,7 +27,8 @@ def print_skipped(skipped: Sequence[Skipped]) -> None:
         suffixes = Counter(PurePath(item.path).suffix or PurePath(item.path).name for item in others)
         kinds = ", ".join(f"{number:,} {suffix}" for suffix, number in suffixes.most_common(_MAX_LISTED))
         more = ", ..." if len(suffixes) > _MAX_LISTED else ""
-        print(visible(f"not read: {len(others):,} files of other kinds ({kinds}{more})"), file=sys.stderr)
+        files = count(len(others), "file")
+        print(visible(f"not read: {files} of other kinds ({kinds}{more})"), file=sys.stderr)
 
 
 def print_remarks(remarks: Sequence[Remark]) -> None:

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from langgraph_parallel.counted import count
 from langgraph_parallel.evaluation.asking.asker import Asker
 from langgraph_parallel.evaluation.asking.store import Store
 from langgraph_parallel.evaluation.board import Board
@@ -70,8 +71,8 @@ class Judging:
         found = ["the judge is a model, and its scores are no better than it is"]
         if self._failed:
             found.append(
-                f"the judge failed {self._failed:,} times, such as: {next(iter(self._failures))}; what it "
-                "failed on is left out"
+                f"the judge failed {count(self._failed, 'time')}, such as: {next(iter(self._failures))}; "
+                "what it failed on is left out"
             )
         if orders := board.judged_orders():
             found.append(

@@ -7,6 +7,7 @@ from typing import Any, Literal
 
 from pydantic import ValidationError
 
+from langgraph_parallel.counted import count
 from langgraph_parallel.nodes.catalogue.checks import CLEAN, FLAG
 from langgraph_parallel.nodes.text.quotes import locate
 from langgraph_parallel.records import Branch, CheckOutcome, CheckStatus, Moderation, Span, Support, Verdict
@@ -132,7 +133,7 @@ def _read_vote(name: str, value: Mapping[str, Any], text: str, offset: int) -> C
     verdict = Verdict.model_validate(value["verdict"])
     if not verdict.decided or verdict.choice not in (FLAG, CLEAN):
         status: CheckStatus = "undecided" if verdict.cast else "not_run"
-        error = None if verdict.cast else f"none of {verdict.asked} voters cast a ballot"
+        error = None if verdict.cast else f"none of {count(verdict.asked, 'voter')} cast a ballot"
         return CheckOutcome(check=name, status=status, support=verdict.support, error=error)
     flagged = verdict.choice == FLAG
     supporting = [ballot for ballot in value["ballots"] if ballot.get("choice") == verdict.choice]

@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from langgraph_parallel.arguments import at_least
+from langgraph_parallel.counted import count
 from langgraph_parallel.errors import UsageError
 from langgraph_parallel.nodes.fan_out.gathered import Gathered
 from langgraph_parallel.nodes.work.inputs import require_text
@@ -58,8 +59,8 @@ class Drafting:
         self._wave = wave or (1 if refine else len(self.names))
         if refine and self.waves < 2:
             raise UsageError(
-                f"refine=True improves drafts of earlier waves, but a wave of {self._wave} has all "
-                f"{len(self.names)} drafts; use more drafters, or a smaller wave"
+                "refine=True improves drafts of earlier waves, but there is only one wave, of "
+                f"{count(len(self.names), 'draft')}; use more drafters, or a smaller wave"
             )
         if refine and self._by_models:
             if roster.wordings:

@@ -10,6 +10,7 @@ from typing import Any
 from langchain_core.runnables import RunnableConfig
 from pydantic import BaseModel, Field
 
+from langgraph_parallel.counted import count
 from langgraph_parallel.nodes.catalogue.tools import SEARCH, Toolbox, ToolCall, ToolResult
 from langgraph_parallel.nodes.text.passages import Passages
 from langgraph_parallel.nodes.text.quotes import find_statement
@@ -120,7 +121,7 @@ class Researcher(Composed):
     def _variables(self, section: Section, results: Sequence[ToolResult], steps_left: int) -> dict[str, str]:
         """Return the variables of the prompt of one step."""
         left = (
-            f"You may ask the tools {steps_left} more times."
+            f"You may ask the tools {count(steps_left, 'more time')}."
             if steps_left
             else "This is your last step: ask no tool."
         )

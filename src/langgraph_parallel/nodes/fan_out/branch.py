@@ -5,7 +5,7 @@ import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from copy import deepcopy
-from typing import Any
+from typing import Any, cast
 
 from langchain_core.runnables import RunnableConfig
 from langgraph.errors import GraphInterrupt, ParentCommand
@@ -25,12 +25,12 @@ from langgraph_parallel.nodes.fan_out.task import (
     Task,
 )
 from langgraph_parallel.nodes.fan_out.telling import (
+    start_telling,
     tell_end,
     tell_held,
     tell_needs,
     tell_plan,
     tell_start,
-    telling_of,
 )
 from langgraph_parallel.nodes.work.agent_tools import tools_of
 from langgraph_parallel.nodes.work.ask import Ask
@@ -39,14 +39,13 @@ from langgraph_parallel.records import Branch
 from langgraph_parallel.runtime.askers import sign
 from langgraph_parallel.runtime.batch.claims import keep_claims
 from langgraph_parallel.runtime.bound import Bound, BranchEnded
-from langgraph_parallel.runtime.emitting import tell
+from langgraph_parallel.runtime.emitting import stop_emitting, tell
 from langgraph_parallel.runtime.governor import governed_config
 from langgraph_parallel.runtime.graph import ParallelGraph
-from langgraph_parallel.runtime.kept_answers import branch_path, keeping_answers
+from langgraph_parallel.runtime.kept_answers import branch_path, in_branch
 from langgraph_parallel.runtime.limits import Limits
 from langgraph_parallel.runtime.node_stream import control_of
 from langgraph_parallel.runtime.people import is_for_langgraph, pass_on
-from langgraph_parallel.runtime.recording import noting, recording
 from langgraph_parallel.runtime.redact import describe
 from langgraph_parallel.runtime.run import Run, current_run, find_run
 from langgraph_parallel.runtime.superstep import Place
@@ -77,43 +76,66 @@ def branch_node(
     async def branch(sent: Any, config: RunnableConfig) -> Any:
         run = find_run(config) or current_run()
         run.root.control = control_of(config)
-        with telling_of(run, config, sent["id"]):
-            # LangGraph finds a graph that is the worker where this very function names it.
-            update = await work(worker, sent, config, run)
-        if run.items is not None:
-            await run.items.ended((update or {}).get("branches"))
-        return update
-
-    async def work(worker: Worker | Dispatcher, sent: Any, config: RunnableConfig, run: Run) -> Any:
-        planned = sent.get("planned", 0) > 0
-        if run.fan_out.taken_up is None or not run.fan_out.taken_up.done():
-            run.fan_out.open_policy(sent.get("planned", 0), sent.get("kept", 0))
-            await take_up(run, config, on_resume, assignments, planned=planned)
-            tell_plan(run, config, assignments)
-        step = (config.get("metadata") or {}).get("langgraph_step")
-        with run.fan_out.enter(sent["id"], step, _siblings(sent, config)) as place:
+        told, place = start_telling(run, config, sent["id"]), None
+        try:
+            if run.fan_out.taken_up is None or not run.fan_out.taken_up.done():
+                await _begin(run, sent, config, on_resume, assignments)
+            place = run.fan_out.enter(sent["id"], _step_of(config), _siblings(sent, config))
             if sent.get("waits") and not await place.turn():
                 return None
-            assigned = place.shared(lambda: _read(assignments, run, config))
-            joins, awaits = sent.get("joins", False), sent.get("awaits") or ()
-            tell_needs(run, awaits)
-            needs = await place.needs(awaits, joins=joins)
-            if needs.put_off or (joins and run.fan_out.gave_up()):
+            task = await _find_task(run, sent, config, place, assignments)
+            if task is None:
                 return {PUT_OFF: sent["id"]}
-            failed = needs.failed
-            task = assigned.unmet(sent, failed) if failed is not None else assigned.task(sent, needs.ended)
             if isinstance(task, Branch):
                 place.record = task
                 tell_end(run, task, kind, quiet=quiet)
-                run.fan_out.ended(task, planned=planned)
-                return BranchUpdate(branches={sent["id"]: task})
-            if input_for:
-                task["work"] = input_for(task["work"])
-            tell_start(run, task, kind)
-            place.record = record = await run_branch(worker, task, config, kind, place, hand, quiet=quiet)
-            return BranchUpdate(branches={task["id"]: record})
+                run.fan_out.ended(task, planned=sent.get("planned", 0) > 0)
+            else:
+                if input_for:
+                    task["work"] = input_for(task["work"])
+                tell_start(run, task, kind)
+                # LangGraph finds a graph that is the worker where this very function names it.
+                place.record = await run_branch(worker, task, config, kind, place, hand, quiet=quiet)
+        finally:
+            if place is not None:
+                place.leave()
+            stop_emitting(told)
+        update = BranchUpdate(branches={sent["id"]: place.record})
+        if run.items is not None:
+            await run.items.ended(update["branches"])
+        return update
 
     return branch
+
+
+async def _begin(
+    run: Run, sent: SentTask, config: RunnableConfig, on_resume: TakeUp | None, assignments: AssignmentsIn
+) -> None:
+    """Begin a fan-out with its first branches: note what had ended of it before the run was resumed."""
+    planned = sent.get("planned", 0)
+    run.fan_out.open_policy(planned, sent.get("kept", 0))
+    await take_up(run, config, on_resume, assignments, planned=planned > 0)
+    tell_plan(run, config, assignments)
+
+
+async def _find_task(
+    run: Run, sent: SentTask, config: RunnableConfig, place: Place, assignments: AssignmentsIn
+) -> Task | Branch | None:
+    """Wait for what a branch needs; return what it does, its record if there is nothing to do.
+
+    None if that is decided when all branches have ended.
+    """
+    assigned = place.shared(lambda: _read(assignments, run, config))
+    joins, awaits = sent.get("joins", False), sent.get("awaits") or ()
+    tell_needs(run, awaits)
+    needs = await place.needs(awaits, joins=joins)
+    if needs.put_off or (joins and run.fan_out.gave_up()):
+        return None
+    return assigned.task(sent, needs.ended) if needs.failed is None else assigned.unmet(sent, needs.failed)
+
+
+def _step_of(config: RunnableConfig) -> object:
+    return (config.get("metadata") or {}).get("langgraph_step")
 
 
 def _read(assignments: AssignmentsIn, run: Run, config: RunnableConfig) -> Assignments:
@@ -150,19 +172,9 @@ async def run_branch(
         ValueError: a person's answer is refused; another one may be given.
         asyncio.CancelledError: the run is being cancelled.
     """
-    run = find_run(config) or current_run()
-    branch = await _run(hand or Hand(worker), task, config, kind, run, place or Place())
-    if place is not None:
-        tell_end(run, branch, kind, quiet=quiet)
-    # Before the place is left: siblings that wait for a person may not be needed any more.
-    run.fan_out.ended(branch, planned=task.get("planned", 0) > 0)
-    return branch
-
-
-async def _run(hand: Hand, task: Task, config: RunnableConfig, kind: str, run: Run, place: Place) -> Branch:
-    outcome, started = Outcome(hand.reader(task["work"])), time.time()
-    chosen: Worker | None = None
-    with recording(config) as calls, noting() as outcome.notes, keeping_answers(task["id"]) as answers:
+    run, hand = find_run(config) or current_run(), hand or Hand(worker)
+    outcome, started, chosen = Outcome(hand.reader(task["work"])), time.time(), cast("Worker | None", None)
+    with in_branch(task["id"], config) as branch:
         try:
             chosen, work = hand.select(task["work"])
             bound = run.open_bound(
@@ -170,24 +182,30 @@ async def _run(hand: Hand, task: Task, config: RunnableConfig, kind: str, run: R
                 kept=task.get("kept", 0),
                 closes_itself=isinstance(chosen, ParallelGraph),
             )
-            branch_config = _configure(config, task, kind, chosen, run)
+            inner = _configure(config, task, kind, chosen, run)
             try:
-                result = await _work(chosen, _input(chosen, work), run, task, branch_config, bound, place)
+                given = _input(chosen, work)
+                result = await _work(chosen, given, run, task, inner, bound, place or Place())
                 outcome.returned(result, chosen)
             except BranchEnded:
-                outcome.ended(bound, begun=bool(calls) or not bound.was_in_line)
+                outcome.ended(bound, begun=bool(branch.calls) or not bound.was_in_line)
         except asyncio.CancelledError as failure:
             if _is_being_cancelled():
                 raise
             outcome.status, outcome.error = "cancelled", describe(failure)  # the worker cancelled itself
         except Exception as failure:
             if is_for_langgraph(failure):
-                await answers.keep()  # what it asks a person is asked again when the run is resumed
+                await branch.keep()  # what it asks a person is asked again when the run is resumed
             pass_on(failure, task["name"])
-            outcome.failed(failure, begun=bool(calls))
+            outcome.failed(failure, begun=bool(branch.calls))
     if outcome.status == "ok":
-        await answers.keep()
-    return outcome.record(task, started, calls, chosen)
+        await branch.keep()
+    record = outcome.record(task, started, branch.calls, chosen, branch.notes)
+    if place is not None:
+        tell_end(run, record, kind, quiet=quiet)
+    # Before the place is left: siblings that wait for a person may not be needed any more.
+    run.fan_out.ended(record, planned=task.get("planned", 0) > 0)
+    return record
 
 
 def _siblings(task: SentTask, config: RunnableConfig) -> int | None:
@@ -205,7 +223,7 @@ async def _work(
     place: Place,
 ) -> object:
     """Invoke the worker within the deadline, the completion policy and its own time limit."""
-    async with bound:
+    with bound:
         run.fan_out.admit(bound, planned=task.get("planned", 0) > 0)
         await bound.end_if_due()
         run.check()

@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from langgraph_parallel.counted import count
 from langgraph_parallel.errors import CompletionError, JoinError
 from langgraph_parallel.nodes.fan_out.gathered import in_order
 from langgraph_parallel.records import Branch, Call, Escalation, RunReport, Trial
@@ -148,7 +149,7 @@ def require_completion(state: Mapping[str, Any], among: Collection[str] | None =
     branches = in_order(branches_by_id)
     counted = [branch for branch in branches if among is None or branch.id in among]
     causes = [f"{branch.name}: {branch.error or branch.status}" for branch in counted if not branch.ok]
-    succeeded = f"{len(counted) - len(causes)} of {len(counted)} branches succeeded"
+    succeeded = f"{len(counted) - len(causes)} of {count(len(counted), 'branch')} succeeded"
     raise CompletionError(
         f"{policy} is not met: {succeeded}; " + "; ".join(causes),
         {branch.id: branch for branch in branches},

@@ -9,6 +9,7 @@ from langgraph.types import Command
 from pydantic import JsonValue
 
 from langgraph_parallel.answers.message import read_message
+from langgraph_parallel.counted import count
 from langgraph_parallel.errors import (
     BudgetSpent,
     DeadlineExceeded,
@@ -63,7 +64,7 @@ class Outcome:
         self.by: EndedBy | None = None
         self.report: RunReport | None = None
         self.below: Below | None = None
-        self.notes: list[str] = []
+        self.notes: Sequence[str] = ()
         self.cause: str | None = None
         self._is_refused = False
         """Whether it failed before any work, because the endpoint rests."""
@@ -85,7 +86,7 @@ class Outcome:
             raise result  # as `asyncio.gather` returns them; no error is an answer
         if isinstance(worker, ParallelGraph) and isinstance(result, Mapping):
             answer = {key: value for key, value in result.items() if key not in _INTERNAL}
-            self.value = as_json({GRAPH: worker.governing.kind, **answer}, self.notes)
+            self.value = self._as_json({GRAPH: worker.governing.kind, **answer})
             self.status = "ok"
             self._take_nested(result)
             if self._read is not None and self.status == "ok" and not result["run_report"].escalations:
@@ -93,8 +94,14 @@ class Outcome:
                 self.value = as_json({**cast("dict[str, Any]", self.value), **dict(read)})
             return
         given = read_message(result).whole_text() if isinstance(result, BaseMessage) else result
-        self.value = as_json(given if self._read is None else self._read(given), self.notes)
+        self.value = self._as_json(given if self._read is None else self._read(given))
         self.status = "ok"
+
+    def _as_json(self, value: object) -> JsonValue:
+        notes: list[str] = []
+        data = as_json(value, notes)
+        self.notes = notes
+        return data
 
     def failed(self, error: Exception, *, begun: bool) -> None:
         """Set the status that an exception means.
@@ -110,10 +117,11 @@ class Outcome:
             self._is_refused = isinstance(error, EndpointResting) and not begun
             self.status = "failed" if begun or self._is_refused else "skipped"
         elif isinstance(error, NotStarted):
-            self.status = "cancelled" if begun else "skipped"
+            self.status, self.cause = "cancelled" if begun else "skipped", None  # nothing has failed
             self.by = "budget" if isinstance(error, BudgetSpent) else "drain"
         elif isinstance(error, KeptBack):
-            self.status, self.by = "cancelled", "stop" if error.final else "completion"
+            self.status, self.cause = "cancelled", None
+            self.by = "stop" if error.final else "completion"
             self.value = as_json(error.outcomes)
         elif isinstance(error, DeadlineExceeded):
             self.by = "deadline"
@@ -126,7 +134,12 @@ class Outcome:
         self.status = "timed_out" if self.by == "deadline" else "cancelled" if begun else "skipped"
 
     def record(
-        self, task: Task, started: float, recorded: Mapping[str, Call], worker: Worker | None
+        self,
+        task: Task,
+        started: float,
+        recorded: Mapping[str, Call],
+        worker: Worker | None,
+        notes: Sequence[str] = (),
     ) -> Branch:
         """Build the record of the branch.
 
@@ -135,6 +148,7 @@ class Outcome:
             started: when, in seconds since the epoch.
             worker: that did it; None if there was none.
             recorded: the calls of this attempt; those of earlier attempts are added.
+            notes: that were made while the worker worked.
         """
         before, report = task.get("before"), self.report
         nested = {call.id: call for call in report.calls} if report else {}
@@ -151,7 +165,7 @@ class Outcome:
             value=self.value,
             error=self.error,
             cause=self.cause,
-            notes=self.notes,
+            notes=[*notes, *self.notes],
             ended_by=self.by,
             attempt=before.attempt + 1 if before else 1,
             started=started,
@@ -203,7 +217,7 @@ class Outcome:
         kinds = {branch.cause for branch in inner.values()}
         self.cause = next(iter(kinds)) if len(kinds) == 1 else None
         cause = next(iter(report.failures.values()), self.status)
-        self.error = f"none of {sum(report.branches.values())} branches below ended ok: {cause}"
+        self.error = f"none of {count(sum(report.branches.values()), 'branch')} below ended ok: {cause}"
 
     def _keep_below(self, report: RunReport, inner: Mapping[str, Any]) -> None:
         """Keep the inner branches that a redrive needs, unless everything in them ended ok."""

@@ -6,6 +6,7 @@ from typing import Any
 from langchain_core.runnables import RunnableConfig
 from langgraph.types import Send
 
+from langgraph_parallel.nodes.fan_out.bundle import bundled
 from langgraph_parallel.nodes.fan_out.task import SentTask
 from langgraph_parallel.records import Answer, Branch
 
@@ -52,18 +53,18 @@ def scatter_to(
             counts = set(counted(state)) if counted else {*branches, *counts}
             number, kept = len(counts), sum(b.whole for key, b in branches.items() if key in counts)
         together = sum(not task.get("waits") for task in unfinished)
-        return [
-            Send(
-                node,
-                {
+        sent = [
+            SentTask(
+                **{
                     **task,
                     "planned": number if planned or task["id"] in counts else 0,
                     "kept": kept,
                     "together": together,
-                },
+                }
             )
             for task in unfinished
-        ] or join
+        ]
+        return [Send(node, one) for one in bundled(sent)] or join
 
     return scatter, {node: node, join: join}
 

@@ -8,13 +8,13 @@ from langgraph.config import get_config
 from langgraph_parallel.nodes.fan_out.taken_up import read_state
 from langgraph_parallel.nodes.fan_out.task import AssignmentsIn, Task
 from langgraph_parallel.records import Branch, Verdict
-from langgraph_parallel.runtime.emitting import emitting, tell
+from langgraph_parallel.runtime.emitting import Told, start_emitting, tell
 from langgraph_parallel.runtime.levels import Level
 from langgraph_parallel.runtime.run import Run, current_run
 
 
-def telling_of(run: Run, config: RunnableConfig, id: str) -> emitting:
-    """Return the context of a branch, in which its events are told.
+def start_telling(run: Run, config: RunnableConfig, id: str) -> Told:
+    """Tell events of a branch from now on, if anybody listens; return what `stop_emitting` takes.
 
     Args:
         run: that it is part of.
@@ -22,9 +22,9 @@ def telling_of(run: Run, config: RunnableConfig, id: str) -> emitting:
         id: of the branch.
     """
     if run.level is None:
-        return emitting(None)
+        return None
     run.level.begin(config)
-    return emitting(run.level.emitter.below(id))
+    return start_emitting(run.level.emitter.below(id))
 
 
 def tell_plan(run: Run, config: RunnableConfig, assignments: AssignmentsIn) -> None:

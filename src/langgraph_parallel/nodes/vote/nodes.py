@@ -8,6 +8,7 @@ from langgraph.runtime import Runtime
 from langgraph.types import Overwrite
 from typing_extensions import TypedDict
 
+from langgraph_parallel.nodes.fan_out.bundle import raise_asked
 from langgraph_parallel.nodes.fan_out.close import closing_step, require_completion
 from langgraph_parallel.nodes.fan_out.gathered import in_order
 from langgraph_parallel.nodes.fan_out.handover import Handover, get_earlier, get_handover
@@ -200,19 +201,26 @@ def tally_node(settings: VoteSettings) -> Callable[..., Any]:
     async def tally(state: Any, runtime: Runtime[Context]) -> dict[str, Any]:
         """Ask the stop whether more ballots are needed; if not, apply the rule."""
         poll = Poll.of(settings, state["voters"], as_context(runtime.context, VotingContext))
-        asking: Asking = state["asking"]
-        called = [voter for voter in asking["reserve"] if voter in state["branches"]]
-        not_called = [voter for voter in asking["reserve"] if voter not in state["branches"]]
         listening()
-        wave, rest, left = [*asking["wave"], *called], asking["queued"], [*not_called, *asking["pending"]]
-        count = Count.of(poll, state["branches"], [*rest, *left], wave)
-        now, later = count.rest_of_wave(rest, left, wave) if rest else count.first_or_next(left, wave)
-        if now:
-            return {"asking": _ask(count, now, later)}
-        count.ask([])  # the vote is over, but not for a fallback
-        return {"asking": _nobody(later), **await _decide(poll, state)}
+        raise_asked()
+        asking = ask_next(poll, state)
+        if asking["wave"]:
+            return {"asking": asking}
+        Count.of(poll, state["branches"], asking["pending"]).ask([])  # over, but not for a fallback
+        return {"asking": asking, **await _decide(poll, state)}
 
     return tally
+
+
+def ask_next(poll: Poll, state: Mapping[str, Any]) -> Asking:
+    """Count the wave that was asked, and have the next one asked; nobody once the vote is over."""
+    asking: Asking = state["asking"]
+    called = [voter for voter in asking["reserve"] if voter in state["branches"]]
+    not_called = [voter for voter in asking["reserve"] if voter not in state["branches"]]
+    wave, rest, left = [*asking["wave"], *called], asking["queued"], [*not_called, *asking["pending"]]
+    count = Count.of(poll, state["branches"], [*rest, *left], wave)
+    now, later = count.rest_of_wave(rest, left, wave) if rest else count.first_or_next(left, wave)
+    return _ask(count, now, later) if now else _nobody(later)
 
 
 def is_asking(state: Any) -> bool:

@@ -5,11 +5,11 @@ import json
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
-from langchain_core.messages import BaseMessage, HumanMessage, SystemMessage
+from langchain_core.messages import HumanMessage, SystemMessage
 
 from langgraph_parallel.nodes.work.variables import divided
 from langgraph_parallel.prompts import Messages, Prompt, compose, load_prompt
-from langgraph_parallel.runtime.rendered import Prefix, Rendered, find_prefixes
+from langgraph_parallel.runtime.rendered import Prefix, Rendered, find_prefixes, numbered
 
 _ATTACHED = load_prompt("attached")
 _SHORTEST = 1000
@@ -87,11 +87,10 @@ def arrange(
     content: Any = human
     if shared_media or media:
         content = [*_text(human[:begin].strip()), *shared_media, *_text(human[begin:]), *media]
-    messages: list[BaseMessage] = [SystemMessage(system), HumanMessage(content)]
-    if not number_line:
-        return Rendered(messages, prefixes)
-    told = f"{content}\n\n{number_line}" if isinstance(content, str) else [*content, *_text(number_line)]
-    return Rendered([messages[0], HumanMessage(told)], prefixes, alike=messages)
+    if number_line:
+        is_text = isinstance(content, str)
+        content = numbered(content, number_line) if is_text else [*content, *_text(number_line)]
+    return Rendered([SystemMessage(system), HumanMessage(content)], prefixes, number_line)
 
 
 def _text(text: str) -> list[dict[str, Any]]:

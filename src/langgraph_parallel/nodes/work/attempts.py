@@ -162,6 +162,11 @@ def _recorded(name: str, number: int) -> Iterator[None]:
 _by_worker: dict[int, Attempts] = {}
 
 
+def are_limited() -> bool:
+    """Return whether any limit is set that holds for workers that have none of their own."""
+    return not _HELD.isdisjoint(current_run().limits.model_fields_set)
+
+
 def attempts_of(worker: object) -> Attempts:
     """Return what bounds a worker that has no limits of its own: always the same for the same object."""
     found = _by_worker.get(id(worker))

@@ -5,6 +5,7 @@ import inspect
 from concurrent.futures import Future
 from contextvars import copy_context
 from functools import cached_property
+from types import FunctionType
 from typing import Any
 
 from langchain_core.callbacks import AsyncCallbackManager, BaseCallbackManager
@@ -14,6 +15,9 @@ from langchain_core.runnables.utils import accepts_config, accepts_run_manager
 
 from langgraph_parallel.runtime.recording import Unheard
 
+_COMPLETE = frozenset({"tags", "metadata", "callbacks", "recursion_limit", "configurable"})
+"""What LangChain fills in from the config around, where it is left out."""
+
 
 class Function(RunnableLambda[Any, Any]):
     """A function as a Runnable. What it returns is awaited if it can be, as futures can, whatever it is."""
@@ -22,9 +26,7 @@ class Function(RunnableLambda[Any, Any]):
         """Call the function; without a run of LangChain's, which costs time, where nothing listens."""
         if kwargs or not self._is_plain or not _is_unheard(config):
             return await super().ainvoke(input, config, **kwargs)
-        inside = ensure_config(config)
-        inside.pop("run_name", None)
-        inside.pop("run_id", None)
+        inside = _inside(config)
         context = copy_context()
         context.run(var_child_runnable_config.set, inside)
         # A task of its own, as on the long way: a function may cancel the task that it runs in.
@@ -38,10 +40,35 @@ class Function(RunnableLambda[Any, Any]):
         function = getattr(self, "afunc", None)
         if function is None or not inspect.iscoroutinefunction(function):
             return False
-        return not (accepts_config(function) or accepts_run_manager(function))
+        return not (_may_take(function, "config") and accepts_config(function)) and not (
+            _may_take(function, "run_manager") and accepts_run_manager(function)
+        )
 
     async def _ainvoke(self, value: Any, run_manager: Any, config: RunnableConfig, **kwargs: Any) -> Any:
         return await _awaited(await super()._ainvoke(value, run_manager, config, **kwargs))
+
+
+def _may_take(function: Any, name: str) -> bool:
+    """Return whether a signature is worth the time of being read: whether it may have this parameter."""
+    if type(function) is not FunctionType or vars(function):  # which may say that it has another signature
+        return True
+    return name in function.__code__.co_varnames
+
+
+def _inside(config: RunnableConfig | None) -> RunnableConfig:
+    """Return the config of what is called in a function, without the name and the id of its own run."""
+    given = {key for key, value in (config or {}).items() if value is not None}
+    if not given.issuperset(_COMPLETE):
+        inside = ensure_config(config)
+    else:  # nothing of the config around it shows, which LangChain would copy first
+        token = var_child_runnable_config.set(None)
+        try:
+            inside = ensure_config(config)
+        finally:
+            var_child_runnable_config.reset(token)
+    inside.pop("run_name", None)
+    inside.pop("run_id", None)
+    return inside
 
 
 async def _awaited(result: Any) -> Any:

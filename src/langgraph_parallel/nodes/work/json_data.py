@@ -43,7 +43,9 @@ def as_json(value: object, notes: list[str] | None = None) -> JsonValue:
         places = [".".join(path) or "the answer" for path in lost[:_NOTED]]
         notes += [f"{place} is read as null: not a finite number" for place in places]
         if len(lost) > _NOTED:
-            notes.append(f"{len(lost) - _NOTED} more numbers are read as null: not finite")
+            more = len(lost) - _NOTED
+            are = "1 more number is" if more == 1 else f"{more} more numbers are"
+            notes.append(f"{are} read as null: not finite")
     return read
 
 

@@ -7,6 +7,7 @@ from pydantic import BaseModel
 from typing_extensions import TypeAliasType
 
 from langgraph_parallel.arguments import at_least, check_named, checked
+from langgraph_parallel.counted import count
 from langgraph_parallel.errors import UsageError
 from langgraph_parallel.nodes.work.ask import Ask
 from langgraph_parallel.nodes.work.workers import Worker, WorkerLike, as_worker
@@ -96,8 +97,8 @@ class Roster:
         size = self.size if self.size is not None else longest if self.models else max(default, longest)
         if longest > size:
             raise UsageError(
-                f"the roster has {longest} models, wordings or temperatures for {size} members; raise the "
-                "size, or some would never be used"
+                f"the roster has {longest} models, wordings or temperatures for {count(size, 'member')}; "
+                "raise the size, or some would never be used"
             )
         return size
 
@@ -180,7 +181,9 @@ class Roster:
         if not named:
             raise UsageError("the roster is empty; pass at least one member")
         if self.size not in (None, len(named)):
-            raise UsageError(f"size={self.size} for {len(named)} members; leave size out, or pass one worker")
+            raise UsageError(
+                f"size={self.size} for {count(len(named), 'member')}; leave size out, or pass one worker"
+            )
         return {name: as_worker(member, prompt, offers) for name, member in named.items()}
 
 

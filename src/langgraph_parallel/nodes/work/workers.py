@@ -13,7 +13,7 @@ from langgraph_parallel.arguments import check_called, check_named
 from langgraph_parallel.errors import UsageError
 from langgraph_parallel.nodes.work.adapter import Adapter, adapt_graph
 from langgraph_parallel.nodes.work.ask import Ask, is_unwatched_ask
-from langgraph_parallel.nodes.work.attempts import attempts_of
+from langgraph_parallel.nodes.work.attempts import are_limited, attempts_of
 from langgraph_parallel.nodes.work.function import Function
 from langgraph_parallel.nodes.work.render import section_text
 from langgraph_parallel.records import Estimate, Section
@@ -116,8 +116,8 @@ def invoke(worker: Worker, work: object, config: RunnableConfig | None, name: st
     Raises:
         Exception: the worker's own.
     """
-    if is_of_package(worker) or isinstance(worker, Adapter):  # an adapter has limits itself
-        return worker.ainvoke(work, config)
+    if is_of_package(worker) or isinstance(worker, Adapter) or not are_limited():
+        return worker.ainvoke(work, config)  # an adapter has limits itself
     return attempts_of(worker).make(lambda: worker.ainvoke(work, config), name)
 
 

@@ -4,6 +4,7 @@ import io
 import logging
 from typing import TYPE_CHECKING
 
+from langgraph_parallel.counted import count
 from langgraph_parallel.reading.notes import Note, Parsed, Unreadable, ranges
 
 if TYPE_CHECKING:
@@ -69,9 +70,8 @@ def _read_pages(reader: "PdfReader") -> Parsed:
 
 def _no_text(texts: list[str], pictures: list[int], broken: list[int]) -> str:
     if broken:
-        return (
-            f"it is damaged: {len(broken):,} of {len(texts):,} pages cannot be read, the others have no text"
-        )
+        pages = count(len(texts), "page")
+        return f"it is damaged: {len(broken):,} of {pages} cannot be read, the others have no text"
     return _PICTURES if pictures else "it has no text"
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import Literal
 
+from langgraph_parallel.counted import count
 from langgraph_parallel.records import AspectOutcome, Ballot
 from langgraph_parallel.reducers.findings.answered import Answered
 
@@ -44,5 +45,5 @@ def _missing_reasons(answers: Sequence[Answered], ballots: Sequence[Ballot], ask
     reasons = [ballot.error or ballot.status for ballot in ballots if not ballot.cast]
     reasons += [answer.error for answer in answers if answer.error]
     if missing := asked - len(ballots):
-        reasons.append(f"{missing} of {asked} voters did not answer")
+        reasons.append(f"{missing} of {count(asked, 'voter')} did not answer")
     return reasons

@@ -9,6 +9,7 @@ from typing import Literal
 from pydantic import JsonValue, NonNegativeInt
 
 from langgraph_parallel.arguments import checked
+from langgraph_parallel.counted import count
 from langgraph_parallel.records import Ballot, Tally
 from langgraph_parallel.records.base import Record
 from langgraph_parallel.records.numbers import exact
@@ -161,7 +162,7 @@ def too_perfect(tallies: Sequence[Tally]) -> list[str]:
     if inseparable := _never_differing_pairs(compared, differences):
         warnings.append(
             f"{_name_voters({voter for pair in inseparable for voter in pair})} have never differed in "
-            f"{max(compared[pair] for pair in inseparable)} questions: they may not be independent"
+            f"{count(max(compared[pair] for pair in inseparable), 'question')}: they may not be independent"
         )
     return warnings
 

@@ -8,6 +8,7 @@ from typing import Self
 from pydantic import ValidationError
 
 from langgraph_parallel.arguments import above_zero, at_least, checked
+from langgraph_parallel.counted import count
 from langgraph_parallel.errors import UsageError
 from langgraph_parallel.records.base import Record
 from langgraph_parallel.reducers.canonical import canonical
@@ -72,7 +73,7 @@ class Calibration(Record):
             return f"The weighted panel ({panel}) is right at least as often as {self.best} alone ({best})."
         return (
             f"The weighted panel ({panel}) is not clearly worse than {self.best}, which looks best on the "
-            f"same {self.questions} questions ({best}): label more questions to tell them apart."
+            f"same {count(self.questions, 'question')} ({best}): label more questions to tell them apart."
         )
 
     def rule(self) -> weighted:

@@ -133,7 +133,7 @@ def _calls(report: RunReport) -> str:
     parts += [f"{report.kept:,} from the cache of answers"] if report.kept else []
     usage = report.usage
     if usage.input_tokens or usage.output_tokens:
-        parts.append(f"{usage.input_tokens:,} tokens in, {usage.output_tokens:,} out")
+        parts.append(f"{count(usage.input_tokens, 'token')} in, {usage.output_tokens:,} out")
     if models:
         parts.append("price unknown" if report.usd is None else dollars(report.usd))
     if report.usd is not None and report.savings.total > 0:

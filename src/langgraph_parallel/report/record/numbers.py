@@ -10,7 +10,7 @@ from langgraph_parallel.records import RunReport, Usage
 from langgraph_parallel.records.run_record import RecordedCall, RecordedGraph, RunRecord
 from langgraph_parallel.reducers.recorded.critical import CriticalStep, critical_path
 from langgraph_parallel.report.record.clock import Clock
-from langgraph_parallel.report.record.tree import BranchTree, calls_made, cause_of, has_failed
+from langgraph_parallel.report.record.tree import BranchTree, calls_made, has_failed
 from langgraph_parallel.runtime.record_report import measure_record
 from langgraph_parallel.runtime.run_report import cost
 
@@ -68,7 +68,7 @@ def failures(tree: BranchTree) -> dict[str, str]:
             above.add(outer)
             outer = tree.parent(outer)
     lowest = sorted(failed - above)
-    causes = {tree.full_name(place): cause_of(tree.record.branches[place]) for place in lowest}
+    causes = {tree.full_name(place): tree.record.branches[place].why for place in lowest}
     last = last_root(tree.record)
     if last is not None and last.error and not causes:
         causes[last.name] = last.error

@@ -79,11 +79,6 @@ def has_failed(branch: RecordedBranch) -> bool:
     return branch.status not in ("ok", None) and branch.ended_by != "stop"
 
 
-def cause_of(branch: RecordedBranch) -> str:
-    """Return why a branch did not end ok: its message, else the kind of failure, or what ended it."""
-    return branch.error or branch.cause or branch.ended_by or branch.status or ""
-
-
 def calls_made(calls: Iterable[RecordedCall]) -> list[RecordedCall]:
     """Return the calls that were sent, without those that the cache of answers had."""
     return [call for call in calls if not call.kept]

@@ -149,7 +149,8 @@ class FindingsPart:
             if len(lines) + len(item) >= most and number < len(rules) - 1:
                 self._is_folded = True
                 findings = count(sum(len(other.findings) for other in rules[number:]), "finding")
-                return [*lines, *self._writer.item(f"and {findings} of {len(rules) - number} more rules")]
+                more = count(len(rules) - number, "more rule")
+                return [*lines, *self._writer.item(f"and {findings} of {more}")]
             self._is_folded |= len(fold.findings) > 1
             lines = [*lines, *item]
         return lines

@@ -4,6 +4,7 @@ from collections import defaultdict
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
+from langgraph_parallel.counted import count
 from langgraph_parallel.records import Call
 from langgraph_parallel.runtime.run import Run
 
@@ -43,7 +44,7 @@ def late_answers(run: Run) -> LateAnswers:
 def _remark(batch: str, most: list[float | None]) -> str:
     known = [usd for usd in most if usd is not None]
     price = f", at most ${sum(known):.6f}," if len(known) == len(most) else ""
-    calls = f"{len(most)} calls" if len(most) > 1 else "1 call"
+    calls = count(len(most), "call")
     return (
         f"the batch {batch} had not ended when {calls} in it had: what it answers later is billed{price} and "
         "not in this report; it is kept for whoever asks the same again ('langgraph-parallel batches' lists "

@@ -9,12 +9,15 @@ from typing import TYPE_CHECKING, Any
 
 from langgraph_parallel.errors import EngineLost
 from langgraph_parallel.runtime.budget import Amount
-from langgraph_parallel.runtime.granted_budget import amount_of
+from langgraph_parallel.runtime.granted_budget import Units, caps_of, units_of
+from langgraph_parallel.runtime.limits import Limits
 from langgraph_parallel.scale.engine import Chunk, Deliver, Job, WorkerState
 from langgraph_parallel.scale.engines.dask_cluster import Cluster
 from langgraph_parallel.scale.engines.dask_flights import Flight, Part, place_of
 from langgraph_parallel.scale.engines.dask_tasks import failure_of, pickled, submit, title_of
 from langgraph_parallel.scale.line.dask_line import DRIVE, EARLIER
+from langgraph_parallel.scale.line.ledger import Ledger
+from langgraph_parallel.scale.line.purse import Purse
 from langgraph_parallel.scale.line.wire import pack_job, unpack_results
 from langgraph_parallel.scale.rows import Result, Row
 
@@ -28,6 +31,7 @@ _MOST_SECEDED = 4
 _WAIT_SECONDS = 1.0
 """How long the scheduler may wait for results before it answers that there are none."""
 _CLOSE_SECONDS = 5.0
+_NO_CAPS = (None, None, None)
 
 
 class DaskEngine:
@@ -52,9 +56,13 @@ class DaskEngine:
         self._parts: dict[int, Part] = {}
         self._room: dict[str, int] = {"threads": 0, "seceded": 0}
         self._workers: dict[str, dict[str, Any]] = {}
-        self._reserved = self._untold = self._heard = Amount()
-        """What workers have reserved; what those of earlier commands have taken, beyond what the sink knew;
-        and what their results have told of it since."""
+        self._reserved = Amount()
+        """What workers have reserved, by their last word."""
+        self._purse, self._ledger = Purse(_NO_CAPS), Ledger()
+        """A copy of the purse in the scheduler, and who has the sink know of it."""
+        self._covering: asyncio.Task[None] | None = None
+        self._stored: asyncio.Queue[Units] = asyncio.Queue()
+        """What the sink has as spent at least, and the scheduler is to hear."""
         self._after = self._earlier_up_to = 0
         self._earlier: dict[str, Result] = {}
         """What rows have that were in flight when the driver of an earlier command died."""
@@ -70,9 +78,11 @@ class DaskEngine:
         Raises:
             UsageError: there is no cluster to reach, or one of its members cannot run the program.
         """
-        about = {"job": pack_job(job), "local": pickled(job.program.local)}
+        covers = job.ledger is not None
+        about = {"job": pack_job(job), "local": pickled(job.program.local), "covers": covers}
         self._after, self._earlier, self._lost = 0, {}, ""
-        self._reserved = self._untold = self._heard = Amount()
+        self._reserved = Amount()
+        self._keep_account(job)
         self._deliver = deliver
         self._title = title_of(job.program)
         self._session = secrets.token_hex(8)
@@ -83,6 +93,14 @@ class DaskEngine:
             await self._cluster.close()
             raise
         self._collecting = asyncio.create_task(self._collect(), name="results from Dask")
+        self._covering = asyncio.create_task(self._cover(), name="tell Dask what is stored")
+
+    def _keep_account(self, job: Job) -> None:
+        """Have the sink know of what the scheduler grants before it leaves."""
+        spent = units_of(Amount(job.spent_calls, job.spent_tokens, job.spent))
+        self._purse = Purse(caps_of(job.program.limits or Limits.model_construct()), spent)
+        self._ledger, self._stored = job.ledger or Ledger(), asyncio.Queue()
+        self._ledger.keep(self._purse, self._stored.put_nowait)
 
     async def _host(self, about: dict[str, Any]) -> None:
         from langgraph_parallel.scale.engines.dask_plugin import Coordinators
@@ -115,7 +133,8 @@ class DaskEngine:
         flight, rows = Flight(), chunk.rows
         if self._earlier:
             found = [self._earlier.pop(row.key) for row in rows if row.key in self._earlier]
-            await self._deliver_earlier(found)
+            if found:
+                await self._deliver(found)
             have = {result.key for result in found}
             rows = [row for row in rows if row.key not in have]
             if not rows:
@@ -168,23 +187,22 @@ class DaskEngine:
 
     @property
     def open_reservations(self) -> Amount:
-        """What workers have reserved, those that have died included, and those of earlier commands."""
-        untold, heard = self._untold, self._heard
-        return self._reserved + Amount(
-            max(0, untold.calls - heard.calls),
-            max(0, untold.tokens - heard.tokens),
-            max(0.0, untold.usd - heard.usd),
-        )
+        """What workers have reserved, by their last word, those that have died included."""
+        return self._reserved
 
     async def close(self) -> None:
         """Leave the cluster, or end it if it was started here."""
-        if self._collecting is not None:
-            self._collecting.cancel()
-            await asyncio.gather(self._collecting, return_exceptions=True)
+        tasks = [task for task in (self._collecting, self._covering) if task is not None]
+        if tasks:
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
             if not self._lost:
                 with contextlib.suppress(EngineLost, TimeoutError):
                     async with asyncio.timeout(_CLOSE_SECONDS):
-                        await self._drive("close", {"after": self._after})
+                        answer = await self._drive("close", {"after": self._after})
+                        self._purse.hear(answer["purse"])
+                        self._ledger.on_stored = None  # nothing is granted any more
         await self._cluster.close(at_once=bool(self._lost))
 
     async def _collect(self) -> None:
@@ -197,29 +215,32 @@ class DaskEngine:
             for part in [*self._parts.values()]:
                 part.flight.fail(EngineLost(self._lost) if isinstance(error, EngineLost) else error)
 
+    async def _cover(self) -> None:
+        """Tell the scheduler what the sink has of the budget, until it is gone."""
+        with contextlib.suppress(EngineLost):  # of which the one that collects tells
+            while True:
+                stored = await self._stored.get()
+                while not self._stored.empty():
+                    stored = self._stored.get_nowait()
+                await self._drive("cover", {"stored": stored})
+
     async def _take(self, answer: dict[str, Any]) -> None:
         """Deliver what was collected, and hear of parts that have ended with it."""
         self._room, self._reserved = answer, Amount(*answer["reserved"])
-        self._untold = amount_of(answer["untold"])
+        self._purse.hear(answer["purse"])
+        self._ledger.look()
         self._workers = answer["workers"]
         for number, worker, size, packed, news in answer["posted"]:
             place = place_of(worker.removesuffix(EARLIER))
             results: Sequence[Result] = unpack_results(packed, place) if size else ()
             if number <= self._earlier_up_to or worker.endswith(EARLIER):
-                await self._deliver_earlier(self._keep_earlier(results))
-            elif results:
+                results = self._keep_earlier(results)
+            if results:
                 await self._deliver(results)
             self._after = number
             for session, part, *told in news:
                 if session == self._session:  # an earlier command has had parts of the same numbers
                     self._hear(part, *told)
-
-    async def _deliver_earlier(self, results: Sequence[Result]) -> None:
-        """Deliver results of an earlier command, which tell what its workers have spent."""
-        for spent in [result.spent for result in results]:
-            self._heard += Amount(spent.calls, spent.input_tokens + spent.output_tokens, spent.usd or 0.0)
-        if results:
-            await self._deliver(results)
 
     def _keep_earlier(self, results: Sequence[Result]) -> Sequence[Result]:
         """Keep results of an earlier command until their rows come; return those whose rows have come."""

@@ -137,6 +137,8 @@ class Host:
         finally:
             async with self._giving:  # what it gives back is told before its end
                 del self._parts[part.number]
+        if self._worker is not None and not self._parts:
+            await self._worker.rest()  # so that at the end of the last part all is known of the budget
         self._outbox.ended(part.number, why=part.why, problem=problem)
         await self._outbox.flush()
 

@@ -126,7 +126,7 @@ class Coordinators(SchedulerPlugin):
             job = unpack_job(data["job"])
             purse = self._purse_of(job)  # before it is forgotten, as it may be without a word of the driver
             await self._tidy()
-            return self._open(session, client, job, data["local"], purse)
+            return self._open(session, client, job, data, purse)
         hosted = self._sessions.get(session)
         if hosted is None or hosted.left.done():
             return {"gone": True}
@@ -137,9 +137,10 @@ class Coordinators(SchedulerPlugin):
             return {}
         if what == "close":
             await hosted.coordinator.mailbox.read(data["after"], 0.0)
+            told = hosted.coordinator.purse.told()
             hosted.driver_gone()
             await self._tidy()
-            return {}
+            return {"purse": told}
         answer = await hosted.coordinator.answer("", what, data)
         if what == "collect":
             answer |= self._room(session)
@@ -153,14 +154,16 @@ class Coordinators(SchedulerPlugin):
         sessions = [one for one in self._sessions.values() if one.job == job.id]
         return sessions[-1].coordinator.purse if sessions else None
 
-    def _open(self, session: str, client: str, job: Job, local: bytes, purse: Purse | None) -> dict[str, Any]:
+    def _open(
+        self, session: str, client: str, job: Job, data: Mapping[str, Any], purse: Purse | None
+    ) -> dict[str, Any]:
         """Host a job; what its earlier commands have left in the mailbox goes to this one."""
-        coordinator = Coordinator(job, earlier=purse)
+        coordinator = Coordinator(job, earlier=purse, is_far=data["covers"])
         for earlier in self._sessions.values():
             if earlier.job == job.id:
                 earlier.driver_gone()
                 coordinator.mailbox = earlier.coordinator.mailbox
-        self._sessions[session] = Session(session, job.id, client, coordinator, local)
+        self._sessions[session] = Session(session, job.id, client, coordinator, data["local"])
         return self._room(session) | {"earlier": coordinator.mailbox.last, "dashboard": self._dashboard()}
 
     def _dashboard(self) -> int:

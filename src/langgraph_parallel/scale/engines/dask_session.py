@@ -47,7 +47,7 @@ class Session:
     def driver_gone(self) -> None:
         """Have its workers begin no more rows; what they run, they end and post."""
         if not self.left.done():
-            self.coordinator.drain()
+            self.coordinator.driver_gone()
             self.left_at = time.monotonic()
             self.left.set_result(None)
             self._deaf = {begun.worker for begun in self.parts.values()}

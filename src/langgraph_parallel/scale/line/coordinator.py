@@ -14,7 +14,7 @@ from langgraph_parallel.errors import UsageError
 from langgraph_parallel.runtime.budget import Amount
 from langgraph_parallel.runtime.limits import Limits
 from langgraph_parallel.scale.engine import Job, WorkerState
-from langgraph_parallel.scale.line.ledger import CoveredLimits
+from langgraph_parallel.scale.line.ledger import CoveredLimits, FarLedger
 from langgraph_parallel.scale.line.limits import LimitsKeeper
 from langgraph_parallel.scale.line.mailbox import ROOM, Mailbox
 from langgraph_parallel.scale.line.purse import Purse
@@ -47,6 +47,7 @@ class Coordinator:
         room: rows in the mailbox beyond which `post` is answered only after some were collected.
         clock: seconds, from any start.
         earlier: purse of an earlier command of the same job, if it is known here.
+        is_far: whether the driver is elsewhere, and tells what its sink has of the budget.
     """
 
     def __init__(
@@ -57,6 +58,7 @@ class Coordinator:
         room: int = ROOM,
         clock: Callable[[], float] = time.monotonic,
         earlier: Purse | None = None,
+        is_far: bool = False,
     ) -> None:
         self.mailbox = Mailbox(room)
         self._job = pack_job(job)
@@ -64,7 +66,9 @@ class Coordinator:
         limits = LimitsKeeper(job.program.limits or Limits.model_construct(), spent, clock, earlier)
         self.purse = limits.purse
         """Of the budgets, unless workers share these through Redis."""
-        covered = limits if job.ledger is None else CoveredLimits(limits, job.ledger)
+        self._far_ledger = FarLedger(lambda: self.mailbox.wake()) if is_far else None
+        ledger = self._far_ledger or job.ledger
+        covered = limits if ledger is None else CoveredLimits(limits, ledger)
         self._keepers: dict[str, Keeper] = {"limits": covered} | ({} if rows is None else {"rows": rows})
         self._clock = clock
         self._draining = False
@@ -77,6 +81,7 @@ class Coordinator:
             "post": self._post,
             "beat": self._beat,
             "collect": self._collect,
+            "cover": self._cover,
             "drain": self._drain,
         }
 
@@ -112,6 +117,12 @@ class Coordinator:
         """Have all workers begin no more rows."""
         self._draining = True
 
+    def driver_gone(self) -> None:
+        """Have all workers begin no more rows; those that run go on without the driver."""
+        self.drain()
+        if self._far_ledger is not None:
+            self._far_ledger.leave()
+
     def workers(self) -> Sequence[WorkerState]:
         """Return what the workers that are there have told last."""
         return [WorkerState.of(name, told) for name, told in self._states.items()]
@@ -143,13 +154,23 @@ class Coordinator:
 
     async def _collect(self, worker: str, data: Mapping[str, Any]) -> dict[str, Any]:
         wait = min(_LONGEST_WAIT, float(data.get("wait", 0.0)))
+        if (ledger := self._far_ledger) is not None and ledger.is_needed:
+            wait = 0.0
         posted = await self.mailbox.read(data["after"], wait)
+        if ledger is not None:
+            ledger.is_needed = False  # the answer has what is needed
         return {
             "posted": [tuple(one) for one in posted],
             "workers": self._states,
             "reserved": astuple(self.open_reservations),
-            "untold": self.purse.untold(),
+            "purse": self.purse.told(),
         }
+
+    async def _cover(self, worker: str, data: Mapping[str, Any]) -> dict[str, Any]:
+        if self._far_ledger is not None:
+            calls, tokens, usd = data["stored"]
+            self._far_ledger.tell((calls, tokens, usd))
+        return {}
 
     async def _drain(self, worker: str, data: Mapping[str, Any]) -> dict[str, Any]:
         self.drain()

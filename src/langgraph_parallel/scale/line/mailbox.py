@@ -57,6 +57,10 @@ class Mailbox:
         self._look()
         return self._last
 
+    def wake(self) -> None:
+        """Have a reader that waits look up, though nothing was posted."""
+        self._changed.set()
+
     async def room(self) -> None:
         """Wait until there is room for more."""
         await self._space.wait()

@@ -63,6 +63,16 @@ class Purse:
         """Return all that is spent and held."""
         return _sum([self.total_spent(), self.total_held()])
 
+    def told(self) -> dict[str, Any]:
+        """Return what a copy of it elsewhere has to know: what is spent and held, and whether it is used."""
+        return {"spent": self.total_spent(), "held": self.total_held(), "is_used": self.is_used}
+
+    def hear(self, told: dict[str, Any]) -> None:
+        """Take over, in a copy, what the purse has told: one account stands for those of all workers."""
+        spent = each(int.__sub__, _units(told["spent"]), self.spent)
+        self._accounts[""] = _Account(spent, _units(told["held"]))
+        self.is_used = bool(told["is_used"])
+
     def at_most(self, ahead: Units) -> Units:
         """Return what may be spent before anyone has to tell again: all that is spent and held, and more.
 

@@ -9,6 +9,7 @@ from typing import Any
 from langchain_core.runnables import Runnable, RunnableConfig, RunnableLambda
 from langsmith.utils import tracing_is_enabled
 
+from langgraph_parallel.counted import count
 from langgraph_parallel.nodes.work.function import Function
 from langgraph_parallel.runtime.chained import is_model
 from langgraph_parallel.runtime.context import Context
@@ -123,7 +124,7 @@ def calling_runnable(runnable: "Runnable[Any, Any]") -> Call:
 
     async def call(given: Mapping[str, Any], config: RunnableConfig) -> Any:
         if takes_text and len(given) != 1:
-            raise RowProblem(f"a chat model takes one text, and the row has {len(given)} inputs")
+            raise RowProblem(f"a chat model takes one text, and the row has {count(len(given), 'input')}")
         output = await runnable.ainvoke(next(iter(given.values())) if takes_text else given, config)
         if isinstance(output, Mapping) and "__interrupt__" in output:
             raise RowProblem("it asks a person, and a row has nobody to ask")

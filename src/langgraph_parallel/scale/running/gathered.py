@@ -7,6 +7,7 @@ from typing import Any
 from langchain_core.runnables import RunnableConfig
 from pydantic import BaseModel
 
+from langgraph_parallel.counted import count
 from langgraph_parallel.runtime.context import Context
 from langgraph_parallel.runtime.gathering import Gathering, ItemEnded, telling_items
 from langgraph_parallel.runtime.graph import ParallelGraph
@@ -126,7 +127,7 @@ class GatheredRows:
         if isinstance(given, list) and len(given) == 1:
             given = given[0]
         if not isinstance(given, str):
-            found = f"{len(given)} texts" if isinstance(given, list) else type(given).__name__
+            found = count(len(given), "text") if isinstance(given, list) else type(given).__name__
             raise RowProblem(f"its {self._gathering.input} is {found}; expected one text for a row")
         if not given.strip():
             raise RowProblem(f"its {self._gathering.input} is empty; expected text")

@@ -12,8 +12,7 @@ from langgraph_parallel.runtime.around import Around
 from langgraph_parallel.runtime.batch.claims import open_claims
 from langgraph_parallel.runtime.context import Context
 from langgraph_parallel.runtime.governor import governed_config
-from langgraph_parallel.runtime.kept_answers import keeping_answers
-from langgraph_parallel.runtime.recording import recording
+from langgraph_parallel.runtime.kept_answers import in_branch
 from langgraph_parallel.runtime.run import Run
 from langgraph_parallel.scale.running.shared import Shared
 
@@ -70,8 +69,8 @@ class Inside:
         token = var_child_runnable_config.set(cast("RunnableConfig", around))
         try:
             path = self._shared.asker(key) if self._shared.is_batch else _PATH
-            with recording() as calls, keeping_answers(path) as answers:
-                yield Entered(calls, answers)
+            with in_branch(path) as branch:
+                yield Entered(branch.calls, branch)
         finally:
             var_child_runnable_config.reset(token)
 

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from langgraph_parallel.counted import count
 from langgraph_parallel.errors import BudgetSpent, RunDrained
 from langgraph_parallel.nodes.catalogue.nested_vote import read_vote
 from langgraph_parallel.records import Ballot, Branch, Call, RunReport, Verdict
@@ -91,4 +92,4 @@ def _no_quorum(verdict: Verdict, ballots: Iterable[Ballot]) -> str:
     if verdict.status != "no_quorum":
         return ""
     errors = [f": {ballot.error}" for ballot in ballots if ballot.error]
-    return f"no quorum, {verdict.cast} of {verdict.asked} votes were valid{''.join(errors[-1:])}"
+    return f"no quorum, {verdict.cast} of {count(verdict.asked, 'vote')} were valid{''.join(errors[-1:])}"

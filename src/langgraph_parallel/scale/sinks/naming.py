@@ -4,6 +4,7 @@ from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from langgraph_parallel.catalogue.spelling import PYTHON, Spelling
+from langgraph_parallel.counted import count
 from langgraph_parallel.errors import UsageError
 from langgraph_parallel.scale.rows import Result
 from langgraph_parallel.scale.sinks.table import OURS
@@ -46,7 +47,7 @@ class NameRules:
         if len(names) + len(known) > self.most:
             total = len(names) + len(known)
             raise UsageError(
-                f"the output has {total:,} columns, and the sink takes {self.most:,} at most; "
+                f"the output has {count(total, 'column')}, and the sink takes {self.most:,} at most; "
                 f"choose those to store with {naming}"
             )
 

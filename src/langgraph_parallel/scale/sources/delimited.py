@@ -4,6 +4,7 @@ import functools
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
+from langgraph_parallel.counted import count
 from langgraph_parallel.errors import UsageError
 from langgraph_parallel.reading.notes import Note, Unreadable, ranges
 from langgraph_parallel.reading.table.dialects import find_dialect, name_delimiter
@@ -125,8 +126,8 @@ class Delimited(RecordSource):
             return Record(
                 row.line,
                 {},
-                f"line {row.line:,} has {len(row.fields)} fields, and the header has {width}: quote fields "
-                "that hold the delimiter",
+                f"line {row.line:,} has {count(len(row.fields), 'field')}, and the header has {width}: quote "
+                "fields that hold the delimiter",
             )
         if row.problem:
             self._stray.append(row.line)

@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from langgraph_parallel.counted import count
 from langgraph_parallel.errors import UsageError
 from langgraph_parallel.reading.notes import NOT_INCLUDED
 from langgraph_parallel.records import Skipped
@@ -50,7 +51,7 @@ class Folder(RecordSource):
         """What was left out, and what of documents was not read."""
         told = [*self._told]
         if self._untold:
-            told.append(f"and {self._untold:,} more remarks on documents")
+            told.append(f"and {count(self._untold, 'more remark')} on documents")
         left = [f"not read: {number:,} {reason}" for reason, number in self._left_out.most_common(_MOST_TOLD)]
         return [*left, *told]
 

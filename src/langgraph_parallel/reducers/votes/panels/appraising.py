@@ -4,6 +4,7 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 
 from langgraph_parallel.arguments import checked
+from langgraph_parallel.counted import count
 from langgraph_parallel.errors import UsageError
 from langgraph_parallel.records.appraisal import Appraisal
 from langgraph_parallel.reducers.votes.counting import as_tally
@@ -101,8 +102,9 @@ def _grade(history: Sequence[Labelled]) -> tuple[list[GradedVote], bool]:
 def _answers(graded: Sequence[GradedVote]) -> Answers:
     answers = Answers.of(graded)
     if len(graded) < _LEAST_QUESTIONS or not answers.voters:
+        heard = len(graded) if answers.voters else 0
         raise UsageError(
-            f"the history has {len(graded) if answers.voters else 0} questions with answers that count; "
+            f"the history has {count(heard, 'question')} with answers that count; "
             f"expected at least {_LEAST_QUESTIONS}: record more votes"
         )
     return answers

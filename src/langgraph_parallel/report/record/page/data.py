@@ -8,6 +8,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
+from langgraph_parallel.counted import count
 from langgraph_parallel.records.recorded_vote import RecordedVote
 from langgraph_parallel.records.run_record import RecordedBranch, RecordedGraph
 from langgraph_parallel.reducers.recorded.critical import CriticalStep
@@ -223,4 +224,4 @@ def _cut(text: str, limit: int) -> str:
     if len(data) <= limit:
         return text
     kept = data[:limit].decode(errors="ignore")
-    return f"{kept}… ({len(text) - len(kept):,} more characters)"
+    return f"{kept}… ({count(len(text) - len(kept), 'more character')})"

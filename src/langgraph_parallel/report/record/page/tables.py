@@ -214,7 +214,7 @@ def _vote_row(place: int, graph: RecordedGraph, measured: Measured) -> list[Chil
     return [
         tag("span", name[:200], class_="to-branch", data_branch=branch),
         vote_result(vote),
-        f"{len(vote.ballots)} of {len(vote.voters)} voters",
+        f"{len(vote.ballots)} of {count(len(vote.voters), 'voter')}",
         f"{vote.not_asked:,}",
         vote.stopped or "nothing",
         at,
