@@ -527,7 +527,7 @@ async def test_a_prompt_that_was_cut_in_silence_is_noticed(model: str, server: M
     server.always(Reply(text="fine", usage=(2047, 5)))
     with (
         recording() as calls,
-        pytest.raises(ContextOverflow, match="read 2047 tokens of a prompt of about"),
+        pytest.raises(ContextOverflow, match="read 2,047 tokens of a prompt of about"),
     ):
         await Ask("{text}", model=model).ainvoke(text)
     assert [call.usage.input_tokens for call in calls.values()] == [2047]
