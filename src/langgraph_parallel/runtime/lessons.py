@@ -51,8 +51,8 @@ def learn_answer(dialect: Dialect, messages: Sequence[BaseMessage], answer: AIMe
     if is_cut(messages, read):
         dialect.note_overflow(count_tokens(messages))
         raise ContextOverflow(
-            f"the server read {count(read, 'token')} of a prompt of about {count_tokens(messages):,}: it cuts "
-            "prompts to its context; raise its context, or lower section_tokens (--max-tokens)",
+            f"the server read {count(read, 'token')} of a prompt of about {count_tokens(messages):,}: it "
+            "cuts prompts to its context; raise its context, or lower section_tokens (--max-tokens)",
             usage=read_usage(answer),
         )
 
