@@ -13,11 +13,17 @@ What else a machine does makes real runs slower. So of the `--repeats` runs of e
 counts, and the record is of the run whose calls took least together. How far the runs of a setting are apart
 is printed below: no replay can be nearer to each of them than they are. A setting in which a replay is
 further off than it should be is named, with how far apart its real runs are. What is loaded before is kept
-out of garbage collections.
+out of garbage collections. On a busy machine, run it as `chrt -r 1 python -m benchmarks.replay` (Linux, as
+root): server and client then take a processor whenever they need one, which is a few percent of the time.
 
-How long a second request takes nobody knows beforehand, so that a setting with hedges is run five times, with
-other times of these, and the middle one counts. With `--skipped` the model answers in the process, and waits
-are skipped (`tests.support`): only the replay is measured, and dollars are tokens.
+How long a second request takes nobody knows beforehand, and real runs of one setting with hedges differ by
+chance, by more than replays may be off. So such a setting is run `--draws` times, with other times of second
+requests. A replay tells what the middle one of many runs takes, and is compared with the middle one of these.
+How near replays are to the mean of these runs, which a few slow ones draw upwards, and how near one real run
+is to the mean of the others, is printed below.
+
+With `--skipped` the model answers in the process, and waits are skipped (`tests.support`): only the replay is
+measured, and dollars are tokens.
 """
 
 import argparse
@@ -29,7 +35,7 @@ from contextlib import contextmanager
 from typing import Any, Protocol
 
 from benchmarks.answering import answering, stats
-from benchmarks.replay_errors import Error, error_of, noise, table
+from benchmarks.replay_errors import Error, drawn, error_of, noise, table
 from langgraph_parallel import Ask, Limits, create_sectioning, create_voting, recording
 from langgraph_parallel.recording import RunRecord, replay
 from langgraph_parallel.records import Section
@@ -46,8 +52,6 @@ OF_VOTES, CASES = ("stops, voters, waves", "race"), 4
 Settings = Mapping[str, Any]
 Build = Callable[[Any, Settings], tuple[Any, dict[str, Any]]]
 """From a model and settings to a graph and its input."""
-DRAWS = 5
-"""Runs of a setting with hedges, each with other times of second requests."""
 
 
 class Run(Protocol):
@@ -144,15 +148,16 @@ async def _recorded(graph: Any, given: dict[str, Any]) -> RunRecord:
     return records[-1]
 
 
-def real_runs(run: Run, build: Build, settings: Settings, repeats: int) -> list[RunRecord]:
-    """Return records of the same setting by their wall time, the one that counts first.
+def real_runs(run: Run, build: Build, settings: Settings, draws: Sequence[int]) -> list[RunRecord]:
+    """Return records of the same setting, the fastest first.
 
-    The fastest one counts; with hedges the middle one of several draws.
+    Args:
+        run: runs a graph.
+        build: of the graph.
+        settings: of all runs.
+        draws: of the times of second requests, one for each run.
     """
-    draws = [0] * repeats if settings.get("hedge") is None else [*range(DRAWS)]
-    runs = sorted([run(build, settings, draw) for draw in draws], key=lambda record: record.wall_seconds)
-    counts = runs.pop(0 if settings.get("hedge") is None else DRAWS // 2)
-    return [counts, *runs]
+    return sorted([run(build, settings, draw) for draw in draws], key=lambda record: record.wall_seconds)
 
 
 def random_settings(kind: str, chance: random.Random, *, wall: float, seconds: float) -> dict[str, Any]:
@@ -182,7 +187,7 @@ def least_held_up(runs: Sequence[RunRecord]) -> RunRecord:
 def measure(run: Run, given: argparse.Namespace) -> list[Error]:
     """Compare replays under random settings with real runs."""
     chance, errors = random.Random(given.seed), []
-    repeats = 1 if given.skipped else given.repeats
+    same = [0] * (1 if given.skipped else given.repeats)
     bases: dict[tuple[Build, int], RunRecord] = {}
     kinds = [kind for kind, share in SHARES.items() for _ in range(share)]
     for place in range(given.settings):
@@ -192,10 +197,11 @@ def measure(run: Run, given: argparse.Namespace) -> list[Error]:
         build = chance.choice((vote, votes) if kind in OF_VOTES else (vote, sections, votes))
         case = chance.randrange(CASES)
         if (build, case) not in bases:
-            bases[build, case] = least_held_up(real_runs(run, build, {"case": case}, repeats))
+            bases[build, case] = least_held_up(real_runs(run, build, {"case": case}, same))
         base = bases[build, case]
         changed = random_settings(kind, chance, wall=base.wall_seconds, seconds=given.seconds)
-        runs = real_runs(run, build, {"case": case, **changed}, repeats)
+        draws = range(given.draws) if kind == "hedge" else same
+        runs = real_runs(run, build, {"case": case, **changed}, draws)
         error = error_of(kind, base, replay(base, **changed), runs, f"{build.__name__} {case} {changed}")
         errors.append(error)
         if given.show:
@@ -212,13 +218,14 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=0, help="of settings, times and answers")
     parser.add_argument("--seconds", type=float, default=0.3, help="median time of an answer")
     parser.add_argument("--repeats", type=int, default=3, help="real runs of each setting")
+    parser.add_argument("--draws", type=int, default=15, help="real runs of each setting with hedges")
     parser.add_argument("--only", choices=[*SHARES], help="settings of this kind alone")
     parser.add_argument("--skipped", action="store_true", help="skip waits, with the model in the process")
     parser.add_argument("--show", action="store_true", help="print each setting")
     given = parser.parse_args()
     with (in_process if given.skipped else at_server)(given.seed, given.seconds) as run:
         errors = measure(run, given)
-    print("\n".join(table(errors)))
+    print("\n".join([*table(errors), *drawn(errors)]))
     if not given.skipped:
         print("\n".join(noise(errors)))
 

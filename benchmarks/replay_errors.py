@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from statistics import median
+from statistics import fmean, median
 from typing import Any
 
 from langgraph_parallel.recording import NearDeadline, Replayed, RunRecord, RunTotals, replay
@@ -31,6 +31,8 @@ class Error:
     """Whether calls and dollars are within what it tells of the deadline."""
     is_wall_told: bool
     """Whether the wall time is within what it tells of second requests."""
+    chance: "Chance | None"
+    """Of times of second requests; None where these are not set."""
     apart: "Apart"
     what: str
 
@@ -61,6 +63,23 @@ class Apart:
         return f"{self.wall:.1%} of the seconds and {self.usd:.1%} of the dollars apart"
 
 
+@dataclass
+class Chance:
+    """What times of second requests do to wall times."""
+
+    off: float
+    """How far the replay is off, as a share of the mean of the real runs."""
+    apart: Sequence[float]
+    """How far each real run is off, as a share of the mean of the others."""
+
+    @classmethod
+    def of(cls, replayed: float, walls: Sequence[float]) -> "Chance":
+        """Compare the wall time of a replay, and those of real runs with each other."""
+        others = [[*walls[:place], *walls[place + 1 :]] or walls for place in range(len(walls))]
+        apart = [wall / fmean(rest) - 1 for wall, rest in zip(walls, others, strict=True)]
+        return cls(replayed / fmean(walls) - 1, apart)
+
+
 def outcomes(record: RunRecord) -> dict[tuple[str, ...], tuple[Any, Any]]:
     """Return the outcome of each vote by the path of the branch around it."""
     found = {}
@@ -72,10 +91,14 @@ def outcomes(record: RunRecord) -> dict[tuple[str, ...], tuple[Any, Any]]:
 
 
 def error_of(kind: str, base: RunRecord, replayed: Replayed, runs: Sequence[RunRecord], what: str) -> Error:
-    """Compare a replay with the first of some real runs."""
-    real, near = runs[0], replayed.near_deadline
+    """Compare a replay with real runs, of which the fastest is the first.
+
+    That one counts; where second requests are set, the middle one.
+    """
+    is_drawn, near = kind == "hedge", replayed.near_deadline
+    real = runs[len(runs) // 2 if is_drawn else 0]
     after, before = replayed.after, replay(real).before
-    if after.wall_seconds is None or before.wall_seconds is None or (replayed.unknown and near is None):
+    if after.wall_seconds is None or (replayed.unknown and near is None):
         raise SystemExit(f"{what}: the replay does not know:\n{replayed}")
     paid, expected = _paid(after), outcomes(base)
     expected |= {tuple(each.path): (each.after, each.after_status) for each in replayed.changed}
@@ -84,13 +107,14 @@ def error_of(kind: str, base: RunRecord, replayed: Replayed, runs: Sequence[RunR
         kind,
         abs(after.calls - before.calls) / max(1, before.calls),
         abs(paid - _paid(before)) / (_paid(before) or 1.0),
-        (after.wall_seconds - before.wall_seconds) / before.wall_seconds,
+        after.wall_seconds / real.wall_seconds - 1,
         sum(expected[path] != outcome for path, outcome in outcomes(real).items() if path not in depending),
         near is not None and _is_between(near, before, WITHIN[kind][0]),
-        _is_within(replayed.wall_between, before.wall_seconds, WITHIN[kind][1]),
+        _is_within(replayed.wall_between, real.wall_seconds, WITHIN[kind][1]),
+        Chance.of(after.wall_seconds, [run.wall_seconds for run in runs]) if is_drawn else None,
         Apart.of(runs),
         f"{what}: calls {after.calls} / {before.calls}, paid {paid:g} / {_paid(before):g}, "
-        f"seconds {after.wall_seconds:.3f} / {before.wall_seconds:.3f}",
+        f"seconds {after.wall_seconds:.3f} / {real.wall_seconds:.3f}",
     )
 
 
@@ -161,6 +185,21 @@ def noise(errors: Sequence[Error]) -> Iterator[str]:
     for error in errors:
         if error.is_missed:
             yield f"missed: {error.kind}: {error.what} ({error.wall:+.1%}); its real runs are {error.apart}"
+
+
+def drawn(errors: Sequence[Error]) -> Iterator[str]:
+    """Yield the line on what times of second requests do to wall times."""
+    chances = [error.chance for error in errors if error.chance is not None]
+    if chances:
+        most = WITHIN["hedge"][1]
+        apart = [abs(off) for chance in chances for off in chance.apart]
+        offs = sorted(abs(chance.off) for chance in chances)
+        yield (
+            f"hedge: replays are {median(offs):.1%} off the mean of the real runs in the median, "
+            f"{offs[int(0.9 * (len(offs) - 1))]:.1%} for 90%, within {most:.0%} in "
+            f"{_share(off <= most for off in offs)} of the settings; one real run is within {most:.0%} of "
+            f"the mean of the others in {_share(off <= most for off in apart)}"
+        )
 
 
 def _share(holds: Iterable[bool]) -> str:

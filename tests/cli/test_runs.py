@@ -348,7 +348,7 @@ def test_the_other_limits_reach_the_run(
     """Deadline, rates, hedging and time-outs are those of the graph."""
     assert run([*REVIEW, "--model", model]) == 0  # so that no import or connection is within the deadline
     server.on("reviewer 2 ", Reply(hang=True))
-    options = ["--deadline", "3", "--rpm", "60000", "--tpm", "9000000", "--hedge", "p95", "--timeout", "60"]
+    options = ["--deadline", "6", "--rpm", "60000", "--tpm", "9000000", "--hedge", "p95", "--timeout", "60"]
     capsys.readouterr()
     assert run([*REVIEW, "--model", model, *options]) == 0
     out, err = capsys.readouterr()

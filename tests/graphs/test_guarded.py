@@ -23,6 +23,7 @@ from langgraph_parallel import (
     errors,
 )
 from langgraph_parallel.rules import majority
+from tests.support.clock import Clock, until
 from tests.support.ids import readable
 from tests.support.server import Gate, ModelServer, Reply
 
@@ -342,12 +343,26 @@ async def never(text: str) -> bool:
 
 
 @pytest.mark.parametrize(("policy", "answer"), [("open", SECRET), ("closed", None)])
-async def test_an_answer_that_is_ready_outlasts_a_check_that_hangs(policy: Any, answer: str | None) -> None:
+async def test_an_answer_that_is_ready_outlasts_a_check_that_hangs(
+    policy: Any, answer: str | None, clock: Clock
+) -> None:
     """The check ends at the deadline; what the policy says of such a check is said of the answer."""
-    graph = create_guarded(
-        worker=lambda message: SECRET, checks={"own": never}, policy=policy, limits=Limits(deadline=0.2)
-    )
-    out = await graph.ainvoke(MESSAGE)
+    begun = set[str]()
+
+    async def says(message: str) -> str:
+        begun.add("answer")
+        return SECRET
+
+    async def hangs(text: str) -> bool:
+        begun.add("check")
+        return await never(text)
+
+    limits = Limits(deadline=500)
+    graph = create_guarded(worker=says, checks={"own": hangs}, policy=policy, limits=limits)
+    running = asyncio.ensure_future(graph.ainvoke(MESSAGE))
+    await until(lambda: len(begun) == 2)
+    clock.advance(500)
+    out = await running
     assert (out["answer"], out["outcomes"][0].status) == (answer, "not_run")
 
 

@@ -42,7 +42,7 @@ from langgraph_parallel.runtime.batch.identity import key_of
 from langgraph_parallel.runtime.kept_streams import as_chunk
 from langgraph_parallel.runtime.run import current_run
 from langgraph_parallel.testing import FakeModel
-from tests.support.clock import until
+from tests.support.clock import Clock, until
 from tests.support.fans import numbered
 from tests.support.server import Gate, ModelServer, Reply
 
@@ -333,7 +333,7 @@ async def test_a_redrive_asks_again_what_a_branch_failed_on(
 
 
 async def test_branches_that_were_cut_off_keep_nothing(
-    server: ModelServer, own: ChatOpenAI, cache: AnswerCache
+    server: ModelServer, own: ChatOpenAI, cache: AnswerCache, clock: Clock
 ) -> None:
     """Their first answer came, and the branch was cancelled after it."""
     gate = Gate()
@@ -343,8 +343,11 @@ async def test_branches_that_were_cut_off_keep_nothing(
     async def work(section: Section) -> str:
         return f"{await first.ainvoke(section)}{await second.ainvoke(section)}"
 
-    graph = sections(1, worker=work, cache=cache, limits=Limits(deadline=0.5, grace=0))
-    out = await graph.ainvoke(GIVEN)
+    graph = sections(1, worker=work, cache=cache, limits=Limits(deadline=500, grace=0))
+    running = asyncio.ensure_future(graph.ainvoke(GIVEN))
+    await until(lambda: len(server.asked("second")) == 1)
+    clock.advance(500)
+    out = await running
     assert out["branches"]["0"].status == "timed_out"
     assert len(server.asked("first")) == 1
     assert cache.count().answers == 0

@@ -90,7 +90,7 @@ async def test_nothing_is_open_after_a_cancellation(way: str, server: ModelServe
     await until(lambda: server.hanging == CEILING)
     running.cancel()
     await asyncio.gather(running, return_exceptions=True)
-    await until(lambda: server.in_flight == 0, seconds=5)
+    await until(lambda: server.in_flight == 0)
     sent = len(server.requests)
     assert slots(server) == 0
     await asyncio.sleep(0.1)

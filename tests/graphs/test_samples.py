@@ -26,6 +26,7 @@ from langgraph_parallel.records import Savings, Usage
 from langgraph_parallel.runtime.budget import Amount, Budget
 from langgraph_parallel.runtime.limiter_registry import reset_limits
 from langgraph_parallel.runtime.run import current_run
+from tests.support.clock import Clock, until
 from tests.support.pool import LONG, Pool, ballot
 from tests.support.server import Gate, Reply
 from tests.support.traces import traces
@@ -375,11 +376,16 @@ async def test_one_answer_with_too_few_samples_is_chance(serve: Serve) -> None:
     assert server.sizes == [3, 3, 1, 1, 3]
 
 
-async def test_a_server_that_answers_several_samples_too_late_is_asked_without(serve: Serve) -> None:
+async def test_a_server_that_answers_several_samples_too_late_is_asked_without(
+    serve: Serve, clock: Clock
+) -> None:
     """While nothing is known of it, a time-out of the first request fails no voter."""
     server = serve(*["yes"] * 3)
     server.refuse(Reply(hang=True))
-    out = await voting(3, limits=Limits(attempts=1, call_timeout=0.5)).ainvoke(LONG)
+    running = asyncio.ensure_future(voting(3, limits=Limits(attempts=1, call_timeout=300)).ainvoke(LONG))
+    await until(lambda: server.hanging == 1)
+    clock.advance(300)
+    out = await running
     assert server.sizes == [3, 1, 1, 1]
     assert str(out["verdict"].support) == "3/3"
 

@@ -28,6 +28,7 @@ from langgraph_parallel.nodes.flow.spec import Flow
 from langgraph_parallel.nodes.work.workers import Workers, as_worker
 from langgraph_parallel.reducers.joins.tree import groups
 from langgraph_parallel.rules import majority
+from tests.support.clock import Clock, until
 from tests.support.server import ModelServer, Reply
 
 CONFIG: Any = {"configurable": {"thread_id": "tree"}}
@@ -343,10 +344,13 @@ async def test_a_spent_budget_leaves_no_item_out_silently(model: str, server: Mo
     assert ended_by == {"4": "budget", "reduce/1/2": "budget", "reduce/2/1": "budget"}
 
 
-async def test_nothing_is_reduced_after_the_deadline() -> None:
+async def test_nothing_is_reduced_after_the_deadline(clock: Clock) -> None:
     """A single result is not taken for that of all, though joining it would cost nothing."""
-    work = Work("b", "c", "d", limits={"deadline": 0.3})
-    out = await ended(work.start("abcd"))
+    work = Work("b", "c", "d", limits={"deadline": 500})
+    run = work.start("abcd")
+    await until(lambda: len(work.begun) == 4)
+    clock.advance(500)
+    out = await ended(run)
     assert (out["result"], out["run_report"].status) == (None, "partial")
     assert {branch.ended_by for branch in out["branches"].values() if not branch.ok} == {"deadline"}
     assert not [name for name in work.begun if "+" in name]

@@ -1,6 +1,7 @@
 """Ask: one question to one model, with schema, repair, retries, time limit, refusals and records."""
 
 import asyncio
+from functools import partial
 from typing import Literal
 
 import pytest
@@ -22,6 +23,7 @@ from langgraph_parallel.errors import (
 )
 from langgraph_parallel.records import Usage
 from langgraph_parallel.runtime.recording import recording
+from tests.support.clock import Clock
 from tests.support.server import Gate, ModelServer, Reply
 
 QUICK = Limits(backoff=0.001, attempts=3)
@@ -134,13 +136,23 @@ async def test_a_retry_after_beyond_the_ceiling_ends_the_call(model: str, server
     assert len(server.requests) == 1
 
 
-async def test_a_call_that_hangs_is_ended_and_its_connection_closed(model: str, server: ModelServer) -> None:
+async def test_a_call_that_hangs_is_ended_and_its_connection_closed(
+    model: str, server: ModelServer, clock: Clock
+) -> None:
     """The time limit applies to each attempt, and the server sees the connection close."""
     server.always(Reply(hang=True))
-    limits = Limits(call_timeout=0.2, attempts=2, backoff=0.001)
-    with pytest.raises(TimeoutError, match=r"no answer from test-model within 0\.2 s"):
-        await Ask("{text}", model=model, limits=limits).ainvoke("x")
+    limits = Limits(call_timeout=300, attempts=2, backoff=0.001)
+    asking = asyncio.ensure_future(Ask("{text}", model=model, limits=limits).ainvoke("x"))
+    for cut_off in range(2):
+        await asyncio.to_thread(server.wait, partial(_is_left_hanging, cut_off))
+        clock.advance(300)
+    with pytest.raises(TimeoutError, match="no answer from test-model within 300 s"):
+        await asking
     await asyncio.to_thread(server.wait, lambda s: s.cut_off == 2)
+
+
+def _is_left_hanging(cut_off: int, server: ModelServer) -> bool:
+    return server.cut_off == cut_off and server.hanging == 1
 
 
 async def test_no_slot_is_held_while_waiting_to_retry(model: str, server: ModelServer) -> None:

@@ -29,6 +29,7 @@ from langgraph_parallel import (
     synthesize,
     votes,
 )
+from tests.support.clock import Clock, until
 from tests.support.server import ModelServer, Reply
 
 TASK = {"task": "What is the capital of Belgium?"}
@@ -500,12 +501,15 @@ async def test_usage_is_tracked_in_parallel_calls(model: str, server: ModelServe
     assert out["run_report"].usage.output_tokens == 3
 
 
-async def test_a_straggler_is_sent_again(model: str, server: ModelServer) -> None:
+async def test_a_straggler_is_sent_again(model: str, server: ModelServer, clock: Clock) -> None:
     """DSPy: the executor submits a straggler a second time after `timeout`, and takes what ends first."""
     server.on("slow", Reply(hang=True), times=1)
     server.on(lambda r: "slow" in r.prompt and len(server.asked("slow")) > 1, Reply(text="at last"))
-    ask = Ask("Say {content}", model=model, limits={"hedge": 0.1, "hedge_share": 1.0})
-    out = await batch(ask).ainvoke({"items": ["slow"]})
+    ask = Ask("Say {content}", model=model, limits={"hedge": 100.0, "hedge_share": 1.0})
+    running = asyncio.ensure_future(batch(ask).ainvoke({"items": ["slow"]}))
+    await until(lambda: server.hanging == 1)
+    clock.advance(100)
+    out = await running
     assert (out["result"], out["run_report"].hedges, len(server.asked("slow"))) == ("at last", 1, 2)
 
 

@@ -352,7 +352,7 @@ async def test_a_reader_waits_for_no_writer(file: Path) -> None:
     cache.put({"a": "1"})
     with sqlite3.connect(file, isolation_level=None) as other:
         other.execute("BEGIN IMMEDIATE")
-        assert await asyncio.wait_for(cache.aget("a"), 1) == "1"
+        assert await asyncio.wait_for(cache.aget("a"), 60) == "1"
         other.execute("ROLLBACK")
     other.close()
 

@@ -21,10 +21,12 @@ from langgraph_parallel import (
     governed,
 )
 from langgraph_parallel.records import Section
+from langgraph_parallel.runtime.batch.lane import get_lane
 from langgraph_parallel.runtime.batch.ledger import Ledger
 from langgraph_parallel.runtime.batch.settings import bounds, ledger_folder
 from langgraph_parallel.testing import FakeModel
-from tests.graphs.test_killed import until
+from tests.support.batch_times import shorten_times
+from tests.support.clock import Clock, until
 from tests.support.server import Gate, ModelServer, Reply
 
 YES = Reply(json={"choice": "yes"}, usage=(1000, 100))
@@ -34,10 +36,7 @@ BATCH = Limits(lane="batch", attempts=3)
 @pytest.fixture(autouse=True)
 def short_times(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let the lane wait for milliseconds where it waits for minutes."""
-    short = {"quiet": 0.05, "first_poll": 0.02, "longest_poll": 0.05, "first_pause": 0.01}
-    short["late_creation"] = 0.05
-    for name, seconds in {**short, "longest_pause": 0.05, "settle": 0.1}.items():
-        monkeypatch.setattr(bounds, name, seconds)
+    shorten_times(monkeypatch)
 
 
 @pytest.fixture
@@ -66,7 +65,7 @@ async def polled(server: ModelServer) -> None:
 
 async def emptied(ledger: Ledger) -> None:
     """Wait until a run that has ended has given back what it had; another thread does it."""
-    await asyncio.to_thread(until, lambda: not ledger.all(), 10)
+    await until(lambda: not ledger.all())
 
 
 async def parts(worker: Any, *names: str) -> Any:
@@ -182,9 +181,12 @@ async def test_refusals_for_now_wait(server: ModelServer, model: str, step: Any)
 async def test_a_full_queue_waits_until_others_have_ended(server: ModelServer, model: str) -> None:
     """A batch that fails for enqueued tokens goes again when another one has ended."""
     server.always(YES)
-    server.batches.most_enqueued, server.batches.delay = 4, 0.3
-    both = [ask(vote(model)), ask(vote(model, limits=Limits(lane="batch", deadline=60, call_timeout=5)))]
-    first, second = await asyncio.gather(*both)
+    server.batches.most_enqueued, server.batches.gate = 4, Gate()
+    both = [ask(vote(model)), ask(vote(model, limits=Limits(lane="batch", deadline=600, call_timeout=5)))]
+    running = asyncio.gather(*both)
+    await until(lambda: any(batch.status == "failed" for batch in server.batches.created))
+    server.batches.gate.open()
+    first, second = await running
     assert first["verdict"].choice == second["verdict"].choice == "yes"
     assert {batch.status for batch in server.batches.created} == {"failed", "completed"}
     assert len(server.batches.billed) == 6
@@ -230,11 +232,17 @@ async def test_a_batch_that_somebody_cancels_is_that(server: ModelServer, model:
 
 
 @pytest.mark.parametrize("worked_on", [0, 2])
-async def test_a_deadline_spills_the_rest(server: ModelServer, model: str, worked_on: int) -> None:
+async def test_a_deadline_spills_the_rest(
+    server: ModelServer, model: str, worked_on: int, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """In time before the deadline the batch is cancelled; what it lacks is asked live, and nothing twice."""
     server.always(YES)
+    monkeypatch.setattr(bounds, "settle", 60.0)
     server.batches.gate, server.batches.worked_on = Gate(), worked_on
-    out = await ask(vote(model, limits=Limits(lane="batch", deadline=1.5)))
+    running = asyncio.create_task(ask(vote(model, limits=Limits(lane="batch", deadline=500))))
+    await polled(server)
+    clock.advance(430)
+    out = await running
     assert out["verdict"].support.k == 3
     lanes = [call.lane for call in out["run_report"].calls if call.ok]
     assert (lanes.count("batch"), lanes.count("live")) == (worked_on, 3 - worked_on)
@@ -243,11 +251,16 @@ async def test_a_deadline_spills_the_rest(server: ModelServer, model: str, worke
     assert any("deadline" in remark for remark in out["run_report"].remarks)
 
 
-async def test_a_deadline_is_met_while_the_file_is_refused(server: ModelServer, model: str) -> None:
+async def test_a_deadline_is_met_while_the_file_is_refused(
+    server: ModelServer, model: str, clock: Clock
+) -> None:
     """Calls whose batch is not even submitted go live in time, too."""
     server.always(YES)
-    server.batches.refuse("upload", 429, times=1000)
-    out = await ask(vote(model, limits=Limits(lane="batch", deadline=1.5)))
+    server.batches.refuse("upload", 429, times=10_000)
+    running = asyncio.create_task(ask(vote(model, limits=Limits(lane="batch", deadline=500))))
+    await until(lambda: server.batches.seen["upload"] > 1)
+    clock.advance(482)
+    out = await running
     assert out["verdict"].support.k == 3
     assert not server.batches.created
 
@@ -481,13 +494,17 @@ async def test_fields_of_a_schema_keep_their_order(server: ModelServer, model: s
 
 
 async def test_sync_functions_share_a_file_whatever_the_number_of_threads(
-    server: ModelServer, own: ChatOpenAI, monkeypatch: pytest.MonkeyPatch
+    server: ModelServer, own: ChatOpenAI, monkeypatch: pytest.MonkeyPatch, clock: Clock
 ) -> None:
     """More of them than the loop has threads wait for the same batch."""
     server.always(Reply(text="ok"))
-    monkeypatch.setattr(bounds, "quiet", 0.3)
-    chat = governed(own)
+    monkeypatch.setattr(bounds, "quiet", 50.0)
+    chat, lane = governed(own), await get_lane()
     asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(max_workers=2))
-    branches = await parts(lambda section: chat.invoke(section.content).content, *map(str, range(20)))
+    asking = parts(lambda section: chat.invoke(section.content).content, *map(str, range(20)))
+    running = asyncio.create_task(asking)
+    await until(lambda: sum(len(one.items) for one in lane._gatherings.values()) == 20)
+    clock.advance(50)
+    branches = await running
     assert {branch.status for branch in branches.values()} == {"ok"}
     assert [len(batch.lines) for batch in server.batches.created] == [20]

@@ -27,6 +27,7 @@ from langgraph_parallel.runtime.context import VotingContext
 from langgraph_parallel.runtime.draining import drain
 from langgraph_parallel.runtime.hearers import hearing
 from tests.runtime.test_in_task import POLICIES, THREAD, exactly, outcome, plain, sorted_by_branch
+from tests.support.clock import Clock, until
 
 QUESTION = {"question": "Is it?"}
 
@@ -420,19 +421,25 @@ async def test_a_vote_inside_of_a_stored_graph_is_stored_voter_by_voter() -> Non
     assert sizes == []
 
 
-async def test_a_deadline_ends_a_later_wave() -> None:
+async def test_a_deadline_ends_a_later_wave(clock: Clock) -> None:
     """Who has answered counts, and the others have timed out."""
+    hanging = 0
 
     async def says(question: Any) -> str:
         return "yes"
 
     async def hangs(question: Any) -> None:
+        nonlocal hanging
+        hanging += 1
         await asyncio.Event().wait()
 
     voters: Any = {"a": says, "b": says, "c": hangs, "d": hangs}
-    graph = create_voting(voters=voters, stop="all_votes", wave=2, limits=Limits(deadline=0.2))
+    graph = create_voting(voters=voters, stop="all_votes", wave=2, limits=Limits(deadline=500))
     with counting() as sizes:
-        out = await graph.ainvoke(QUESTION)
+        running = asyncio.ensure_future(graph.ainvoke(QUESTION))
+        await until(lambda: hanging == 2)
+        clock.advance(500)
+        out = await running
     assert sizes == [2]
     assert out["run_report"].branches == {"ok": 2, "timed_out": 2}
 

@@ -143,23 +143,28 @@ async def test_in_a_branch_it_obeys_the_run_once(sync: bool, server: ModelServer
     assert {call.target for call in report.calls} == {"own"}
 
 
-async def test_a_call_that_hangs_is_timed_out(server: ModelServer, own: ChatOpenAI) -> None:
+async def test_a_call_that_hangs_is_timed_out(server: ModelServer, own: ChatOpenAI, clock: Clock) -> None:
     """Whole and streamed, by the limits of the call."""
     server.always(Reply(hang=True))
-    model = governed(own, {"call_timeout": 0.1, "attempts": 1})
-    with pytest.raises(TimeoutError, match=r"no answer from own within 0\.1 s"):
-        await model.ainvoke("Q?")
-    with pytest.raises(TimeoutError):
-        await anext(model.astream("Q?"))
-    await until(lambda: server.in_flight == 0)
+    model = governed(own, {"call_timeout": 300, "attempts": 1})
+    for ask in (lambda: model.ainvoke("Q?"), lambda: anext(model.astream("Q?"))):
+        asking = asyncio.ensure_future(ask())
+        await until(lambda: server.hanging == 1)
+        clock.advance(300)
+        with pytest.raises(TimeoutError, match="no answer from own within 300 s"):
+            await asking
+        await until(lambda: server.in_flight == 0)
     assert in_flight(server) == 0
 
 
-async def test_a_straggler_is_hedged(server: ModelServer, own: ChatOpenAI) -> None:
+async def test_a_straggler_is_hedged(server: ModelServer, own: ChatOpenAI, clock: Clock) -> None:
     """The second request is answered, and the first is cut off."""
     server.on("Q?", Reply(hang=True), times=1)
-    model = governed(own, {"hedge": 0.05, "hedge_share": 1})
-    assert (await model.ainvoke("Q?")).text == "ok"
+    model = governed(own, {"hedge": 100, "hedge_share": 1})
+    asking = asyncio.ensure_future(model.ainvoke("Q?"))
+    await until(lambda: server.hanging == 1)
+    clock.advance(100)
+    assert (await asking).text == "ok"
     await until(lambda: server.in_flight == 0)
     assert (len(server.requests), in_flight(server)) == (2, 0)
 

@@ -96,11 +96,12 @@ async def test_a_call_that_is_cancelled_returns_its_slot(server: ModelServer, ow
     model = own
 
     async def impatient(section: Section) -> str:
-        try:
-            await asyncio.wait_for(model.ainvoke("hello"), 0.1)
-        except TimeoutError:
-            return f"{in_use(server)} slots"
-        raise AssertionError
+        asking = asyncio.ensure_future(model.ainvoke("hello"))
+        await until(lambda: server.hanging == 1)
+        asking.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await asking
+        return f"{in_use(server)} slots"
 
     out = await create_sectioning(planner=sections(1), worker=impatient).ainvoke({"content": ""})
     assert "0 slots" in out["result"]
@@ -108,13 +109,17 @@ async def test_a_call_that_is_cancelled_returns_its_slot(server: ModelServer, ow
     assert not call.ok
 
 
-async def test_the_deadline_of_the_run_cuts_off_an_agent(server: ModelServer, own: ChatOpenAI) -> None:
+async def test_the_deadline_of_the_run_cuts_off_an_agent(
+    server: ModelServer, own: ChatOpenAI, clock: Clock
+) -> None:
     """Its branch is timed out, and nothing stays open."""
     server.always(Reply(hang=True))
-    graph = create_voting(voters={"ann": create_agent(own, tools=[])}, limits={"deadline": 0.3})
-    out = await graph.ainvoke({"question": "Q?"})
-    assert out["run_report"].branches == {"timed_out": 1}
-    server.wait(lambda s: s.in_flight == 0)
+    graph = create_voting(voters={"ann": create_agent(own, tools=[])}, limits={"deadline": 500})
+    running = asyncio.ensure_future(graph.ainvoke({"question": "Q?"}))
+    await until(lambda: server.hanging == 1)
+    clock.advance(500)
+    assert (await running)["run_report"].branches == {"timed_out": 1}
+    await until(lambda: server.in_flight == 0)
     assert in_use(server) == 0
 
 
@@ -264,21 +269,26 @@ async def test_the_report_says_what_it_could_not_see(server: ModelServer, own: C
     assert passages["run_report"].unseen == 0
 
 
-async def test_a_call_that_a_worker_gives_up_returns_its_slot(server: ModelServer, own: ChatOpenAI) -> None:
+async def test_a_call_that_a_worker_gives_up_returns_its_slot(
+    server: ModelServer, own: ChatOpenAI, clock: Clock
+) -> None:
     """Its own time limit is over, and it asks again, with the only slot that there is."""
     server.on("text 0", Reply(hang=True), times=1)
 
     async def ask(section: Section) -> str:
         for _ in range(2):
             try:
-                async with asyncio.timeout(0.2):
+                async with asyncio.timeout(200):
                     return str((await own.ainvoke(section.content)).text)
             except TimeoutError:
                 continue
         return "never"
 
     graph = create_sectioning(planner=sections(1), worker=ask, limits={"concurrency": 1})
-    out = await asyncio.wait_for(graph.ainvoke({"content": "x"}), 30)
+    running = asyncio.ensure_future(graph.ainvoke({"content": "x"}))
+    await until(lambda: server.hanging == 1)
+    clock.advance(200)
+    out = await running
     assert out["branches"]["0"].value == "ok"
     assert [call.ok for call in out["run_report"].calls] == [False, True]
     assert in_use(server) == 0

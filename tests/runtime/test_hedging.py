@@ -53,12 +53,15 @@ async def test_the_first_answer_wins_and_the_other_connection_is_closed(
     assert report.retries == 0
 
 
-async def test_a_fixed_time_works_from_the_first_call(model: str, server: ModelServer) -> None:
+async def test_a_fixed_time_works_from_the_first_call(model: str, server: ModelServer, clock: Clock) -> None:
     """It needs no other calls to compare with."""
     server.on("hello", Reply(hang=True), times=1)
-    limits = Limits(hedge=0.1, hedge_share=1.0)
+    limits = Limits(hedge=100.0, hedge_share=1.0)
     with recording() as calls:
-        assert await Ask("{text}", model=model, limits=limits).ainvoke("hello") == "ok"
+        running = asyncio.ensure_future(Ask("{text}", model=model, limits=limits).ainvoke("hello"))
+        await until(lambda: server.hanging == 1)
+        clock.advance(100)
+        assert await running == "ok"
     assert sorted((call.ok, call.hedge) for call in calls.values()) == [(False, False), (True, True)]
 
 

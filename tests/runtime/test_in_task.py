@@ -27,8 +27,9 @@ from langgraph_parallel.records import Call
 from langgraph_parallel.runtime import graph as graph_module
 from langgraph_parallel.runtime.draining import drain
 from langgraph_parallel.runtime.in_task import run_in_task
-from langgraph_parallel.runtime.limiter_registry import reset_limits
+from langgraph_parallel.runtime.limiter_registry import get_limiter, reset_limits
 from langgraph_parallel.testing import FakeModel
+from tests.support.clock import Clock, until
 from tests.support.server import Gate, ModelServer, Reply
 from tests.support.simulated import simulated
 
@@ -386,13 +387,16 @@ async def test_a_drain_reaches_the_votes(model: str, server: ModelServer) -> Non
     assert {str(label.label) for label in out["labels"]} <= {"yes", "None"}
 
 
-async def test_a_deadline_ends_the_votes(model: str, server: ModelServer) -> None:
+async def test_a_deadline_ends_the_votes(model: str, server: ModelServer, clock: Clock) -> None:
     """The voters that have answered count, and the others have timed out."""
     server.always(Reply(gate=Gate()))
     server.on("annotator 1", Reply(json={"choice": "yes"}))
-    limits = Limits(deadline=1.0)
+    limits, limiter = Limits(deadline=500), get_limiter(f"{server.url}/", "test-model")
     graph = create_labeling(labels=LABELS, model=model, voters=2, stop="all_votes", limits=limits)
-    out = await graph.ainvoke({"items": ["a"]})
+    running = asyncio.ensure_future(graph.ainvoke({"items": ["a"]}))
+    await until(lambda: len(server.requests) == 2 and limiter.in_flight == 1)
+    clock.advance(500)
+    out = await running
     assert out["run_report"].branches == {"ok": 1, "timed_out": 1}
     assert out["labels"][0].votes == {"#1": "yes", "#2": None}
 

@@ -160,9 +160,9 @@ async def test_a_leader_that_is_cut_off_by_its_timeout_hands_over(
 ) -> None:
     """The followers do not wait for its next attempt."""
     server.on(lambda _: True, Reply(hang=True), times=1)
-    running = asyncio.ensure_future(
-        fan(5, model, Limits(leader="on", call_timeout=3, backoff=0)).ainvoke(GIVEN)
-    )
+    clock.stop()  # the time is less than that after which a prompt must have been read
+    limits = Limits(leader="on", call_timeout=3, backoff=0)
+    running = asyncio.ensure_future(fan(5, model, limits).ainvoke(GIVEN))
     await until(lambda: server.hanging == 1)
     clock.advance(3)
     assert (await running)["run_report"].branches == {"ok": 5}

@@ -284,28 +284,32 @@ async def test_one_refusal_of_a_few_requests_does_not_lower_the_ceiling() -> Non
     assert limiter.ceiling == float("inf")
 
 
-def test_a_closed_loop_does_not_hold_up_other_loops() -> None:
+def test_a_closed_loop_does_not_hold_up_other_loops(clock: Clock) -> None:
     """A call in another thread is served, although the alarm was set in a loop that has ended."""
     limiter, served = Limiter(), threading.Event()
+    limiter.exhausted(50)
 
     async def give_up() -> None:
-        limiter.exhausted(0.5)
-        with pytest.raises(TimeoutError):
-            await asyncio.wait_for(limiter.acquire(ONE, run="short"), 0.2)
+        acquiring = asyncio.ensure_future(limiter.acquire(ONE, run="short"))
+        await until(lambda: bool(limiter._lines))
+        acquiring.cancel()
+        await asyncio.wait([acquiring])
 
     async def wait() -> None:
-        limiter.release(await limiter.acquire(ONE, run="long"))
+        acquiring = asyncio.ensure_future(limiter.acquire(ONE, run="long"))
+        await until(lambda: bool(limiter._lines))
+        clock.advance(50)
+        limiter.release(await acquiring)
         served.set()
 
     first = threading.Thread(target=asyncio.run, args=(give_up(),))
     second = threading.Thread(target=asyncio.run, args=(wait(),))
     first.start()
-    while first.is_alive() and not limiter._lines:
-        time.sleep(0.001)
+    first.join(60)
+    assert not limiter._lines
     second.start()
     assert served.wait(60)
-    for thread in (first, second):
-        thread.join(60)
+    second.join(60)
 
 
 async def test_failures_other_than_refusals_lower_nothing(model: str, server: ModelServer) -> None:
@@ -381,12 +385,16 @@ async def test_refusals_are_not_failed_attempts(model: str, server: ModelServer)
     assert len(server.requests) == 7
 
 
-async def test_patience_ends(model: str, server: ModelServer) -> None:
+async def test_patience_ends(model: str, server: ModelServer, clock: Clock) -> None:
     """A call to an endpoint that always refuses fails in the end."""
     server.always(Reply(status=429))
+    asking = Ask("{text}", model=model, limits=Limits(patience=500, backoff=0.01)).ainvoke("x")
+    running = asyncio.ensure_future(asking)
+    await until(lambda: len(server.requests) > 1)
+    assert not running.done()
+    clock.advance(500)
     with pytest.raises(Exception, match="429"):
-        await Ask("{text}", model=model, limits=Limits(patience=0.05, backoff=0.01)).ainvoke("x")
-    assert len(server.requests) > 1
+        await running
 
 
 async def test_tokens_per_minute_hold_up_calls(model: str, server: ModelServer) -> None:

@@ -13,6 +13,7 @@ from langgraph_parallel.runtime.resting import Rests
 from langgraph_parallel.runtime.run import Run
 from langgraph_parallel.runtime.stragglers import Stragglers
 from langgraph_parallel.runtime.time_limit import time_limit
+from tests.support.clock import Clock, until
 from tests.support.server import ModelServer, Reply
 
 STATIONS: dict[tuple[type, str], str] = {
@@ -83,12 +84,15 @@ async def test_a_rest_comes_before_the_budget(passed: list[str], model: str, ser
     assert passed[: passed.index("rest")] == ["may start"]
 
 
-async def test_the_deadline_is_around_all_of_it(passed: list[str], model: str, server: ModelServer) -> None:
+async def test_the_deadline_is_around_all_of_it(
+    passed: list[str], model: str, server: ModelServer, clock: Clock
+) -> None:
     """It ends a call that rests before its next attempt, which then asks for nothing."""
     server.always(Reply(status=500))
-    limits = Limits(deadline=1.0, backoff=30.0)
+    limits = Limits(deadline=500, backoff=10_000)
     graph = create_sectioning(planner=split.by_heading(), worker=Ask("{content}", model=model), limits=limits)
-    async with asyncio.timeout(10):
-        out = await graph.ainvoke({"content": "hello"})
-    assert out["branches"]["1"].ended_by == "deadline"
+    running = asyncio.ensure_future(graph.ainvoke({"content": "hello"}))
+    await until(lambda: [request.status for request in server.requests] == [500])
+    clock.advance(500)
+    assert (await running)["branches"]["1"].ended_by == "deadline"
     assert passed.count("slot") == 1

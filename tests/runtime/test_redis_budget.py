@@ -111,11 +111,8 @@ async def test_a_later_command_finds_what_earlier_ones_have_spent(job: str) -> N
 
 @pytest.mark.needs_redis
 @needs_redis
-async def test_what_a_killed_process_held_counts_as_spent_once_it_expires(
-    job: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_what_a_killed_process_held_counts_as_spent_once_it_expires(job: str) -> None:
     """A process dies with three calls in flight; the next one waits for its grant to expire, no longer."""
-    monkeypatch.setattr(redis_budget, "_LASTS", 1.0)
     process = process_of(job)
     assert process.stdout is not None
     assert (await asyncio.to_thread(process.stdout.readline)).strip() == "reserved"

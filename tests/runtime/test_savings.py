@@ -1,5 +1,6 @@
 """What caches, samples, batches, kept answers and stops save: reports add up to what calls cost alone."""
 
+import asyncio
 from math import fsum
 from typing import Any
 
@@ -20,6 +21,7 @@ from langgraph_parallel.runtime.run_report import measure_run
 from langgraph_parallel.runtime.savings import alone_usd, saved_by, split_usage
 from langgraph_parallel.runtime.tokens import estimate_tokens
 from langgraph_parallel.testing import ModelServer, Reply
+from tests.support.clock import Clock, until
 from tests.support.costs import calls, usages
 from tests.support.fans import GIVEN, YES, flat, numbered
 
@@ -239,13 +241,18 @@ async def test_a_vote_that_a_fallback_decides_keeps_what_its_stop_saved(
     assert report.usd_alone == pytest.approx(4 * ALONE) == report.usd + report.savings.total
 
 
-async def test_the_loser_of_a_hedge_costs_what_the_winner_did(model: str, server: ModelServer) -> None:
+async def test_the_loser_of_a_hedge_costs_what_the_winner_did(
+    model: str, server: ModelServer, clock: Clock
+) -> None:
     """It was asked the same, and the winner told what a cache had of it."""
     hang = Reply(hang=True)
     server.always(Reply(text="ok", usage=CACHED))
     server.on("Number 0", hang, times=1)
-    limits = Limits(hedge=0.05, hedge_share=1.0)
-    report = (await flat(1, PRICED, limits=limits).ainvoke(GIVEN))["run_report"]
+    limits = Limits(hedge=100.0, hedge_share=1.0)
+    running = asyncio.ensure_future(flat(1, PRICED, limits=limits).ainvoke(GIVEN))
+    await until(lambda: server.hanging == 1)
+    clock.advance(100)
+    report = (await running)["run_report"]
     assert sorted(call.ok for call in report.calls) == [False, True]
     assert report.usd == pytest.approx(2 * (ALONE - SAVED))
     assert report.wasted.cache_read_tokens == 1536

@@ -4,6 +4,7 @@ import asyncio
 import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 
 import pytest
 from aiohttp import web
@@ -12,6 +13,7 @@ from langgraph_parallel import Ask, Limits, create_voting
 from langgraph_parallel.runtime.limiter_registry import get_limiter, reset_limits
 from langgraph_parallel.runtime.pace import Launch
 from langgraph_parallel.runtime.server_queue import ServerQueue
+from tests.support.clock import Clock, play, until
 from tests.support.server import ModelServer, Reply
 
 
@@ -67,15 +69,29 @@ def test_answers_one_after_another_are_told_from_answers_at_once(
     assert queue.is_serial is is_serial
 
 
+@dataclass
+class OneSlot:
+    """A server that answers one request after another."""
+
+    url: str = ""
+    requests: int = 0
+    in_line: int = 0
+    """Requests that wait, or are worked on."""
+
+
 @asynccontextmanager
-async def one_slot(monkeypatch: pytest.MonkeyPatch, seconds: float) -> AsyncIterator[list[int]]:
-    """Run a server that answers one request after another, each after some seconds; yield its requests."""
-    slot, requests = asyncio.Semaphore(1), [0]
+async def one_slot(monkeypatch: pytest.MonkeyPatch, seconds: float) -> AsyncIterator[OneSlot]:
+    """Run a server that answers one request after another, each after some seconds; yield it."""
+    slot, server = asyncio.Semaphore(1), OneSlot()
 
     async def answer(request: web.Request) -> web.Response:
-        requests[0] += 1
-        async with slot:
-            await asyncio.sleep(seconds)
+        server.requests += 1
+        server.in_line += 1
+        try:
+            async with slot:
+                await asyncio.sleep(seconds)
+        finally:
+            server.in_line -= 1
         message = {"role": "assistant", "content": json.dumps({"choice": "yes"})}
         choice = {"index": 0, "finish_reason": "stop", "message": message}
         return web.json_response({"id": "c", "choices": [choice], "model": "one-slot"})
@@ -86,20 +102,21 @@ async def one_slot(monkeypatch: pytest.MonkeyPatch, seconds: float) -> AsyncIter
     await runner.setup()
     await web.TCPSite(runner, "127.0.0.1", 0).start()
     monkeypatch.setenv("OPENAI_API_KEY", "sk-test")
-    monkeypatch.setenv("OPENAI_BASE_URL", f"http://127.0.0.1:{runner.addresses[0][1]}/v1")
+    server.url = f"http://127.0.0.1:{runner.addresses[0][1]}/v1"
+    monkeypatch.setenv("OPENAI_BASE_URL", server.url)
     reset_limits()
     try:
-        yield requests
+        yield server
     finally:
         await runner.cleanup()
 
 
 @pytest.mark.parametrize("hedge", ["off", 0.3])
 async def test_votes_at_a_server_with_one_slot_are_all_answered(
-    hedge: float | str, monkeypatch: pytest.MonkeyPatch
+    hedge: float | str, monkeypatch: pytest.MonkeyPatch, clock: Clock
 ) -> None:
     """Eighteen at once, of which five fit into the time limit: none is lost, and few are sent twice."""
-    async with one_slot(monkeypatch, 0.2) as requests:
+    async with one_slot(monkeypatch, 0.2) as server:
         graph = create_voting(
             model="openai:one-slot",
             choices=["yes", "no"],
@@ -108,24 +125,34 @@ async def test_votes_at_a_server_with_one_slot_are_all_answered(
             stop="all_votes",
             limits={"call_timeout": 1.0, "hedge": hedge},
         )
-        out = await graph.ainvoke({"question": "?"})
+        limiter = get_limiter(f"{server.url}/", "one-slot")
+        running = asyncio.ensure_future(graph.ainvoke({"question": "?"}))
+        out = await play(clock, running, lambda: limiter.in_flight == server.in_line)
     assert out["verdict"].cast == 18
-    assert requests[0] <= 1.25 * 18
+    assert server.requests <= 1.25 * 18
 
 
-async def test_a_request_that_hangs_among_others_times_out(model: str, server: ModelServer) -> None:
+async def test_a_request_that_hangs_among_others_times_out(
+    model: str, server: ModelServer, clock: Clock
+) -> None:
     """And the error names the settings."""
     server.on("hang", Reply(hang=True))
-    ask = Ask("{text}", model=model, limits=Limits(call_timeout=0.3, attempts=1))
+    ask = Ask("{text}", model=model, limits=Limits(call_timeout=300, attempts=1))
     results = await asyncio.gather(*(ask.ainvoke(str(i)) for i in range(8)), return_exceptions=True)
     assert results == ["ok"] * 8
-    with pytest.raises(TimeoutError, match=r"within 0.3 s; raise call_timeout .*lower concurrency"):
-        await ask.ainvoke("hang")
+    hanging = asyncio.ensure_future(ask.ainvoke("hang"))
+    await until(lambda: server.hanging == 1)
+    clock.advance(300)
+    with pytest.raises(TimeoutError, match=r"within 300 s; raise call_timeout .*lower concurrency"):
+        await hanging
 
 
-async def test_a_timeout_lowers_the_ceiling(model: str, server: ModelServer) -> None:
+async def test_a_timeout_lowers_the_ceiling(model: str, server: ModelServer, clock: Clock) -> None:
     """As an overload does: requests that nobody answers are too many."""
     server.always(Reply(hang=True))
-    ask = Ask("{text}", model=model, limits=Limits(call_timeout=0.2, attempts=1))
-    await asyncio.gather(*(ask.ainvoke(str(i)) for i in range(10)), return_exceptions=True)
+    ask = Ask("{text}", model=model, limits=Limits(call_timeout=300, attempts=1))
+    running = asyncio.gather(*(ask.ainvoke(str(i)) for i in range(10)), return_exceptions=True)
+    await until(lambda: server.hanging == 10)
+    clock.advance(300)
+    await running
     assert get_limiter(f"{server.url}/", "test-model").ceiling == pytest.approx(7)

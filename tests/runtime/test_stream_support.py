@@ -3,6 +3,7 @@
 import asyncio
 import json
 from collections.abc import AsyncIterator, Callable
+from functools import partial
 from typing import Any
 
 import pytest
@@ -16,6 +17,7 @@ from langgraph_parallel.runtime.limiter_registry import reset_limits
 from langgraph_parallel.runtime.recording import recording
 from langgraph_parallel.runtime.stream_support import StreamSupport
 from langgraph_parallel.runtime.structured import BoundModel, stream_listener
+from tests.support.clock import Clock, until
 from tests.support.server import ModelServer, Reply, Request
 
 TEXT = " ".join(f"Line {number} of a text says one more thing." for number in range(500))
@@ -130,13 +132,22 @@ async def test_who_watches_gets_no_half(
 
 
 async def test_streams_that_hang_are_given_up(
-    asked: Any, server: ModelServer, streams: Callable[[], list[bool]]
+    asked: Any, server: ModelServer, streams: Callable[[], list[bool]], clock: Clock
 ) -> None:
     """Each text would cost its timeouts anew."""
     server.on(is_streamed, Reply(hang=True))
-    assert await ask(asked, attempts=2, call_timeout=0.3) == WHOLE
-    assert await ask(asked, TEXT[5:], attempts=2, call_timeout=5) == WHOLE
+    clock.stop()  # the time is less than that after which a prompt must have been read
+    running = asyncio.ensure_future(ask(asked, attempts=2, call_timeout=3, backoff=0))
+    for asks in (1, 2):
+        await until(partial(_hangs, server, asks))
+        clock.advance(3)
+    assert await running == WHOLE
+    assert await ask(asked, TEXT[5:], attempts=2, call_timeout=3) == WHOLE
     assert streams() == [True, True, False, False]
+
+
+def _hangs(server: ModelServer, asks: int) -> bool:
+    return len(server.requests) == asks and server.hanging == 1
 
 
 async def test_no_streamed_answer_is_free(

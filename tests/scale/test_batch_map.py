@@ -10,10 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from langgraph_parallel.runtime.batch.settings import bounds
 from langgraph_parallel.scale import amap_items
 from langgraph_parallel.testing.replies import Gate, Reply
 from tests.scale.batch_map import PROGRAMS, work
+from tests.support.batch_times import shorten_times
 from tests.support.fork_server import ForkServer
 from tests.support.killed_run import NEEDED
 from tests.support.server import ModelServer
@@ -77,9 +77,7 @@ async def test_a_budget_holds_over_the_batches_of_a_map(
     tmp_path: Path,
 ) -> None:
     """Requests reserve before they are submitted, at a batch's price; what is not spent is given back."""
-    short = {"quiet": 0.05, "first_poll": 0.02, "longest_poll": 0.05, "first_pause": 0.01}
-    for name, seconds in {**short, "longest_pause": 0.05, "late_creation": 0.05, "settle": 0.1}.items():
-        monkeypatch.setattr(bounds, name, seconds)
+    shorten_times(monkeypatch)
     server.always(Reply(json={"choice": "yes"}))
     prices = {"price_input": 100, "price_output": 1000, "answer_tokens": 10, "max_answer_tokens": 10}
     each = (10 * 100 + 5 * 1000) / 1e6 / 2

@@ -19,6 +19,7 @@ from langgraph_parallel.runtime.shared_limits import get_shared
 from langgraph_parallel.runtime.slots import Rates
 from langgraph_parallel.scale.engine import Job
 from langgraph_parallel.scale.line import shared as shared_over_line
+from langgraph_parallel.scale.line.endpoint_share import EndpointShare
 from langgraph_parallel.scale.line.limits import SYNC, LimitsKeeper
 from langgraph_parallel.scale.line.limits_setup import limits_of
 from langgraph_parallel.scale.line.shared import LineLimits
@@ -108,6 +109,21 @@ async def test_a_call_waits_while_calls_of_other_workers_may_turn_out_cheaper() 
         second.settle(CALL, CALL)
         with pytest.raises(BudgetSpent, match=r"the budget of \$0\.012 has less than \$0\.0100 left"):
             await asyncio.wait_for(waiting, 10)
+
+
+async def test_a_call_that_waits_hears_of_one_that_was_spent_as_it_was_reserved() -> None:
+    """It fails, although nothing has changed in what the other worker has taken, and nothing more comes."""
+    limits = Limits(budget_calls=1)
+    keeper = LimitsKeeper(limits)
+    async with worker(keeper, "a", limits) as one, worker(keeper, "b", limits) as other:
+        await budget_of(other).reserve(CALL)
+        await until(lambda: bool(other.budget and not other.budget.has_news))
+        waiting = asyncio.ensure_future(budget_of(one).reserve(CALL))
+        await until(lambda: bool(one.budget and one.budget.is_in_need))
+        assert not waiting.done()
+        budget_of(other).settle(CALL, CALL)
+        with pytest.raises(BudgetSpent, match="the budget of 1 call is spent"):
+            await asyncio.wait_for(waiting, 60)
 
 
 async def test_a_worker_that_waits_gets_what_another_one_holds_and_does_not_use() -> None:
@@ -216,6 +232,45 @@ async def test_requests_in_flight_of_all_workers_stay_within_the_concurrency() -
     async with worker(keeper, "a") as one, worker(keeper, "b") as other:
         await asyncio.wait_for(asyncio.gather(*map(call, [one, other] * 40)), 20)
     assert most == 5
+
+
+async def test_a_call_that_waits_for_its_time_leaves_the_place_to_others() -> None:
+    """Of one place: who need not wait for a rate goes while another one does."""
+    keeper, left = LimitsKeeper(Limits()), list[str]()
+
+    async def call(share: EndpointShare, name: str, requests_per_minute: float | None) -> None:
+        async with share.lease(Rates(1, requests_per_minute), 0, 60):
+            left.append(name)
+
+    async with worker(keeper, "a") as shared, asyncio.timeout(30):
+        share = shared.share_of("e", "m")
+        await call(share, "first", 1)
+        waiting = asyncio.ensure_future(call(share, "in a minute", 1))
+        await until(lambda: share.is_in_need)
+        await call(share, "at once", None)
+        waiting.cancel()
+    assert left == ["first", "at once"]
+
+
+@pytest.mark.parametrize(
+    "requests_per_minute", [600.0, 60_000.0], ids=["fewer than places", "more than places"]
+)
+async def test_calls_that_wait_for_times_take_places_as_they_leave(requests_per_minute: float) -> None:
+    """Two workers with 6 calls each: never more than 3 in flight together, and all end."""
+    keeper = LimitsKeeper(Limits())
+    in_flight = most = 0
+
+    async def call(shared: LineLimits) -> None:
+        nonlocal in_flight, most
+        async with shared.share_of("e", "m").lease(Rates(3, requests_per_minute), 0, 60):
+            in_flight += 1
+            most = max(most, in_flight)
+            await asyncio.sleep(0.05)
+            in_flight -= 1
+
+    async with worker(keeper, "a") as one, worker(keeper, "b") as other:
+        await asyncio.wait_for(asyncio.gather(*map(call, [one, other] * 6)), 60)
+    assert most <= 3
 
 
 async def test_a_call_that_is_cancelled_while_it_waits_leaves_its_place_to_others() -> None:

@@ -43,7 +43,7 @@ class Served:
         (self.port,) = free_ports(1)
         given = Settings(
             database=f"sqlite:///{folder}/service.sqlite",
-            lease=0.5,
+            lease=600.0,  # a process that is held up for some time has not lost its runs
             tenants=(ACME, GLOBEX),
             metrics_key_sha256=digest("metrics-key"),
         )
@@ -61,7 +61,7 @@ class Served:
         for client in self._clients.values():
             client.close()
         if self.process is not None:
-            self.kill()
+            self.process.kill()
 
     def start(self) -> None:
         """Start it, and wait until it answers."""
@@ -69,10 +69,14 @@ class Served:
         waited(self._is_ready, START)
 
     def kill(self) -> None:
-        """Kill it as `kill -9` does."""
+        """Kill it as `kill -9` does, and let its leases end at once."""
         assert self.process is not None
         self.process.kill()
         self.process = None
+        engine = create_engine(self.settings.database)
+        with engine.begin() as connection:
+            connection.execute(text("UPDATE service_runs SET lease_until = 0"))
+        engine.dispose()
 
     def terminate(self) -> None:
         """Ask it to stop."""
@@ -90,7 +94,7 @@ class Served:
         if key not in self._clients:
             headers = {"Authorization": f"Bearer {key}"} if key else {}
             self._clients[key] = httpx2.Client(
-                base_url=self.url, headers=headers, trust_env=False, timeout=10
+                base_url=self.url, headers=headers, trust_env=False, timeout=60
             )
         return self._clients[key]
 
@@ -108,7 +112,7 @@ class Served:
 
     def reach(self, id: str, status: str, key: str = "acme-key") -> dict[str, Any]:
         """Wait until a run has a status, and return where it is then."""
-        waited(lambda: self.show(id, key)["status"] in (status, *OVER), 30)
+        waited(lambda: self.show(id, key)["status"] in (status, *OVER), 60)
         shown = self.show(id, key)
         assert shown["status"] == status, shown
         return shown

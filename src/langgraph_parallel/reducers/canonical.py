@@ -3,6 +3,7 @@
 import json
 from collections.abc import Sequence
 from decimal import Decimal
+from json.encoder import encode_basestring
 
 from pydantic import JsonValue
 
@@ -19,6 +20,8 @@ def canonical(choice: JsonValue) -> str:
     >>> canonical(2.0) == canonical(2), canonical("2") == canonical(2)
     (True, False)
     """
+    if type(choice) is str:  # as most choices are, many times for each ballot
+        return encode_basestring(choice)
     return _ENCODER.encode(_in_one_spelling(choice))
 
 

@@ -44,7 +44,7 @@ def replay(
         concurrency: requests in flight, at most.
         rate: requests per minute; `off` for no such limit.
         hedge: when a second request is sent for a straggler: `p95`, after seconds, or `off`. How long it
-            takes is drawn, with fixed seeds, from the durations of the same model; of 15 replays that draw
+            takes is drawn, with fixed seeds, from the durations of the same model; of 31 replays that draw
             otherwise, the one with the middle wall time counts.
         deadline: seconds of the whole run; `off` for none.
 

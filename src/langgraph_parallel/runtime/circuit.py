@@ -50,6 +50,7 @@ class Circuit:
         self._outages: tuple[type[Exception], ...] = (TimeoutError, *outages)
         self._waiting: set[asyncio.Timeout] = set()
         self._is_open = False
+        self._put_off: set[Callable[[], None]] = set()
         self._probing: asyncio.Task[None] | None = None
         self._mean: float | None = None
         self._variation = 0.0
@@ -60,6 +61,10 @@ class Circuit:
         if self._mean is None:
             return FIRST_TIMEOUT
         return min(_LONGEST_TIMEOUT, max(_LEAST_TIMEOUT, self._mean + 4 * self._variation))
+
+    def put_off(self, callback: Callable[[], None]) -> None:
+        """Call something, once, when the server answers again."""
+        self._put_off.add(callback)
 
     async def ask(self, question: Callable[[], Awaitable[T]]) -> T:
         """Ask, and return the answer.
@@ -131,3 +136,5 @@ class Circuit:
                 await self._timed(self._probe)
                 self._is_open = False
             rest = min(_LONGEST_REST, 2 * rest)
+        while self._put_off:
+            self._put_off.pop()()

@@ -76,7 +76,8 @@ class GrantedBudget(Budget):
         """What one call reserves, of late; None before the first."""
         self._begun, self._rate, self._told_at = 0, 0.0, time.monotonic()
         """Calls begun, those per second, and when they were counted last."""
-        self._last_told = NOTHING
+        self._last_told = NOTHING, NOTHING
+        """What had been spent or reserved when the purse was told last, and what of it had been spent."""
         self._is_tight = False
         """Whether nothing is to be held but what is reserved, since little is left."""
         self._closed = ""
@@ -94,9 +95,11 @@ class GrantedBudget(Budget):
 
     @property
     def has_news(self) -> bool:
-        """Whether there is something to tell: of calls that have begun or ended, or of what nobody uses."""
-        taken = self._taken()
-        return taken != self._last_told or any(map(int.__gt__, self._room, taken))
+        """Whether there is something to tell: of calls that have begun or ended, or of what nobody uses.
+
+        A call that was spent as it was reserved is news, too: others may wait for what it was to leave.
+        """
+        return self._now() != self._last_told or any(map(int.__gt__, self._room, self._taken()))
 
     @property
     def half_lasts(self) -> float:
@@ -114,7 +117,7 @@ class GrantedBudget(Budget):
             self._giving_back, self._resting = self._giving_back + self._resting, []
             self._count_begun()
             taken, ahead = self._taken(), NOTHING if self._is_tight or all_of_it else self._ahead()
-            self._last_told = taken
+            self._last_told = self._now()
             kept = each(min, _minus(self._room, taken), ahead)
             self._set_room(each(max, each(int.__add__, taken, kept), self._before))
             spent = each(max, units_of(self.spent), self._before)
@@ -142,8 +145,7 @@ class GrantedBudget(Budget):
     async def rest(self) -> None:
         """Give back all that is not reserved, as no calls are to come soon; return once the purse has it."""
         with budgets_lock:
-            taken = self._taken()
-            if self._closed or taken == self._last_told == self._room:
+            if self._closed or (self._now() == self._last_told and self._taken() == self._room):
                 return
             self._resting.append(waiter := Waiter())
         self._on_need()
@@ -192,6 +194,9 @@ class GrantedBudget(Budget):
         waiters, self._giving_back = self._giving_back, []
         for waiter in waiters:
             waiter.wake()
+
+    def _now(self) -> tuple[Units, Units]:
+        return self._taken(), units_of(self.spent)
 
     def _taken(self) -> Units:
         return units_of(self.spent + self._reserved)

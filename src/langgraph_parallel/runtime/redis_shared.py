@@ -71,7 +71,8 @@ class Shared:
         warn: Callable[[BaseException], None],
         processes: Callable[[], int] = lambda: 1,
     ) -> None:
-        self._redis, self._ask, self._warn, self._processes = redis, circuit.ask, warn, processes
+        self._redis, self._circuit, self._ask = redis, circuit, circuit.ask
+        self._warn, self._processes = warn, processes
         self._alone = Limiter()
         """Holds the part of this process while Redis does not answer."""
         names = ("leases", "pause", "learned", "counts", "rates", "askers")
@@ -87,6 +88,8 @@ class Shared:
         self._is_paced = False
         """Whether calls need a time to leave although they set no rate: a pace was learned."""
         self._lateness = Lateness()
+        self._unreturned: set[str] = set()
+        """Leases that nobody holds, and that Redis was not told of, or may not have heard of."""
         self._concurrency = 1
         self._rate: float | None = None
         """Requests per minute that calls have set of late."""
@@ -148,8 +151,24 @@ class Shared:
             await self._ask(lambda: self._renew_script(keys=self._keys[:1], args=arguments))
 
     async def _release(self, id: str) -> None:
-        with contextlib.suppress(Exception):
-            await self._ask(lambda: self._redis.zrem(self._keys[0], id))
+        self._unreturned.add(id)
+        await self._return_leases()
+
+    async def _return_leases(self) -> None:
+        """Return what nobody holds; without an answer, once there is one again, or all would wait for it."""
+        ids, self._unreturned = self._unreturned, set()
+        if not ids:
+            return
+        try:
+            await self._ask(lambda: self._redis.zrem(self._keys[0], *ids))
+        except BaseException as error:
+            self._unreturned |= ids
+            self._circuit.put_off(self._return_later)
+            if not isinstance(error, Exception):
+                raise
+
+    def _return_later(self) -> None:
+        self._start(self._return_leases())
 
     async def _acquire(self, rates: Rates, tokens: int, seconds: float, id: str) -> None:
         self._concurrency, self._rate = rates.concurrency, rates.requests_per_minute
@@ -210,7 +229,7 @@ class Shared:
     async def _grant_until_none_waits(self, line: _Line) -> None:
         turnstile, needed = self._lines[line]
         arguments = [self._name, _AHEAD * 1000, *_bucket(line[0], "requests"), *_bucket(line[1], "tokens")]
-        while turnstile.has_waiting:
+        while turnstile.waiting:
             needed.clear()
             if wanted := turnstile.wanted():
                 missed = [1000 * seconds for seconds in turnstile.take_missed()]

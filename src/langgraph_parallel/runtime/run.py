@@ -14,7 +14,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from langchain_core.runnables import RunnableConfig
-from langgraph.config import get_config
+from langchain_core.runnables.config import var_child_runnable_config
 from langgraph.errors import GraphDrained
 from langgraph.runtime import RunControl
 
@@ -294,7 +294,6 @@ def current_run() -> Run:
 def find_run(config: RunnableConfig | None) -> Run | None:
     """Return the run in a config, else the run that this code is part of; None outside of any."""
     run: Run | None = ((config or {}).get("configurable") or {}).get(_KEY)
-    if run is None:
-        with contextlib.suppress(RuntimeError):  # outside of any graph
-            run = (get_config().get("configurable") or {}).get(_KEY)
+    if run is None and (around := var_child_runnable_config.get()) is not None:
+        run = (around.get("configurable") or {}).get(_KEY)
     return run

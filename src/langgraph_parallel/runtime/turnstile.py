@@ -2,19 +2,31 @@
 
 To ask for each call costs a round trip, and calls that ask again and again keep everybody busy. So calls wait
 here, one after another; whoever keeps the rate for all processes grants times of departure for some of them
-at once, a part of a second ahead; and each call leaves at its own, so that requests stay evenly paced.
+at once, a part of a second ahead; and each call leaves at its own, so that requests stay evenly paced. A call
+takes a place among the requests in flight as it leaves, and not before: nobody else could use it meanwhile.
 """
 
 import asyncio
 from collections import deque
 from collections.abc import Callable, Sequence
 from itertools import islice
+from typing import Protocol
 
 MOST_ASKED = 64
 """Calls that are asked for at once."""
 _LATEST = 0.04
 """Seconds after its time that a departure is still good for: a busy event loop wakes calls late. Beyond, late
 ones would add up to a burst."""
+
+
+class Places(Protocol):
+    """Places among the requests in flight, of which each call that leaves takes one."""
+
+    def take_place(self) -> bool:
+        """Take a place; return False if there is none."""
+
+    def return_place(self) -> None:
+        """Give a place back."""
 
 
 class Turnstile:
@@ -24,10 +36,13 @@ class Turnstile:
 
     Args:
         on_need: called when more calls wait than there are times.
+        places: that calls take as they leave. A time at which there is none is lost, unless there is one
+            soon: `let_leave` is to be called then. None if calls have their places already.
     """
 
-    def __init__(self, on_need: Callable[[], None]) -> None:
+    def __init__(self, on_need: Callable[[], None], places: Places | None = None) -> None:
         self._on_need = on_need
+        self._places = places
         self._waiting: deque[tuple[int, asyncio.Future[None]]] = deque()
         self._times: deque[float] = deque()
         self._missed: list[float] = []
@@ -43,17 +58,27 @@ class Turnstile:
         """
         future: asyncio.Future[None] = self._loop.create_future()
         self._waiting.append((tokens, future))
-        self._let_leave()
+        self.let_leave()
         if future.done():
             return
         if self.is_in_need:
             self._on_need()
-        await future
+        try:
+            await future
+        except asyncio.CancelledError:
+            if not future.cancelled() and self._places is not None:  # it left at the same moment
+                self._places.return_place()
+            raise
 
     @property
-    def has_waiting(self) -> bool:
-        """Whether calls wait."""
-        return bool(self._waiting)
+    def waiting(self) -> int:
+        """How many calls wait."""
+        return sum(not future.done() for _, future in self._waiting)
+
+    @property
+    def granted(self) -> int:
+        """How many of these have a time."""
+        return min(len(self._times), len(self._waiting))
 
     @property
     def is_in_need(self) -> bool:
@@ -75,7 +100,7 @@ class Turnstile:
         """
         now = self._loop.time() - late
         self._times.extend(now + delay for delay in delays)
-        self._let_leave()
+        self.let_leave()
 
     def take_back(self) -> list[float]:
         """Give back the times that no call waits for any more, in seconds from now."""
@@ -92,10 +117,11 @@ class Turnstile:
         return [now - when for when in missed]
 
     def release(self) -> None:
-        """Let all calls leave that wait: nobody grants times."""
+        """Let all calls leave that wait, with or without a place: nobody grants times."""
         while self._waiting:
             _, future = self._waiting.popleft()
             if not future.done():
+                self._takes_place()
                 future.set_result(None)
         self._times.clear()
 
@@ -103,22 +129,27 @@ class Turnstile:
         if any(future.done() for _, future in self._waiting):
             self._waiting = deque(place for place in self._waiting if not place[1].done())
 
-    def _let_leave(self) -> None:
+    def let_leave(self) -> None:
+        """Let calls leave whose time has come, if there are places for them."""
         now = self._loop.time()
         while self._times and self._waiting:
             if self._waiting[0][1].done():
                 self._waiting.popleft()
             elif self._times[0] < now - _LATEST:
                 self._missed.append(self._times.popleft())
-            elif self._times[0] <= now:
+            elif self._times[0] > now:
+                self._arm(self._times[0])
+                return
+            elif self._takes_place():
                 self._times.popleft()
                 self._waiting.popleft()[1].set_result(None)
             else:
-                break
-        if self._waiting and self._times:
-            self._arm(self._times[0])
-        elif self._waiting and self.is_in_need:
+                return
+        if self._waiting:
             self._on_need()
+
+    def _takes_place(self) -> bool:
+        return self._places is None or self._places.take_place()
 
     def _arm(self, when: float) -> None:
         if self._timer is not None and self._timer.when() <= when and not self._timer.cancelled():
@@ -129,4 +160,4 @@ class Turnstile:
 
     def _ring(self) -> None:
         self._timer = None
-        self._let_leave()
+        self.let_leave()

@@ -16,8 +16,8 @@ import json
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Mapping
-from typing import Any, Literal
+from collections.abc import Callable, Coroutine, Mapping
+from typing import Any, Literal, TypeVar
 
 from aiohttp import web
 
@@ -25,6 +25,7 @@ from langgraph_parallel.testing.created_batch import CreatedBatch
 from langgraph_parallel.testing.replies import Gate, Reply, Request
 from langgraph_parallel.testing.wire import completion
 
+T = TypeVar("T")
 Step = Literal["upload", "create", "get", "list", "content", "cancel", "delete"]
 """A request of the Batch API."""
 Spoilt = Literal["missing", "twice", "garbled"]
@@ -76,7 +77,7 @@ class BatchApi:
         self._invalid: list[list[dict[str, Any]]] = []
         self._spoilt: list[tuple[Spoilt, Callable[[Request], bool]]] = []
         self._lock = threading.Lock()
-        self._working: set[asyncio.Task[None]] = set()
+        self._working: set[asyncio.Task[Any]] = set()
 
     def lose(self, step: Step, times: int = 1) -> None:
         """Do what requests of a kind ask for, and close their connection instead of answering."""
@@ -167,27 +168,30 @@ class BatchApi:
 
     async def _create(self, raw: web.Request) -> web.Response:
         wanted = await raw.json()
-        content = self.files.get(wanted["input_file_id"])
-        if content is None:
+        if (content := self.files.get(wanted["input_file_id"])) is None:
             error = {"message": "no such file", "code": "file_not_found"}
             return web.json_response({"error": error}, status=400)
+        creating = self._begin(self._create_from(wanted, content))
+        return web.json_response(_shown(await asyncio.shield(creating)))  # also if the client goes away
+
+    async def _create_from(self, wanted: Mapping[str, Any], content: bytes) -> CreatedBatch:
         await asyncio.sleep(self.slow_creations.pop(0) if self.slow_creations else 0.0)
         with self._lock:
-            id = f"batch_{len(self.created) + 1}"
-            lines = [json.loads(line) for line in content.splitlines()]
+            id, lines = f"batch_{len(self.created) + 1}", list(map(json.loads, content.splitlines()))
             batch = CreatedBatch(id, wanted["input_file_id"], wanted.get("metadata") or {}, lines)
             self.created.append(batch)
-            task = asyncio.ensure_future(self._work_on(batch))
-        self._working.add(task)
+            self._begin(self._work_on(batch))
+        return batch
+
+    def _begin(self, work: Coroutine[Any, Any, T]) -> asyncio.Task[T]:
+        self._working.add(task := asyncio.ensure_future(work))
         task.add_done_callback(self._working.discard)
-        return web.json_response(_shown(batch))
+        return task
 
     async def _list(self, raw: web.Request) -> web.Response:
         listed = [one for one in self.created if one.created + self.list_lag <= time.time()]
         latest, after = list(reversed(listed)), raw.query.get("after")
-        begin = 0
-        if after is not None:
-            begin = 1 + next(i for i, batch in enumerate(latest) if batch.id == after)
+        begin = 0 if after is None else 1 + next(i for i, batch in enumerate(latest) if batch.id == after)
         most = min(self.page, int(raw.query.get("limit", "20")))
         page = [_shown(batch) for batch in latest[begin : begin + most]]
         more = begin + most < len(latest)

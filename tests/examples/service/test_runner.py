@@ -1,5 +1,6 @@
 """Moments at which two things happen at once: a database that fails, a cancel while a run begins to ask."""
 
+import asyncio
 import json
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
@@ -12,7 +13,7 @@ from examples.service import feed as feeds
 from examples.service.app import _sent as sent_of
 from examples.service.app import create_app
 from examples.service.settings import Settings
-from tests.support.clock import until
+from tests.support.clock import Clock, until
 from tests.support.served import ACME, FILES, votes
 from tests.support.server import ModelServer, Reply
 
@@ -21,7 +22,7 @@ from tests.support.server import ModelServer, Reply
 async def opened(folder: Path) -> AsyncIterator[Any]:
     """Open the parts of the service in this process."""
     database = f"sqlite:///{folder}/service.sqlite"
-    app = create_app(Settings(database=database, lease=0.3, tenants=(ACME,)))
+    app = create_app(Settings(database=database, lease=600.0, tenants=(ACME,)))
     async with app.router.lifespan_context(app):
         yield app.state
 
@@ -36,7 +37,7 @@ async def last_line(state: Any, id: str) -> str:
 
 @pytest.mark.filterwarnings("ignore:coroutine method 'aclose':RuntimeWarning")
 async def test_a_result_that_could_not_be_stored_is_stored_later(
-    server: ModelServer, prices: None, tmp_path: Path
+    server: ModelServer, prices: None, tmp_path: Path, clock: Clock
 ) -> None:
     """The run is taken over once its lease has ended, and no model is asked again."""
     votes(server, "release", "release", "release")
@@ -50,7 +51,10 @@ async def test_a_result_that_could_not_be_stored_is_stored_later(
 
         state.store.leave = failing
         id = await state.store.create(ACME, {"files": FILES, "diff": None})
-        assert '"status": "done"' in await last_line(state, id)
+        watching = asyncio.ensure_future(last_line(state, id))
+        await until(lambda: not failures)
+        clock.advance(601)
+        assert '"status": "done"' in await watching
         assert (await state.store.get("acme", id))["result"]["choice"] == "release"
     assert failures == []
     assert len(server.requests) == 9

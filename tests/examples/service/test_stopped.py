@@ -24,8 +24,8 @@ def test_a_killed_service_goes_on_without_a_repeated_call(
             answered += event["event"] == "ended" and event["kind"] == "voter"
             if answered == 4:
                 break
-        waited(lambda: service.show(id)["usd"] == pytest.approx(4 * 20e-6), 10)
-        waited(lambda: service.stored() == 4, 30)
+        waited(lambda: service.show(id)["usd"] == pytest.approx(4 * 20e-6), 60)
+        waited(lambda: service.stored() == 4, 60)
         service.kill()
         server.wait(lambda s: s.in_flight == 0)  # else it would answer a process that is gone
         gate.open()

@@ -200,7 +200,9 @@ class Count:
         needed = self._completion_needs_more() or self._fallback_hears_all()
         return "" if needed else f"not needed any more: {self.poll.stop}"
 
-    def first_or_next(self, left: Sequence[str], before: Sequence[str] = ()) -> tuple[list[str], list[str]]:
+    def first_or_next(
+        self, left: Sequence[str], before: Sequence[str] = ()
+    ) -> tuple[Sequence[str], Sequence[str]]:
         """Divide the voters that are left into the next wave, and those that may be asked later.
 
         Args:
@@ -208,19 +210,19 @@ class Count:
             before: the previous wave.
         """
         if self._starts_no_more(before):
-            return list(left), []  # which each voter's record will say
+            return left, []  # which each voter's record will say
         if current_run().fan_out.had_enough():
-            return [], list(left)
+            return [], left
         size = next_wave(self.poll.wave, self.poll.stop, self._standing)
         if not size and left and self._fallback_hears_all():
             size = len(left)
         elif not size and left and self._completion_needs_more():
             size = 1
-        return list(left[:size]), list(left[size:])
+        return left[:size], left[size:]
 
     def rest_of_wave(
         self, rest: Sequence[str], left: Sequence[str], before: Sequence[str]
-    ) -> tuple[list[str], list[str]]:
+    ) -> tuple[Sequence[str], Sequence[str]]:
         """Divide the voters that are left into the rest of a wave, and those that may be asked later.
 
         Args:
@@ -232,7 +234,7 @@ class Count:
             return [*rest, *left], []
         if current_run().fan_out.had_enough() or (self.may_race and self.why_over()):
             return [], [*rest, *left]
-        return list(rest), list(left)
+        return rest, left
 
     def _starts_no_more(self, before: Sequence[str]) -> bool:
         """Return whether no call starts any more."""

@@ -10,7 +10,7 @@ from langgraph_parallel.nodes.fan_out.bundle import Further, bundle_of
 from langgraph_parallel.nodes.fan_out.scatter import Router
 from langgraph_parallel.nodes.fan_out.taken_up import read_state
 from langgraph_parallel.nodes.fan_out.task import SentTask
-from langgraph_parallel.nodes.vote.nodes import ask_next
+from langgraph_parallel.nodes.vote.nodes import ask_next, in_state
 from langgraph_parallel.nodes.vote.poll import Poll, VoteSettings
 from langgraph_parallel.records import Branch
 from langgraph_parallel.runtime.context import VotingContext, as_context, current_context
@@ -50,7 +50,7 @@ class _FurtherWaves:
     @property
     def update(self) -> Mapping[str, Any]:
         """What the tally finds in the state besides the branches: who was asked last."""
-        return {"asking": self._state["asking"]}
+        return {"asking": in_state(self._state["asking"])}
 
 
 def further_waves(settings: VoteSettings, scatter: Router) -> Callable[[RunnableConfig], Further]:

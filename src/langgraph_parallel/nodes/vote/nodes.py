@@ -26,6 +26,7 @@ from langgraph_parallel.records import Branch, Tally, Verdict
 from langgraph_parallel.reducers.completion import check_completion
 from langgraph_parallel.reducers.votes.agreement import too_perfect
 from langgraph_parallel.reducers.votes.diversity import lost_diversity, taken_seats
+from langgraph_parallel.reducers.votes.waves import Later
 from langgraph_parallel.runtime.context import Context, VotingContext, as_context, current_context
 from langgraph_parallel.runtime.messages import derived, place_of
 from langgraph_parallel.runtime.run import Run, current_run
@@ -41,14 +42,19 @@ class Asking(TypedDict):
     """The voters of the same wave that are asked next: a superstep has at most `AT_ONCE`."""
     reserve: list[str]
     """The voters that are sent with the wave, and asked once they are certain to be needed."""
-    pending: list[str]
-    """The voters that may be asked later."""
+    pending: Sequence[str]
+    """The voters that may be asked later; in the state a list."""
     kept: int
     """Number of voters that had ended ok when the wave began."""
 
 
 def _nobody(pending: Sequence[str] = ()) -> Asking:
-    return Asking(wave=[], queued=[], reserve=[], pending=list(pending), kept=0)
+    return Asking(wave=[], queued=[], reserve=[], pending=pending, kept=0)
+
+
+def in_state(asking: Asking) -> Asking:
+    """Return who is asked, as the state has it."""
+    return Asking(**{**asking, "pending": list(asking["pending"])})
 
 
 def open_node(settings: VoteSettings, name: str) -> Callable[..., Any]:
@@ -83,7 +89,7 @@ def open_node(settings: VoteSettings, name: str) -> Callable[..., Any]:
             "voters": voters,
             "branches": Overwrite(branches),
             "calls": Overwrite(dict(handover.calls) if handover else {}),
-            "asking": asking,
+            "asking": in_state(asking),
         }
 
     return open_vote
@@ -94,7 +100,7 @@ def redrive_vote(settings: VoteSettings) -> Callable[..., Any]:
 
     def redrive(state: Any, context: Context) -> dict[str, Any]:
         poll = Poll.of(settings, state["voters"], as_context(context, VotingContext))
-        return {"asking": _first_wave(poll, state["branches"], None)}
+        return {"asking": in_state(_first_wave(poll, state["branches"], None))}
 
     return redrive
 
@@ -117,7 +123,7 @@ def _first_wave(poll: Poll, branches: Mapping[str, Branch], handover: Handover |
         return _nobody()  # a person has decided
     voters = [v for v in poll.in_asking_order() if not (v in branches and branches[v].whole)]
     count = Count.of(poll, branches, voters)
-    return _ask(count, *count.first_or_next(voters))
+    return _ask(count, *count.first_or_next(Later(voters)))
 
 
 def _ask(count: Count, wave: Sequence[str], later: Sequence[str]) -> Asking:
@@ -125,8 +131,7 @@ def _ask(count: Count, wave: Sequence[str], later: Sequence[str]) -> Asking:
     now, queued = list(wave[:AT_ONCE]), list(wave[AT_ONCE:])
     kept, reserve = count.whole, [] if queued else count.reserve(now, later)
     count.ask(now, reserve)
-    pending = list(later[len(reserve) :])
-    return Asking(wave=now, queued=queued, reserve=reserve, pending=pending, kept=kept)
+    return Asking(wave=now, queued=queued, reserve=reserve, pending=later[len(reserve) :], kept=kept)
 
 
 def voter_tasks(settings: VoteSettings) -> Callable[[Any, RunnableConfig], list[SentTask]]:
@@ -205,9 +210,9 @@ def tally_node(settings: VoteSettings) -> Callable[..., Any]:
         raise_asked()
         asking = ask_next(poll, state)
         if asking["wave"]:
-            return {"asking": asking}
+            return {"asking": in_state(asking)}
         Count.of(poll, state["branches"], asking["pending"]).ask([])  # over, but not for a fallback
-        return {"asking": asking, **await _decide(poll, state)}
+        return {"asking": in_state(asking), **await _decide(poll, state)}
 
     return tally
 
@@ -217,8 +222,9 @@ def ask_next(poll: Poll, state: Mapping[str, Any]) -> Asking:
     asking: Asking = state["asking"]
     called = [voter for voter in asking["reserve"] if voter in state["branches"]]
     not_called = [voter for voter in asking["reserve"] if voter not in state["branches"]]
-    wave, rest, left = [*asking["wave"], *called], asking["queued"], [*not_called, *asking["pending"]]
-    count = Count.of(poll, state["branches"], [*rest, *left], wave)
+    wave, rest, pending = [*asking["wave"], *called], asking["queued"], asking["pending"]
+    left = Later([*not_called, *pending] if not_called else pending)
+    count = Count.of(poll, state["branches"], [*rest, *left] if rest else left, wave)
     now, later = count.rest_of_wave(rest, left, wave) if rest else count.first_or_next(left, wave)
     return _ask(count, now, later) if now else _nobody(later)
 

@@ -271,7 +271,8 @@ def find_choice(answer: JsonValue, choices: Sequence[JsonValue]) -> JsonValue:
     >>> find_choice(" Yes.", ["yes", "no"]), find_choice("perhaps", ["yes", "no"])
     ('yes', None)
     """
-    exact = [choice for choice in choices if canonical(choice) == canonical(answer)]
-    key = text(answer) if isinstance(answer, str) else None
-    matches = exact or [choice for choice in choices if key is not None and text(choice) == key]
+    said = canonical(answer)
+    matches = [choice for choice in choices if canonical(choice) == said]
+    if not matches and isinstance(answer, str) and (key := text(answer)) is not None:
+        matches = [choice for choice in choices if text(choice) == key]
     return matches[0] if len(matches) == 1 else None

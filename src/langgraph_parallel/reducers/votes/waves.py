@@ -1,6 +1,7 @@
 """Waves: how many voters to ask at the same time. Pure."""
 
-from typing import Literal
+from collections.abc import Iterator, Sequence
+from typing import Literal, overload
 
 from langgraph_parallel.errors import UsageError
 from langgraph_parallel.reducers.votes.standing import Standing
@@ -32,3 +33,43 @@ def next_wave(wave: Wave, stop: Stop, standing: Standing) -> int:
         return standing.to_come
     size = stop.fewest(standing) if wave == "lossless" else wave
     return max(1, min(size, standing.to_come))
+
+
+class Later(Sequence[str]):
+    """The voters that may be asked after a wave: the end of a list, which is not copied for every wave.
+
+    Args:
+        voters: in the order of asking; they do not change.
+        start: the place of the first one.
+    """
+
+    __slots__ = ("_start", "_voters")
+
+    _start: int
+    _voters: Sequence[str]
+
+    def __init__(self, voters: Sequence[str], start: int = 0) -> None:
+        if isinstance(voters, Later):
+            start += voters._start
+            voters = voters._voters
+        self._voters, self._start = voters, min(start, len(voters))
+
+    def __len__(self) -> int:
+        return len(self._voters) - self._start
+
+    def __iter__(self) -> Iterator[str]:
+        return map(self._voters.__getitem__, range(self._start, len(self._voters)))
+
+    @overload
+    def __getitem__(self, place: int) -> str: ...
+
+    @overload
+    def __getitem__(self, place: slice) -> Sequence[str]: ...
+
+    def __getitem__(self, place: int | slice) -> str | Sequence[str]:
+        chosen = range(self._start, len(self._voters))[place]
+        if isinstance(chosen, int):
+            return self._voters[chosen]
+        if chosen.step == 1 and chosen.stop == len(self._voters):
+            return Later(self._voters, chosen.start)
+        return [self._voters[number] for number in chosen]

@@ -8,6 +8,7 @@ import time
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from langgraph_parallel.runtime.collecting import collect_seldom
 from langgraph_parallel.scale.engines.dask_host import Host
 from langgraph_parallel.scale.line.coordinator import GONE
 from langgraph_parallel.scale.line.dask_line import DaskLine
@@ -73,6 +74,7 @@ async def _open_host(worker: "Worker", session: str) -> Host | None:
 
 
 def dask_setup(worker: "Worker") -> None:
-    """Leave an interrupt from the terminal to the driver, which drains; for workers that it has started."""
+    """Set up a worker that the driver has started: it collects seldom; an interrupt is for the driver."""
+    collect_seldom()
     if threading.current_thread() is threading.main_thread():
         signal.signal(signal.SIGINT, signal.SIG_IGN)

@@ -48,29 +48,23 @@ class EndpointShare:
     @contextlib.asynccontextmanager
     async def lease(self, rates: Rates, tokens: int, seconds: float) -> AsyncIterator["EndpointShare"]:
         """Count as one of the requests in flight, once the rates have room for it: as `SharedLimits`."""
-        await self._take_place(rates)
+        await self._wait(rates, tokens)
         try:
-            await self._wait_for_time(rates, tokens)
             yield self
             self._answered += 1
         finally:
-            self._return_place()
+            self.return_place()
 
     async def renew(self) -> None:
         """Do nothing: a place is held until it is given back, or the worker is gone."""
 
     async def hold(self, rates: Rates, tokens: int, seconds: float) -> Callable[[], None]:
         """Take a lease; return what gives it back, from any thread."""
-        await self._take_place(rates)
-        try:
-            await self._wait_for_time(rates, tokens)
-        except BaseException:
-            self._return_place()
-            raise
+        await self._wait(rates, tokens)
 
         def give_back() -> None:
             with contextlib.suppress(RuntimeError):  # the loop is closed, and all places are gone
-                self._loop.call_soon_threadsafe(self._return_place)
+                self._loop.call_soon_threadsafe(self.return_place)
 
         return give_back
 
@@ -91,8 +85,10 @@ class EndpointShare:
 
     @property
     def is_in_need(self) -> bool:
-        """Whether calls wait for a place, or for a time to leave."""
-        return bool(self._waiting) or any(one.is_in_need for one in self._turnstiles.values())
+        """Whether calls wait for a place, or for a time to leave that was not granted yet."""
+        if self._waiting or any(one.is_in_need for one in self._turnstiles.values()):
+            return True
+        return sum(one.granted for one in self._turnstiles.values()) > max(0, self._held - self._in_use)
 
     @property
     def in_flight(self) -> int:
@@ -103,12 +99,12 @@ class EndpointShare:
         """Return what the keeper is to know, and is asked for: see `EndpointLimits.sync`."""
         now = self._loop.time()
         self._waiting = deque(future for future in self._waiting if not future.done())
-        if not self._waiting and not self._is_lately_used:
+        if not self._waiting and not self._waiting_for_times and not self._is_lately_used:
             self._held = self._in_use
         self._held = int(max(self._in_use, min(self._held, self._share)))
         told: dict[str, Any] = {
             "held": self._held,
-            "demand": self._in_use + len(self._waiting),
+            "demand": self._in_use + len(self._waiting) + self._waiting_for_times,
             "concurrency": self._concurrency,
         }
         if spare := [delay for one in self._turnstiles.values() for delay in one.take_back()]:
@@ -151,13 +147,32 @@ class EndpointShare:
         self._fill_places()
 
     @property
+    def _waiting_for_times(self) -> int:
+        return sum(one.waiting for one in self._turnstiles.values())
+
+    @property
     def _is_lately_used(self) -> bool:
         return self._loop.time() - self._used_at < _IDLE_SECONDS
 
-    async def _take_place(self, rates: Rates) -> None:
+    async def _wait(self, rates: Rates, tokens: int) -> None:
+        """Wait until a call may leave, which then holds a place."""
         self._concurrency = max(self._concurrency if self._in_use else 1, rates.concurrency)
-        if self._is_open or (self._in_use < self._held and not self._waiting):
-            self._in_use += 1
+        line = rates.requests_per_minute, rates.tokens_per_minute
+        if not self._needs_time(line):
+            await self._wait_for_place()
+            if not self._needs_time(line):
+                self._launched.append(self._loop.time())
+                return
+            self.return_place()  # a pace was learned in the meantime
+        if line not in self._turnstiles:
+            self._turnstiles[line] = Turnstile(self._on_need, self)
+        await self._turnstiles[line].leave(tokens)
+
+    def _needs_time(self, line: _Line) -> bool:
+        return not self._is_open and (line != (None, None) or self._is_paced)
+
+    async def _wait_for_place(self) -> None:
+        if not self._waiting and self.take_place():
             return
         future: asyncio.Future[None] = self._loop.create_future()
         self._waiting.append(future)
@@ -166,19 +181,18 @@ class EndpointShare:
             await future
         except asyncio.CancelledError:
             if not future.cancelled():  # it was given a place at the same moment
-                self._return_place()
+                self.return_place()
             raise
 
-    async def _wait_for_time(self, rates: Rates, tokens: int) -> None:
-        line = rates.requests_per_minute, rates.tokens_per_minute
-        if self._is_open or (line == (None, None) and not self._is_paced):
-            self._launched.append(self._loop.time())
-            return
-        if line not in self._turnstiles:
-            self._turnstiles[line] = Turnstile(self._on_need)
-        await self._turnstiles[line].leave(tokens)
+    def take_place(self) -> bool:
+        """Take a place, if one is free."""
+        if self._in_use < self._held or self._is_open:
+            self._in_use += 1
+            return True
+        return False
 
-    def _return_place(self) -> None:
+    def return_place(self) -> None:
+        """Give a place back, for the next call."""
         self._in_use -= 1
         self._used_at = self._loop.time()
         if self._held > self._share and not self._is_open:
@@ -188,8 +202,9 @@ class EndpointShare:
         self._fill_places()
 
     def _fill_places(self) -> None:
-        while self._waiting and (self._in_use < self._held or self._is_open):
+        while self._waiting and (self._waiting[0].done() or self.take_place()):
             future = self._waiting.popleft()
             if not future.done():
-                self._in_use += 1
                 future.set_result(None)
+        for turnstile in self._turnstiles.values():
+            turnstile.let_leave()

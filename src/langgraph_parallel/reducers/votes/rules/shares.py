@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field
 from fractions import Fraction
+from functools import cached_property
 from typing import ClassVar
 
 from langgraph_parallel.arguments import above_zero
@@ -19,10 +20,16 @@ class _Share(BaseRule):
 
     goes_by: ClassVar[GoesBy] = "share"
 
-    @property
+    @cached_property
     def least(self) -> Fraction:
         """The share that a choice needs."""
         return Fraction(1)
+
+    def _needed(self, ballots: int) -> int:
+        """Return the fewest ballots that are the share of so many."""
+        # In integers: it is asked after every ballot, and fractions cost several times as much.
+        part, whole = self.least.as_integer_ratio()
+        return -(-part * ballots // whole)
 
     def settled(self, standing: Standing) -> bool:
         """Return whether the leader keeps its share whatever comes, or no choice can reach it."""
@@ -31,7 +38,7 @@ class _Share(BaseRule):
             return True
         # Count every voter to come as a ballot: a failure only lowers what the leader needs, and costs a
         # rival a whole vote, which is at least what it lowers.
-        needed = self.least * (len(standing.heard) + to_come)
+        needed = self._needed(len(standing.heard) + to_come)
         lead, behind = standing.top_two()
         if lead >= needed and lead > behind + to_come:
             return True
@@ -43,7 +50,7 @@ class _Share(BaseRule):
     def fewest(self, standing: Standing) -> int:
         """Return the further ballots that settle the vote if all side with the leader, or all against it."""
         to_come = standing.to_come
-        needed = self.least * (len(standing.heard) + to_come)
+        needed = self._needed(len(standing.heard) + to_come)
         lead, behind = standing.top_two()
 
         def would_settle(number: int) -> bool:
@@ -55,14 +62,14 @@ class _Share(BaseRule):
     def decides(self, standing: Standing) -> bool | None:
         """Return whether there is a quorum, and the leader has its share."""
         lead, behind = standing.top_two()
-        has_share = lead >= self.least * len(standing.heard)
+        has_share = lead >= self._needed(len(standing.heard))
         return not standing.missing_to_quorum and has_share and lead > behind
 
     def __call__(self, tally: Tally) -> Verdict:
         """Decide the vote; see the class."""
         cast = usable(tally)
         groups = group_by_choice(cast)
-        contenders = [group for group in groups if group.weight >= self.least * len(cast)]
+        contenders = [group for group in groups if group.weight >= self._needed(len(cast))]
         return elect_leader(self, tally, cast, groups, ties="none", contenders=contenders)
 
 
@@ -93,7 +100,7 @@ class threshold(_Share):  # noqa: N801
         super().__post_init__()
         above_zero(self.share, "share", 1)
 
-    @property
+    @cached_property
     def least(self) -> Fraction:
         """The share that a choice needs, exactly as written."""
         # Of the decimal text: the float 0.7 is a little less than 7/10, 0.07 a little more than 7/100.
