@@ -179,7 +179,7 @@ def test_a_call_whose_loop_was_closed_takes_no_slot() -> None:
     waiting._log_destroy_pending = False  # type: ignore[attr-defined]
     loop.close()
     limiter.release(slot)
-    limiter.release(asyncio.run(asyncio.wait_for(limiter.acquire(ONE), 5)))
+    limiter.release(asyncio.run(asyncio.wait_for(limiter.acquire(ONE), 60)))
     assert limiter.in_flight == 0
 
 

@@ -63,17 +63,19 @@ def both(n: int, limits: Limits) -> list[Any]:
         For each, how many branches are ok, the share of throttled calls, and when its calls started.
     """
     settings = limits.model_dump_json(exclude_unset=True)
-    running = [
-        subprocess.Popen(
-            [sys.executable, "-c", PROCESS, str(n), settings],
-            cwd=ROOT,
-            env=os.environ | {"LANGGRAPH_PARALLEL_REDIS_URL": REDIS},
-            stdout=subprocess.PIPE,
-            text=True,
-        )
-        for _ in range(2)
-    ]
-    return [json.loads(process.communicate(timeout=120)[0]) for process in running]
+    with contextlib.ExitStack() as stack:
+        running = []
+        for _ in range(2):
+            process = subprocess.Popen(
+                [sys.executable, "-c", PROCESS, str(n), settings],
+                cwd=ROOT,
+                env=os.environ | {"LANGGRAPH_PARALLEL_REDIS_URL": REDIS},
+                stdout=subprocess.PIPE,
+                text=True,
+            )
+            running.append(stack.enter_context(process))
+            stack.callback(process.kill)
+        return [json.loads(process.communicate(timeout=300)[0]) for process in running]
 
 
 @pytest.mark.needs_redis

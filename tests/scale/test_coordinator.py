@@ -226,6 +226,6 @@ async def test_an_outbox_whose_line_fails_in_any_way_lets_nobody_wait() -> None:
 
     outbox = Outbox(Broken(), dict, lambda _: None)
     outbox.ended(1)
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(60):
         with pytest.raises(RuntimeError, match="not shared any more"):
             await outbox.flush()

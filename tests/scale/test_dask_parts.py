@@ -2,6 +2,7 @@
 
 import asyncio
 import concurrent.futures
+import inspect
 import logging
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
@@ -12,13 +13,13 @@ import pytest
 
 pytest.importorskip("distributed", reason="distributed is not installed; CI has it")
 
-from distributed import KilledWorker
+from distributed import KilledWorker, Worker
 from distributed.core import Status
 
 from langgraph_parallel.runtime.budget import Amount
 from langgraph_parallel.runtime.limits import Limits
 from langgraph_parallel.scale.engine import Chunk, Job, LineEnded, WorkerLost
-from langgraph_parallel.scale.engines import dask_cluster, dask_host, dask_plugin
+from langgraph_parallel.scale.engines import dask_cluster, dask_host, dask_plugin, dask_worker
 from langgraph_parallel.scale.engines.dask import DaskEngine
 from langgraph_parallel.scale.engines.dask_flights import Flight, Part
 from langgraph_parallel.scale.engines.dask_host import Host, _Part
@@ -578,8 +579,11 @@ async def test_what_was_told_of_a_budget_stays_spent_once_the_scheduler_is_gone(
 
 
 @pytest.mark.parametrize("way", ["beat", "death"])
-async def test_no_row_begins_before_workers_have_heard_that_the_command_before_is_gone(way: str) -> None:
+async def test_no_row_begins_before_workers_have_heard_that_the_command_before_is_gone(
+    way: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """They may still begin rows that this one has as well, and that would be asked for again."""
+    monkeypatch.setattr(dask_plugin, "_QUIET_SECONDS", 600.0)
     plugin = await coordinators()
     await open_session(plugin, "old")
     await plugin.ask("old", WORKERS[0], "hello", {})
@@ -595,18 +599,21 @@ async def test_no_row_begins_before_workers_have_heard_that_the_command_before_i
         assert answer["control"] == DRAIN
     else:
         plugin.remove_worker(cast("Any", None), WORKERS[0])
-    async with asyncio.timeout(3):
+    async with asyncio.timeout(60):
         assert (await beginning)["go"]
 
 
-async def test_a_command_begins_at_once_where_nothing_runs_of_the_one_before() -> None:
+async def test_a_command_begins_at_once_where_nothing_runs_of_the_one_before(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     """Nobody has to hear that it has gone."""
+    monkeypatch.setattr(dask_plugin, "_QUIET_SECONDS", 600.0)
     plugin = await coordinators()
     await open_session(plugin, "old")
     plugin.remove_client(cast("Any", None), "client of old")
     await open_session(plugin, "new")
     await plugin.ask("new", WORKERS[1], "hello", {})
-    async with asyncio.timeout(3):
+    async with asyncio.timeout(60):
         assert (await plugin.ask("new", WORKERS[1], "begin", {"part": 1, "rows": 1}))["go"]
 
 
@@ -618,6 +625,14 @@ async def test_workers_that_never_hear_are_waited_for_once(monkeypatch: pytest.M
     await plugin.ask("old", WORKERS[0], "begin", {"part": 1, "rows": 1})
     await open_session(plugin, "new")
     assert (await plugin.ask("new", WORKERS[1], "begin", {"part": 1, "rows": 1}))["go"]
-    monkeypatch.setattr(dask_plugin, "_QUIET_SECONDS", 60.0)
-    async with asyncio.timeout(3):
+    monkeypatch.setattr(dask_plugin, "_QUIET_SECONDS", 600.0)
+    async with asyncio.timeout(60):
         assert (await plugin.ask("new", WORKERS[1], "begin", {"part": 2, "rows": 1}))["go"]
+
+
+def test_a_worker_logs_no_error_because_its_run_has_ended() -> None:
+    """Its last beat may find the scheduler gone, which the driver has told already; all else is logged."""
+    last, other = "Failed to communicate with scheduler during heartbeat.", "Compute Failed"
+    assert last in inspect.getsource(Worker.heartbeat)
+    records = [logging.LogRecord("distributed.worker", 40, __file__, 1, it, (), None) for it in (last, other)]
+    assert [dask_worker.is_news(record) for record in records] == [False, True]

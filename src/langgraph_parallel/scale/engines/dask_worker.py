@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import logging
 import signal
 import threading
 import time
@@ -76,5 +77,15 @@ async def _open_host(worker: "Worker", session: str) -> Host | None:
 def dask_setup(worker: "Worker") -> None:
     """Set up a worker that the driver has started: it collects seldom; an interrupt is for the driver."""
     collect_seldom()
+    logging.getLogger("distributed.worker").addFilter(is_news)
     if threading.current_thread() is threading.main_thread():
         signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+
+def is_news(record: logging.LogRecord) -> bool:
+    """Return whether a log record of a worker says more than that the scheduler has gone.
+
+    A worker that hears of it between two beats ends in silence; in the middle of one it logs an error with
+    its traceback, also at the end of a run where all is well. What it means for a run the driver says.
+    """
+    return not record.getMessage().startswith("Failed to communicate with scheduler during heartbeat")
