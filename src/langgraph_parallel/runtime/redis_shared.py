@@ -89,7 +89,7 @@ class Shared:
         """Whether calls need a time to leave although they set no rate: a pace was learned."""
         self._lateness = Lateness()
         self._unreturned: set[str] = set()
-        """Leases that nobody holds, and that Redis was not told of, or may not have heard of."""
+        """Leases that have ended, and that Redis may still count."""
         self._concurrency = 1
         self._rate: float | None = None
         """Requests per minute that calls have set of late."""
@@ -155,7 +155,10 @@ class Shared:
         await self._return_leases()
 
     async def _return_leases(self) -> None:
-        """Return what nobody holds; without an answer, once there is one again, or all would wait for it."""
+        """Return leases that have ended; if Redis does not answer, once it does.
+
+        It counts them until they expire, and all processes would wait for that.
+        """
         ids, self._unreturned = self._unreturned, set()
         if not ids:
             return

@@ -3,7 +3,7 @@
 To ask for each call costs a round trip, and calls that ask again and again keep everybody busy. So calls wait
 here, one after another; whoever keeps the rate for all processes grants times of departure for some of them
 at once, a part of a second ahead; and each call leaves at its own, so that requests stay evenly paced. A call
-takes a place among the requests in flight as it leaves, and not before: nobody else could use it meanwhile.
+takes a place among the requests in flight as it leaves: while it waits, others can use that place.
 """
 
 import asyncio
